@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+# The only build system. Everything it makes goes to build/ (or O=DIR).
+#
+#   make                       build/lend
+#   make check-unit            the unit tests
+#   make SAN=address,undefined the same, with sanitizers, in a folder of its own
+#   make install DESTDIR= PREFIX=/usr/local
+#   make CC=clang, V=1
+
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+CXX     ?= g++
+AR      ?= ar
+IASL    ?= iasl
+SCDOC   ?= scdoc
+PREFIX  ?= /usr/local
+O       ?= build
+SAN     ?=
+V       ?= 0
+
+VERSION := 0.1.0
+comma   := ,
+
+ifneq ($(SAN),)
+B := $(O)/san-$(notdir $(CC))-$(subst $(comma),-,$(SAN))
+else ifneq ($(notdir $(CC)),gcc)
+B := $(O)/$(notdir $(CC))
+else
+B := $(O)
+endif
+
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-6s %s\n' $(1) $(2)
+endif
+
+WARN    := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Werror
+CFLAGS  ?= -O2 -g
+ALL_CFLAGS := -std=gnu11 $(WARN) -fvisibility=hidden -fstack-protector-strong -pthread -D_GNU_SOURCE \
+              -DLEND_VERSION='"$(VERSION)"' -Iinclude -I. -I$(B)/gen $(CFLAGS)
+ALL_LDFLAGS := -pthread $(LDFLAGS)
+ifneq ($(SAN),)
+ALL_CFLAGS  += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+ALL_LDFLAGS += -fsanitize=$(SAN)
+endif
+
+TOOL_LIBS := $(shell pkg-config --libs libseccomp 2>/dev/null || echo -lseccomp)
+
+lib_src  := $(sort $(wildcard lib/*.c lib/*/*.c lib/*/*/*.c))
+vmm_src  := $(sort $(wildcard vmm/*.c vmm/*/*.c))
+tool_src := $(sort $(wildcard tool/*.c tool/*/*.c))
+test_src := $(sort $(wildcard tests/unit/test_*.c))
+fake_src := $(sort $(filter-out $(test_src),$(wildcard tests/unit/*.c)))
+headers  := $(sort $(wildcard include/lend/*.h))
+pages    := $(sort $(wildcard man/*.scd))
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+tests := $(patsubst tests/unit/%.c,$(B)/tests/%,$(test_src))
+
+all: $(B)/lend
+
+$(B)/lend: $(call obj,$(tool_src)) $(B)/libvmm.a $(B)/liblend.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+$(B)/liblend.a: $(call obj,$(lib_src))
+$(B)/libvmm.a: $(call obj,$(vmm_src))
+$(B)/libfake.a: $(call obj,$(fake_src))
+%.a:
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# AML is written in ASL: iasl makes a table in C of it.
+$(B)/gen/dsdt.h: vmm/x86/dsdt.asl
+	@mkdir -p $(@D)
+	$(call say,IASL,$<)
+	$(Q)$(IASL) -va -vs -ve -tc -p $(B)/gen/dsdt $< >$(B)/gen/dsdt.log || { cat $(B)/gen/dsdt.log; exit 1; }
+	@mv $(B)/gen/dsdt.hex $@
+$(B)/obj/vmm/x86/acpi.o: $(B)/gen/dsdt.h
+
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBS)
+
+check-unit: $(tests) check-headers check-layers
+	$(Q)tests/unit/run $(tests)
+
+# Each public header compiles alone, as strict C11 and as C++17.
+check-headers:
+	$(Q)for h in $(headers); do \
+	  $(CC) -std=c11 -pedantic-errors -Wall -Wextra -Werror -Iinclude -fsyntax-only -x c $$h && \
+	  $(CXX) -std=c++17 -pedantic-errors -Wall -Wextra -Werror -Iinclude -fsyntax-only -x c++ $$h || exit 1; \
+	done
+
+# Knowledge points one way (docs/architecture.md).
+check-layers:
+	$(Q)tests/unit/layers
+
+man: $(patsubst man/%.scd,$(B)/man/%,$(pages))
+$(B)/man/%: man/%.scd
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)
+	$(Q)$(SCDOC) <$< >$@
+
+install: $(B)/lend man
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(B)/lend $(DESTDIR)$(PREFIX)/bin/lend
+	$(Q)for p in $(notdir $(patsubst %.scd,%,$(pages))); do s=$${p##*.}; \
+	  install -d $(DESTDIR)$(PREFIX)/share/man/man$$s && \
+	  install -m 644 $(B)/man/$$p $(DESTDIR)$(PREFIX)/share/man/man$$s/$$p || exit 1; done
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 644 tool/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lend
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:
+	rm -rf $(O)
+
+.PHONY: all check-unit check-headers check-layers man install format clean
+.SECONDARY:
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

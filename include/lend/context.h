@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The context: the root of every object of liblend. There is no global state
+ * beside it; two contexts in one process know nothing of each other.
+ */
+#ifndef LEND_CONTEXT_H
+#define LEND_CONTEXT_H
+
+#include "types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct lend_context;
+
+struct lend_context_config {
+	size_t size;
+	/** Where sysfs, devtmpfs and procfs are; NULL: "/sys", "/dev", "/proc". Copied. */
+	const char *sysfs_root;
+	const char *dev_root;
+	const char *proc_root;
+	/**
+	 * Takes one line of log, without a newline; NULL: discarded. Called from
+	 * any thread, possibly with a lock of the library held: it must not call
+	 * back into the library. Lines that a guest can cause are rate limited
+	 * before they come here.
+	 */
+	void (*log)(void *opaque, enum lend_log_level level, const char *line);
+	void *opaque;
+};
+
+/**
+ * Makes a context. `config` may be NULL for the defaults.
+ * Any thread. -ENOMEM, -EINVAL (a size smaller than any version ever had).
+ */
+LEND_API int lend_context_new(const struct lend_context_config *config, struct lend_context **out);
+
+/** Frees a context; every space of it must be gone. NULL is allowed. One thread at a time. */
+LEND_API void lend_context_free(struct lend_context *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

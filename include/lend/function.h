@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A function: the PCI function that the guest sees on a device.
+ *
+ * Threads: config_read, config_write, bar_read and bar_write may be called by
+ * any number of threads at once. One mutex a function orders config writes,
+ * changes of interrupt mode and reset; a read of virtual config bytes and a BAR
+ * access that goes to the device take none. new, free and quiesce: one thread
+ * at a time, and free only when no other thread is in the function.
+ */
+#ifndef LEND_FUNCTION_H
+#define LEND_FUNCTION_H
+
+#include "device.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct lend_function;
+
+/** Where the monitor puts the function; decides what its PCI Express capability says. */
+enum lend_place {
+	LEND_PLACE_PORT, /* below a root port, on a bus of its own */
+	LEND_PLACE_ROOT, /* on the root bus of a PCI Express host bridge */
+};
+
+struct lend_function_config {
+	size_t size;
+	enum lend_place place;
+	bool multifunction; /* bit 7 of the header type */
+	bool no_mmap;       /* x-no-mmap: trap every BAR */
+	void *peer;         /* handed back in the host operations */
+};
+
+/** A BAR as the guest sees it. */
+struct lend_bar {
+	uint64_t size; /* power of two; 0: none (or the upper half of a 64-bit one) */
+	bool io, is_64, prefetchable;
+};
+
+struct lend_function_counters {
+	uint64_t bar_reads, bar_writes;       /* trapped BAR accesses */
+	uint64_t config_reads, config_writes; /* accesses by the guest */
+	uint64_t config_syscalls;             /* of which went to the device */
+	uint64_t slow_interrupts;             /* interrupts that our event loop saw */
+	uint64_t ignored;                     /* accesses that made no sense */
+};
+
+/**
+ * Makes the guest's function on an open device; no BAR is mapped and no
+ * interrupt is on. The device must stay open for the function's life.
+ * -EINVAL: config->size; -EPROTO: the device's config space makes no sense
+ * (sentence says where); -ENOTSUP: a kind of device that cannot be assigned
+ * (bridge, PCI Express port); -ENOMEM.
+ */
+LEND_API int lend_function_new(struct lend_device *device, const struct lend_function_config *config,
+                               struct lend_function **out, struct lend_error *error);
+
+/** Quiesces the function (see below) and frees it. NULL is allowed. */
+LEND_API void lend_function_free(struct lend_function *function);
+
+/**
+ * Stops the function: interrupts off and their eventfds detached, routes freed,
+ * BARs and peer-to-peer maps removed, bus master off, and waited for pending
+ * transactions, 1 s at most (PCI Express Base, 7.5.3.5, Transactions Pending).
+ * The vCPUs must be stopped, or not touch the function any more.
+ */
+LEND_API void lend_function_quiesce(struct lend_function *function);
+
+/**
+ * The guest reads `length` (1, 2 or 4) bytes of config space at `offset`.
+ * What is out of range, or cannot be read, is all ones. Little endian.
+ */
+LEND_API uint32_t lend_function_config_read(struct lend_function *function, unsigned offset, unsigned length);
+
+/** The guest writes config space; what makes no sense is ignored and counted. */
+LEND_API void lend_function_config_write(struct lend_function *function, unsigned offset, unsigned length,
+                                         uint32_t value);
+
+/**
+ * A trapped access of `length` bytes (1 to 8) at `offset` of a BAR. The device
+ * sees the guest's own width where it is 1, 2, 4 or 8. An access that no
+ * longer reaches the BAR (decode is off, or beyond its end) reads all ones.
+ */
+LEND_API uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, uint64_t offset,
+                                         unsigned length);
+LEND_API void lend_function_bar_write(struct lend_function *function, unsigned bar, uint64_t offset,
+                                      unsigned length, uint64_t value);
+
+/** BAR `index` (0 to 5) as the guest sizes it; `*out` is zeroed for others. Any thread. */
+LEND_API void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out);
+
+/**
+ * The hypervisor reported an access to a BAR that the kernel does not serve.
+ * Removes the function's BAR maps if its device's BARs are not served now
+ * (decode off, or not in D0) and returns how many were removed. Any thread.
+ */
+LEND_API int lend_function_bar_fault(struct lend_function *function);
+
+/** Type, slot and link of the device for a port above it: 0 where unknown. */
+struct lend_link {
+	bool is_pcie;
+	uint8_t type;  /* PCI Express device/port type, PCI Express Base 7.5.3.2 */
+	uint8_t speed; /* as LNKCAP encodes it */
+	uint8_t width;
+};
+LEND_API void lend_function_link(const struct lend_function *function, struct lend_link *out);
+
+LEND_API void lend_function_count(const struct lend_function *function, struct lend_function_counters *out);
+
+LEND_API struct lend_device *lend_function_device(const struct lend_function *function);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Discovery of the host's devices, from sysfs: no device is opened, nothing
+ * is changed. Any thread.
+ */
+#ifndef LEND_HOST_H
+#define LEND_HOST_H
+
+#include <sys/types.h>
+
+#include "context.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct lend_host_device {
+	struct lend_bdf bdf;
+	char name[16];     /* "0000:05:00.0" */
+	char driver[64];   /* empty: none */
+	int group;         /* -1: no IOMMU group */
+	uint16_t vendor, device;
+	uint32_t class_code; /* 24 bits */
+	bool is_bridge;    /* header type 1 */
+	bool is_vf;
+	int numa_node;     /* -1: unknown */
+	char reset_methods[64]; /* "flr bus", empty: none or not known */
+};
+
+/**
+ * Reads an address: "0000:05:00.0", "05:00.0" (domain 0), or a sysfs path that
+ * ends in one. -EINVAL when it is none.
+ */
+LEND_API int lend_bdf_parse(const char *text, struct lend_bdf *out);
+
+/** Writes "DDDD:BB:DD.F" and its NUL (13 bytes, 16 for wide domains) into `out`. */
+LEND_API void lend_bdf_format(const struct lend_bdf *bdf, char out[16]);
+
+/** Finds a device. -EINVAL: not an address; -ENODEV: no such device. */
+LEND_API int lend_host_find(struct lend_context *context, const char *address, struct lend_host_device *out,
+                            struct lend_error *error);
+
+/**
+ * The members of an IOMMU group, ascending by address: writes at most `max`,
+ * returns how many there are, or -ENOENT.
+ */
+LEND_API int lend_host_group(struct lend_context *context, int group, struct lend_host_device *out, size_t max);
+
+/** A process that holds a file open. */
+struct lend_host_holder {
+	pid_t pid;
+	char command[64];
+};
+
+/**
+ * The first process, other than this one, that has `path` (for instance
+ * "/dev/vfio/7") open, from procfs. -ENOENT: none, or not visible to this user.
+ */
+LEND_API int lend_host_holder(struct lend_context *context, const char *path, struct lend_host_holder *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a monitor offers to liblend: the only way in which the library reaches
+ * a hypervisor. Each slot may be left NULL; the library then behaves as if it
+ * returned -EOPNOTSUPP. `host` is the pointer given to lend_space_new(),
+ * `peer` the one in the function's configuration (`lend_function_config`).
+ *
+ * Unless a slot says otherwise: it returns 0 or a negative errno; it is called
+ * with the function's lock held, from whichever thread called the library; it
+ * may block; it must not call back into the same function.
+ */
+#ifndef LEND_HOST_OPS_H
+#define LEND_HOST_OPS_H
+
+#include "types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A part of a BAR that the guest may reach without trapping. */
+struct lend_bar_direct {
+	uint64_t offset; /* in the BAR; page aligned, as length is */
+	uint64_t length;
+	void *va; /* host mapping of the device's bytes */
+};
+
+/** Where a BAR answers, and which parts of it need no trap. */
+struct lend_bar_map {
+	unsigned bar;       /* 0 to 5 */
+	bool io;            /* an I/O port range: address and size are ports */
+	lend_gpa_t address; /* guest address of the BAR's first byte */
+	uint64_t size;
+	size_t direct_count;
+	const struct lend_bar_direct *direct; /* valid during the call alone */
+};
+
+enum lend_event {
+	LEND_EVENT_REQUEST, /* the host's kernel wants the device back */
+	LEND_EVENT_ERROR,   /* the device reported an uncorrectable error */
+	LEND_EVENT_DEAD,    /* the device does not answer any more */
+	LEND_EVENT_RESET,   /* a reset ran */
+};
+
+typedef void (*lend_watch_fn)(void *opaque);
+
+struct lend_host_ops {
+	size_t size; /* sizeof(struct lend_host_ops) as the monitor was compiled */
+
+	/*
+	 * BARs. Between begin and commit the library unmaps and maps; commit
+	 * makes all of it true at once or, on failure, none of it. A map of a
+	 * BAR that is mapped replaces it. Trapped accesses in the range come to
+	 * lend_function_bar_read() and _write(). Ranges that overlap others or
+	 * lie outside what the bus forwards are the monitor's to resolve, not
+	 * an error.
+	 */
+	void (*bar_begin)(void *host, void *peer);
+	int (*bar_map)(void *host, void *peer, const struct lend_bar_map *map);
+	int (*bar_unmap)(void *host, void *peer, unsigned bar);
+	int (*bar_commit)(void *host, void *peer);
+
+	/*
+	 * Message interrupts. A vector has a route {address, data} from set
+	 * until free; commit makes all changes since begin true in one routing
+	 * update. The monitor adds the requester id where its controller needs
+	 * one. Attach is only called for a vector whose route is committed, and
+	 * detach always before its route is freed.
+	 */
+	void (*msi_begin)(void *host, void *peer);
+	int (*msi_set)(void *host, void *peer, unsigned vector, uint64_t address, uint32_t data);
+	void (*msi_free)(void *host, void *peer, unsigned vector);
+	int (*msi_commit)(void *host, void *peer);
+	int (*msi_attach)(void *host, void *peer, unsigned vector, int eventfd);
+	int (*msi_detach)(void *host, void *peer, unsigned vector, int eventfd);
+
+	/*
+	 * Watch a descriptor: `fn(opaque)` is called from the monitor's event
+	 * loop, without any lock of the library held, each time `fd` is readable.
+	 * The fn drains the descriptor. After unwatch returns 0, fn is not running
+	 * and will not run (unwatch from within fn itself is allowed). Since fn
+	 * takes the function's lock, the library never calls unwatch with it held.
+	 */
+	int (*watch)(void *host, int fd, lend_watch_fn fn, void *opaque);
+	int (*unwatch)(void *host, int fd);
+
+	/*
+	 * A VFIO group or device descriptor that the hypervisor should know
+	 * before a device is opened on it (KVM's VFIO device). Called without a
+	 * function's lock. A failure is reported as a warning and goes no further.
+	 */
+	int (*vfio_add)(void *host, int fd);
+	int (*vfio_del)(void *host, int fd);
+
+	/** Something happened to the device; `text` is one line. Must not block. */
+	void (*event)(void *host, void *peer, enum lend_event event, const char *text);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* liblend: an assigned PCI function for any virtual machine monitor. */
+#ifndef LEND_LEND_H
+#define LEND_LEND_H
+
+#include "context.h"
+#include "device.h"
+#include "explain.h"
+#include "function.h"
+#include "host.h"
+#include "host_ops.h"
+#include "reset.h"
+#include "space.h"
+#include "types.h"
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The KVM machine, as the tool sees it. Everything that opens, maps and pins
+ * happens in vmm_new(); vmm_run() opens nothing any more, so that privileges
+ * can be dropped between the two. Two machines in one process are possible.
+ */
+#ifndef VMM_VMM_H
+#define VMM_VMM_H
+
+#include "lend/lend.h"
+
+struct vmm;
+
+enum { VMM_CPUS_MAX = 254, VMM_DEVICES_MAX = 31 };
+
+/** How a run ended. */
+enum vmm_end {
+	VMM_END_POWEROFF, /* the guest switched the machine off */
+	VMM_END_REBOOT,   /* the guest asked for a reboot and no_reboot is set */
+	VMM_END_STOPPED,  /* vmm_stop() */
+	VMM_END_FAULT,    /* triple fault, or KVM gave up; the sentence says which */
+	VMM_END_PANIC,    /* the guest said so through pvpanic */
+	VMM_END_ERROR,    /* something of ours failed; the sentence says what */
+};
+
+/** One -device vfio-pci,... as the user wrote it. */
+struct vmm_device_config {
+	const char *host; /* address or sysfs path */
+	bool no_mmap;     /* x-no-mmap=on */
+};
+
+struct vmm_config {
+	uint64_t memory; /* bytes, a multiple of 1 MiB */
+	unsigned cpus;
+	int kernel_fd, initrd_fd; /* borrowed until vmm_free(); initrd_fd -1: none */
+	const char *kernel_name, *initrd_name; /* for messages */
+	const char *cmdline;
+	int serial_fd; /* both directions, non-blocking, borrowed; -1: output is discarded */
+	bool cf8, no_reboot;
+	uint8_t uuid[16]; /* all zero: none */
+	const struct vmm_device_config *devices;
+	unsigned device_count;
+	void (*log)(void *opaque, enum lend_log_level level, const char *line); /* from any thread */
+	void *opaque;
+};
+
+/** Counters of exits to user space, by what they were for. */
+struct vmm_stats {
+	uint64_t exits, mmio, pio, config, bar, serial, faults, reboots;
+	uint64_t port[0x100]; /* accesses to I/O ports 0 to 0xff, one a port */
+	uint64_t boot_ns;     /* from vmm_new() being called to the first instruction of the guest */
+};
+
+/**
+ * Builds the machine, up to the first instruction of the guest: KVM, memory
+ * (populated, mapped for DMA), devices opened and reset, kernel loaded.
+ * On failure everything is undone and `error` has the sentence.
+ */
+int vmm_new(const struct vmm_config *config, struct vmm **out, struct lend_error *error);
+
+/**
+ * Runs the machine until it ends; the calling thread is its event loop.
+ * `error` is filled for VMM_END_FAULT and VMM_END_ERROR.
+ */
+enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error);
+
+/** Presses the power button. From the event loop (a vmm_watch callback). */
+void vmm_power_button(struct vmm *vmm);
+
+/** Makes vmm_run() quiesce the devices and return VMM_END_STOPPED. From any thread. */
+void vmm_stop(struct vmm *vmm);
+
+/** Calls fn(opaque) from vmm_run()'s loop whenever fd is readable (or hung up). */
+int vmm_watch(struct vmm *vmm, int fd, void (*fn)(void *opaque), void *opaque);
+
+void vmm_stats(const struct vmm *vmm, struct vmm_stats *out);
+
+/** One line for each part of each BAR (lend_function_explain), through the log at INFO. */
+void vmm_explain(struct vmm *vmm);
+
+/** Gives everything back, in the reverse order of vmm_new(). NULL is allowed. */
+void vmm_free(struct vmm *vmm);
+
+#endif
