@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""L1's hardware: a profile as data, and the QEMU command line for it.
+
+Rules for devices, so that addresses are known before L1 runs: the n-th device
+of PCI Express gets a root port of its own and is 0000:0n:00.0 (n from 1, in
+hexadecimal); the n-th of the others sits on the root bus at 0000:00:08.0 and
+up. A spec that names its bus is left where it says, with no address known.
+Each device has an id (dev0, dev1, ... in order) unless the spec gives one.
+"""
+
+import dataclasses
+
+from lab import cache
+
+EXPRESS = ("nvme", "e1000e", "igb", "igbvf", "qemu-xhci", "nec-usb-xhci",
+           "megasas-gen2", "vmxnet3")
+NICS = ("e1000e", "e1000", "igb", "virtio-net-pci", "vmxnet3")
+FIRST_PORT_SLOT = 0x10
+FIRST_ROOT_BUS_SLOT = 0x08
+IOMMUS = {
+    "intel": ("intel-iommu,intremap=on,device-iotlb=on",
+              "intel_iommu=on iommu=pt"),
+    "virtio": ("virtio-iommu-pci,addr=0x07",
+               "iommu=pt vfio_iommu_type1.allow_unsafe_interrupts=1"),
+    "none": (None, ""),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """What L1 is made of. Equal profiles can share one L1.
+
+    Drives are files, or `random:64M` and `blank:64M` for fresh images made in
+    the run's folder; they get the ids d0, d1, ... in order.
+    """
+
+    kernel: str = "stock"
+    iommu: str = "intel"
+    devices: tuple = ()
+    drives: tuple = ()
+    qemu_args: tuple = ()
+    append: str = ""
+    smp: int = 1
+    mem: str = "4096"
+    qemu: str = ""
+
+
+def _options(spec):
+    """The options of a -device spec, commas doubled inside values."""
+    parts = spec.replace(",,", "\0").split(",")
+    return parts[0], dict(p.replace("\0", ",").partition("=")[::2]
+                          for p in parts[1:])
+
+
+def is_express(driver):
+    return driver in EXPRESS or \
+        driver.startswith("virtio-") and "-pci" in driver
+
+
+def place(devices):
+    """[(arguments, address or "")] for the -device specs."""
+    placed, ports, chassis, slots = [], 0, 0x40, 0
+    for index, spec in enumerate(devices):
+        driver, options = _options(spec)
+        arguments, address = [], ""
+        if "id" not in options:
+            spec += f",id=dev{index}"
+        if driver in NICS and "romfile" not in options:
+            spec += ",romfile="
+        if driver == "pcie-root-port" and "chassis" not in options:
+            chassis += 1
+            spec += f",chassis={chassis}"
+        elif "bus" in options or "addr" in options:
+            pass
+        elif is_express(driver):
+            port = f"rp{ports}"
+            arguments += ["-device", f"pcie-root-port,id={port},bus=pcie.0,"
+                          f"chassis={ports + 1},"
+                          f"addr={FIRST_PORT_SLOT + ports:#x}"]
+            ports += 1
+            spec += f",bus={port}"
+            address = f"0000:{ports:02x}:00.0"
+        elif driver != "pcie-root-port":
+            slot = FIRST_ROOT_BUS_SLOT + slots
+            slots += 1
+            spec += f",bus=pcie.0,addr={slot:#x}"
+            address = f"0000:00:{slot:02x}.0"
+        placed.append((arguments + ["-device", spec], address))
+    return placed
+
+
+def addresses(profile):
+    return [address for _, address in place(profile.devices)]
+
+
+def quoted(path):
+    return str(path).replace(",", ",,")
+
+
+def command_line(profile, kernel, initramfs, drives, folder, agent_fd, qmp_fd):
+    """QEMU's arguments. The folder holds console.log and results/."""
+    iommu, append = IOMMUS[profile.iommu]
+    # No watchdogs: a processor under emulation may well be away for a second.
+    words = ["console=ttyS0 quiet panic=-1 oops=panic nowatchdog",
+             "rcupdate.rcu_cpu_stall_suppress=1 mitigations=off",
+             "random.trust_cpu=on kvm_amd.nested=0", append, profile.append]
+    line = [
+        cache.qemu(profile.qemu, profile.kernel),
+        "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+        "-machine", "q35", "-accel", "tcg,thread=multi",
+        "-cpu", "EPYC,+svm,+npt", "-smp", str(profile.smp),
+        "-m", str(profile.mem), "-nic", "none",
+        "-kernel", str(kernel.image), "-initrd", str(initramfs),
+        "-append", " ".join(w for w in words if w),
+        "-chardev", f"file,id=console,path={quoted(folder / 'console.log')}",
+        "-serial", "chardev:console",
+        "-chardev", f"socket,id=agent,fd={agent_fd}",
+        "-device", "virtio-serial-pci,id=lend.serial,bus=pcie.0,addr=0x02",
+        "-device", "virtserialport,chardev=agent,name=lend.lab",
+        "-chardev", f"socket,id=qmp,fd={qmp_fd}",
+        "-mon", "chardev=qmp,mode=control",
+        "-fsdev", "local,id=host,path=/,security_model=none,readonly=on,"
+        "multidevs=remap",
+        "-device", "virtio-9p-pci,fsdev=host,mount_tag=host,bus=pcie.0,addr=0x03",
+        "-fsdev", "local,id=results,security_model=none,multidevs=remap,"
+        f"path={quoted(folder / 'results')}",
+        "-device", "virtio-9p-pci,fsdev=results,mount_tag=results,"
+        "bus=pcie.0,addr=0x04",
+        "-device", "virtio-rng-pci,bus=pcie.0,addr=0x05",
+    ]
+    if iommu:
+        line += ["-device", iommu]
+    for index, path in enumerate(drives):
+        line += ["-drive", f"if=none,id=d{index},format=raw,file={quoted(path)}"]
+    for arguments, _ in place(profile.devices):
+        line += arguments
+    return line + list(profile.qemu_args)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+#
+# What every script of this project shares: messages, the cache, and the
+# set-up of the computer. Sourced, never run.
+#
+# Rules: silent about what is already there; says what it is about to do
+# before a step that takes long; never edits the computer's package sources;
+# standard output is for results, so everything here talks on standard error.
+
+LEND_CACHE=${LEND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lend}
+# modprobe, depmod and debootstrap live where an ordinary user's PATH ends not.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export LEND_CACHE PATH
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Packages by purpose. The demo's list stays short: it is the first thing
+# that a newcomer waits for.
+PKGS_BUILD="gcc make libc6-dev linux-libc-dev acpica-tools libpci-dev
+	libjansson-dev libseccomp-dev pkgconf"
+PKGS_LAB="python3 qemu-system-x86 busybox-static kmod xz-utils zstd"
+PKGS_KERNEL="gcc make libc6-dev flex bison bc libelf-dev xz-utils kmod
+	binutils"
+PKGS_CHECK="clang llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
+	strace"
+
+# missing_packages NAME... prints those that are not installed.
+missing_packages() {
+	for p in "$@"; do
+		s=$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) || s=
+		[ "$s" = installed ] || printf '%s ' "$p"
+	done
+}
+
+# need_packages NAME... installs what is missing, or says what to install.
+need_packages() {
+	if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+		need_commands "$@"
+		return
+	fi
+	missing=$(missing_packages "$@")
+	[ -n "$missing" ] || return 0
+	if [ "$(id -u)" = 0 ]; then
+		as_root=
+	elif command -v sudo >/dev/null; then
+		as_root=sudo
+	else
+		die "these packages are missing; install them as root: $missing"
+	fi
+	say "installing $missing"
+	log=$(mktemp)
+	{
+		$as_root apt-get -q -o DPkg::Lock::Timeout=600 update &&
+		$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qy \
+			-o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 \
+			install --no-install-recommends $missing
+	} >"$log" 2>&1 || {
+		tail -n 20 "$log" >&2
+		die "apt-get failed; its output is in $log"
+	}
+	rm -f "$log"
+}
+
+# need_commands PACKAGE...: where there is no apt-get, look for what the
+# packages would have brought, and name what is not there.
+need_commands() {
+	lost=
+	for p in "$@"; do
+		case $p in
+		acpica-tools) c=iasl ;;
+		busybox-static) c=busybox ;;
+		qemu-system-x86) c=qemu-system-x86_64 ;;
+		xz-utils) c=xz ;;
+		kmod) c=modprobe ;;
+		pkgconf) c=pkg-config ;;
+		binutils) c=ld ;;
+		python3-pytest) c=pytest-3 ;;
+		gcc|make|flex|bison|bc|clang|scdoc|strace|zstd|python3) c=$p ;;
+		*) lost="$lost $p(?)"; continue ;;
+		esac
+		command -v "$c" >/dev/null || lost="$lost $p"
+	done
+	[ -z "$lost" ] ||
+		say "no apt-get here; see that you have the equivalents of:$lost"
+}
+
+# timed WHAT COMMAND...: says how long a step took.
+timed() {
+	what=$1; shift
+	t0=$(date +%s)
+	"$@"
+	say "$what: $(( $(date +%s) - t0 )) s"
+}
