@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One device of the host, as sysfs shows it. Only the directory must be there:
+ * an attribute that an older kernel lacks leaves its field at "not known".
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/host/sysfs.h"
+
+/* PCI Local Bus 3.0, 6.1: header type, and its layout without the multifunction bit. */
+enum { HEADER_TYPE = 0x0e, HEADER_LAYOUT = 0x7f, HEADER_BRIDGE = 1 };
+/* Class code of bridges between PCI buses, without the programming interface. */
+enum { CLASS_PCI_BRIDGE = 0x0604 };
+
+static uint32_t read_id(const char *dir, const char *name, uint32_t mask)
+{
+	long value;
+
+	return sysfs_number(dir, name, &value) ? 0 : (uint32_t)value & mask;
+}
+
+static bool read_is_bridge(const char *dir, uint32_t class_code)
+{
+	char config[HEADER_TYPE + 2];
+
+	if (sysfs_read(dir, "config", config, sizeof(config)) > HEADER_TYPE)
+		return (config[HEADER_TYPE] & HEADER_LAYOUT) == HEADER_BRIDGE;
+	return class_code >> 8 == CLASS_PCI_BRIDGE;
+}
+
+static int read_group(const char *dir)
+{
+	char text[32], *end;
+	long group;
+
+	if (sysfs_link(dir, "iommu_group", text, sizeof(text)))
+		return -1;
+	group = strtol(text, &end, 10);
+	return end == text || *end || group < 0 || group > INT_MAX ? -1 : (int)group;
+}
+
+int host_read_device(struct lend_context *context, const struct lend_bdf *bdf, struct lend_host_device *out)
+{
+	char dir[PATH_MAX], physfn[PATH_MAX];
+	long numa;
+	int ret;
+
+	memset(out, 0, sizeof(*out));
+	out->bdf = *bdf;
+	out->group = -1;
+	out->numa_node = -1;
+	lend_bdf_format(bdf, out->name);
+	ret = sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(context), out->name);
+	if (ret)
+		return ret;
+	if (access(dir, F_OK))
+		return -ENODEV;
+	out->vendor = (uint16_t)read_id(dir, "vendor", 0xffff);
+	out->device = (uint16_t)read_id(dir, "device", 0xffff);
+	out->class_code = read_id(dir, "class", 0xffffff);
+	out->is_bridge = read_is_bridge(dir, out->class_code);
+	out->is_vf = !sysfs_link(dir, "physfn", physfn, sizeof(physfn));
+	out->group = read_group(dir);
+	if (!sysfs_number(dir, "numa_node", &numa) && numa >= 0 && numa <= INT_MAX)
+		out->numa_node = (int)numa;
+	if (sysfs_link(dir, "driver", out->driver, sizeof(out->driver)))
+		out->driver[0] = '\0';
+	if (sysfs_read(dir, "reset_method", out->reset_methods, sizeof(out->reset_methods)) < 0)
+		out->reset_methods[0] = '\0';
+	return 0;
+}
+
+int lend_host_find(struct lend_context *context, const char *address, struct lend_host_device *out,
+		   struct lend_error *error)
+{
+	struct lend_error nowhere;
+	struct lend_bdf bdf;
+	int ret;
+
+	if (!error)
+		error = &nowhere;
+	ret = lend_bdf_parse(address, &bdf);
+	if (ret) {
+		snprintf(error->text, sizeof(error->text),
+			 "'%.100s' is not the address of a PCI device; write it like 0000:05:00.0, as lspci "
+			 "-D does",
+			 address);
+		return ret;
+	}
+	ret = host_read_device(context, &bdf, out);
+	if (ret == -ENODEV)
+		snprintf(error->text, sizeof(error->text),
+			 "there is no PCI device %s; lspci -D lists those that there are", out->name);
+	else if (ret)
+		snprintf(error->text, sizeof(error->text), "cannot look up %s: %s", out->name,
+			 strerror(-ret));
+	return ret;
+}

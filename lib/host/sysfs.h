@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Small reads below a root directory (sysfs or procfs). What is read there is
+ * short text; longer files are cut. Nothing here remembers anything.
+ */
+#ifndef LIB_HOST_SYSFS_H
+#define LIB_HOST_SYSFS_H
+
+#include <limits.h>
+
+#include "lend/host.h"
+#include "lib/context.h"
+
+/** Joins the parts into `out`; -ENAMETOOLONG when they do not fit. */
+LEND_PRINTF(2, 3) int sysfs_path(char out[PATH_MAX], const char *format, ...);
+
+/** Reads dir/name into `out`, cut at size - 1, without the newline at its end. Bytes or negative errno. */
+int sysfs_read(const char *dir, const char *name, char *out, size_t size);
+
+/** Reads dir/name as a number (decimal, 0x… or negative). */
+int sysfs_number(const char *dir, const char *name, long *out);
+
+/** The last component of what the link dir/name points to. */
+int sysfs_link(const char *dir, const char *name, char *out, size_t size);
+
+/** Fills `out` for the function at `bdf`; -ENODEV: there is none. */
+int host_read_device(struct lend_context *context, const struct lend_bdf *bdf, struct lend_host_device *out);
+
+#endif
