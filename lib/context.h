@@ -3,6 +3,9 @@
 #ifndef LIB_CONTEXT_H
 #define LIB_CONTEXT_H
 
+#include <pthread.h>
+#include <time.h>
+
 #include "lend/context.h"
 
 /** Where sysfs, devtmpfs and procfs are mounted, without a trailing slash. */
@@ -11,10 +14,37 @@ const char *context_dev(const struct lend_context *context);
 const char *context_proc(const struct lend_context *context);
 
 /**
- * One line of log, without a newline, cut at 511 bytes. A burst that is too
- * long is swallowed; the next line that passes tells how many were. Any thread.
+ * One line of log, without a newline, cut at 511 bytes. Never limited: not for
+ * lines that a guest can cause. Any thread.
  */
 LEND_PRINTF(3, 4)
 void context_log(struct lend_context *context, enum lend_log_level level, const char *format, ...);
+
+/**
+ * Limits the lines that a guest can cause: a burst, then one a second; what was
+ * left out is counted and said with the next line that passes. One bucket an
+ * object, so that one guest's noise hides nobody else's lines. Zeroed: full.
+ */
+struct log_bucket {
+	pthread_mutex_t lock; /* guards the rest; leaf, not held while the sink runs */
+	unsigned spent;
+	unsigned long swallowed;
+	time_t filled; /* seconds on the monotonic clock */
+};
+
+void log_bucket_init(struct log_bucket *bucket);
+void log_bucket_destroy(struct log_bucket *bucket);
+
+/** As context_log(), limited by `bucket`. Any thread. */
+LEND_PRINTF(4, 5)
+void context_log_limited(struct lend_context *context, struct log_bucket *bucket, enum lend_log_level level,
+			 const char *format, ...);
+
+/** The legacy groups that are open (lib/backend/group.c); `lock` guards the list and each group in it. */
+struct context_groups {
+	pthread_mutex_t lock;
+	struct lend_group *first;
+};
+struct context_groups *context_groups(struct lend_context *context);
 
 #endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The context's insides, for lib/context.c and lib/log.c alone. */
+#ifndef LIB_CONTEXT_PRIVATE_H
+#define LIB_CONTEXT_PRIVATE_H
+
+#include "lib/context.h"
+
+struct lend_context {
+	char *sysfs_root, *dev_root, *proc_root;
+	void (*log)(void *opaque, enum lend_log_level level, const char *line);
+	void *opaque;
+	struct context_groups groups;
+};
+
+#endif

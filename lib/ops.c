@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* Stand-ins for host operations that a monitor does not offer. */
+#include <errno.h>
+#include <string.h>
+
+#include "lib/ops.h"
+
+static void no_begin(void *host, void *peer)
+{
+	(void)host, (void)peer;
+}
+
+static int no_bar_map(void *host, void *peer, const struct lend_bar_map *map)
+{
+	(void)host, (void)peer, (void)map;
+	return -EOPNOTSUPP;
+}
+
+static int no_bar_unmap(void *host, void *peer, unsigned bar)
+{
+	(void)host, (void)peer, (void)bar;
+	return -EOPNOTSUPP;
+}
+
+static int no_commit(void *host, void *peer)
+{
+	(void)host, (void)peer;
+	return -EOPNOTSUPP;
+}
+
+static int no_msi_set(void *host, void *peer, unsigned vector, uint64_t address, uint32_t data)
+{
+	(void)host, (void)peer, (void)vector, (void)address, (void)data;
+	return -EOPNOTSUPP;
+}
+
+static void no_msi_free(void *host, void *peer, unsigned vector)
+{
+	(void)host, (void)peer, (void)vector;
+}
+
+static int no_msi_attach(void *host, void *peer, unsigned vector, int eventfd)
+{
+	(void)host, (void)peer, (void)vector, (void)eventfd;
+	return -EOPNOTSUPP;
+}
+
+static int no_watch(void *host, int fd, lend_watch_fn fn, void *opaque)
+{
+	(void)host, (void)fd, (void)fn, (void)opaque;
+	return -EOPNOTSUPP;
+}
+
+static int no_fd(void *host, int fd)
+{
+	(void)host, (void)fd;
+	return -EOPNOTSUPP;
+}
+
+static void no_event(void *host, void *peer, enum lend_event event, const char *text)
+{
+	(void)host, (void)peer, (void)event, (void)text;
+}
+
+static const struct lend_host_ops absent = {
+	.size = sizeof(absent),
+	.bar_begin = no_begin,
+	.bar_map = no_bar_map,
+	.bar_unmap = no_bar_unmap,
+	.bar_commit = no_commit,
+	.msi_begin = no_begin,
+	.msi_set = no_msi_set,
+	.msi_free = no_msi_free,
+	.msi_commit = no_commit,
+	.msi_attach = no_msi_attach,
+	.msi_detach = no_msi_attach,
+	.watch = no_watch,
+	.unwatch = no_fd,
+	.vfio_add = no_fd,
+	.vfio_del = no_fd,
+	.event = no_event,
+};
+
+int ops_fill(struct lend_host_ops *out, const struct lend_host_ops *given)
+{
+	struct lend_host_ops have = {0};
+
+	if (!given || given->size <= sizeof(given->size))
+		return -EINVAL;
+	memcpy(&have, given, given->size < sizeof(have) ? given->size : sizeof(have));
+	*out = absent;
+#define TAKE(slot)                                                                                           \
+	if (have.slot)                                                                                       \
+		out->slot = have.slot;
+	TAKE(bar_begin)
+	TAKE(bar_map)
+	TAKE(bar_unmap)
+	TAKE(bar_commit)
+	TAKE(msi_begin)
+	TAKE(msi_set)
+	TAKE(msi_free)
+	TAKE(msi_commit)
+	TAKE(msi_attach)
+	TAKE(msi_detach)
+	TAKE(watch)
+	TAKE(unwatch)
+	TAKE(vfio_add)
+	TAKE(vfio_del)
+	TAKE(event)
+#undef TAKE
+	return 0;
+}
