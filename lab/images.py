@@ -117,7 +117,8 @@ def diskio():
     """The guest's disk tool, built once for its source."""
     source = GUEST / "diskio.c"
     out = cache.ROOT / "build/lab/diskio"
-    if not out.is_file() or out.stat().st_mtime < source.stat().st_mtime:
+    newest = max(f.stat().st_mtime for f in GUEST.glob("*.[ch]"))
+    if not out.is_file() or out.stat().st_mtime < newest:
         out.parent.mkdir(parents=True, exist_ok=True)
         new = out.with_name(f".diskio.{os.getpid()}")
         done = subprocess.run(

@@ -13,7 +13,7 @@ import dataclasses
 from lab import cache
 
 EXPRESS = ("nvme", "e1000e", "igb", "igbvf", "qemu-xhci", "nec-usb-xhci",
-           "megasas-gen2", "vmxnet3")
+           "megasas-gen2", "vmxnet3", "pcie-pci-bridge")
 NICS = ("e1000e", "e1000", "igb", "virtio-net-pci", "vmxnet3")
 FIRST_PORT_SLOT = 0x10
 FIRST_ROOT_BUS_SLOT = 0x08

@@ -181,7 +181,9 @@ class Session:
             self._sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
-        (self.folder / "l1.cpio").unlink(missing_ok=True)
+        # Logs and results stay; what was made for this run and is large goes.
+        for path in [self.folder / "l1.cpio", *self.folder.glob("d*.img")]:
+            path.unlink(missing_ok=True)
 
     def __enter__(self):
         return self

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures for tests that run in L1.
+
+    @pytest.mark.profile("nvme")
+    def test_something(l1):
+        machine = l1()                       # or l1("two-nvme"), or a Profile
+        machine.run("lspci", check=True)
+
+Rules: an L1 is booted once for a profile and serves its tests one after the
+other; after a test that failed, and after a panic, the next one gets a fresh
+L1. At most two L1s are kept in a worker. pytest-xdist runs profiles side by
+side (`-n 2 --dist loadgroup`), never two tests in one L1.
+"""
+
+import collections
+import hashlib
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from lab import cache, images  # noqa: E402
+from lab.machine import Profile  # noqa: E402
+from lab.profiles import PROFILES  # noqa: E402
+from lab.session import Session  # noqa: E402
+
+KEPT = 2
+slowest = []
+
+
+class Pool:
+    """The L1s of this worker, the least recently used one first."""
+
+    def __init__(self, config):
+        self._config = config
+        self._sessions = collections.OrderedDict()
+
+    def get(self, profile):
+        session = self._sessions.pop(profile, None)
+        if session and not session.alive:
+            self._end(session)
+            session = None
+        if not session:
+            while len(self._sessions) >= KEPT:
+                self._end(self._sessions.popitem(last=False)[1])
+            session = Session(profile)
+        self._sessions[profile] = session
+        return session
+
+    def drop(self, profile):
+        session = self._sessions.pop(profile, None)
+        if session:
+            self._end(session)
+
+    def _end(self, session):
+        for r in session.slowest():
+            slowest.append((r.seconds, " ".join(r.argv)[:100], r.log))
+        session.close()
+
+    def end_all(self):
+        while self._sessions:
+            self._end(self._sessions.popitem()[1])
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "profile(name): the L1 that a test uses")
+    config.addinivalue_line("markers", "xdist_group(name): run by one worker")
+    config.lab_pool = Pool(config)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        mark = item.get_closest_marker("profile")
+        if mark and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(mark.args[0]))
+    # Tests of one profile next to each other, otherwise as written.
+    order = {}
+    for item in items:
+        mark = item.get_closest_marker("profile")
+        order.setdefault(mark.args[0] if mark else "", len(order))
+    items.sort(key=lambda i: order[
+        m.args[0] if (m := i.get_closest_marker("profile")) else ""])
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    report = (yield).get_result()
+    if report.when == "call":
+        item.lab_failed = report.failed
+
+
+@pytest.fixture
+def l1(request):
+    """A function that gives the L1 of a profile: by name, by value, or the
+    one that the test is marked with."""
+    pool = request.config.lab_pool
+    mark = request.node.get_closest_marker("profile")
+    used = []
+
+    def get(profile=None):
+        if profile is None:
+            profile = mark.args[0]
+        if not isinstance(profile, Profile):
+            profile = PROFILES[profile]
+        used.append(profile)
+        return pool.get(profile)
+
+    yield get
+    if getattr(request.node, "lab_failed", True):
+        for profile in used:
+            pool.drop(profile)
+
+
+@pytest.fixture(scope="session")
+def kernel():
+    """kernel(name): the lab.cache.Kernel of stock, cloud, bpo or lab."""
+    return cache.kernel
+
+
+@pytest.fixture(scope="session")
+def guest_image():
+    """guest_image(script, kernel="lab", modules=(), add=()): a guest's initrd.
+
+    The script is the text of its /init; /bin/diskio is always there. The
+    file's name is its content's hash: L1 caches what it has seen by name.
+    """
+    def make(script, kernel="lab", modules=(), add=()):
+        folder = ROOT / "build/lab/guests"
+        folder.mkdir(parents=True, exist_ok=True)
+        key = hashlib.sha256(script.encode()).hexdigest()[:16]
+        init = folder / f"init-{key}"
+        images.write(init, script.encode())
+        data = images.guest(cache.kernel(kernel), init,
+                            [(images.diskio(), "bin/diskio"), *add], modules)
+        key = hashlib.sha256(data).hexdigest()[:16]
+        path = folder / f"{key}.cpio"
+        images.write(path, data)
+        return path
+    return make
+
+
+@pytest.fixture(scope="session")
+def lend():
+    """The program under test."""
+    path = ROOT / "build/lend"
+    if not path.exists():
+        pytest.fail("build/lend: not there; run make first")
+    return path
+
+
+# The ten slowest commands, from all workers, at the end
+
+def pytest_sessionfinish(session):
+    session.config.lab_pool.end_all()
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["lab_slowest"] = slowest
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    slowest.extend(getattr(node, "workeroutput", {}).get("lab_slowest", []))
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not slowest:
+        return
+    terminalreporter.section("slowest commands in L1")
+    for seconds, line, log in sorted(slowest, reverse=True)[:10]:
+        first = line.splitlines()[0]
+        terminalreporter.write_line(f"{seconds:7.2f} s  {first}  ({log})")
