@@ -5,7 +5,8 @@
  * group of devices that the host's IOMMU can treat alike. Every RAM and ROM
  * range is in every domain or in none.
  *
- * Lock order: space, then function, then the host's own locks.
+ * Lock order: function, then space. The lock of a space is a leaf: with it held
+ * neither the monitor is called nor another lock of the library taken.
  */
 #ifndef LEND_SPACE_H
 #define LEND_SPACE_H

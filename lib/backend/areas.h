@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of a region that can be mapped: checked and put in order. */
+#ifndef LIB_BACKEND_AREAS_H
+#define LIB_BACKEND_AREAS_H
+
+#include "lend/device.h"
+
+/**
+ * Sorts `areas` in place, drops empty ones, and stores them in `region`; what
+ * does not fit in LEND_AREAS_MAX is trapped. Returns how many were left out, or
+ * -EPROTO: two overlap, or one wraps.
+ */
+int areas_store(struct lend_region *region, struct lend_area *areas, size_t count);
+
+/** Cuts the areas of `region` to its size and to whole pages. */
+void areas_clip(struct lend_region *region, uint64_t page);
+
+/** Room that areas_cut() needs: each cut can make one area more. */
+enum { AREAS_ROOM = LEND_AREAS_MAX + 4 };
+
+/** Cuts [start, end) out of `areas`, which has AREAS_ROOM; returns the new count. What no longer fits is
+ * dropped. */
+unsigned areas_cut(struct lend_area *areas, unsigned count, uint64_t start, uint64_t end);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* Legacy groups. Fields of a group are guarded by the registry's lock, except `fd`, which never changes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/backend/group.h"
+#include "lib/backend/group_error.h"
+#include "lib/backend/space.h"
+#include "lib/backend/type1.h"
+#include "lib/context.h"
+#include "lib/error.h"
+#include "lib/sys/vfio.h"
+
+enum { GROUP_DEVICES_MAX = 256 };
+
+struct lend_group {
+	struct lend_group *next;
+	struct lend_space *space;
+	int id, fd;
+	unsigned user_count;
+	struct lend_bdf users[GROUP_DEVICES_MAX];
+};
+
+static bool same_bdf(const struct lend_bdf *a, const struct lend_bdf *b)
+{
+	return a->domain == b->domain && a->bus == b->bus && a->device == b->device &&
+	       a->function == b->function;
+}
+
+static int open_group(struct lend_context *context, const struct lend_host_device *host,
+		      struct lend_error *error)
+{
+	bool viable, in_container;
+	char path[PATH_MAX];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "%s/vfio/%d", context_dev(context), host->group);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return group_say_open(context, host, path, errno, error);
+	ret = sys_vfio_group_get_status(fd, &viable, &in_container);
+	if (ret < 0)
+		error_say(error, ret, "%s: cannot read the state of IOMMU group %d: %s", host->name,
+			  host->group, strerror(-ret));
+	else if (!viable)
+		ret = group_say_not_viable(context, host, error);
+	else if (in_container)
+		ret = error_say(error, -EBUSY, "%s: IOMMU group %d is in another container already",
+				host->name, host->group);
+	if (ret < 0) {
+		close(fd);
+		return ret;
+	}
+	return fd;
+}
+
+static int new_group(struct lend_space *space, const struct lend_host_device *host, struct lend_group **out,
+		     struct lend_error *error)
+{
+	struct lend_context *context = space_context(space);
+	struct lend_group *group = calloc(1, sizeof(*group));
+	char name[sizeof(host->name)];
+	int ret;
+
+	if (!group)
+		return error_say(error, -ENOMEM, "%s: out of memory", host->name);
+	group->space = space;
+	group->id = host->group;
+	ret = group->fd = open_group(context, host, error);
+	if (ret < 0)
+		goto free_group;
+	memcpy(name, host->name, sizeof(name));
+	ret = space_attach(space, group->fd, type1_new, name, error);
+	if (ret < 0)
+		goto close_fd;
+	/* Before a device is opened: some drivers want to know the hypervisor by then. */
+	ret = space_ops(space)->vfio_add(space_host(space), group->fd);
+	if (ret < 0 && ret != -EOPNOTSUPP)
+		context_log(context, LEND_LOG_WARNING, "%s: the hypervisor does not take IOMMU group %d: %s",
+			    host->name, host->group, strerror(-ret));
+	*out = group;
+	return 0;
+
+close_fd:
+	close(group->fd);
+free_group:
+	free(group);
+	return ret;
+}
+
+static int add_user(struct lend_group *group, struct lend_space *space, const struct lend_host_device *host,
+		    struct lend_error *error)
+{
+	if (group->space != space)
+		return error_say(error, -EBUSY,
+				 "%s: IOMMU group %d is in use by another machine of this process",
+				 host->name, group->id);
+	for (unsigned i = 0; i < group->user_count; i++)
+		if (same_bdf(&group->users[i], &host->bdf))
+			return error_say(error, -EEXIST, "%s is given twice", host->name);
+	if (group->user_count == GROUP_DEVICES_MAX)
+		return error_say(error, -E2BIG, "%s: too many devices in IOMMU group %d", host->name,
+				 group->id);
+	group->users[group->user_count++] = host->bdf;
+	return 0;
+}
+
+int group_get(struct lend_space *space, const struct lend_host_device *host, struct lend_group **out,
+	      struct lend_error *error)
+{
+	struct context_groups *groups = context_groups(space_context(space));
+	struct lend_group *group;
+	int ret = 0;
+
+	pthread_mutex_lock(&groups->lock);
+	for (group = groups->first; group; group = group->next)
+		if (group->id == host->group)
+			break;
+	if (!group) {
+		ret = new_group(space, host, &group, error);
+		if (!ret) {
+			group->next = groups->first;
+			groups->first = group;
+		}
+	}
+	if (!ret)
+		ret = add_user(group, space, host, error);
+	pthread_mutex_unlock(&groups->lock);
+	if (!ret)
+		*out = group;
+	return ret;
+}
+
+static void close_group(struct context_groups *groups, struct lend_group *group)
+{
+	struct lend_group **link = &groups->first;
+
+	while (*link != group)
+		link = &(*link)->next;
+	*link = group->next;
+	space_ops(group->space)->vfio_del(space_host(group->space), group->fd);
+	space_detach(group->space, group->fd);
+	close(group->fd);
+	free(group);
+}
+
+void group_put(struct lend_group *group, const struct lend_bdf *bdf)
+{
+	struct context_groups *groups = context_groups(space_context(group->space));
+
+	pthread_mutex_lock(&groups->lock);
+	for (unsigned i = 0; i < group->user_count; i++) {
+		if (!same_bdf(&group->users[i], bdf))
+			continue;
+		group->users[i] = group->users[--group->user_count];
+		break;
+	}
+	if (!group->user_count)
+		close_group(groups, group);
+	pthread_mutex_unlock(&groups->lock);
+}
+
+int group_open_device(struct lend_group *group, const char *name, struct lend_error *error)
+{
+	int fd = sys_vfio_group_get_device_fd(group->fd, name);
+
+	if (fd == -EBUSY)
+		return error_say(error, fd, "%s is in use by another process", name);
+	if (fd < 0)
+		return error_say(error, fd, "%s: the kernel does not hand it out: %s; dmesg may say why",
+				 name, strerror(-fd));
+	return fd;
+}

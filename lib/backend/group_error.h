@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Why a device or its group cannot be had: one sentence with the cure. Each returns a negative errno. */
+#ifndef LIB_BACKEND_GROUP_ERROR_H
+#define LIB_BACKEND_GROUP_ERROR_H
+
+#include "lend/host.h"
+
+/** `path`, the group's node, could not be opened, with errno `code`. */
+int group_say_open(struct lend_context *context, const struct lend_host_device *host, const char *path,
+		   int code, struct lend_error *error);
+
+/** A sibling is in the hands of a driver of the host. */
+int group_say_not_viable(struct lend_context *context, const struct lend_host_device *host,
+			 struct lend_error *error);
+
+/** The host has no IOMMU, or it is off. */
+int group_say_no_iommu(const struct lend_host_device *host, struct lend_error *error);
+
+/** The device is not bound to vfio-pci, or a driver built on it. */
+int group_say_not_bound(struct lend_context *context, const struct lend_host_device *host,
+			struct lend_error *error);
+
+/** Whether the driver of a device is vfio-pci or a variant of it (mlx5_vfio_pci, ...). */
+bool group_is_vfio_driver(const char *driver);
+
+#endif

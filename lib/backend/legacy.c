@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A device behind its VFIO descriptor: ioctls, pread, pwrite and mmap. The
+ * offsets of regions are stored when their info is read, before anything else
+ * is done with them, and do not change: no lock is needed.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/backend/areas.h"
+#include "lib/backend/legacy.h"
+#include "lib/sys/vfio.h"
+
+struct legacy {
+	int fd;
+	uint64_t offset[LEND_REGION_COUNT]; /* in fd */
+	int prot[LEND_REGION_COUNT];	    /* of a map */
+};
+
+static int legacy_info(void *dev, struct backend_device_info *out)
+{
+	struct legacy *legacy = dev;
+	struct sys_device_info info;
+	int ret = sys_vfio_device_info(legacy->fd, &info);
+
+	if (ret < 0)
+		return ret;
+	*out = (struct backend_device_info){info.is_pci, info.can_reset, info.regions, info.irqs};
+	return 0;
+}
+
+static int store_areas(struct lend_region *region, const struct sys_region_info *info)
+{
+	struct lend_area *areas;
+	int ret;
+
+	if (!info->mappable)
+		return 0;
+	if (!info->sparse) {
+		struct lend_area whole = {0, info->size};
+
+		return areas_store(region, &whole, 1);
+	}
+	if (!info->area_count)
+		return 0;
+	areas = calloc(info->area_count, sizeof(*areas));
+	if (!areas)
+		return -ENOMEM;
+	for (size_t i = 0; i < info->area_count; i++)
+		areas[i] = (struct lend_area){info->areas[i].offset, info->areas[i].length};
+	ret = areas_store(region, areas, info->area_count);
+	free(areas);
+	return ret;
+}
+
+static int legacy_region_info(void *dev, unsigned index, struct lend_region *out)
+{
+	struct legacy *legacy = dev;
+	struct sys_region_info info;
+	int ret;
+
+	*out = (struct lend_region){0};
+	ret = sys_vfio_region_info(legacy->fd, index, &info);
+	if (!ret) {
+		out->size = info.size;
+		out->readable = info.readable;
+		out->writable = info.writable;
+		out->msix_mappable = info.msix_mappable;
+		legacy->offset[index] = info.offset;
+		legacy->prot[index] = (info.readable ? PROT_READ : 0) | (info.writable ? PROT_WRITE : 0);
+		ret = store_areas(out, &info);
+	}
+	free(info.areas);
+	return ret < 0 ? ret : 0;
+}
+
+static int legacy_irq_info(void *dev, unsigned index, struct backend_irq_info *out)
+{
+	struct legacy *legacy = dev;
+	struct sys_irq_info info;
+	int ret = sys_vfio_irq_info(legacy->fd, index, &info);
+
+	if (ret < 0)
+		return ret;
+	*out = (struct backend_irq_info){info.eventfd ? info.count : 0, info.noresize};
+	return 0;
+}
+
+static int legacy_set_irqs(void *dev, const struct backend_irqs *irqs)
+{
+	struct legacy *legacy = dev;
+
+	return sys_vfio_set_irqs(legacy->fd, irqs->index, irqs->start, irqs->count, irqs->fds);
+}
+
+static int legacy_read(void *dev, unsigned region, uint64_t offset, void *data, unsigned length)
+{
+	struct legacy *legacy = dev;
+	ssize_t ret;
+
+	do
+		ret = pread(legacy->fd, data, length, (off_t)(legacy->offset[region] + offset));
+	while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : (int)ret;
+}
+
+static int legacy_write(void *dev, unsigned region, uint64_t offset, const void *data, unsigned length)
+{
+	struct legacy *legacy = dev;
+	ssize_t ret;
+
+	do
+		ret = pwrite(legacy->fd, data, length, (off_t)(legacy->offset[region] + offset));
+	while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : (int)ret;
+}
+
+static int legacy_map(void *dev, unsigned region, uint64_t offset, uint64_t length, void *at)
+{
+	struct legacy *legacy = dev;
+	void *va = mmap(at, length, legacy->prot[region], MAP_SHARED | MAP_FIXED, legacy->fd,
+			(off_t)(legacy->offset[region] + offset));
+
+	return va == MAP_FAILED ? -errno : 0;
+}
+
+static int legacy_reset(void *dev)
+{
+	struct legacy *legacy = dev;
+
+	return sys_vfio_device_reset(legacy->fd);
+}
+
+static void legacy_close(void *dev)
+{
+	struct legacy *legacy = dev;
+
+	close(legacy->fd);
+	free(legacy);
+}
+
+static const struct transport_ops legacy_ops = {
+	.info = legacy_info,
+	.region_info = legacy_region_info,
+	.irq_info = legacy_irq_info,
+	.set_irqs = legacy_set_irqs,
+	.read = legacy_read,
+	.write = legacy_write,
+	.map = legacy_map,
+	.reset = legacy_reset,
+	.close = legacy_close,
+};
+
+int legacy_new(int fd, const struct transport_ops **ops, void **dev)
+{
+	struct legacy *legacy = calloc(1, sizeof(*legacy));
+
+	if (!legacy) {
+		close(fd);
+		return -ENOMEM;
+	}
+	legacy->fd = fd;
+	*ops = &legacy_ops;
+	*dev = legacy;
+	return 0;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The type1 domain: /dev/vfio/vfio with VFIO_TYPE1v2_IOMMU. The kernel keeps
+ * one table of maps for all groups of the container. Nothing here is locked:
+ * the space calls its domains one at a time.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/vfio.h>
+
+#include "lib/backend/type1.h"
+#include "lib/context.h"
+#include "lib/error.h"
+#include "lib/sys/vfio.h"
+
+struct type1 {
+	int fd;
+	struct sys_iommu_info info; /* its ranges are read anew when a group comes or goes */
+};
+
+static int type1_map(void *domain, lend_iova_t iova, void *va, uint64_t length, bool writable)
+{
+	struct type1 *type1 = domain;
+
+	return sys_vfio_map_dma(type1->fd, iova, va, length, writable);
+}
+
+static int type1_unmap(void *domain, lend_iova_t iova, uint64_t length)
+{
+	struct type1 *type1 = domain;
+	uint64_t unmapped;
+	int ret = sys_vfio_unmap_dma(type1->fd, iova, length, &unmapped);
+
+	if (ret < 0)
+		return ret;
+	return unmapped == length ? 0 : -ENOENT;
+}
+
+static size_t type1_windows(void *domain, struct lend_iova_window *out, size_t max)
+{
+	struct type1 *type1 = domain;
+	size_t count = type1->info.range_count;
+
+	for (size_t i = 0; i < count && i < max; i++)
+		out[i] = (struct lend_iova_window){type1->info.ranges[i].first, type1->info.ranges[i].last};
+	if (count)
+		return count;
+	/* A kernel that does not tell: anything may work, and a map that does not says so. */
+	if (max)
+		out[0] = (struct lend_iova_window){0, UINT64_MAX};
+	return 1;
+}
+
+/* Failure is not fatal: the old answer stays, and a map outside of it fails by itself. */
+static int refresh(struct type1 *type1)
+{
+	struct sys_iommu_info info;
+	int ret = sys_vfio_iommu_info(type1->fd, &info);
+
+	if (ret < 0) {
+		free(info.ranges);
+		return ret;
+	}
+	free(type1->info.ranges);
+	type1->info = info;
+	return 0;
+}
+
+static int type1_attach(void *domain, int group_fd)
+{
+	struct type1 *type1 = domain;
+	int ret = sys_vfio_group_set_container(group_fd, type1->fd);
+
+	if (!ret)
+		refresh(type1);
+	return ret;
+}
+
+static int type1_detach(void *domain, int group_fd)
+{
+	struct type1 *type1 = domain;
+	int ret = sys_vfio_group_unset_container(group_fd);
+
+	if (!ret)
+		refresh(type1);
+	return ret;
+}
+
+static void type1_close(void *domain)
+{
+	struct type1 *type1 = domain;
+
+	close(type1->fd);
+	free(type1->info.ranges);
+	free(type1);
+}
+
+static const struct domain_ops type1_ops = {
+	.map = type1_map,
+	.unmap = type1_unmap,
+	.windows = type1_windows,
+	.attach = type1_attach,
+	.detach = type1_detach,
+	.close = type1_close,
+};
+
+static int open_container(struct lend_context *context, const char *name, struct lend_error *error)
+{
+	char path[PATH_MAX];
+	int fd, version;
+
+	snprintf(path, sizeof(path), "%s/vfio/vfio", context_dev(context));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
+		return error_say(error, -EACCES, "%s: %s is not there; load VFIO: modprobe vfio-pci", name,
+				 path);
+	if (fd < 0)
+		return error_say(error, -errno, "%s: cannot open %s: %s; it needs mode 0666, or run as root",
+				 name, path, strerror(errno));
+	version = sys_vfio_api_version(fd);
+	if (version == VFIO_API_VERSION && sys_vfio_check_extension(fd, VFIO_TYPE1v2_IOMMU) == 1)
+		return fd;
+	close(fd);
+	return error_say(error, -ENOTSUP,
+			 "%s: %s (API version %d) has no type1v2 IOMMU; load it: modprobe vfio_iommu_type1",
+			 name, path, version);
+}
+
+static int say_set_iommu(struct lend_error *error, int code, const char *name)
+{
+	if (code == -EPERM)
+		return error_say(
+			error, code,
+			"%s: the kernel refuses it because interrupts are not remapped, so the device "
+			"could raise any interrupt of the host; enable interrupt remapping (VT-d, AMD-Vi) in "
+			"the firmware or, unsafe, for a guest you trust: echo 1 > "
+			"/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts "
+			"(vfio_iommu_type1.allow_unsafe_interrupts=1 on the kernel's command line)",
+			name);
+	return error_say(error, code, "%s: cannot set up the IOMMU for it: %s; dmesg may say why", name,
+			 strerror(-code));
+}
+
+int type1_new(struct lend_context *context, void *arg, int group_fd, const struct domain_ops **ops,
+	      void **domain, struct lend_error *error)
+{
+	const char *name = arg;
+	struct type1 *type1;
+	int ret;
+
+	type1 = calloc(1, sizeof(*type1));
+	if (!type1)
+		return error_say(error, -ENOMEM, "%s: out of memory", name);
+	ret = type1->fd = open_container(context, name, error);
+	if (ret < 0)
+		goto free_type1;
+	ret = sys_vfio_group_set_container(group_fd, type1->fd);
+	if (ret < 0) {
+		error_say(error, ret, "%s: cannot put its group into a container: %s", name, strerror(-ret));
+		goto close_fd;
+	}
+	ret = sys_vfio_set_iommu(type1->fd, VFIO_TYPE1v2_IOMMU);
+	if (ret < 0) {
+		say_set_iommu(error, ret, name);
+		goto unset_container;
+	}
+	ret = refresh(type1);
+	if (ret < 0) {
+		error_say(error, ret, "%s: the kernel's description of the IOMMU makes no sense: %s", name,
+			  strerror(-ret));
+		goto unset_container;
+	}
+	*ops = &type1_ops;
+	*domain = type1;
+	return 0;
+
+unset_container:
+	sys_vfio_group_unset_container(group_fd);
+close_fd:
+	close(type1->fd);
+free_type1:
+	free(type1);
+	return ret;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* A domain that is a VFIO container with the type1v2 IOMMU. */
+#ifndef LIB_BACKEND_TYPE1_H
+#define LIB_BACKEND_TYPE1_H
+
+#include "lib/backend/backend.h"
+
+/** A domain_make (lib/backend/space.h); `arg`: the name of the device, for messages. */
+int type1_new(struct lend_context *context, void *arg, int group_fd, const struct domain_ops **ops,
+	      void **domain, struct lend_error *error);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * VFIO's ioctls, one function each, returning 0 (or what the comment says) or
+ * a negative errno. Nothing is decided here and nothing is remembered.
+ */
+#ifndef LIB_SYS_VFIO_H
+#define LIB_SYS_VFIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Containers (/dev/vfio/vfio). */
+
+/** The version, 0 today. */
+int sys_vfio_api_version(int container);
+/** 1: has it, 0: not. */
+int sys_vfio_check_extension(int container, unsigned long extension);
+int sys_vfio_set_iommu(int container, unsigned long type);
+
+struct sys_iova_range {
+	uint64_t first, last; /* inclusive */
+};
+
+struct sys_iommu_info {
+	uint64_t page_sizes;	       /* bitmap; 0: not told */
+	uint32_t maps;		       /* maps that may be outstanding; 0: not told */
+	size_t range_count;	       /* 0: not told */
+	struct sys_iova_range *ranges; /* to be freed */
+};
+
+/** -EPROTO: the answer makes no sense. */
+int sys_vfio_iommu_info(int container, struct sys_iommu_info *out);
+
+int sys_vfio_map_dma(int container, uint64_t iova, const void *va, uint64_t length, bool writable);
+/** `*unmapped`: bytes that were. */
+int sys_vfio_unmap_dma(int container, uint64_t iova, uint64_t length, uint64_t *unmapped);
+
+/* Groups (/dev/vfio/N). */
+
+int sys_vfio_group_get_status(int group, bool *viable, bool *in_container);
+int sys_vfio_group_set_container(int group, int container);
+int sys_vfio_group_unset_container(int group);
+/** A descriptor. */
+int sys_vfio_group_get_device_fd(int group, const char *name);
+
+/* Devices. */
+
+struct sys_device_info {
+	bool is_pci, can_reset;
+	unsigned regions, irqs;
+};
+int sys_vfio_device_info(int device, struct sys_device_info *out);
+
+struct sys_area {
+	uint64_t offset, length;
+};
+
+struct sys_region_info {
+	uint64_t size;
+	uint64_t offset; /* in the device's descriptor */
+	bool readable, writable, mappable, msix_mappable;
+	bool sparse;		/* only `areas` can be mapped, and not the whole */
+	size_t area_count;	/* as the kernel gave them: unsorted, unchecked */
+	struct sys_area *areas; /* to be freed */
+};
+/** -EPROTO: the answer makes no sense. */
+int sys_vfio_region_info(int device, unsigned index, struct sys_region_info *out);
+
+struct sys_irq_info {
+	unsigned count;
+	bool eventfd, noresize;
+};
+int sys_vfio_irq_info(int device, unsigned index, struct sys_irq_info *out);
+
+/**
+ * Triggers of interrupts [start, start + count) of an index: eventfds, -1 for
+ * none; `fds` NULL: no data (with count 0 the index goes off). A positive
+ * answer is the number of vectors that could be had.
+ */
+int sys_vfio_set_irqs(int device, unsigned index, unsigned start, unsigned count, const int *fds);
+
+int sys_vfio_device_reset(int device);
+
+#endif
