@@ -7,6 +7,7 @@ which they load (names in /modules/order).
 
 import lzma
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -40,8 +41,11 @@ def module_files(kernel, names):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         check=False, env={**os.environ, "PATH": path})
     if done.returncode != 0:
-        raise cache.SetupError(f"kernel {kernel.name}: "
-                               f"{done.stderr.strip() or 'modprobe failed'}")
+        words = re.findall(r"Module (\S+) not found", done.stderr)
+        raise cache.SetupError(
+            f"kernel {kernel.name} has no module {', '.join(words)}; it cannot"
+            " be used for this" if words else
+            f"kernel {kernel.name}: {done.stderr.strip() or 'modprobe failed'}")
     files = [line.split()[1] for line in done.stdout.splitlines()
              if line.startswith("insmod ")]
     return [Path(f) for f in dict.fromkeys(files)]
