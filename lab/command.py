@@ -88,6 +88,8 @@ class Command:
         self._code = None
         self._result = None
         self._lost = False
+        # In L1; its cgroup.procs lists what it left running.
+        self.cgroup = f"/sys/fs/cgroup/lab/{number}"
         self.log = session.folder / f"command-{number:03}.log"
         self._file = open(self.log, "wb")
         self._file.write(f"$ {shlex.join(self.argv)}\n".encode())

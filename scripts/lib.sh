@@ -15,6 +15,7 @@ export LEND_CACHE PATH
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
 
+# shellcheck disable=SC2034 # for the scripts that source this
 # Packages by purpose. The demo's list stays short: it is the first thing
 # that a newcomer waits for.
 PKGS_BUILD="gcc make libc6-dev linux-libc-dev acpica-tools libpci-dev
@@ -22,8 +23,8 @@ PKGS_BUILD="gcc make libc6-dev linux-libc-dev acpica-tools libpci-dev
 PKGS_LAB="python3 qemu-system-x86 busybox-static kmod xz-utils zstd"
 PKGS_KERNEL="gcc make libc6-dev flex bison bc libelf-dev xz-utils kmod
 	binutils"
-PKGS_CHECK="clang llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
-	strace"
+PKGS_CHECK="clang g++ llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
+	pciutils strace"
 
 # missing_packages NAME... prints those that are not installed.
 missing_packages() {
@@ -49,6 +50,7 @@ need_packages() {
 		die "these packages are missing; install them as root: $missing"
 	fi
 	say "installing $missing"
+	# shellcheck disable=SC2086 # a list of words
 	log=$(mktemp)
 	{
 		$as_root apt-get -q -o DPkg::Lock::Timeout=600 update &&
@@ -76,7 +78,7 @@ need_commands() {
 		pkgconf) c=pkg-config ;;
 		binutils) c=ld ;;
 		python3-pytest) c=pytest-3 ;;
-		gcc|make|flex|bison|bc|clang|scdoc|strace|zstd|python3) c=$p ;;
+		g++|gcc|make|flex|bison|bc|clang|scdoc|strace|zstd|python3) c=$p ;;
 		*) lost="$lost $p(?)"; continue ;;
 		esac
 		command -v "$c" >/dev/null || lost="$lost $p"

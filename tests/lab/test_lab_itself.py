@@ -123,11 +123,14 @@ def test_overhead_of_a_command(l1):
 @pytest.mark.profile("plain")
 def test_limit_kills_all_that_was_started(l1):
     m = l1()
-    r = m.run("setsid sleep 97 & sleep 98", timeout=2)
+    c = m.start("setsid sleep 97 & sleep 98", timeout=2)
+    m.run(f"until [ $(wc -l <{c.cgroup}/cgroup.procs) = 3 ]; do sleep 0.1; done",
+          check=True, timeout=10)
+    r = c.wait()
     assert r.timed_out and r.seconds < 10
     with pytest.raises(CommandFailed):
         r.check()
-    assert m.run("pgrep -f 'sleep 9[78]'").out == ""
+    assert m.run(["cat", c.cgroup + "/cgroup.procs"]).out == ""
     assert m.run("true").ok
 
 
