@@ -28,6 +28,7 @@ PKGS_CHECK="clang g++ llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdi
 
 # missing_packages NAME... prints those that are not installed.
 missing_packages() {
+	local p s
 	for p in "$@"; do
 		s=$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) || s=
 		[ "$s" = installed ] || printf '%s ' "$p"
@@ -36,6 +37,7 @@ missing_packages() {
 
 # need_packages NAME... installs what is missing, or says what to install.
 need_packages() {
+	local missing as_root log
 	if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 		need_commands "$@"
 		return
@@ -67,7 +69,7 @@ need_packages() {
 # need_commands PACKAGE...: where there is no apt-get, look for what the
 # packages would have brought, and name what is not there.
 need_commands() {
-	lost=
+	local lost= p c
 	for p in "$@"; do
 		case $p in
 		acpica-tools) c=iasl ;;
@@ -89,7 +91,7 @@ need_commands() {
 
 # timed WHAT COMMAND...: says how long a step took.
 timed() {
-	what=$1; shift
+	local what=$1 t0; shift
 	t0=$(date +%s)
 	"$@"
 	say "$what: $(( $(date +%s) - t0 )) s"
