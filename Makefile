@@ -78,11 +78,11 @@ $(B)/obj/%.o: %.c
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # AML is written in ASL: iasl makes a table in C of it.
-$(B)/gen/dsdt.h: vmm/x86/dsdt.asl
+$(B)/gen/dsdt.h: vmm/x86/dsdt.asl vmm/x86/fixed.h
 	@mkdir -p $(@D)
 	$(call say,IASL,$<)
 	$(Q)$(IASL) -va -vs -ve -tc -p $(B)/gen/dsdt $< >$(B)/gen/dsdt.log || { cat $(B)/gen/dsdt.log; exit 1; }
-	@mv $(B)/gen/dsdt.hex $@
+	@sed 's/^unsigned char/static const unsigned char/' $(B)/gen/dsdt.hex >$@
 $(B)/obj/vmm/x86/acpi.o: $(B)/gen/dsdt.h
 
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend.a

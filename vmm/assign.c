@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * liblend's host operations, with this machine: the one place that sees both
+ * sides. A BAR is a range of a bus, and on top of it memory slots for the parts
+ * that need no trap: where a slot cannot be had the access traps, and works.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "vmm/kvm.h"
+#include "vmm/machine.h"
+
+static uint64_t bar_read(void *opaque, uint64_t offset, unsigned length)
+{
+	struct assigned_bar *bar = opaque;
+
+	return lend_function_bar_read(bar->owner->function, bar->index, offset, length);
+}
+
+static void bar_write(void *opaque, uint64_t offset, unsigned length, uint64_t value)
+{
+	struct assigned_bar *bar = opaque;
+
+	lend_function_bar_write(bar->owner->function, bar->index, offset, length, value);
+}
+
+static const struct bus_ops bar_ops = {.read = bar_read, .write = bar_write};
+
+static void bar_begin(void *host, void *peer)
+{
+	struct assigned *assigned = peer;
+
+	(void)host;
+	for (unsigned i = 0; i < BAR_COUNT; i++)
+		assigned->bars[i].add = assigned->bars[i].remove = false;
+}
+
+static int bar_map(void *host, void *peer, const struct lend_bar_map *map)
+{
+	struct assigned *assigned = peer;
+	struct assigned_bar *bar;
+
+	(void)host;
+	if (map->bar >= BAR_COUNT || map->direct_count > BAR_SLOTS)
+		return -EINVAL;
+	bar = &assigned->bars[map->bar];
+	bar->map = *map;
+	memcpy(bar->direct, map->direct, map->direct_count * sizeof(bar->direct[0]));
+	bar->map.direct = bar->direct;
+	bar->remove = bar->add = true;
+	return 0;
+}
+
+static int bar_unmap(void *host, void *peer, unsigned index)
+{
+	struct assigned *assigned = peer;
+
+	(void)host;
+	if (index >= BAR_COUNT)
+		return -EINVAL;
+	assigned->bars[index].remove = true;
+	assigned->bars[index].add = false;
+	return 0;
+}
+
+static void remove_bar(struct vmm *vmm, struct assigned_bar *bar)
+{
+	while (bar->slot_count)
+		slots_remove(&vmm->slots, bar->slots[--bar->slot_count]);
+	if (bar->bus)
+		bus_remove(bar->bus, bar, 0);
+	bar->bus = NULL;
+}
+
+/* RAM and the interrupt controllers win; what a guest puts on top of them does not answer. */
+static bool is_taken(struct vmm *vmm, const struct lend_bar_map *map)
+{
+	if (map->io)
+		return map->address + map->size > 0x10000;
+	if (memory_overlaps(&vmm->memory, gpa(map->address), map->size))
+		return true;
+	return map->address < ADDR_4GIB && map->address + map->size > ADDR_IOAPIC;
+}
+
+static void add_slots(struct vmm *vmm, struct assigned_bar *bar)
+{
+	for (size_t i = 0; i < bar->map.direct_count; i++) {
+		const struct lend_bar_direct *direct = &bar->direct[i];
+		int slot = slots_add(&vmm->slots, gpa(bar->map.address + direct->offset), direct->length,
+				     direct->va);
+
+		if (slot >= 0)
+			bar->slots[bar->slot_count++] = slot;
+		else
+			vmm_log(vmm, LEND_LOG_WARNING,
+				"%s: BAR %u traps at %#llx, KVM takes no memory slot for it: %s",
+				lend_device_info(bar->owner->device)->name, bar->index,
+				(unsigned long long)bar->map.address, strerror(-slot));
+	}
+}
+
+static void add_bar(struct vmm *vmm, struct assigned_bar *bar)
+{
+	struct bus *bus = bar->map.io ? &vmm->port_bus : &vmm->memory_bus;
+	struct bus_range range = {
+		.start = bar->map.address, .length = bar->map.size, .ops = &bar_ops, .opaque = bar};
+
+	if (is_taken(vmm, &bar->map) || bus_add(bus, &range))
+		return; /* where something else answers already */
+	bar->bus = bus;
+	if (!bar->map.io)
+		add_slots(vmm, bar);
+}
+
+/* First all that goes, then all that comes: nobody answers in between, never the wrong one. */
+static int bar_commit(void *host, void *peer)
+{
+	struct assigned *assigned = peer;
+
+	for (unsigned i = 0; i < BAR_COUNT; i++)
+		if (assigned->bars[i].remove)
+			remove_bar(host, &assigned->bars[i]);
+	for (unsigned i = 0; i < BAR_COUNT; i++)
+		if (assigned->bars[i].add)
+			add_bar(host, &assigned->bars[i]);
+	bar_begin(host, peer);
+	return 0;
+}
+
+static void msi_begin(void *host, void *peer)
+{
+	struct assigned *assigned = peer;
+	struct vmm *vmm = host;
+
+	routes_begin(&vmm->routes);
+	memcpy(assigned->gsi_next, assigned->gsi, sizeof(assigned->gsi));
+}
+
+static int msi_set(void *host, void *peer, unsigned vector, uint64_t address, uint32_t data)
+{
+	struct assigned *assigned = peer;
+	struct vmm *vmm = host;
+	int gsi;
+
+	if (vector >= VECTORS_MAX)
+		return -EINVAL;
+	gsi = assigned->gsi_next[vector];
+	if (gsi >= 0) {
+		routes_set(&vmm->routes, (unsigned)gsi, address, data);
+		return 0;
+	}
+	gsi = routes_add(&vmm->routes, address, data);
+	if (gsi < 0)
+		return gsi;
+	assigned->gsi_next[vector] = (int16_t)gsi;
+	return 0;
+}
+
+static void msi_free(void *host, void *peer, unsigned vector)
+{
+	struct assigned *assigned = peer;
+	struct vmm *vmm = host;
+
+	if (vector >= VECTORS_MAX || assigned->gsi_next[vector] < 0)
+		return;
+	routes_drop(&vmm->routes, (unsigned)assigned->gsi_next[vector]);
+	assigned->gsi_next[vector] = -1;
+}
+
+static int msi_commit(void *host, void *peer)
+{
+	struct assigned *assigned = peer;
+	struct vmm *vmm = host;
+	int ret = routes_commit(&vmm->routes);
+
+	if (!ret)
+		memcpy(assigned->gsi, assigned->gsi_next, sizeof(assigned->gsi));
+	return ret;
+}
+
+static int irqfd(struct vmm *vmm, const struct assigned *assigned, unsigned vector, int eventfd,
+		 uint32_t flags)
+{
+	if (vector >= VECTORS_MAX || assigned->gsi[vector] < 0)
+		return -ENOENT;
+	return hv_irqfd(vmm->vm, (unsigned)assigned->gsi[vector], eventfd, flags);
+}
+
+static int msi_attach(void *host, void *peer, unsigned vector, int eventfd)
+{
+	return irqfd(host, peer, vector, eventfd, 0);
+}
+
+static int msi_detach(void *host, void *peer, unsigned vector, int eventfd)
+{
+	return irqfd(host, peer, vector, eventfd, KVM_IRQFD_FLAG_DEASSIGN);
+}
+
+static int watch(void *host, int fd, lend_watch_fn fn, void *opaque)
+{
+	return loop_add(&((struct vmm *)host)->loop, fd, EPOLLIN, fn, opaque);
+}
+
+static int unwatch(void *host, int fd)
+{
+	return loop_remove(&((struct vmm *)host)->loop, fd);
+}
+
+static int vfio_add(void *host, int fd)
+{
+	return hv_vfio_file(((struct vmm *)host)->vfio, fd, 1);
+}
+
+static int vfio_del(void *host, int fd)
+{
+	return hv_vfio_file(((struct vmm *)host)->vfio, fd, 0);
+}
+
+static void event(void *host, void *peer, enum lend_event kind, const char *text)
+{
+	static const enum lend_log_level levels[] = {
+		[LEND_EVENT_REQUEST] = LEND_LOG_WARNING,
+		[LEND_EVENT_ERROR] = LEND_LOG_ERROR,
+		[LEND_EVENT_DEAD] = LEND_LOG_ERROR,
+		[LEND_EVENT_RESET] = LEND_LOG_INFO,
+	};
+	struct assigned *assigned = peer;
+
+	vmm_log(host, levels[kind], "%s: %s", lend_device_info(assigned->device)->name, text);
+}
+
+const struct lend_host_ops assign_ops = {
+	.size = sizeof(assign_ops),
+	.bar_begin = bar_begin,
+	.bar_map = bar_map,
+	.bar_unmap = bar_unmap,
+	.bar_commit = bar_commit,
+	.msi_begin = msi_begin,
+	.msi_set = msi_set,
+	.msi_free = msi_free,
+	.msi_commit = msi_commit,
+	.msi_attach = msi_attach,
+	.msi_detach = msi_detach,
+	.watch = watch,
+	.unwatch = unwatch,
+	.vfio_add = vfio_add,
+	.vfio_del = vfio_del,
+	.event = event,
+};
+
+void assigned_init(struct assigned *assigned, struct vmm *vmm)
+{
+	assigned->vmm = vmm;
+	for (unsigned i = 0; i < BAR_COUNT; i++) {
+		assigned->bars[i].owner = assigned;
+		assigned->bars[i].index = i;
+	}
+	for (unsigned i = 0; i < VECTORS_MAX; i++)
+		assigned->gsi[i] = assigned->gsi_next[i] = -1;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of the assigned devices: opened in a thread each (an open may hold
+ * a reset, and an FLR takes 100 ms), made functions, placed on the buses,
+ * reset, and given up in the reverse order.
+ */
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/error.h"
+#include "vmm/machine.h"
+
+struct opening {
+	struct vmm *vmm;
+	unsigned index;
+	pthread_t thread;
+	bool started;
+	int ret;
+	struct lend_error error;
+};
+
+static void *open_one(void *opaque)
+{
+	struct opening *opening = opaque;
+	struct vmm *vmm = opening->vmm;
+
+	opening->ret = lend_device_open(vmm->space, vmm->config.devices[opening->index].host,
+					&vmm->assigned[opening->index].device, &opening->error);
+	return NULL;
+}
+
+int devices_open(struct vmm *vmm, struct lend_error *error)
+{
+	struct opening openings[VMM_DEVICES_MAX] = {0};
+	unsigned count = vmm->config.device_count;
+	int ret = 0;
+
+	vmm->assigned = calloc(count ? count : 1, sizeof(*vmm->assigned));
+	if (!vmm->assigned)
+		return fail(error, -ENOMEM, "not enough memory");
+	vmm->assigned_count = count;
+	for (unsigned i = 0; i < count; i++) {
+		assigned_init(&vmm->assigned[i], vmm);
+		openings[i] = (struct opening){.vmm = vmm, .index = i};
+		openings[i].started =
+			count > 1 && !pthread_create(&openings[i].thread, NULL, open_one, &openings[i]);
+		if (!openings[i].started)
+			open_one(&openings[i]);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		if (openings[i].started)
+			pthread_join(openings[i].thread, NULL);
+		if (openings[i].ret && !ret)
+			ret = fail(error, openings[i].ret, "%s", openings[i].error.text);
+	}
+	return ret;
+}
+
+static int make_function(struct vmm *vmm, unsigned index, enum lend_place place, struct lend_error *error)
+{
+	struct assigned *assigned = &vmm->assigned[index];
+	struct lend_function_config config = {
+		.size = sizeof(config),
+		.place = place,
+		.no_mmap = vmm->config.devices[index].no_mmap,
+		.peer = assigned,
+	};
+
+	/* With functions of its host's slot beside it, it is one of several for the guest too. */
+	for (unsigned i = 0; i < vmm->assigned_count; i++) {
+		const struct lend_bdf *a = &lend_device_info(vmm->assigned[i].device)->bdf;
+		const struct lend_bdf *b = &lend_device_info(assigned->device)->bdf;
+
+		if (i != index && a->domain == b->domain && a->bus == b->bus && a->device == b->device)
+			config.multifunction = true;
+	}
+	lend_function_free(assigned->function);
+	assigned->function = NULL;
+	assigned->place = place;
+	return lend_function_new(assigned->device, &config, &assigned->function, error);
+}
+
+/* Where the function belongs by its own nature. */
+static enum lend_place natural_place(const struct assigned *assigned)
+{
+	struct lend_link link;
+
+	lend_function_link(assigned->function, &link);
+	return link.is_pcie && link.type != PCI_EXP_TYPE_RC_END ? LEND_PLACE_PORT : LEND_PLACE_ROOT;
+}
+
+static int make_functions(struct vmm *vmm, struct lend_error *error)
+{
+	for (unsigned i = 0; i < vmm->assigned_count; i++) {
+		int ret = make_function(vmm, i, LEND_PLACE_PORT, error);
+
+		if (!ret && natural_place(&vmm->assigned[i]) != LEND_PLACE_PORT)
+			ret = make_function(vmm, i, LEND_PLACE_ROOT, error);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static bool is_vf(struct vmm *vmm, const struct lend_device_info *info)
+{
+	struct lend_host_device host = {0};
+
+	return lend_host_find(vmm->context, info->name, &host, NULL) == 0 && host.is_vf;
+}
+
+static int place_functions(struct vmm *vmm, struct layout_needs *needs, struct lend_error *error)
+{
+	struct placement placements[VMM_DEVICES_MAX];
+
+	vmm->topology = (struct topology){0};
+	for (unsigned i = 0; i < vmm->assigned_count; i++) {
+		const struct lend_device_info *info = lend_device_info(vmm->assigned[i].device);
+
+		placements[i] = (struct placement){
+			.function = vmm->assigned[i].function,
+			.host = info->bdf,
+			.alone = is_vf(vmm, info),
+			.place = vmm->assigned[i].place,
+		};
+	}
+	if (topology_place(&vmm->topology, placements, vmm->assigned_count))
+		return fail(error, -ENOSPC, "more devices than the machine has slots (%d)", PCI_SLOTS - 1);
+	topology_needs(&vmm->topology, needs);
+	return 0;
+}
+
+/* The 64-bit BAR that is not prefetchable and takes most room below 4 GiB. */
+static uint64_t largest_fixed_bar(const struct assigned *assigned)
+{
+	uint64_t largest = 0;
+
+	for (unsigned i = 0; i < BAR_COUNT; i++) {
+		struct lend_bar bar;
+
+		lend_function_bar(assigned->function, i, &bar);
+		if (bar.is_64 && !bar.prefetchable && bar.size > largest)
+			largest = bar.size;
+	}
+	return largest;
+}
+
+static int move_largest(struct vmm *vmm, struct lend_error *error)
+{
+	unsigned found = vmm->assigned_count;
+	uint64_t largest = 0;
+	int ret;
+
+	for (unsigned i = 0; i < vmm->assigned_count; i++) {
+		uint64_t size = largest_fixed_bar(&vmm->assigned[i]);
+
+		if (vmm->assigned[i].place == LEND_PLACE_PORT && size > largest) {
+			largest = size;
+			found = i;
+		}
+	}
+	if (found == vmm->assigned_count)
+		return -ENOSPC;
+	ret = make_function(vmm, found, LEND_PLACE_ROOT, error);
+	if (!ret)
+		vmm_log(vmm, LEND_LOG_INFO,
+			"%s: goes to the root bus, its BAR of %llu MiB is not prefetchable and does not fit "
+			"below 4 GiB",
+			lend_device_info(vmm->assigned[found].device)->name,
+			(unsigned long long)(largest >> 20));
+	return ret;
+}
+
+int devices_place(struct vmm *vmm, struct lend_error *error)
+{
+	struct lend_iova_window windows[32];
+	struct layout_needs needs = {.memory = vmm->config.memory,
+				     .physical_bits = cpuid_physical_bits(vmm->cpuid),
+				     .windows = windows};
+	size_t count = lend_space_windows(vmm->space, windows, 32);
+	int ret = make_functions(vmm, error);
+
+	needs.window_count = count < 32 ? count : 32;
+	if (!ret)
+		ret = place_functions(vmm, &needs, error);
+	while (!ret && needs.low > ADDR_ECAM - LOW_WINDOW_LOWEST && !move_largest(vmm, error))
+		ret = place_functions(vmm, &needs, error);
+	return ret ? ret : layout_plan(&needs, &vmm->layout, error);
+}
+
+static const char *method_text(const struct lend_reset_report *report)
+{
+	static const char *const text[] = {
+		[LEND_RESET_NONE] = "not reset",
+		[LEND_RESET_OPEN] = "reset by the kernel when it was opened",
+		[LEND_RESET_FUNCTION] = "reset",
+	};
+
+	return text[report->ran];
+}
+
+/*
+ * A device that cannot be reset alone goes to the guest as it is, with a
+ * warning: resets of a whole bus, and a refusal, come with the next version.
+ */
+int devices_reset(struct vmm *vmm, struct lend_error *error)
+{
+	struct lend_function *functions[VMM_DEVICES_MAX];
+	struct lend_reset_report reports[VMM_DEVICES_MAX] = {0};
+
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		functions[i] = vmm->assigned[i].function;
+	lend_context_reset(vmm->context, functions, vmm->assigned_count, reports);
+	for (unsigned i = 0; i < vmm->assigned_count; i++) {
+		const struct lend_reset_report *report = &reports[i];
+		const char *name = lend_device_info(vmm->assigned[i].device)->name;
+
+		if (report->result == -EOPNOTSUPP)
+			vmm_log(vmm, LEND_LOG_WARNING,
+				"%s: nothing can reset it alone (the kernel offers: %s)", name,
+				report->offered[0] ? report->offered : "nothing");
+		else if (report->result)
+			return fail(error, report->result, "%s: its reset failed: %s (the kernel offers: %s)",
+				    name, strerror(-report->result), report->offered);
+		else
+			vmm_log(vmm, LEND_LOG_DEBUG, "%s: %s", name, method_text(report));
+	}
+	return 0;
+}
+
+void devices_quiesce(struct vmm *vmm)
+{
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		if (vmm->assigned[i].function)
+			lend_function_quiesce(vmm->assigned[i].function);
+}
+
+/* All are quiet before the first is closed: one may still write into another. */
+void devices_close(struct vmm *vmm)
+{
+	devices_quiesce(vmm);
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		lend_function_free(vmm->assigned[i].function);
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		lend_device_close(vmm->assigned[i].device);
+	free(vmm->assigned);
+	vmm->assigned = NULL;
+	vmm->assigned_count = 0;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine, for the files that build it: what there is, and who owns it. */
+#ifndef VMM_MACHINE_H
+#define VMM_MACHINE_H
+
+#include "vmm/loop.h"
+#include "vmm/memory.h"
+#include "vmm/pci/topology.h"
+#include "vmm/power.h"
+#include "vmm/routes.h"
+#include "vmm/serial.h"
+#include "vmm/slots.h"
+#include "vmm/vcpu.h"
+#include "vmm/vmm.h"
+
+enum { BAR_COUNT = 6, BAR_SLOTS = LEND_AREAS_MAX + 2, VECTORS_MAX = 2048 };
+
+/** A BAR as the buses know it. */
+struct assigned_bar {
+	struct assigned *owner;
+	unsigned index;
+	struct bus *bus; /* where it is mapped; NULL: nowhere */
+	int slots[BAR_SLOTS];
+	unsigned slot_count;
+	/* What bar_commit() has to do. */
+	bool remove, add;
+	struct lend_bar_map map;
+	struct lend_bar_direct direct[BAR_SLOTS];
+};
+
+/** An assigned device: the `peer` of liblend's host operations. */
+struct assigned {
+	struct vmm *vmm;
+	struct lend_device *device;
+	struct lend_function *function;
+	enum lend_place place;
+	struct assigned_bar bars[BAR_COUNT]; /* guarded by the function's lock */
+	int16_t gsi[VECTORS_MAX];	     /* -1: no route; as KVM's table has it */
+	int16_t gsi_next[VECTORS_MAX];	     /* as it will be after msi_commit() */
+};
+
+enum request { REQUEST_NONE, REQUEST_RESET, REQUEST_OFF, REQUEST_PANIC, REQUEST_FATAL, REQUEST_STOP };
+
+struct vmm {
+	struct vmm_config config;
+	int kvm, vm, vfio;
+	struct lend_context *context;
+	struct lend_space *space;
+	struct memory memory;
+	int ram_slots[MEMORY_PIECES_MAX];
+	struct layout layout;
+	struct slots slots;
+	struct routes routes;
+	struct bus memory_bus, port_bus;
+	struct loop loop;
+	struct serial serial;
+	struct power power;
+	struct topology topology;
+	struct vcpus vcpus;
+	struct cpuid *cpuid;
+	struct kvm_irqchip chips[3]; /* as they are after a reset: two PICs and the IOAPIC */
+	struct assigned *assigned;
+	unsigned assigned_count;
+
+	pthread_mutex_t lock; /* guards request and its text */
+	enum request request;
+	char request_text[256];
+	int request_fd; /* eventfd: wakes the loop */
+	uint64_t boot_ns, reboots;
+};
+
+LEND_PRINTF(3, 4) void vmm_log(struct vmm *vmm, enum lend_log_level level, const char *format, ...);
+
+/** Asks the loop to act; the first request that is not done yet stays. Stops the vCPUs. Any thread. */
+void vmm_request(struct vmm *vmm, enum request request, const char *text);
+
+/* devices.c */
+int devices_open(struct vmm *vmm, struct lend_error *error);
+int devices_place(struct vmm *vmm, struct lend_error *error);
+int devices_reset(struct vmm *vmm, struct lend_error *error);
+void devices_quiesce(struct vmm *vmm);
+void devices_close(struct vmm *vmm);
+
+/* chips.c: irqchip, routes and the fixed devices on the buses. */
+int chips_init(struct vmm *vmm, struct lend_error *error);
+int chips_reset(struct vmm *vmm);
+void chips_free(struct vmm *vmm);
+
+/* assign.c */
+extern const struct lend_host_ops assign_ops; /* host: struct vmm, peer: struct assigned */
+void assigned_init(struct assigned *assigned, struct vmm *vmm);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest RAM: one anonymous mapping of the host, shown to the guest in pieces
+ * (below the hole, above 4 GiB, around addresses that the IOMMU reserves).
+ *
+ * The mapping is made and populated before the pieces are known, so that both
+ * can go on while devices are opened. After memory_place() nothing changes:
+ * no lock is needed.
+ */
+#ifndef VMM_MEMORY_H
+#define VMM_MEMORY_H
+
+#include <pthread.h>
+
+#include "lend/types.h"
+#include "vmm/gpa.h"
+
+enum { MEMORY_PIECES_MAX = 16, MEMORY_THREADS_MAX = 8 };
+
+struct memory_piece {
+	gpa_t gpa;
+	uint64_t offset; /* in the mapping */
+	uint64_t length;
+};
+
+struct memory_filler {
+	struct memory *memory;
+	pthread_t thread;
+	uint64_t offset, length;
+	int ret;
+};
+
+struct memory {
+	uint8_t *base;
+	uint64_t size;
+	struct memory_piece pieces[MEMORY_PIECES_MAX];
+	unsigned piece_count;
+	struct memory_filler fillers[MEMORY_THREADS_MAX];
+	unsigned filler_count;
+};
+
+/** Reserves `size` bytes and starts to populate them. */
+int memory_new(struct memory *memory, uint64_t size, struct lend_error *error);
+
+/** Waits until all of it is populated. */
+int memory_wait(struct memory *memory, struct lend_error *error);
+
+void memory_free(struct memory *memory);
+
+/** Host address of [at, at + length) if one piece holds all of it, else NULL. */
+void *memory_at(const struct memory *memory, gpa_t at, uint64_t length);
+
+/** Whether any byte of [at, at + length) is RAM. */
+bool memory_overlaps(const struct memory *memory, gpa_t at, uint64_t length);
+
+/** Copies into guest memory; -EFAULT where it does not fit into one piece. */
+int memory_put(const struct memory *memory, gpa_t at, const void *data, uint64_t length);
+
+#endif

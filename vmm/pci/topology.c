@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* Placement, and config accesses: PCI Express Base 6.0, 7.2.2 (ECAM); PCI Local Bus 3.0, 3.2.2.3.2 (0xcf8).
+ */
+#include <errno.h>
+#include <linux/pci_regs.h>
+
+#include "vmm/pci/topology.h"
+
+static struct pci_slot *free_slot(struct topology *topology)
+{
+	for (unsigned i = 1; i < PCI_SLOTS; i++)
+		if (topology->slots[i].kind == SLOT_EMPTY)
+			return &topology->slots[i];
+	return NULL;
+}
+
+static bool same_slot(const struct placement *a, const struct placement *b)
+{
+	return !a->alone && !b->alone && a->place == b->place && a->host.domain == b->host.domain &&
+	       a->host.bus == b->host.bus && a->host.device == b->host.device;
+}
+
+/* Function 0 has to be there, or nobody looks at the others. */
+static void fill_slot(struct pci_slot *slot, const struct placement *placements, unsigned count,
+		      unsigned first)
+{
+	unsigned lowest = placements[first].host.function;
+	bool has_zero = placements[first].alone;
+
+	for (unsigned i = first; i < count; i++) {
+		if (i != first && !same_slot(&placements[first], &placements[i]))
+			continue;
+		if (placements[i].host.function == 0)
+			has_zero = true;
+		if (placements[i].host.function < lowest)
+			lowest = placements[i].host.function;
+	}
+	for (unsigned i = first; i < count; i++) {
+		unsigned number = placements[i].host.function;
+
+		if (i != first && !same_slot(&placements[first], &placements[i]))
+			continue;
+		if (placements[i].alone || (!has_zero && number == lowest))
+			number = 0;
+		slot->functions[number] = placements[i].function;
+	}
+}
+
+int topology_place(struct topology *topology, const struct placement *placements, unsigned count)
+{
+	topology->slots[0].kind = SLOT_HOST_BRIDGE;
+	for (unsigned i = 0; i < count; i++) {
+		struct pci_slot *slot;
+		bool placed = false;
+
+		for (unsigned j = 0; j < i; j++)
+			placed |= same_slot(&placements[j], &placements[i]);
+		if (placed)
+			continue;
+		slot = free_slot(topology);
+		if (!slot)
+			return -ENOSPC;
+		slot->kind = placements[i].place == LEND_PLACE_PORT ? SLOT_PORT : SLOT_DEVICE;
+		fill_slot(slot, placements, count, i);
+	}
+	return 0;
+}
+
+static struct pci_slot *find_port(struct topology *topology, unsigned bus)
+{
+	for (unsigned i = 1; i < PCI_SLOTS; i++) {
+		struct pci_slot *slot = &topology->slots[i];
+
+		if (slot->kind == SLOT_PORT && config_read(&slot->config, PCI_SECONDARY_BUS, 1) == bus)
+			return slot;
+	}
+	return NULL;
+}
+
+struct target {
+	struct config *config;		/* one of ours */
+	struct lend_function *function; /* or an assigned one */
+};
+
+static struct target find(struct topology *topology, unsigned bus, unsigned device, unsigned function)
+{
+	struct pci_slot *slot = bus == 0 ? &topology->slots[device] : find_port(topology, bus);
+
+	if (!slot || slot->kind == SLOT_EMPTY || (bus && device))
+		return (struct target){0};
+	if (bus || slot->kind == SLOT_DEVICE)
+		return (struct target){.function = slot->functions[function]};
+	return (struct target){.config = function ? NULL : &slot->config};
+}
+
+static struct target find_ecam(struct topology *topology, uint64_t offset)
+{
+	return find(topology, (unsigned)(offset >> 20), (offset >> 15) & 31, (offset >> 12) & 7);
+}
+
+static uint32_t read_target(struct topology *topology, struct target target, unsigned reg, unsigned length)
+{
+	__atomic_fetch_add(&topology->accesses, 1, __ATOMIC_RELAXED);
+	if (target.function)
+		return lend_function_config_read(target.function, reg, length);
+	if (target.config)
+		return config_read(target.config, reg, length);
+	return UINT32_MAX;
+}
+
+static void write_target(struct topology *topology, struct target target, unsigned reg, unsigned length,
+			 uint32_t value)
+{
+	__atomic_fetch_add(&topology->accesses, 1, __ATOMIC_RELAXED);
+	if (target.function)
+		lend_function_config_write(target.function, reg, length, value);
+	else if (target.config)
+		config_write(target.config, reg, length, value);
+}
+
+/* An access of 8 bytes, or one of an odd width, is made of accesses that a function knows. */
+static unsigned piece(uint64_t offset, unsigned length)
+{
+	if (length >= 4 && !(offset & 3))
+		return 4;
+	return length >= 2 && !(offset & 1) ? 2 : 1;
+}
+
+static uint64_t ecam_read(void *opaque, uint64_t offset, unsigned length)
+{
+	uint64_t value = 0;
+
+	for (unsigned done = 0, step; done < length; done += step) {
+		uint64_t at = offset + done;
+		uint32_t part;
+
+		step = piece(at, length - done);
+		part = read_target(opaque, find_ecam(opaque, at), at & 0xfff, step);
+		value |= (uint64_t)(step == 4 ? part : part & ((1u << (8 * step)) - 1)) << (8 * done);
+	}
+	return value;
+}
+
+static void ecam_write(void *opaque, uint64_t offset, unsigned length, uint64_t value)
+{
+	for (unsigned done = 0, step; done < length; done += step) {
+		uint64_t at = offset + done;
+
+		step = piece(at, length - done);
+		write_target(opaque, find_ecam(opaque, at), at & 0xfff, step,
+			     (uint32_t)(value >> (8 * done)));
+	}
+}
+
+const struct bus_ops ecam_ops = {.read = ecam_read, .write = ecam_write};
+
+/* 0xcf8: enable, bus, device, function and dword; 0xcfc to 0xcff: its bytes. */
+#define CF8_ENABLE 0x80000000u
+
+static struct target find_cf8(struct topology *topology, uint32_t latch)
+{
+	if (!(latch & CF8_ENABLE))
+		return (struct target){0};
+	return find(topology, (latch >> 16) & 0xff, (latch >> 11) & 31, (latch >> 8) & 7);
+}
+
+static uint64_t cf8_read(void *opaque, uint64_t offset, unsigned length)
+{
+	struct topology *topology = opaque;
+	uint32_t latch = __atomic_load_n(&topology->cf8, __ATOMIC_RELAXED);
+
+	if (offset < 4)
+		return offset == 0 && length == 4 ? latch : UINT64_MAX;
+	if (length != 1 && length != 2 && length != 4)
+		return UINT64_MAX;
+	return read_target(topology, find_cf8(topology, latch), (latch & 0xfc) + (unsigned)(offset - 4),
+			   length);
+}
+
+static void cf8_write(void *opaque, uint64_t offset, unsigned length, uint64_t value)
+{
+	struct topology *topology = opaque;
+	uint32_t latch = __atomic_load_n(&topology->cf8, __ATOMIC_RELAXED);
+
+	if (offset == 0 && length == 4)
+		__atomic_store_n(&topology->cf8, (uint32_t)value & 0x80fffffc, __ATOMIC_RELAXED);
+	else if (offset >= 4 && (length == 1 || length == 2 || length == 4))
+		write_target(topology, find_cf8(topology, latch), (latch & 0xfc) + (unsigned)(offset - 4),
+			     length, (uint32_t)value);
+}
+
+const struct bus_ops cf8_ops = {.read = cf8_read, .write = cf8_write};

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What stands where on the PCI buses, and how a config access finds it (ECAM,
+ * and 0xcf8 where it is asked for).
+ *
+ * Bus 0 has the host bridge as device 0, root ports, and the functions that
+ * belong on the root bus. Behind a port there is one device. The tree is fixed
+ * once the guest runs; the guest may renumber the buses, so a port is found by
+ * what its register says.
+ */
+#ifndef VMM_PCI_TOPOLOGY_H
+#define VMM_PCI_TOPOLOGY_H
+
+#include "lend/function.h"
+#include "vmm/bus.h"
+#include "vmm/pci/bridge.h"
+#include "vmm/x86/layout.h"
+
+enum { PCI_SLOTS = 32, PCI_FUNCTIONS = 8 };
+
+enum slot_kind { SLOT_EMPTY, SLOT_HOST_BRIDGE, SLOT_PORT, SLOT_DEVICE };
+
+struct pci_slot {
+	enum slot_kind kind;
+	struct config config;				/* of a host bridge or a port */
+	struct port_setup setup;			/* of a port */
+	struct lend_function *functions[PCI_FUNCTIONS]; /* in the slot, or below the port */
+};
+
+struct topology {
+	struct pci_slot slots[PCI_SLOTS];
+	uint32_t cf8; /* the address latch, atomics */
+	bool has_io;  /* an I/O BAR is somewhere */
+	uint64_t accesses;
+};
+
+/** One function to place, and where it stands on the host. */
+struct placement {
+	struct lend_function *function;
+	struct lend_bdf host;
+	bool alone; /* a VF: a slot of its own */
+	enum lend_place place;
+};
+
+/**
+ * Gives each function its place: functions of one host slot stay together with
+ * their numbers (the lowest becomes 0 where there is no 0). -ENOSPC: no slot left.
+ */
+int topology_place(struct topology *topology, const struct placement *placements, unsigned count);
+
+/** What the BARs of all functions need, for layout_plan(). */
+void topology_needs(const struct topology *topology, struct layout_needs *needs);
+
+/** Puts bridges, windows and BARs into the state that firmware leaves; before each boot. */
+int topology_assign(struct topology *topology, const struct layout *layout, struct lend_error *error);
+
+extern const struct bus_ops ecam_ops, cf8_ops; /* opaque: struct topology */
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "vmm/kvm.h"
+#include "vmm/slots.h"
+
+void slots_init(struct slots *slots, int vm, unsigned limit)
+{
+	pthread_mutex_init(&slots->lock, NULL);
+	slots->vm = vm;
+	slots->limit = limit < SLOTS_MAX ? limit : SLOTS_MAX;
+}
+
+static int find_free(const struct slots *slots)
+{
+	for (unsigned i = 0; i < slots->limit; i++)
+		if (!slots->taken[i])
+			return (int)i;
+	return -ENOSPC;
+}
+
+int slots_add(struct slots *slots, gpa_t at, uint64_t size, const void *va)
+{
+	int slot, ret;
+
+	pthread_mutex_lock(&slots->lock);
+	slot = find_free(slots);
+	ret = slot < 0 ? slot : hv_set_slot(slots->vm, (uint32_t)slot, 0, at.a, size, va);
+	if (!ret) {
+		slots->taken[slot] = true;
+		slots->used++;
+	}
+	pthread_mutex_unlock(&slots->lock);
+	return ret ? ret : slot;
+}
+
+void slots_remove(struct slots *slots, int slot)
+{
+	pthread_mutex_lock(&slots->lock);
+	hv_set_slot(slots->vm, (uint32_t)slot, 0, 0, 0, NULL);
+	slots->taken[slot] = false;
+	slots->used--;
+	pthread_mutex_unlock(&slots->lock);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Virtual processors: a thread each, that runs the guest and hands its trapped
+ * accesses to the buses. They are stopped and started together.
+ */
+#ifndef VMM_VCPU_H
+#define VMM_VCPU_H
+
+#include <pthread.h>
+
+#include "vmm/bus.h"
+#include "vmm/vmm.h"
+#include "vmm/x86/boot.h"
+#include "vmm/x86/cpuid.h"
+#include "vmm/x86/reset_state.h"
+
+struct vcpus;
+
+struct vcpu {
+	struct vcpus *all;
+	unsigned id;
+	int fd;
+	struct kvm_run *run;
+	pthread_t thread;
+	bool started;
+	struct reset_state reset;
+	uint64_t exits, mmio, pio, faults; /* written by its own thread alone */
+	uint64_t fault_rip;		   /* where the last EFAULT was that removed nothing new; 0: none */
+};
+
+/* What the vCPUs need of the machine. Called on their threads. */
+struct vcpus_ops {
+	/** KVM_RUN returned EFAULT: removes BARs that are not served now, returns how many. */
+	int (*fault)(void *opaque);
+	/** A processor cannot go on; the machine has to end. */
+	void (*fatal)(void *opaque, const char *text);
+};
+
+enum vcpus_order { VCPUS_RUN, VCPUS_PAUSE, VCPUS_QUIT };
+
+struct vcpus {
+	int kvm, vm;
+	struct bus *memory_bus, *port_bus;
+	const struct vcpus_ops *ops;
+	void *opaque;
+	size_t run_size;
+	unsigned count, parked;
+	pthread_mutex_t lock; /* guards parked and order's changes */
+	pthread_cond_t changed;
+	enum vcpus_order order; /* read with atomics by the vCPUs */
+	uint64_t port[0x100];	/* accesses to ports 0 to 0xff, atomics */
+	struct vcpu *vcpu;
+};
+
+/** Creates the vCPUs (buses, ops, kvm and vm are filled in by the caller), not yet running. */
+int vcpus_init(struct vcpus *vcpus, unsigned count, const struct cpuid *cpuid,
+	       const struct cpuid_config *config, struct lend_error *error);
+
+/** Puts all into the state of a reset, the first at the kernel's entry. They must be parked or not started.
+ */
+int vcpus_reset(struct vcpus *vcpus, const struct memory *memory, const struct boot_entry *entry);
+
+/** Starts the threads, paused; those that run already stay as they are. */
+int vcpus_start(struct vcpus *vcpus, struct lend_error *error);
+
+/** Gives an order without waiting; from any thread, vCPUs included. */
+void vcpus_order(struct vcpus *vcpus, enum vcpus_order order);
+
+/** Waits until all are out of the guest and hold no lock. Not from a vCPU. */
+void vcpus_wait_parked(struct vcpus *vcpus);
+
+/** Ends the threads and frees all. */
+void vcpus_free(struct vcpus *vcpus);
+
+#endif

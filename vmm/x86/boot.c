@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/error.h"
+#include "vmm/x86/boot.h"
+#include "vmm/x86/layout.h"
+
+struct loader {
+	int (*check)(const struct boot_config *config, uint64_t memory, struct lend_error *error);
+	int (*load)(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
+		    struct lend_error *error);
+};
+
+int boot_read(const struct memory *memory, int fd, uint64_t offset, gpa_t to, uint64_t length)
+{
+	uint8_t *at = memory_at(memory, to, length);
+
+	if (!at)
+		return -ENOSPC;
+	while (length) {
+		ssize_t n = pread(fd, at, length, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -ENODATA;
+		at += n;
+		offset += (uint64_t)n;
+		length -= (uint64_t)n;
+	}
+	return 0;
+}
+
+static int put_cmdline(const struct memory *memory, const char *cmdline, struct lend_error *error)
+{
+	size_t length = strlen(cmdline) + 1;
+
+	if (length > CMDLINE_MAX || memory_put(memory, gpa(ADDR_CMDLINE), cmdline, length))
+		return fail(error, -E2BIG,
+			    "the kernel's command line (-append) has %zu bytes, more than %llu", length - 1,
+			    CMDLINE_MAX - 1);
+	return 0;
+}
+
+int boot_initrd(const struct memory *memory, const struct boot_config *config, uint64_t floor, uint64_t limit,
+		struct boot_initrd *out, struct lend_error *error)
+{
+	uint64_t low_end = memory->pieces[0].length; /* the piece at 0 */
+	struct stat st;
+	int ret;
+
+	*out = (struct boot_initrd){0};
+	if (config->initrd_fd < 0)
+		return 0;
+	if (fstat(config->initrd_fd, &st))
+		return fail(error, -errno, "%s: %s", config->initrd_name, strerror(errno));
+	out->size = (uint64_t)st.st_size;
+	if (limit > low_end)
+		limit = low_end;
+	if (!out->size || out->size > limit || align_down(limit - out->size, 4096) < floor)
+		return fail(error, -ENOSPC,
+			    "%s: an initrd of %llu KiB does not fit beside the kernel: raise -m",
+			    config->initrd_name, (unsigned long long)(out->size >> 10));
+	out->address = align_down(limit - out->size, 4096);
+	ret = boot_read(memory, config->initrd_fd, 0, gpa(out->address), out->size);
+	if (ret)
+		return fail(error, ret, "%s: cannot read: %s", config->initrd_name, strerror(-ret));
+	return 0;
+}
+
+static int find_loader(const struct boot_config *config, const struct loader **out, struct lend_error *error)
+{
+	static const struct loader bzimage = {bzimage_check, bzimage_load}, pvh = {pvh_check, pvh_load};
+	uint8_t head[0x206] = {0};
+	ssize_t n = pread(config->kernel_fd, head, sizeof(head), 0);
+
+	if (n < 0)
+		return fail(error, -errno, "%s: cannot read: %s", config->kernel_name, strerror(errno));
+	if (n == (ssize_t)sizeof(head) && !memcmp(head + 0x202, "HdrS", 4))
+		*out = &bzimage;
+	else if (n >= SELFMAG && !memcmp(head, ELFMAG, SELFMAG))
+		*out = &pvh;
+	else
+		return fail(
+			error, -ENOEXEC,
+			"%s: not a kernel image (neither a bzImage nor an ELF file): give a distribution's "
+			"/boot/vmlinuz-*",
+			config->kernel_name);
+	return 0;
+}
+
+static int check_initrd(const struct boot_config *config, uint64_t memory, struct lend_error *error)
+{
+	struct stat st;
+
+	if (config->initrd_fd < 0)
+		return 0;
+	if (fstat(config->initrd_fd, &st))
+		return fail(error, -errno, "%s: %s", config->initrd_name, strerror(errno));
+	if ((uint64_t)st.st_size >= memory)
+		return fail(error, -ENOSPC,
+			    "%s: an initrd of %llu MiB is larger than the machine's memory: raise -m",
+			    config->initrd_name, (unsigned long long)st.st_size >> 20);
+	return 0;
+}
+
+int boot_check(const struct boot_config *config, uint64_t memory, struct lend_error *error)
+{
+	const struct loader *loader;
+	int ret = find_loader(config, &loader, error);
+
+	if (!ret)
+		ret = loader->check(config, memory, error);
+	return ret ? ret : check_initrd(config, memory, error);
+}
+
+int boot_load(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
+	      struct lend_error *error)
+{
+	const struct loader *loader;
+	int ret = find_loader(config, &loader, error);
+
+	if (!ret)
+		ret = put_cmdline(memory, config->cmdline, error);
+	return ret ? ret : loader->load(memory, config, entry, error);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loading a kernel: bzImage by the 64-bit boot protocol, ELF by PVH. Files are
+ * not trusted: every offset and size is checked against the file and against
+ * guest memory.
+ */
+#ifndef VMM_X86_BOOT_H
+#define VMM_X86_BOOT_H
+
+#include <linux/kvm.h>
+
+#include "vmm/memory.h"
+
+struct boot_config {
+	int kernel_fd, initrd_fd; /* initrd_fd -1: none */
+	const char *kernel_name, *initrd_name;
+	const char *cmdline;
+	uint64_t rsdp;
+};
+
+/** How the first processor starts. */
+struct boot_entry {
+	bool long_mode; /* 64-bit with pages mapped one to one, else 32-bit without paging (PVH) */
+	uint64_t rip;
+	uint64_t rsi, rbx; /* boot_params; PVH's start_info */
+};
+
+/**
+ * Looks at the files alone, before anything is opened or populated: kind,
+ * completeness, and whether they fit into `memory` bytes. Errors as boot_load().
+ */
+int boot_check(const struct boot_config *config, uint64_t memory, struct lend_error *error);
+
+/** Loads kernel and initrd. -ENOEXEC: not a kernel; -ENOSPC: larger than memory; each with a sentence. */
+int boot_load(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
+	      struct lend_error *error);
+
+/* The parts, for boot.c alone. */
+struct boot_initrd {
+	uint64_t address, size;
+};
+
+int bzimage_check(const struct boot_config *config, uint64_t memory, struct lend_error *error);
+int pvh_check(const struct boot_config *config, uint64_t memory, struct lend_error *error);
+int bzimage_load(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
+		 struct lend_error *error);
+int pvh_load(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
+	     struct lend_error *error);
+/** Puts the initrd as high as it can be below `limit`, above `floor`. */
+int boot_initrd(const struct memory *memory, const struct boot_config *config, uint64_t floor, uint64_t limit,
+		struct boot_initrd *out, struct lend_error *error);
+/** Reads exactly `length` bytes of a file into guest memory; -ENOSPC: not RAM there; -ENODATA: short. */
+int boot_read(const struct memory *memory, int fd, uint64_t offset, gpa_t to, uint64_t length);
+
+/** Registers of the first processor at the entry; the tables it needs are put into memory. */
+int boot_registers(const struct memory *memory, const struct boot_entry *entry, struct kvm_regs *regs,
+		   struct kvm_sregs *sregs);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Intel SDM volume 2, CPUID; AMD APM volume 3, appendix E; for 0x4000_0000 on
+ * the kernel's Documentation/virt/kvm/x86/cpuid.rst. Each leaf that says
+ * something of topology or of what KVM cannot nest is a row.
+ */
+#include <stddef.h>
+
+#include "vmm/x86/cpuid.h"
+
+enum {
+	ECX_VMX = 1 << 5,
+	ECX_X2APIC = 1 << 21,
+	ECX_DEADLINE = 1 << 24,
+	EDX_HTT = 1 << 28,
+	EXT_ECX_SVM = 1 << 2
+};
+enum { EXT_ECX_TOPOEXT = 1 << 22, EXT_ECX_CMP_LEGACY = 1 << 1 };
+#define ECX_HYPERVISOR 0x80000000u
+#define LEAF_TIMING    0x40000010u /* frequencies in kHz: EAX the TSC's, EBX the local APIC timer's */
+
+enum { LEVEL_SMT = 1, LEVEL_CORE = 2 };
+
+/* Bits that an APIC id of `cpus` processors takes. */
+static unsigned id_bits(unsigned cpus)
+{
+	unsigned bits = 0;
+
+	while ((1u << bits) < cpus)
+		bits++;
+	return bits;
+}
+
+static void fit_features(struct kvm_cpuid_entry2 *e, const struct cpuid_config *config, unsigned id)
+{
+	unsigned logical = 1u << id_bits(config->cpus);
+
+	e->ebx = (e->ebx & 0x0000ffff) | (logical > 255 ? 255 : logical) << 16 | id << 24;
+	e->ecx = (e->ecx & ~(unsigned)ECX_VMX) | ECX_HYPERVISOR | ECX_X2APIC;
+	if (config->tsc_deadline)
+		e->ecx |= ECX_DEADLINE;
+	e->edx = config->cpus > 1 ? e->edx | EDX_HTT : e->edx & ~(unsigned)EDX_HTT;
+}
+
+/* Intel's caches: L1 and L2 belong to a core, L3 to all. Bits 25:14 sharers - 1, bits 31:26 cores - 1. */
+static void fit_caches(struct kvm_cpuid_entry2 *e, const struct cpuid_config *config)
+{
+	unsigned level = (e->eax >> 5) & 7;
+	unsigned all = (1u << id_bits(config->cpus)) - 1;
+
+	if (!(e->eax & 0x1f))
+		return;
+	e->eax = (e->eax & 0x3fff) | (level >= 3 ? all : 0) << 14 | (all > 63 ? 63 : all) << 26;
+}
+
+static void fit_topology(struct kvm_cpuid_entry2 *e, const struct cpuid_config *config, unsigned id)
+{
+	unsigned index = e->index;
+
+	e->eax = index == 0 ? 0 : id_bits(config->cpus);
+	e->ebx = index == 0 ? 1 : config->cpus;
+	e->ecx = index | (unsigned)(index == 0 ? LEVEL_SMT : index == 1 ? LEVEL_CORE : 0) << 8;
+	if (index > 1)
+		e->eax = e->ebx = 0;
+	e->edx = id;
+}
+
+static void fit_amd_features(struct kvm_cpuid_entry2 *e, const struct cpuid_config *config)
+{
+	e->ecx &= ~(unsigned)EXT_ECX_SVM;
+	e->ecx = config->cpus > 1 ? e->ecx | EXT_ECX_CMP_LEGACY : e->ecx & ~(unsigned)EXT_ECX_CMP_LEGACY;
+}
+
+static void fit_amd_caches(struct kvm_cpuid_entry2 *e, const struct cpuid_config *config)
+{
+	unsigned level = (e->eax >> 5) & 7;
+
+	if (e->eax & 0x1f)
+		e->eax = (e->eax & 0x3fff) | (level >= 3 ? (config->cpus - 1) & 0xfff : 0) << 14;
+}
+
+static void fit_amd_topology(struct kvm_cpuid_entry2 *e, unsigned id)
+{
+	e->eax = id;
+	e->ebx = id & 0xff; /* one thread a core */
+	e->ecx = 0;	    /* one node */
+	e->edx = 0;
+}
+
+static void clear(struct kvm_cpuid_entry2 *e)
+{
+	e->eax = e->ebx = e->ecx = e->edx = 0;
+}
+
+static void fit_entry(struct kvm_cpuid_entry2 *e, const struct cpuid_config *config, unsigned id)
+{
+	switch (e->function) {
+	case 1:
+		fit_features(e, config, id);
+		break;
+	case 4:
+		fit_caches(e, config);
+		break;
+	case 0xb:
+	case 0x1f:
+		fit_topology(e, config, id);
+		break;
+	case 0x40000000:
+		if (config->tsc_khz && e->eax < LEAF_TIMING)
+			e->eax = LEAF_TIMING;
+		break;
+	case 0x80000001:
+		fit_amd_features(e, config);
+		break;
+	case 0x80000008:
+		e->ecx = (e->ecx & ~0xf0ffu) | (config->cpus - 1) | id_bits(config->cpus) << 12;
+		break;
+	case 0x8000000a: /* SVM's own leaf */
+		clear(e);
+		break;
+	case 0x8000001d:
+		fit_amd_caches(e, config);
+		break;
+	case 0x8000001e:
+		fit_amd_topology(e, id);
+		break;
+	default:
+		break;
+	}
+}
+
+static struct kvm_cpuid_entry2 *find(struct cpuid *cpuid, unsigned function, unsigned index)
+{
+	for (unsigned i = 0; i < cpuid->head.nent; i++)
+		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
+			return &cpuid->entries[i];
+	return NULL;
+}
+
+/* The entry {function, index}, made when KVM does not list it; NULL: the table is full. */
+static struct kvm_cpuid_entry2 *need(struct cpuid *cpuid, unsigned function, unsigned index, unsigned flags)
+{
+	struct kvm_cpuid_entry2 *e = find(cpuid, function, index);
+
+	if (!e && cpuid->head.nent < CPUID_ENTRIES) {
+		e = &cpuid->entries[cpuid->head.nent++];
+		*e = (struct kvm_cpuid_entry2){.function = function, .index = index, .flags = flags};
+	}
+	return e;
+}
+
+static unsigned max_leaf(struct cpuid *cpuid)
+{
+	struct kvm_cpuid_entry2 *e = find(cpuid, 0, 0);
+
+	return e ? e->eax : 0;
+}
+
+void cpuid_fit(struct cpuid *cpuid, const struct cpuid_config *config, unsigned id)
+{
+	struct kvm_cpuid_entry2 *timing;
+
+	/* KVM lists the topology leaves with fewer levels than a guest walks. */
+	for (unsigned leaf = 0xb; leaf <= 0x1f; leaf += 0x1f - 0xb)
+		for (unsigned index = 0; index < 3 && max_leaf(cpuid) >= leaf; index++)
+			need(cpuid, leaf, index, KVM_CPUID_FLAG_SIGNIFCANT_INDEX);
+	for (unsigned i = 0; i < cpuid->head.nent; i++)
+		fit_entry(&cpuid->entries[i], config, id);
+	timing = config->tsc_khz ? need(cpuid, LEAF_TIMING, 0, 0) : NULL;
+	if (timing) {
+		timing->eax = config->tsc_khz;
+		timing->ebx = 1000000; /* KVM's APIC timer counts nanoseconds */
+	}
+}
+
+unsigned cpuid_physical_bits(const struct cpuid *cpuid)
+{
+	for (unsigned i = 0; i < cpuid->head.nent; i++)
+		if (cpuid->entries[i].function == 0x80000008 && (cpuid->entries[i].eax & 0xff) >= 36)
+			return cpuid->entries[i].eax & 0xff;
+	return 36;
+}

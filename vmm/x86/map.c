@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The memory map: RAM less the firmware's area below 1 MiB, and ECAM as reserved. */
+#include "vmm/x86/tables.h"
+
+unsigned map_entries(const struct memory *memory, struct map_entry *out)
+{
+	unsigned count = 0;
+	bool ecam_done = false;
+
+	for (unsigned i = 0; i < memory->piece_count; i++) {
+		uint64_t start = memory->pieces[i].gpa.a;
+		uint64_t length = memory->pieces[i].length;
+
+		if (start == 0) {
+			out[count++] = (struct map_entry){0, ADDR_LOW_END, MAP_RAM};
+			out[count++] =
+				(struct map_entry){ADDR_LOW_END, ADDR_HIGH_RAM - ADDR_LOW_END, MAP_RESERVED};
+			start = ADDR_HIGH_RAM;
+			length -= ADDR_HIGH_RAM;
+		}
+		if (start > ADDR_ECAM && !ecam_done) {
+			out[count++] = (struct map_entry){ADDR_ECAM, ECAM_SIZE, MAP_RESERVED};
+			ecam_done = true;
+		}
+		out[count++] = (struct map_entry){start, length, MAP_RAM};
+	}
+	if (!ecam_done)
+		out[count++] = (struct map_entry){ADDR_ECAM, ECAM_SIZE, MAP_RESERVED};
+	return count;
+}

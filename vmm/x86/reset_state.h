@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A processor's state as KVM makes it, kept so that a reboot can put it back:
+ * what a new processor has is what a reset leaves.
+ */
+#ifndef VMM_X86_RESET_STATE_H
+#define VMM_X86_RESET_STATE_H
+
+#include <linux/kvm.h>
+
+enum { RESET_MSRS = 512 };
+
+struct reset_msrs {
+	struct kvm_msrs head;
+	struct kvm_msr_entry entries[RESET_MSRS];
+};
+
+struct reset_state {
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+	struct kvm_fpu fpu;
+	struct kvm_xcrs xcrs;
+	struct kvm_lapic_state lapic;
+	struct kvm_vcpu_events events;
+	struct kvm_debugregs debug;
+	struct kvm_mp_state mp;
+	struct reset_msrs *msrs;
+};
+
+/** Reads the state of a new vCPU, with the MTRRs as firmware would leave them. */
+int reset_state_take(struct reset_state *state, int kvm, int vcpu);
+
+/** Puts it back, less regs and sregs, which the caller may have changed and which go first. */
+int reset_state_put(const struct reset_state *state, int vcpu, const struct kvm_regs *regs,
+		    const struct kvm_sregs *sregs);
+
+void reset_state_free(struct reset_state *state);
+
+#endif

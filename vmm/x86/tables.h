@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* What firmware would leave in memory: ACPI and SMBIOS tables, and the memory map. */
+#ifndef VMM_X86_TABLES_H
+#define VMM_X86_TABLES_H
+
+#include "vmm/memory.h"
+#include "vmm/x86/layout.h"
+
+/**
+ * Writes RSDP, XSDT, FADT, DSDT, MADT and MCFG at ADDR_ACPI, and the windows
+ * that the DSDT reads at ADDR_WINDOWS. Returns the RSDP's address in *rsdp.
+ */
+int acpi_write(const struct memory *memory, const struct layout *layout, unsigned cpus, bool io_window,
+	       uint64_t *rsdp);
+
+/** Writes SMBIOS types 0, 1 and 127 at ADDR_SMBIOS; an all-zero uuid says "not set". */
+int smbios_write(const struct memory *memory, const uint8_t uuid[16]);
+
+/** A line of the map that the kernel gets; types as E820 numbers them. */
+struct map_entry {
+	uint64_t start, length;
+	uint32_t type;
+};
+enum { MAP_RAM = 1, MAP_RESERVED = 2, MAP_ACPI = 3, MAP_MAX = MEMORY_PIECES_MAX + 4 };
+
+/** Fills `out` (room for MAP_MAX), ascending; returns how many. */
+unsigned map_entries(const struct memory *memory, struct map_entry *out);
+
+#endif
