@@ -7,8 +7,8 @@
 
 Rules: a command's failure is a Result, the loss of L1 is an exception (Panic,
 Died) that every command under way gets. Nothing outlives the session: QEMU
-dies with this process. Commands go on side by side; all of this is safe to
-call from several threads.
+dies with the thread that made the session. Commands go on side by side; all
+else here is safe to call from several threads.
 """
 
 import ctypes
