@@ -81,7 +81,7 @@ $(B)/obj/%.o: %.c
 $(B)/gen/dsdt.h: vmm/x86/dsdt.asl vmm/x86/fixed.h
 	@mkdir -p $(@D)
 	$(call say,IASL,$<)
-	$(Q)$(IASL) -va -vs -ve -tc -p $(B)/gen/dsdt $< >$(B)/gen/dsdt.log || { cat $(B)/gen/dsdt.log; exit 1; }
+	$(Q)$(IASL) -vr -vs -tc -p $(B)/gen/dsdt $< >$(B)/gen/dsdt.log || { cat $(B)/gen/dsdt.log; exit 1; }
 	@sed 's/^unsigned char/static const unsigned char/' $(B)/gen/dsdt.hex >$@
 $(B)/obj/vmm/x86/acpi.o: $(B)/gen/dsdt.h
 

@@ -60,14 +60,32 @@ static int init_buses(struct vmm *vmm)
 		{.start = PORT_POWER, .length = 4, .ops = &power_ops, .opaque = &vmm->power},
 		{.start = PORT_CF8, .length = 8, .ops = &cf8_ops, .opaque = &vmm->topology},
 	};
-	const struct bus_range ecam = {
-		.start = ADDR_ECAM, .length = ECAM_SIZE, .ops = &ecam_ops, .opaque = &vmm->topology};
+	const struct bus_range ecam = {.start = ADDR_ECAM,
+				       .length = FIXED_ECAM_END - ADDR_ECAM,
+				       .ops = &ecam_ops,
+				       .opaque = &vmm->topology};
 	unsigned count = sizeof(ports) / sizeof(ports[0]) - (vmm->config.cf8 ? 0 : 1);
 	int ret = bus_add(&vmm->memory_bus, &ecam);
 
 	for (unsigned i = 0; i < count && !ret; i++)
 		ret = bus_add(&vmm->port_bus, &ports[i]);
 	return ret;
+}
+
+/*
+ * There is no CMOS clock, and the FADT says so. Linux still writes the warm
+ * reset code there for each processor that it starts: KVM takes these writes,
+ * so that they do not leave the kernel.
+ */
+static int take_cmos(struct vmm *vmm)
+{
+	int ret;
+
+	vmm->cmos_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vmm->cmos_fd < 0)
+		return -errno;
+	ret = hv_port_eventfd(vmm->vm, PORT_CMOS, vmm->cmos_fd);
+	return ret ? ret : hv_port_eventfd(vmm->vm, PORT_CMOS + 1, vmm->cmos_fd);
 }
 
 int chips_init(struct vmm *vmm, struct lend_error *error)
@@ -80,6 +98,7 @@ int chips_init(struct vmm *vmm, struct lend_error *error)
 	ret = ret ? ret : routes_init(&vmm->routes, vmm->vm, limit > 0 ? (unsigned)limit : 0);
 	ret = ret ? ret : init_lines(vmm);
 	ret = ret ? ret : init_buses(vmm);
+	ret = ret ? ret : take_cmos(vmm);
 	if (ret)
 		return fail(error, ret, "KVM cannot make the interrupt controllers: %s", strerror(-ret));
 	return 0;
@@ -100,5 +119,7 @@ void chips_free(struct vmm *vmm)
 	serial_free(&vmm->serial);
 	if (vmm->power.irq > 0)
 		close(vmm->power.irq);
+	if (vmm->cmos_fd >= 0)
+		close(vmm->cmos_fd);
 	routes_free(&vmm->routes);
 }

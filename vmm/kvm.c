@@ -83,6 +83,13 @@ int hv_irqfd(int vm, unsigned gsi, int eventfd, uint32_t flags)
 	return result(ioctl(vm, KVM_IRQFD, &irqfd));
 }
 
+int hv_port_eventfd(int vm, uint16_t port, int eventfd)
+{
+	struct kvm_ioeventfd event = {.addr = port, .len = 1, .fd = eventfd, .flags = KVM_IOEVENTFD_FLAG_PIO};
+
+	return result(ioctl(vm, KVM_IOEVENTFD, &event));
+}
+
 int hv_get_irqchip(int vm, struct kvm_irqchip *chip)
 {
 	return result(ioctl(vm, KVM_GET_IRQCHIP, chip));

@@ -25,7 +25,7 @@ struct loop {
 	pthread_t thread; /* the one that runs the loop */
 	bool running;
 	pthread_mutex_t dispatch; /* held while a callback runs */
-	pthread_mutex_t lock;	  /* guards what is below; taken inside dispatch */
+	pthread_mutex_t lock;     /* guards what is below; taken inside dispatch */
 	uint64_t last_id;
 	struct loop_watch *watches;
 };

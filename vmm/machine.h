@@ -35,8 +35,8 @@ struct assigned {
 	struct lend_function *function;
 	enum lend_place place;
 	struct assigned_bar bars[BAR_COUNT]; /* guarded by the function's lock */
-	int16_t gsi[VECTORS_MAX];	     /* -1: no route; as KVM's table has it */
-	int16_t gsi_next[VECTORS_MAX];	     /* as it will be after msi_commit() */
+	int16_t gsi[VECTORS_MAX];            /* -1: no route; as KVM's table has it */
+	int16_t gsi_next[VECTORS_MAX];       /* as it will be after msi_commit() */
 };
 
 enum request { REQUEST_NONE, REQUEST_RESET, REQUEST_OFF, REQUEST_PANIC, REQUEST_FATAL, REQUEST_STOP };
@@ -65,6 +65,7 @@ struct vmm {
 	pthread_mutex_t lock; /* guards request and its text */
 	enum request request;
 	char request_text[256];
+	int cmos_fd;    /* eventfd that takes what is written to the CMOS ports */
 	int request_fd; /* eventfd: wakes the loop */
 	uint64_t boot_ns, reboots;
 };

@@ -22,7 +22,7 @@ struct route {
 struct routes {
 	pthread_mutex_t lock; /* held from routes_begin() to routes_commit() */
 	int vm;
-	unsigned limit;	  /* of GSIs, KVM_CAP_IRQ_ROUTING */
+	unsigned limit;   /* of GSIs, KVM_CAP_IRQ_ROUTING */
 	uint64_t updates; /* tables given to KVM */
 	bool changed;
 	struct route now[ROUTES_MAX], next[ROUTES_MAX]; /* by GSI; next is what commit installs */

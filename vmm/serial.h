@@ -18,7 +18,7 @@ enum { SERIAL_RX = 16, SERIAL_TX = 4096, SERIAL_PORTS = 8 };
 struct serial {
 	pthread_mutex_t lock; /* guards all below */
 	struct loop *loop;
-	int fd;	     /* -1: nobody */
+	int fd;      /* -1: nobody */
 	bool gone;   /* the other end hung up, or was never there: output is discarded */
 	int irq;     /* eventfd of an irqfd on GSI 4 */
 	bool raised; /* the interrupt output; an edge goes to irq when it rises */

@@ -225,6 +225,7 @@ static struct boot_config boot_config(const struct vmm *vmm)
 		.kernel_name = vmm->config.kernel_name,
 		.initrd_name = vmm->config.initrd_name,
 		.cmdline = vmm->config.cmdline ? vmm->config.cmdline : "",
+		.layout = &vmm->layout,
 	};
 }
 
@@ -269,7 +270,7 @@ int vmm_new(const struct vmm_config *config, struct vmm **out, struct lend_error
 	if (!vmm)
 		return fail(error, -ENOMEM, "not enough memory");
 	vmm->config = *config;
-	vmm->kvm = vmm->vm = vmm->vfio = vmm->request_fd = vmm->loop.epoll = -1;
+	vmm->kvm = vmm->vm = vmm->vfio = vmm->cmos_fd = vmm->request_fd = vmm->loop.epoll = -1;
 	pthread_mutex_init(&vmm->lock, NULL);
 	bus_init(&vmm->memory_bus);
 	bus_init(&vmm->port_bus);

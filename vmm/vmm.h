@@ -16,23 +16,23 @@ enum { VMM_CPUS_MAX = 254, VMM_DEVICES_MAX = 31 };
 /** How a run ended. */
 enum vmm_end {
 	VMM_END_POWEROFF, /* the guest switched the machine off */
-	VMM_END_REBOOT,	  /* the guest asked for a reboot and no_reboot is set */
+	VMM_END_REBOOT,   /* the guest asked for a reboot and no_reboot is set */
 	VMM_END_STOPPED,  /* vmm_stop() */
-	VMM_END_FAULT,	  /* triple fault, or KVM gave up; the sentence says which */
-	VMM_END_PANIC,	  /* the guest said so through pvpanic */
-	VMM_END_ERROR,	  /* something of ours failed; the sentence says what */
+	VMM_END_FAULT,    /* triple fault, or KVM gave up; the sentence says which */
+	VMM_END_PANIC,    /* the guest said so through pvpanic */
+	VMM_END_ERROR,    /* something of ours failed; the sentence says what */
 };
 
 /** One -device vfio-pci,... as the user wrote it. */
 struct vmm_device_config {
 	const char *host; /* address or sysfs path */
-	bool no_mmap;	  /* x-no-mmap=on */
+	bool no_mmap;     /* x-no-mmap=on */
 };
 
 struct vmm_config {
 	uint64_t memory; /* bytes, a multiple of 1 MiB */
 	unsigned cpus;
-	int kernel_fd, initrd_fd;	       /* borrowed until vmm_free(); initrd_fd -1: none */
+	int kernel_fd, initrd_fd;              /* borrowed until vmm_free(); initrd_fd -1: none */
 	const char *kernel_name, *initrd_name; /* for messages */
 	const char *cmdline;
 	int serial_fd; /* both directions, non-blocking, borrowed; -1: output is discarded */

@@ -11,10 +11,10 @@ void host_bridge_init(struct config *config);
 /** What a root port is told before boot: numbers of buses, windows (length 0: none). */
 struct port_setup {
 	uint8_t slot, secondary;
-	struct lend_link link;			  /* of what is below it */
-	uint64_t memory_start, memory_length;	  /* 1 MiB granular, below 4 GiB */
+	struct lend_link link;                    /* of what is below it */
+	uint64_t memory_start, memory_length;     /* 1 MiB granular, below 4 GiB */
 	uint64_t prefetch_start, prefetch_length; /* 1 MiB granular, 64 bits */
-	uint32_t io_start, io_length;		  /* 4 KiB granular */
+	uint32_t io_start, io_length;             /* 4 KiB granular */
 };
 
 void root_port_init(struct config *config, const struct port_setup *setup);

@@ -78,7 +78,7 @@ static struct pci_slot *find_port(struct topology *topology, unsigned bus)
 }
 
 struct target {
-	struct config *config;		/* one of ours */
+	struct config *config;          /* one of ours */
 	struct lend_function *function; /* or an assigned one */
 };
 

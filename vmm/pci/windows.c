@@ -19,7 +19,7 @@ enum { BARS = 6, LARGE_ROOT_BAR = 16 << 20, PORT_GRAIN = 1 << 20, PAGE = 4096, I
 struct cursors {
 	uint64_t low, high, io;
 	uint64_t low_align, high_align; /* largest alignment seen below and above 4 GiB */
-	bool dry;			/* only count */
+	bool dry;                       /* only count */
 };
 
 enum area { AREA_NONE, AREA_LOW, AREA_HIGH, AREA_IO };
@@ -123,6 +123,9 @@ void topology_needs(const struct topology *topology, struct layout_needs *needs)
 	struct cursors cursors = {.dry = true};
 
 	place_all(&copy, &cursors);
+	needs->buses = 1;
+	for (unsigned i = 0; i < PCI_SLOTS; i++)
+		needs->buses += topology->slots[i].kind == SLOT_PORT;
 	needs->low = cursors.low;
 	needs->high = cursors.high;
 	needs->low_align = cursors.low_align;

@@ -20,9 +20,9 @@ enum {
 };
 enum { BOOT_NO_VGA = 1 << 2, BOOT_NO_CMOS_RTC = 1 << 5 };
 
-/* struct acpi_windows of dsdt.asl: five little-endian 64-bit fields. */
+/* struct acpi_windows of dsdt.asl: six little-endian 64-bit fields. */
 struct acpi_windows {
-	uint64_t low_start, low_length, high_start, high_length, io;
+	uint64_t low_start, low_length, high_start, high_length, io, buses;
 };
 _Static_assert(sizeof(struct acpi_windows) == ADDR_WINDOWS_SIZE, "dsdt.asl reads this");
 
@@ -153,7 +153,7 @@ static int add_madt(struct tables *tables, unsigned cpus)
 }
 
 /* PCI Firmware 3.3, 4.1.2: ECAM of segment 0. */
-static int add_mcfg(struct tables *tables)
+static int add_mcfg(struct tables *tables, unsigned buses)
 {
 	size_t length = HEADER + 8 + 16;
 	uint8_t *mcfg = begin(tables, "MCFG", 1, length);
@@ -161,7 +161,7 @@ static int add_mcfg(struct tables *tables)
 	if (!mcfg)
 		return -ENOSPC;
 	put(mcfg + HEADER + 8, ADDR_ECAM, 8);
-	mcfg[HEADER + 8 + 11] = (uint8_t)(ECAM_BUSES - 1);
+	mcfg[HEADER + 8 + 11] = (uint8_t)(buses - 1);
 	listed(tables, mcfg, length);
 	return 0;
 }
@@ -195,6 +195,7 @@ static int put_windows(const struct memory *memory, const struct layout *layout,
 		.high_start = layout->high_start,
 		.high_length = layout->high_end - layout->high_start,
 		.io = io_window,
+		.buses = layout->buses,
 	};
 
 	return memory_put(memory, gpa(ADDR_WINDOWS), &windows, sizeof(windows));
@@ -215,7 +216,7 @@ int acpi_write(const struct memory *memory, const struct layout *layout, unsigne
 	if (!ret)
 		ret = add_madt(&tables, cpus);
 	if (!ret)
-		ret = add_mcfg(&tables);
+		ret = add_mcfg(&tables, layout->buses);
 	if (!ret)
 		ret = add_roots(&tables, root);
 	if (!ret)

@@ -9,12 +9,13 @@
 
 #include <linux/kvm.h>
 
-#include "vmm/memory.h"
+#include "vmm/x86/layout.h"
 
 struct boot_config {
 	int kernel_fd, initrd_fd; /* initrd_fd -1: none */
 	const char *kernel_name, *initrd_name;
 	const char *cmdline;
+	const struct layout *layout;
 	uint64_t rsdp;
 };
 

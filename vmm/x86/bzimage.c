@@ -25,7 +25,7 @@ enum { SEED_BYTES = 32 };
 struct image {
 	struct setup_header header;
 	uint64_t payload, size; /* protected-mode code: offset in the file, length */
-	uint64_t load, room;	/* where it goes, and how much it needs there */
+	uint64_t load, room;    /* where it goes, and how much it needs there */
 };
 
 static int read_image(const struct boot_config *config, struct image *image, struct lend_error *error)
@@ -77,10 +77,10 @@ static int place(const struct boot_config *config, uint64_t low, struct image *i
 		    (unsigned long long)(low >> 20));
 }
 
-static void put_map(const struct memory *memory, struct boot_params *params)
+static void put_map(const struct memory *memory, const struct layout *layout, struct boot_params *params)
 {
 	struct map_entry entries[MAP_MAX];
-	unsigned count = map_entries(memory, entries);
+	unsigned count = map_entries(memory, layout, entries);
 
 	for (unsigned i = 0; i < count; i++)
 		params->e820_table[i] = (struct boot_e820_entry){
@@ -122,7 +122,7 @@ static int put_params(const struct memory *memory, const struct boot_config *con
 	params->hdr.ramdisk_size = (uint32_t)initrd->size;
 	params->hdr.setup_data = put_seed(memory);
 	params->acpi_rsdp_addr = config->rsdp;
-	put_map(memory, params);
+	put_map(memory, config->layout, params);
 	return 0;
 }
 

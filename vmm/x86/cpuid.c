@@ -83,7 +83,7 @@ static void fit_amd_topology(struct kvm_cpuid_entry2 *e, unsigned id)
 {
 	e->eax = id;
 	e->ebx = id & 0xff; /* one thread a core */
-	e->ecx = 0;	    /* one node */
+	e->ecx = 0;         /* one node */
 	e->edx = 0;
 }
 

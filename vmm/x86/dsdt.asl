@@ -18,7 +18,8 @@ DefinitionBlock ("", "DSDT", 2, "LEND", "LENDDSDT", 1)
 		LOWL, 64, /* and length */
 		HIGS, 64, /* window above 4 GiB */
 		HIGL, 64, /* 0: none */
-		IOON, 64  /* an I/O window: 0 or 1 */
+		IOON, 64, /* an I/O window: 0 or 1 */
+		BUSN, 64  /* buses, and MiB of ECAM */
 	}
 
 	Scope (\_SB)
@@ -69,12 +70,20 @@ DefinitionBlock ("", "DSDT", 2, "LEND", "LENDDSDT", 1)
 		{
 			Name (_HID, EisaId ("PNP0C02"))
 			Name (_UID, 0)
-			Name (_CRS, ResourceTemplate ()
+			Name (RESV, ResourceTemplate ()
 			{
 				DWordMemory (ResourceConsumer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite,
-					0, FIXED_ECAM, 0xf7ffffff, 0, FIXED_ECAM_SIZE)
+					0, FIXED_ECAM, FIXED_ECAM, 0, 1, , , ECAM)
 				IO (Decode16, PORT_POWER, PORT_POWER, 1, 4)
 			})
+			Method (_CRS, 0, Serialized)
+			{
+				CreateDWordField (RESV, ^ECAM._MAX, EMAX)
+				CreateDWordField (RESV, ^ECAM._LEN, ELEN)
+				ELEN = BUSN << 20
+				EMAX = FIXED_ECAM + (BUSN << 20) - 1
+				Return (RESV)
+			}
 		}
 
 		Device (PCI0)
@@ -88,7 +97,7 @@ DefinitionBlock ("", "DSDT", 2, "LEND", "LENDDSDT", 1)
 			Name (BASE, ResourceTemplate ()
 			{
 				WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode,
-					0, 0, 0x7f, 0, FIXED_ECAM_BUSES)
+					0, 0, 0, 0, 0, , , BUSW)
 				DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite,
 					0, 0, 0, 0, 0, , , LOWW)
 			})
@@ -108,6 +117,10 @@ DefinitionBlock ("", "DSDT", 2, "LEND", "LENDDSDT", 1)
 				CreateDWordField (BASE, ^LOWW._MIN, LMIN)
 				CreateDWordField (BASE, ^LOWW._MAX, LMAX)
 				CreateDWordField (BASE, ^LOWW._LEN, LLEN)
+				CreateWordField (BASE, ^BUSW._MAX, BMAX)
+				CreateWordField (BASE, ^BUSW._LEN, BLEN)
+				BLEN = BUSN
+				BMAX = BUSN - 1
 				LMIN = LOWS
 				LLEN = LOWL
 				LMAX = LOWS + LOWL - 1

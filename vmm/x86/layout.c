@@ -74,7 +74,7 @@ int layout_plan(const struct layout_needs *needs, struct layout *out, struct len
 	uint64_t left = needs->memory;
 	uint64_t from;
 
-	*out = (struct layout){.low_start = LOW_WINDOW_DEFAULT, .low_end = ADDR_ECAM};
+	*out = (struct layout){.low_start = LOW_WINDOW_DEFAULT, .low_end = ADDR_ECAM, .buses = needs->buses};
 	if (needs->low > ADDR_ECAM - LOW_WINDOW_LOWEST)
 		return fail(error, -ENOSPC,
 			    "the devices' BARs need %llu MiB below 4 GiB, and %llu MiB is what there can be: "

@@ -12,28 +12,26 @@
 #include "vmm/x86/fixed.h"
 
 /* Below 1 MiB: what boot leaves for the kernel. */
-#define ADDR_GDT	 0x6000ULL
+#define ADDR_GDT         0x6000ULL
 #define ADDR_BOOT_PARAMS 0x7000ULL
-#define ADDR_RNG_SEED	 0x8000ULL /* a struct setup_data behind boot_params */
+#define ADDR_RNG_SEED    0x8000ULL /* a struct setup_data behind boot_params */
 #define ADDR_PAGE_TABLES 0x9000ULL /* PML4, PDPT and four directories: 6 pages */
-#define ADDR_PVH_INFO	 0xf000ULL
-#define ADDR_CMDLINE	 0x20000ULL
-#define CMDLINE_MAX	 0x10000ULL
-#define ADDR_LOW_END	 0x9f000ULL /* RAM below ends here */
-#define ADDR_ACPI	 0xe0000ULL
-#define ADDR_ACPI_END	 0xf0000ULL
-#define ADDR_SMBIOS	 0xf0000ULL /* where the kernel scans for its entry point */
-#define ADDR_HIGH_RAM	 0x100000ULL
+#define ADDR_PVH_INFO    0xf000ULL
+#define ADDR_CMDLINE     0x20000ULL
+#define CMDLINE_MAX      0x10000ULL
+#define ADDR_LOW_END     0x9f000ULL /* RAM below ends here */
+#define ADDR_ACPI        0xe0000ULL
+#define ADDR_ACPI_END    0xf0000ULL
+#define ADDR_SMBIOS      0xf0000ULL /* where the kernel scans for its entry point */
+#define ADDR_HIGH_RAM    0x100000ULL
 
 /* Below 4 GiB, from the top: what KVM and the chips occupy, then ECAM, then the window of BARs. */
 #define ADDR_IDENTITY_MAP 0xfffbc000ULL
-#define ADDR_TSS	  0xfffbd000ULL
-#define ADDR_LAPIC	  0xfee00000ULL
-#define ADDR_IOAPIC	  0xfec00000ULL
-#define ADDR_ECAM	  ((uint64_t)FIXED_ECAM)
-#define ECAM_BUSES	  ((uint64_t)FIXED_ECAM_BUSES)
-#define ECAM_SIZE	  ((uint64_t)FIXED_ECAM_SIZE)
-#define ADDR_4GIB	  0x100000000ULL
+#define ADDR_TSS          0xfffbd000ULL
+#define ADDR_LAPIC        0xfee00000ULL
+#define ADDR_IOAPIC       0xfec00000ULL
+#define ADDR_ECAM         ((uint64_t)FIXED_ECAM)
+#define ADDR_4GIB         0x100000000ULL
 
 /* The window below 4 GiB ends at ECAM and begins where RAM ends: here, or lower for large BARs. */
 #define LOW_WINDOW_DEFAULT 0xe0000000ULL
@@ -43,6 +41,7 @@ struct layout_needs {
 	uint64_t memory;
 	uint64_t low, high; /* bytes of BARs below 4 GiB (with alignment) and above */
 	uint64_t low_align, high_align;
+	unsigned buses;
 	unsigned physical_bits;
 	const struct lend_iova_window *windows; /* what devices can address; ascending */
 	size_t window_count;
@@ -53,6 +52,7 @@ struct layout {
 	unsigned ram_count;
 	uint64_t low_start, low_end;   /* [start, end) */
 	uint64_t high_start, high_end; /* start == end: none */
+	unsigned buses;                /* that ECAM shows, from 0 */
 };
 
 /** Plans the address space. -ENOSPC with a sentence when something does not fit. */

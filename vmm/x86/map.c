@@ -2,7 +2,7 @@
 /* The memory map: RAM less the firmware's area below 1 MiB, and ECAM as reserved. */
 #include "vmm/x86/tables.h"
 
-unsigned map_entries(const struct memory *memory, struct map_entry *out)
+unsigned map_entries(const struct memory *memory, const struct layout *layout, struct map_entry *out)
 {
 	unsigned count = 0;
 	bool ecam_done = false;
@@ -19,12 +19,13 @@ unsigned map_entries(const struct memory *memory, struct map_entry *out)
 			length -= ADDR_HIGH_RAM;
 		}
 		if (start > ADDR_ECAM && !ecam_done) {
-			out[count++] = (struct map_entry){ADDR_ECAM, ECAM_SIZE, MAP_RESERVED};
+			out[count++] =
+				(struct map_entry){ADDR_ECAM, (uint64_t)layout->buses << 20, MAP_RESERVED};
 			ecam_done = true;
 		}
 		out[count++] = (struct map_entry){start, length, MAP_RAM};
 	}
 	if (!ecam_done)
-		out[count++] = (struct map_entry){ADDR_ECAM, ECAM_SIZE, MAP_RESERVED};
+		out[count++] = (struct map_entry){ADDR_ECAM, (uint64_t)layout->buses << 20, MAP_RESERVED};
 	return count;
 }

@@ -173,7 +173,7 @@ static int put_start(const struct memory *memory, const struct boot_config *conf
 {
 	struct start_page page = {0};
 	struct map_entry entries[MAP_MAX];
-	unsigned count = map_entries(memory, entries);
+	unsigned count = map_entries(memory, config->layout, entries);
 
 	for (unsigned i = 0; i < count; i++)
 		page.map[i] = (struct start_map){entries[i].start, entries[i].length, entries[i].type, 0};

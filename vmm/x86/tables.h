@@ -24,6 +24,6 @@ struct map_entry {
 enum { MAP_RAM = 1, MAP_RESERVED = 2, MAP_ACPI = 3, MAP_MAX = MEMORY_PIECES_MAX + 4 };
 
 /** Fills `out` (room for MAP_MAX), ascending; returns how many. */
-unsigned map_entries(const struct memory *memory, struct map_entry *out);
+unsigned map_entries(const struct memory *memory, const struct layout *layout, struct map_entry *out);
 
 #endif
