@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* What of each BAR is direct, and why the rest traps. */
+
+#include "lib/pci/function.h"
+
+static const char *const texts[] = {
+	[LEND_REASON_DIRECT] = "mapped: the guest reaches it without a trap",
+	[LEND_REASON_MSIX_TABLE] = "trapped: the pages of the MSI-X table, which is virtual",
+	[LEND_REASON_IO_PORTS] = "trapped: I/O ports cannot be mapped",
+	[LEND_REASON_NOT_MAPPABLE] = "trapped: the kernel does not let it be mapped",
+	[LEND_REASON_SUB_PAGE] = "trapped: smaller than a page, which others may share",
+	[LEND_REASON_MMAP_FAILED] = "trapped: mapping it failed",
+	[LEND_REASON_ASKED] = "trapped: asked for (x-no-mmap)",
+};
+
+struct rows {
+	struct lend_explain_row *at;
+	size_t max, count;
+};
+
+static void add(struct rows *rows, unsigned region, uint64_t start, uint64_t end, enum lend_reason reason)
+{
+	if (start >= end)
+		return;
+	if (rows->count < rows->max)
+		rows->at[rows->count] = (struct lend_explain_row){
+			.region = region,
+			.offset = start,
+			.length = end - start,
+			.direct = reason == LEND_REASON_DIRECT,
+			.reason = reason,
+			.text = texts[reason],
+		};
+	rows->count++;
+}
+
+/* A part without a map: because of the table, if that lies in it and the rest of the BAR has maps. */
+static void add_gap(const struct lend_function *function, struct rows *rows, unsigned index, uint64_t start,
+		    uint64_t end)
+{
+	const struct bar *bar = &function->bars[index];
+	const struct msix *msix = &function->msix;
+	bool table = msix->cap && msix->table_bar == index && bar->trapped == LEND_REASON_NOT_MAPPABLE &&
+		     msix->table < end && start < msix->table + msix->table_length;
+
+	add(rows, index, start, end, table ? LEND_REASON_MSIX_TABLE : bar->trapped);
+}
+
+size_t lend_function_explain(const struct lend_function *function, struct lend_explain_row *out, size_t max)
+{
+	struct rows rows = {.at = out, .max = max};
+
+	for (unsigned i = 0; i < BAR_COUNT; i++) {
+		const struct bar *bar = &function->bars[i];
+		uint64_t at = 0;
+
+		for (unsigned j = 0; j < bar->area_count; j++) {
+			uint64_t start = bar->areas[j].offset, end = start + bar->areas[j].length;
+
+			add_gap(function, &rows, i, at, start);
+			add(&rows, i, start, end, LEND_REASON_DIRECT);
+			at = end;
+		}
+		add_gap(function, &rows, i, at, bar->guest.size);
+	}
+	return rows.count;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* The function's life. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/error.h"
+#include "lib/pci/bar.h"
+#include "lib/pci/capabilities.h"
+#include "lib/pci/config.h"
+#include "lib/pci/msix.h"
+#include "lib/pci/quiesce.h"
+
+/* The device's bytes as they are now; what is set up is derived from them and never read again. */
+static int read_config(struct lend_function *function, struct lend_error *error)
+{
+	unsigned size = (unsigned)function->device->info.config_size;
+	int ret;
+
+	function->config.size = size;
+	ret = device_read(function->device, LEND_REGION_CONFIG, 0, function->config.hw, size);
+	if (ret < 0)
+		return error_say(error, ret, "%s: cannot read its config space: %s", function->name,
+				 strerror(-ret));
+	return 0;
+}
+
+static int setup(struct lend_function *function, struct lend_error *error)
+{
+	int ret = read_config(function, error);
+
+	if (!ret)
+		ret = header_setup(function, error);
+	if (!ret)
+		ret = bars_setup(function, error);
+	if (!ret)
+		ret = capabilities_setup(function, error); /* the MSI-X table has to be in a BAR */
+	if (ret < 0)
+		return ret;
+	bars_map(function); /* all but the table */
+	memcpy(function->config.start, function->state.config, sizeof(function->config.start));
+	state_start(function);
+	reset_judge(function);
+	return 0;
+}
+
+static void destroy(struct lend_function *function)
+{
+	msix_destroy(function);
+	bars_unmap(function);
+	pthread_mutex_destroy(&function->lock);
+	log_bucket_destroy(&function->bucket);
+	free(function);
+}
+
+int lend_function_new(struct lend_device *device, const struct lend_function_config *config,
+		      struct lend_function **out, struct lend_error *error)
+{
+	struct lend_function *function;
+	int ret;
+
+	if (!config || config->size < sizeof(*config))
+		return error_say(error, -EINVAL, "%s: the configuration of its function has no size",
+				 device->info.name);
+	function = calloc(1, sizeof(*function));
+	if (!function)
+		return error_say(error, -ENOMEM, "%s: out of memory", device->info.name);
+	function->device = device;
+	function->context = space_context(device->space);
+	function->ops = space_ops(device->space);
+	function->host = space_host(device->space);
+	function->peer = config->peer;
+	function->name = device->info.name;
+	function->page = (uint64_t)sysconf(_SC_PAGESIZE);
+	function->place = config->place;
+	function->multifunction = config->multifunction;
+	function->no_mmap = config->no_mmap;
+	pthread_mutex_init(&function->lock, NULL);
+	log_bucket_init(&function->bucket);
+	ret = setup(function, error);
+	if (ret < 0) {
+		destroy(function);
+		return ret;
+	}
+	*out = function;
+	return 0;
+}
+
+void lend_function_free(struct lend_function *function)
+{
+	if (!function)
+		return;
+	lend_function_quiesce(function);
+	destroy(function);
+}
+
+struct lend_device *lend_function_device(const struct lend_function *function)
+{
+	return function->device;
+}
+
+#define get(counter) __atomic_load_n(&function->counters.counter, __ATOMIC_RELAXED)
+
+void lend_function_count(const struct lend_function *function, struct lend_function_counters *out)
+{
+	*out = (struct lend_function_counters){
+		.bar_reads = get(bar_reads),
+		.bar_writes = get(bar_writes),
+		.config_reads = get(config_reads),
+		.config_writes = get(config_writes),
+		.config_syscalls = get(config_syscalls),
+		.slow_interrupts = get(slow_interrupts),
+		.ignored = get(ignored),
+	};
+}

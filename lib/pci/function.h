@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The function's insides, for lib/pci alone.
+ *
+ * Locks: `lock` orders config writes, changes of interrupt mode, the MSI-X
+ * table and reset; it guards every field that has no other word beside it. Host
+ * operations are called with it held. What is read without it is either fixed
+ * after lend_function_new() ("fixed") or accessed with atomics ("atomic").
+ */
+#ifndef LIB_PCI_FUNCTION_H
+#define LIB_PCI_FUNCTION_H
+
+#include <pthread.h>
+
+#include "lend/explain.h"
+#include "lend/function.h"
+#include "lib/backend/areas.h"
+#include "lib/backend/device.h"
+#include "lib/backend/space.h"
+#include "lib/context.h"
+
+enum {
+	CONFIG_MAX = 4096,
+	BAR_COUNT = 6,
+	VECTORS_MAX = 2048, /* PCI Local Bus 3.0, 6.8.2 */
+	TABLE_ENTRY = 16,   /* bytes of a vector in the MSI-X table */
+};
+
+/**
+ * Everything that is emulated, without pointers: what would be saved. `config`
+ * has a value for each byte; which bits of it the guest sees is config.virt.
+ */
+enum { FUNCTION_STATE_VERSION = 1 };
+struct function_state {
+	uint32_t version, size;
+	uint8_t config[CONFIG_MAX]; /* atomic bytes: read without the lock */
+	uint8_t table[VECTORS_MAX * TABLE_ENTRY];
+	uint8_t pending[VECTORS_MAX / 8];
+};
+
+/** What happens when a byte is written, beside storing it (config.c). */
+enum hook { HOOK_NONE, HOOK_DECODE, HOOK_MSIX, HOOK_COUNT };
+
+/** The tables of config space, a row a byte; fixed. */
+struct config {
+	unsigned size;               /* 256 or 4096 */
+	uint8_t hw[CONFIG_MAX];      /* the device's bytes when it was opened */
+	uint8_t virt[CONFIG_MAX];    /* bits that read from the state, the others from the device */
+	uint8_t mask[CONFIG_MAX];    /* bits of the state that the guest may write */
+	uint8_t blocked[CONFIG_MAX]; /* not 0: a write does not reach the device */
+	uint8_t hook[CONFIG_MAX];    /* enum hook */
+	uint8_t start[CONFIG_MAX];   /* the state's bytes after lend_function_new() */
+};
+
+struct bar {
+	struct lend_bar guest; /* fixed */
+	unsigned area_count;   /* parts that are mapped; fixed */
+	struct lend_area areas[AREAS_ROOM];
+	enum lend_reason trapped; /* why the rest is not; fixed */
+	uint8_t *va;              /* of the BAR's first byte; fixed, NULL: none is mapped */
+	bool placed;              /* atomic: the monitor has it at `address` */
+	lend_gpa_t address;
+	uint32_t peers; /* bit n: area n is in the space, for other devices */
+};
+
+struct vector {
+	struct lend_function *function;
+	unsigned number;
+	int fd; /* eventfd; -1 until first unmasked, then kept until the function is freed */
+	bool watched;
+	bool routed;   /* the monitor has a route to be freed */
+	bool current;  /* which is committed, to address and data */
+	bool attached; /* fd goes to the route */
+	bool live;     /* VFIO signals fd */
+	uint64_t address;
+	uint32_t data;
+};
+
+struct msix {
+	unsigned cap;   /* offset in config space; 0: no MSI-X. Fixed, as the next lines are */
+	unsigned count; /* vectors */
+	unsigned table_bar, pba_bar;
+	uint64_t table, pba, table_length, pba_length; /* in their BARs */
+	struct vector *vectors;
+
+	bool on;          /* the guest has MSI-X enabled, and so has VFIO */
+	bool started;     /* VFIO's MSI-X is on */
+	unsigned grown;   /* vectors that VFIO allocated, where it cannot add single ones */
+	unsigned limit;   /* vectors that VFIO can give */
+	unsigned live;    /* vectors that it signals */
+	unsigned pending; /* bits set in state.pending */
+	bool pba_hidden;  /* the PBA's pages are withdrawn from the direct areas */
+};
+
+struct counters { /* atomic */
+	uint64_t bar_reads, bar_writes, config_reads, config_writes, config_syscalls, slow_interrupts,
+		ignored;
+};
+
+struct lend_function {
+	struct lend_device *device; /* fixed, as the next lines are */
+	struct lend_context *context;
+	const struct lend_host_ops *ops;
+	void *host, *peer;
+	const char *name;
+	uint64_t page; /* bytes of the host's */
+	enum lend_place place;
+	bool multifunction, no_mmap;
+	unsigned pm, exp, af; /* offsets of capabilities, 0: none */
+	bool flr;             /* a good reset exists */
+	struct config config;
+	struct log_bucket bucket;
+	struct counters counters;
+	bool used; /* atomic: something was written to the device since it was opened */
+
+	pthread_mutex_t lock;
+	struct bar bars[BAR_COUNT];
+	bool reset_since_open;
+	bool withdrawn; /* the kernel does not serve the BARs although the guest's decode bits say so */
+	struct msix msix;
+	struct function_state state;
+};
+
+#define count_one(counter) __atomic_fetch_add(&(counter), 1, __ATOMIC_RELAXED)
+
+/** The state as it is after lend_function_new() (state.c). */
+void state_start(struct lend_function *function);
+
+/** A line that a guest can cause. */
+#define function_log(function, level, format, ...)                                                           \
+	context_log_limited((function)->context, &(function)->bucket, level, "%s: " format,                  \
+			    (function)->name, ##__VA_ARGS__)
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The MSI-X capability. It is all virtual: VFIO sets the enable bit of the
+ * device itself when vectors are set, and clears it when they are taken away
+ * (exam.md, cloud-hypervisor 23929f41a).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/pci_regs.h>
+
+#include "lib/error.h"
+#include "lib/pci/config.h"
+#include "lib/pci/msix.h"
+
+/* Devices whose PBA register is known to lie outside of its BAR (spec 4.1). */
+static const struct pba_fix {
+	uint16_t vendor, device, mask;
+	uint32_t offset;
+} pba_fixes[] = {
+	{0x1425, 0x5800, 0xff00, 0x1000}, /* Chelsio T5: virtual functions */
+	{0x1d22, 0x3685, 0xffff, 0xb400}, /* Baidu Kunlun: virtual function */
+};
+
+static uint64_t bar_size(const struct lend_function *function, unsigned bar)
+{
+	const struct lend_bar *guest = &function->bars[bar].guest;
+
+	return guest->io ? 0 : guest->size;
+}
+
+static void fix_pba(struct lend_function *function)
+{
+	const struct lend_device_info *info = &function->device->info;
+	struct msix *msix = &function->msix;
+
+	if (msix->pba < bar_size(function, msix->pba_bar))
+		return;
+	for (size_t i = 0; i < sizeof(pba_fixes) / sizeof(*pba_fixes); i++)
+		if (info->vendor == pba_fixes[i].vendor &&
+		    (info->device & pba_fixes[i].mask) == pba_fixes[i].device)
+			msix->pba = pba_fixes[i].offset;
+}
+
+static bool fits(uint64_t offset, uint64_t length, uint64_t size)
+{
+	return offset <= size && length <= size - offset;
+}
+
+static int check(const struct lend_function *function, struct lend_error *error)
+{
+	const struct msix *msix = &function->msix;
+
+	if (msix->table_bar >= BAR_COUNT || msix->pba_bar >= BAR_COUNT)
+		return error_say(error, -EPROTO, "%s: its MSI-X table (BAR %u) or PBA (BAR %u) is in no BAR",
+				 function->name, msix->table_bar, msix->pba_bar);
+	if (!fits(msix->table, msix->table_length, bar_size(function, msix->table_bar)))
+		return error_say(error, -EPROTO,
+				 "%s: its MSI-X table, %llu bytes at 0x%llx, is outside of BAR %u",
+				 function->name, (unsigned long long)msix->table_length,
+				 (unsigned long long)msix->table, msix->table_bar);
+	if (!fits(msix->pba, msix->pba_length, bar_size(function, msix->pba_bar)))
+		return error_say(error, -EPROTO,
+				 "%s: its MSI-X PBA, %llu bytes at 0x%llx, is outside of BAR %u",
+				 function->name, (unsigned long long)msix->pba_length,
+				 (unsigned long long)msix->pba, msix->pba_bar);
+	if (msix->table_bar == msix->pba_bar && msix->table < msix->pba + msix->pba_length &&
+	    msix->pba < msix->table + msix->table_length)
+		return error_say(error, -EPROTO, "%s: its MSI-X table and PBA overlap in BAR %u",
+				 function->name, msix->table_bar);
+	return 0;
+}
+
+static int make_vectors(struct lend_function *function, struct lend_error *error)
+{
+	struct msix *msix = &function->msix;
+
+	msix->vectors = calloc(msix->count, sizeof(*msix->vectors));
+	if (!msix->vectors)
+		return error_say(error, -ENOMEM, "%s: out of memory", function->name);
+	for (unsigned i = 0; i < msix->count; i++)
+		msix->vectors[i] = (struct vector){.function = function, .number = i, .fd = -1};
+	return 0;
+}
+
+int msix_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error)
+{
+	uint32_t flags = config_hw(function, cap->offset + PCI_MSIX_FLAGS, 2);
+	uint32_t table = config_hw(function, cap->offset + PCI_MSIX_TABLE, 4);
+	uint32_t pba = config_hw(function, cap->offset + PCI_MSIX_PBA, 4);
+	struct msix *msix = &function->msix;
+	int ret;
+
+	if (!function->device->info.vectors[LEND_IRQ_MSIX])
+		return CAP_HIDE; /* VFIO cannot deliver any */
+	msix->count = (flags & PCI_MSIX_FLAGS_QSIZE) + 1;
+	msix->limit = function->device->info.vectors[LEND_IRQ_MSIX];
+	msix->table_bar = table & PCI_MSIX_TABLE_BIR;
+	msix->table = table & PCI_MSIX_TABLE_OFFSET;
+	msix->table_length = (uint64_t)msix->count * TABLE_ENTRY;
+	msix->pba_bar = pba & PCI_MSIX_PBA_BIR;
+	msix->pba = pba & PCI_MSIX_PBA_OFFSET;
+	msix->pba_length = (msix->count + 63) / 64 * 8;
+	if (msix->pba_bar < BAR_COUNT)
+		fix_pba(function);
+	ret = check(function, error);
+	if (!ret)
+		ret = make_vectors(function, error);
+	if (ret < 0)
+		return ret;
+	msix->cap = cap->offset;
+	flags &= ~(uint32_t)(PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+	config_set_virtual(function, cap->offset + PCI_MSIX_FLAGS, 2, flags);
+	config_set_writable(function, cap->offset + PCI_MSIX_FLAGS, 2,
+			    PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+	config_set_virtual(function, cap->offset + PCI_MSIX_TABLE, 4, table);
+	config_set_virtual(function, cap->offset + PCI_MSIX_PBA, 4, (uint32_t)msix->pba | msix->pba_bar);
+	config_set_virtual(function, cap->offset, 1, PCI_CAP_ID_MSIX);
+	config_set_hook(function, cap->offset + PCI_MSIX_FLAGS, 2, HOOK_MSIX);
+	return 0;
+}
+
+void msix_destroy(struct lend_function *function)
+{
+	struct msix *msix = &function->msix;
+
+	for (unsigned i = 0; msix->vectors && i < msix->count; i++) {
+		struct vector *vector = &msix->vectors[i];
+
+		if (vector->watched)
+			function->ops->unwatch(function->host, vector->fd);
+		if (vector->fd >= 0)
+			close(vector->fd);
+	}
+	free(msix->vectors);
+	msix->vectors = NULL;
+}
+
+static uint32_t control(const struct lend_function *function)
+{
+	return function->msix.cap ? config_state(function, function->msix.cap + PCI_MSIX_FLAGS, 2) : 0;
+}
+
+bool msix_masked(const struct lend_function *function, unsigned vector)
+{
+	if (!function->msix.on || control(function) & PCI_MSIX_FLAGS_MASKALL)
+		return true;
+	return function->state.table[vector * TABLE_ENTRY + PCI_MSIX_ENTRY_VECTOR_CTRL] &
+	       PCI_MSIX_ENTRY_CTRL_MASKBIT;
+}
+
+int msix_quiet(struct lend_function *function)
+{
+	struct msix *msix = &function->msix;
+
+	if (msix->on && !(control(function) & PCI_MSIX_FLAGS_ENABLE)) {
+		msix->on = false;
+		vectors_off(function);
+	}
+	return 0;
+}
+
+void msix_live(struct lend_function *function)
+{
+	struct msix *msix = &function->msix;
+	bool any = false;
+
+	if (!(control(function) & PCI_MSIX_FLAGS_ENABLE))
+		return;
+	if (!msix->on) {
+		msix->on = true;
+		for (unsigned i = 0; i < msix->count && !any; i++)
+			any = !msix_masked(function, i);
+		/* Linux enables MSI-X with all masked; the device has to see it on (spec 4.6). */
+		if (!any || !function->device->info.msix_noresize)
+			trigger_start(function);
+	}
+	vectors_sync(function, 0, msix->count - 1);
+}

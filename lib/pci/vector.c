@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Vectors going between masked and unmasked. A route is committed before its
+ * eventfd is attached, and the eventfd detached before its route is freed: a
+ * host's kernel was brought down by the other order (exam.md, AVIC).
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <linux/pci_regs.h>
+
+#include "lib/le.h"
+#include "lib/pci/msix.h"
+
+/* The monitor's loop: a masked vector's eventfd can be read. Called without the lock. */
+static void event(void *opaque)
+{
+	struct vector *vector = opaque;
+	struct lend_function *function = vector->function;
+	uint64_t count;
+
+	pthread_mutex_lock(&function->lock);
+	if (vector->attached) {
+		/* Counted before it was attached: the hypervisor has delivered it. */
+		if (read(vector->fd, &count, sizeof(count)) < 0)
+			count = 0;
+	} else {
+		pending_collect(function, vector->number, vector->number);
+		pending_show(function);
+	}
+	pthread_mutex_unlock(&function->lock);
+}
+
+void vector_signal(const struct vector *vector)
+{
+	uint64_t one = 1;
+
+	/* It can fail in one case alone: the counter is full, so that it is readable anyway. */
+	if (write(vector->fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void detach(struct lend_function *function, struct vector *vector)
+{
+	int ret = function->ops->msi_detach(function->host, function->peer, vector->number, vector->fd);
+
+	if (ret < 0)
+		function_log(function, LEND_LOG_WARNING, "cannot detach interrupt vector %u: %s",
+			     vector->number, strerror(-ret));
+	vector->attached = false;
+}
+
+static void mask(struct lend_function *function, struct vector *vector)
+{
+	detach(function, vector);
+	/* Without a watch its interrupts are still found when it is unmasked or the PBA is read. */
+	if (!vector->watched)
+		vector->watched = !function->ops->watch(function->host, vector->fd, event, vector);
+}
+
+static void read_entry(const struct lend_function *function, unsigned i, uint64_t *address, uint32_t *data)
+{
+	const uint8_t *entry = function->state.table + i * TABLE_ENTRY;
+
+	*address = le64(entry + PCI_MSIX_ENTRY_LOWER_ADDR);
+	*data = le32(entry + PCI_MSIX_ENTRY_DATA);
+}
+
+/* Whether there is no route as the table has it: the guest wrote it while the vector was masked. */
+static bool stale(const struct lend_function *function, const struct vector *vector)
+{
+	uint64_t address;
+	uint32_t data;
+
+	read_entry(function, vector->number, &address, &data);
+	return !vector->current || vector->address != address || vector->data != data;
+}
+
+static bool waits(const struct lend_function *function, const struct vector *vector)
+{
+	return !vector->attached && !msix_masked(function, vector->number);
+}
+
+static int set_route(struct lend_function *function, struct vector *vector)
+{
+	int ret;
+
+	read_entry(function, vector->number, &vector->address, &vector->data);
+	vector->current = false;
+	ret = function->ops->msi_set(function->host, function->peer, vector->number, vector->address,
+				     vector->data);
+	if (ret < 0)
+		function_log(function, LEND_LOG_WARNING, "no route for interrupt vector %u: %s",
+			     vector->number, strerror(-ret));
+	else
+		vector->routed = true;
+	return ret;
+}
+
+/* The routes of all vectors that are to be attached, in one update. */
+static void route(struct lend_function *function, unsigned first, unsigned last)
+{
+	struct vector *vectors = function->msix.vectors;
+	uint8_t set[VECTORS_MAX / 8] = {0};
+	bool begun = false;
+	int ret;
+
+	for (unsigned i = first; i <= last; i++) {
+		if (!waits(function, &vectors[i]) || !stale(function, &vectors[i]))
+			continue;
+		if (!begun)
+			function->ops->msi_begin(function->host, function->peer);
+		begun = true;
+		if (!set_route(function, &vectors[i]))
+			set[i / 8] |= (uint8_t)(1u << i % 8);
+	}
+	if (!begun)
+		return;
+	ret = function->ops->msi_commit(function->host, function->peer);
+	if (ret < 0)
+		function_log(function, LEND_LOG_WARNING, "the interrupt routes cannot be changed: %s",
+			     strerror(-ret));
+	for (unsigned i = first; i <= last && !ret; i++)
+		if (set[i / 8] & 1u << i % 8)
+			vectors[i].current = true;
+}
+
+static int make_fd(struct lend_function *function, struct vector *vector)
+{
+	if (vector->fd >= 0)
+		return 0;
+	vector->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vector->fd < 0)
+		function_log(function, LEND_LOG_WARNING, "no eventfd for interrupt vector %u: %s",
+			     vector->number, strerror(errno));
+	return vector->fd < 0 ? -EMFILE : 0;
+}
+
+/*
+ * What came while the vector was masked is taken before it is attached and
+ * signalled after, so that it is delivered once: attaching an eventfd delivers
+ * what is counted in it.
+ */
+static void unmask(struct lend_function *function, struct vector *vector)
+{
+	int ret;
+
+	pending_collect(function, vector->number, vector->number);
+	ret = function->ops->msi_attach(function->host, function->peer, vector->number, vector->fd);
+	if (ret < 0)
+		function_log(function, LEND_LOG_WARNING, "cannot attach interrupt vector %u: %s",
+			     vector->number, strerror(-ret));
+	else
+		vector->attached = true;
+}
+
+void vectors_sync(struct lend_function *function, unsigned first, unsigned last)
+{
+	struct vector *vectors = function->msix.vectors;
+	bool some = false;
+
+	for (unsigned i = first; i <= last; i++)
+		if (vectors[i].attached && msix_masked(function, i))
+			mask(function, &vectors[i]);
+	route(function, first, last);
+	for (unsigned i = first; i <= last; i++) {
+		if (!waits(function, &vectors[i]) || stale(function, &vectors[i]))
+			continue;
+		if (make_fd(function, &vectors[i]) < 0)
+			continue;
+		unmask(function, &vectors[i]);
+		some |= vectors[i].attached;
+	}
+	if (!some)
+		return;
+	trigger_add(function, first, last);
+	for (unsigned i = first; i <= last; i++)
+		if (vectors[i].attached && pending_clear(function, i))
+			vector_signal(&vectors[i]);
+	pending_show(function);
+}
+
+void vectors_off(struct lend_function *function)
+{
+	struct msix *msix = &function->msix;
+	bool begun = false;
+
+	for (unsigned i = 0; i < msix->count; i++)
+		if (msix->vectors[i].attached)
+			detach(function, &msix->vectors[i]);
+	trigger_off(function);
+	for (unsigned i = 0; i < msix->count; i++) {
+		if (!msix->vectors[i].routed)
+			continue;
+		if (!begun)
+			function->ops->msi_begin(function->host, function->peer);
+		begun = true;
+		function->ops->msi_free(function->host, function->peer, i);
+		msix->vectors[i].routed = msix->vectors[i].current = false;
+	}
+	if (begun)
+		function->ops->msi_commit(function->host, function->peer);
+	pending_forget(function);
+}
