@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* The messages between keeper and machine; see control.h. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "tool/run/control.h"
+
+/* A message without text, and with text but without counters, is sent short. */
+enum { HEADER = offsetof(struct control_message, text), SHORT = offsetof(struct control_message, stats) };
+
+int control_pair(int out[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out) ? -errno : 0;
+}
+
+static int send_bytes(int fd, const struct control_message *message, size_t length)
+{
+	return send(fd, message, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int control_send(int fd, enum control_type type)
+{
+	struct control_message message = {.type = type};
+
+	return send_bytes(fd, &message, HEADER);
+}
+
+int control_send_log(int fd, enum lend_log_level level, const char *text)
+{
+	struct control_message message;
+
+	message.type = CONTROL_LOG;
+	message.value = level;
+	snprintf(message.text, sizeof(message.text), "%s", text);
+	return send_bytes(fd, &message, HEADER + strlen(message.text));
+}
+
+int control_send_end(int fd, enum vmm_end end, const char *text, const struct vmm_stats *stats, int wait_ms)
+{
+	struct control_message message = {.type = CONTROL_END, .value = end};
+	struct pollfd room = {.fd = fd, .events = POLLOUT};
+	int ret;
+
+	snprintf(message.text, sizeof(message.text), "%s", text);
+	if (stats)
+		message.stats = *stats;
+	ret = send_bytes(fd, &message, sizeof(message));
+	if (ret == -EAGAIN && poll(&room, 1, wait_ms) > 0)
+		ret = send_bytes(fd, &message, sizeof(message));
+	return ret;
+}
+
+/*
+ * What reaches the user's terminal is text, whatever the machine sent: no
+ * control characters, neither the old ones nor U+0080 to U+009F in UTF-8.
+ */
+static void clean(char *text)
+{
+	unsigned char previous = 0;
+
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x20 || c == 0x7f || (previous == 0xc2 && c < 0xa0))
+			*text = '?';
+		previous = c;
+	}
+}
+
+static bool is_valid(const struct control_message *message, size_t length)
+{
+	switch (message->type) {
+	case CONTROL_LOG:
+		return length <= SHORT && message->value <= LEND_LOG_DEBUG;
+	case CONTROL_END:
+		return length == sizeof(*message) && message->value <= VMM_END_ERROR;
+	case CONTROL_RUNNING:
+	case CONTROL_BUTTON:
+	case CONTROL_STOP:
+		return length == HEADER;
+	default:
+		return false;
+	}
+}
+
+int control_receive(int fd, struct control_message *out)
+{
+	ssize_t length;
+
+	memset(out, 0, sizeof(*out));
+	length = recv(fd, out, sizeof(*out), MSG_DONTWAIT | MSG_TRUNC);
+	if (length < 0)
+		return errno == ECONNRESET ? 0 : -errno;
+	if (!length)
+		return 0;
+	if (length < HEADER || length > (ssize_t)sizeof(*out) || !is_valid(out, (size_t)length))
+		return -EPROTO;
+	out->text[sizeof(out->text) - 1] = '\0';
+	clean(out->text);
+	return 1;
+}

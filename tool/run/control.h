@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The messages between keeper and machine, over a SOCK_SEQPACKET pair. The two
+ * are one program, so a message is a struct; but the machine runs a guest, so
+ * the keeper believes nothing of it: lengths are checked and text is cleaned
+ * before anything is printed. A closed socket is a message too: the other one
+ * has ended.
+ */
+#ifndef TOOL_RUN_CONTROL_H
+#define TOOL_RUN_CONTROL_H
+
+#include "vmm/vmm.h"
+
+enum control_type {
+	/* machine to keeper */
+	CONTROL_LOG,     /* value: enum lend_log_level; text */
+	CONTROL_RUNNING, /* the guest is about to start */
+	CONTROL_END,     /* value: enum vmm_end; text is a sentence or empty; stats */
+	/* keeper to machine */
+	CONTROL_BUTTON, /* press the power button */
+	CONTROL_STOP,   /* stop now */
+};
+
+struct control_message {
+	uint32_t type, value;
+	char text[sizeof(struct lend_error)];
+	struct vmm_stats stats;
+};
+
+/** A pair of sockets, both close-on-exec. 0 or negative errno. */
+int control_pair(int out[2]);
+
+/** Sends a message without text. Never waits: -EAGAIN when the other side does not read. */
+int control_send(int fd, enum control_type type);
+/** Sends a line of log. Never waits. */
+int control_send_log(int fd, enum lend_log_level level, const char *text);
+/** Sends the end; waits up to `wait_ms` for room. `stats` may be NULL. */
+int control_send_end(int fd, enum vmm_end end, const char *text, const struct vmm_stats *stats, int wait_ms);
+
+/**
+ * Takes one message if there is one. 1: taken; 0: the other side has ended;
+ * -EAGAIN: none now; -EPROTO: nonsense came, and was dropped.
+ */
+int control_receive(int fd, struct control_message *out);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The files of a run. What is written to is not cut before there is something
+ * to write: a run that fails to start leaves the last one's output alone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tool/run/files.h"
+#include "tool/run/socket.h"
+#include "tool/tool.h"
+
+/* A file to be loaded: O_NONBLOCK, since opening a pipe by mistake would wait for ever. */
+static int open_image(const char *path, const char *what, struct lend_error *error)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return tool_fail(error, -errno, "cannot open the %s %s: %s", what, path, strerror(errno));
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size > 0)
+		return fd;
+	close(fd);
+	if (S_ISREG(st.st_mode))
+		return tool_fail(error, -ENOEXEC, "the %s %s is empty; give another file", what, path);
+	return tool_fail(error, -ENOEXEC, "the %s %s is not a regular file; give another one", what, path);
+}
+
+static int open_output(const char *path, const char *option, struct lend_error *error)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
+
+	if (fd < 0)
+		return tool_fail(error, -errno, "cannot write to %s, for %s: %s", path, option,
+				 strerror(errno));
+	return fd;
+}
+
+static int open_serial(const struct run_options *options, struct lend_error *error)
+{
+	if (options->serial == SERIAL_FILE)
+		return open_output(options->serial_path, "-serial", error);
+	return socket_listen(options->serial_path, error);
+}
+
+int files_open(const struct run_options *options, struct files *out, struct lend_error *error)
+{
+	int ret;
+
+	*out = (struct files){-1, -1, -1, -1};
+	ret = out->kernel = open_image(options->kernel, "kernel", error);
+	if (ret >= 0 && options->initrd)
+		ret = out->initrd = open_image(options->initrd, "initrd", error);
+	if (ret >= 0 && options->stats)
+		ret = out->stats = open_output(options->stats, "--stats", error);
+	if (ret >= 0 && options->serial_path)
+		ret = out->serial = open_serial(options, error);
+	if (ret >= 0)
+		return 0;
+	files_close(options, out);
+	return ret;
+}
+
+static void close_one(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void files_close(const struct run_options *options, struct files *files)
+{
+	if (files->serial >= 0 && options->serial == SERIAL_UNIX)
+		unlink(options->serial_path);
+	close_one(&files->kernel);
+	close_one(&files->initrd);
+	close_one(&files->serial);
+	close_one(&files->stats);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The files that a run needs by name, opened by the keeper before anything else happens. */
+#ifndef TOOL_RUN_FILES_H
+#define TOOL_RUN_FILES_H
+
+#include "tool/run/options.h"
+
+/* Descriptors, -1: not asked for. */
+struct files {
+	int kernel, initrd, serial, stats;
+};
+
+/** Opens all that `options` names. 0, or a negative errno with the sentence and nothing open. */
+int files_open(const struct run_options *options, struct files *out, struct lend_error *error);
+/** Closes them; a socket that was made for -serial is removed. */
+void files_close(const struct run_options *options, struct files *files);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keeper's life: start, loop, end; see keeper.h. It has one thread and
+ * takes signals from a descriptor, so nothing here is interrupted.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tool/run/keeper_state.h"
+#include "tool/run/spawn.h"
+
+const struct ladder_times keeper_times = {.button_ms = 30000, .stop_ms = 5000, .end_ms = 60000};
+
+/* What the child is started with. */
+struct start {
+	const struct keeper_config *config;
+	int control, serial;
+};
+
+uint64_t keeper_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static int start_machine(void *opaque)
+{
+	const struct start *start = opaque;
+
+	return start->config->machine(start->control, start->serial, start->config->opaque);
+}
+
+/* The guest writes byte by byte, and each is charged with the kernel's overhead: make room. */
+static void widen(int fd)
+{
+	const int size = 4 << 20;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)))
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+/* The two ends of each channel: ours and the machine's. -1: not open. */
+struct channels {
+	int control[2], serial[2];
+};
+
+static void close_pair(const int fds[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static int open_channels(struct channels *channels, bool serial)
+{
+	*channels = (struct channels){{-1, -1}, {-1, -1}};
+	if (control_pair(channels->control))
+		return -errno;
+	if (!serial)
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, channels->serial))
+		return -errno;
+	widen(channels->serial[1]);
+	return 0;
+}
+
+/* Hands our end out of the pair. */
+static int take_end(int fds[2])
+{
+	int fd = fds[0];
+
+	fds[0] = -1;
+	return fd;
+}
+
+/* Makes both channels and the process. Also when it fails, the console is to be freed. */
+static int make_machine(struct keeper *keeper)
+{
+	const struct keeper_config *config = keeper->config;
+	struct channels channels;
+	int ret;
+
+	ret = console_init(&keeper->console);
+	if (ret)
+		return ret;
+	ret = open_channels(&channels, config->serial != SERIAL_NONE);
+	if (!ret) {
+		struct start start = {config, channels.control[1], channels.serial[1]};
+		const int keep[] = {start.control, start.serial, config->keep[0], config->keep[1]};
+
+		ret = keeper->machine = spawn(start_machine, &start, keep, sizeof(keep) / sizeof(*keep));
+	}
+	if (ret > 0) {
+		keeper->control = take_end(channels.control);
+		keeper->console.serial = take_end(channels.serial);
+	}
+	close_pair(channels.control);
+	close_pair(channels.serial);
+	return ret > 0 ? 0 : ret;
+}
+
+static void open_console(struct keeper *keeper)
+{
+	const struct keeper_config *config = keeper->config;
+
+	terminal_init(&keeper->terminal, config->serial == SERIAL_STDIO ? config->input : -1);
+	keeper->console.escapes = keeper->terminal.fd >= 0;
+	if (config->serial == SERIAL_STDIO)
+		sink_attach(&keeper->console.output, config->output);
+	else if (config->serial == SERIAL_FILE)
+		sink_attach(&keeper->console.output, config->serial_fd);
+}
+
+static void loop(struct keeper *keeper)
+{
+	struct pollfd polls[KEEPER_POLLS];
+
+	while (!keeper->over) {
+		keeper_polls(keeper, polls);
+		if (poll(polls, KEEPER_POLLS, ladder_wait(&keeper->ladder, keeper_now())) < 0 &&
+		    errno != EINTR)
+			keeper_step(keeper, LADDER_KILL);
+		keeper_serve(keeper, polls);
+		keeper_step(keeper, ladder_tick(&keeper->ladder, keeper_now()));
+	}
+}
+
+/* Output that is left goes to its readers, for a while. */
+static void flush(struct keeper *keeper)
+{
+	struct sink *sinks[] = {&keeper->console.output, &keeper->messages.sink};
+	uint64_t now = keeper_now(), until = now + keeper->config->flush_ms;
+
+	for (; now < until; now = keeper_now()) {
+		struct pollfd polls[2];
+		int waiting = 0;
+
+		for (int i = 0; i < 2; i++) {
+			sink_flush(sinks[i]);
+			polls[i] = (struct pollfd){.fd = sink_waits(sinks[i]) ? sinks[i]->fd : -1,
+						   .events = POLLOUT};
+			waiting += polls[i].fd >= 0;
+		}
+		if (!waiting)
+			return;
+		poll(polls, 2, (int)(until - now));
+	}
+}
+
+static void run_started(struct keeper *keeper, struct keeper_result *result)
+{
+	open_console(keeper);
+	loop(keeper);
+	terminal_free(&keeper->terminal);
+	console_drain(&keeper->console);
+	flush(keeper);
+	keeper_conclude(keeper, result);
+	flush(keeper);
+	if (keeper->control >= 0)
+		close(keeper->control);
+	keeper_drop_client(keeper);
+}
+
+void keeper_run(const struct keeper_config *config, struct keeper_result *result)
+{
+	struct keeper keeper = {
+		.config = config, .ladder = {.times = config->times}, .control = -1, .client = -1};
+	sigset_t signals, mask;
+	int ret;
+
+	memset(result, 0, sizeof(*result));
+	result->status = TOOL_FAILED;
+	if (messages_init(&keeper.messages, config->messages))
+		return;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would hide the machine's end from us */
+	keeper_signals(&signals);
+	sigprocmask(SIG_BLOCK, &signals, &mask);
+	keeper.signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	ret = keeper.signals < 0 ? -errno : make_machine(&keeper);
+	if (ret)
+		messages_say(&keeper.messages, "cannot start the process of the machine: %s", strerror(-ret));
+	else
+		run_started(&keeper, result);
+	console_free(&keeper.console);
+	if (keeper.signals >= 0)
+		close(keeper.signals);
+	messages_free(&keeper.messages);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keeper: the process that the user started. It owns the terminal and all
+ * that has a name, makes the machine process before that opens anything, keeps
+ * it company, makes it end when asked, and leaves the terminal as it was
+ * whatever happened.
+ */
+#ifndef TOOL_RUN_KEEPER_H
+#define TOOL_RUN_KEEPER_H
+
+#include "tool/run/control.h"
+#include "tool/run/ladder.h"
+#include "tool/run/options.h"
+#include "tool/tool.h"
+
+enum { KEEPER_KEEP_MAX = 2 };
+
+struct keeper_config {
+	int input, output, messages; /* standard input, output and error; not closed */
+	enum serial_kind serial;
+	int serial_fd; /* the file, or the listening socket, of -serial; not closed */
+	/*
+	 * The machine, in a process of its own: its end of the control channel
+	 * and of the serial line (-1: none). Returns the exit status of that process.
+	 */
+	int (*machine)(int control, int serial, void *opaque);
+	void *opaque;
+	int keep[KEEPER_KEEP_MAX]; /* further descriptors that the machine needs; -1: none */
+	struct ladder_times times;
+	unsigned flush_ms; /* how long readers of output may take once the machine has ended */
+};
+
+/* What became of the machine. */
+struct keeper_result {
+	enum tool_status status;
+	bool said; /* the machine reported its end: `end` is that, with its counters */
+	struct control_message end;
+};
+
+extern const struct ladder_times keeper_times;
+enum { KEEPER_FLUSH_MS = 10000 };
+
+/** Runs a machine to its end. Everything there is to say has been said. */
+void keeper_run(const struct keeper_config *config, struct keeper_result *result);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* What the keeper does while the machine runs: signals, messages, keys, clients. */
+#include <errno.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tool/run/keeper_state.h"
+#include "tool/run/socket.h"
+
+enum { MESSAGES_A_ROUND = 64 };
+
+static const char help_text[] = "\n"
+				"Ctrl-a x  switch the machine off at once\n"
+				"Ctrl-a a  send Ctrl-a to the guest\n"
+				"Ctrl-a h  this text\n";
+
+/* A signal that we were started to ignore (nohup, a shell's &) stays ignored. */
+static bool is_ignored(int signal)
+{
+	struct sigaction action;
+
+	return !sigaction(signal, NULL, &action) && action.sa_handler == SIG_IGN;
+}
+
+void keeper_signals(sigset_t *out)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGCHLD};
+
+	sigemptyset(out);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		if (!is_ignored(signals[i]))
+			sigaddset(out, signals[i]);
+}
+
+void keeper_step(struct keeper *keeper, enum ladder_step step)
+{
+	switch (step) {
+	case LADDER_NONE:
+		return;
+	case LADDER_BUTTON:
+		messages_say(&keeper->messages,
+			     "pressing the guest's power button; ask again to end it at once");
+		control_send(keeper->control, CONTROL_BUTTON);
+		return;
+	case LADDER_STOP:
+		control_send(keeper->control, CONTROL_STOP);
+		return;
+	case LADDER_KILL:
+		terminal_leave(&keeper->terminal);
+		messages_say(&keeper->messages, "the machine does not end; its process %d is killed",
+			     keeper->machine);
+		kill(keeper->machine, SIGKILL);
+		return;
+	}
+}
+
+/* The terminal becomes ours when the guest starts, and again when we come to the foreground. */
+static void take_terminal(struct keeper *keeper)
+{
+	if (keeper->config->serial != SERIAL_STDIO || !keeper->ladder.running)
+		return;
+	terminal_enter(&keeper->terminal);
+	/* From a terminal that is not ours a read would stop us. */
+	if (keeper->terminal.fd < 0 || terminal_is_ours(&keeper->terminal))
+		keeper->console.input = keeper->config->input;
+	else
+		keeper->console.input = -1;
+}
+
+static void suspend(struct keeper *keeper)
+{
+	terminal_leave(&keeper->terminal);
+	kill(getpid(), SIGSTOP);
+}
+
+static void reap(struct keeper *keeper)
+{
+	if (!keeper->over && waitpid(keeper->machine, &keeper->wait_status, WNOHANG) == keeper->machine)
+		keeper->over = true;
+}
+
+static void take_message(struct keeper *keeper, const struct control_message *message)
+{
+	switch (message->type) {
+	case CONTROL_LOG:
+		messages_relay(&keeper->messages, (enum lend_log_level)message->value, message->text,
+			       keeper_now());
+		return;
+	case CONTROL_RUNNING:
+		keeper->ladder.running = true;
+		/* The last run's output gives way to this one's only now that there is one. */
+		if (keeper->config->serial == SERIAL_FILE && ftruncate(keeper->config->serial_fd, 0))
+			messages_say(&keeper->messages, "cannot empty the file of -serial: %s",
+				     strerror(errno));
+		take_terminal(keeper);
+		return;
+	case CONTROL_END:
+		keeper->said = true;
+		keeper->end = *message;
+		ladder_end(&keeper->ladder, keeper_now());
+		return;
+	default:
+		return;
+	}
+}
+
+/* Takes one message; false: there is none now, or none any more. */
+static bool read_message(struct keeper *keeper)
+{
+	struct control_message message;
+	int ret;
+
+	if (keeper->control < 0)
+		return false;
+	ret = control_receive(keeper->control, &message);
+	if (ret == 1) {
+		take_message(keeper, &message);
+	} else if (ret != -EPROTO && ret != -EAGAIN) {
+		close(keeper->control);
+		keeper->control = -1;
+	}
+	return ret == 1 || ret == -EPROTO;
+}
+
+/* A machine that floods us must not keep us from its user; a dead one has said all that it will. */
+static void read_control(struct keeper *keeper)
+{
+	for (int i = 0; (i < MESSAGES_A_ROUND || keeper->over) && read_message(keeper); i++)
+		;
+}
+
+static void take_signal(struct keeper *keeper, uint32_t signal)
+{
+	switch (signal) {
+	case SIGCHLD:
+		reap(keeper);
+		return;
+	case SIGTSTP:
+		suspend(keeper);
+		return;
+	case SIGCONT:
+		/* Whoever had the terminal meanwhile has left it as it was before. */
+		take_terminal(keeper);
+		return;
+	case SIGQUIT:
+		keeper_step(keeper, ladder_ask_stop(&keeper->ladder, keeper_now()));
+		return;
+	default:
+		keeper_step(keeper, ladder_ask(&keeper->ladder, keeper_now()));
+		return;
+	}
+}
+
+static void read_signals(struct keeper *keeper)
+{
+	struct signalfd_siginfo info;
+
+	while (read(keeper->signals, &info, sizeof(info)) == sizeof(info))
+		take_signal(keeper, info.ssi_signo);
+}
+
+void keeper_drop_client(struct keeper *keeper)
+{
+	if (keeper->client < 0)
+		return;
+	sink_detach(&keeper->console.output);
+	keeper->console.input = -1;
+	close(keeper->client);
+	keeper->client = -1;
+}
+
+/* The one client that there may be; a second one is turned away. */
+static void take_client(struct keeper *keeper)
+{
+	int client = socket_accept(keeper->config->serial_fd);
+
+	if (client < 0)
+		return;
+	if (keeper->client >= 0) {
+		close(client);
+		return;
+	}
+	keeper->client = keeper->console.input = client;
+	sink_attach(&keeper->console.output, client);
+	sink_flush(&keeper->console.output);
+}
+
+void keeper_polls(const struct keeper *keeper, struct pollfd polls[KEEPER_POLLS])
+{
+	bool listens = keeper->config->serial == SERIAL_UNIX;
+
+	console_polls(&keeper->console, &polls[KEEPER_CONSOLE]);
+	polls[KEEPER_SIGNALS] = (struct pollfd){.fd = keeper->signals, .events = POLLIN};
+	polls[KEEPER_CONTROL] = (struct pollfd){.fd = keeper->control, .events = POLLIN};
+	polls[KEEPER_MESSAGES] = (struct pollfd){
+		.fd = sink_waits(&keeper->messages.sink) ? keeper->messages.sink.fd : -1, .events = POLLOUT};
+	polls[KEEPER_LISTENER] =
+		(struct pollfd){.fd = listens ? keeper->config->serial_fd : -1, .events = POLLIN};
+}
+
+void keeper_serve(struct keeper *keeper, const struct pollfd polls[KEEPER_POLLS])
+{
+	enum escape_action action = console_serve(&keeper->console, &polls[KEEPER_CONSOLE]);
+
+	if (action == ESCAPE_END)
+		keeper_step(keeper, ladder_ask_stop(&keeper->ladder, keeper_now()));
+	else if (action == ESCAPE_HELP)
+		sink_write(&keeper->messages.sink, help_text, strlen(help_text));
+	if (keeper->client >= 0 && (keeper->console.input < 0 || keeper->console.output.gone))
+		keeper_drop_client(keeper);
+	if (polls[KEEPER_LISTENER].revents)
+		take_client(keeper);
+	if (polls[KEEPER_MESSAGES].revents)
+		sink_flush(&keeper->messages.sink);
+	if (polls[KEEPER_SIGNALS].revents)
+		read_signals(keeper);
+	/* After the signals: what the machine said before its end is still there when it is reaped. */
+	if (polls[KEEPER_CONTROL].revents || keeper->over)
+		read_control(keeper);
+}

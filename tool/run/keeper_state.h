@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keeper's state, and the parts that its files call in each other: keeper.c
+ * starts and ends, keeper_events.c does what happens in between.
+ */
+#ifndef TOOL_RUN_KEEPER_STATE_H
+#define TOOL_RUN_KEEPER_STATE_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include "tool/run/console.h"
+#include "tool/run/keeper.h"
+#include "tool/run/messages.h"
+#include "tool/run/terminal.h"
+
+enum {
+	KEEPER_CONSOLE, /* the console's come first */
+	KEEPER_SIGNALS = CONSOLE_POLLS,
+	KEEPER_CONTROL,
+	KEEPER_MESSAGES,
+	KEEPER_LISTENER,
+	KEEPER_POLLS,
+};
+
+struct keeper {
+	const struct keeper_config *config;
+	struct ladder ladder;
+	struct terminal terminal;
+	struct console console;
+	struct messages messages;
+	int signals, control; /* control is -1 once the machine closed its end */
+	int client;           /* of -serial unix:, -1: none */
+	pid_t machine;
+	bool over; /* the machine process is gone: `wait_status` is how */
+	int wait_status;
+	bool said; /* `end` is what the machine reported last */
+	struct control_message end;
+};
+
+/** Monotonic, in ms. */
+uint64_t keeper_now(void);
+
+/** The signals that the keeper takes from its descriptor. */
+void keeper_signals(sigset_t *out);
+
+void keeper_polls(const struct keeper *keeper, struct pollfd polls[KEEPER_POLLS]);
+void keeper_serve(struct keeper *keeper, const struct pollfd polls[KEEPER_POLLS]);
+
+/** Does one step towards the machine's end. */
+void keeper_step(struct keeper *keeper, enum ladder_step step);
+
+/** Lets the client of -serial unix: go. */
+void keeper_drop_client(struct keeper *keeper);
+
+/** Says how the machine ended, and fills `result`. */
+void keeper_conclude(struct keeper *keeper, struct keeper_result *result);
+
+#endif

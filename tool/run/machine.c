@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine process; see machine.h. After vmm_new() it uses the control
+ * socket, the signal descriptor and what vmm/ uses, and opens nothing.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tool/run/control.h"
+#include "tool/run/kvm_node.h"
+#include "tool/run/machine.h"
+#include "tool/run/memlock.h"
+#include "tool/run/memory.h"
+#include "tool/tool.h"
+
+enum {
+	END_WAIT_MS = 2000, /* how long the end may wait for a keeper that does not read */
+	BUTTON_HOLD_S = 2,
+};
+
+struct machine {
+	const struct machine_config *config;
+	int control, signals;
+	struct vmm *vmm;
+	time_t pressed;    /* when the power button was pressed last, s; 0: never */
+	atomic_ulong lost; /* lines that the control socket had no room for; any thread */
+};
+
+/* From any thread. What has no room in the socket is counted and left out: nobody waits for a log. */
+static void log_line(void *opaque, enum lend_log_level level, const char *line)
+{
+	static const unsigned verbosity[] = {
+		[LEND_LOG_ERROR] = 0, [LEND_LOG_WARNING] = 0, [LEND_LOG_INFO] = 1, [LEND_LOG_DEBUG] = 2};
+	struct machine *machine = opaque;
+
+	if (machine->config->options->verbose < verbosity[level])
+		return;
+	if (control_send_log(machine->control, level, line))
+		atomic_fetch_add(&machine->lost, 1);
+}
+
+/* What can be known to be missing before anything is opened. */
+static int check_computer(struct machine *machine, struct lend_error *error)
+{
+	const struct run_options *options = machine->config->options;
+	const struct machine_roots *roots = &machine->config->roots;
+	char said[128];
+	int ret;
+
+	ret = kvm_node_check(roots->dev, error);
+	if (!ret)
+		ret = memory_check(roots->proc, roots->cgroup, options->memory, error);
+	if (!ret)
+		ret = memlock_prepare(options->device_count ? options->memory : 0, said, error);
+	if (!ret && said[0])
+		log_line(machine, LEND_LOG_INFO, said);
+	return ret;
+}
+
+static int build(struct machine *machine, int serial, struct lend_error *error)
+{
+	const struct run_options *options = machine->config->options;
+	struct vmm_device_config devices[VMM_DEVICES_MAX];
+	struct vmm_config config = {
+		.memory = options->memory,
+		.cpus = options->cpus,
+		.kernel_fd = machine->config->kernel_fd,
+		.initrd_fd = machine->config->initrd_fd,
+		.kernel_name = options->kernel,
+		.initrd_name = options->initrd,
+		.cmdline = options->append,
+		.serial_fd = serial,
+		.cf8 = options->cf8,
+		.no_reboot = options->no_reboot,
+		.devices = devices,
+		.device_count = options->device_count,
+		.log = log_line,
+		.opaque = machine,
+	};
+
+	memcpy(config.uuid, options->uuid, sizeof(config.uuid));
+	for (unsigned i = 0; i < options->device_count; i++)
+		devices[i] =
+			(struct vmm_device_config){options->devices[i].host, options->devices[i].no_mmap};
+	return vmm_new(&config, &machine->vmm, error);
+}
+
+/*
+ * A service manager's stop reaches both processes, and each of them asks for
+ * the button: pressed twice at once, it is pressed once.
+ */
+static void press_button(struct machine *machine)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (machine->pressed && now.tv_sec - machine->pressed < BUTTON_HOLD_S)
+		return;
+	machine->pressed = now.tv_sec;
+	vmm_power_button(machine->vmm);
+}
+
+/* The keeper said something, or is gone. */
+static void on_control(void *opaque)
+{
+	struct machine *machine = opaque;
+	struct control_message message;
+	int ret;
+
+	while ((ret = control_receive(machine->control, &message)) == 1 || ret == -EPROTO) {
+		if (ret == 1 && message.type == CONTROL_BUTTON)
+			press_button(machine);
+		else if (ret == 1 && message.type == CONTROL_STOP)
+			vmm_stop(machine->vmm);
+	}
+	if (ret != -EAGAIN)
+		vmm_stop(machine->vmm);
+}
+
+/* SIGTERM to this process itself, as a service's stop sends it to all of them. */
+static void on_signal(void *opaque)
+{
+	struct machine *machine = opaque;
+	struct signalfd_siginfo info;
+
+	while (read(machine->signals, &info, sizeof(info)) == sizeof(info))
+		press_button(machine);
+}
+
+static int watch(struct machine *machine, struct lend_error *error)
+{
+	sigset_t term;
+	int ret;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	machine->signals = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (machine->signals < 0)
+		return tool_fail(error, -errno, "cannot watch for signals: %s", strerror(errno));
+	ret = vmm_watch(machine->vmm, machine->signals, on_signal, machine);
+	if (!ret)
+		ret = vmm_watch(machine->vmm, machine->control, on_control, machine);
+	return ret ? tool_fail(error, ret, "cannot watch the keeper: %s", strerror(-ret)) : 0;
+}
+
+static enum vmm_end run(struct machine *machine, int serial, struct lend_error *error)
+{
+	int ret;
+
+	ret = check_computer(machine, error);
+	if (!ret)
+		ret = build(machine, serial, error);
+	if (!ret)
+		ret = watch(machine, error);
+	if (ret)
+		return VMM_END_ERROR;
+	if (machine->config->options->verbose)
+		vmm_explain(machine->vmm);
+	control_send(machine->control, CONTROL_RUNNING);
+	return vmm_run(machine->vmm, error);
+}
+
+/* What was left out for want of room: by now the keeper has read what there was. */
+static void tell_lost(struct machine *machine)
+{
+	unsigned long lost = atomic_load(&machine->lost);
+	char line[64];
+
+	if (!lost)
+		return;
+	snprintf(line, sizeof(line), "%lu lines of the machine were left out", lost);
+	control_send_log(machine->control, LEND_LOG_WARNING, line);
+}
+
+int machine_main(int control, int serial, void *opaque)
+{
+	struct machine machine = {.config = opaque, .control = control, .signals = -1};
+	struct lend_error error = {""};
+	struct vmm_stats stats = {0};
+	enum vmm_end end;
+
+	prctl(PR_SET_NAME, "lend-machine");
+	end = run(&machine, serial, &error);
+	if (end != VMM_END_FAULT && end != VMM_END_ERROR && end != VMM_END_PANIC)
+		error.text[0] = '\0';
+	if (machine.vmm)
+		vmm_stats(machine.vmm, &stats);
+	tell_lost(&machine);
+	control_send_end(control, end, error.text, &stats, END_WAIT_MS);
+	vmm_free(machine.vmm);
+	if (machine.signals >= 0)
+		close(machine.signals);
+	return TOOL_OK;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine process: everything that opens KVM and VFIO happens here, after
+ * the fork. It speaks to its user through the keeper alone.
+ */
+#ifndef TOOL_RUN_MACHINE_H
+#define TOOL_RUN_MACHINE_H
+
+#include "tool/run/options.h"
+
+/* Where the computer shows itself; a test has its own. */
+struct machine_roots {
+	const char *dev, *proc, *cgroup;
+};
+
+struct machine_config {
+	const struct run_options *options;
+	int kernel_fd, initrd_fd;
+	struct machine_roots roots;
+};
+
+/**
+ * Runs a machine to its end, for keeper_config.machine: `opaque` is a
+ * `struct machine_config`. The end goes over `control`.
+ */
+int machine_main(int control, int serial, void *opaque);
+
+#endif

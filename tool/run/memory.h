@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What memory this computer can give to a guest, looked at before it is taken:
+ * to populate more than there is wakes the kernel's OOM killer, it does not fail.
+ */
+#ifndef TOOL_RUN_MEMORY_H
+#define TOOL_RUN_MEMORY_H
+
+#include "lend/types.h"
+
+struct memory_limit {
+	uint64_t available; /* bytes */
+	char group[256];    /* the control group that sets it; empty: the computer itself */
+};
+
+/**
+ * The least of what the computer has and what each control group that this
+ * process is in still allows. `proc` and `cgroup` are where procfs and the
+ * control groups are mounted. What cannot be read sets no limit.
+ */
+void memory_available(const char *proc, const char *cgroup, struct memory_limit *out);
+
+/** Whether a guest of `memory` bytes fits. 0, or -ENOMEM with the sentence. */
+int memory_check(const char *proc, const char *cgroup, uint64_t memory, struct lend_error *error);
+
+#endif

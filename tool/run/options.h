@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line of `lend run`, as data. Nothing is opened or looked at
+ * here: what can be said of a command line without the computer that it is
+ * for is said here.
+ */
+#ifndef TOOL_RUN_OPTIONS_H
+#define TOOL_RUN_OPTIONS_H
+
+#include "vmm/vmm.h"
+
+enum serial_kind {
+	SERIAL_STDIO,
+	SERIAL_FILE,
+	SERIAL_UNIX,
+	SERIAL_NONE,
+};
+
+/* One -device vfio-pci,… */
+struct run_device {
+	char host[16]; /* "0000:05:00.0"; empty: not given yet */
+	bool no_mmap;
+};
+
+/* Strings point into argv. */
+struct run_options {
+	uint64_t memory; /* bytes */
+	unsigned cpus;
+	const char *kernel, *initrd, *append;
+	enum serial_kind serial;
+	const char *serial_path;
+	uint8_t uuid[16];
+	bool cf8, no_reboot;
+	bool help;        /* --help was there: nothing else was checked */
+	unsigned verbose; /* how many -v */
+	const char *stats;
+	struct run_device devices[VMM_DEVICES_MAX];
+	unsigned device_count;
+};
+
+/** Reads argv[1] and on. 0, or -EINVAL with the sentence in `error`. */
+int options_parse(int argc, char *const *argv, struct run_options *out, struct lend_error *error);
+
+/** Reads the value of one -device and adds it to the others. 0 or -EINVAL. */
+int device_parse(struct run_options *options, const char *value, struct lend_error *error);
+
+/* The pieces of values: 0 or -EINVAL, without a sentence. */
+
+/** "512" (MiB), "4G", "4g", "1048576K", "1T": bytes, without overflow. */
+int value_size(const char *text, uint64_t *out);
+/** A plain decimal number from `least` to `most`. */
+int value_number(const char *text, unsigned least, unsigned most, unsigned *out);
+/** on, off, yes, no, true, false. */
+int value_switch(const char *text, bool *out);
+/** "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", in the order written. */
+int value_uuid(const char *text, uint8_t out[16]);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* lend run: from its command line to its exit status. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool/run/files.h"
+#include "tool/run/keeper.h"
+#include "tool/run/machine.h"
+#include "tool/run/stats.h"
+
+static const char help_text[] =
+	"lend run: runs a virtual machine that owns devices of this computer.\n"
+	"\n"
+	"usage: lend run -kernel FILE [OPTION]...\n"
+	"\n"
+	"  -m SIZE              memory: MiB, or with a letter like 4G (512)\n"
+	"  -c N, -smp N         processors (1)\n"
+	"  -kernel FILE         the guest's kernel: a bzImage, or an ELF file with a PVH entry\n"
+	"  -initrd FILE         its initial RAM disk\n"
+	"  -append TEXT         its command line\n"
+	"  -device vfio-pci,host=ADDRESS[,PROPERTY=VALUE]...\n"
+	"                       hands a device over; may be given more than once\n"
+	"       x-no-mmap=on    every access to its BARs is trapped\n"
+	"  -serial stdio        the guest's serial line is this terminal: Ctrl-a x ends, Ctrl-a h helps\n"
+	"  -serial file:PATH    it goes to a file\n"
+	"  -serial unix:PATH    a socket is made there, for one client\n"
+	"  -serial none         it goes nowhere\n"
+	"  -uuid UUID           what the guest's firmware tables say it is\n"
+	"  -no-reboot           a reboot ends the machine\n"
+	"  -machine cf8=on      ports 0xcf8 and 0xcfc answer, for guests that need them (off)\n"
+	"  -v                   say more; twice, say everything\n"
+	"  --stats FILE         write the counters of the run there, as JSON\n"
+	"  --help               this text\n"
+	"\n"
+	"A device must be bound to vfio-pci, with all of its IOMMU group. One dash or two are the same.\n"
+	"\n"
+	"SIGTERM and SIGINT press the guest's power button; again, or 30 s later, it is ended.\n"
+	"Exit status: 0 ended, 1 failed, 2 wrong usage, 3 the guest made a triple fault, 4 it panicked.\n"
+	"\n"
+	"examples:\n"
+	"  lend run -m 4G -c 4 -kernel /boot/vmlinuz-6.1.0-amd64 -initrd guest.cpio \\\n"
+	"      -append \"console=ttyS0\" -device vfio-pci,host=0000:05:00.0\n"
+	"  lend run -m 1G -kernel vmlinux -append \"console=ttyS0 quiet\" -serial file:guest.log \\\n"
+	"      -device vfio-pci,host=05:00.0 -device vfio-pci,host=06:00.0,x-no-mmap=on\n";
+
+static void run_machine(const struct run_options *options, const struct files *files,
+			struct keeper_result *result)
+{
+	struct machine_config machine = {
+		.options = options,
+		.kernel_fd = files->kernel,
+		.initrd_fd = files->initrd,
+		.roots = {"/dev", "/proc", "/sys/fs/cgroup"},
+	};
+	struct keeper_config keeper = {
+		.input = STDIN_FILENO,
+		.output = STDOUT_FILENO,
+		.messages = STDERR_FILENO,
+		.serial = options->serial,
+		.serial_fd = files->serial,
+		.machine = machine_main,
+		.opaque = &machine,
+		.keep = {files->kernel, files->initrd},
+		.times = keeper_times,
+		.flush_ms = KEEPER_FLUSH_MS,
+	};
+
+	keeper_run(&keeper, result);
+}
+
+static int run(int argc, char **argv)
+{
+	struct keeper_result result;
+	struct run_options options;
+	struct lend_error error;
+	struct files files;
+	int ret;
+
+	if (options_parse(argc, argv, &options, &error)) {
+		tool_say("%s", error.text);
+		return TOOL_USAGE;
+	}
+	if (options.help)
+		return fputs(help_text, stdout) < 0 || fflush(stdout) ? TOOL_FAILED : TOOL_OK;
+	if (files_open(&options, &files, &error)) {
+		tool_say("%s", error.text);
+		return TOOL_FAILED;
+	}
+	run_machine(&options, &files, &result);
+	ret = files.stats >= 0 ? stats_write(files.stats, &result) : 0;
+	if (ret) {
+		tool_say("cannot write %s: %s", options.stats, strerror(-ret));
+		result.status = result.status ? result.status : TOOL_FAILED;
+	}
+	files_close(&options, &files);
+	return (int)result.status;
+}
+
+const struct tool_command tool_run = {
+	.name = "run",
+	.summary = "run a virtual machine that owns devices of this computer",
+	.help = help_text,
+	.run = run,
+};

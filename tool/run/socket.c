@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* -serial unix:PATH; see socket.h. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tool/run/socket.h"
+#include "tool/tool.h"
+
+static int bind_private(int fd, const struct sockaddr_un *address)
+{
+	mode_t mask = umask(077);
+	int ret = bind(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
+
+	umask(mask);
+	return ret;
+}
+
+/* A socket whose server has ended stays behind as a file. */
+static bool is_abandoned(const struct sockaddr_un *address)
+{
+	struct stat st;
+	bool refused;
+	int fd;
+
+	if (lstat(address->sun_path, &st) || !S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	refused = connect(fd, (const struct sockaddr *)address, sizeof(*address)) && errno == ECONNREFUSED;
+	close(fd);
+	return refused;
+}
+
+static int bind_or_replace(int fd, const struct sockaddr_un *address)
+{
+	int ret = bind_private(fd, address);
+
+	if (ret != -EADDRINUSE || !is_abandoned(address))
+		return ret;
+	unlink(address->sun_path);
+	return bind_private(fd, address);
+}
+
+int socket_listen(const char *path, struct lend_error *error)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd, ret;
+
+	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return tool_fail(error, -errno, "cannot make a socket for -serial: %s", strerror(errno));
+	ret = bind_or_replace(fd, &address);
+	if (!ret && listen(fd, 1))
+		ret = -errno;
+	if (!ret)
+		return fd;
+	close(fd);
+	if (ret == -EADDRINUSE)
+		return tool_fail(error, ret,
+				 "%s, for -serial, is there already and in use; give another path", path);
+	return tool_fail(error, ret, "cannot listen at %s, for -serial: %s; give another path", path,
+			 strerror(-ret));
+}
+
+int socket_accept(int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}

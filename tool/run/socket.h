@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* -serial unix:PATH: a socket that listens, and one client at a time. */
+#ifndef TOOL_RUN_SOCKET_H
+#define TOOL_RUN_SOCKET_H
+
+#include "lend/types.h"
+
+/**
+ * Listens at `path`, for this user alone. A socket there that nobody serves
+ * any more is replaced. The descriptor, or a negative errno with the sentence.
+ */
+int socket_listen(const char *path, struct lend_error *error);
+
+/** Takes the client that waits; -EAGAIN: none does. */
+int socket_accept(int listener);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* Making the machine process; see spawn.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tool/run/spawn.h"
+
+static int compare(const void *a, const void *b)
+{
+	const int *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void close_from_to(unsigned first, unsigned last)
+{
+	if (first <= last)
+		close_range(first, last, 0);
+}
+
+void spawn_close_others(const int *keep, size_t count)
+{
+	unsigned next = STDERR_FILENO + 1;
+	int sorted[SPAWN_KEEP_MAX], null;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count && kept < SPAWN_KEEP_MAX; i++)
+		if (keep[i] > STDERR_FILENO)
+			sorted[kept++] = keep[i];
+	qsort(sorted, kept, sizeof(*sorted), compare);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		bool wanted = false;
+
+		for (size_t i = 0; i < count; i++)
+			wanted |= keep[i] == fd;
+		if (!wanted && null >= 0)
+			dup2(null, fd);
+	}
+	for (size_t i = 0; i < kept; i++) {
+		close_from_to(next, (unsigned)sorted[i] - 1);
+		next = (unsigned)sorted[i] + 1;
+	}
+	close_from_to(next, UINT_MAX);
+}
+
+static void ignore_terminal_signals(void)
+{
+	static const int signals[] = {SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		signal(signals[i], SIG_IGN);
+}
+
+pid_t spawn(int (*main)(void *opaque), void *opaque, const int *keep, size_t count)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid)
+		return pid;
+	setsid();
+	ignore_terminal_signals();
+	spawn_close_others(keep, count);
+	_exit(main(opaque));
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* The pieces of values on the command line. Strict: nothing may follow, no sign, no space. */
+#include <errno.h>
+#include <string.h>
+
+#include "tool/run/options.h"
+
+/* Decimal digits; moves `*text` behind them. */
+static int take_decimal(const char **text, uint64_t *out)
+{
+	const char *start = *text;
+	uint64_t value = 0;
+
+	for (; **text >= '0' && **text <= '9'; (*text)++)
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(**text - '0'), &value))
+			return -EINVAL;
+	*out = value;
+	return *text == start ? -EINVAL : 0;
+}
+
+int value_size(const char *text, uint64_t *out)
+{
+	static const char units[] = "KMGT";
+	unsigned shift = 20; /* a bare number is MiB, as other monitors have it */
+	uint64_t value;
+
+	if (take_decimal(&text, &value))
+		return -EINVAL;
+	if (*text) {
+		const char *unit = memchr(units, *text & ~0x20, sizeof(units) - 1);
+
+		if (!unit || text[1])
+			return -EINVAL;
+		shift = 10 * (unsigned)(unit - units + 1);
+	}
+	return __builtin_mul_overflow(value, UINT64_C(1) << shift, out) ? -EINVAL : 0;
+}
+
+int value_number(const char *text, unsigned least, unsigned most, unsigned *out)
+{
+	uint64_t value;
+
+	if (take_decimal(&text, &value) || *text || value < least || value > most)
+		return -EINVAL;
+	*out = (unsigned)value;
+	return 0;
+}
+
+int value_switch(const char *text, bool *out)
+{
+	static const struct {
+		const char *word;
+		bool value;
+	} words[] = {
+		{"on", true}, {"yes", true}, {"true", true}, {"off", false}, {"no", false}, {"false", false},
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (!strcmp(text, words[i].word)) {
+			*out = words[i].value;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int value_uuid(const char *text, uint8_t out[16])
+{
+	for (unsigned i = 0; i < 16; i++) {
+		int high, low;
+
+		/* Dashes stand before bytes 4, 6, 8 and 10. */
+		if ((i == 4 || i == 6 || i == 8 || i == 10) && *text++ != '-')
+			return -EINVAL;
+		high = hex_digit(text[0]);
+		low = high < 0 ? -1 : hex_digit(text[1]);
+		if (low < 0)
+			return -EINVAL;
+		out[i] = (uint8_t)(high << 4 | low);
+		text += 2;
+	}
+	return *text ? -EINVAL : 0;
+}

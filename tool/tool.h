@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the command share: exit statuses, the table of
+ * sub-commands, and the way in which a sentence for a person is left. Only
+ * tool/ prints and exits, and of tool/ only main.c, the sub-commands' own files
+ * and the keeper's messages do.
+ */
+#ifndef TOOL_TOOL_H
+#define TOOL_TOOL_H
+
+#include "lend/types.h"
+
+enum tool_status {
+	TOOL_OK,
+	TOOL_FAILED,
+	TOOL_USAGE,
+	TOOL_FAULT, /* triple fault of the guest, or an error of KVM */
+	TOOL_PANIC, /* the guest said that it panicked */
+};
+
+struct tool_command {
+	const char *name;
+	const char *summary;
+	const char *help; /* the whole text of --help */
+	/* argv[0] is the sub-command's name. Returns the exit status. */
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct tool_command tool_run;
+
+/** Leaves the sentence in `error` (may be NULL) and returns `ret`. */
+LEND_PRINTF(3, 4) int tool_fail(struct lend_error *error, int ret, const char *format, ...);
+
+/** One line on standard error, "lend: " in front. */
+LEND_PRINTF(1, 2) void tool_say(const char *format, ...);
+
+#endif
