@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/* Kernels that are none, are cut short or too large; the tables; CPUID. */
+#include <asm/bootparam.h>
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/unit/cmocka.h"
+#include "vmm/x86/boot.h"
+#include "vmm/x86/cpuid.h"
+#include "vmm/x86/tables.h"
+
+enum { RAM = 64 << 20, PAYLOAD = 4096, CPUS = 254 };
+
+static const struct layout layout = {.low_start = 0xe0000000, .low_end = 0xf0000000, .buses = 3};
+
+static struct memory *memory_of(uint64_t size)
+{
+	struct memory *memory = calloc(1, sizeof(*memory));
+
+	memory->base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory->size = size;
+	memory->piece_count = 1;
+	memory->pieces[0].length = size;
+	return memory;
+}
+
+static void memory_done(struct memory *memory)
+{
+	munmap(memory->base, memory->size);
+	free(memory);
+}
+
+static int file_of(const void *bytes, size_t length)
+{
+	int fd = memfd_create("kernel", 0);
+
+	assert_int_equal(write(fd, bytes, length), length);
+	return fd;
+}
+
+/* A bzImage of one setup sector and one page. */
+static int bzimage(uint8_t bytes[1024 + PAYLOAD])
+{
+	struct setup_header header = {.setup_sects = 1,
+	                              .boot_flag = 0xaa55,
+	                              .header = 0x53726448,
+	                              .version = 0x020f,
+	                              .syssize = PAYLOAD / 16,
+	                              .xloadflags = XLF_KERNEL_64,
+	                              .pref_address = 16 << 20,
+	                              .init_size = 1 << 20,
+	                              .initrd_addr_max = 0x7fffffff,
+	                              .relocatable_kernel = 1,
+	                              .kernel_alignment = 2 << 20};
+
+	memset(bytes, 0, 1024 + PAYLOAD);
+	memcpy(bytes + 0x1f1, &header, sizeof(header));
+	memset(bytes + 1024, 0xee, PAYLOAD);
+	return file_of(bytes, 1024 + PAYLOAD);
+}
+
+static struct boot_config config_of(int kernel, int initrd)
+{
+	return (struct boot_config){.kernel_fd = kernel,
+	                            .initrd_fd = initrd,
+	                            .kernel_name = "K",
+	                            .initrd_name = "I",
+	                            .cmdline = "quiet",
+	                            .layout = &layout,
+	                            .rsdp = 0xe0000};
+}
+
+static void a_bzimage_is_loaded_with_its_parameters(void **state)
+{
+	uint8_t bytes[1024 + PAYLOAD];
+	struct memory *memory = memory_of(RAM);
+	int kernel = bzimage(bytes), initrd = file_of("initrd", 6);
+	struct boot_config config = config_of(kernel, initrd);
+	struct boot_params *params = memory_at(memory, gpa(ADDR_BOOT_PARAMS), sizeof(*params));
+	struct boot_entry entry;
+
+	(void)state;
+	assert_int_equal(boot_check(&config, RAM, NULL), 0);
+	assert_int_equal(boot_load(memory, &config, &entry, NULL), 0);
+	assert_true(entry.long_mode);
+	assert_int_equal(entry.rip, (16 << 20) + 0x200);
+	assert_memory_equal(memory->base + (16 << 20), bytes + 1024, PAYLOAD);
+	assert_string_equal((char *)memory->base + params->hdr.cmd_line_ptr, "quiet");
+	assert_int_equal(params->hdr.ramdisk_size, 6);
+	assert_memory_equal(memory->base + params->hdr.ramdisk_image, "initrd", 6);
+	assert_int_equal(params->acpi_rsdp_addr, 0xe0000);
+	assert_int_equal(params->e820_entries, 4);
+	assert_int_equal(params->hdr.setup_data, ADDR_RNG_SEED);
+	close(kernel);
+	close(initrd);
+	memory_done(memory);
+}
+
+static void every_truncation_of_a_bzimage_is_said(void **state)
+{
+	uint8_t bytes[1024 + PAYLOAD];
+	struct memory *memory = memory_of(RAM);
+	struct lend_error error;
+	struct boot_entry entry;
+	int whole = bzimage(bytes);
+
+	(void)state;
+	close(whole);
+	for (size_t length = 0; length < 1024 + PAYLOAD; length += length < 1024 ? 1 : 64) {
+		int kernel = file_of(bytes, length);
+		struct boot_config config = config_of(kernel, -1);
+
+		error.text[0] = 0;
+		assert_true(boot_check(&config, RAM, &error) < 0);
+		assert_non_null(strstr(error.text, "K: "));
+		assert_true(boot_load(memory, &config, &entry, &error) < 0);
+		close(kernel);
+	}
+	memory_done(memory);
+}
+
+static void what_is_larger_than_memory_is_refused(void **state)
+{
+	uint8_t bytes[1024 + PAYLOAD];
+	struct lend_error error = {0};
+	int kernel = bzimage(bytes), initrd = memfd_create("initrd", 0);
+	struct boot_config config = config_of(kernel, -1);
+
+	(void)state;
+	assert_int_equal(boot_check(&config, 4 << 20, NULL), 0); /* relocated to 2 MiB */
+	assert_int_equal(boot_check(&config, 2 << 20, &error), -ENOSPC);
+	assert_non_null(strstr(error.text, "raise -m"));
+	assert_int_equal(ftruncate(initrd, RAM), 0);
+	config.initrd_fd = initrd;
+	assert_int_equal(boot_check(&config, RAM, &error), -ENOSPC);
+	assert_non_null(strstr(error.text, "I: "));
+	close(kernel);
+	close(initrd);
+}
+
+struct elf_file {
+	Elf64_Ehdr header;
+	Elf64_Phdr segments[2];
+	struct {
+		Elf64_Nhdr note;
+		char name[4];
+		uint64_t entry;
+	} note;
+	uint8_t text[64];
+};
+
+static struct elf_file elf(void)
+{
+	struct elf_file file = {
+		.header = {.e_machine = EM_X86_64,
+	                   .e_phentsize = sizeof(Elf64_Phdr),
+	                   .e_phnum = 2,
+	                   .e_phoff = offsetof(struct elf_file, segments)},
+		.segments = {{.p_type = PT_LOAD,
+	                      .p_offset = offsetof(struct elf_file, text),
+	                      .p_paddr = 16 << 20,
+	                      .p_filesz = 64,
+	                      .p_memsz = 4096},
+	                     {.p_type = PT_NOTE,
+	                      .p_offset = offsetof(struct elf_file, note),
+	                      .p_filesz = sizeof(file.note)}},
+		.note = {.note = {.n_namesz = 4, .n_descsz = 8, .n_type = 18}, .name = "Xen", .entry = 0x1000040},
+	};
+
+	memcpy(file.header.e_ident, ELFMAG, SELFMAG);
+	file.header.e_ident[EI_CLASS] = ELFCLASS64;
+	memset(file.text, 0x90, sizeof(file.text));
+	return file;
+}
+
+static int try_elf(const struct elf_file *file, struct boot_entry *entry, struct lend_error *error)
+{
+	struct memory *memory = memory_of(RAM);
+	int kernel = file_of(file, sizeof(*file));
+	struct boot_config config = config_of(kernel, -1);
+	int checked = boot_check(&config, RAM, error);
+	int loaded = boot_load(memory, &config, entry, error);
+
+	close(kernel);
+	memory_done(memory);
+	assert_int_equal(checked, loaded);
+	return loaded;
+}
+
+static void an_elf_file_is_loaded_by_its_note(void **state)
+{
+	struct elf_file file = elf();
+	struct boot_entry entry;
+
+	(void)state;
+	assert_int_equal(try_elf(&file, &entry, NULL), 0);
+	assert_false(entry.long_mode);
+	assert_int_equal(entry.rip, 0x1000040);
+	assert_int_equal(entry.rbx, ADDR_PVH_INFO);
+}
+
+static void elf_files_that_lie_are_refused(void **state)
+{
+	struct boot_entry entry;
+	struct lend_error error;
+	struct elf_file file;
+
+	(void)state;
+#define REFUSED(change, code)                                                                                  \
+	do {                                                                                                   \
+		file = elf();                                                                                  \
+		change;                                                                                        \
+		assert_int_equal(try_elf(&file, &entry, &error), code);                                        \
+	} while (0)
+	REFUSED(file.header.e_machine = EM_AARCH64, -ENOEXEC);
+	REFUSED(file.header.e_phnum = 0, -ENOEXEC);
+	REFUSED(file.header.e_phnum = 65535, -ENOEXEC);
+	REFUSED(file.header.e_phoff = UINT64_MAX - 8, -ENODATA);
+	REFUSED(file.header.e_phoff = 1 << 30, -ENODATA);
+	REFUSED(file.segments[0].p_offset = UINT64_MAX - 3, -ENODATA);
+	REFUSED(file.segments[0].p_filesz = 4097, -ENOEXEC);
+	REFUSED(file.segments[0].p_memsz = UINT64_MAX, -ENOSPC);
+	REFUSED(file.segments[0].p_paddr = UINT64_MAX, -ENOSPC);
+	REFUSED(file.segments[0].p_paddr = 0x1000, -ENOSPC);
+	REFUSED(file.segments[0].p_paddr = RAM - 4095, -ENOSPC);
+	REFUSED(file.segments[1].p_filesz = 8, -ENOEXEC);
+	REFUSED(file.note.note.n_type = 1, -ENOEXEC);
+	REFUSED(file.note.note.n_namesz = UINT32_MAX, -ENOEXEC);
+	REFUSED(file.note.note.n_descsz = UINT32_MAX, -ENOEXEC);
+	REFUSED(file.note.entry = UINT64_MAX, -ENOEXEC);
+	REFUSED(file.segments[1].p_offset = 1 << 30, -ENODATA);
+}
+
+static uint8_t sum(const uint8_t *bytes, size_t length)
+{
+	uint8_t total = 0;
+
+	for (size_t i = 0; i < length; i++)
+		total = (uint8_t)(total + bytes[i]);
+	return total;
+}
+
+static const uint8_t *table(const struct memory *memory, uint64_t rsdp, const char *signature)
+{
+	const uint8_t *root = memory_at(memory, gpa(rsdp), 36), *xsdt;
+	uint64_t at;
+	uint32_t length;
+
+	memcpy(&at, root + 24, 8);
+	xsdt = memory_at(memory, gpa(at), 36);
+	memcpy(&length, xsdt + 4, 4);
+	for (unsigned i = 36; i < length; i += 8) {
+		const uint8_t *found;
+
+		memcpy(&at, xsdt + i, 8);
+		found = memory_at(memory, gpa(at), 36);
+		if (!memcmp(found, signature, 4))
+			return found;
+	}
+	return NULL;
+}
+
+static void acpi_says_what_there_is(void **state)
+{
+	struct memory *memory = memory_of(RAM);
+	const uint8_t *root, *fadt, *madt, *mcfg;
+	uint32_t length, flags;
+	uint16_t boot;
+	uint64_t rsdp;
+
+	(void)state;
+	assert_int_equal(acpi_write(memory, &layout, CPUS, false, &rsdp), 0);
+	root = memory_at(memory, gpa(rsdp), 36);
+	assert_memory_equal(root, "RSD PTR ", 8);
+	assert_int_equal(sum(root, 20), 0);
+	assert_int_equal(sum(root, 36), 0);
+	fadt = table(memory, rsdp, "FACP");
+	assert_int_equal(sum(fadt, 276), 0);
+	memcpy(&flags, fadt + 112, 4);
+	memcpy(&boot, fadt + 109, 2);
+	assert_true(flags & 1 << 20); /* hardware reduced */
+	assert_true(flags & 1 << 10); /* the reset register */
+	assert_true(boot & 1 << 5);   /* no CMOS clock */
+	assert_false(boot & 1 << 1);  /* no 8042 */
+	madt = table(memory, rsdp, "APIC");
+	memcpy(&length, madt + 4, 4);
+	assert_int_equal(sum(madt, length), 0);
+	assert_int_equal(length, 44 + 8 * CPUS + 12 + 6);
+	mcfg = table(memory, rsdp, "MCFG");
+	assert_int_equal(mcfg[36 + 8 + 11], layout.buses - 1);
+	memory_done(memory);
+}
+
+static void smbios_has_the_uuid(void **state)
+{
+	const uint8_t uuid[16] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+	                          0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+	const uint8_t swapped[16] = {0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66,
+	                             0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+	struct memory *memory = memory_of(RAM);
+	const uint8_t *entry = memory_at(memory, gpa(ADDR_SMBIOS), 512);
+
+	(void)state;
+	assert_int_equal(smbios_write(memory, uuid), 0);
+	assert_memory_equal(entry, "_SM3_", 5);
+	assert_int_equal(sum(entry, 24), 0);
+	assert_non_null(memmem(entry, 512, swapped, 16));
+	memory_done(memory);
+}
+
+static struct kvm_cpuid_entry2 *leaf(struct cpuid *cpuid, unsigned function, unsigned index)
+{
+	for (unsigned i = 0; i < cpuid->head.nent; i++)
+		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
+			return &cpuid->entries[i];
+	return NULL;
+}
+
+static void each_processor_knows_its_place(void **state)
+{
+	const struct cpuid_config config = {.cpus = 6, .tsc_deadline = true, .tsc_khz = 2500000};
+
+	(void)state;
+	for (unsigned id = 0; id < 6; id++) {
+		struct cpuid cpuid = {.head.nent = 7,
+		                      .entries = {{.function = 0, .eax = 0xd},
+		                                  {.function = 1, .ecx = 1 << 5, .ebx = 0x12345678},
+		                                  {.function = 4, .eax = 0x143, .index = 3},
+		                                  {.function = 0x40000000, .eax = 0x40000001},
+		                                  {.function = 0x80000001, .ecx = 1 << 2},
+		                                  {.function = 0x80000008, .eax = 0x3030},
+		                                  {.function = 0x8000000a, .eax = 1, .edx = 0xff}}};
+
+		cpuid_fit(&cpuid, &config, id);
+		assert_int_equal(leaf(&cpuid, 1, 0)->ebx >> 24, id);
+		assert_int_equal(leaf(&cpuid, 1, 0)->ecx & 1 << 5, 0); /* no VMX */
+		assert_true(leaf(&cpuid, 1, 0)->ecx & 1 << 24);
+		assert_true(leaf(&cpuid, 1, 0)->ecx & 0x80000000u);
+		assert_int_equal(leaf(&cpuid, 0xb, 0)->edx, id);
+		assert_int_equal(leaf(&cpuid, 0xb, 1)->eax, 3);
+		assert_int_equal(leaf(&cpuid, 0xb, 1)->ebx, 6);
+		assert_int_equal(leaf(&cpuid, 0xb, 1)->ecx, 0x201);
+		assert_int_equal(leaf(&cpuid, 0xb, 2)->ecx, 2);
+		assert_null(leaf(&cpuid, 0x1f, 0)); /* beyond what leaf 0 says */
+		assert_int_equal(leaf(&cpuid, 0x80000001, 0)->ecx & 1 << 2, 0); /* no SVM */
+		assert_int_equal(leaf(&cpuid, 0x8000000a, 0)->edx, 0);
+		assert_int_equal(leaf(&cpuid, 0x80000008, 0)->ecx & 0xff, 5);
+		assert_int_equal(leaf(&cpuid, 0x40000010, 0)->eax, 2500000);
+		assert_int_equal(leaf(&cpuid, 0x40000000, 0)->eax, 0x40000010);
+		assert_int_equal(cpuid_physical_bits(&cpuid), 48);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_bzimage_is_loaded_with_its_parameters),
+		cmocka_unit_test(every_truncation_of_a_bzimage_is_said),
+		cmocka_unit_test(what_is_larger_than_memory_is_refused),
+		cmocka_unit_test(an_elf_file_is_loaded_by_its_note),
+		cmocka_unit_test(elf_files_that_lie_are_refused),
+		cmocka_unit_test(acpi_says_what_there_is),
+		cmocka_unit_test(smbios_has_the_uuid),
+		cmocka_unit_test(each_processor_knows_its_place),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Places, windows and config accesses, with doubles of liblend's functions: a
+ * function here is its BARs, and remembers what was written to it.
+ */
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <string.h>
+
+#include "tests/unit/cmocka.h"
+#include "vmm/pci/topology.h"
+
+struct lend_function {
+	struct lend_bar bars[6];
+	struct lend_link link;
+	uint32_t bar[6];
+	unsigned last_offset, last_length, reads, writes;
+	uint32_t id;
+};
+
+uint32_t lend_function_config_read(struct lend_function *function, unsigned offset, unsigned length)
+{
+	function->last_offset = offset;
+	function->last_length = length;
+	function->reads++;
+	return function->id;
+}
+
+void lend_function_config_write(struct lend_function *function, unsigned offset, unsigned length, uint32_t value)
+{
+	function->last_offset = offset;
+	function->last_length = length;
+	function->writes++;
+	if (offset >= PCI_BASE_ADDRESS_0 && offset <= PCI_BASE_ADDRESS_5 && length == 4)
+		function->bar[(offset - PCI_BASE_ADDRESS_0) / 4] = value;
+}
+
+void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out)
+{
+	*out = function->bars[index];
+}
+
+void lend_function_link(const struct lend_function *function, struct lend_link *out)
+{
+	*out = function->link;
+}
+
+static uint64_t bar64(const struct lend_function *function, unsigned i)
+{
+	return (uint64_t)function->bar[i + 1] << 32 | function->bar[i];
+}
+
+static struct placement at_port(struct lend_function *function, uint8_t device, uint8_t number)
+{
+	return (struct placement){.function = function,
+				  .host = {.bus = 5, .device = device, .function = number},
+				  .place = LEND_PLACE_PORT};
+}
+
+static const struct layout layout = {.low_start = 0xe0000000,
+				     .low_end = 0xf0000000,
+				     .high_start = 0x100000000,
+				     .high_end = 0x8000000000,
+				     .buses = 4};
+
+static uint64_t ecam(struct topology *topology, unsigned bus, unsigned device, unsigned function, unsigned reg,
+                     unsigned length)
+{
+	return ecam_ops.read(topology, bus << 20 | device << 15 | function << 12 | reg, length);
+}
+
+static void functions_of_a_slot_stay_together(void **state)
+{
+	static struct topology topology;
+	struct lend_function f[4] = {{.id = 0x10}, {.id = 0x11}, {.id = 0x12}, {.id = 0x13}};
+	const struct placement placements[] = {at_port(&f[0], 0, 1), at_port(&f[1], 1, 0), at_port(&f[2], 0, 3),
+	                                       at_port(&f[3], 1, 2)};
+
+	(void)state;
+	assert_int_equal(topology_place(&topology, placements, 4), 0);
+	/* Functions 1 and 3 of slot 0: the lowest becomes 0. Slot 1 has its 0. */
+	assert_ptr_equal(topology.slots[1].functions[0], &f[0]);
+	assert_ptr_equal(topology.slots[1].functions[3], &f[2]);
+	assert_null(topology.slots[1].functions[1]);
+	assert_ptr_equal(topology.slots[2].functions[0], &f[1]);
+	assert_ptr_equal(topology.slots[2].functions[2], &f[3]);
+	assert_int_equal(topology.slots[3].kind, SLOT_EMPTY);
+}
+
+static void virtual_functions_get_slots_of_their_own(void **state)
+{
+	static struct topology topology;
+	struct lend_function f[2] = {{.id = 1}, {.id = 2}};
+	struct placement placements[] = {at_port(&f[0], 0, 5), at_port(&f[1], 0, 6)};
+
+	(void)state;
+	placements[0].alone = placements[1].alone = true;
+	assert_int_equal(topology_place(&topology, placements, 2), 0);
+	assert_ptr_equal(topology.slots[1].functions[0], &f[0]);
+	assert_ptr_equal(topology.slots[2].functions[0], &f[1]);
+}
+
+static void too_many_devices_are_refused(void **state)
+{
+	static struct topology topology;
+	struct lend_function f = {0};
+	struct placement placements[PCI_SLOTS];
+
+	(void)state;
+	for (unsigned i = 0; i < PCI_SLOTS; i++)
+		placements[i] = at_port(&f, (uint8_t)i, 0);
+	assert_int_equal(topology_place(&topology, placements, PCI_SLOTS), -ENOSPC);
+}
+
+static void bars_go_where_linux_leaves_them(void **state)
+{
+	static struct topology topology;
+	struct lend_function f = {
+		.bars = {[0] = {.size = 0x4000, .is_64 = true},
+	                 [2] = {.size = 1 << 28, .is_64 = true, .prefetchable = true},
+	                 [4] = {.size = 0x100},
+	                 [5] = {.size = 0x20, .io = true}},
+		.link = {.is_pcie = true, .speed = 3, .width = 8}};
+	const struct placement placement = at_port(&f, 0, 0);
+	struct layout_needs needs = {0};
+	struct config *port = &topology.slots[1].config;
+
+	(void)state;
+	assert_int_equal(topology_place(&topology, &placement, 1), 0);
+	topology_needs(&topology, &needs);
+	assert_int_equal(needs.low, 1 << 20);
+	assert_int_equal(needs.high, 1 << 28);
+	assert_int_equal(needs.high_align, 1 << 28);
+	assert_int_equal(needs.buses, 2);
+	assert_int_equal(f.writes, 0); /* counting writes nothing */
+
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+	assert_int_equal(bar64(&f, 0), 0xe0000000); /* not prefetchable: below 4 GiB */
+	assert_int_equal(bar64(&f, 2), 0x100000000);
+	assert_int_equal(f.bar[4], 0xe0004000); /* a page of its own */
+	assert_int_equal(f.bar[5], PORT_WINDOW);
+	assert_true(topology.has_io);
+	assert_int_equal(config_read(port, PCI_MEMORY_BASE, 2), 0xe000);
+	assert_int_equal(config_read(port, PCI_MEMORY_LIMIT, 2), 0xe000);
+	assert_int_equal(config_read(port, PCI_PREF_MEMORY_BASE, 2), 0x0001);
+	assert_int_equal(config_read(port, PCI_PREF_BASE_UPPER32, 4), 1);
+	assert_int_equal(config_read(port, PCI_PREF_MEMORY_LIMIT, 2), 0x0ff1);
+	assert_int_equal(config_read(port, PCI_IO_BASE, 2), 0x1010);
+	assert_int_equal(config_read(port, 0x40 + PCI_EXP_LNKSTA, 2) & 0x3ff, 3 | 8 << 4);
+}
+
+static void a_window_without_bars_is_closed(void **state)
+{
+	static struct topology topology;
+	struct lend_function f = {.bars = {[0] = {.size = 0x1000}}};
+	const struct placement placement = at_port(&f, 0, 0);
+	struct config *port = &topology.slots[1].config;
+
+	(void)state;
+	assert_int_equal(topology_place(&topology, &placement, 1), 0);
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+	assert_true(config_read(port, PCI_PREF_MEMORY_BASE, 2) > config_read(port, PCI_PREF_MEMORY_LIMIT, 2));
+	assert_int_equal(config_read(port, PCI_IO_BASE, 2), 0);
+	config_write(port, PCI_IO_BASE, 2, 0xf0f0);
+	assert_int_equal(config_read(port, PCI_IO_BASE, 2), 0); /* "not implemented" */
+	assert_false(topology.has_io);
+}
+
+static void bars_that_do_not_fit_are_refused(void **state)
+{
+	static struct topology topology;
+	struct lend_function f = {.bars = {[0] = {.size = 1 << 29}}};
+	const struct placement placement = at_port(&f, 0, 0);
+	struct lend_error error = {0};
+
+	(void)state;
+	assert_int_equal(topology_place(&topology, &placement, 1), 0);
+	assert_int_equal(topology_assign(&topology, &layout, &error), -ENOSPC);
+	assert_true(strlen(error.text) > 0);
+}
+
+static void config_accesses_find_their_function(void **state)
+{
+	static struct topology topology;
+	struct lend_function f = {.id = 0xaabbccdd}, r = {.id = 0x01020304};
+	const struct placement placements[] = {
+		at_port(&f, 0, 0), {.function = &r, .host = {.device = 9}, .place = LEND_PLACE_ROOT}};
+
+	(void)state;
+	assert_int_equal(topology_place(&topology, placements, 2), 0);
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+	assert_int_equal(ecam(&topology, 0, 0, 0, 0, 2), 0x1b36);
+	assert_int_equal(ecam(&topology, 1, 0, 0, 0x104, 4), 0xaabbccdd);
+	assert_int_equal(f.last_offset, 0x104);
+	assert_int_equal(ecam(&topology, 0, 2, 0, 0, 4), 0x01020304);
+	/* Nobody: another function, another device below a port, another bus. */
+	assert_int_equal(ecam(&topology, 1, 0, 1, 0, 4), 0xffffffff);
+	assert_int_equal(ecam(&topology, 1, 1, 0, 0, 4), 0xffffffff);
+	assert_int_equal(ecam(&topology, 9, 0, 0, 0, 4), 0xffffffff);
+	assert_int_equal(ecam(&topology, 0, 0, 1, 0, 4), 0xffffffff);
+	assert_int_equal(ecam(&topology, 0, 0, 0, 0x100, 4), 0); /* no extended capability */
+	/* The guest renumbers the bus. */
+	ecam_ops.write(&topology, 1 << 15 | PCI_SECONDARY_BUS, 1, 7);
+	assert_int_equal(ecam(&topology, 1, 0, 0, 0, 4), 0xffffffff);
+	assert_int_equal(ecam(&topology, 7, 0, 0, 0, 4), 0xaabbccdd);
+}
+
+static void every_width_and_offset_of_ecam_is_safe(void **state)
+{
+	static struct topology topology;
+	struct lend_function f = {.id = 0xffffffff};
+	const struct placement placement = at_port(&f, 0, 0);
+
+	(void)state;
+	assert_int_equal(topology_place(&topology, &placement, 1), 0);
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+	for (uint64_t at = 0; at < 3 << 20; at += at < 8192 ? 1 : 1021)
+		for (unsigned length = 1; length <= 8; length++) {
+			ecam_ops.read(&topology, at, length);
+			ecam_ops.write(&topology, at, length, 0);
+		}
+	/* 8 bytes are two accesses of 4 to the function, in order. */
+	f.reads = 0;
+	f.id = 0x12345678;
+	assert_true(ecam_ops.read(&topology, 0, 8) != 0);
+	ecam_ops.write(&topology, 1 << 15 | PCI_SECONDARY_BUS, 1, 1);
+	assert_true(ecam_ops.read(&topology, 1 << 20, 8) == 0x1234567812345678);
+	assert_int_equal(f.reads, 2);
+	assert_int_equal(f.last_offset, 4);
+	assert_true(ecam_ops.read(&topology, (1 << 20) + 1, 2) == 0x7878);
+}
+
+static void ports_of_cf8_reach_the_same(void **state)
+{
+	static struct topology topology;
+	struct lend_function f = {.id = 0x8765};
+	const struct placement placement = at_port(&f, 0, 0);
+
+	(void)state;
+	assert_int_equal(topology_place(&topology, &placement, 1), 0);
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+	assert_true(cf8_ops.read(&topology, 4, 4) == 0xffffffff || cf8_ops.read(&topology, 4, 4) == UINT64_MAX);
+	cf8_ops.write(&topology, 0, 4, 0x80000000 | 1 << 16 | 0x3c);
+	assert_int_equal(cf8_ops.read(&topology, 0, 4), 0x80010000 | 0x3c);
+	assert_int_equal(cf8_ops.read(&topology, 5, 1), 0x8765);
+	assert_int_equal(f.last_offset, 0x3d);
+	assert_int_equal(f.last_length, 1);
+	cf8_ops.write(&topology, 6, 2, 1);
+	assert_int_equal(f.last_offset, 0x3e);
+	assert_true(cf8_ops.read(&topology, 0, 2) == UINT64_MAX);
+	assert_true(cf8_ops.read(&topology, 4, 3) == UINT64_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(functions_of_a_slot_stay_together),
+		cmocka_unit_test(virtual_functions_get_slots_of_their_own),
+		cmocka_unit_test(too_many_devices_are_refused),
+		cmocka_unit_test(bars_go_where_linux_leaves_them),
+		cmocka_unit_test(a_window_without_bars_is_closed),
+		cmocka_unit_test(bars_that_do_not_fit_are_refused),
+		cmocka_unit_test(config_accesses_find_their_function),
+		cmocka_unit_test(every_width_and_offset_of_ecam_is_safe),
+		cmocka_unit_test(ports_of_cf8_reach_the_same),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
