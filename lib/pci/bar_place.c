@@ -194,15 +194,17 @@ void bars_live(struct lend_function *function)
 
 int bars_remove(struct lend_function *function)
 {
-	unsigned out = 0, count = 0;
+	unsigned out = 0;
+	int count = 0;
 
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
-		if (!function->bars[i].placed)
-			continue;
-		out |= 1u << i;
-		count++;
-	}
-	return unplace(function, out) < 0 ? 0 : (int)count;
+	for (unsigned i = 0; i < BAR_COUNT; i++)
+		out |= function->bars[i].placed ? 1u << i : 0;
+	if (unplace(function, out) < 0) /* as many as will go */
+		for (unsigned i = 0; i < BAR_COUNT; i++)
+			unplace(function, out & 1u << i);
+	for (unsigned i = 0; i < BAR_COUNT; i++)
+		count += (out & 1u << i) && !function->bars[i].placed;
+	return count;
 }
 
 int bar_refresh(struct lend_function *function, unsigned index)

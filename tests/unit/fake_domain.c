@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* The fake IOMMU: a list of maps, which may not overlap, as type1v2 has it. */
+#include <errno.h>
+
+#include "tests/unit/fake_private.h"
+
+static int fake_map(void *domain, lend_iova_t iova, void *va, uint64_t length, bool writable)
+{
+	struct world *world = domain;
+	int ret = fake_step(world, "dma_map %llx %llx", (unsigned long long)iova, (unsigned long long)length);
+
+	(void)va, (void)writable;
+	if (ret < 0)
+		return ret;
+	for (unsigned i = 0; i < world->map_count; i++)
+		if (iova < world->maps[i].iova + world->maps[i].length && world->maps[i].iova < iova + length)
+			return -EEXIST;
+	if (world->map_count == WORLD_MAPS)
+		return -ENOSPC;
+	world->maps[world->map_count].iova = iova;
+	world->maps[world->map_count++].length = length;
+	return 0;
+}
+
+static int fake_unmap(void *domain, lend_iova_t iova, uint64_t length)
+{
+	struct world *world = domain;
+
+	fake_record(world, "dma_unmap %llx %llx", (unsigned long long)iova, (unsigned long long)length);
+	for (unsigned i = 0; i < world->map_count; i++) {
+		if (world->maps[i].iova != iova || world->maps[i].length != length)
+			continue;
+		world->maps[i] = world->maps[--world->map_count];
+		return 0;
+	}
+	fake_violation(world, "unmapped what is not mapped: 0x%llx", (unsigned long long)iova);
+	return -ENOENT;
+}
+
+static size_t fake_windows(void *domain, struct lend_iova_window *out, size_t max)
+{
+	(void)domain;
+	if (max)
+		out[0] = (struct lend_iova_window){0, UINT64_MAX >> 1};
+	return 1;
+}
+
+static int fake_attach(void *domain, int group_fd)
+{
+	(void)domain, (void)group_fd;
+	return 0;
+}
+
+static void fake_close(void *domain)
+{
+	fake_record(domain, "domain_close");
+}
+
+int fake_domain_make(struct lend_context *context, void *arg, int group_fd, const struct domain_ops **ops,
+		     void **domain, struct lend_error *error)
+{
+	static const struct domain_ops fake_domain = {
+		.map = fake_map,
+		.unmap = fake_unmap,
+		.windows = fake_windows,
+		.attach = fake_attach,
+		.detach = fake_attach,
+		.close = fake_close,
+	};
+
+	(void)context, (void)group_fd, (void)error;
+	*ops = &fake_domain;
+	*domain = arg;
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the files of the fake world. */
+#ifndef TESTS_UNIT_FAKE_PRIVATE_H
+#define TESTS_UNIT_FAKE_PRIVATE_H
+
+#include "tests/unit/fake_world.h"
+
+/** Adds a line to the record. */
+LEND_PRINTF(2, 3) void fake_record(struct world *world, const char *format, ...);
+/** As fake_record(), for a call that can fail: negative when it is its turn to. */
+LEND_PRINTF(2, 3) int fake_step(struct world *world, const char *format, ...);
+LEND_PRINTF(2, 3) void fake_violation(struct world *world, const char *format, ...);
+
+extern const struct transport_ops fake_transport;
+extern const struct lend_host_ops fake_host;
+int fake_domain_make(struct lend_context *context, void *arg, int group_fd, const struct domain_ops **ops,
+		     void **domain, struct lend_error *error);
+
+#endif

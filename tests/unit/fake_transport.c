@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* The fake device. Its config space is plain memory: each bit that is written reads back. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "lib/le.h"
+#include "tests/unit/fake_private.h"
+
+static int fake_info(void *dev, struct backend_device_info *out)
+{
+	struct world *world = dev;
+
+	*out = (struct backend_device_info){
+		.is_pci = !world->not_pci,
+		.can_reset = world->can_reset,
+		.region_count = world->region_count,
+		.irq_count = world->irq_count,
+	};
+	return fake_step(world, "info");
+}
+
+static int fake_region_info(void *dev, unsigned index, struct lend_region *out)
+{
+	struct world *world = dev;
+
+	*out = world->regions[index];
+	if (index < 6 && out->size && !world->sparse[index] && !world->unmappable[index] &&
+	    !(world->config[0x10 + 4 * index] & 1)) {
+		out->area_count = 1;
+		out->areas[0] = (struct lend_area){0, out->size};
+	}
+	return fake_step(world, "region_info %u", index);
+}
+
+static int fake_irq_info(void *dev, unsigned index, struct backend_irq_info *out)
+{
+	struct world *world = dev;
+
+	*out = (struct backend_irq_info){world->vectors[index], world->noresize};
+	return fake_step(world, "irq_info %u", index);
+}
+
+static void record_irqs(struct world *world, const struct backend_irqs *irqs)
+{
+	char which[33];
+	unsigned count = irqs->count < 32 ? irqs->count : 32;
+
+	for (unsigned i = 0; i < count; i++)
+		which[i] = irqs->fds && irqs->fds[i] >= 0 ? 'x' : '-';
+	which[count] = 0;
+	if (irqs->count)
+		fake_record(world, "irqs %x+%x %s", irqs->start, irqs->count, which);
+	else
+		fake_record(world, "irqs off");
+}
+
+static int fake_set_irqs(void *dev, const struct backend_irqs *irqs)
+{
+	struct world *world = dev;
+
+	record_irqs(world, irqs);
+	if (++world->calls == world->fail_at)
+		return -ENODEV;
+	if (irqs->index != LEND_IRQ_MSIX)
+		return -EINVAL;
+	if (!irqs->count) {
+		for (unsigned i = 0; i < WORLD_VECTORS; i++)
+			world->irq_fds[i] = -1;
+		world->msix_on = false;
+		return 0;
+	}
+	if (irqs->start + irqs->count > world->vectors[LEND_IRQ_MSIX])
+		return -EINVAL;
+	if (world->grant && irqs->start + irqs->count > world->grant)
+		return (int)world->grant;
+	for (unsigned i = 0; i < irqs->count; i++)
+		world->irq_fds[irqs->start + i] = irqs->fds ? irqs->fds[i] : -1;
+	world->msix_on = true;
+	return 0;
+}
+
+static int check(struct world *world, unsigned region, uint64_t offset, unsigned length)
+{
+	uint64_t size = world->regions[region].size;
+
+	if (offset < size && length <= size - offset)
+		return 0;
+	fake_violation(world, "access of %u bytes at 0x%llx of region %u", length, (unsigned long long)offset,
+		       region);
+	return -EINVAL;
+}
+
+static int fake_read(void *dev, unsigned region, uint64_t offset, void *data, unsigned length)
+{
+	struct world *world = dev;
+	int ret =
+		region == LEND_REGION_CONFIG
+			? fake_step(world, "cfg_read %llx %x", (unsigned long long)offset, length)
+			: fake_step(world, "bar_read %u %llx %x", region, (unsigned long long)offset, length);
+
+	if (!ret)
+		ret = check(world, region, offset, length);
+	if (!ret && world->fail_reads)
+		ret = -EIO;
+	if (ret < 0)
+		return ret;
+	if (world->dead)
+		memset(data, 0xff, length);
+	else if (region == LEND_REGION_CONFIG)
+		memcpy(data, world->config + offset, length);
+	else
+		for (unsigned i = 0; i < length; i++)
+			((uint8_t *)data)[i] = world->bytes[region][(offset + i) % WORLD_BAR_BYTES];
+	return (int)length;
+}
+
+static int fake_write(void *dev, unsigned region, uint64_t offset, const void *data, unsigned length)
+{
+	struct world *world = dev;
+	unsigned long long value = le_load(data, length);
+	int ret = region == LEND_REGION_CONFIG ? fake_step(world, "cfg_write %llx %x %llx",
+							   (unsigned long long)offset, length, value)
+					       : fake_step(world, "bar_write %u %llx %x %llx", region,
+							   (unsigned long long)offset, length, value);
+
+	if (!ret)
+		ret = check(world, region, offset, length);
+	if (ret < 0)
+		return ret;
+	if (region == LEND_REGION_CONFIG) {
+		memcpy(world->config + offset, data, length);
+		memset(world->written + offset, 1, length);
+		return (int)length;
+	}
+	for (unsigned i = 0; i < length; i++)
+		world->bytes[region][(offset + i) % WORLD_BAR_BYTES] = ((const uint8_t *)data)[i];
+	return (int)length;
+}
+
+static int fake_map(void *dev, unsigned region, uint64_t offset, uint64_t length, void *at)
+{
+	struct world *world = dev;
+	int ret = fake_step(world, "mmap %u %llx %llx", region, (unsigned long long)offset,
+			    (unsigned long long)length);
+
+	if (ret < 0 || world->fail_mmap)
+		return ret < 0 ? ret : -EINVAL;
+	/* The device's memory: only its addresses matter, nobody may touch it. */
+	return mmap(at, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) ==
+			       MAP_FAILED
+		       ? -errno
+		       : 0;
+}
+
+static int fake_reset(void *dev)
+{
+	return fake_step(dev, "reset");
+}
+
+static void fake_close(void *dev)
+{
+	struct world *world = dev;
+
+	for (unsigned i = 0; i < WORLD_VECTORS; i++)
+		if (world->irq_fds[i] >= 0)
+			fake_violation(world, "closed with vector %u set", i);
+	fake_record(world, "close");
+}
+
+const struct transport_ops fake_transport = {
+	.info = fake_info,
+	.region_info = fake_region_info,
+	.irq_info = fake_irq_info,
+	.set_irqs = fake_set_irqs,
+	.read = fake_read,
+	.write = fake_write,
+	.map = fake_map,
+	.reset = fake_reset,
+	.close = fake_close,
+};

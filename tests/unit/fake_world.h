@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A whole world for one function: a fake device (transport), a fake IOMMU
+ * (domain) and a fake monitor (host operations), which all write into one
+ * record, so that a test sees what happened in which order.
+ *
+ * The fakes check the rules of their interfaces as they go (a vector is only
+ * attached to a committed route, and so on); what breaks one is kept in
+ * `violation` and fails world_close().
+ *
+ * Lines of the record, numbers in hexadecimal:
+ *   device  cfg_read OFFSET LENGTH      cfg_write OFFSET LENGTH VALUE
+ *           bar_read BAR OFFSET LENGTH  bar_write BAR OFFSET LENGTH VALUE
+ *           irqs START+COUNT x-x        irqs off       mmap BAR OFFSET LENGTH     reset
+ *   monitor begin, map BAR ADDRESS, unmap BAR, commit
+ *           msi_begin, msi_set VECTOR ADDRESS DATA, msi_free VECTOR, msi_commit
+ *           attach VECTOR, detach VECTOR, watch, unwatch
+ *   IOMMU   dma_map IOVA LENGTH, dma_unmap IOVA LENGTH
+ */
+#ifndef TESTS_UNIT_FAKE_WORLD_H
+#define TESTS_UNIT_FAKE_WORLD_H
+
+#include "lend/lend.h"
+#include "lib/backend/device.h"
+#include "lib/backend/space.h"
+
+enum { WORLD_VECTORS = 2048, WORLD_MAPS = 256, WORLD_BAR_BYTES = 0x10000 };
+
+struct world_bar {
+	bool placed;
+	lend_gpa_t address;
+	uint64_t size;
+	size_t direct_count;
+	struct lend_bar_direct direct[32];
+};
+
+struct world_route {
+	bool set, committed;
+	uint64_t address, next_address;
+	uint32_t data, next_data;
+	int attached; /* eventfd, -1: none */
+	unsigned delivered;
+};
+
+struct world_watch {
+	int fd;
+	lend_watch_fn fn;
+	void *opaque;
+};
+
+struct world {
+	/* The device, as the test describes it before world_open(). */
+	uint8_t config[4096];
+	uint64_t config_size;
+	struct lend_region
+		regions[LEND_REGION_COUNT]; /* areas: none means the whole of a memory BAR, if mappable */
+	bool unmappable[6], sparse[6];
+	unsigned vectors[LEND_IRQ_COUNT];
+	bool noresize, can_reset, not_pci;
+	unsigned region_count, irq_count;
+	unsigned grant; /* vectors that set_irqs gives at the most, 0: all */
+	const char *reset_methods;
+	bool dead; /* everything reads all ones */
+	bool fail_reads;
+	bool fail_mmap;
+	uint8_t bytes[6][WORLD_BAR_BYTES]; /* BARs, at their offset modulo that */
+
+	/* What the device was told. */
+	int irq_fds[WORLD_VECTORS]; /* -1: none */
+	bool msix_on;
+	uint8_t written[4096]; /* not 0: a config write reached this byte, cleared by the test */
+
+	/* The monitor. */
+	struct world_bar bars[6], next_bars[6];
+	struct world_route routes[WORLD_VECTORS];
+	struct world_watch watches[WORLD_VECTORS];
+	unsigned watch_count;
+	bool bar_open, msi_open;
+	unsigned fail_bar_commit, fail_bar_unmap; /* the next so many fail */
+	unsigned events;
+
+	/* The IOMMU. */
+	struct {
+		lend_iova_t iova;
+		uint64_t length;
+	} maps[WORLD_MAPS];
+	unsigned map_count;
+
+	/* The record. */
+	char (*lines)[64];
+	size_t line_count, line_room;
+	bool mute;               /* keep no record */
+	unsigned calls, fail_at; /* calls that can fail; the one that does, from 1, 0: none */
+	char violation[160];
+	unsigned log_lines;
+	uint64_t log_bytes;
+	char last_log[512];
+	int fds_before;
+
+	/* The objects under test. */
+	struct lend_context *context;
+	struct lend_space *space;
+	struct lend_device *device;
+	struct lend_function *function;
+	struct lend_error error;
+	enum lend_place place;
+	bool multifunction, no_mmap;
+};
+
+/** A device without capabilities or BARs that answers; free with world_free(). */
+struct world *world_new(void);
+void world_free(struct world *world);
+
+/* Describing the device. */
+void world_bar(struct world *world, unsigned index, uint32_t type, uint64_t size);
+void world_set(struct world *world, unsigned offset, unsigned length, uint32_t value);
+uint32_t world_get(const struct world *world, unsigned offset, unsigned length);
+/** Adds a standard capability behind the last one; returns its offset. */
+unsigned world_cap(struct world *world, unsigned offset, uint8_t id);
+/** MSI-X at config offset 0x50 with its table and PBA. */
+void world_msix(struct world *world, unsigned vectors, unsigned bar, uint32_t table, unsigned pba_bar,
+		uint32_t pba);
+/** PCI Express at config offset 0x80. */
+void world_exp(struct world *world, unsigned type, uint32_t devcap);
+/** An NVMe drive: PM, PCI Express, MSI-X with its table in BAR 0 (64 bits), AER and DSN. */
+void world_nvme(struct world *world);
+
+/** Context, space, domain, device, function; 0 or what failed, with nothing left behind. */
+int world_open(struct world *world);
+/** Closes what is open and asserts that nothing is left anywhere, and no rule was broken. */
+void world_close(struct world *world);
+
+/* The guest. */
+uint32_t world_read(struct world *world, unsigned offset, unsigned length);
+void world_write(struct world *world, unsigned offset, unsigned length, uint32_t value);
+/** Writes vector's entry of the MSI-X table through BAR accesses: address, data, then control. */
+void world_vector(struct world *world, unsigned vector, uint64_t address, uint32_t data, bool masked);
+/** Places BAR 0 at 0xe0000000 (64-bit: upper half 0) and turns memory decode and bus master on. */
+void world_start(struct world *world);
+
+/* The device and the loop. */
+/** The device signals a vector; false: VFIO has no eventfd for it. */
+bool world_interrupt(struct world *world, unsigned vector);
+/** What the hypervisor and the event loop do next: deliver what is attached, call watchers. */
+void world_run(struct world *world);
+
+/* The record. */
+void world_clear(struct world *world);
+/** Index of the first line from `from` on that starts with `text`, or -1. */
+int world_find(const struct world *world, size_t from, const char *text);
+unsigned world_count(const struct world *world, const char *text);
+/** Asserts that lines with these beginnings come in this order (NULL ends). */
+void world_expect_order(const struct world *world, ...);
+int world_open_fds(void);
+
+#endif
