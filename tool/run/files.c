@@ -31,7 +31,7 @@ static int open_image(const char *path, const char *what, struct lend_error *err
 
 static int open_output(const char *path, const char *option, struct lend_error *error)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
 
 	if (fd < 0)
 		return tool_fail(error, -errno, "cannot write to %s, for %s: %s", path, option,

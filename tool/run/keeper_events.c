@@ -200,9 +200,9 @@ void keeper_polls(const struct keeper *keeper, struct pollfd polls[KEEPER_POLLS]
 		(struct pollfd){.fd = listens ? keeper->config->serial_fd : -1, .events = POLLIN};
 }
 
-void keeper_serve(struct keeper *keeper, const struct pollfd polls[KEEPER_POLLS])
+static void serve_console(struct keeper *keeper, const struct pollfd *polls)
 {
-	enum escape_action action = console_serve(&keeper->console, &polls[KEEPER_CONSOLE]);
+	enum escape_action action = console_serve(&keeper->console, polls);
 
 	if (action == ESCAPE_END)
 		keeper_step(keeper, ladder_ask_stop(&keeper->ladder, keeper_now()));
@@ -210,13 +210,22 @@ void keeper_serve(struct keeper *keeper, const struct pollfd polls[KEEPER_POLLS]
 		sink_write(&keeper->messages.sink, help_text, strlen(help_text));
 	if (keeper->client >= 0 && (keeper->console.input < 0 || keeper->console.output.gone))
 		keeper_drop_client(keeper);
+}
+
+/*
+ * The order matters. Signals before messages: what the machine said before its
+ * end is still there when it is reaped. Messages before output: the machine says
+ * that the guest runs before the guest writes.
+ */
+void keeper_serve(struct keeper *keeper, const struct pollfd polls[KEEPER_POLLS])
+{
+	if (polls[KEEPER_SIGNALS].revents)
+		read_signals(keeper);
+	if (polls[KEEPER_CONTROL].revents || keeper->over)
+		read_control(keeper);
+	serve_console(keeper, &polls[KEEPER_CONSOLE]);
 	if (polls[KEEPER_LISTENER].revents)
 		take_client(keeper);
 	if (polls[KEEPER_MESSAGES].revents)
 		sink_flush(&keeper->messages.sink);
-	if (polls[KEEPER_SIGNALS].revents)
-		read_signals(keeper);
-	/* After the signals: what the machine said before its end is still there when it is reaped. */
-	if (polls[KEEPER_CONTROL].revents || keeper->over)
-		read_control(keeper);
 }

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line of lend run: every option, every property, every way to get
+ * them wrong. The files under test are included: a test program is not linked
+ * with the tool's.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tool/nearest.c"
+#include "tool/run/device_arg.c"
+#include "tool/run/options.c"
+#include "tool/run/properties.c"
+#include "tool/run/value.c"
+#include "tool/say.c"
+
+static struct run_options options;
+static struct lend_error error;
+
+/* Parses "run" and the arguments, which end with NULL. */
+static int parse(const char *first, ...)
+{
+	char *argv[100] = {(char *)(uintptr_t) "run"};
+	const char *next = first;
+	int argc = 1;
+	va_list args;
+
+	va_start(args, first);
+	for (; next; next = va_arg(args, const char *))
+		argv[argc++] = (char *)(uintptr_t)next;
+	va_end(args);
+	error.text[0] = '\0';
+	return options_parse(argc, argv, &options, &error);
+}
+
+static int parse_device(const char *device)
+{
+	return parse("-kernel", "K", "-device", device, NULL);
+}
+
+/* The sentence is one line that names `word`. */
+static void assert_says(const char *word)
+{
+	if (!strstr(error.text, word))
+		fail_msg("'%s' does not name '%s'", error.text, word);
+	assert_null(strchr(error.text, '\n'));
+}
+
+static void assert_refused(const char *option, const char *value, const char *word)
+{
+	if (parse("-kernel", "K", option, value, NULL) != -EINVAL)
+		fail_msg("%s %s was accepted", option, value ? value : "");
+	assert_says(word);
+}
+
+static void defaults(void **state)
+{
+	static const uint8_t none[16];
+
+	(void)state;
+	assert_int_equal(parse("-kernel", "K", NULL), 0);
+	assert_string_equal(options.kernel, "K");
+	assert_int_equal(options.memory, UINT64_C(512) << 20);
+	assert_int_equal(options.cpus, 1);
+	assert_null(options.initrd);
+	assert_string_equal(options.append, "");
+	assert_int_equal(options.serial, SERIAL_STDIO);
+	assert_null(options.serial_path);
+	assert_memory_equal(options.uuid, none, 16);
+	assert_false(options.cf8);
+	assert_false(options.no_reboot);
+	assert_false(options.help);
+	assert_int_equal(options.verbose, 0);
+	assert_null(options.stats);
+	assert_int_equal(options.device_count, 0);
+}
+
+static void every_option(void **state)
+{
+	static const uint8_t uuid[16] = {0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0,
+					 0x12, 0x34, 0x56, 0x78, 0x9A, 0xBC, 0xDE, 0xF0};
+
+	(void)state;
+	assert_int_equal(parse("-m", "4G", "-c", "4", "-kernel", "K", "-initrd", "I", "-append", "a b=c",
+			       "-serial", "file:/tmp/x", "-uuid", "12345678-9abc-def0-1234-56789ABCDEF0",
+			       "-no-reboot", "-machine", "cf8=on", "-v", "-v", "--stats", "S", "-device",
+			       "vfio-pci,host=05:00.0", "-device", "vfio-pci,host=0001:06:1f.7,x-no-mmap=on",
+			       NULL),
+			 0);
+	assert_int_equal(options.memory, UINT64_C(4) << 30);
+	assert_int_equal(options.cpus, 4);
+	assert_string_equal(options.initrd, "I");
+	assert_string_equal(options.append, "a b=c");
+	assert_int_equal(options.serial, SERIAL_FILE);
+	assert_string_equal(options.serial_path, "/tmp/x");
+	assert_memory_equal(options.uuid, uuid, 16);
+	assert_true(options.no_reboot);
+	assert_true(options.cf8);
+	assert_int_equal(options.verbose, 2);
+	assert_string_equal(options.stats, "S");
+	assert_int_equal(options.device_count, 2);
+	assert_string_equal(options.devices[0].host, "0000:05:00.0");
+	assert_false(options.devices[0].no_mmap);
+	assert_string_equal(options.devices[1].host, "0001:06:1f.7");
+	assert_true(options.devices[1].no_mmap);
+}
+
+static void one_dash_or_two(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("--kernel", "K", "--m", "1G", "--smp", "3", "--no-reboot", NULL), 0);
+	assert_int_equal(options.cpus, 3);
+	assert_true(options.no_reboot);
+	assert_int_equal(parse("-kernel=K", "--append=a=b", "-smp=cpus=2", NULL), 0);
+	assert_string_equal(options.append, "a=b");
+	assert_int_equal(options.cpus, 2);
+	/* The last one counts; a value may look like an option. */
+	assert_int_equal(
+		parse("-kernel", "K", "-kernel", "-L", "-machine", "cf8=on", "-machine", "cf8=off", NULL), 0);
+	assert_string_equal(options.kernel, "-L");
+	assert_false(options.cf8);
+}
+
+static void help_needs_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("--help", NULL), 0);
+	assert_true(options.help);
+	assert_int_equal(parse("-h", "-nonsense", NULL), 0);
+	assert_true(options.help);
+}
+
+static void sizes(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t mib;
+	} rows[] = {
+		{"1", 1},     {"512", 512},    {"512M", 512}, {"512m", 512},
+		{"4G", 4096}, {"1T", 1 << 20}, {"2048K", 2},  {"007", 7},
+	};
+	static const char *const wrong[] = {"",
+					    "0",
+					    "G",
+					    "4GB",
+					    "4 G",
+					    "-1",
+					    "+1",
+					    "1.5G",
+					    "4X",
+					    "1K",
+					    "1025K",
+					    "0x10",
+					    "18446744073709551616",
+					    "17592186044416",
+					    "16777216T"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(parse("-kernel", "K", "-m", rows[i].text, NULL), 0);
+		assert_int_equal(options.memory, rows[i].mib << 20);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		assert_refused("-m", wrong[i], "-m");
+}
+
+static void wrong_values(void **state)
+{
+	(void)state;
+	assert_refused("-c", "0", "from 1 to 254");
+	assert_refused("-c", "255", "255");
+	assert_refused("-smp", "2,sockets=1", "2,sockets=1");
+	assert_refused("-c", "", "-c");
+	assert_refused("-serial", "pty", "unix:PATH");
+	assert_refused("-serial", "stdio,x", "stdio,x");
+	assert_refused("-serial", "file:", "file:PATH");
+	assert_refused("-serial", "mon:stdio", "mon:stdio");
+	assert_refused("-uuid", "12345678", "uuidgen");
+	assert_refused("-uuid", "12345678-9abc-def0-1234-56789abcdef", "uuidgen");
+	assert_refused("-uuid", "12345678-9abc-def0-1234-56789abcdef00", "uuidgen");
+	assert_refused("-uuid", "123456789abc-def0-1234-56789abcdef012", "uuidgen");
+	assert_refused("-machine", "q35", "cf8=on");
+	assert_refused("-machine", "cf8=maybe", "cf8=maybe");
+	assert_int_equal(parse("-kernel", "K", "-no-reboot=on", NULL), -EINVAL);
+	assert_says("-no-reboot takes no value");
+}
+
+static void serial_kinds(void **state)
+{
+	char path[200] = "unix:/";
+
+	(void)state;
+	assert_int_equal(parse("-kernel", "K", "-serial", "none", NULL), 0);
+	assert_int_equal(options.serial, SERIAL_NONE);
+	assert_int_equal(parse("-kernel", "K", "-serial", "unix:/run/x,y", NULL), 0);
+	assert_int_equal(options.serial, SERIAL_UNIX);
+	assert_string_equal(options.serial_path, "/run/x,y");
+	assert_int_equal(parse("-kernel", "K", "-serial", "unix:/x", "-serial", "stdio", NULL), 0);
+	assert_int_equal(options.serial, SERIAL_STDIO);
+	assert_null(options.serial_path);
+	memset(path + 6, 'p', 106);
+	assert_int_equal(parse("-kernel", "K", "-serial", path, NULL), 0);
+	path[6 + 106] = 'p';
+	assert_refused("-serial", path, "107 bytes");
+}
+
+static void missing_and_unknown(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(NULL, NULL), -EINVAL);
+	assert_says("-kernel");
+	assert_int_equal(parse("-kernel", NULL), -EINVAL);
+	assert_says("-kernel needs a value");
+	assert_int_equal(parse("-kernel", "K", "bzImage", NULL), -EINVAL);
+	assert_says("'bzImage'");
+	assert_int_equal(parse("-kernel", "K", "-", NULL), -EINVAL);
+	assert_int_equal(parse("-kernel", "K", "--", NULL), -EINVAL);
+	assert_int_equal(parse("@file", NULL), -EINVAL);
+	assert_says("later version");
+	assert_int_equal(parse("-kernl", "K", NULL), -EINVAL);
+	assert_says("the nearest is -kernel");
+	assert_int_equal(parse("--sreial", "K", NULL), -EINVAL);
+	assert_says("the nearest is -serial");
+	assert_int_equal(parse("-kernel", "K", "-nographic", NULL), -EINVAL);
+	assert_says("leave it out");
+	assert_int_equal(parse("-kernel", "K", "-cpu=host", NULL), -EINVAL);
+	assert_says("no option -cpu:");
+}
+
+static void addresses(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_device("vfio-pci,sysfsdev=/sys/bus/pci/devices/0000:05:00.0"), 0);
+	assert_string_equal(options.devices[0].host, "0000:05:00.0");
+	assert_int_equal(parse_device("vfio-pci,x-no-mmap=yes,host=05:00.0,id=d0"), 0);
+	assert_true(options.devices[0].no_mmap);
+	assert_int_equal(parse_device("vfio-pci,host=05:00"), -EINVAL);
+	assert_says("host=05:00 ");
+	assert_int_equal(parse_device("vfio-pci,host=/sys/bus/pci/devices/0000:05:00.0"), -EINVAL);
+	assert_says("sysfsdev=");
+	assert_int_equal(parse_device("vfio-pci,sysfsdev=05:00.0"), -EINVAL);
+	assert_says("host=");
+	assert_int_equal(parse_device("vfio-pci,sysfsdev=/sys/class/net/eth0/device"), -EINVAL);
+	assert_says("not the address");
+	assert_int_equal(
+		parse_device("vfio-pci,sysfsdev=/sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"),
+		-EINVAL);
+	assert_says("mediated device");
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,host=06:00.0"), -EINVAL);
+	assert_says("two devices");
+	assert_int_equal(parse_device("vfio-pci"), -EINVAL);
+	assert_says("host=");
+	assert_int_equal(parse_device("vfio-pci,x-no-mmap=on"), -EINVAL);
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,x-no-mmap"), -EINVAL);
+	assert_says("'x-no-mmap' has no value");
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,x-no-mmap=2"), -EINVAL);
+	assert_says("neither on nor off");
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,"), -EINVAL);
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,id="), -EINVAL);
+	assert_int_equal(parse_device(""), -EINVAL);
+	assert_int_equal(parse_device("nvme,drive=d0"), -EINVAL);
+	assert_says("vfio-pci,host=");
+	assert_int_equal(parse_device("vfio-user-pci,socket=x"), -EINVAL);
+	assert_says("later version");
+	assert_int_equal(parse_device("pcie-root-port,id=rp1"), -EINVAL);
+	assert_says("leave it out");
+	/* A doubled comma is one, in a value. */
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,id=a,,b"), 0);
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,romfile=a,,b"), -EINVAL);
+	assert_says("romfile=a,b ");
+}
+
+static void twice_and_too_many(void **state)
+{
+	char text[VMM_DEVICES_MAX + 1][40];
+	int ret = 0;
+
+	(void)state;
+	assert_int_equal(parse("-kernel", "K", "-device", "vfio-pci,host=05:00.0", "-device",
+			       "vfio-pci,sysfsdev=/sys/devices/pci0000:00/0000:05:00.0", NULL),
+			 -EINVAL);
+	assert_says("0000:05:00.0 is given twice");
+	assert_int_equal(parse("-kernel", "K", NULL), 0);
+	for (unsigned i = 0; i <= VMM_DEVICES_MAX; i++) {
+		assert_int_equal(ret, 0);
+		snprintf(text[i], sizeof(text[i]), "vfio-pci,host=%02x:00.0", i);
+		ret = device_parse(&options, text[i], &error);
+	}
+	assert_int_equal(ret, -EINVAL);
+	assert_says("31");
+	assert_int_equal(options.device_count, VMM_DEVICES_MAX);
+}
+
+/* Each name of the specification's table is known; at its default it is accepted, else refused with its
+ * reason. */
+static void every_property(void **state)
+{
+	static const char *const names[] = {"host",
+					    "sysfsdev",
+					    "fd",
+					    "iommufd",
+					    "vf-token",
+					    "romfile",
+					    "rombar",
+					    "romsize",
+					    "multifunction",
+					    "addr",
+					    "acpi-index",
+					    "bootindex",
+					    "failover_pair_id",
+					    "x-vga",
+					    "x-req",
+					    "x-intx-mmap-timeout-ms",
+					    "x-no-mmap",
+					    "x-intx",
+					    "x-no-kvm-intx",
+					    "x-no-kvm-msi",
+					    "x-no-kvm-msix",
+					    "x-no-kvm-ioeventfd",
+					    "x-no-vfio-ioeventfd",
+					    "x-no-geforce-quirks",
+					    "x-msix-relocation",
+					    "x-pci-vendor-id",
+					    "x-pci-device-id",
+					    "x-pci-sub-vendor-id",
+					    "x-pci-sub-device-id",
+					    "x-pci-class-code",
+					    "x-nv-gpudirect-clique",
+					    "x-igd-opregion",
+					    "x-igd-lpc",
+					    "x-igd-legacy-mode",
+					    "x-igd-gms",
+					    "display",
+					    "xres",
+					    "yres",
+					    "ramfb",
+					    "use-legacy-x86-rom",
+					    "x-ramfb-migrate",
+					    "enable-migration",
+					    "x-pre-copy-dirty-page-tracking",
+					    "x-device-dirty-page-tracking",
+					    "x-migration-multifd-transfer",
+					    "x-migration-load-config-after-iter",
+					    "x-migration-max-queued-buffers-size",
+					    "migration-events",
+					    "x-balloon-allowed",
+					    "skip-vsc-check",
+					    "ats",
+					    "x-vpasid-cap-offset"};
+	struct run_device device = {.host = "0000:05:00.0"};
+	const struct property *row;
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t at = 0;
+
+		while ((row = property_row(at)) && strcmp(row->name, names[i]))
+			at++;
+		if (!row)
+			fail_msg("%s is not known", names[i]);
+	}
+	for (size_t i = 0; (row = property_row(i)); i++) {
+		if (row->set)
+			continue;
+		snprintf(text, sizeof(text), "vfio-pci,host=05:00.0,%s=77", row->name);
+		assert_int_equal(parse_device(text), -EINVAL);
+		assert_says(row->name);
+		assert_says(row->reason);
+		if (row->standard)
+			assert_int_equal(property_set(&device, row->name, row->standard, &error), 0);
+	}
+}
+
+static void defaults_in_other_words(void **state)
+{
+	static const char *const fine[] = {"x-vga=no",
+					   "x-vga=false",
+					   "x-req=yes",
+					   "x-nv-gpudirect-clique=0xff",
+					   "x-intx-mmap-timeout-ms=0x44c",
+					   "rombar=-1",
+					   "ats=auto"};
+	static const char *const wrong[] = {
+		"x-vga=on", "x-vga=0", "x-req=off",  "rombar=0",
+		"rombar=",  "ats=off", "x-intx=off", "x-intx-mmap-timeout-ms=1100ms"};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(fine) / sizeof(*fine); i++) {
+		snprintf(text, sizeof(text), "vfio-pci,host=05:00.0,%s", fine[i]);
+		if (parse_device(text))
+			fail_msg("%s: %s", text, error.text);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		snprintf(text, sizeof(text), "vfio-pci,host=05:00.0,%s", wrong[i]);
+		assert_int_equal(parse_device(text), -EINVAL);
+		assert_says("not supported");
+	}
+}
+
+static void nearest_property(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,x-no-mmpa=on"), -EINVAL);
+	assert_says("the nearest is x-no-mmap");
+	assert_int_equal(parse_device("vfio-pci,hots=05:00.0"), -EINVAL);
+	assert_says("the nearest is host");
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,x-no-kvm-msx=on"), -EINVAL);
+	assert_says("the nearest is x-no-kvm-msi");
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,=on"), -EINVAL);
+}
+
+static void distances(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		unsigned distance;
+	} rows[] = {
+		{"", "", 0},       {"", "abc", 3},   {"abc", "abc", 0},        {"abc", "acb", 1},
+		{"abc", "abd", 1}, {"abc", "ab", 1}, {"kitten", "sitting", 3}, {"ab", "ba", 1},
+		{"ca", "abc", 3},
+	};
+	char very_long[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(distance(rows[i].a, rows[i].b), rows[i].distance);
+		assert_int_equal(distance(rows[i].b, rows[i].a), rows[i].distance);
+	}
+	memset(very_long, 'x', sizeof(very_long) - 1);
+	very_long[sizeof(very_long) - 1] = '\0';
+	assert_int_equal(distance(very_long, ""), LONGEST);
+}
+
+/* However long what is given is, the sentence stays in its place. */
+static void long_arguments(void **state)
+{
+	static char text[5000];
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	assert_int_equal(parse_device(text), -EINVAL);
+	assert_int_equal(parse(text, NULL), -EINVAL);
+	text[0] = '-';
+	assert_int_equal(parse(text, NULL), -EINVAL);
+	memcpy(text, "vfio-pci,", 9);
+	assert_int_equal(parse_device(text), -EINVAL);
+	memcpy(text, "vfio-pci,host=", 14);
+	assert_int_equal(parse_device(text), -EINVAL);
+	assert_true(strlen(error.text) < 400);
+	text[13] = 'x';
+	text[4000] = '=';
+	assert_int_equal(parse_device(text), -EINVAL);
+	assert_says("nearest");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(every_option),
+		cmocka_unit_test(one_dash_or_two),
+		cmocka_unit_test(help_needs_nothing),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(wrong_values),
+		cmocka_unit_test(serial_kinds),
+		cmocka_unit_test(missing_and_unknown),
+		cmocka_unit_test(addresses),
+		cmocka_unit_test(twice_and_too_many),
+		cmocka_unit_test(every_property),
+		cmocka_unit_test(defaults_in_other_words),
+		cmocka_unit_test(nearest_property),
+		cmocka_unit_test(distances),
+		cmocka_unit_test(long_arguments),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
