@@ -6,6 +6,7 @@
  * of the machine shall not hold its guest.
  */
 #include <errno.h>
+#include <linux/mman.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -59,26 +60,71 @@ static int start_fillers(struct memory *memory)
 	return 0;
 }
 
-int memory_new(struct memory *memory, uint64_t size, struct lend_error *error)
+/* Address space for `size` bytes that begins at a multiple of `align`. */
+static uint8_t *reserve(uint64_t size, uint64_t align)
 {
-	uint8_t *area, *base;
+	uint8_t *area =
+		mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *base;
 
-	/* Reserve a huge page more, to begin at a huge page's boundary. */
-	area = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (area == MAP_FAILED)
-		return fail(error, -errno, "cannot reserve %llu MiB for the guest: %s; use a smaller -m",
-			    (unsigned long long)(size >> 20), strerror(errno));
-	base = (uint8_t *)align_up((uintptr_t)area, HUGE_PAGE);
+		return NULL;
+	base = (uint8_t *)align_up((uintptr_t)area, align);
 	if (base != area)
 		munmap(area, (size_t)(base - area));
-	munmap(base + size, (size_t)(area + HUGE_PAGE - base));
+	munmap(base + size, (size_t)(area + align - base));
+	return base;
+}
 
-	memory->base = base;
-	memory->size = size;
-	madvise(base, size, MADV_DONTFORK);
-	madvise(base, size, MADV_DONTDUMP);
-	madvise(base, size, MADV_HUGEPAGE);
+/* The flag of mmap and memfd_create that names a size of huge pages: its logarithm, shifted. */
+static unsigned huge_flag(uint64_t page)
+{
+	return (unsigned)__builtin_ctzll(page) << MAP_HUGE_SHIFT;
+}
+
+static int back(struct memory *memory, const struct memory_kind *kind)
+{
+	/* Huge pages are reserved here, so that too few of them are an error now and not at a touch. */
+	int flags = MAP_FIXED | (kind->huge_page ? 0 : MAP_NORESERVE);
+	unsigned huge = kind->huge_page ? MAP_HUGETLB | huge_flag(kind->huge_page) : 0;
+
+	if (kind->shared) {
+		unsigned how = MFD_CLOEXEC | (kind->huge_page ? MFD_HUGETLB | huge_flag(kind->huge_page) : 0);
+
+		memory->fd = memfd_create("lend-memory", how);
+		if (memory->fd < 0 || ftruncate(memory->fd, (off_t)kind->size))
+			return -errno;
+		flags |= MAP_SHARED;
+	} else {
+		flags |= MAP_PRIVATE | MAP_ANONYMOUS | (int)huge;
+	}
+	if (mmap(memory->base, kind->size, PROT_READ | PROT_WRITE, flags, memory->fd, 0) == MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
+int memory_new(struct memory *memory, const struct memory_kind *kind, struct lend_error *error)
+{
+	uint64_t align = kind->huge_page > HUGE_PAGE ? kind->huge_page : HUGE_PAGE;
+	int ret;
+
+	memory->base = reserve(kind->size, align);
+	if (!memory->base)
+		return fail(error, -errno, "cannot reserve %llu MiB for the guest: %s; use a smaller -m",
+			    (unsigned long long)(kind->size >> 20), strerror(errno));
+	memory->size = kind->size;
+	memory->fd = -1;
+	ret = back(memory, kind);
+	if (ret) {
+		memory_free(memory);
+		return fail(error, ret, "cannot get %llu MiB of memory%s: %s%s",
+			    (unsigned long long)(kind->size >> 20), kind->huge_page ? " in huge pages" : "",
+			    strerror(-ret), kind->huge_page ? "; raise vm.nr_hugepages" : "");
+	}
+	madvise(memory->base, memory->size, MADV_DONTFORK);
+	madvise(memory->base, memory->size, MADV_DONTDUMP);
+	if (!kind->huge_page)
+		madvise(memory->base, memory->size, MADV_HUGEPAGE);
 	if (start_fillers(memory)) {
 		memory_free(memory);
 		return fail(error, -EAGAIN,
@@ -108,8 +154,11 @@ int memory_wait(struct memory *memory, struct lend_error *error)
 void memory_free(struct memory *memory)
 {
 	memory_wait(memory, NULL);
-	if (memory->base)
-		munmap(memory->base, memory->size);
+	if (!memory->base)
+		return;
+	munmap(memory->base, memory->size);
+	if (memory->fd >= 0)
+		close(memory->fd);
 	*memory = (struct memory){0};
 }
 

@@ -33,14 +33,22 @@ struct memory_filler {
 struct memory {
 	uint8_t *base;
 	uint64_t size;
+	int fd; /* of shared memory; -1: none */
 	struct memory_piece pieces[MEMORY_PIECES_MAX];
 	unsigned piece_count;
 	struct memory_filler fillers[MEMORY_THREADS_MAX];
 	unsigned filler_count;
 };
 
-/** Reserves `size` bytes and starts to populate them. */
-int memory_new(struct memory *memory, uint64_t size, struct lend_error *error);
+/** What backs guest memory. */
+struct memory_kind {
+	uint64_t size;      /* bytes, a multiple of huge_page */
+	uint64_t huge_page; /* bytes of a page of hugetlb; 0: transparent huge pages */
+	bool shared;        /* a memfd that other processes could map */
+};
+
+/** Reserves memory and starts to populate it. */
+int memory_new(struct memory *memory, const struct memory_kind *kind, struct lend_error *error);
 
 /** Waits until all of it is populated. */
 int memory_wait(struct memory *memory, struct lend_error *error);

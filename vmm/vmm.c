@@ -188,7 +188,9 @@ static int show_memory(struct vmm *vmm, struct lend_error *error)
 /* Memory is populated while the devices are opened; both take their time. */
 static int init_devices(struct vmm *vmm, struct lend_error *error)
 {
-	int ret = memory_new(&vmm->memory, vmm->config.memory, error);
+	const struct memory_kind kind = {
+		.size = vmm->config.memory, .huge_page = vmm->config.huge_page, .shared = vmm->config.shared};
+	int ret = memory_new(&vmm->memory, &kind, error);
 	int filled;
 
 	if (ret)

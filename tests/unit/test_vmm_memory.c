@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Guest memory of each kind: populated, private or shared, not inherited, given back. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/unit/cmocka.h"
+#include "vmm/memory.h"
+
+enum { SIZE = 8 << 20 };
+
+/* Lines of smaps for the mapping at `address`: the value of `name` in KiB, or of VmFlags as text. */
+static bool smaps(const void *address, const char *name, char *out, size_t room)
+{
+	FILE *file = fopen("/proc/self/smaps", "r");
+	char line[512], start[32];
+	bool inside = false, found = false;
+
+	snprintf(start, sizeof(start), "%lx-", (unsigned long)(uintptr_t)address);
+	while (fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, start, strlen(start)))
+			inside = true;
+		else if (inside && !strncmp(line, name, strlen(name))) {
+			snprintf(out, room, "%s", line + strlen(name) + 1);
+			found = true;
+			break;
+		}
+	}
+	fclose(file);
+	return found;
+}
+
+static void check_kind(const struct memory_kind *kind)
+{
+	struct memory memory = {0};
+	struct lend_error error = {0};
+	char text[256];
+
+	assert_int_equal(memory_new(&memory, kind, &error), 0);
+	assert_int_equal(memory_wait(&memory, &error), 0);
+	assert_int_equal((uintptr_t)memory.base % (2 << 20), 0);
+	assert_true(smaps(memory.base, "Rss", text, sizeof(text)));
+	assert_int_equal(strtoul(text, NULL, 10), SIZE >> 10); /* all of it is there */
+	assert_true(smaps(memory.base, "VmFlags", text, sizeof(text)));
+	assert_non_null(strstr(text, " dc")); /* not inherited by a fork */
+	assert_non_null(strstr(text, " dd")); /* not in a core file */
+	assert_int_equal(memory.fd >= 0, kind->shared);
+	memory.base[0] = memory.base[SIZE - 1] = 1;
+	memory_free(&memory);
+	assert_null(memory.base);
+	memory_free(&memory); /* once more is nothing */
+}
+
+static void private_memory(void **state)
+{
+	(void)state;
+	check_kind(&(struct memory_kind){.size = SIZE});
+}
+
+static void shared_memory(void **state)
+{
+	(void)state;
+	check_kind(&(struct memory_kind){.size = SIZE, .shared = true});
+}
+
+static void huge_pages_that_are_not_there_are_an_error_with_a_cure(void **state)
+{
+	/* More than any computer that runs this test has reserved. */
+	const struct memory_kind kind = {.size = 1ULL << 44, .huge_page = 2 << 20};
+	struct memory memory = {0};
+	struct lend_error error = {0};
+
+	(void)state;
+	assert_int_equal(memory_new(&memory, &kind, &error), -ENOMEM);
+	assert_non_null(strstr(error.text, "nr_hugepages"));
+	assert_null(memory.base);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(private_memory),
+		cmocka_unit_test(shared_memory),
+		cmocka_unit_test(huge_pages_that_are_not_there_are_an_error_with_a_cure),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
