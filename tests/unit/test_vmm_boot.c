@@ -46,16 +46,16 @@ static int file_of(const void *bytes, size_t length)
 static int bzimage(uint8_t bytes[1024 + PAYLOAD])
 {
 	struct setup_header header = {.setup_sects = 1,
-	                              .boot_flag = 0xaa55,
-	                              .header = 0x53726448,
-	                              .version = 0x020f,
-	                              .syssize = PAYLOAD / 16,
-	                              .xloadflags = XLF_KERNEL_64,
-	                              .pref_address = 16 << 20,
-	                              .init_size = 1 << 20,
-	                              .initrd_addr_max = 0x7fffffff,
-	                              .relocatable_kernel = 1,
-	                              .kernel_alignment = 2 << 20};
+				      .boot_flag = 0xaa55,
+				      .header = 0x53726448,
+				      .version = 0x020f,
+				      .syssize = PAYLOAD / 16,
+				      .xloadflags = XLF_KERNEL_64,
+				      .pref_address = 16 << 20,
+				      .init_size = 1 << 20,
+				      .initrd_addr_max = 0x7fffffff,
+				      .relocatable_kernel = 1,
+				      .kernel_alignment = 2 << 20};
 
 	memset(bytes, 0, 1024 + PAYLOAD);
 	memcpy(bytes + 0x1f1, &header, sizeof(header));
@@ -66,12 +66,12 @@ static int bzimage(uint8_t bytes[1024 + PAYLOAD])
 static struct boot_config config_of(int kernel, int initrd)
 {
 	return (struct boot_config){.kernel_fd = kernel,
-	                            .initrd_fd = initrd,
-	                            .kernel_name = "K",
-	                            .initrd_name = "I",
-	                            .cmdline = "quiet",
-	                            .layout = &layout,
-	                            .rsdp = 0xe0000};
+				    .initrd_fd = initrd,
+				    .kernel_name = "K",
+				    .initrd_name = "I",
+				    .cmdline = "quiet",
+				    .layout = &layout,
+				    .rsdp = 0xe0000};
 }
 
 static void a_bzimage_is_loaded_with_its_parameters(void **state)
@@ -157,18 +157,20 @@ static struct elf_file elf(void)
 {
 	struct elf_file file = {
 		.header = {.e_machine = EM_X86_64,
-	                   .e_phentsize = sizeof(Elf64_Phdr),
-	                   .e_phnum = 2,
-	                   .e_phoff = offsetof(struct elf_file, segments)},
+			   .e_phentsize = sizeof(Elf64_Phdr),
+			   .e_phnum = 2,
+			   .e_phoff = offsetof(struct elf_file, segments)},
 		.segments = {{.p_type = PT_LOAD,
-	                      .p_offset = offsetof(struct elf_file, text),
-	                      .p_paddr = 16 << 20,
-	                      .p_filesz = 64,
-	                      .p_memsz = 4096},
-	                     {.p_type = PT_NOTE,
-	                      .p_offset = offsetof(struct elf_file, note),
-	                      .p_filesz = sizeof(file.note)}},
-		.note = {.note = {.n_namesz = 4, .n_descsz = 8, .n_type = 18}, .name = "Xen", .entry = 0x1000040},
+			      .p_offset = offsetof(struct elf_file, text),
+			      .p_paddr = 16 << 20,
+			      .p_filesz = 64,
+			      .p_memsz = 4096},
+			     {.p_type = PT_NOTE,
+			      .p_offset = offsetof(struct elf_file, note),
+			      .p_filesz = sizeof(file.note)}},
+		.note = {.note = {.n_namesz = 4, .n_descsz = 8, .n_type = 18},
+			 .name = "Xen",
+			 .entry = 0x1000040},
 	};
 
 	memcpy(file.header.e_ident, ELFMAG, SELFMAG);
@@ -210,11 +212,11 @@ static void elf_files_that_lie_are_refused(void **state)
 	struct elf_file file;
 
 	(void)state;
-#define REFUSED(change, code)                                                                                  \
-	do {                                                                                                   \
-		file = elf();                                                                                  \
-		change;                                                                                        \
-		assert_int_equal(try_elf(&file, &entry, &error), code);                                        \
+#define REFUSED(change, code)                                                                                \
+	do {                                                                                                 \
+		file = elf();                                                                                \
+		change;                                                                                      \
+		assert_int_equal(try_elf(&file, &entry, &error), code);                                      \
 	} while (0)
 	REFUSED(file.header.e_machine = EM_AARCH64, -ENOEXEC);
 	REFUSED(file.header.e_phnum = 0, -ENOEXEC);
@@ -298,9 +300,9 @@ static void acpi_says_what_there_is(void **state)
 static void smbios_has_the_uuid(void **state)
 {
 	const uint8_t uuid[16] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
-	                          0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+				  0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
 	const uint8_t swapped[16] = {0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66,
-	                             0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+				     0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
 	struct memory *memory = memory_of(RAM);
 	const uint8_t *entry = memory_at(memory, gpa(ADDR_SMBIOS), 512);
 
@@ -327,13 +329,13 @@ static void each_processor_knows_its_place(void **state)
 	(void)state;
 	for (unsigned id = 0; id < 6; id++) {
 		struct cpuid cpuid = {.head.nent = 7,
-		                      .entries = {{.function = 0, .eax = 0xd},
-		                                  {.function = 1, .ecx = 1 << 5, .ebx = 0x12345678},
-		                                  {.function = 4, .eax = 0x143, .index = 3},
-		                                  {.function = 0x40000000, .eax = 0x40000001},
-		                                  {.function = 0x80000001, .ecx = 1 << 2},
-		                                  {.function = 0x80000008, .eax = 0x3030},
-		                                  {.function = 0x8000000a, .eax = 1, .edx = 0xff}}};
+				      .entries = {{.function = 0, .eax = 0xd},
+						  {.function = 1, .ecx = 1 << 5, .ebx = 0x12345678},
+						  {.function = 4, .eax = 0x143, .index = 3},
+						  {.function = 0x40000000, .eax = 0x40000001},
+						  {.function = 0x80000001, .ecx = 1 << 2},
+						  {.function = 0x80000008, .eax = 0x3030},
+						  {.function = 0x8000000a, .eax = 1, .edx = 0xff}}};
 
 		cpuid_fit(&cpuid, &config, id);
 		assert_int_equal(leaf(&cpuid, 1, 0)->ebx >> 24, id);
@@ -345,7 +347,7 @@ static void each_processor_knows_its_place(void **state)
 		assert_int_equal(leaf(&cpuid, 0xb, 1)->ebx, 6);
 		assert_int_equal(leaf(&cpuid, 0xb, 1)->ecx, 0x201);
 		assert_int_equal(leaf(&cpuid, 0xb, 2)->ecx, 2);
-		assert_null(leaf(&cpuid, 0x1f, 0)); /* beyond what leaf 0 says */
+		assert_null(leaf(&cpuid, 0x1f, 0));                             /* beyond what leaf 0 says */
 		assert_int_equal(leaf(&cpuid, 0x80000001, 0)->ecx & 1 << 2, 0); /* no SVM */
 		assert_int_equal(leaf(&cpuid, 0x8000000a, 0)->edx, 0);
 		assert_int_equal(leaf(&cpuid, 0x80000008, 0)->ecx & 0xff, 5);

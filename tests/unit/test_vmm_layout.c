@@ -64,8 +64,10 @@ static void large_bars_lower_the_window(void **state)
 
 static void ram_and_window_step_around_reserved_addresses(void **state)
 {
-	const struct lend_iova_window holes[] = {
-		{0, MIB(256) - 1}, {MIB(257), 0xfedfffff}, {0x100000000, 0x13fffffff}, {0x180000000, (1ULL << 39) - 1}};
+	const struct lend_iova_window holes[] = {{0, MIB(256) - 1},
+						 {MIB(257), 0xfedfffff},
+						 {0x100000000, 0x13fffffff},
+						 {0x180000000, (1ULL << 39) - 1}};
 	struct layout_needs in = needs(MIB(5120));
 	struct layout out;
 

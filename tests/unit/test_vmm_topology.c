@@ -26,7 +26,8 @@ uint32_t lend_function_config_read(struct lend_function *function, unsigned offs
 	return function->id;
 }
 
-void lend_function_config_write(struct lend_function *function, unsigned offset, unsigned length, uint32_t value)
+void lend_function_config_write(struct lend_function *function, unsigned offset, unsigned length,
+				uint32_t value)
 {
 	function->last_offset = offset;
 	function->last_length = length;
@@ -63,8 +64,8 @@ static const struct layout layout = {.low_start = 0xe0000000,
 				     .high_end = 0x8000000000,
 				     .buses = 4};
 
-static uint64_t ecam(struct topology *topology, unsigned bus, unsigned device, unsigned function, unsigned reg,
-                     unsigned length)
+static uint64_t ecam(struct topology *topology, unsigned bus, unsigned device, unsigned function,
+		     unsigned reg, unsigned length)
 {
 	return ecam_ops.read(topology, bus << 20 | device << 15 | function << 12 | reg, length);
 }
@@ -73,8 +74,8 @@ static void functions_of_a_slot_stay_together(void **state)
 {
 	static struct topology topology;
 	struct lend_function f[4] = {{.id = 0x10}, {.id = 0x11}, {.id = 0x12}, {.id = 0x13}};
-	const struct placement placements[] = {at_port(&f[0], 0, 1), at_port(&f[1], 1, 0), at_port(&f[2], 0, 3),
-	                                       at_port(&f[3], 1, 2)};
+	const struct placement placements[] = {at_port(&f[0], 0, 1), at_port(&f[1], 1, 0),
+					       at_port(&f[2], 0, 3), at_port(&f[3], 1, 2)};
 
 	(void)state;
 	assert_int_equal(topology_place(&topology, placements, 4), 0);
@@ -115,12 +116,11 @@ static void too_many_devices_are_refused(void **state)
 static void bars_go_where_linux_leaves_them(void **state)
 {
 	static struct topology topology;
-	struct lend_function f = {
-		.bars = {[0] = {.size = 0x4000, .is_64 = true},
-	                 [2] = {.size = 1 << 28, .is_64 = true, .prefetchable = true},
-	                 [4] = {.size = 0x100},
-	                 [5] = {.size = 0x20, .io = true}},
-		.link = {.is_pcie = true, .speed = 3, .width = 8}};
+	struct lend_function f = {.bars = {[0] = {.size = 0x4000, .is_64 = true},
+					   [2] = {.size = 1 << 28, .is_64 = true, .prefetchable = true},
+					   [4] = {.size = 0x100},
+					   [5] = {.size = 0x20, .io = true}},
+				  .link = {.is_pcie = true, .speed = 3, .width = 8}};
 	const struct placement placement = at_port(&f, 0, 0);
 	struct layout_needs needs = {0};
 	struct config *port = &topology.slots[1].config;
@@ -239,7 +239,8 @@ static void ports_of_cf8_reach_the_same(void **state)
 	(void)state;
 	assert_int_equal(topology_place(&topology, &placement, 1), 0);
 	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
-	assert_true(cf8_ops.read(&topology, 4, 4) == 0xffffffff || cf8_ops.read(&topology, 4, 4) == UINT64_MAX);
+	assert_true(cf8_ops.read(&topology, 4, 4) == 0xffffffff ||
+		    cf8_ops.read(&topology, 4, 4) == UINT64_MAX);
 	cf8_ops.write(&topology, 0, 4, 0x80000000 | 1 << 16 | 0x3c);
 	assert_int_equal(cf8_ops.read(&topology, 0, 4), 0x80010000 | 0x3c);
 	assert_int_equal(cf8_ops.read(&topology, 5, 1), 0x8765);
