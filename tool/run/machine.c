@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine process; see machine.h. After vmm_new() it uses the control
+ * The machine process; see machine.h. After vmm_sandbox() it uses the control
  * socket, the signal descriptor and what vmm/ uses, and opens nothing.
  */
 #include <errno.h>
@@ -19,6 +19,7 @@
 #include "tool/run/memlock.h"
 #include "tool/run/memory.h"
 #include "tool/tool.h"
+#include "vmm/sandbox.h"
 
 enum {
 	END_WAIT_MS = 2000, /* how long the end may wait for a keeper that does not read */
@@ -163,6 +164,8 @@ static enum vmm_end run(struct machine *machine, int serial, struct lend_error *
 		return VMM_END_ERROR;
 	if (machine->config->options->verbose)
 		vmm_explain(machine->vmm);
+	if (vmm_sandbox(machine->vmm, error))
+		return VMM_END_ERROR;
 	control_send(machine->control, CONTROL_RUNNING);
 	return vmm_run(machine->vmm, error);
 }

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine process with a played vmm/: what it is told, in which order, and
+ * what of it reaches the keeper. Also the files of a run, and its counters.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tool/run/control.c"
+#include "tool/run/files.c"
+#include "tool/run/kvm_node.c"
+#include "tool/run/machine.c"
+#include "tool/run/memlock.c"
+#include "tool/run/memory.c"
+#include "tool/run/socket.c"
+#include "tool/run/stats.c"
+#include "tool/say.c"
+
+/* The played machine: the order of calls as letters, and its loop. */
+struct vmm {
+	struct vmm_config config;
+	struct pollfd polls[4];
+	void (*fns[4])(void *opaque);
+	void *opaques[4];
+	nfds_t count;
+	bool stopped;
+};
+
+static struct {
+	char calls[64];
+	int new_result, sandbox_result;
+	enum vmm_end end;     /* what vmm_run() returns at once, unless `loops` */
+	bool loops;           /* vmm_run() ends by vmm_stop() or the second button */
+	const char *sentence; /* of vmm_run() */
+	unsigned noise;       /* lines that vmm_run() logs */
+	struct vmm vmm;
+} play;
+
+static void call(char letter)
+{
+	size_t length = strlen(play.calls);
+
+	assert_true(length + 1 < sizeof(play.calls));
+	play.calls[length] = letter;
+}
+
+int vmm_new(const struct vmm_config *config, struct vmm **out, struct lend_error *error)
+{
+	call('n');
+	if (play.new_result)
+		return tool_fail(error, play.new_result, "the machine cannot be made");
+	play.vmm.config = *config;
+	config->log(config->opaque, LEND_LOG_INFO, "information");
+	config->log(config->opaque, LEND_LOG_DEBUG, "detail");
+	config->log(config->opaque, LEND_LOG_WARNING, "care");
+	assert_string_equal(config->devices[0].host, "0000:05:00.0");
+	assert_true(config->devices[0].no_mmap);
+	*out = &play.vmm;
+	return 0;
+}
+
+int vmm_sandbox(struct vmm *vmm, struct lend_error *error)
+{
+	(void)vmm, (void)error;
+	call('x');
+	return play.sandbox_result ? tool_fail(error, play.sandbox_result, "no sandbox") : 0;
+}
+
+enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
+{
+	call('r');
+	for (unsigned i = 0; i < play.noise; i++)
+		vmm->config.log(vmm->config.opaque, LEND_LOG_WARNING, "noise");
+	while (play.loops && !vmm->stopped) {
+		poll(vmm->polls, vmm->count, -1);
+		for (nfds_t i = 0; i < vmm->count; i++)
+			if (vmm->polls[i].revents)
+				vmm->fns[i](vmm->opaques[i]);
+	}
+	if (play.sentence)
+		tool_fail(error, 0, "%s", play.sentence);
+	return play.end;
+}
+
+void vmm_power_button(struct vmm *vmm)
+{
+	(void)vmm;
+	call('b');
+}
+
+void vmm_stop(struct vmm *vmm)
+{
+	if (!vmm->stopped)
+		call('s');
+	vmm->stopped = true;
+}
+
+int vmm_watch(struct vmm *vmm, int fd, void (*fn)(void *opaque), void *opaque)
+{
+	vmm->polls[vmm->count] = (struct pollfd){.fd = fd, .events = POLLIN};
+	vmm->fns[vmm->count] = fn;
+	vmm->opaques[vmm->count++] = opaque;
+	return 0;
+}
+
+void vmm_stats(const struct vmm *vmm, struct vmm_stats *out)
+{
+	(void)vmm;
+	call('c');
+	out->exits = 42;
+}
+
+void vmm_explain(struct vmm *vmm)
+{
+	(void)vmm;
+	call('e');
+}
+
+void vmm_free(struct vmm *vmm)
+{
+	if (vmm)
+		call('f');
+}
+
+struct stage {
+	char root[64];
+	int control[2];
+	struct run_options options;
+	struct machine_config config;
+	struct lend_error error;
+	struct control_message message;
+};
+
+static void put(const struct stage *stage, const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", stage->root, name);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static int setup(void **state)
+{
+	struct stage *stage = calloc(1, sizeof(*stage));
+	sigset_t term;
+
+	assert_non_null(stage);
+	memset(&play, 0, sizeof(play));
+	strcpy(stage->root, "/tmp/lend-test-mach-XXXXXX");
+	assert_non_null(mkdtemp(stage->root));
+	put(stage, "kvm", "");
+	put(stage, "meminfo", "MemAvailable: 4194304 kB\n");
+	assert_int_equal(control_pair(stage->control), 0);
+	stage->options = (struct run_options){.memory = 1 << 20, .cpus = 1, .kernel = "K", .device_count = 1};
+	strcpy(stage->options.devices[0].host, "0000:05:00.0");
+	stage->options.devices[0].no_mmap = true;
+	stage->config =
+		(struct machine_config){&stage->options, -1, -1, {stage->root, stage->root, stage->root}};
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+	*state = stage;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct stage *stage = *state;
+	char command[128];
+
+	close(stage->control[0]);
+	close(stage->control[1]);
+	snprintf(command, sizeof(command), "rm -r %s", stage->root);
+	assert_int_equal(system(command), 0);
+	free(stage);
+	return 0;
+}
+
+static void run_it(struct stage *stage)
+{
+	machine_main(stage->control[1], -1, &stage->config);
+}
+
+/* Takes a message of that type, with that text where one is given. */
+static void assert_message(struct stage *stage, enum control_type type, const char *text)
+{
+	assert_int_equal(control_receive(stage->control[0], &stage->message), 1);
+	assert_int_equal(stage->message.type, type);
+	if (text)
+		assert_string_equal(stage->message.text, text);
+}
+
+static void assert_end(struct stage *stage, enum vmm_end end, const char *text)
+{
+	struct control_message after;
+
+	assert_message(stage, CONTROL_END, text);
+	assert_int_equal(stage->message.value, end);
+	assert_int_equal(control_receive(stage->control[0], &after), -EAGAIN);
+}
+
+static void plain_run(void **state)
+{
+	struct stage *stage = *state;
+
+	run_it(stage);
+	assert_string_equal(play.calls, "nxrcf");
+	assert_message(stage, CONTROL_LOG, "care");
+	assert_message(stage, CONTROL_RUNNING, "");
+	assert_message(stage, CONTROL_END, "");
+	assert_int_equal(stage->message.value, VMM_END_POWEROFF);
+	assert_int_equal(stage->message.stats.exits, 42);
+}
+
+static void verbose_run(void **state)
+{
+	struct stage *stage = *state;
+
+	stage->options.verbose = 1;
+	run_it(stage);
+	assert_string_equal(play.calls, "nexrcf");
+	assert_message(stage, CONTROL_LOG, "information");
+	assert_message(stage, CONTROL_LOG, "care");
+	assert_message(stage, CONTROL_RUNNING, "");
+}
+
+static void sentences(void **state)
+{
+	struct stage *stage = *state;
+
+	play.new_result = -EINVAL;
+	run_it(stage);
+	assert_string_equal(play.calls, "n");
+	assert_end(stage, VMM_END_ERROR, "the machine cannot be made");
+	memset(&play, 0, sizeof(play));
+	play.sandbox_result = -EPERM;
+	run_it(stage);
+	assert_string_equal(play.calls, "nxcf");
+	assert_message(stage, CONTROL_LOG, "care");
+	assert_end(stage, VMM_END_ERROR, "no sandbox");
+	memset(&play, 0, sizeof(play));
+	play.end = VMM_END_FAULT;
+	play.sentence = "triple fault at 0x1000";
+	stage->options.verbose = 0;
+	run_it(stage);
+	assert_message(stage, CONTROL_LOG, "care");
+	assert_message(stage, CONTROL_RUNNING, "");
+	assert_end(stage, VMM_END_FAULT, "triple fault at 0x1000");
+}
+
+static void missing_things(void **state)
+{
+	struct stage *stage = *state;
+	char path[128];
+
+	stage->options.memory = UINT64_C(8) << 30;
+	run_it(stage);
+	assert_end(stage, VMM_END_ERROR, NULL);
+	assert_non_null(strstr(stage->message.text, "4096 MiB available"));
+	snprintf(path, sizeof(path), "%s/kvm", stage->root);
+	unlink(path);
+	run_it(stage);
+	assert_end(stage, VMM_END_ERROR, NULL);
+	assert_non_null(strstr(stage->message.text, "modprobe"));
+	assert_string_equal(play.calls, "");
+}
+
+static void keeper_asks(void **state)
+{
+	struct stage *stage = *state;
+
+	play.loops = true;
+	play.end = VMM_END_STOPPED;
+	/* Asked for twice at once, the button is pressed once. */
+	control_send(stage->control[0], CONTROL_BUTTON);
+	control_send(stage->control[0], CONTROL_BUTTON);
+	control_send(stage->control[0], CONTROL_STOP);
+	run_it(stage);
+	assert_string_equal(play.calls, "nxrbscf");
+}
+
+static void keeper_goes(void **state)
+{
+	struct stage *stage = *state;
+
+	play.loops = true;
+	play.end = VMM_END_STOPPED;
+	close(stage->control[0]);
+	stage->control[0] = -1;
+	run_it(stage);
+	assert_string_equal(play.calls, "nxrscf");
+}
+
+static void signal_is_the_button(void **state)
+{
+	struct stage *stage = *state;
+	sigset_t term;
+
+	play.loops = true;
+	play.end = VMM_END_STOPPED;
+	kill(getpid(), SIGTERM);
+	control_send(stage->control[0], CONTROL_STOP);
+	run_it(stage);
+	assert_string_equal(play.calls, "nxrbscf");
+	sigpending(&term);
+	assert_false(sigismember(&term, SIGTERM));
+}
+
+/* Nobody reads: no line waits, and the end is sent as soon as there is room. */
+static void nobody_waits_for_a_log(void **state)
+{
+	struct stage *stage = *state;
+	unsigned lines = 0;
+	pid_t pid;
+
+	play.noise = 10000;
+	pid = fork();
+	if (!pid) {
+		close(stage->control[0]);
+		run_it(stage);
+		_exit(0);
+	}
+	close(stage->control[1]);
+	stage->control[1] = -1;
+	do {
+		struct pollfd readable = {.fd = stage->control[0], .events = POLLIN};
+
+		assert_int_equal(poll(&readable, 1, 30000), 1);
+		assert_int_equal(control_receive(stage->control[0], &stage->message), 1);
+		lines += stage->message.type == CONTROL_LOG;
+	} while (stage->message.type != CONTROL_END);
+	assert_true(lines > 0);
+	waitpid(pid, NULL, 0);
+}
+
+static void files_are_looked_at(void **state)
+{
+	struct stage *stage = *state;
+	char kernel[128], output[128], text[32] = "";
+	struct files files;
+
+	snprintf(kernel, sizeof(kernel), "%s/kernel", stage->root);
+	snprintf(output, sizeof(output), "%s/out", stage->root);
+	stage->options.kernel = kernel;
+	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOENT);
+	assert_non_null(strstr(stage->error.text, kernel));
+	put(stage, "kernel", "");
+	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOEXEC);
+	assert_non_null(strstr(stage->error.text, "empty"));
+	put(stage, "kernel", "x");
+	stage->options.initrd = stage->root;
+	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOEXEC);
+	assert_non_null(strstr(stage->error.text, "initrd"));
+	assert_non_null(strstr(stage->error.text, "not a regular file"));
+	assert_int_equal(files.kernel, -1);
+	unlink(kernel);
+	assert_int_equal(mkfifo(kernel, 0600), 0);
+	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOEXEC);
+	unlink(kernel);
+	put(stage, "kernel", "x");
+	put(stage, "out", "kept");
+	stage->options.initrd = NULL;
+	stage->options.serial = SERIAL_FILE;
+	stage->options.serial_path = output;
+	stage->options.stats = "/nonexistent/stats";
+	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOENT);
+	assert_non_null(strstr(stage->error.text, "--stats"));
+	stage->options.stats = NULL;
+	assert_int_equal(files_open(&stage->options, &files, &stage->error), 0);
+	files_close(&stage->options, &files);
+	files.kernel = open(output, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(files.kernel, text, sizeof(text)), 4);
+	close(files.kernel);
+}
+
+static void socket_is_removed(void **state)
+{
+	struct stage *stage = *state;
+	char kernel[128], path[128];
+	struct files files;
+	struct stat st;
+
+	put(stage, "kernel", "x");
+	snprintf(kernel, sizeof(kernel), "%s/kernel", stage->root);
+	snprintf(path, sizeof(path), "%s/socket", stage->root);
+	stage->options.kernel = kernel;
+	stage->options.serial = SERIAL_UNIX;
+	stage->options.serial_path = path;
+	assert_int_equal(files_open(&stage->options, &files, &stage->error), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	files_close(&stage->options, &files);
+	assert_int_equal(stat(path, &st), -1);
+	/* A file that is not a socket is nobody's to replace. */
+	put(stage, "socket", "mine");
+	assert_int_equal(files_open(&stage->options, &files, &stage->error), -EADDRINUSE);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 4);
+}
+
+static void counters_as_json(void **state)
+{
+	struct keeper_result result = {.status = TOOL_OK, .said = true, .end.value = VMM_END_REBOOT};
+	struct stage *stage = *state;
+	static const char start[] = "{\n  \"end\": \"reboot\",\n  \"status\": 0,\n";
+	char path[128], text[2048];
+	ssize_t length;
+	int fd;
+
+	put(stage, "stats",
+	    "something longer from before that must not show through; something longer from before "
+	    "that must not show through; something longer from before that must not show through");
+	snprintf(path, sizeof(path), "%s/stats", stage->root);
+	fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+	assert_true(fd >= 0);
+	result.end.stats.exits = UINT64_MAX;
+	result.end.stats.port[0x70] = 3;
+	result.end.stats.port[0xff] = 4;
+	assert_int_equal(stats_write(fd, &result), 0);
+	length = pread(fd, text, sizeof(text) - 1, 0);
+	assert_true(length > 0);
+	text[length] = '\0';
+	assert_int_equal(strncmp(text, start, strlen(start)), 0);
+	assert_non_null(strstr(text, "\"exits\": 18446744073709551615,\n"));
+	assert_non_null(strstr(text, "\"port\": {\n    \"0x70\": 3,\n    \"0xff\": 4\n  }\n}\n"));
+	assert_null(strstr(text, "before"));
+	result = (struct keeper_result){.status = TOOL_FAILED};
+	assert_int_equal(stats_write(fd, &result), 0);
+	length = pread(fd, text, sizeof(text) - 1, 0);
+	text[length] = '\0';
+	assert_non_null(strstr(text, "\"end\": \"killed\",\n  \"status\": 1,\n"));
+	assert_non_null(strstr(text, "\"port\": {}\n}\n"));
+	close(fd);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(plain_run),
+		CASE(verbose_run),
+		CASE(sentences),
+		CASE(missing_things),
+		CASE(keeper_asks),
+		CASE(keeper_goes),
+		CASE(signal_is_the_button),
+		CASE(nobody_waits_for_a_log),
+		CASE(files_are_looked_at),
+		CASE(socket_is_removed),
+		CASE(counters_as_json),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
