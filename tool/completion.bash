@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+# bash completion for lend(1): commands, options, values, and the addresses of
+# this computer's devices.
+
+_lend_devices() {
+	local d
+	for d in /sys/bus/pci/devices/*; do
+		[[ -e $d ]] && echo "${d##*/}"
+	done
+}
+
+# The word being completed, put together again where bash cuts it at = and :
+# (COMP_WORDBREAKS); what is offered must not repeat what stands before the cut.
+_lend_offer() {
+	local full=$1 word=$2 head
+	shift 2
+	head=${full%"$word"}
+	local -a found
+	mapfile -t found < <(compgen -W "$*" -- "$full")
+	COMPREPLY=("${found[@]#"$head"}")
+}
+
+_lend_device() {
+	local full=$1 word=$2 d
+	local -a values=()
+	case $full in
+	*,*host=* | *,*sysfsdev=* | *,*x-no-mmap=*)
+		local last=${full##*,}
+		local before=${full%"$last"}
+		case $last in
+		host=*) for d in $(_lend_devices); do values+=("${before}host=$d"); done ;;
+		sysfsdev=*) for d in $(_lend_devices); do values+=("${before}sysfsdev=/sys/bus/pci/devices/$d"); done ;;
+		x-no-mmap=*) values=("${before}x-no-mmap=on" "${before}x-no-mmap=off") ;;
+		*) values=("${before}host=" "${before}x-no-mmap=" "${before}sysfsdev=") ;;
+		esac
+		;;
+	vfio-pci,*) values=(vfio-pci,host= vfio-pci,sysfsdev= vfio-pci,x-no-mmap=) ;;
+	*) values=(vfio-pci,host=) ;;
+	esac
+	_lend_offer "$full" "$word" "${values[@]}"
+	compopt -o nospace
+}
+
+_lend_run() {
+	local full=$1 word=$2 previous=$3
+	case ${previous#-} in
+	kernel | -kernel | initrd | -initrd | stats | -stats)
+		compopt -o default
+		return
+		;;
+	serial | -serial)
+		_lend_offer "$full" "$word" stdio none file: unix:
+		[[ ${COMPREPLY[0]-} == *: ]] && compopt -o nospace
+		return
+		;;
+	machine | -machine) _lend_offer "$full" "$word" cf8=on cf8=off; return ;;
+	device | -device) _lend_device "$full" "$word"; return ;;
+	m | -m | c | -c | smp | -smp | append | -append | uuid | -uuid) return ;;
+	esac
+	local options="m c smp kernel initrd append serial uuid no-reboot machine device v stats help"
+	if [[ $full == --* ]]; then
+		COMPREPLY=($(compgen -P -- -W "$options" -- "${full#--}"))
+	else
+		COMPREPLY=($(compgen -P - -W "$options" -- "${full#-}"))
+	fi
+}
+
+_lend() {
+	local word=${COMP_WORDS[COMP_CWORD]} line=${COMP_LINE:0:COMP_POINT}
+	local full=${line##*[[:space:]]}
+	local before=${line%"$full"}
+	local -a words
+	read -ra words <<<"$before"
+	# A lone "=" or ":" is a cut, not the beginning of a word.
+	[[ $word == [=:] ]] && word=
+	COMPREPLY=()
+	if ((${#words[@]} == 1)); then
+		COMPREPLY=($(compgen -W "run help --help --version" -- "$full"))
+		return
+	fi
+	case ${words[1]} in
+	help) COMPREPLY=($(compgen -W "run" -- "$full")) ;;
+	run) _lend_run "$full" "$word" "${words[-1]}" ;;
+	esac
+}
+
+complete -F _lend lend
