@@ -27,7 +27,7 @@
 #include "tool/say.c"
 
 struct tree {
-	char root[64], proc[80], cgroup[80];
+	char root[64], proc[80], sys[80];
 	struct memory_limit limit;
 	struct lend_error error;
 };
@@ -58,7 +58,7 @@ static int setup(void **state)
 	strcpy(tree->root, "/tmp/lend-test-mem-XXXXXX");
 	assert_non_null(mkdtemp(tree->root));
 	snprintf(tree->proc, sizeof(tree->proc), "%s/proc", tree->root);
-	snprintf(tree->cgroup, sizeof(tree->cgroup), "%s/cgroup", tree->root);
+	snprintf(tree->sys, sizeof(tree->sys), "%s/sys", tree->root);
 	put(tree, "proc/meminfo", "MemTotal:       8388608 kB\nMemFree: 1 kB\nMemAvailable:    4194304 kB\n");
 	*state = tree;
 	return 0;
@@ -81,7 +81,7 @@ static int teardown(void **state)
 
 static void assert_available(struct tree *tree, uint64_t available, const char *group)
 {
-	memory_available(tree->proc, tree->cgroup, &tree->limit);
+	memory_available(tree->proc, tree->sys, &tree->limit);
 	assert_int_equal(tree->limit.available, available);
 	assert_string_equal(tree->limit.group, group);
 }
@@ -102,22 +102,22 @@ static void version_2_up_the_tree(void **state)
 	struct tree *tree = *state;
 
 	put(tree, "proc/self/cgroup", "0::/user.slice/a.service/leaf\n");
-	put(tree, "cgroup/user.slice/a.service/leaf/memory.max", "max\n");
-	put(tree, "cgroup/user.slice/a.service/leaf/memory.current", "1000\n");
+	put(tree, "sys/fs/cgroup/user.slice/a.service/leaf/memory.max", "max\n");
+	put(tree, "sys/fs/cgroup/user.slice/a.service/leaf/memory.current", "1000\n");
 	assert_available(tree, UINT64_C(4) << 30, "");
-	put(tree, "cgroup/user.slice/a.service/memory.max", "1000000\n");
-	put(tree, "cgroup/user.slice/a.service/memory.current", "400000\n");
+	put(tree, "sys/fs/cgroup/user.slice/a.service/memory.max", "1000000\n");
+	put(tree, "sys/fs/cgroup/user.slice/a.service/memory.current", "400000\n");
 	assert_available(tree, 600000, "/user.slice/a.service");
 	/* The page cache gives way. */
-	put(tree, "cgroup/user.slice/a.service/memory.stat",
+	put(tree, "sys/fs/cgroup/user.slice/a.service/memory.stat",
 	    "anon 1\nfile 300000\ninactive_file 100000\nactive_file 50000\n");
 	assert_available(tree, 750000, "/user.slice/a.service");
-	put(tree, "cgroup/user.slice/memory.max", "500000\n");
-	put(tree, "cgroup/user.slice/memory.current", "500001\n");
+	put(tree, "sys/fs/cgroup/user.slice/memory.max", "500000\n");
+	put(tree, "sys/fs/cgroup/user.slice/memory.current", "500001\n");
 	assert_available(tree, 0, "/user.slice");
-	put(tree, "cgroup/user.slice/memory.current", "100\n");
-	put(tree, "cgroup/memory.max", "30\n");
-	put(tree, "cgroup/memory.current", "10\n");
+	put(tree, "sys/fs/cgroup/user.slice/memory.current", "100\n");
+	put(tree, "sys/fs/cgroup/memory.max", "30\n");
+	put(tree, "sys/fs/cgroup/memory.current", "10\n");
 	assert_available(tree, 20, "/");
 }
 
@@ -127,17 +127,17 @@ static void version_1_and_hybrid(void **state)
 
 	put(tree, "proc/self/cgroup",
 	    "9:name=systemd:/x\n5:cpu,cpuacct:/x\n4:memory:/docker/abc\n3:memoryless:/y\n0::/z\n");
-	put(tree, "cgroup/memory/docker/abc/memory.limit_in_bytes", "9223372036854771712\n");
-	put(tree, "cgroup/memory/docker/abc/memory.usage_in_bytes", "400\n");
+	put(tree, "sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "9223372036854771712\n");
+	put(tree, "sys/fs/cgroup/memory/docker/abc/memory.usage_in_bytes", "400\n");
 	assert_available(tree, UINT64_C(4) << 30, "");
-	put(tree, "cgroup/memory/docker/abc/memory.limit_in_bytes", "1000\n");
-	put(tree, "cgroup/memory/docker/abc/memory.stat", "inactive_file 5\ntotal_inactive_file 30\n");
+	put(tree, "sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "1000\n");
+	put(tree, "sys/fs/cgroup/memory/docker/abc/memory.stat", "inactive_file 5\ntotal_inactive_file 30\n");
 	assert_available(tree, 630, "/docker/abc");
-	put(tree, "cgroup/unified/z/memory.max", "77\n");
-	put(tree, "cgroup/unified/z/memory.current", "7\n");
+	put(tree, "sys/fs/cgroup/unified/z/memory.max", "77\n");
+	put(tree, "sys/fs/cgroup/unified/z/memory.current", "7\n");
 	assert_available(tree, 70, "/z");
-	put(tree, "cgroup/memory/y/memory.limit_in_bytes", "1\n");
-	put(tree, "cgroup/memory/y/memory.usage_in_bytes", "1\n");
+	put(tree, "sys/fs/cgroup/memory/y/memory.limit_in_bytes", "1\n");
+	put(tree, "sys/fs/cgroup/memory/y/memory.usage_in_bytes", "1\n");
 	assert_available(tree, 70, "/z");
 }
 
@@ -153,20 +153,36 @@ static void check_says_both_numbers(void **state)
 {
 	struct tree *tree = *state;
 
-	assert_int_equal(memory_check(tree->proc, tree->cgroup, UINT64_C(3) << 30, &tree->error), 0);
+	assert_int_equal(memory_check(tree->proc, tree->sys, UINT64_C(3) << 30, 0, &tree->error), 0);
 	/* What is available is not enough for its own page tables too. */
-	assert_int_equal(memory_check(tree->proc, tree->cgroup, UINT64_C(4) << 30, &tree->error), -ENOMEM);
+	assert_int_equal(memory_check(tree->proc, tree->sys, UINT64_C(4) << 30, 0, &tree->error), -ENOMEM);
 	assert_non_null(strstr(tree->error.text, "4096 MiB"));
 	assert_non_null(strstr(tree->error.text, "4128 MiB"));
 	assert_non_null(strstr(tree->error.text, "this computer"));
-	assert_int_equal(memory_check(tree->proc, tree->cgroup, UINT64_MAX - 4095, &tree->error), -ENOMEM);
+	assert_int_equal(memory_check(tree->proc, tree->sys, UINT64_MAX - 4095, 0, &tree->error), -ENOMEM);
 	put(tree, "proc/self/cgroup", "0::/g\n");
-	put(tree, "cgroup/g/memory.max", "1073741824\n");
-	put(tree, "cgroup/g/memory.current", "0\n");
-	assert_int_equal(memory_check(tree->proc, tree->cgroup, UINT64_C(2) << 30, &tree->error), -ENOMEM);
+	put(tree, "sys/fs/cgroup/g/memory.max", "1073741824\n");
+	put(tree, "sys/fs/cgroup/g/memory.current", "0\n");
+	assert_int_equal(memory_check(tree->proc, tree->sys, UINT64_C(2) << 30, 0, &tree->error), -ENOMEM);
 	assert_non_null(strstr(tree->error.text, "2048 MiB"));
 	assert_non_null(strstr(tree->error.text, "1024 MiB"));
 	assert_non_null(strstr(tree->error.text, "control group /g"));
+}
+
+static void huge_pages_are_counted(void **state)
+{
+	static const uint64_t mib = 1 << 20;
+	struct tree *tree = *state;
+
+	assert_int_equal(memory_check(tree->proc, tree->sys, 8 * mib, 2 * mib, &tree->error), -ENOMEM);
+	assert_non_null(strstr(tree->error.text, "4 huge pages of 2 MiB, but 0 are free"));
+	put(tree, "sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "5\n");
+	assert_int_equal(memory_check(tree->proc, tree->sys, 8 * mib, 2 * mib, &tree->error), 0);
+	put(tree, "sys/kernel/mm/hugepages/hugepages-2048kB/resv_hugepages", "2\n");
+	assert_int_equal(memory_check(tree->proc, tree->sys, 8 * mib, 2 * mib, &tree->error), -ENOMEM);
+	assert_non_null(strstr(tree->error.text, "3 are free"));
+	assert_non_null(strstr(tree->error.text, "hugepages-2048kB/nr_hugepages"));
+	assert_int_equal(memory_check(tree->proc, tree->sys, 6 * mib, 2 * mib, &tree->error), 0);
 }
 
 /* In a process of its own, as a user without privileges: limits are not given back. */
@@ -239,7 +255,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(the_computer_alone), CASE(version_2_up_the_tree),   CASE(version_1_and_hybrid),
 		CASE(odd_group_lines),    CASE(check_says_both_numbers), CASE(memlock),
-		CASE(kvm_node),
+		CASE(kvm_node),           CASE(huge_pages_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

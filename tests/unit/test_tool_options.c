@@ -15,6 +15,7 @@
 
 #include "tool/nearest.c"
 #include "tool/run/device_arg.c"
+#include "tool/run/memory_arg.c"
 #include "tool/run/options.c"
 #include "tool/run/properties.c"
 #include "tool/run/value.c"
@@ -166,6 +167,35 @@ static void sizes(void **state)
 		assert_int_equal(parse("-kernel", "K", "-m", rows[i].text, NULL), 0);
 		assert_int_equal(options.memory, rows[i].mib << 20);
 	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		assert_refused("-m", wrong[i], "-m");
+}
+
+static void kinds_of_memory(void **state)
+{
+	static const char *const wrong[] = {"1G,",
+					    "1G,hugetlb",
+					    "1G,hugetlb=on",
+					    "1G,hugetlb=4M",
+					    "1G,share",
+					    "1G,share=1",
+					    "1G,maxmem=2G",
+					    "3M,hugetlb=2M",
+					    "1500M,hugetlb=1G",
+					    "1G,hugetlb=0000000000000000000000000000000002M"};
+
+	(void)state;
+	assert_int_equal(parse("-kernel", "K", "-m", "4G,hugetlb=2M,share=on", NULL), 0);
+	assert_int_equal(options.memory, UINT64_C(4) << 30);
+	assert_int_equal(options.huge_page, 2 << 20);
+	assert_true(options.shared);
+	assert_int_equal(parse("-kernel", "K", "-m", "4G,hugetlb=1G", NULL), 0);
+	assert_int_equal(options.huge_page, 1 << 30);
+	assert_false(options.shared);
+	/* The last -m counts as a whole. */
+	assert_int_equal(parse("-kernel", "K", "-m", "4G,hugetlb=1G,share=on", "-m", "4G", NULL), 0);
+	assert_int_equal(options.huge_page, 0);
+	assert_false(options.shared);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
 		assert_refused("-m", wrong[i], "-m");
 }
@@ -469,6 +499,7 @@ int main(void)
 		cmocka_unit_test(one_dash_or_two),
 		cmocka_unit_test(help_needs_nothing),
 		cmocka_unit_test(sizes),
+		cmocka_unit_test(kinds_of_memory),
 		cmocka_unit_test(wrong_values),
 		cmocka_unit_test(serial_kinds),
 		cmocka_unit_test(missing_and_unknown),

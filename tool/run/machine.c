@@ -57,7 +57,7 @@ static int check_computer(struct machine *machine, struct lend_error *error)
 
 	ret = kvm_node_check(roots->dev, error);
 	if (!ret)
-		ret = memory_check(roots->proc, roots->cgroup, options->memory, error);
+		ret = memory_check(roots->proc, roots->sys, options->memory, options->huge_page, error);
 	if (!ret)
 		ret = memlock_prepare(options->device_count ? options->memory : 0, said, error);
 	if (!ret && said[0])
@@ -71,6 +71,8 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 	struct vmm_device_config devices[VMM_DEVICES_MAX];
 	struct vmm_config config = {
 		.memory = options->memory,
+		.huge_page = options->huge_page,
+		.shared = options->shared,
 		.cpus = options->cpus,
 		.kernel_fd = machine->config->kernel_fd,
 		.initrd_fd = machine->config->initrd_fd,

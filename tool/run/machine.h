@@ -10,7 +10,7 @@
 
 /* Where the computer shows itself; a test has its own. */
 struct machine_roots {
-	const char *dev, *proc, *cgroup;
+	const char *dev, *proc, *sys;
 };
 
 struct machine_config {

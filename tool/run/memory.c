@@ -89,13 +89,13 @@ static void read_group(const struct flavour *flavour, const char *dir, const cha
 }
 
 /* The group and all above it. */
-static void walk_up(const struct flavour *flavour, const char *cgroup, char *group,
-		    struct memory_limit *least)
+static void walk_up(const struct flavour *flavour, const char *sys, char *group, struct memory_limit *least)
 {
 	char dir[PATH_MAX];
 
 	for (;;) {
-		if (snprintf(dir, sizeof(dir), "%s%s%s", cgroup, flavour->mount, group) < (int)sizeof(dir))
+		if (snprintf(dir, sizeof(dir), "%s/fs/cgroup%s%s", sys, flavour->mount, group) <
+		    (int)sizeof(dir))
 			read_group(flavour, dir, group, least);
 		if (!*group)
 			return;
@@ -118,7 +118,7 @@ static char *group_of(char *line, bool unified)
 	return (unified ? !*controllers : !strcmp(controllers, "memory")) ? path : NULL;
 }
 
-static void look_at_flavour(const struct flavour *flavour, const char *proc, const char *cgroup,
+static void look_at_flavour(const struct flavour *flavour, const char *proc, const char *sys,
 			    struct memory_limit *least)
 {
 	bool unified = !strcmp(flavour->limit, "memory.max");
@@ -130,12 +130,12 @@ static void look_at_flavour(const struct flavour *flavour, const char *proc, con
 	while (fgets(line, sizeof(line), file)) {
 		group = group_of(line, unified);
 		if (group)
-			walk_up(flavour, cgroup, group, least);
+			walk_up(flavour, sys, group, least);
 	}
 	fclose(file);
 }
 
-void memory_available(const char *proc, const char *cgroup, struct memory_limit *out)
+void memory_available(const char *proc, const char *sys, struct memory_limit *out)
 {
 	uint64_t kib;
 
@@ -143,7 +143,7 @@ void memory_available(const char *proc, const char *cgroup, struct memory_limit 
 	if (read_line(proc, "meminfo", "MemAvailable", &kib))
 		out->available = kib << 10;
 	for (size_t i = 0; i < sizeof(flavours) / sizeof(*flavours); i++)
-		look_at_flavour(&flavours[i], proc, cgroup, out);
+		look_at_flavour(&flavours[i], proc, sys, out);
 }
 
 /* Page tables of KVM and of the IOMMU: 8 bytes for each 4 KiB, twice, in the worst case; and ourselves. */
@@ -152,12 +152,35 @@ static uint64_t overhead(uint64_t memory)
 	return memory / 256 + (16 << 20);
 }
 
-int memory_check(const char *proc, const char *cgroup, uint64_t memory, struct lend_error *error)
+/* Pages of hugetlb that nobody has taken or reserved. */
+static int check_huge(const char *sys, uint64_t memory, uint64_t page, struct lend_error *error)
+{
+	unsigned long long needed = memory / page, kib = page >> 10;
+	uint64_t free_pages = 0, reserved = 0;
+	char dir[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%s/kernel/mm/hugepages/hugepages-%llukB", sys, kib);
+	read_number(dir, "free_hugepages", &free_pages);
+	read_number(dir, "resv_hugepages", &reserved);
+	free_pages -= reserved < free_pages ? reserved : free_pages;
+	if (needed <= free_pages)
+		return 0;
+	return tool_fail(
+		error, -ENOMEM,
+		"a guest of %llu MiB needs %llu huge pages of %llu MiB, but %llu are free; as root: echo N > "
+		"%s/nr_hugepages, or leave out hugetlb=",
+		(unsigned long long)memory >> 20, needed, kib >> 10, (unsigned long long)free_pages, dir);
+}
+
+int memory_check(const char *proc, const char *sys, uint64_t memory, uint64_t huge_page,
+		 struct lend_error *error)
 {
 	struct memory_limit limit;
 	unsigned long long asked = memory >> 20, needed, available;
 
-	memory_available(proc, cgroup, &limit);
+	if (huge_page)
+		return check_huge(sys, memory, huge_page, error);
+	memory_available(proc, sys, &limit);
 	if (memory <= UINT64_MAX / 2 && memory + overhead(memory) <= limit.available)
 		return 0;
 	needed = asked + (overhead(memory) >> 20);

@@ -15,12 +15,16 @@ struct memory_limit {
 
 /**
  * The least of what the computer has and what each control group that this
- * process is in still allows. `proc` and `cgroup` are where procfs and the
- * control groups are mounted. What cannot be read sets no limit.
+ * process is in still allows. `proc` and `sys` are where procfs and sysfs are
+ * mounted. What cannot be read sets no limit.
  */
-void memory_available(const char *proc, const char *cgroup, struct memory_limit *out);
+void memory_available(const char *proc, const char *sys, struct memory_limit *out);
 
-/** Whether a guest of `memory` bytes fits. 0, or -ENOMEM with the sentence. */
-int memory_check(const char *proc, const char *cgroup, uint64_t memory, struct lend_error *error);
+/**
+ * Whether a guest of `memory` bytes fits, in pages of hugetlb of `huge_page`
+ * bytes where that is not 0. 0, or -ENOMEM with the sentence.
+ */
+int memory_check(const char *proc, const char *sys, uint64_t memory, uint64_t huge_page,
+		 struct lend_error *error);
 
 #endif

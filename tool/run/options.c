@@ -21,19 +21,6 @@ struct option {
 	int (*set)(struct run_options *options, const char *value, struct lend_error *error);
 };
 
-static int set_memory(struct run_options *options, const char *value, struct lend_error *error)
-{
-	uint64_t size;
-
-	if (value_size(value, &size) || !size || size % (1 << 20))
-		return tool_fail(
-			error, -EINVAL,
-			"-m %.100s is no size of memory; give whole MiB, like 512 or 512M, or GiB, like 4G",
-			value);
-	options->memory = size;
-	return 0;
-}
-
 static int set_cpus(struct run_options *options, const char *value, struct lend_error *error)
 {
 	static const char prefix[] = "cpus=";
@@ -149,7 +136,7 @@ static int set_help(struct run_options *options, const char *value, struct lend_
 }
 
 static const struct option options_table[] = {
-	{"m", true, set_memory},        {"c", true, set_cpus},          {"smp", true, set_cpus},
+	{"m", true, memory_parse},      {"c", true, set_cpus},          {"smp", true, set_cpus},
 	{"kernel", true, set_kernel},   {"initrd", true, set_initrd},   {"append", true, set_append},
 	{"serial", true, set_serial},   {"uuid", true, set_uuid},       {"no-reboot", false, set_no_reboot},
 	{"machine", true, set_machine}, {"device", true, device_parse}, {"v", false, set_verbose},
@@ -166,6 +153,8 @@ static const struct {
 	{"enable-kvm", "KVM is always used; leave it out"},
 	{"accel", "KVM is always used; leave it out"},
 	{"cpu", "the guest sees the processor of the host; leave it out"},
+	{"mem-path", "give -m SIZE,hugetlb=2M or hugetlb=1G for huge pages"},
+	{"mem-prealloc", "memory is always taken at the start; leave it out"},
 	{"M", "lend has one machine; leave it out, or give -machine cf8=on"},
 	{"bios", "a guest is started from its kernel; give -kernel"},
 	{"nodefaults", "nothing is there that is not asked for; leave it out"},

@@ -24,7 +24,9 @@ struct run_device {
 
 /* Strings point into argv. */
 struct run_options {
-	uint64_t memory; /* bytes */
+	uint64_t memory;    /* bytes */
+	uint64_t huge_page; /* bytes of a page of hugetlb, 0: ordinary memory */
+	bool shared;        /* memory that other processes could map */
 	unsigned cpus;
 	const char *kernel, *initrd, *append;
 	enum serial_kind serial;
@@ -40,6 +42,9 @@ struct run_options {
 
 /** Reads argv[1] and on. 0, or -EINVAL with the sentence in `error`. */
 int options_parse(int argc, char *const *argv, struct run_options *out, struct lend_error *error);
+
+/** Reads the value of -m: "4G", "4G,hugetlb=2M,share=on". 0 or -EINVAL. */
+int memory_parse(struct run_options *options, const char *value, struct lend_error *error);
 
 /** Reads the value of one -device and adds it to the others. 0 or -EINVAL. */
 int device_parse(struct run_options *options, const char *value, struct lend_error *error);

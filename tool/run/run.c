@@ -15,6 +15,8 @@ static const char help_text[] =
 	"usage: lend run -kernel FILE [OPTION]...\n"
 	"\n"
 	"  -m SIZE              memory: MiB, or with a letter like 4G (512)\n"
+	"     SIZE,hugetlb=2M   of huge pages, of 2M or 1G\n"
+	"     SIZE,share=on     that other processes could map\n"
 	"  -c N, -smp N         processors (1)\n"
 	"  -kernel FILE         the guest's kernel: a bzImage, or an ELF file with a PVH entry\n"
 	"  -initrd FILE         its initial RAM disk\n"
@@ -51,7 +53,7 @@ static void run_machine(const struct run_options *options, const struct files *f
 		.options = options,
 		.kernel_fd = files->kernel,
 		.initrd_fd = files->initrd,
-		.roots = {"/dev", "/proc", "/sys/fs/cgroup"},
+		.roots = {"/dev", "/proc", "/sys"},
 	};
 	struct keeper_config keeper = {
 		.input = STDIN_FILENO,

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* The value of -m: "SIZE[,hugetlb=2M|1G][,share=on|off]". */
+#include <errno.h>
+#include <string.h>
+
+#include "tool/run/options.h"
+#include "tool/tool.h"
+
+enum { MIB = 1 << 20 };
+
+/* Cuts "text,rest" at the comma into `out`; what is too long for it is no value of ours. */
+static const char *take_word(const char *text, char out[32])
+{
+	size_t length = strcspn(text, ",");
+
+	if (length >= 32)
+		return NULL;
+	memcpy(out, text, length);
+	out[length] = '\0';
+	return text + length;
+}
+
+static int set_part(struct run_options *options, const char *part)
+{
+	static const char hugetlb[] = "hugetlb=", share[] = "share=";
+	uint64_t page;
+
+	if (!strncmp(part, share, sizeof(share) - 1))
+		return value_switch(part + sizeof(share) - 1, &options->shared);
+	if (strncmp(part, hugetlb, sizeof(hugetlb) - 1) || value_size(part + sizeof(hugetlb) - 1, &page))
+		return -EINVAL;
+	/* The sizes that x86-64 has. */
+	if (page != 2 * MIB && page != UINT64_C(1024) * MIB)
+		return -EINVAL;
+	options->huge_page = page;
+	return 0;
+}
+
+static int parse_size(struct run_options *options, const char *text)
+{
+	return value_size(text, &options->memory) || !options->memory || options->memory % MIB ? -EINVAL : 0;
+}
+
+int memory_parse(struct run_options *options, const char *value, struct lend_error *error)
+{
+	const char *rest;
+	char part[32];
+
+	options->huge_page = 0;
+	options->shared = false;
+	rest = take_word(value, part);
+	if (!rest || parse_size(options, part))
+		return tool_fail(
+			error, -EINVAL,
+			"-m %.100s is no size of memory; give whole MiB, like 512 or 512M, or GiB, like 4G",
+			value);
+	while (*rest) {
+		rest = take_word(rest + 1, part);
+		if (!rest || set_part(options, part))
+			return tool_fail(
+				error, -EINVAL,
+				"-m %.100s: after the size only hugetlb=2M, hugetlb=1G, share=on and "
+				"share=off are known",
+				value);
+	}
+	if (options->huge_page && options->memory % options->huge_page)
+		return tool_fail(error, -EINVAL, "-m %.100s is not a multiple of its huge pages; give one",
+				 value);
+	return 0;
+}
