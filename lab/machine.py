@@ -103,7 +103,11 @@ def command_line(profile, kernel, initramfs, drives, folder, agent_fd, qmp_fd):
     # No watchdogs: a processor under emulation may well be away for a second.
     words = ["console=ttyS0 quiet panic=-1 oops=panic nowatchdog",
              "rcupdate.rcu_cpu_stall_suppress=1 mitigations=off",
-             "random.trust_cpu=on kvm_amd.nested=0", append, profile.append]
+             "random.trust_cpu=on kvm_amd.nested=0",
+             # On a busy computer the kernel measures its TSC twice with two
+             # results. KVM built in keeps the first; when they are further
+             # apart than this (default 250), guests have no timer interrupts.
+             "kvm.tsc_tolerance_ppm=20000", append, profile.append]
     line = [
         cache.qemu(profile.qemu, profile.kernel),
         "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",

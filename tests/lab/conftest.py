@@ -13,7 +13,10 @@ side (`-n 2 --dist loadgroup`), never two tests in one L1.
 """
 
 import collections
+import functools
 import hashlib
+import itertools
+import os
 import sys
 from pathlib import Path
 
@@ -27,8 +30,11 @@ from lab.machine import Profile  # noqa: E402
 from lab.profiles import PROFILES  # noqa: E402
 from lab.session import Session  # noqa: E402
 
+import guest  # noqa: E402
+
 KEPT = 2
 slowest = []
+runs = itertools.count()
 
 
 class Pool:
@@ -117,7 +123,7 @@ def l1(request):
 @pytest.fixture(scope="session")
 def kernel():
     """kernel(name): the lab.cache.Kernel of stock, cloud, bpo or lab."""
-    return cache.kernel
+    return functools.lru_cache(cache.kernel)
 
 
 @pytest.fixture(scope="session")
@@ -144,11 +150,51 @@ def guest_image():
 
 @pytest.fixture(scope="session")
 def lend():
-    """The program under test."""
-    path = ROOT / "build/lend"
+    """The program under test: build/lend, or what LEND names."""
+    path = Path(os.environ.get("LEND") or ROOT / "build/lend").resolve()
     if not path.exists():
         pytest.fail("build/lend: not there; run make first")
     return path
+
+
+@pytest.fixture
+def boot(l1, lend, kernel, guest_image):
+    """boot(machine): a guest on an L1, with all its devices; see guest.py.
+
+    Options: kernel_name (stock, cloud, bpo, lab; vmlinux is the lab's, booted
+    by PVH), modules, cpus, memory, append, properties (of every device),
+    devices, serial, options (more of lend run's), wait (until the guest takes
+    lines), init (the text of another one), and those of Guest.
+    """
+    def make(machine, kernel_name="lab", modules=(), cpus=1, memory="256M",
+             append="", properties="", devices=None, serial="stdio",
+             options=(), wait=True, init=guest.INIT, **others):
+        pvh = kernel_name == "vmlinux"
+        if pvh:
+            kernel_name = "lab"
+        image = kernel(kernel_name).image
+        devices = machine.addresses if devices is None else devices
+        stats = machine.results / f"stats-{os.getpid()}-{next(runs)}"
+        words = [lend, "run", "-m", memory, "-c", cpus,
+                 "-kernel", image.with_name("vmlinux") if pvh else image,
+                 "-initrd", guest_image(init, kernel_name, modules),
+                 "-append", f"{guest.APPEND} {append}".strip(),
+                 "-serial", serial, "--stats", stats, *options]
+        for address in devices:
+            words += ["-device", f"vfio-pci,host={address}{properties}"]
+        made = guest.Guest(machine, words, devices, stats=stats, **others)
+        return made.ready() if wait else made
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sha256():
+    """sha256(path): of a file on the host side."""
+    def digest(path):
+        with open(path, "rb") as f:
+            return hashlib.file_digest(f, "sha256").hexdigest()
+    return digest
 
 
 # The ten slowest commands, from all workers, at the end
