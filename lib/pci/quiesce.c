@@ -75,6 +75,8 @@ void function_quiet(struct lend_function *function)
 		config_store(function, msix->cap + PCI_MSIX_FLAGS + 1, 1,
 			     function->config.start[msix->cap + PCI_MSIX_FLAGS + 1]);
 		msix_quiet(function);
+		if (msix->started)
+			trigger_off(function);
 	}
 	bars_remove(function);
 	stop_master(function);

@@ -47,7 +47,7 @@ void trigger_off(struct lend_function *function)
 		function_log(function, LEND_LOG_WARNING, "cannot turn MSI-X off: %s", strerror(-ret));
 	for (unsigned i = 0; i < msix->count; i++)
 		msix->vectors[i].live = false;
-	msix->started = false;
+	msix->started = ret < 0; /* and is turned off again when the function is stopped */
 	msix->grown = msix->live = 0;
 	msix->limit = function->device->info.vectors[LEND_IRQ_MSIX];
 }
