@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -200,6 +201,29 @@ static int mute(int control, int serial, void *opaque)
 	return 7;
 }
 
+enum { BURST_LINES = 15000 };
+
+/* Writes much at a word of the test, and then at once ends. */
+static int bursting(int control, int serial, void *opaque)
+{
+	char pid[32];
+
+	snprintf(pid, sizeof(pid), "%d\n", getpid());
+	control_send(control, CONTROL_RUNNING);
+	put(serial, "ready\r\n");
+	tell(opaque, pid);
+	assert_int_equal(read(report_to(opaque), pid, 1), 1);
+	for (int i = 0; i < BURST_LINES / 1000; i++) {
+		char block[10 * 1000 + 1] = "";
+
+		for (int line = 0; line < 1000; line++)
+			memcpy(block + 10 * line, "ten bytes\n", 10);
+		put(serial, block);
+	}
+	control_send_end(control, VMM_END_POWEROFF, "", NULL, 1000);
+	return 0;
+}
+
 /* What a machine that its guest has taken over would send. */
 static int lying(int control, int serial, void *opaque)
 {
@@ -211,8 +235,6 @@ static int lying(int control, int serial, void *opaque)
 	send(control, &message, 3, 0);
 	message.type = CONTROL_END;
 	send(control, &message, sizeof(message), 0);
-	message.value = VMM_END_POWEROFF;
-	send(control, &message, 20, 0);
 	message.type = CONTROL_LOG;
 	send(control, &message, sizeof(message), 0);
 	message.type = CONTROL_BUTTON;
@@ -225,6 +247,9 @@ static int lying(int control, int serial, void *opaque)
 	message.type = CONTROL_END;
 	message.value = VMM_END_ERROR;
 	send(control, &message, sizeof(message), 0);
+	/* An end without its counters is none, and would be a better one. */
+	message.value = VMM_END_POWEROFF;
+	send(control, &message, offsetof(struct control_message, stats), 0);
 	return 0;
 }
 
@@ -653,6 +678,71 @@ static void pipe_gets_everything(void **state)
 }
 
 /* Piped input waits for the guest instead of being lost, and Ctrl-a in it is the guest's. */
+/* The machine has written and ended while the keeper was away. */
+static void nothing_is_lost_at_the_end(void **state)
+{
+	struct user *user = *state;
+	struct pollfd ended = {.events = POLLIN};
+	size_t total = 0;
+	char data[4096];
+	ssize_t length;
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	user->config.output = ends[1];
+	user->config.machine = bursting;
+	start(user);
+	close(ends[1]);
+	expect(user, user->report[0], "\n");
+	ended.fd = pidfd_open((pid_t)atoi(user->text), 0);
+	assert_true(ended.fd >= 0);
+	kill(user->keeper, SIGSTOP);
+	assert_int_equal(write(user->report[0], "g", 1), 1);
+	assert_int_equal(poll(&ended, 1, LIMIT_MS), 1);
+	close(ended.fd);
+	kill(user->keeper, SIGCONT);
+	while ((length = read(ends[0], data, sizeof(data))) > 0)
+		total += (size_t)length;
+	assert_int_equal(total, 7 + 10 * BURST_LINES);
+	assert_int_equal(keeper_status(user), TOOL_OK);
+	close(ends[0]);
+}
+
+/* The last line comes after the last output, where both go to the terminal. */
+static void last_line_is_last(void **state)
+{
+	struct user *user = *state;
+
+	user->config.messages = user->slave;
+	user->config.machine = flooding;
+	start(user);
+	expect(user, user->report[0], "flooded");
+	expect(user, user->master, "last");
+	if (!strstr(strstr(user->text, "last"), "left out"))
+		expect(user, user->master, "left out");
+	assert_int_equal(keeper_status(user), TOOL_OK);
+}
+
+/* A guest that reads nothing does not keep Ctrl-a x from us. */
+static void much_is_typed_at_a_deaf_guest(void **state)
+{
+	struct user *user = *state;
+	char keys[1024 + 1];
+
+	user->config.machine = deaf;
+	start(user);
+	expect(user, user->master, "ready");
+	memset(keys, 'k', sizeof(keys) - 1);
+	keys[sizeof(keys) - 1] = '\0';
+	for (int i = 0; i < 1024; i++)
+		type_keys(user, keys);
+	type_keys(user, "\1x");
+	expect(user, user->report[0], "button"); /* it takes the first request for that */
+	kill(user->keeper, SIGKILL);
+	wait_for_all();
+	assert_terminal_sane(user);
+}
+
 static void piped_input_is_the_guests(void **state)
 {
 	struct user *user = *state;
@@ -865,6 +955,9 @@ int main(void)
 		CASE(absent_reader_is_not_waited_for),
 		CASE(closed_reader_harms_nobody),
 		CASE(pipe_gets_everything),
+		CASE(nothing_is_lost_at_the_end),
+		CASE(last_line_is_last),
+		CASE(much_is_typed_at_a_deaf_guest),
 		CASE(piped_input_is_the_guests),
 		CASE(refusal_is_one_line),
 		CASE(silent_end_is_told),
