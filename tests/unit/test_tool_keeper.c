@@ -877,6 +877,13 @@ static void one_client_at_a_time(void **state)
 	second = connect_to(path);
 	expect(user, second, NULL);
 	close(second);
+	/* One that only listens from now on is served all the same. */
+	assert_int_equal(write(client, "more", 4), 4);
+	shutdown(client, SHUT_WR);
+	expect(user, client, "more");
+	second = connect_to(path);
+	expect(user, second, NULL);
+	close(second);
 	close(client);
 	/* A new one is let in as soon as the end of the first was seen. */
 	do {

@@ -196,6 +196,7 @@ void keeper_polls(const struct keeper *keeper, struct pollfd polls[KEEPER_POLLS]
 	polls[KEEPER_CONTROL] = (struct pollfd){.fd = keeper->control, .events = POLLIN};
 	polls[KEEPER_MESSAGES] = (struct pollfd){
 		.fd = sink_waits(&keeper->messages.sink) ? keeper->messages.sink.fd : -1, .events = POLLOUT};
+	polls[KEEPER_CLIENT] = (struct pollfd){.fd = keeper->console.input < 0 ? keeper->client : -1};
 	polls[KEEPER_LISTENER] =
 		(struct pollfd){.fd = listens ? keeper->config->serial_fd : -1, .events = POLLIN};
 }
@@ -208,8 +209,6 @@ static void serve_console(struct keeper *keeper, const struct pollfd *polls)
 		keeper_step(keeper, ladder_ask_stop(&keeper->ladder, keeper_now()));
 	else if (action == ESCAPE_HELP)
 		sink_write(&keeper->messages.sink, help_text, strlen(help_text));
-	if (keeper->client >= 0 && (keeper->console.input < 0 || keeper->console.output.gone))
-		keeper_drop_client(keeper);
 }
 
 /*
@@ -224,6 +223,8 @@ void keeper_serve(struct keeper *keeper, const struct pollfd polls[KEEPER_POLLS]
 	if (polls[KEEPER_CONTROL].revents || keeper->over)
 		read_control(keeper);
 	serve_console(keeper, &polls[KEEPER_CONSOLE]);
+	if (polls[KEEPER_CLIENT].revents || keeper->console.output.gone)
+		keeper_drop_client(keeper);
 	if (polls[KEEPER_LISTENER].revents)
 		take_client(keeper);
 	if (polls[KEEPER_MESSAGES].revents)

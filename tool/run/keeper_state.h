@@ -20,6 +20,7 @@ enum {
 	KEEPER_CONTROL,
 	KEEPER_MESSAGES,
 	KEEPER_LISTENER,
+	KEEPER_CLIENT, /* once its input has ended: whether it is still there to read */
 	KEEPER_POLLS,
 };
 

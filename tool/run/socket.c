@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* -serial unix:PATH; see socket.h. */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,7 +20,11 @@ static int bind_private(int fd, const struct sockaddr_un *address)
 	return ret;
 }
 
-/* A socket whose server has ended stays behind as a file. */
+/*
+ * A socket whose server has ended stays behind as a file: nobody is there to
+ * refuse our kind of socket. A server that lives is of another kind than the
+ * one we come with, and so does not take us for a client.
+ */
 static bool is_abandoned(const struct sockaddr_un *address)
 {
 	struct stat st;
@@ -28,7 +33,7 @@ static bool is_abandoned(const struct sockaddr_un *address)
 
 	if (lstat(address->sun_path, &st) || !S_ISSOCK(st.st_mode))
 		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
 	refused = connect(fd, (const struct sockaddr *)address, sizeof(*address)) && errno == ECONNREFUSED;
@@ -70,7 +75,12 @@ int socket_listen(const char *path, struct lend_error *error)
 
 int socket_accept(int listener)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct pollfd client = {.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)};
 
-	return fd < 0 ? -errno : fd;
+	if (client.fd < 0)
+		return -errno;
+	if (poll(&client, 1, 0) <= 0 || !(client.revents & POLLHUP))
+		return client.fd;
+	close(client.fd);
+	return -EAGAIN;
 }

@@ -11,7 +11,7 @@
  */
 int socket_listen(const char *path, struct lend_error *error);
 
-/** Takes the client that waits; -EAGAIN: none does. */
+/** Takes the client that waits; -EAGAIN: none does, or it went away meanwhile. */
 int socket_accept(int listener);
 
 #endif
