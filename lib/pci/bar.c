@@ -112,7 +112,6 @@ bool bar_wanted(const struct lend_function *function, unsigned index, lend_gpa_t
 	at &= bar->io ? PCI_BASE_ADDRESS_IO_MASK : PCI_BASE_ADDRESS_MEM_MASK;
 	if (bar->is_64)
 		at |= (lend_gpa_t)config_state(function, reg(index + 1), 4) << 32;
-	at &= ~(bar->size - 1);
 	if (!acceptable(bar, at))
 		return false;
 	*address = at;

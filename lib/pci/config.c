@@ -125,6 +125,10 @@ static int apply(struct lend_function *function, unsigned offset, unsigned lengt
 	if (set & 1u << HOOK_DECODE)
 		function->withdrawn = false;
 	ret = run_quiet(function, set);
+	if (!ret && write_resets(function, offset, length, bytes)) {
+		set |= 1u << HOOK_DECODE; /* they come back after it */
+		bars_remove(function);
+	}
 	if (!ret)
 		ret = write_device(function, offset, length, bytes);
 	if (ret < 0)

@@ -37,6 +37,12 @@ int header_setup(struct lend_function *function, struct lend_error *error);
 
 /** PM capability (cap_pm.c): takes forbidden changes of the power state out of a write's bytes. */
 void pm_filter(const struct lend_function *function, unsigned offset, unsigned length, uint8_t *bytes);
+/**
+ * Whether a write's bytes start a function level reset (reset_write.c): the
+ * kernel carries it out, and serves no BAR meanwhile.
+ */
+bool write_resets(const struct lend_function *function, unsigned offset, unsigned length,
+		  const uint8_t *bytes);
 /** D0 to D3, as the guest set it. */
 unsigned pm_state(const struct lend_function *function);
 

@@ -76,8 +76,8 @@ static int set_block(struct lend_function *function, unsigned start, unsigned *c
 	}
 	ret = set_irqs(function, start, *count, fds);
 	if (ret > 0 && (unsigned)ret < *count) {
-		context_log(function->context, LEND_LOG_WARNING,
-			    "%s: the kernel gives %d interrupt vectors of %u", function->name, ret, *count);
+		function_log(function, LEND_LOG_WARNING, "the kernel gives %d interrupt vectors of %u", ret,
+			     *count);
 		*count = (unsigned)ret;
 		msix->limit = start + *count;
 		ret = set_irqs(function, start, *count, fds);

@@ -7,6 +7,8 @@
 
 /** Adds a line to the record. */
 LEND_PRINTF(2, 3) void fake_record(struct world *world, const char *format, ...);
+/** Counts a call that can fail; whether it is its turn to. Any thread. */
+bool fake_turn(struct world *world);
 /** As fake_record(), for a call that can fail: negative when it is its turn to. */
 LEND_PRINTF(2, 3) int fake_step(struct world *world, const char *format, ...);
 LEND_PRINTF(2, 3) void fake_violation(struct world *world, const char *format, ...);

@@ -30,6 +30,11 @@ void fake_record(struct world *world, const char *format, ...)
 	va_end(args);
 }
 
+bool fake_turn(struct world *world)
+{
+	return __atomic_add_fetch(&world->calls, 1, __ATOMIC_RELAXED) == world->fail_at;
+}
+
 int fake_step(struct world *world, const char *format, ...)
 {
 	va_list args;
@@ -37,7 +42,7 @@ int fake_step(struct world *world, const char *format, ...)
 	va_start(args, format);
 	add(world, format, args);
 	va_end(args);
-	return ++world->calls == world->fail_at ? -ENODEV : 0;
+	return fake_turn(world) ? -ENODEV : 0;
 }
 
 void fake_violation(struct world *world, const char *format, ...)

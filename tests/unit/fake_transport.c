@@ -60,7 +60,7 @@ static int fake_set_irqs(void *dev, const struct backend_irqs *irqs)
 	struct world *world = dev;
 
 	record_irqs(world, irqs);
-	if (++world->calls == world->fail_at)
+	if (fake_turn(world))
 		return -ENODEV;
 	if (irqs->index != LEND_IRQ_MSIX)
 		return -EINVAL;
@@ -91,6 +91,13 @@ static int check(struct world *world, unsigned region, uint64_t offset, unsigned
 	return -EINVAL;
 }
 
+/* Atomic, because accesses come from several threads without a lock, as they do to a device. */
+static uint8_t *byte_at(struct world *world, unsigned region, uint64_t offset)
+{
+	return region == LEND_REGION_CONFIG ? &world->config[offset]
+					    : &world->bytes[region][offset % WORLD_BAR_BYTES];
+}
+
 static int fake_read(void *dev, unsigned region, uint64_t offset, void *data, unsigned length)
 {
 	struct world *world = dev;
@@ -105,13 +112,10 @@ static int fake_read(void *dev, unsigned region, uint64_t offset, void *data, un
 		ret = -EIO;
 	if (ret < 0)
 		return ret;
-	if (world->dead)
-		memset(data, 0xff, length);
-	else if (region == LEND_REGION_CONFIG)
-		memcpy(data, world->config + offset, length);
-	else
-		for (unsigned i = 0; i < length; i++)
-			((uint8_t *)data)[i] = world->bytes[region][(offset + i) % WORLD_BAR_BYTES];
+	for (unsigned i = 0; i < length; i++)
+		((uint8_t *)data)[i] =
+			world->dead ? 0xff
+				    : __atomic_load_n(byte_at(world, region, offset + i), __ATOMIC_RELAXED);
 	return (int)length;
 }
 
@@ -128,13 +132,11 @@ static int fake_write(void *dev, unsigned region, uint64_t offset, const void *d
 		ret = check(world, region, offset, length);
 	if (ret < 0)
 		return ret;
-	if (region == LEND_REGION_CONFIG) {
-		memcpy(world->config + offset, data, length);
-		memset(world->written + offset, 1, length);
-		return (int)length;
-	}
 	for (unsigned i = 0; i < length; i++)
-		world->bytes[region][(offset + i) % WORLD_BAR_BYTES] = ((const uint8_t *)data)[i];
+		__atomic_store_n(byte_at(world, region, offset + i), ((const uint8_t *)data)[i],
+				 __ATOMIC_RELAXED);
+	if (region == LEND_REGION_CONFIG)
+		memset(world->written + offset, 1, length);
 	return (int)length;
 }
 

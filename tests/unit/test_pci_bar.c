@@ -234,6 +234,25 @@ static void power_state_unmaps(void **state)
 	stop(world);
 }
 
+/* The kernel serves no BAR while it resets a function: they are away before, and back after. */
+static void guest_reset_unmaps(void **state)
+{
+	struct world *world = world_new();
+
+	(void)state;
+	world_nvme(world);
+	start(world);
+	world_start(world);
+	world_clear(world);
+	world_write(world, 0x80 + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_BCR_FLR | 0x10);
+	world_expect_order(world, "dma_unmap", "unmap 0", "commit", "cfg_write 88 2 8010", "map 0", "commit",
+			   "dma_map", NULL);
+	world_clear(world);
+	world_write(world, 0x80 + PCI_EXP_DEVCTL, 2, 0x10);
+	assert_int_equal(world->line_count, 1);
+	stop(world);
+}
+
 static void direct_areas(struct world *world, unsigned count, uint64_t first, uint64_t first_length)
 {
 	world_start(world);
@@ -441,6 +460,7 @@ int main(void)
 		cmocka_unit_test(failed_commit_rolls_back),
 		cmocka_unit_test(failed_unmap_keeps_decode),
 		cmocka_unit_test(power_state_unmaps),
+		cmocka_unit_test(guest_reset_unmaps),
 		cmocka_unit_test(msix_table_anywhere),
 		cmocka_unit_test(sparse_areas),
 		cmocka_unit_test(mmap_fails),

@@ -4,6 +4,7 @@
  * byte at a time, without the library's tables: what reaches the device and
  * what the guest reads must equal it bit for bit (exam.md, G2).
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -320,6 +321,27 @@ static void virtual_register_costs_no_call(void **state)
 	stop(world);
 }
 
+/* A register that is the device's takes one access of the guest's width, wherever it is. */
+static void passed_write_is_one_access(void **state)
+{
+	static const unsigned offsets[] = {0x0c, 0x61, 0x62, 0x63, 0xfb, 0x200};
+	struct world *world = start_nvme();
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(offsets) / sizeof(*offsets); i++) {
+		for (unsigned length = 1; length <= 4; length *= 2) {
+			char line[32];
+
+			world_clear(world);
+			world_write(world, offsets[i], length, 0x11111111);
+			snprintf(line, sizeof(line), "cfg_write %x %x 11", offsets[i], length);
+			assert_int_equal(world->line_count, 1);
+			assert_int_equal(world_find(world, 0, line), 0);
+		}
+	}
+	stop(world);
+}
+
 static void failed_read_is_all_ones(void **state)
 {
 	struct world *world = start_nvme();
@@ -396,6 +418,7 @@ int main(void)
 		cmocka_unit_test(model_bare),
 		cmocka_unit_test(xsa_128_write_spanning_fields),
 		cmocka_unit_test(virtual_register_costs_no_call),
+		cmocka_unit_test(passed_write_is_one_access),
 		cmocka_unit_test(failed_read_is_all_ones),
 		cmocka_unit_test(out_of_range),
 		cmocka_unit_test(failed_write_is_undone),
