@@ -81,7 +81,7 @@ void loop_mute(struct loop *loop, int fd)
 	epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
-int loop_remove(struct loop *loop, int fd)
+int loop_forget(struct loop *loop, int fd)
 {
 	struct loop_watch **at, *watch;
 
@@ -93,15 +93,24 @@ int loop_remove(struct loop *loop, int fd)
 		epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL);
 	}
 	pthread_mutex_unlock(&loop->lock);
-	if (!watch)
-		return -ENOENT;
 	free(watch);
-	/* Whoever runs a callback now may be running this one: wait for its end. */
-	if (!loop->running || !pthread_equal(loop->thread, pthread_self())) {
-		pthread_mutex_lock(&loop->dispatch);
-		pthread_mutex_unlock(&loop->dispatch);
-	}
-	return 0;
+	return watch ? 0 : -ENOENT;
+}
+
+void loop_settle(struct loop *loop)
+{
+	if (loop->running && pthread_equal(loop->thread, pthread_self()))
+		return;
+	pthread_mutex_lock(&loop->dispatch);
+	pthread_mutex_unlock(&loop->dispatch);
+}
+
+int loop_remove(struct loop *loop, int fd)
+{
+	int ret = loop_forget(loop, fd);
+
+	loop_settle(loop);
+	return ret;
 }
 
 static void run(struct loop *loop, uint64_t id)

@@ -38,7 +38,11 @@ int loop_add(struct loop *loop, int fd, uint32_t events, loop_fn fn, void *opaqu
 int loop_modify(struct loop *loop, int fd, uint32_t events);
 /** No callbacks from now on, without waiting for one that runs: with locks held that it takes. */
 void loop_mute(struct loop *loop, int fd);
-/** When it returns, the callback is not running, unless it is the caller. -ENOENT. */
+/** No new calls of the callback, without waiting for one that runs. -ENOENT. */
+int loop_forget(struct loop *loop, int fd);
+/** Returns when no callback is running, or when a callback is the caller. */
+void loop_settle(struct loop *loop);
+/** Both: when it returns, the callback is not running, unless it is the caller. -ENOENT. */
 int loop_remove(struct loop *loop, int fd);
 
 /** Waits for one event and runs its callback. */
