@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The machine process with a played vmm/: what it is told, in which order, and
- * what of it reaches the keeper. Also the files of a run, and its counters.
+ * what of it reaches the keeper.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,13 +21,10 @@
 #include <cmocka.h>
 
 #include "tool/run/control.c"
-#include "tool/run/files.c"
 #include "tool/run/kvm_node.c"
 #include "tool/run/machine.c"
 #include "tool/run/memlock.c"
 #include "tool/run/memory.c"
-#include "tool/run/socket.c"
-#include "tool/run/stats.c"
 #include "tool/say.c"
 
 /* The played machine: the order of calls as letters, and its loop. */
@@ -351,106 +348,6 @@ static void nobody_waits_for_a_log(void **state)
 	waitpid(pid, NULL, 0);
 }
 
-static void files_are_looked_at(void **state)
-{
-	struct stage *stage = *state;
-	char kernel[128], output[128], text[32] = "";
-	struct files files;
-
-	snprintf(kernel, sizeof(kernel), "%s/kernel", stage->root);
-	snprintf(output, sizeof(output), "%s/out", stage->root);
-	stage->options.kernel = kernel;
-	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOENT);
-	assert_non_null(strstr(stage->error.text, kernel));
-	put(stage, "kernel", "");
-	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOEXEC);
-	assert_non_null(strstr(stage->error.text, "empty"));
-	put(stage, "kernel", "x");
-	stage->options.initrd = stage->root;
-	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOEXEC);
-	assert_non_null(strstr(stage->error.text, "initrd"));
-	assert_non_null(strstr(stage->error.text, "not a regular file"));
-	assert_int_equal(files.kernel, -1);
-	unlink(kernel);
-	assert_int_equal(mkfifo(kernel, 0600), 0);
-	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOEXEC);
-	unlink(kernel);
-	put(stage, "kernel", "x");
-	put(stage, "out", "kept");
-	stage->options.initrd = NULL;
-	stage->options.serial = SERIAL_FILE;
-	stage->options.serial_path = output;
-	stage->options.stats = "/nonexistent/stats";
-	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOENT);
-	assert_non_null(strstr(stage->error.text, "--stats"));
-	stage->options.stats = NULL;
-	assert_int_equal(files_open(&stage->options, &files, &stage->error), 0);
-	files_close(&stage->options, &files);
-	files.kernel = open(output, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(read(files.kernel, text, sizeof(text)), 4);
-	close(files.kernel);
-}
-
-static void socket_is_removed(void **state)
-{
-	struct stage *stage = *state;
-	char kernel[128], path[128];
-	struct files files;
-	struct stat st;
-
-	put(stage, "kernel", "x");
-	snprintf(kernel, sizeof(kernel), "%s/kernel", stage->root);
-	snprintf(path, sizeof(path), "%s/socket", stage->root);
-	stage->options.kernel = kernel;
-	stage->options.serial = SERIAL_UNIX;
-	stage->options.serial_path = path;
-	assert_int_equal(files_open(&stage->options, &files, &stage->error), 0);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0700);
-	files_close(&stage->options, &files);
-	assert_int_equal(stat(path, &st), -1);
-	/* A file that is not a socket is nobody's to replace. */
-	put(stage, "socket", "mine");
-	assert_int_equal(files_open(&stage->options, &files, &stage->error), -EADDRINUSE);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_size, 4);
-}
-
-static void counters_as_json(void **state)
-{
-	struct keeper_result result = {.status = TOOL_OK, .said = true, .end.value = VMM_END_REBOOT};
-	struct stage *stage = *state;
-	static const char start[] = "{\n  \"end\": \"reboot\",\n  \"status\": 0,\n";
-	char path[128], text[2048];
-	ssize_t length;
-	int fd;
-
-	put(stage, "stats",
-	    "something longer from before that must not show through; something longer from before "
-	    "that must not show through; something longer from before that must not show through");
-	snprintf(path, sizeof(path), "%s/stats", stage->root);
-	fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
-	assert_true(fd >= 0);
-	result.end.stats.exits = UINT64_MAX;
-	result.end.stats.port[0x70] = 3;
-	result.end.stats.port[0xff] = 4;
-	assert_int_equal(stats_write(fd, &result), 0);
-	length = pread(fd, text, sizeof(text) - 1, 0);
-	assert_true(length > 0);
-	text[length] = '\0';
-	assert_int_equal(strncmp(text, start, strlen(start)), 0);
-	assert_non_null(strstr(text, "\"exits\": 18446744073709551615,\n"));
-	assert_non_null(strstr(text, "\"port\": {\n    \"0x70\": 3,\n    \"0xff\": 4\n  }\n}\n"));
-	assert_null(strstr(text, "before"));
-	result = (struct keeper_result){.status = TOOL_FAILED};
-	assert_int_equal(stats_write(fd, &result), 0);
-	length = pread(fd, text, sizeof(text) - 1, 0);
-	text[length] = '\0';
-	assert_non_null(strstr(text, "\"end\": \"killed\",\n  \"status\": 1,\n"));
-	assert_non_null(strstr(text, "\"port\": {}\n}\n"));
-	close(fd);
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -464,9 +361,6 @@ int main(void)
 		CASE(keeper_goes),
 		CASE(signal_is_the_button),
 		CASE(nobody_waits_for_a_log),
-		CASE(files_are_looked_at),
-		CASE(socket_is_removed),
-		CASE(counters_as_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
