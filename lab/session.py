@@ -203,6 +203,7 @@ class Session:
             while data := self._sock.recv(1 << 16):
                 for kind, number, payload in frames.feed(data):
                     if kind == wire.READY:
+                        self.release = wire.json.loads(payload)["release"]
                         self._ready.set()
                     elif number in self._commands:
                         self._commands[number].handle(kind, payload)

@@ -27,13 +27,11 @@ INIT = """#!/bin/sh
 . /lib.sh
 guest_start
 stty -echo
-asked=0
 answer ready
-while read -r line; do
+while read -r asked line; do
+	answer "begin $asked"
 	eval "$line"
-	status=$?
-	asked=$((asked + 1))
-	answer "end $asked $status"
+	answer "end $asked $?"
 done
 guest_end
 """
@@ -42,11 +40,11 @@ guest_end
 APPEND = "console=ttyS0 quiet loglevel=1 panic=-1"
 
 # What `boot` runs in L1: the devices go to VFIO, and lend takes this process'
-# place, so that a signal for the command is one for the keeper.
-START = """set -e
-for d in {devices}; do
+# place (unless `wrap` says else), so that a signal for the command is one for
+# the keeper.
+START = """for d in {devices}; do
 	[ "$(basename "$(readlink /sys/bus/pci/devices/$d/driver)")" = vfio-pci ] ||
-		{bind} $d vfio-pci
+		{bind} $d vfio-pci || exit
 done
 {line}
 """
@@ -59,10 +57,10 @@ done"""
 
 
 class Guest:
-    def __init__(self, l1, words, devices, wrap="exec {}", pty=False,
+    def __init__(self, l1, words, devices, wrap="exec {0}", pty=False,
                  stats=None, limit=120, prepare=()):
         self.l1 = l1
-        self._asked = 0
+        self._asked = self._boots = 0
         self._stats = stats
         self._console_at = l1.console.stat().st_size
         line = wrap.format(shlex.join(str(w) for w in words))
@@ -77,22 +75,22 @@ class Guest:
         return self.command.out.replace("\r", "")
 
     def ready(self, timeout=90):
-        self.command.expect("lend-guest: ready", timeout)
+        """Waits until the guest, booted (again), takes lines."""
+        self._boots += 1
+        self.command.expect(f"(?s)(lend-guest: ready.*){{{self._boots}}}", timeout)
         return self
 
     def tell(self, line):
         """Types a line and waits for nothing."""
         self._asked += 1
-        self.command.send(line + "\n")
+        self.command.send(f"{self._asked} {line}\n")
 
     def told(self, timeout=60):
         """Waits for the end of what was told last; (its output, its status)."""
-        mark = f"lend-guest: end {self._asked} "
-        found = self.command.expect(re.escape(mark) + r"(\d+)\r?\n", timeout)
-        before = self.out.partition(mark)[0]
-        start = f"end {self._asked - 1} " if self._asked > 1 else "ready"
-        return (before.rpartition(f"lend-guest: {start}")[2]
-                .partition("\n")[2].strip(), int(found[1]))
+        found = self.command.expect(
+            rf"(?s)lend-guest: begin {self._asked}\r*\n(.*)"
+            rf"lend-guest: end {self._asked} (\d+)\r*\n", timeout)
+        return found[1].replace("\r", "").strip(), int(found[2])
 
     def ask(self, line, timeout=60):
         """What the line prints in the guest; it has to succeed."""
@@ -104,6 +102,11 @@ class Guest:
     def hash(self, disk="/dev/nvme0n1", depth=8):
         out = self.ask(f"wait_for {disk} && diskio hash {disk} --depth {depth}")
         return re.search(r"[0-9a-f]{64}", out)[0]
+
+    def reboot(self, timeout=60):
+        """From inside."""
+        self.tell("reboot -f")
+        self.ready(timeout)
 
     # The machine
 
@@ -130,7 +133,7 @@ class Guest:
     # The end
 
     def power_off(self):
-        self.command.send("guest_end\n")
+        self.tell("guest_end")
         return self.ended(0)
 
     def ended(self, status, timeout=None):
