@@ -57,6 +57,11 @@ static int no_fd(void *host, int fd)
 	return -EOPNOTSUPP;
 }
 
+static void no_settle(void *host)
+{
+	(void)host;
+}
+
 static void no_event(void *host, void *peer, enum lend_event event, const char *text)
 {
 	(void)host, (void)peer, (void)event, (void)text;
@@ -76,6 +81,7 @@ static const struct lend_host_ops absent = {
 	.msi_detach = no_msi_attach,
 	.watch = no_watch,
 	.unwatch = no_fd,
+	.settle = no_settle,
 	.vfio_add = no_fd,
 	.vfio_del = no_fd,
 	.event = no_event,
@@ -104,6 +110,7 @@ int ops_fill(struct lend_host_ops *out, const struct lend_host_ops *given)
 	TAKE(msi_detach)
 	TAKE(watch)
 	TAKE(unwatch)
+	TAKE(settle)
 	TAKE(vfio_add)
 	TAKE(vfio_del)
 	TAKE(event)

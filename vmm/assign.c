@@ -204,7 +204,12 @@ static int watch(void *host, int fd, lend_watch_fn fn, void *opaque)
 
 static int unwatch(void *host, int fd)
 {
-	return loop_remove(&((struct vmm *)host)->loop, fd);
+	return loop_forget(&((struct vmm *)host)->loop, fd);
+}
+
+static void settle(void *host)
+{
+	loop_settle(&((struct vmm *)host)->loop);
 }
 
 static int vfio_add(void *host, int fd)
@@ -244,6 +249,7 @@ const struct lend_host_ops assign_ops = {
 	.msi_detach = msi_detach,
 	.watch = watch,
 	.unwatch = unwatch,
+	.settle = settle,
 	.vfio_add = vfio_add,
 	.vfio_del = vfio_del,
 	.event = event,

@@ -77,12 +77,14 @@ struct lend_host_ops {
 	/*
 	 * Watch a descriptor: `fn(opaque)` is called from the monitor's event
 	 * loop, without any lock of the library held, each time `fd` is readable.
-	 * The fn drains the descriptor. After unwatch returns 0, fn is not running
-	 * and will not run (unwatch from within fn itself is allowed). Since fn
-	 * takes the function's lock, the library never calls unwatch with it held.
+	 * The fn drains the descriptor. Unwatch does not wait: it is called with
+	 * the function's lock held, which fn takes too, and an fn that is on its
+	 * way may still be called once. Settle, called without any lock, returns
+	 * when no fn that was unwatched before is running or will run.
 	 */
 	int (*watch)(void *host, int fd, lend_watch_fn fn, void *opaque);
 	int (*unwatch)(void *host, int fd);
+	void (*settle)(void *host);
 
 	/*
 	 * A VFIO group or device descriptor that the hypervisor should know

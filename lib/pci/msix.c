@@ -126,14 +126,11 @@ void msix_destroy(struct lend_function *function)
 {
 	struct msix *msix = &function->msix;
 
-	for (unsigned i = 0; msix->vectors && i < msix->count; i++) {
-		struct vector *vector = &msix->vectors[i];
-
-		if (vector->watched)
-			function->ops->unwatch(function->host, vector->fd);
-		if (vector->fd >= 0)
-			close(vector->fd);
-	}
+	/* No vector is watched any more, but a callback may still be on its way. */
+	function->ops->settle(function->host);
+	for (unsigned i = 0; msix->vectors && i < msix->count; i++)
+		if (msix->vectors[i].fd >= 0)
+			close(msix->vectors[i].fd);
 	free(msix->vectors);
 	msix->vectors = NULL;
 }
@@ -170,6 +167,7 @@ void msix_live(struct lend_function *function)
 	if (!(control(function) & PCI_MSIX_FLAGS_ENABLE))
 		return;
 	if (!msix->on) {
+		pending_collect(function, 0, msix->count - 1); /* what came while it went off is dropped */
 		msix->on = true;
 		for (unsigned i = 0; i < msix->count && !any; i++)
 			any = !msix_masked(function, i);

@@ -9,10 +9,9 @@
  * loop, or an unmask, or a read of the PBA drains it into the pending bit.
  * VFIO's side does not change when a vector is masked or unmasked again.
  *
- * The watch, once made, stays while the vector is attached: what the hypervisor
- * takes is not seen by the loop, and what is counted when it attaches it
- * delivers itself, so that the loop drops what it finds for an attached vector.
- * Thus unwatch is only needed when the function is freed, without its lock.
+ * Watched is a vector only while it is masked: a watch on an attached eventfd
+ * would wake the loop's thread at each interrupt. A callback may come late,
+ * when the vector is attached again: what is counted then is the hypervisor's.
  */
 #ifndef LIB_PCI_MSIX_H
 #define LIB_PCI_MSIX_H

@@ -19,18 +19,18 @@ static void event(void *opaque)
 {
 	struct vector *vector = opaque;
 	struct lend_function *function = vector->function;
-	uint64_t count;
 
 	pthread_mutex_lock(&function->lock);
-	if (vector->attached) {
-		/* Counted before it was attached: the hypervisor has delivered it. */
-		if (read(vector->fd, &count, sizeof(count)) < 0)
-			count = 0;
-	} else {
-		pending_collect(function, vector->number, vector->number);
-		pending_show(function);
-	}
+	pending_collect(function, vector->number, vector->number); /* nothing, if it is attached by now */
+	pending_show(function);
 	pthread_mutex_unlock(&function->lock);
+}
+
+static void unwatch(struct lend_function *function, struct vector *vector)
+{
+	if (vector->watched)
+		function->ops->unwatch(function->host, vector->fd);
+	vector->watched = false;
 }
 
 void vector_signal(const struct vector *vector)
@@ -147,6 +147,7 @@ static void unmask(struct lend_function *function, struct vector *vector)
 {
 	int ret;
 
+	unwatch(function, vector);
 	pending_collect(function, vector->number, vector->number);
 	ret = function->ops->msi_attach(function->host, function->peer, vector->number, vector->fd);
 	if (ret < 0)
@@ -187,9 +188,12 @@ void vectors_off(struct lend_function *function)
 	struct msix *msix = &function->msix;
 	bool begun = false;
 
-	for (unsigned i = 0; i < msix->count; i++)
+	for (unsigned i = 0; i < msix->count; i++) {
 		if (msix->vectors[i].attached)
 			detach(function, &msix->vectors[i]);
+		else
+			unwatch(function, &msix->vectors[i]);
+	}
 	trigger_off(function);
 	for (unsigned i = 0; i < msix->count; i++) {
 		if (!msix->vectors[i].routed)

@@ -193,10 +193,6 @@ static int fake_unwatch(void *host, int fd)
 	struct world *world = host;
 
 	fake_record(world, "unwatch");
-	if (world->function && pthread_mutex_trylock(&world->function->lock))
-		fake_violation(world, "unwatch with the function's lock held");
-	else if (world->function)
-		pthread_mutex_unlock(&world->function->lock);
 	for (unsigned i = 0; i < world->watch_count; i++) {
 		if (world->watches[i].fd != fd)
 			continue;
@@ -205,6 +201,16 @@ static int fake_unwatch(void *host, int fd)
 	}
 	fake_violation(world, "descriptor %d was not watched", fd);
 	return -ENOENT;
+}
+
+static void fake_settle(void *host)
+{
+	struct world *world = host;
+
+	if (world->function && pthread_mutex_trylock(&world->function->lock))
+		fake_violation(world, "settle with the function's lock held");
+	else if (world->function)
+		pthread_mutex_unlock(&world->function->lock);
 }
 
 static int fake_vfio_add(void *host, int fd)
@@ -241,6 +247,7 @@ const struct lend_host_ops fake_host = {
 	.msi_detach = fake_msi_detach,
 	.watch = fake_watch,
 	.unwatch = fake_unwatch,
+	.settle = fake_settle,
 	.vfio_add = fake_vfio_add,
 	.vfio_del = fake_vfio_del,
 	.event = fake_event,
