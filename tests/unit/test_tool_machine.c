@@ -25,6 +25,7 @@
 #include "tool/run/machine.c"
 #include "tool/run/memlock.c"
 #include "tool/run/memory.c"
+#include "tool/run/orphan.c"
 #include "tool/say.c"
 
 /* The played machine: the order of calls as letters, and its loop. */
@@ -39,6 +40,7 @@ struct vmm {
 
 static struct {
 	char calls[64];
+	unsigned busy; /* how often vmm_new() finds the device in use */
 	int new_result, sandbox_result;
 	enum vmm_end end;     /* what vmm_run() returns at once, unless `loops` */
 	bool loops;           /* vmm_run() ends by vmm_stop() or the second button */
@@ -58,6 +60,8 @@ static void call(char letter)
 int vmm_new(const struct vmm_config *config, struct vmm **out, struct lend_error *error)
 {
 	call('n');
+	if (play.busy && play.busy--)
+		return tool_fail(error, -EBUSY, "the device is in use");
 	if (play.new_result)
 		return tool_fail(error, play.new_result, "the machine cannot be made");
 	play.vmm.config = *config;
@@ -280,6 +284,24 @@ static void missing_things(void **state)
 	assert_string_equal(play.calls, "");
 }
 
+/* Who held the device has gone meanwhile: another try, and no third. */
+static void busy_is_tried_twice(void **state)
+{
+	struct stage *stage = *state;
+
+	play.busy = 1;
+	run_it(stage);
+	assert_string_equal(play.calls, "nnxrcf");
+	assert_message(stage, CONTROL_LOG, "care");
+	assert_message(stage, CONTROL_RUNNING, "");
+	assert_end(stage, VMM_END_POWEROFF, "");
+	memset(&play, 0, sizeof(play));
+	play.busy = 2;
+	run_it(stage);
+	assert_string_equal(play.calls, "nn");
+	assert_end(stage, VMM_END_ERROR, "the device is in use");
+}
+
 static void keeper_asks(void **state)
 {
 	struct stage *stage = *state;
@@ -353,14 +375,9 @@ static void nobody_waits_for_a_log(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(plain_run),
-		CASE(verbose_run),
-		CASE(sentences),
-		CASE(missing_things),
-		CASE(keeper_asks),
-		CASE(keeper_goes),
-		CASE(signal_is_the_button),
-		CASE(nobody_waits_for_a_log),
+		CASE(plain_run),      CASE(verbose_run),          CASE(sentences),
+		CASE(missing_things), CASE(busy_is_tried_twice),  CASE(keeper_asks),
+		CASE(keeper_goes),    CASE(signal_is_the_button), CASE(nobody_waits_for_a_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

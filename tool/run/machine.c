@@ -18,12 +18,14 @@
 #include "tool/run/machine.h"
 #include "tool/run/memlock.h"
 #include "tool/run/memory.h"
+#include "tool/run/orphan.h"
 #include "tool/tool.h"
 #include "vmm/sandbox.h"
 
 enum {
 	END_WAIT_MS = 2000, /* how long the end may wait for a keeper that does not read */
 	BUTTON_HOLD_S = 2,
+	ORPHAN_WAIT_MS = 10000,
 };
 
 struct machine {
@@ -65,6 +67,17 @@ static int check_computer(struct machine *machine, struct lend_error *error)
 	return ret;
 }
 
+/* Whether a machine that is about to end has made room for ours. */
+static bool await_orphans(struct machine *machine)
+{
+	const struct run_options *options = machine->config->options;
+	bool any = false;
+
+	for (unsigned i = 0; i < options->device_count; i++)
+		any |= orphan_await(&machine->config->roots, options->devices[i].host, ORPHAN_WAIT_MS);
+	return any;
+}
+
 static int build(struct machine *machine, int serial, struct lend_error *error)
 {
 	const struct run_options *options = machine->config->options;
@@ -88,11 +101,16 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		.opaque = machine,
 	};
 
+	int ret;
+
 	memcpy(config.uuid, options->uuid, sizeof(config.uuid));
 	for (unsigned i = 0; i < options->device_count; i++)
 		devices[i] =
 			(struct vmm_device_config){options->devices[i].host, options->devices[i].no_mmap};
-	return vmm_new(&config, &machine->vmm, error);
+	ret = vmm_new(&config, &machine->vmm, error);
+	if (ret == -EBUSY && await_orphans(machine))
+		ret = vmm_new(&config, &machine->vmm, error);
+	return ret;
 }
 
 /*
@@ -191,7 +209,7 @@ int machine_main(int control, int serial, void *opaque)
 	struct vmm_stats stats = {0};
 	enum vmm_end end;
 
-	prctl(PR_SET_NAME, "lend-machine");
+	prctl(PR_SET_NAME, MACHINE_NAME);
 	end = run(&machine, serial, &error);
 	if (end != VMM_END_FAULT && end != VMM_END_ERROR && end != VMM_END_PANIC)
 		error.text[0] = '\0';

@@ -8,6 +8,9 @@
 
 #include "tool/run/options.h"
 
+/* The name of the process. */
+#define MACHINE_NAME "lend-machine"
+
 /* Where the computer shows itself; a test has its own. */
 struct machine_roots {
 	const char *dev, *proc, *sys;
