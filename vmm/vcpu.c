@@ -262,7 +262,7 @@ static int create(struct vcpus *vcpus, unsigned id, const struct cpuid *host,
 	ret = hv_tsc_khz(vcpu->fd);
 	own.tsc_khz = ret > 0 ? (unsigned)ret : 0;
 	cpuid_fit(&cpuid, &own, id);
-	ret = hv_set_cpuid(vcpu->fd, &cpuid.head);
+	ret = hv_set_cpuid(vcpu->fd, cpuid_kernel(&cpuid));
 	return ret ? ret : reset_state_take(&vcpu->reset, vcpus->kvm, vcpu->fd);
 }
 

@@ -134,8 +134,8 @@ static int read_cpuid(struct vmm *vmm, struct lend_error *error)
 	vmm->cpuid = calloc(1, sizeof(*vmm->cpuid));
 	if (!vmm->cpuid)
 		return fail(error, -ENOMEM, "not enough memory");
-	vmm->cpuid->head.nent = CPUID_ENTRIES;
-	ret = hv_supported_cpuid(vmm->kvm, &vmm->cpuid->head);
+	vmm->cpuid->nent = CPUID_ENTRIES;
+	ret = hv_supported_cpuid(vmm->kvm, cpuid_kernel(vmm->cpuid));
 	return ret ? fail(error, ret, "KVM does not tell what processors it supports: %s", strerror(-ret))
 		   : 0;
 }

@@ -316,7 +316,7 @@ static void smbios_has_the_uuid(void **state)
 
 static struct kvm_cpuid_entry2 *leaf(struct cpuid *cpuid, unsigned function, unsigned index)
 {
-	for (unsigned i = 0; i < cpuid->head.nent; i++)
+	for (unsigned i = 0; i < cpuid->nent; i++)
 		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
 			return &cpuid->entries[i];
 	return NULL;
@@ -328,7 +328,7 @@ static void each_processor_knows_its_place(void **state)
 
 	(void)state;
 	for (unsigned id = 0; id < 6; id++) {
-		struct cpuid cpuid = {.head.nent = 7,
+		struct cpuid cpuid = {.nent = 7,
 				      .entries = {{.function = 0, .eax = 0xd},
 						  {.function = 1, .ecx = 1 << 5, .ebx = 0x12345678},
 						  {.function = 4, .eax = 0x143, .index = 3},

@@ -91,15 +91,13 @@ static void put_map(const struct memory *memory, const struct layout *layout, st
 /* Entropy for the kernel's generator; without it an early reader waits. */
 static uint64_t put_seed(const struct memory *memory)
 {
-	struct {
-		struct setup_data data;
-		uint8_t seed[SEED_BYTES];
-	} record = {.data = {.type = SETUP_RNG_SEED, .len = SEED_BYTES}};
+	struct setup_data record = {.type = SETUP_RNG_SEED, .len = SEED_BYTES};
+	uint8_t seed[SEED_BYTES];
 
-	if (getrandom(record.seed, SEED_BYTES, 0) != SEED_BYTES)
+	if (getrandom(seed, SEED_BYTES, 0) != SEED_BYTES)
 		return 0;
-	if (memory_put(memory, gpa(ADDR_RNG_SEED), &record.data, sizeof(record.data)) ||
-	    memory_put(memory, gpa(ADDR_RNG_SEED + sizeof(record.data)), record.seed, SEED_BYTES))
+	if (memory_put(memory, gpa(ADDR_RNG_SEED), &record, sizeof(record)) ||
+	    memory_put(memory, gpa(ADDR_RNG_SEED + sizeof(record)), seed, SEED_BYTES))
 		return 0;
 	return ADDR_RNG_SEED;
 }

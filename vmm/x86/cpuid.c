@@ -131,7 +131,7 @@ static void fit_entry(struct kvm_cpuid_entry2 *e, const struct cpuid_config *con
 
 static struct kvm_cpuid_entry2 *find(struct cpuid *cpuid, unsigned function, unsigned index)
 {
-	for (unsigned i = 0; i < cpuid->head.nent; i++)
+	for (unsigned i = 0; i < cpuid->nent; i++)
 		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
 			return &cpuid->entries[i];
 	return NULL;
@@ -142,8 +142,8 @@ static struct kvm_cpuid_entry2 *need(struct cpuid *cpuid, unsigned function, uns
 {
 	struct kvm_cpuid_entry2 *e = find(cpuid, function, index);
 
-	if (!e && cpuid->head.nent < CPUID_ENTRIES) {
-		e = &cpuid->entries[cpuid->head.nent++];
+	if (!e && cpuid->nent < CPUID_ENTRIES) {
+		e = &cpuid->entries[cpuid->nent++];
 		*e = (struct kvm_cpuid_entry2){.function = function, .index = index, .flags = flags};
 	}
 	return e;
@@ -164,7 +164,7 @@ void cpuid_fit(struct cpuid *cpuid, const struct cpuid_config *config, unsigned 
 	for (unsigned leaf = 0xb; leaf <= 0x1f; leaf += 0x1f - 0xb)
 		for (unsigned index = 0; index < 3 && max_leaf(cpuid) >= leaf; index++)
 			need(cpuid, leaf, index, KVM_CPUID_FLAG_SIGNIFCANT_INDEX);
-	for (unsigned i = 0; i < cpuid->head.nent; i++)
+	for (unsigned i = 0; i < cpuid->nent; i++)
 		fit_entry(&cpuid->entries[i], config, id);
 	timing = config->tsc_khz ? need(cpuid, LEAF_TIMING, 0, 0) : NULL;
 	if (timing) {
@@ -175,7 +175,7 @@ void cpuid_fit(struct cpuid *cpuid, const struct cpuid_config *config, unsigned 
 
 unsigned cpuid_physical_bits(const struct cpuid *cpuid)
 {
-	for (unsigned i = 0; i < cpuid->head.nent; i++)
+	for (unsigned i = 0; i < cpuid->nent; i++)
 		if (cpuid->entries[i].function == 0x80000008 && (cpuid->entries[i].eax & 0xff) >= 36)
 			return cpuid->entries[i].eax & 0xff;
 	return 36;

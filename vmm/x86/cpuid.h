@@ -5,13 +5,21 @@
 
 #include <linux/kvm.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 enum { CPUID_ENTRIES = 256 };
 
+/* struct kvm_cpuid2 with room for its entries, which C does not let stand behind it. */
 struct cpuid {
-	struct kvm_cpuid2 head;
+	__u32 nent, padding;
 	struct kvm_cpuid_entry2 entries[CPUID_ENTRIES];
 };
+_Static_assert(offsetof(struct cpuid, entries) == sizeof(struct kvm_cpuid2), "the kernel reads it");
+
+static inline struct kvm_cpuid2 *cpuid_kernel(struct cpuid *cpuid)
+{
+	return (struct kvm_cpuid2 *)(void *)cpuid;
+}
 
 struct cpuid_config {
 	unsigned cpus;

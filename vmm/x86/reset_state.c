@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "vmm/kvm.h"
@@ -27,19 +28,24 @@ static int list_msrs(int kvm, struct kvm_msr_list **out)
 	return 0;
 }
 
+/* struct kvm_msrs with one entry, which C does not let stand behind it. */
+struct one_msr {
+	__u32 nmsrs, pad;
+	struct kvm_msr_entry entry;
+};
+_Static_assert(offsetof(struct one_msr, entry) == sizeof(struct kvm_msrs), "the kernel reads it");
+
 /* One at a time: KVM lists some that this processor's CPUID then refuses. */
 static void read_msr(struct reset_msrs *msrs, int vcpu, uint32_t index)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} one = {.head.nmsrs = 1, .entry.index = index};
+	struct one_msr one = {.nmsrs = 1, .entry.index = index};
 
 	/* The TSC goes on counting over a reboot, as the host's does. */
-	if (index == MSR_TSC || index == MSR_MTRR_DEF_TYPE || hv_get_msrs(vcpu, &one.head) != 1)
+	if (index == MSR_TSC || index == MSR_MTRR_DEF_TYPE ||
+	    hv_get_msrs(vcpu, (struct kvm_msrs *)(void *)&one) != 1)
 		return;
-	if (msrs->head.nmsrs < RESET_MSRS)
-		msrs->entries[msrs->head.nmsrs++] = one.entry;
+	if (msrs->count < RESET_MSRS)
+		msrs->entries[msrs->count++] = one.entry;
 }
 
 static int take_msrs(struct reset_state *state, int kvm, int vcpu)
@@ -51,7 +57,7 @@ static int take_msrs(struct reset_state *state, int kvm, int vcpu)
 		return ret;
 	state->msrs = calloc(1, sizeof(*state->msrs));
 	if (state->msrs) {
-		state->msrs->head.nmsrs = 1;
+		state->msrs->count = 1;
 		state->msrs->entries[0] =
 			(struct kvm_msr_entry){.index = MSR_MTRR_DEF_TYPE, .data = MTRR_DEFAULT};
 		for (unsigned i = 0; i < list->nmsrs; i++)
@@ -79,14 +85,11 @@ int reset_state_take(struct reset_state *state, int kvm, int vcpu)
 /* A set stops at the first MSR that KVM does not take back (read-only ones): step over it. */
 static void put_msrs(const struct reset_msrs *msrs, int vcpu)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} one = {.head.nmsrs = 1};
+	struct one_msr one = {.nmsrs = 1};
 
-	for (unsigned i = 0; i < msrs->head.nmsrs; i++) {
+	for (unsigned i = 0; i < msrs->count; i++) {
 		one.entry = msrs->entries[i];
-		hv_set_msrs(vcpu, &one.head);
+		hv_set_msrs(vcpu, (struct kvm_msrs *)(void *)&one);
 	}
 }
 

@@ -11,7 +11,7 @@
 enum { RESET_MSRS = 512 };
 
 struct reset_msrs {
-	struct kvm_msrs head;
+	unsigned count;
 	struct kvm_msr_entry entries[RESET_MSRS];
 };
 
