@@ -136,7 +136,7 @@ static void counters_as_json(void **state)
 	snprintf(path, sizeof(path), "%s/stats", stage->root);
 	fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
 	assert_true(fd >= 0);
-	result.end.stats.exits = UINT64_MAX;
+	result.end.stats.exits = INT64_MAX;
 	result.end.stats.port[0x70] = 3;
 	result.end.stats.port[0xff] = 4;
 	assert_int_equal(stats_write(fd, &result), 0);
@@ -144,7 +144,7 @@ static void counters_as_json(void **state)
 	assert_true(length > 0);
 	text[length] = '\0';
 	assert_int_equal(strncmp(text, start, strlen(start)), 0);
-	assert_non_null(strstr(text, "\"exits\": 18446744073709551615,\n"));
+	assert_non_null(strstr(text, "\"exits\": 9223372036854775807,\n"));
 	assert_non_null(strstr(text, "\"port\": {\n    \"0x70\": 3,\n    \"0xff\": 4\n  }\n}\n"));
 	assert_null(strstr(text, "before"));
 	result = (struct keeper_result){.status = TOOL_FAILED};

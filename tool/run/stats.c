@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * --stats. All names are plain words and all values numbers, so nothing has to
- * be quoted. Ports that were never touched are left out.
- */
+/* --stats. Ports that were never touched are left out. */
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "tool/run/stats.h"
@@ -19,8 +18,23 @@ static const char *end_name(const struct keeper_result *result)
 	return result->said ? names[result->end.value] : "killed";
 }
 
-static void write_counters(FILE *file, const struct vmm_stats *stats)
+static json_t *ports(const struct vmm_stats *stats)
 {
+	json_t *object = json_object();
+	char name[8];
+
+	for (unsigned i = 0; i < sizeof(stats->port) / sizeof(*stats->port); i++) {
+		if (!stats->port[i])
+			continue;
+		snprintf(name, sizeof(name), "0x%02x", i);
+		json_object_set_new(object, name, json_integer((json_int_t)stats->port[i]));
+	}
+	return object;
+}
+
+static json_t *report(const struct keeper_result *result)
+{
+	const struct vmm_stats *stats = &result->end.stats;
 	const struct {
 		const char *name;
 		uint64_t value;
@@ -29,44 +43,30 @@ static void write_counters(FILE *file, const struct vmm_stats *stats)
 		{"config", stats->config}, {"bar", stats->bar},         {"serial", stats->serial},
 		{"faults", stats->faults}, {"reboots", stats->reboots}, {"boot_ns", stats->boot_ns},
 	};
+	json_t *object = json_object();
 
+	json_object_set_new(object, "end", json_string(end_name(result)));
+	json_object_set_new(object, "status", json_integer(result->status));
 	for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++)
-		fprintf(file, ",\n  \"%s\": %llu", counters[i].name, (unsigned long long)counters[i].value);
+		json_object_set_new(object, counters[i].name, json_integer((json_int_t)counters[i].value));
+	json_object_set_new(object, "port", ports(stats));
+	return object;
 }
 
-static void write_ports(FILE *file, const struct vmm_stats *stats)
+static int put_text(int fd, const char *text)
 {
-	const char *comma = "";
-
-	fprintf(file, ",\n  \"port\": {");
-	for (unsigned i = 0; i < sizeof(stats->port) / sizeof(*stats->port); i++) {
-		if (!stats->port[i])
-			continue;
-		fprintf(file, "%s\n    \"0x%02x\": %llu", comma, i, (unsigned long long)stats->port[i]);
-		comma = ",";
-	}
-	fprintf(file, "%s}", *comma ? "\n  " : "");
+	return dprintf(fd, "%s\n", text) < 0 ? -errno : 0;
 }
 
 int stats_write(int fd, const struct keeper_result *result)
 {
-	FILE *file;
-	int copy = dup(fd);
+	json_t *object = report(result);
+	char *text = json_dumps(object, JSON_INDENT(2));
+	int ret = -ENOMEM;
 
-	if (copy < 0)
-		return -errno;
-	file = fdopen(copy, "w");
-	if (!file) {
-		close(copy);
-		return -errno;
-	}
-	if (ftruncate(fd, 0) && errno != EINVAL) {
-		fclose(file);
-		return -errno;
-	}
-	fprintf(file, "{\n  \"end\": \"%s\",\n  \"status\": %d", end_name(result), (int)result->status);
-	write_counters(file, &result->end.stats);
-	write_ports(file, &result->end.stats);
-	fprintf(file, "\n}\n");
-	return fclose(file) ? -errno : 0;
+	json_decref(object);
+	if (text)
+		ret = ftruncate(fd, 0) && errno != EINVAL ? -errno : put_text(fd, text);
+	free(text);
+	return ret;
 }
