@@ -92,7 +92,7 @@ static void add_slots(struct vmm *vmm, struct assigned_bar *bar)
 
 		if (slot >= 0)
 			bar->slots[bar->slot_count++] = slot;
-		else
+		else if (vmm_may_log(vmm))
 			vmm_log(vmm, LEND_LOG_WARNING,
 				"%s: BAR %u traps at %#llx, KVM takes no memory slot for it: %s",
 				lend_device_info(bar->owner->device)->name, bar->index,

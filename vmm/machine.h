@@ -68,9 +68,14 @@ struct vmm {
 	int cmos_fd;    /* eventfd that takes what is written to the CMOS ports */
 	int request_fd; /* eventfd: wakes the loop */
 	uint64_t boot_ns, reboots;
+	uint64_t log_window; /* guarded by lock, as the next is: when counting began */
+	unsigned log_lines;
 };
 
 LEND_PRINTF(3, 4) void vmm_log(struct vmm *vmm, enum lend_log_level level, const char *format, ...);
+
+/** Whether a line that a guest can cause may be said: a few in ten seconds. Any thread. */
+bool vmm_may_log(struct vmm *vmm);
 
 /** Asks the loop to act; the first request that is not done yet stays. Stops the vCPUs. Any thread. */
 void vmm_request(struct vmm *vmm, enum request request, const char *text);

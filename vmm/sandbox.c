@@ -75,6 +75,7 @@ static const unsigned ioctls[] = {
 	KVM_GET_REGS,
 	KVM_SET_REGS,
 	KVM_SET_SREGS,
+	KVM_GET_MSRS,
 	KVM_SET_MSRS,
 	KVM_SET_LAPIC,
 	KVM_SET_FPU,

@@ -16,9 +16,10 @@ enum { MCR_OUT2 = 8, MCR_LOOP = 0x10 };
 enum { LSR_DR = 1, LSR_THRE = 0x20, LSR_TEMT = 0x40 };
 enum { MSR_CTS = 0x10, MSR_DSR = 0x20, MSR_DCD = 0x80 };
 
+/* "Empty" lets a guest write as much as the FIFO holds without looking again. */
 static bool tx_room(const struct serial *serial)
 {
-	return serial->tx_count < SERIAL_TX;
+	return serial->tx_count + SERIAL_FIFO <= SERIAL_TX;
 }
 
 static uint8_t cause(const struct serial *serial)
@@ -87,7 +88,7 @@ static void transmit(struct serial *serial, uint8_t byte)
 	if (serial->mcr & MCR_LOOP) {
 		if (serial->rx_count < SERIAL_RX)
 			serial->rx[serial->rx_count++] = byte;
-	} else if (tx_room(serial)) {
+	} else if (serial->tx_count < SERIAL_TX) {
 		serial->tx[serial->tx_count++] = byte;
 		if (!before)
 			flush(serial);

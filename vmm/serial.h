@@ -13,7 +13,7 @@
 #include "vmm/bus.h"
 #include "vmm/loop.h"
 
-enum { SERIAL_RX = 16, SERIAL_TX = 4096, SERIAL_PORTS = 8 };
+enum { SERIAL_FIFO = 16, SERIAL_RX = SERIAL_FIFO, SERIAL_TX = 4096, SERIAL_PORTS = 8 };
 
 struct serial {
 	pthread_mutex_t lock; /* guards all below */

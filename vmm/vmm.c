@@ -19,7 +19,8 @@
 #include "vmm/machine.h"
 #include "vmm/x86/tables.h"
 
-enum { API_VERSION = 12 };
+enum { LOG_LINES = 8 };
+#define LOG_WINDOW_NS 10000000000ULL
 
 static uint64_t now_ns(void)
 {
@@ -40,6 +41,21 @@ void vmm_log(struct vmm *vmm, enum lend_log_level level, const char *format, ...
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	vmm->config.log(vmm->config.opaque, level, line);
+}
+
+bool vmm_may_log(struct vmm *vmm)
+{
+	uint64_t now = now_ns();
+	bool may;
+
+	pthread_mutex_lock(&vmm->lock);
+	if (now - vmm->log_window > LOG_WINDOW_NS) {
+		vmm->log_window = now;
+		vmm->log_lines = 0;
+	}
+	may = vmm->log_lines++ < LOG_LINES;
+	pthread_mutex_unlock(&vmm->lock);
+	return may;
 }
 
 void vmm_request(struct vmm *vmm, enum request request, const char *text)

@@ -490,7 +490,6 @@ def test_hammer_config_space(bare):
     restored(g)
 
 
-@pytest.mark.xfail(reason="vmm/assign.c says a line for each move of a BAR out of reach")
 def test_log_of_moves_is_limited(bare):
     """A guest cannot fill the host's disk with lend's warnings."""
     g = bare(IVSHMEM)

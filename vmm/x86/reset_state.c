@@ -82,12 +82,18 @@ int reset_state_take(struct reset_state *state, int kvm, int vcpu)
 	return ret;
 }
 
-/* A set stops at the first MSR that KVM does not take back (read-only ones): step over it. */
+/*
+ * What has its value already is not written: KVM complains in the host's log of
+ * some that it lists and cannot set. One that it does not take back is left.
+ */
 static void put_msrs(const struct reset_msrs *msrs, int vcpu)
 {
-	struct one_msr one = {.nmsrs = 1};
-
 	for (unsigned i = 0; i < msrs->count; i++) {
+		struct one_msr one = {.nmsrs = 1, .entry.index = msrs->entries[i].index};
+
+		if (hv_get_msrs(vcpu, (struct kvm_msrs *)(void *)&one) == 1 &&
+		    one.entry.data == msrs->entries[i].data)
+			continue;
 		one.entry = msrs->entries[i];
 		hv_set_msrs(vcpu, (struct kvm_msrs *)(void *)&one);
 	}
