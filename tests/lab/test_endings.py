@@ -33,8 +33,9 @@ def test_signal_presses_the_power_button(number, l1, boot):
 def test_power_button_is_a_key_for_stock_kernels(l1, boot):
     guest = boot(l1(), "stock", modules=["button", "evdev"], memory="512M")
     # struct input_event, 64 bit: the time (16 bytes), type, code, value
-    guest.ask("wait_for /dev/input/event0 && "
-              "{ dd if=/dev/input/event0 bs=24 count=1 2>/dev/null |"
+    # Open before the button is pressed: the kernel keeps what comes then.
+    guest.ask("wait_for /dev/input/event0 && exec 4</dev/input/event0 && "
+              "{ dd bs=24 count=1 <&4 2>/dev/null |"
               " od -An -tu2 -j16 >/tmp/key; answer key $(cat /tmp/key);"
               " guest_end; } &")
     guest.command.kill(signal.SIGTERM)
