@@ -57,6 +57,30 @@ static int no_fd(void *host, int fd)
 	return -EOPNOTSUPP;
 }
 
+static int no_line_set(void *host, void *peer, unsigned pin, bool raised)
+{
+	(void)host, (void)peer, (void)pin, (void)raised;
+	return -EOPNOTSUPP;
+}
+
+static int no_line_attach(void *host, void *peer, unsigned pin, int eventfd, int resamplefd)
+{
+	(void)host, (void)peer, (void)pin, (void)eventfd, (void)resamplefd;
+	return -EOPNOTSUPP;
+}
+
+static int no_line_detach(void *host, void *peer, unsigned pin, int eventfd)
+{
+	(void)host, (void)peer, (void)pin, (void)eventfd;
+	return -EOPNOTSUPP;
+}
+
+static int no_timer(void *host, void *peer, uint64_t nanoseconds, lend_watch_fn fn, void *opaque)
+{
+	(void)host, (void)peer, (void)nanoseconds, (void)fn, (void)opaque;
+	return -EOPNOTSUPP;
+}
+
 static void no_settle(void *host)
 {
 	(void)host;
@@ -82,6 +106,10 @@ static const struct lend_host_ops absent = {
 	.watch = no_watch,
 	.unwatch = no_fd,
 	.settle = no_settle,
+	.line_set = no_line_set,
+	.line_attach = no_line_attach,
+	.line_detach = no_line_detach,
+	.timer = no_timer,
 	.vfio_add = no_fd,
 	.vfio_del = no_fd,
 	.event = no_event,
@@ -111,6 +139,10 @@ int ops_fill(struct lend_host_ops *out, const struct lend_host_ops *given)
 	TAKE(watch)
 	TAKE(unwatch)
 	TAKE(settle)
+	TAKE(line_set)
+	TAKE(line_attach)
+	TAKE(line_detach)
+	TAKE(timer)
 	TAKE(vfio_add)
 	TAKE(vfio_del)
 	TAKE(event)

@@ -31,7 +31,9 @@ _lend_device() {
 		host=*) for d in $(_lend_devices); do values+=("${before}host=$d"); done ;;
 		sysfsdev=*) for d in $(_lend_devices); do values+=("${before}sysfsdev=/sys/bus/pci/devices/$d"); done ;;
 		x-no-mmap=*) values=("${before}x-no-mmap=on" "${before}x-no-mmap=off") ;;
-		*) values=("${before}host=" "${before}x-no-mmap=" "${before}sysfsdev=") ;;
+		x-intx=*) values=("${before}x-intx=on" "${before}x-intx=off") ;;
+		x-no-kvm-intx=*) values=("${before}x-no-kvm-intx=on" "${before}x-no-kvm-intx=off") ;;
+		*) values=("${before}host=" "${before}x-no-mmap=" "${before}x-intx=" "${before}x-no-kvm-intx=" "${before}sysfsdev=") ;;
 		esac
 		;;
 	vfio-pci,*) values=(vfio-pci,host= vfio-pci,sysfsdev= vfio-pci,x-no-mmap=) ;;

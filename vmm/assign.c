@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "vmm/kvm.h"
 #include "vmm/machine.h"
@@ -197,6 +199,52 @@ static int msi_detach(void *host, void *peer, unsigned vector, int eventfd)
 	return irqfd(host, peer, vector, eventfd, KVM_IRQFD_FLAG_DEASSIGN);
 }
 
+static int set_line(void *host, void *peer, unsigned pin, bool raised)
+{
+	struct assigned *assigned = peer;
+	struct vmm *vmm = host;
+
+	return line_set(&vmm->lines, line_gsi(assigned->slot, pin), raised);
+}
+
+static int attach_line(void *host, void *peer, unsigned pin, int eventfd, int resamplefd)
+{
+	struct assigned *assigned = peer;
+	struct vmm *vmm = host;
+
+	return hv_irqfd_resample(vmm->vm, line_gsi(assigned->slot, pin), eventfd, resamplefd);
+}
+
+static int detach_line(void *host, void *peer, unsigned pin, int eventfd)
+{
+	struct assigned *assigned = peer;
+	struct vmm *vmm = host;
+
+	return hv_irqfd(vmm->vm, line_gsi(assigned->slot, pin), eventfd, KVM_IRQFD_FLAG_DEASSIGN);
+}
+
+static int set_timer(void *host, void *peer, uint64_t nanoseconds, lend_watch_fn fn, void *opaque)
+{
+	struct assigned *assigned = peer;
+	const struct itimerspec when = {.it_value = {.tv_sec = (time_t)(nanoseconds / 1000000000),
+						     .tv_nsec = (long)(nanoseconds % 1000000000)}};
+
+	(void)host;
+	__atomic_store_n(&assigned->timer_opaque, opaque, __ATOMIC_RELAXED);
+	__atomic_store_n(&assigned->timer_fn, fn, __ATOMIC_RELEASE);
+	return timerfd_settime(assigned->timer, 0, &when, NULL) ? -errno : 0;
+}
+
+static void on_timer(void *opaque)
+{
+	struct assigned *assigned = opaque;
+	lend_watch_fn fn = __atomic_load_n(&assigned->timer_fn, __ATOMIC_ACQUIRE);
+	uint64_t count;
+
+	if (read(assigned->timer, &count, sizeof(count)) == sizeof(count) && fn)
+		fn(__atomic_load_n(&assigned->timer_opaque, __ATOMIC_RELAXED));
+}
+
 static int watch(void *host, int fd, lend_watch_fn fn, void *opaque)
 {
 	return loop_add(&((struct vmm *)host)->loop, fd, EPOLLIN, fn, opaque);
@@ -250,12 +298,16 @@ const struct lend_host_ops assign_ops = {
 	.watch = watch,
 	.unwatch = unwatch,
 	.settle = settle,
+	.line_set = set_line,
+	.line_attach = attach_line,
+	.line_detach = detach_line,
+	.timer = set_timer,
 	.vfio_add = vfio_add,
 	.vfio_del = vfio_del,
 	.event = event,
 };
 
-void assigned_init(struct assigned *assigned, struct vmm *vmm)
+int assigned_init(struct assigned *assigned, struct vmm *vmm)
 {
 	assigned->vmm = vmm;
 	for (unsigned i = 0; i < BAR_COUNT; i++) {
@@ -264,4 +316,16 @@ void assigned_init(struct assigned *assigned, struct vmm *vmm)
 	}
 	for (unsigned i = 0; i < VECTORS_MAX; i++)
 		assigned->gsi[i] = assigned->gsi_next[i] = -1;
+	assigned->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (assigned->timer < 0)
+		return -errno;
+	return loop_add(&vmm->loop, assigned->timer, EPOLLIN, on_timer, assigned);
+}
+
+void assigned_free(struct assigned *assigned)
+{
+	if (assigned->timer <= 0)
+		return;
+	loop_remove(&assigned->vmm->loop, assigned->timer);
+	close(assigned->timer);
 }

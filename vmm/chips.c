@@ -96,6 +96,7 @@ int chips_init(struct vmm *vmm, struct lend_error *error)
 	vmm->serial.irq = vmm->power.irq = -1;
 	ret = ret ? ret : take_chips(vmm);
 	ret = ret ? ret : routes_init(&vmm->routes, vmm->vm, limit > 0 ? (unsigned)limit : 0);
+	lines_init(&vmm->lines, vmm->vm);
 	ret = ret ? ret : init_lines(vmm);
 	ret = ret ? ret : init_buses(vmm);
 	ret = ret ? ret : take_cmos(vmm);

@@ -42,7 +42,7 @@ int devices_open(struct vmm *vmm, struct lend_error *error)
 		return fail(error, -ENOMEM, "not enough memory");
 	vmm->assigned_count = count;
 	for (unsigned i = 0; i < count; i++) {
-		assigned_init(&vmm->assigned[i], vmm);
+		ret = ret ? ret : assigned_init(&vmm->assigned[i], vmm);
 		openings[i] = (struct opening){.vmm = vmm, .index = i};
 		openings[i].started =
 			count > 1 && !pthread_create(&openings[i].thread, NULL, open_one, &openings[i]);
@@ -65,6 +65,9 @@ static int make_function(struct vmm *vmm, unsigned index, enum lend_place place,
 		.size = sizeof(config),
 		.place = place,
 		.no_mmap = vmm->config.devices[index].no_mmap,
+		.no_intx = vmm->config.devices[index].no_intx,
+		.no_intx_bypass = vmm->config.devices[index].no_kvm_intx,
+		.intx_timeout_ms = vmm->config.devices[index].intx_timeout_ms,
 		.peer = assigned,
 	};
 
@@ -128,6 +131,8 @@ static int place_functions(struct vmm *vmm, struct layout_needs *needs, struct l
 	}
 	if (topology_place(&vmm->topology, placements, vmm->assigned_count))
 		return fail(error, -ENOSPC, "more devices than the machine has slots (%d)", PCI_SLOTS - 1);
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		vmm->assigned[i].slot = topology_slot(&vmm->topology, vmm->assigned[i].function);
 	topology_needs(&vmm->topology, needs);
 	return 0;
 }
@@ -245,6 +250,8 @@ void devices_close(struct vmm *vmm)
 		lend_function_free(vmm->assigned[i].function);
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
 		lend_device_close(vmm->assigned[i].device);
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		assigned_free(&vmm->assigned[i]);
 	free(vmm->assigned);
 	vmm->assigned = NULL;
 	vmm->assigned_count = 0;

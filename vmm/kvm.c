@@ -83,6 +83,23 @@ int hv_irqfd(int vm, unsigned gsi, int eventfd, uint32_t flags)
 	return result(ioctl(vm, KVM_IRQFD, &irqfd));
 }
 
+int hv_irqfd_resample(int vm, unsigned gsi, int eventfd, int resamplefd)
+{
+	struct kvm_irqfd irqfd = {.fd = (uint32_t)eventfd,
+				  .gsi = gsi,
+				  .flags = KVM_IRQFD_FLAG_RESAMPLE,
+				  .resamplefd = (uint32_t)resamplefd};
+
+	return result(ioctl(vm, KVM_IRQFD, &irqfd));
+}
+
+int hv_irq_line(int vm, unsigned gsi, int level)
+{
+	struct kvm_irq_level line = {.irq = gsi, .level = (uint32_t)level};
+
+	return result(ioctl(vm, KVM_IRQ_LINE, &line));
+}
+
 int hv_port_eventfd(int vm, uint16_t port, int eventfd)
 {
 	struct kvm_ioeventfd event = {.addr = port, .len = 1, .fd = eventfd, .flags = KVM_IOEVENTFD_FLAG_PIO};

@@ -23,6 +23,8 @@ int hv_create_irqchip(int vm);
 int hv_set_slot(int vm, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t size, const void *va);
 int hv_set_routes(int vm, const struct kvm_irq_routing *routing);
 int hv_irqfd(int vm, unsigned gsi, int eventfd, uint32_t flags);
+int hv_irqfd_resample(int vm, unsigned gsi, int eventfd, int resamplefd);
+int hv_irq_line(int vm, unsigned gsi, int level);
 int hv_port_eventfd(int vm, uint16_t port, int eventfd);
 int hv_get_irqchip(int vm, struct kvm_irqchip *chip);
 int hv_set_irqchip(int vm, struct kvm_irqchip *chip);

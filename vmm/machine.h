@@ -3,6 +3,7 @@
 #ifndef VMM_MACHINE_H
 #define VMM_MACHINE_H
 
+#include "vmm/lines.h"
 #include "vmm/loop.h"
 #include "vmm/memory.h"
 #include "vmm/pci/topology.h"
@@ -34,6 +35,10 @@ struct assigned {
 	struct lend_device *device;
 	struct lend_function *function;
 	enum lend_place place;
+	unsigned slot; /* of the root bus, its own or its port's */
+	int timer;     /* timerfd */
+	lend_watch_fn timer_fn;
+	void *timer_opaque;
 	struct assigned_bar bars[BAR_COUNT]; /* guarded by the function's lock */
 	int16_t gsi[VECTORS_MAX];            /* -1: no route; as KVM's table has it */
 	int16_t gsi_next[VECTORS_MAX];       /* as it will be after msi_commit() */
@@ -51,6 +56,7 @@ struct vmm {
 	struct layout layout;
 	struct slots slots;
 	struct routes routes;
+	struct lines lines;
 	struct bus memory_bus, port_bus;
 	struct loop loop;
 	struct serial serial;
@@ -94,6 +100,7 @@ void chips_free(struct vmm *vmm);
 
 /* assign.c */
 extern const struct lend_host_ops assign_ops; /* host: struct vmm, peer: struct assigned */
-void assigned_init(struct assigned *assigned, struct vmm *vmm);
+int assigned_init(struct assigned *assigned, struct vmm *vmm);
+void assigned_free(struct assigned *assigned);
 
 #endif

@@ -25,8 +25,11 @@ enum vmm_end {
 
 /** One -device vfio-pci,... as the user wrote it. */
 struct vmm_device_config {
-	const char *host; /* address or sysfs path */
-	bool no_mmap;     /* x-no-mmap=on */
+	const char *host;         /* address or sysfs path */
+	bool no_mmap;             /* x-no-mmap=on */
+	bool no_intx;             /* x-intx=off */
+	bool no_kvm_intx;         /* x-no-kvm-intx=on */
+	unsigned intx_timeout_ms; /* x-intx-mmap-timeout-ms */
 };
 
 struct vmm_config {

@@ -37,10 +37,10 @@ struct lend_region {
 
 struct lend_device_info {
 	struct lend_bdf bdf;
-	char name[16];       /* "0000:05:00.0" */
+	char name[16]; /* "0000:05:00.0" */
 	uint16_t vendor, device, subsystem_vendor, subsystem;
-	uint32_t class_code; /* 24 bits */
-	bool can_reset;      /* the kernel knows a way to reset this function alone */
+	uint32_t class_code;  /* 24 bits */
+	bool can_reset;       /* the kernel knows a way to reset this function alone */
 	uint64_t config_size; /* 256 or 4096 */
 	unsigned vectors[LEND_IRQ_COUNT];
 	bool msix_noresize; /* vectors cannot be added while MSI-X is on */
@@ -62,7 +62,7 @@ struct lend_device_info {
  * makes no sense; else what the kernel said.
  */
 LEND_API int lend_device_open(struct lend_space *space, const char *address, struct lend_device **out,
-                              struct lend_error *error);
+			      struct lend_error *error);
 
 /**
  * Closes a device; every function on it must be freed. The kernel resets it.

@@ -28,9 +28,12 @@ enum lend_place {
 struct lend_function_config {
 	size_t size;
 	enum lend_place place;
-	bool multifunction; /* bit 7 of the header type */
-	bool no_mmap;       /* x-no-mmap: trap every BAR */
-	void *peer;         /* handed back in the host operations */
+	bool multifunction;       /* bit 7 of the header type */
+	bool no_mmap;             /* x-no-mmap: trap every BAR */
+	bool no_intx;             /* x-intx=off: the interrupt pin reads 0 */
+	bool no_intx_bypass;      /* x-no-kvm-intx: line interrupts go through the monitor's loop */
+	unsigned intx_timeout_ms; /* x-intx-mmap-timeout-ms: how long BARs stay trapped then; 0: for good */
+	void *peer;               /* handed back in the host operations */
 };
 
 /** A BAR as the guest sees it. */
@@ -55,7 +58,7 @@ struct lend_function_counters {
  * (bridge, PCI Express port); -ENOMEM.
  */
 LEND_API int lend_function_new(struct lend_device *device, const struct lend_function_config *config,
-                               struct lend_function **out, struct lend_error *error);
+			       struct lend_function **out, struct lend_error *error);
 
 /** Quiesces the function (see below) and frees it. NULL is allowed. */
 LEND_API void lend_function_free(struct lend_function *function);
@@ -76,7 +79,7 @@ LEND_API uint32_t lend_function_config_read(struct lend_function *function, unsi
 
 /** The guest writes config space; what makes no sense is ignored and counted. */
 LEND_API void lend_function_config_write(struct lend_function *function, unsigned offset, unsigned length,
-                                         uint32_t value);
+					 uint32_t value);
 
 /**
  * A trapped access of `length` bytes (1 to 8) at `offset` of a BAR. The device
@@ -84,9 +87,9 @@ LEND_API void lend_function_config_write(struct lend_function *function, unsigne
  * longer reaches the BAR (decode is off, or beyond its end) reads all ones.
  */
 LEND_API uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, uint64_t offset,
-                                         unsigned length);
+					 unsigned length);
 LEND_API void lend_function_bar_write(struct lend_function *function, unsigned bar, uint64_t offset,
-                                      unsigned length, uint64_t value);
+				      unsigned length, uint64_t value);
 
 /** BAR `index` (0 to 5) as the guest sizes it; `*out` is zeroed for others. Any thread. */
 LEND_API void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out);

@@ -16,14 +16,14 @@ extern "C" {
 
 struct lend_host_device {
 	struct lend_bdf bdf;
-	char name[16];     /* "0000:05:00.0" */
-	char driver[64];   /* empty: none */
-	int group;         /* -1: no IOMMU group */
+	char name[16];   /* "0000:05:00.0" */
+	char driver[64]; /* empty: none */
+	int group;       /* -1: no IOMMU group */
 	uint16_t vendor, device;
 	uint32_t class_code; /* 24 bits */
-	bool is_bridge;    /* header type 1 */
+	bool is_bridge;      /* header type 1 */
 	bool is_vf;
-	int numa_node;     /* -1: unknown */
+	int numa_node;          /* -1: unknown */
 	char reset_methods[64]; /* "flr bus", empty: none or not known */
 };
 
@@ -38,13 +38,14 @@ LEND_API void lend_bdf_format(const struct lend_bdf *bdf, char out[16]);
 
 /** Finds a device. -EINVAL: not an address; -ENODEV: no such device. */
 LEND_API int lend_host_find(struct lend_context *context, const char *address, struct lend_host_device *out,
-                            struct lend_error *error);
+			    struct lend_error *error);
 
 /**
  * The members of an IOMMU group, ascending by address: writes at most `max`,
  * returns how many there are, or -ENOENT.
  */
-LEND_API int lend_host_group(struct lend_context *context, int group, struct lend_host_device *out, size_t max);
+LEND_API int lend_host_group(struct lend_context *context, int group, struct lend_host_device *out,
+			     size_t max);
 
 /** A process that holds a file open. */
 struct lend_host_holder {

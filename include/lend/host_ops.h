@@ -75,6 +75,25 @@ struct lend_host_ops {
 	int (*msi_detach)(void *host, void *peer, unsigned vector, int eventfd);
 
 	/*
+	 * The line interrupt, pin 1 to 4 (INTA to INTD); the monitor knows which
+	 * input of its controller that is, and ORs what several functions say of
+	 * it. Set raises or lowers it. Attach makes the hypervisor raise it when
+	 * `eventfd` is signalled and, at the guest's end of interrupt, lower it
+	 * and signal `resamplefd`; a monitor that cannot returns an error, and
+	 * gets line_set instead. Detach lowers it.
+	 */
+	int (*line_set)(void *host, void *peer, unsigned pin, bool raised);
+	int (*line_attach)(void *host, void *peer, unsigned pin, int eventfd, int resamplefd);
+	int (*line_detach)(void *host, void *peer, unsigned pin, int eventfd);
+
+	/*
+	 * Calls fn(opaque) once from the monitor's event loop, as watch does, when
+	 * `nanoseconds` have passed, on the guest's time where the monitor has one
+	 * that stops. One timer a peer: setting it anew replaces the old one.
+	 */
+	int (*timer)(void *host, void *peer, uint64_t nanoseconds, lend_watch_fn fn, void *opaque);
+
+	/*
 	 * Watch a descriptor: `fn(opaque)` is called from the monitor's event
 	 * loop, without any lock of the library held, each time `fd` is readable.
 	 * The fn drains the descriptor. Unwatch does not wait: it is called with

@@ -28,13 +28,14 @@ struct lend_reset_report {
 
 /**
  * Resets functions: each is quiesced, reset, and its guest-visible state is
- * what it was after lend_function_new(). vCPUs must be stopped. `reports` has
+ * what it was after lend_function_new(), and its line interrupt is on: a
+ * function comes to life with its first reset. vCPUs must be stopped. `reports` has
  * room for `count`. Returns 0 when every function was reset, else the first
  * error; all are tried. A function that the kernel has reset at open and that
  * nothing has used since is not reset again.
  */
 LEND_API int lend_context_reset(struct lend_context *context, struct lend_function **functions, size_t count,
-                                struct lend_reset_report *reports);
+				struct lend_reset_report *reports);
 
 #ifdef __cplusplus
 }

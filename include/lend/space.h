@@ -48,7 +48,7 @@ struct lend_iova_window {
  * -EINVAL: ops->size is 0. -ENOMEM. Any thread.
  */
 LEND_API int lend_space_new(struct lend_context *context, const struct lend_host_ops *ops, void *host,
-                            struct lend_space **out);
+			    struct lend_space **out);
 
 /** Unmaps what is left and frees the space; every device in it must be closed. */
 LEND_API void lend_space_free(struct lend_space *space);
@@ -62,7 +62,7 @@ LEND_API void lend_space_free(struct lend_space *space);
  * memory; -ERANGE: outside what the IOMMU can address.
  */
 LEND_API int lend_space_map(struct lend_space *space, const struct lend_range *ranges, size_t count,
-                            struct lend_error *error);
+			    struct lend_error *error);
 
 /**
  * Removes the one range that was added as exactly {iova, length}. When it

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #if defined(__GNUC__)
-#define LEND_API __attribute__((visibility("default")))
+#define LEND_API               __attribute__((visibility("default")))
 #define LEND_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #else
 #define LEND_API

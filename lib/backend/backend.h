@@ -22,8 +22,13 @@ struct backend_irq_info {
 	bool noresize;
 };
 
+/** Mask and unmask are for the line interrupt alone; with a descriptor, unmask when it is signalled (-1:
+ * never). */
+enum backend_irq_action { BACKEND_IRQ_TRIGGER, BACKEND_IRQ_MASK, BACKEND_IRQ_UNMASK };
+
 /** Arguments of set_irqs; the meaning of each is VFIO_DEVICE_SET_IRQS's. */
 struct backend_irqs {
+	enum backend_irq_action action;
 	unsigned index, start, count;
 	const int *fds; /* count eventfds, -1 for none; NULL: no data (count 0 turns the index off) */
 };

@@ -16,7 +16,7 @@
 struct legacy {
 	int fd;
 	uint64_t offset[LEND_REGION_COUNT]; /* in fd */
-	int prot[LEND_REGION_COUNT];	    /* of a map */
+	int prot[LEND_REGION_COUNT];        /* of a map */
 };
 
 static int legacy_info(void *dev, struct backend_device_info *out)
@@ -92,7 +92,14 @@ static int legacy_set_irqs(void *dev, const struct backend_irqs *irqs)
 {
 	struct legacy *legacy = dev;
 
-	return sys_vfio_set_irqs(legacy->fd, irqs->index, irqs->start, irqs->count, irqs->fds);
+	static const enum sys_irq_action actions[] = {
+		[BACKEND_IRQ_TRIGGER] = SYS_IRQ_TRIGGER,
+		[BACKEND_IRQ_MASK] = SYS_IRQ_MASK,
+		[BACKEND_IRQ_UNMASK] = SYS_IRQ_UNMASK,
+	};
+
+	return sys_vfio_set_irqs(legacy->fd, actions[irqs->action], irqs->index, irqs->start, irqs->count,
+				 irqs->fds);
 }
 
 static int legacy_read(void *dev, unsigned region, uint64_t offset, void *data, unsigned length)

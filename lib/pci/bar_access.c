@@ -9,6 +9,7 @@
 
 #include "lib/le.h"
 #include "lib/pci/bar.h"
+#include "lib/pci/intx.h"
 #include "lib/pci/msix.h"
 
 static bool reaches(struct lend_function *function, unsigned bar, uint64_t offset, unsigned length)
@@ -84,6 +85,7 @@ uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, ui
 		read_part(function, bar, offset + done, bytes + done, part, what);
 		done += part;
 	}
+	intx_served(function);
 	return le_load(bytes, length);
 }
 
@@ -111,4 +113,5 @@ void lend_function_bar_write(struct lend_function *function, unsigned bar, uint6
 			say(function, "write", bar, at, part, ret);
 		done += part;
 	}
+	intx_served(function);
 }

@@ -59,6 +59,8 @@ size_t bar_direct(const struct lend_function *function, unsigned index, struct l
 	struct lend_area areas[AREAS_ROOM];
 	unsigned count = bar->area_count;
 
+	if (function->intx.trapped)
+		return 0;
 	memcpy(areas, bar->areas, sizeof(areas));
 	if (msix->pba_hidden && msix->pba_bar == index) {
 		uint64_t page = function->page;

@@ -45,6 +45,7 @@ int capabilities_setup(struct lend_function *function, struct lend_error *error)
 int extended_setup(struct lend_function *function, struct lend_error *error);
 
 /* Setup functions, each in its capability's file. */
+int msi_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int pm_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int exp_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int af_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);

@@ -19,14 +19,16 @@
 #include "lib/le.h"
 #include "lib/pci/bar.h"
 #include "lib/pci/config.h"
-#include "lib/pci/msix.h"
+#include "lib/pci/mode.h"
 
 static const struct {
 	int (*quiet)(struct lend_function *function);
 	void (*live)(struct lend_function *function);
 } hooks[HOOK_COUNT] = {
 	[HOOK_DECODE] = {bars_quiet, bars_live}, /* COMMAND, BARs, power state */
+	[HOOK_MSI] = {msi_quiet, msi_live},      /* MSI, all of it */
 	[HOOK_MSIX] = {msix_quiet, msix_live},   /* MSI-X message control */
+	[HOOK_INTX] = {intx_quiet, intx_live},   /* COMMAND, interrupt disable */
 };
 
 static bool valid(const struct lend_function *function, unsigned offset, unsigned length)

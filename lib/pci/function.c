@@ -9,7 +9,7 @@
 #include "lib/pci/bar.h"
 #include "lib/pci/capabilities.h"
 #include "lib/pci/config.h"
-#include "lib/pci/msix.h"
+#include "lib/pci/messages.h"
 #include "lib/pci/quiesce.h"
 
 /* The device's bytes as they are now; what is set up is derived from them and never read again. */
@@ -36,6 +36,8 @@ static int setup(struct lend_function *function, struct lend_error *error)
 		ret = bars_setup(function, error);
 	if (!ret)
 		ret = capabilities_setup(function, error); /* the MSI-X table has to be in a BAR */
+	if (!ret && vectors_init(function) < 0)
+		ret = error_say(error, -ENOMEM, "%s: out of memory", function->name);
 	if (ret < 0)
 		return ret;
 	bars_map(function); /* all but the table */
@@ -47,7 +49,7 @@ static int setup(struct lend_function *function, struct lend_error *error)
 
 static void destroy(struct lend_function *function)
 {
-	msix_destroy(function);
+	vectors_destroy(function);
 	bars_unmap(function);
 	pthread_mutex_destroy(&function->lock);
 	log_bucket_destroy(&function->bucket);
@@ -76,6 +78,9 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->place = config->place;
 	function->multifunction = config->multifunction;
 	function->no_mmap = config->no_mmap;
+	function->no_intx = config->no_intx;
+	function->intx.no_bypass = config->no_intx_bypass;
+	function->intx.hold_ns = config->intx_timeout_ms * UINT64_C(1000000);
 	pthread_mutex_init(&function->lock, NULL);
 	log_bucket_init(&function->bucket);
 	ret = setup(function, error);

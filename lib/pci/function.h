@@ -23,6 +23,7 @@ enum {
 	CONFIG_MAX = 4096,
 	BAR_COUNT = 6,
 	VECTORS_MAX = 2048, /* PCI Local Bus 3.0, 6.8.2 */
+	MSI_MAX = 32,       /* 6.8.1.3 */
 	TABLE_ENTRY = 16,   /* bytes of a vector in the MSI-X table */
 };
 
@@ -39,7 +40,7 @@ struct function_state {
 };
 
 /** What happens when a byte is written, beside storing it (config.c). */
-enum hook { HOOK_NONE, HOOK_DECODE, HOOK_MSIX, HOOK_COUNT };
+enum hook { HOOK_NONE, HOOK_DECODE, HOOK_MSI, HOOK_MSIX, HOOK_INTX, HOOK_COUNT };
 
 /** The tables of config space, a row a byte; fixed. */
 struct config {
@@ -76,20 +77,48 @@ struct vector {
 	uint32_t data;
 };
 
+/** The MSI capability; fixed. */
+struct msi {
+	unsigned cap; /* offset in config space; 0: no MSI */
+	bool is_64, has_mask;
+	unsigned count; /* vectors that the guest can ask for */
+};
+
+/** The MSI-X capability; fixed, but for the last. */
 struct msix {
-	unsigned cap;   /* offset in config space; 0: no MSI-X. Fixed, as the next lines are */
+	unsigned cap;   /* offset in config space; 0: no MSI-X */
 	unsigned count; /* vectors */
 	unsigned table_bar, pba_bar;
 	uint64_t table, pba, table_length, pba_length; /* in their BARs */
-	struct vector *vectors;
+	bool pba_hidden; /* the PBA's pages are withdrawn from the direct areas */
+};
 
-	bool on;          /* the guest has MSI-X enabled, and so has VFIO */
-	bool started;     /* VFIO's MSI-X is on */
-	unsigned grown;   /* vectors that VFIO allocated, where it cannot add single ones */
-	unsigned limit;   /* vectors that VFIO can give */
-	unsigned live;    /* vectors that it signals */
-	unsigned pending; /* bits set in state.pending */
-	bool pba_hidden;  /* the PBA's pages are withdrawn from the direct areas */
+/** How the function interrupts now; never two ways at once. */
+enum mode { MODE_NONE, MODE_INTX, MODE_MSI, MODE_MSIX };
+
+/** Message interrupts, MSI's or MSI-X's (messages.h). */
+struct messages {
+	unsigned room;          /* vectors that there is space for; fixed */
+	struct vector *vectors; /* fixed */
+	unsigned irq;           /* LEND_IRQ_MSI or LEND_IRQ_MSIX, the last that was on */
+	unsigned count;         /* of the mode that is on */
+	bool started;           /* VFIO's side is on */
+	unsigned grown;         /* vectors that VFIO allocated, where it cannot add single ones */
+	unsigned limit;         /* vectors that VFIO can give */
+	unsigned live;          /* vectors that it signals */
+	unsigned pending;       /* bits set in state.pending */
+};
+
+/** The line interrupt (intx.h). */
+struct intx {
+	unsigned pin; /* 1 to 4; 0: none, or switched off. Fixed, as the next two are */
+	bool no_bypass;
+	uint64_t hold_ns; /* how long BARs stay trapped after an interrupt; 0: until INTx goes off */
+	int fd, resample; /* eventfds; -1 */
+	bool bypass;      /* the hypervisor does all of it */
+	bool pending;     /* atomic: signalled, and masked by the kernel until the guest has served it */
+	bool raised;      /* the line, as we set it */
+	bool trapped;     /* the direct areas are withdrawn, so that the guest's next access is seen */
 };
 
 struct counters { /* atomic */
@@ -105,7 +134,7 @@ struct lend_function {
 	const char *name;
 	uint64_t page; /* bytes of the host's */
 	enum lend_place place;
-	bool multifunction, no_mmap;
+	bool multifunction, no_mmap, no_intx;
 	unsigned pm, exp, af; /* offsets of capabilities, 0: none */
 	bool flr;             /* a good reset exists */
 	struct config config;
@@ -117,7 +146,11 @@ struct lend_function {
 	struct bar bars[BAR_COUNT];
 	bool reset_since_open;
 	bool withdrawn; /* the kernel does not serve the BARs although the guest's decode bits say so */
+	enum mode mode;
+	struct msi msi;
 	struct msix msix;
+	struct messages messages;
+	struct intx intx;
 	struct function_state state;
 };
 

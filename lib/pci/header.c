@@ -7,6 +7,7 @@
 
 #include "lib/error.h"
 #include "lib/pci/config.h"
+#include "lib/pci/intx.h"
 
 enum { HEADER_TYPE_BITS = 0x7f, MULTIFUNCTION = 0x80 };
 
@@ -25,8 +26,8 @@ static const struct field fields[] = {
 	 * because the kernel or a reset changed them. They are written through,
 	 * since not all bits of the byte are virtual.
 	 */
-	{PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY, PCI_COMMAND_IO | PCI_COMMAND_MEMORY,
-	 HOOK_DECODE},
+	{PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY,
+	 PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE, HOOK_DECODE},
 	/* Addresses of the host never leak, and the guest's never reach the device. */
 	{PCI_BASE_ADDRESS_0, 4, UINT32_MAX, 0, HOOK_DECODE},
 	{PCI_BASE_ADDRESS_1, 4, UINT32_MAX, 0, HOOK_DECODE},
@@ -36,8 +37,6 @@ static const struct field fields[] = {
 	{PCI_BASE_ADDRESS_5, 4, UINT32_MAX, 0, HOOK_DECODE},
 	/* No ROM yet: the register reads 0, which means none. */
 	{PCI_ROM_ADDRESS, 4, UINT32_MAX, 0, HOOK_NONE},
-	/* No INTx yet: without a pin the guest does not wait for it. */
-	{PCI_INTERRUPT_PIN, 1, UINT32_MAX, 0, HOOK_NONE},
 };
 
 int header_setup(struct lend_function *function, struct lend_error *error)
@@ -60,6 +59,7 @@ int header_setup(struct lend_function *function, struct lend_error *error)
 		config_set_writable(function, field->offset, field->length, field->writable);
 		config_set_hook(function, field->offset, field->length, field->hook);
 	}
+	intx_setup(function);
 	config_set_bits(function, PCI_HEADER_TYPE, 1, MULTIFUNCTION,
 			function->multifunction ? MULTIFUNCTION : 0);
 	return 0;

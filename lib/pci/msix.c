@@ -13,6 +13,7 @@
 
 #include "lib/error.h"
 #include "lib/pci/config.h"
+#include "lib/pci/mode.h"
 #include "lib/pci/msix.h"
 
 /* Devices whose PBA register is known to lie outside of its BAR (spec 4.1). */
@@ -73,18 +74,6 @@ static int check(const struct lend_function *function, struct lend_error *error)
 	return 0;
 }
 
-static int make_vectors(struct lend_function *function, struct lend_error *error)
-{
-	struct msix *msix = &function->msix;
-
-	msix->vectors = calloc(msix->count, sizeof(*msix->vectors));
-	if (!msix->vectors)
-		return error_say(error, -ENOMEM, "%s: out of memory", function->name);
-	for (unsigned i = 0; i < msix->count; i++)
-		msix->vectors[i] = (struct vector){.function = function, .number = i, .fd = -1};
-	return 0;
-}
-
 int msix_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error)
 {
 	uint32_t flags = config_hw(function, cap->offset + PCI_MSIX_FLAGS, 2);
@@ -96,7 +85,6 @@ int msix_setup(struct lend_function *function, const struct cap *cap, struct len
 	if (!function->device->info.vectors[LEND_IRQ_MSIX])
 		return CAP_HIDE; /* VFIO cannot deliver any */
 	msix->count = (flags & PCI_MSIX_FLAGS_QSIZE) + 1;
-	msix->limit = function->device->info.vectors[LEND_IRQ_MSIX];
 	msix->table_bar = table & PCI_MSIX_TABLE_BIR;
 	msix->table = table & PCI_MSIX_TABLE_OFFSET;
 	msix->table_length = (uint64_t)msix->count * TABLE_ENTRY;
@@ -106,8 +94,6 @@ int msix_setup(struct lend_function *function, const struct cap *cap, struct len
 	if (msix->pba_bar < BAR_COUNT)
 		fix_pba(function);
 	ret = check(function, error);
-	if (!ret)
-		ret = make_vectors(function, error);
 	if (ret < 0)
 		return ret;
 	msix->cap = cap->offset;
@@ -122,58 +108,32 @@ int msix_setup(struct lend_function *function, const struct cap *cap, struct len
 	return 0;
 }
 
-void msix_destroy(struct lend_function *function)
-{
-	struct msix *msix = &function->msix;
-
-	/* No vector is watched any more, but a callback may still be on its way. */
-	function->ops->settle(function->host);
-	for (unsigned i = 0; msix->vectors && i < msix->count; i++)
-		if (msix->vectors[i].fd >= 0)
-			close(msix->vectors[i].fd);
-	free(msix->vectors);
-	msix->vectors = NULL;
-}
-
 static uint32_t control(const struct lend_function *function)
 {
 	return function->msix.cap ? config_state(function, function->msix.cap + PCI_MSIX_FLAGS, 2) : 0;
 }
 
-bool msix_masked(const struct lend_function *function, unsigned vector)
-{
-	if (!function->msix.on || control(function) & PCI_MSIX_FLAGS_MASKALL)
-		return true;
-	return function->state.table[vector * TABLE_ENTRY + PCI_MSIX_ENTRY_VECTOR_CTRL] &
-	       PCI_MSIX_ENTRY_CTRL_MASKBIT;
-}
-
 int msix_quiet(struct lend_function *function)
 {
-	struct msix *msix = &function->msix;
-
-	if (msix->on && !(control(function) & PCI_MSIX_FLAGS_ENABLE)) {
-		msix->on = false;
-		vectors_off(function);
-	}
+	if (function->mode == MODE_MSIX && !(control(function) & PCI_MSIX_FLAGS_ENABLE))
+		mode_enter(function, MODE_INTX);
 	return 0;
 }
 
 void msix_live(struct lend_function *function)
 {
-	struct msix *msix = &function->msix;
+	struct messages *messages = &function->messages;
 	bool any = false;
 
 	if (!(control(function) & PCI_MSIX_FLAGS_ENABLE))
 		return;
-	if (!msix->on) {
-		pending_collect(function, 0, msix->count - 1); /* what came while it went off is dropped */
-		msix->on = true;
-		for (unsigned i = 0; i < msix->count && !any; i++)
-			any = !msix_masked(function, i);
+	if (function->mode != MODE_MSIX) {
+		mode_enter(function, MODE_MSIX);
+		for (unsigned i = 0; i < messages->count && !any; i++)
+			any = !message_masked(function, i);
 		/* Linux enables MSI-X with all masked; the device has to see it on (spec 4.6). */
 		if (!any || !function->device->info.msix_noresize)
 			trigger_start(function);
 	}
-	vectors_sync(function, 0, msix->count - 1);
+	vectors_sync(function, 0, messages->count - 1);
 }

@@ -66,7 +66,7 @@ void msix_table_write(struct lend_function *function, uint64_t offset, const uin
 
 		*byte = (uint8_t)((*byte & ~mask) | (bytes[i] & mask));
 	}
-	if (function->msix.on)
+	if (function->mode == MODE_MSIX)
 		vectors_sync(function, (unsigned)(at / TABLE_ENTRY),
 			     (unsigned)((at + length - 1) / TABLE_ENTRY));
 	pthread_mutex_unlock(&function->lock);

@@ -9,9 +9,11 @@
 
 #include <linux/pci_regs.h>
 
+#include "lib/le.h"
 #include "lib/pci/bar.h"
 #include "lib/pci/config.h"
-#include "lib/pci/msix.h"
+#include "lib/pci/messages.h"
+#include "lib/pci/mode.h"
 #include "lib/pci/quiesce.h"
 
 enum { WAIT_STEPS = 1000 }; /* of a millisecond */
@@ -67,17 +69,21 @@ static void wait_pending(struct lend_function *function)
 	}
 }
 
+/* What the guest turned on is off, as after a reset. */
+static void clear_enable(struct lend_function *function, unsigned at)
+{
+	config_store(function, at, 2, (uint32_t)le_load(function->config.start + at, 2));
+}
+
 void function_quiet(struct lend_function *function)
 {
-	struct msix *msix = &function->msix;
-
-	if (msix->cap) {
-		config_store(function, msix->cap + PCI_MSIX_FLAGS + 1, 1,
-			     function->config.start[msix->cap + PCI_MSIX_FLAGS + 1]);
-		msix_quiet(function);
-		if (msix->started)
-			trigger_off(function);
-	}
+	if (function->msix.cap)
+		clear_enable(function, function->msix.cap + PCI_MSIX_FLAGS);
+	if (function->msi.cap)
+		clear_enable(function, function->msi.cap + PCI_MSI_FLAGS);
+	mode_enter(function, MODE_NONE);
+	if (function->messages.started) /* it did not go off: once more */
+		trigger_off(function);
 	bars_remove(function);
 	stop_master(function);
 	wait_pending(function);

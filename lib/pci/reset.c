@@ -13,6 +13,7 @@
 
 #include "lend/reset.h"
 #include "lib/pci/config.h"
+#include "lib/pci/mode.h"
 #include "lib/pci/quiesce.h"
 
 /* Methods that leave nothing of the last user behind. The kernel takes the first one that works. */
@@ -77,6 +78,7 @@ static void reset_one(struct lend_function *function, struct lend_reset_report *
 	function->reset_since_open |= report->ran == LEND_RESET_FUNCTION;
 	report->checked = !report->result && answers(function);
 	state_start(function);
+	mode_enter(function, MODE_INTX);
 	pthread_mutex_unlock(&function->lock);
 }
 

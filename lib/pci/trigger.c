@@ -10,12 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/pci/msix.h"
+#include "lib/pci/messages.h"
 
 static int set_irqs(struct lend_function *function, unsigned start, unsigned count, const int *fds)
 {
 	struct lend_device *device = function->device;
-	struct backend_irqs irqs = {.index = LEND_IRQ_MSIX, .start = start, .count = count, .fds = fds};
+	struct backend_irqs irqs = {
+		.index = function->messages.irq, .start = start, .count = count, .fds = fds};
 
 	return device->ops->set_irqs(device->transport, &irqs);
 }
@@ -34,27 +35,53 @@ void trigger_start(struct lend_function *function)
 	if (ret)
 		say(function, 0, ret < 0 ? ret : -ENOSPC);
 	else
-		function->msix.started = true;
-	function->msix.grown = ret ? 0 : 1;
+		function->messages.started = true;
+	function->messages.grown = ret ? 0 : 1;
 }
 
 void trigger_off(struct lend_function *function)
 {
-	struct msix *msix = &function->msix;
-	int ret = msix->started ? set_irqs(function, 0, 0, NULL) : 0;
+	struct messages *messages = &function->messages;
+	int ret = messages->started ? set_irqs(function, 0, 0, NULL) : 0;
 
 	if (ret < 0)
-		function_log(function, LEND_LOG_WARNING, "cannot turn MSI-X off: %s", strerror(-ret));
-	for (unsigned i = 0; i < msix->count; i++)
-		msix->vectors[i].live = false;
-	msix->started = ret < 0; /* and is turned off again when the function is stopped */
-	msix->grown = msix->live = 0;
-	msix->limit = function->device->info.vectors[LEND_IRQ_MSIX];
+		function_log(function, LEND_LOG_WARNING, "cannot turn its message interrupts off: %s",
+			     strerror(-ret));
+	for (unsigned i = 0; i < messages->room; i++)
+		messages->vectors[i].live = false;
+	messages->started = ret < 0; /* and is turned off again when the function is stopped */
+	messages->grown = messages->live = 0;
+	messages->limit = function->device->info.vectors[function->messages.irq];
 }
 
-static bool is_new(const struct msix *msix, unsigned i)
+int trigger_all(struct lend_function *function)
 {
-	return msix->vectors[i].attached && !msix->vectors[i].live && i < msix->limit;
+	struct messages *messages = &function->messages;
+	int fds[MSI_MAX], ret;
+
+	for (unsigned i = 0; i < messages->count; i++)
+		fds[i] = messages->vectors[i].fd;
+	ret = set_irqs(function, 0, messages->count, fds);
+	/* Fewer are to be had: all of these, then (spec 4b). */
+	if (ret > 0 && (unsigned)ret < messages->count) {
+		context_log(function->context, LEND_LOG_WARNING,
+			    "%s: the kernel gives %d interrupt vectors of %u", function->name, ret,
+			    messages->count);
+		messages->count = (unsigned)ret;
+		ret = set_irqs(function, 0, messages->count, fds);
+	}
+	if (ret)
+		return ret < 0 ? ret : -ENOSPC;
+	messages->started = true;
+	messages->live = messages->count;
+	for (unsigned i = 0; i < messages->count; i++)
+		messages->vectors[i].live = true;
+	return (int)messages->count;
+}
+
+static bool is_new(const struct messages *messages, unsigned i)
+{
+	return messages->vectors[i].attached && !messages->vectors[i].live && i < messages->limit;
 }
 
 /*
@@ -64,13 +91,13 @@ static bool is_new(const struct msix *msix, unsigned i)
  */
 static int set_block(struct lend_function *function, unsigned start, unsigned *count)
 {
-	struct msix *msix = &function->msix;
+	struct messages *messages = &function->messages;
 	int *fds = malloc(*count * sizeof(*fds)), ret;
 
 	if (!fds)
 		return -ENOMEM;
 	for (unsigned i = 0; i < *count; i++) {
-		const struct vector *vector = &msix->vectors[start + i];
+		const struct vector *vector = &messages->vectors[start + i];
 
 		fds[i] = vector->live || vector->attached ? vector->fd : -1;
 	}
@@ -79,17 +106,17 @@ static int set_block(struct lend_function *function, unsigned start, unsigned *c
 		function_log(function, LEND_LOG_WARNING, "the kernel gives %d interrupt vectors of %u", ret,
 			     *count);
 		*count = (unsigned)ret;
-		msix->limit = start + *count;
+		messages->limit = start + *count;
 		ret = set_irqs(function, start, *count, fds);
 		ret = ret > 0 ? -ENOSPC : ret;
 	}
 	free(fds);
 	if (ret < 0)
 		return ret;
-	msix->started = true;
+	messages->started = true;
 	for (unsigned i = start; i < start + *count; i++) {
-		msix->live += msix->vectors[i].attached && !msix->vectors[i].live;
-		msix->vectors[i].live |= msix->vectors[i].attached;
+		messages->live += messages->vectors[i].attached && !messages->vectors[i].live;
+		messages->vectors[i].live |= messages->vectors[i].attached;
 	}
 	return 0;
 }
@@ -97,13 +124,13 @@ static int set_block(struct lend_function *function, unsigned start, unsigned *c
 /* Sets each run of new vectors in a call, so that those between them are not touched. */
 static void add_runs(struct lend_function *function, unsigned first, unsigned last)
 {
-	struct msix *msix = &function->msix;
+	struct messages *messages = &function->messages;
 
 	for (unsigned i = first; i <= last; i++) {
 		unsigned count = 0;
 		int ret;
 
-		while (i + count <= last && is_new(msix, i + count))
+		while (i + count <= last && is_new(messages, i + count))
 			count++;
 		if (!count)
 			continue;
@@ -117,60 +144,60 @@ static void add_runs(struct lend_function *function, unsigned first, unsigned la
 /* Turns MSI-X off, if it is on, and on again with vectors 0 to `last`. */
 static void grow(struct lend_function *function, unsigned last)
 {
-	struct msix *msix = &function->msix;
-	unsigned count = last + 1, before = msix->grown;
+	struct messages *messages = &function->messages;
+	unsigned count = last + 1, before = messages->grown;
 	int ret;
 
-	if (msix->started) {
+	if (messages->started) {
 		ret = set_irqs(function, 0, 0, NULL);
 		if (ret < 0) {
 			say(function, last, ret);
 			return;
 		}
-		msix->started = false;
+		messages->started = false;
 	}
 	ret = set_block(function, 0, &count);
 	if (ret < 0 && before) {
 		say(function, last, ret);
 		count = before;
-		msix->limit = before;
+		messages->limit = before;
 		ret = set_block(function, 0, &count);
 	}
 	if (ret < 0)
 		say(function, 0, ret);
-	msix->grown = ret < 0 ? 0 : count;
+	messages->grown = ret < 0 ? 0 : count;
 }
 
 void trigger_add(struct lend_function *function, unsigned first, unsigned last)
 {
-	struct msix *msix = &function->msix;
+	struct messages *messages = &function->messages;
 	bool was_live[VECTORS_MAX];
 	unsigned highest = 0, count = 0;
 	int ret;
 
 	for (unsigned i = first; i <= last; i++) {
-		if (!is_new(msix, i))
+		if (!is_new(messages, i))
 			continue;
 		highest = i;
 		count++;
 	}
 	if (!count)
 		return;
-	if (!function->device->info.msix_noresize && (msix->live || first == last)) {
+	if (!function->device->info.msix_noresize && (messages->live || first == last)) {
 		add_runs(function, first, last);
 	} else if (!function->device->info.msix_noresize) {
 		count = highest + 1;
 		ret = set_block(function, 0, &count);
 		if (ret < 0)
 			say(function, 0, ret);
-	} else if (highest < msix->grown) {
+	} else if (highest < messages->grown) {
 		add_runs(function, first, last);
 	} else {
-		for (unsigned i = 0; i < msix->count; i++)
-			was_live[i] = msix->vectors[i].live;
+		for (unsigned i = 0; i < messages->count; i++)
+			was_live[i] = messages->vectors[i].live;
 		grow(function, highest);
-		for (unsigned i = 0; i < msix->count; i++)
+		for (unsigned i = 0; i < messages->count; i++)
 			if (was_live[i])
-				vector_signal(&msix->vectors[i]);
+				vector_signal(&messages->vectors[i]);
 	}
 }

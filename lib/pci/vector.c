@@ -9,10 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <linux/pci_regs.h>
-
-#include "lib/le.h"
-#include "lib/pci/msix.h"
+#include "lib/pci/messages.h"
 
 /* The monitor's loop: a masked vector's eventfd can be read. Called without the lock. */
 static void event(void *opaque)
@@ -42,6 +39,13 @@ void vector_signal(const struct vector *vector)
 		return;
 }
 
+void vector_watch(struct lend_function *function, struct vector *vector)
+{
+	/* Without a watch its interrupts are still found when it is unmasked or the PBA is read. */
+	if (!vector->watched)
+		vector->watched = !function->ops->watch(function->host, vector->fd, event, vector);
+}
+
 static void detach(struct lend_function *function, struct vector *vector)
 {
 	int ret = function->ops->msi_detach(function->host, function->peer, vector->number, vector->fd);
@@ -55,39 +59,39 @@ static void detach(struct lend_function *function, struct vector *vector)
 static void mask(struct lend_function *function, struct vector *vector)
 {
 	detach(function, vector);
-	/* Without a watch its interrupts are still found when it is unmasked or the PBA is read. */
-	if (!vector->watched)
-		vector->watched = !function->ops->watch(function->host, vector->fd, event, vector);
+	vector_watch(function, vector);
 }
 
-static void read_entry(const struct lend_function *function, unsigned i, uint64_t *address, uint32_t *data)
-{
-	const uint8_t *entry = function->state.table + i * TABLE_ENTRY;
-
-	*address = le64(entry + PCI_MSIX_ENTRY_LOWER_ADDR);
-	*data = le32(entry + PCI_MSIX_ENTRY_DATA);
-}
-
-/* Whether there is no route as the table has it: the guest wrote it while the vector was masked. */
+/* Whether there is no route with the message that the guest has written. */
 static bool stale(const struct lend_function *function, const struct vector *vector)
 {
 	uint64_t address;
 	uint32_t data;
 
-	read_entry(function, vector->number, &address, &data);
+	message_read(function, vector->number, &address, &data);
 	return !vector->current || vector->address != address || vector->data != data;
 }
 
 static bool waits(const struct lend_function *function, const struct vector *vector)
 {
-	return !vector->attached && !msix_masked(function, vector->number);
+	return !vector->attached && !message_masked(function, vector->number);
+}
+
+/*
+ * MSI-X takes a new message at the next unmask (spec 4.4); MSI, which a guest
+ * may have no way to mask, at once.
+ */
+static bool needs_route(const struct lend_function *function, const struct vector *vector)
+{
+	return stale(function, vector) &&
+	       (waits(function, vector) || (function->mode == MODE_MSI && vector->attached));
 }
 
 static int set_route(struct lend_function *function, struct vector *vector)
 {
 	int ret;
 
-	read_entry(function, vector->number, &vector->address, &vector->data);
+	message_read(function, vector->number, &vector->address, &vector->data);
 	vector->current = false;
 	ret = function->ops->msi_set(function->host, function->peer, vector->number, vector->address,
 				     vector->data);
@@ -102,13 +106,13 @@ static int set_route(struct lend_function *function, struct vector *vector)
 /* The routes of all vectors that are to be attached, in one update. */
 static void route(struct lend_function *function, unsigned first, unsigned last)
 {
-	struct vector *vectors = function->msix.vectors;
+	struct vector *vectors = function->messages.vectors;
 	uint8_t set[VECTORS_MAX / 8] = {0};
 	bool begun = false;
 	int ret;
 
 	for (unsigned i = first; i <= last; i++) {
-		if (!waits(function, &vectors[i]) || !stale(function, &vectors[i]))
+		if (!needs_route(function, &vectors[i]))
 			continue;
 		if (!begun)
 			function->ops->msi_begin(function->host, function->peer);
@@ -127,7 +131,7 @@ static void route(struct lend_function *function, unsigned first, unsigned last)
 			vectors[i].current = true;
 }
 
-static int make_fd(struct lend_function *function, struct vector *vector)
+int vector_open(struct lend_function *function, struct vector *vector)
 {
 	if (vector->fd >= 0)
 		return 0;
@@ -159,17 +163,17 @@ static void unmask(struct lend_function *function, struct vector *vector)
 
 void vectors_sync(struct lend_function *function, unsigned first, unsigned last)
 {
-	struct vector *vectors = function->msix.vectors;
+	struct vector *vectors = function->messages.vectors;
 	bool some = false;
 
 	for (unsigned i = first; i <= last; i++)
-		if (vectors[i].attached && msix_masked(function, i))
+		if (vectors[i].attached && message_masked(function, i))
 			mask(function, &vectors[i]);
 	route(function, first, last);
 	for (unsigned i = first; i <= last; i++) {
 		if (!waits(function, &vectors[i]) || stale(function, &vectors[i]))
 			continue;
-		if (make_fd(function, &vectors[i]) < 0)
+		if (vector_open(function, &vectors[i]) < 0)
 			continue;
 		unmask(function, &vectors[i]);
 		some |= vectors[i].attached;
@@ -185,24 +189,24 @@ void vectors_sync(struct lend_function *function, unsigned first, unsigned last)
 
 void vectors_off(struct lend_function *function)
 {
-	struct msix *msix = &function->msix;
+	struct messages *messages = &function->messages;
 	bool begun = false;
 
-	for (unsigned i = 0; i < msix->count; i++) {
-		if (msix->vectors[i].attached)
-			detach(function, &msix->vectors[i]);
+	for (unsigned i = 0; i < messages->count; i++) {
+		if (messages->vectors[i].attached)
+			detach(function, &messages->vectors[i]);
 		else
-			unwatch(function, &msix->vectors[i]);
+			unwatch(function, &messages->vectors[i]);
 	}
 	trigger_off(function);
-	for (unsigned i = 0; i < msix->count; i++) {
-		if (!msix->vectors[i].routed)
+	for (unsigned i = 0; i < messages->count; i++) {
+		if (!messages->vectors[i].routed)
 			continue;
 		if (!begun)
 			function->ops->msi_begin(function->host, function->peer);
 		begun = true;
 		function->ops->msi_free(function->host, function->peer, i);
-		msix->vectors[i].routed = msix->vectors[i].current = false;
+		messages->vectors[i].routed = messages->vectors[i].current = false;
 	}
 	if (begun)
 		function->ops->msi_commit(function->host, function->peer);

@@ -103,8 +103,14 @@ int sys_vfio_irq_info(int device, unsigned index, struct sys_irq_info *out)
 	return 0;
 }
 
-int sys_vfio_set_irqs(int device, unsigned index, unsigned start, unsigned count, const int *fds)
+int sys_vfio_set_irqs(int device, enum sys_irq_action action, unsigned index, unsigned start, unsigned count,
+		      const int *fds)
 {
+	static const uint32_t flags[] = {
+		[SYS_IRQ_TRIGGER] = VFIO_IRQ_SET_ACTION_TRIGGER,
+		[SYS_IRQ_MASK] = VFIO_IRQ_SET_ACTION_MASK,
+		[SYS_IRQ_UNMASK] = VFIO_IRQ_SET_ACTION_UNMASK,
+	};
 	size_t payload = fds ? count * sizeof(int32_t) : 0;
 	struct vfio_irq_set *set = calloc(1, sizeof(*set) + payload);
 	int ret;
@@ -112,7 +118,7 @@ int sys_vfio_set_irqs(int device, unsigned index, unsigned start, unsigned count
 	if (!set)
 		return -ENOMEM;
 	set->argsz = (uint32_t)(sizeof(*set) + payload);
-	set->flags = VFIO_IRQ_SET_ACTION_TRIGGER | (fds ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE);
+	set->flags = flags[action] | (fds ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE);
 	set->index = index;
 	set->start = start;
 	set->count = count;

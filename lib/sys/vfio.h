@@ -23,9 +23,9 @@ struct sys_iova_range {
 };
 
 struct sys_iommu_info {
-	uint64_t page_sizes;	       /* bitmap; 0: not told */
-	uint32_t maps;		       /* maps that may be outstanding; 0: not told */
-	size_t range_count;	       /* 0: not told */
+	uint64_t page_sizes;           /* bitmap; 0: not told */
+	uint32_t maps;                 /* maps that may be outstanding; 0: not told */
+	size_t range_count;            /* 0: not told */
 	struct sys_iova_range *ranges; /* to be freed */
 };
 
@@ -60,8 +60,8 @@ struct sys_region_info {
 	uint64_t size;
 	uint64_t offset; /* in the device's descriptor */
 	bool readable, writable, mappable, msix_mappable;
-	bool sparse;		/* only `areas` can be mapped, and not the whole */
-	size_t area_count;	/* as the kernel gave them: unsorted, unchecked */
+	bool sparse;            /* only `areas` can be mapped, and not the whole */
+	size_t area_count;      /* as the kernel gave them: unsorted, unchecked */
 	struct sys_area *areas; /* to be freed */
 };
 /** -EPROTO: the answer makes no sense. */
@@ -73,12 +73,15 @@ struct sys_irq_info {
 };
 int sys_vfio_irq_info(int device, unsigned index, struct sys_irq_info *out);
 
+enum sys_irq_action { SYS_IRQ_TRIGGER, SYS_IRQ_MASK, SYS_IRQ_UNMASK };
+
 /**
  * Triggers of interrupts [start, start + count) of an index: eventfds, -1 for
  * none; `fds` NULL: no data (with count 0 the index goes off). A positive
  * answer is the number of vectors that could be had.
  */
-int sys_vfio_set_irqs(int device, unsigned index, unsigned start, unsigned count, const int *fds);
+int sys_vfio_set_irqs(int device, enum sys_irq_action action, unsigned index, unsigned start, unsigned count,
+		      const int *fds);
 
 int sys_vfio_device_reset(int device);
 

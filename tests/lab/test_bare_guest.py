@@ -302,7 +302,6 @@ def test_edu_interrupts_on_qemu(bare_on_qemu, mode):
     g.power_off()
 
 
-@pytest.mark.skip(reason="lend has neither INTx nor MSI yet")
 @pytest.mark.parametrize("mode", ["intx", "msi"])
 def test_edu_interrupts(bare, mode):
     g = bare(EDU)

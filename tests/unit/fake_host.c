@@ -213,6 +213,60 @@ static void fake_settle(void *host)
 		pthread_mutex_unlock(&world->function->lock);
 }
 
+static int fake_line_set(void *host, void *peer, unsigned pin, bool raised)
+{
+	struct world *world = host;
+	int ret = fake_step(world, "line %u %d", pin, raised);
+
+	(void)peer;
+	if (world->line.raised == raised)
+		fake_violation(world, "the line is set twice to %d", raised);
+	if (!ret)
+		world->line.raised = raised;
+	return ret;
+}
+
+static int fake_line_attach(void *host, void *peer, unsigned pin, int eventfd, int resamplefd)
+{
+	struct world *world = host;
+	int ret = fake_step(world, "line_attach %u", pin);
+
+	(void)peer;
+	if (world->no_bypass)
+		return -EBUSY;
+	if (!world->intx_masked)
+		fake_violation(world, "attached while the device can signal");
+	if (!ret) {
+		world->line.attached = eventfd;
+		world->line.resample = resamplefd;
+	}
+	return ret;
+}
+
+static int fake_line_detach(void *host, void *peer, unsigned pin, int eventfd)
+{
+	struct world *world = host;
+
+	(void)peer;
+	fake_record(world, "line_detach %u", pin);
+	if (world->line.attached != eventfd)
+		fake_violation(world, "a line is detached that is not attached");
+	world->line.attached = world->line.resample = -1;
+	return 0;
+}
+
+static int fake_timer(void *host, void *peer, uint64_t nanoseconds, lend_watch_fn fn, void *opaque)
+{
+	struct world *world = host;
+
+	(void)peer;
+	fake_record(world, "timer %llx", (unsigned long long)(nanoseconds / 1000000));
+	world->timer.nanoseconds = nanoseconds;
+	world->timer.fn = fn;
+	world->timer.opaque = opaque;
+	return 0;
+}
+
 static int fake_vfio_add(void *host, int fd)
 {
 	return fake_step(host, "vfio_add %d", fd);
@@ -248,6 +302,10 @@ const struct lend_host_ops fake_host = {
 	.watch = fake_watch,
 	.unwatch = fake_unwatch,
 	.settle = fake_settle,
+	.line_set = fake_line_set,
+	.line_attach = fake_line_attach,
+	.line_detach = fake_line_detach,
+	.timer = fake_timer,
 	.vfio_add = fake_vfio_add,
 	.vfio_del = fake_vfio_del,
 	.event = fake_event,
@@ -262,8 +320,36 @@ bool world_interrupt(struct world *world, unsigned vector)
 	return write(world->irq_fds[vector], &one, sizeof(one)) == sizeof(one);
 }
 
+bool world_raise(struct world *world)
+{
+	uint64_t one = 1;
+
+	if (world->intx_masked || world->intx_fd < 0)
+		return false;
+	world->intx_masked = true;
+	return write(world->intx_fd, &one, sizeof(one)) == sizeof(one);
+}
+
+void world_eoi(struct world *world)
+{
+	/* KVM signals the resample eventfd, and VFIO takes that as unmask. */
+	if (world->line.resample >= 0 && world->line.resample == world->intx_unmask_fd)
+		world->intx_masked = false;
+}
+
+bool world_timer(struct world *world)
+{
+	if (!world->timer.nanoseconds)
+		return false;
+	world->timer.nanoseconds = 0;
+	world->timer.fn(world->timer.opaque);
+	return true;
+}
+
 void world_run(struct world *world)
 {
+	if (world->line.attached >= 0)
+		world->line.delivered += drain(world->line.attached);
 	for (unsigned i = 0; i < WORLD_VECTORS; i++)
 		if (world->routes[i].attached >= 0)
 			world->routes[i].delivered += drain(world->routes[i].attached);

@@ -55,22 +55,52 @@ static void record_irqs(struct world *world, const struct backend_irqs *irqs)
 		fake_record(world, "irqs off");
 }
 
+/* VFIO masks the line when it signals, and whoever unmasks it says so in one of three ways. */
+static int set_intx(struct world *world, const struct backend_irqs *irqs)
+{
+	int fd = irqs->fds ? irqs->fds[0] : -1;
+
+	if (!world->vectors[LEND_IRQ_INTX] || irqs->start || irqs->count > 1)
+		return -EINVAL;
+	if (irqs->action == BACKEND_IRQ_TRIGGER) {
+		int ret = fake_step(world, "intx %s", irqs->count ? "on" : "off");
+
+		if (!irqs->count || !ret)
+			world->intx_fd = irqs->count ? fd : -1;
+		world->intx_masked = false;
+		if (!irqs->count)
+			world->intx_unmask_fd = -1;
+		return ret;
+	}
+	if (world->intx_fd < 0)
+		fake_violation(world, "the line is masked or unmasked, but not on");
+	if (irqs->fds) {
+		world->intx_unmask_fd = fd;
+		return fake_step(world, "intx unmaskfd %c", fd < 0 ? '-' : 'x');
+	}
+	world->intx_masked = irqs->action == BACKEND_IRQ_MASK;
+	return fake_step(world, "intx %s", world->intx_masked ? "mask" : "unmask");
+}
+
 static int fake_set_irqs(void *dev, const struct backend_irqs *irqs)
 {
 	struct world *world = dev;
 
+	if (irqs->index == LEND_IRQ_INTX)
+		return set_intx(world, irqs);
 	record_irqs(world, irqs);
 	if (fake_turn(world))
 		return -ENODEV;
-	if (irqs->index != LEND_IRQ_MSIX)
+	if (irqs->index != LEND_IRQ_MSIX && irqs->index != LEND_IRQ_MSI)
 		return -EINVAL;
+	world->irq_index = irqs->index;
 	if (!irqs->count) {
 		for (unsigned i = 0; i < WORLD_VECTORS; i++)
 			world->irq_fds[i] = -1;
 		world->msix_on = false;
 		return 0;
 	}
-	if (irqs->start + irqs->count > world->vectors[LEND_IRQ_MSIX])
+	if (irqs->start + irqs->count > world->vectors[irqs->index])
 		return -EINVAL;
 	if (world->grant && irqs->start + irqs->count > world->grant)
 		return (int)world->grant;

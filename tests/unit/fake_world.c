@@ -34,6 +34,8 @@ struct world *world_new(void)
 	world->reset_methods = "flr bus";
 	for (unsigned i = 0; i < WORLD_VECTORS; i++)
 		world->irq_fds[i] = world->routes[i].attached = -1;
+	world->intx_fd = world->intx_unmask_fd = -1;
+	world->line.attached = world->line.resample = -1;
 	world_set(world, PCI_VENDOR_ID, 4, 0x11221b36);
 	world_set(world, PCI_CLASS_REVISION, 4, 0x01080200);
 	world_set(world, PCI_INTERRUPT_PIN, 1, 1);
@@ -85,6 +87,12 @@ void world_msix(struct world *world, unsigned vectors, unsigned bar, uint32_t ta
 	world_set(world, cap + PCI_MSIX_TABLE, 4, table | bar);
 	world_set(world, cap + PCI_MSIX_PBA, 4, pba | pba_bar);
 	world->vectors[LEND_IRQ_MSIX] = vectors;
+}
+
+void world_msi(struct world *world, uint32_t flags, unsigned vectors)
+{
+	world_set(world, world_cap(world, 0x60, PCI_CAP_ID_MSI) + PCI_MSI_FLAGS, 2, flags);
+	world->vectors[LEND_IRQ_MSI] = vectors;
 }
 
 void world_exp(struct world *world, unsigned type, uint32_t devcap)
@@ -147,6 +155,9 @@ int world_open(struct world *world)
 		.place = world->place,
 		.multifunction = world->multifunction,
 		.no_mmap = world->no_mmap,
+		.no_intx = world->no_intx,
+		.no_intx_bypass = world->no_intx_bypass,
+		.intx_timeout_ms = world->intx_timeout_ms,
 		.peer = world,
 	};
 	int ret;
@@ -173,6 +184,8 @@ static void check_left(struct world *world)
 		assert_int_equal(world->routes[i].attached, -1);
 	}
 	assert_int_equal(world->watch_count, 0);
+	assert_false(world->line.raised);
+	assert_int_equal(world->line.attached, -1);
 	assert_int_equal(world->map_count, 0);
 	assert_false(world->bar_open);
 	assert_false(world->msi_open);

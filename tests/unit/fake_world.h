@@ -12,7 +12,9 @@
  *   device  cfg_read OFFSET LENGTH      cfg_write OFFSET LENGTH VALUE
  *           bar_read BAR OFFSET LENGTH  bar_write BAR OFFSET LENGTH VALUE
  *           irqs START+COUNT x-x        irqs off       mmap BAR OFFSET LENGTH     reset
- *   monitor begin, map BAR ADDRESS, unmap BAR, commit
+ *           intx on, intx off, intx mask, intx unmask, intx unmaskfd x
+ *   monitor line PIN 0|1, line_attach PIN, line_detach PIN, timer MILLISECONDS
+ *           begin, map BAR ADDRESS, unmap BAR, commit
  *           msi_begin, msi_set VECTOR ADDRESS DATA, msi_free VECTOR, msi_commit
  *           attach VECTOR, detach VECTOR, watch, unwatch
  *   IOMMU   dma_map IOVA LENGTH, dma_unmap IOVA LENGTH
@@ -68,6 +70,9 @@ struct world {
 	/* What the device was told. */
 	int irq_fds[WORLD_VECTORS]; /* -1: none */
 	bool msix_on;
+	unsigned irq_index;          /* whose vectors irq_fds are: MSI's or MSI-X's */
+	int intx_fd, intx_unmask_fd; /* -1: none */
+	bool intx_masked;
 	uint8_t written[4096]; /* not 0: a config write reached this byte, cleared by the test */
 
 	/* The monitor. */
@@ -76,6 +81,17 @@ struct world {
 	struct world_watch watches[WORLD_VECTORS];
 	unsigned watch_count;
 	bool bar_open, msi_open;
+	struct {
+		bool raised;
+		int attached, resample; /* eventfds, -1: none */
+		unsigned delivered;
+	} line;
+	bool no_bypass; /* line_attach fails */
+	struct {
+		uint64_t nanoseconds; /* 0: not set */
+		lend_watch_fn fn;
+		void *opaque;
+	} timer;
 	unsigned fail_bar_commit, fail_bar_unmap; /* the next so many fail */
 	unsigned events;
 
@@ -104,7 +120,8 @@ struct world {
 	struct lend_function *function;
 	struct lend_error error;
 	enum lend_place place;
-	bool multifunction, no_mmap;
+	bool multifunction, no_mmap, no_intx, no_intx_bypass;
+	unsigned intx_timeout_ms;
 };
 
 /** A device without capabilities or BARs that answers; free with world_free(). */
@@ -141,6 +158,14 @@ void world_start(struct world *world);
 /* The device and the loop. */
 /** The device signals a vector; false: VFIO has no eventfd for it. */
 bool world_interrupt(struct world *world, unsigned vector);
+/** MSI at config offset 0x60: `flags` are message control's QMASK, 64BIT and MASKBIT. */
+void world_msi(struct world *world, uint32_t flags, unsigned vectors);
+/** The device raises its line; false: VFIO has it masked, or has no eventfd. */
+bool world_raise(struct world *world);
+/** The guest's end of interrupt at the controller, with the bypass. */
+void world_eoi(struct world *world);
+/** The timer's time has come; false: none is set. */
+bool world_timer(struct world *world);
 /** What the hypervisor and the event loop do next: deliver what is attached, call watchers. */
 void world_run(struct world *world);
 

@@ -212,11 +212,17 @@ static void live(struct world *world)
 
 static unsigned whole_life(struct world *world)
 {
+	struct lend_reset_report report;
 	unsigned calls;
 
+	world->vectors[LEND_IRQ_INTX] = 1;
 	if (world_open(world)) /* closes what is open, and looks at what is left */
 		return world->calls;
+	lend_context_reset(world->context, &world->function, 1, &report); /* the line goes on */
 	live(world);
+	world_write(world, 0x53, 1, 0); /* and is back when MSI-X goes off */
+	world_raise(world);
+	world_run(world);
 	world_close(world);
 	calls = world->calls;
 	return calls;

@@ -20,7 +20,9 @@ static struct {
 	unsigned entries;    /* of the last one */
 	uint32_t data[64];   /* of message entries, by order */
 	int table_error;
-	int irqfd_gsi;  /* of the last attach; -1 after a detach */
+	int irqfd_gsi; /* of the last attach; -1 after a detach */
+	int levels[8];
+	unsigned level_changes;
 	char order[64]; /* S set, s cleared, R routes, I attach, i detach */
 } kvm;
 
@@ -69,6 +71,24 @@ int hv_irqfd(int vm, unsigned gsi, int eventfd, uint32_t flags)
 	(void)eventfd;
 	note(flags & KVM_IRQFD_FLAG_DEASSIGN ? 'i' : 'I');
 	kvm.irqfd_gsi = flags & KVM_IRQFD_FLAG_DEASSIGN ? -1 : (int)gsi;
+	return 0;
+}
+
+int hv_irqfd_resample(int vm, unsigned gsi, int eventfd, int resamplefd)
+{
+	(void)vm;
+	(void)eventfd;
+	(void)resamplefd;
+	kvm.irqfd_gsi = (int)gsi;
+	return 0;
+}
+
+int hv_irq_line(int vm, unsigned gsi, int level)
+{
+	(void)vm;
+	assert_true(gsi >= 16 && gsi < 24);
+	kvm.levels[gsi - 16] = level;
+	kvm.level_changes++;
 	return 0;
 }
 
@@ -133,13 +153,17 @@ static int set_up(void **state)
 	bus_init(&vmm.port_bus);
 	slots_init(&vmm.slots, -1, 64);
 	vmm.memory = (struct memory){.piece_count = 1, .pieces = {{.length = GIB(1)}}};
+	loop_init(&vmm.loop);
 	assigned_init(&device, &vmm);
+	lines_init(&vmm.lines, -1);
 	return routes_init(&vmm.routes, -1, 64);
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
+	assigned_free(&device);
+	loop_free(&vmm.loop);
 	routes_free(&vmm.routes);
 	return 0;
 }
@@ -293,6 +317,44 @@ static void an_update_that_fails_leaves_all_as_it_was(void **state)
 	assert_int_equal(kvm.entries, ROUTES_PINS + 2);
 }
 
+static void a_line_is_up_while_one_sharer_raises_it(void **state)
+{
+	unsigned gsi = line_gsi(3, 2);
+
+	(void)state;
+	assert_int_equal(gsi, 16 + 4);
+	assert_int_equal(line_gsi(7, 2), 16);
+	assert_int_equal(line_set(&vmm.lines, gsi, true), 0);
+	assert_int_equal(line_set(&vmm.lines, gsi, true), 0);
+	assert_int_equal(kvm.levels[4], 1);
+	assert_int_equal(line_set(&vmm.lines, gsi, false), 0);
+	assert_int_equal(kvm.levels[4], 1);
+	assert_int_equal(line_set(&vmm.lines, gsi, false), 0);
+	assert_int_equal(kvm.levels[4], 0);
+	assert_int_equal(kvm.level_changes, 2);
+	device.slot = 1;
+	assert_int_equal(assign_ops.line_attach(&vmm, &device, 1, 5, 6), 0);
+	assert_int_equal(kvm.irqfd_gsi, 17);
+}
+
+static unsigned timer_calls;
+
+static void on_time(void *opaque)
+{
+	(void)opaque;
+	timer_calls++;
+}
+
+static void the_timer_fires_once(void **state)
+{
+	(void)state;
+	timer_calls = 0;
+	assert_int_equal(assign_ops.timer(&vmm, &device, 3600000000000, on_time, NULL), 0);
+	assert_int_equal(assign_ops.timer(&vmm, &device, 1, on_time, NULL), 0); /* replaces the first */
+	assert_int_equal(loop_once(&vmm.loop), 0);
+	assert_int_equal(timer_calls, 1);
+}
+
 static void gsis_come_back_and_run_out(void **state)
 {
 	(void)state;
@@ -327,6 +389,8 @@ int main(void)
 		TEST(many_vectors_are_one_update),
 		TEST(an_update_that_fails_leaves_all_as_it_was),
 		TEST(gsis_come_back_and_run_out),
+		TEST(a_line_is_up_while_one_sharer_raises_it),
+		TEST(the_timer_fires_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

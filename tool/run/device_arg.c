@@ -81,7 +81,7 @@ static int check_new(const struct run_options *options, const struct run_device 
 
 int device_parse(struct run_options *options, const char *value, struct lend_error *error)
 {
-	struct run_device device = {.host = ""};
+	struct run_device device = {.intx_timeout_ms = INTX_TIMEOUT_MS};
 	char *copy;
 	int ret;
 

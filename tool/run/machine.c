@@ -105,8 +105,13 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 
 	memcpy(config.uuid, options->uuid, sizeof(config.uuid));
 	for (unsigned i = 0; i < options->device_count; i++)
-		devices[i] =
-			(struct vmm_device_config){options->devices[i].host, options->devices[i].no_mmap};
+		devices[i] = (struct vmm_device_config){
+			.host = options->devices[i].host,
+			.no_mmap = options->devices[i].no_mmap,
+			.no_intx = options->devices[i].no_intx,
+			.no_kvm_intx = options->devices[i].no_kvm_intx,
+			.intx_timeout_ms = options->devices[i].intx_timeout_ms,
+		};
 	ret = vmm_new(&config, &machine->vmm, error);
 	if (ret == -EBUSY && await_orphans(machine))
 		ret = vmm_new(&config, &machine->vmm, error);

@@ -19,7 +19,8 @@ enum serial_kind {
 /* One -device vfio-pci,… */
 struct run_device {
 	char host[16]; /* "0000:05:00.0"; empty: not given yet */
-	bool no_mmap;
+	bool no_mmap, no_intx, no_kvm_intx;
+	unsigned intx_timeout_ms;
 };
 
 /* Strings point into argv. */

@@ -13,6 +13,8 @@
 #include "tool/run/properties.h"
 #include "tool/tool.h"
 
+enum { TIMEOUT_MAX_MS = 3600000 };
+
 static int set_address(struct run_device *device, const char *name, const char *value,
 		       struct lend_error *error)
 {
@@ -57,11 +59,44 @@ static int set_sysfsdev(struct run_device *device, const char *value, struct len
 	return set_address(device, "sysfsdev", value, error);
 }
 
+static int set_switch(bool *out, const char *name, const char *value, struct lend_error *error)
+{
+	if (value_switch(value, out))
+		return tool_fail(error, -EINVAL, "%s=%.100s is neither on nor off; give one of them", name,
+				 value);
+	return 0;
+}
+
 static int set_no_mmap(struct run_device *device, const char *value, struct lend_error *error)
 {
-	if (value_switch(value, &device->no_mmap))
-		return tool_fail(error, -EINVAL, "x-no-mmap=%.100s is neither on nor off; give one of them",
-				 value);
+	return set_switch(&device->no_mmap, "x-no-mmap", value, error);
+}
+
+static int set_intx(struct run_device *device, const char *value, struct lend_error *error)
+{
+	bool on = true;
+	int ret = set_switch(&on, "x-intx", value, error);
+
+	device->no_intx = !on;
+	return ret;
+}
+
+static int set_no_kvm_intx(struct run_device *device, const char *value, struct lend_error *error)
+{
+	return set_switch(&device->no_kvm_intx, "x-no-kvm-intx", value, error);
+}
+
+static int set_intx_timeout(struct run_device *device, const char *value, struct lend_error *error)
+{
+	char *end;
+	unsigned long ms = strtoul(value, &end, 0);
+
+	if (end == value || *end || value[0] == '-' || ms > TIMEOUT_MAX_MS)
+		return tool_fail(
+			error, -EINVAL,
+			"x-intx-mmap-timeout-ms=%.100s is no number of milliseconds; give one from 0 to %d",
+			value, TIMEOUT_MAX_MS);
+	device->intx_timeout_ms = (unsigned)ms;
 	return 0;
 }
 
@@ -98,9 +133,9 @@ static const struct property table[] = {
 	{"failover_pair_id", PROPERTY_WORD, NULL, "there is no other network device to fail over to", NULL},
 	{"x-vga", PROPERTY_SWITCH, "off", LATER, NULL},
 	{"x-req", PROPERTY_SWITCH, "on", LATER, NULL},
-	{"x-intx-mmap-timeout-ms", PROPERTY_NUMBER, "1100", LATER, NULL},
-	{"x-intx", PROPERTY_SWITCH, "on", LATER, NULL},
-	{"x-no-kvm-intx", PROPERTY_SWITCH, "off", LATER, NULL},
+	{.name = "x-intx", .set = set_intx},
+	{.name = "x-no-kvm-intx", .set = set_no_kvm_intx},
+	{.name = "x-intx-mmap-timeout-ms", .set = set_intx_timeout},
 	{"x-no-kvm-msi", PROPERTY_SWITCH, "off", LATER, NULL},
 	{"x-no-kvm-msix", PROPERTY_SWITCH, "off", LATER, NULL},
 	{"x-no-kvm-ioeventfd", PROPERTY_SWITCH, "off", LATER, NULL},

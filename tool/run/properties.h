@@ -8,6 +8,9 @@
 
 #include "tool/run/options.h"
 
+/** "a ping is just enough to keep maps off": the default of x-intx-mmap-timeout-ms. */
+enum { INTX_TIMEOUT_MS = 1100 };
+
 enum property_kind {
 	PROPERTY_SWITCH, /* on or off */
 	PROPERTY_NUMBER, /* any base that C knows */

@@ -24,6 +24,7 @@ static const char help_text[] =
 	"  -device vfio-pci,host=ADDRESS[,PROPERTY=VALUE]...\n"
 	"                       hands a device over; may be given more than once\n"
 	"       x-no-mmap=on    every access to its BARs is trapped\n"
+	"       x-intx=off      it gets no interrupt line (there are more: man lend-run)\n"
 	"  -serial stdio        the guest's serial line is this terminal: Ctrl-a x ends, Ctrl-a h helps\n"
 	"  -serial file:PATH    it goes to a file\n"
 	"  -serial unix:PATH    a socket is made there, for one client\n"

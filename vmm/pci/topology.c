@@ -66,6 +66,15 @@ int topology_place(struct topology *topology, const struct placement *placements
 	return 0;
 }
 
+unsigned topology_slot(const struct topology *topology, const struct lend_function *function)
+{
+	for (unsigned i = 1; i < PCI_SLOTS; i++)
+		for (unsigned f = 0; f < PCI_FUNCTIONS; f++)
+			if (topology->slots[i].functions[f] == function)
+				return i;
+	return 0;
+}
+
 static struct pci_slot *find_port(struct topology *topology, unsigned bus)
 {
 	for (unsigned i = 1; i < PCI_SLOTS; i++) {

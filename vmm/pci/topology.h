@@ -48,6 +48,9 @@ struct placement {
  */
 int topology_place(struct topology *topology, const struct placement *placements, unsigned count);
 
+/** The slot of the root bus where the function is, or its port. */
+unsigned topology_slot(const struct topology *topology, const struct lend_function *function);
+
 /** What the BARs of all functions need, for layout_plan(). */
 void topology_needs(const struct topology *topology, struct layout_needs *needs);
 

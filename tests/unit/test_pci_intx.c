@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/* The line interrupt, both ways, and every transition among the ways to interrupt. */
+#include <errno.h>
+#include <string.h>
+
+#include <linux/pci_regs.h>
+
+#include "lend/reset.h"
+#include "lib/pci/function.h"
+#include "tests/unit/cmocka.h"
+#include "tests/unit/fake_world.h"
+
+enum { MSIX_CONTROL = 0x53, MSIX_ENABLE = 0x80, MSI_CONTROL = 0x62, MSI_ENABLE = 1, COMMAND_HIGH = 5 };
+
+/* An NVMe drive with a pin and MSI; a function comes to life with its first reset. */
+static struct world *world_with_pin(void)
+{
+	struct world *world = world_new();
+
+	world_nvme(world);
+	world_msi(world, PCI_MSI_FLAGS_64BIT, 1);
+	world->vectors[LEND_IRQ_INTX] = 1;
+	world->intx_timeout_ms = 1100;
+	return world;
+}
+
+static void come_alive(struct world *world)
+{
+	struct lend_reset_report report;
+
+	assert_int_equal(world_open(world), 0);
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), 0);
+	world_start(world);
+}
+
+static struct world *start(bool bypass)
+{
+	struct world *world = world_with_pin();
+
+	world->no_intx_bypass = !bypass;
+	come_alive(world);
+	return world;
+}
+
+static void stop(struct world *world)
+{
+	world_close(world);
+	world_free(world);
+}
+
+static void the_bypass_is_put_together_in_order(void **state)
+{
+	struct world *world = world_with_pin();
+
+	(void)state;
+	come_alive(world);
+	world_expect_order(world, "intx on", "intx mask", "line_attach 1", "intx unmaskfd x", "intx unmask",
+			   NULL);
+	assert_int_equal(world_read(world, PCI_INTERRUPT_PIN, 1), 1);
+	assert_int_equal(world->watch_count, 0); /* no code of ours runs */
+	for (unsigned i = 1; i <= 3; i++) {
+		assert_true(world_raise(world));
+		assert_false(world_raise(world)); /* masked until it is served */
+		world_run(world);
+		assert_int_equal(world->line.delivered, i);
+		world_eoi(world);
+	}
+	assert_int_equal(world->bars[0].direct_count, 2); /* BARs stay mapped */
+	world_clear(world);
+	lend_function_quiesce(world->function);
+	/* CVE-2024-26812: unmask goes before the trigger. */
+	world_expect_order(world, "intx mask", "line_detach 1", "intx unmaskfd -", "intx off", NULL);
+	stop(world);
+}
+
+static void without_the_bypass_an_access_serves(void **state)
+{
+	struct world *world = start(false);
+
+	(void)state;
+	assert_int_equal(world_count(world, "line_attach"), 0);
+	assert_int_equal(world->watch_count, 1);
+	assert_true(world_raise(world));
+	world_run(world);
+	assert_true(world->line.raised);
+	assert_int_equal(world->bars[0].direct_count, 0); /* the next access is seen */
+	assert_true(world->timer.nanoseconds == 1100000000);
+	lend_function_bar_read(world->function, 0, 0x10, 4);
+	assert_false(world->line.raised);
+	assert_false(world->intx_masked);
+	/* It did not service the device: it fires again at once. */
+	assert_true(world_raise(world));
+	world_run(world);
+	assert_true(world->line.raised);
+	lend_function_bar_write(world->function, 0, 0x2000, 4, 0); /* of the table counts too */
+	assert_false(world->line.raised);
+	stop(world);
+}
+
+static void config_accesses_do_not_serve(void **state)
+{
+	struct world *world = start(false);
+
+	(void)state;
+	assert_true(world_raise(world));
+	world_run(world);
+	world_read(world, PCI_STATUS, 2);
+	world_write(world, PCI_CACHE_LINE_SIZE, 1, 1);
+	assert_true(world->line.raised);
+	stop(world);
+}
+
+static void the_timer_gives_the_maps_back(void **state)
+{
+	struct world *world = start(false);
+
+	(void)state;
+	assert_true(world_raise(world));
+	world_run(world);
+	assert_true(world_timer(world)); /* still pending: once more */
+	assert_int_equal(world->bars[0].direct_count, 0);
+	lend_function_bar_read(world->function, 0, 0x10, 4);
+	assert_true(world_timer(world));
+	assert_int_equal(world->bars[0].direct_count, 2);
+	assert_false(world_timer(world));
+	stop(world);
+}
+
+static void timeout_zero_keeps_them(void **state)
+{
+	struct world *world = world_with_pin();
+
+	(void)state;
+	world->no_intx_bypass = true;
+	world->intx_timeout_ms = 0;
+	come_alive(world);
+	assert_true(world_raise(world));
+	world_run(world);
+	assert_false(world_timer(world));
+	lend_function_bar_read(world->function, 0, 0x10, 4);
+	assert_int_equal(world->bars[0].direct_count, 0);
+	world_write(world, MSIX_CONTROL, 1, MSIX_ENABLE); /* INTx goes off */
+	assert_int_equal(world->bars[0].direct_count, 2);
+	stop(world);
+}
+
+static void a_monitor_without_bypass_gets_the_other_way(void **state)
+{
+	struct world *world = world_with_pin();
+
+	(void)state;
+	world->no_bypass = true;
+	come_alive(world);
+	world_expect_order(world, "intx on", "intx mask", "line_attach 1", "intx unmask", "watch", NULL);
+	assert_true(world_raise(world));
+	world_run(world);
+	assert_true(world->line.raised);
+	stop(world);
+}
+
+static void interrupt_disable_hides_the_line(void **state)
+{
+	struct world *world = start(false);
+
+	(void)state;
+	assert_true(world_raise(world));
+	world_run(world);
+	assert_true(world->line.raised);
+	world_write(world, COMMAND_HIGH, 1, PCI_COMMAND_INTX_DISABLE >> 8);
+	assert_false(world->line.raised);
+	assert_int_equal(world->config[COMMAND_HIGH],
+			 PCI_COMMAND_INTX_DISABLE >> 8); /* and reaches the device */
+	world_write(world, COMMAND_HIGH, 1, 0);
+	assert_true(world->line.raised);
+	stop(world);
+}
+
+static void pins_that_are_none(void **state)
+{
+	static const struct {
+		unsigned pin, vectors;
+		bool off;
+	} cases[] = {{0, 1, false}, {0xff, 1, false}, {5, 1, false}, {1, 0, false}, {1, 1, true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct world *world = world_with_pin();
+
+		world_set(world, PCI_INTERRUPT_PIN, 1, cases[i].pin);
+		world->vectors[LEND_IRQ_INTX] = cases[i].vectors;
+		world->no_intx = cases[i].off;
+		come_alive(world);
+		assert_int_equal(world_read(world, PCI_INTERRUPT_PIN, 1), 0);
+		assert_int_equal(world_count(world, "intx"), 0);
+		stop(world);
+	}
+}
+
+static void set_mode(struct world *world, enum mode mode)
+{
+	/* The new one goes on before the old one goes off, and after it: both orders are seen. */
+	if (mode == MODE_MSIX)
+		world_write(world, MSIX_CONTROL, 1, MSIX_ENABLE);
+	if (mode == MODE_MSI)
+		world_write(world, MSI_CONTROL, 1, MSI_ENABLE);
+	if (mode != MODE_MSIX)
+		world_write(world, MSIX_CONTROL, 1, 0);
+	if (mode != MODE_MSI)
+		world_write(world, MSI_CONTROL, 1, 0);
+	if (mode == MODE_NONE)
+		lend_function_quiesce(world->function);
+}
+
+/* XSA-157: every transition, and what can interrupt after it. */
+static void xsa_157_transitions(void **state)
+{
+	(void)state;
+	for (unsigned from = MODE_INTX; from <= MODE_MSIX; from++) {
+		for (unsigned to = MODE_NONE; to <= MODE_MSIX; to++) {
+			struct world *world = start(true);
+
+			set_mode(world, (enum mode)from);
+			assert_int_equal(world->function->mode, from);
+			set_mode(world, (enum mode)to);
+			assert_int_equal(world->function->mode, to);
+			assert_int_equal(world->intx_fd >= 0, to == MODE_INTX);
+			assert_int_equal(world->line.attached >= 0, to == MODE_INTX);
+			assert_int_equal(world->msix_on, to == MODE_MSI || to == MODE_MSIX);
+			if (to >= MODE_MSI)
+				assert_int_equal(world->irq_index,
+						 to == MODE_MSI ? LEND_IRQ_MSI : LEND_IRQ_MSIX);
+			stop(world);
+		}
+	}
+}
+
+static void ten_thousand_times(void **state)
+{
+	struct world *world = start(true);
+
+	(void)state;
+	world->mute = true;
+	for (unsigned i = 0; i < 10000; i++) {
+		set_mode(world, i & 1 ? MODE_INTX : MODE_MSIX);
+		if (i & 1) {
+			assert_true(world_raise(world));
+			world_run(world);
+			world_eoi(world);
+		}
+	}
+	assert_int_equal(world->line.delivered, 5000);
+	stop(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_bypass_is_put_together_in_order),
+		cmocka_unit_test(without_the_bypass_an_access_serves),
+		cmocka_unit_test(config_accesses_do_not_serve),
+		cmocka_unit_test(the_timer_gives_the_maps_back),
+		cmocka_unit_test(timeout_zero_keeps_them),
+		cmocka_unit_test(a_monitor_without_bypass_gets_the_other_way),
+		cmocka_unit_test(interrupt_disable_hides_the_line),
+		cmocka_unit_test(pins_that_are_none),
+		cmocka_unit_test(xsa_157_transitions),
+		cmocka_unit_test(ten_thousand_times),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
