@@ -35,7 +35,7 @@ static void bar_begin(void *host, void *peer)
 
 	(void)host;
 	for (unsigned i = 0; i < BAR_COUNT; i++)
-		assigned->bars[i].add = assigned->bars[i].remove = false;
+		assigned->bars[i].add = assigned->bars[i].remove = assigned->bars[i].stays = false;
 }
 
 static int bar_map(void *host, void *peer, const struct lend_bar_map *map)
@@ -47,6 +47,8 @@ static int bar_map(void *host, void *peer, const struct lend_bar_map *map)
 	if (map->bar >= BAR_COUNT || map->direct_count > BAR_SLOTS)
 		return -EINVAL;
 	bar = &assigned->bars[map->bar];
+	bar->stays = bar->bus && bar->map.io == map->io && bar->map.address == map->address &&
+		     bar->map.size == map->size;
 	bar->map = *map;
 	memcpy(bar->direct, map->direct, map->direct_count * sizeof(bar->direct[0]));
 	bar->map.direct = bar->direct;
@@ -62,14 +64,19 @@ static int bar_unmap(void *host, void *peer, unsigned index)
 	if (index >= BAR_COUNT)
 		return -EINVAL;
 	assigned->bars[index].remove = true;
-	assigned->bars[index].add = false;
+	assigned->bars[index].add = assigned->bars[index].stays = false;
 	return 0;
+}
+
+static void remove_slots(struct vmm *vmm, struct assigned_bar *bar)
+{
+	while (bar->slot_count)
+		slots_remove(&vmm->slots, bar->slots[--bar->slot_count]);
 }
 
 static void remove_bar(struct vmm *vmm, struct assigned_bar *bar)
 {
-	while (bar->slot_count)
-		slots_remove(&vmm->slots, bar->slots[--bar->slot_count]);
+	remove_slots(vmm, bar);
 	if (bar->bus)
 		bus_remove(bar->bus, bar, 0);
 	bar->bus = NULL;
@@ -115,17 +122,30 @@ static void add_bar(struct vmm *vmm, struct assigned_bar *bar)
 		add_slots(vmm, bar);
 }
 
+/* Other parts of it are direct now: its range stays, so that what another processor does meanwhile traps. */
+static void refresh_bar(struct vmm *vmm, struct assigned_bar *bar)
+{
+	remove_slots(vmm, bar);
+	if (!bar->map.io)
+		add_slots(vmm, bar);
+}
+
 /* First all that goes, then all that comes: nobody answers in between, never the wrong one. */
 static int bar_commit(void *host, void *peer)
 {
 	struct assigned *assigned = peer;
 
 	for (unsigned i = 0; i < BAR_COUNT; i++)
-		if (assigned->bars[i].remove)
+		if (assigned->bars[i].remove && !assigned->bars[i].stays)
 			remove_bar(host, &assigned->bars[i]);
-	for (unsigned i = 0; i < BAR_COUNT; i++)
-		if (assigned->bars[i].add)
-			add_bar(host, &assigned->bars[i]);
+	for (unsigned i = 0; i < BAR_COUNT; i++) {
+		struct assigned_bar *bar = &assigned->bars[i];
+
+		if (bar->add && bar->stays)
+			refresh_bar(host, bar);
+		else if (bar->add)
+			add_bar(host, bar);
+	}
 	bar_begin(host, peer);
 	return 0;
 }
@@ -262,12 +282,16 @@ static void settle(void *host)
 
 static int vfio_add(void *host, int fd)
 {
-	return hv_vfio_file(((struct vmm *)host)->vfio, fd, 1);
+	int vfio = ((struct vmm *)host)->vfio;
+
+	return vfio < 0 ? 0 : hv_vfio_file(vfio, fd, 1); /* said when it could not be made */
 }
 
 static int vfio_del(void *host, int fd)
 {
-	return hv_vfio_file(((struct vmm *)host)->vfio, fd, 0);
+	int vfio = ((struct vmm *)host)->vfio;
+
+	return vfio < 0 ? 0 : hv_vfio_file(vfio, fd, 0);
 }
 
 static void event(void *host, void *peer, enum lend_event kind, const char *text)

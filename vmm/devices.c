@@ -12,6 +12,8 @@
 #include "vmm/error.h"
 #include "vmm/machine.h"
 
+enum { WINDOWS_MAX = 128 };
+
 struct opening {
 	struct vmm *vmm;
 	unsigned index;
@@ -58,6 +60,16 @@ int devices_open(struct vmm *vmm, struct lend_error *error)
 	return ret;
 }
 
+/* Functions of one slot of the host stay together; a VF is a slot of its own. */
+static bool siblings(const struct vmm *vmm, unsigned i, unsigned j)
+{
+	const struct lend_bdf *a = &lend_device_info(vmm->assigned[i].device)->bdf;
+	const struct lend_bdf *b = &lend_device_info(vmm->assigned[j].device)->bdf;
+
+	return i != j && !vmm->assigned[i].alone && !vmm->assigned[j].alone && a->domain == b->domain &&
+	       a->bus == b->bus && a->device == b->device;
+}
+
 static int make_function(struct vmm *vmm, unsigned index, enum lend_place place, struct lend_error *error)
 {
 	struct assigned *assigned = &vmm->assigned[index];
@@ -71,14 +83,8 @@ static int make_function(struct vmm *vmm, unsigned index, enum lend_place place,
 		.peer = assigned,
 	};
 
-	/* With functions of its host's slot beside it, it is one of several for the guest too. */
-	for (unsigned i = 0; i < vmm->assigned_count; i++) {
-		const struct lend_bdf *a = &lend_device_info(vmm->assigned[i].device)->bdf;
-		const struct lend_bdf *b = &lend_device_info(assigned->device)->bdf;
-
-		if (i != index && a->domain == b->domain && a->bus == b->bus && a->device == b->device)
-			config.multifunction = true;
-	}
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		config.multifunction |= siblings(vmm, i, index);
 	lend_function_free(assigned->function);
 	assigned->function = NULL;
 	assigned->place = place;
@@ -94,8 +100,17 @@ static enum lend_place natural_place(const struct assigned *assigned)
 	return link.is_pcie && link.type != PCI_EXP_TYPE_RC_END ? LEND_PLACE_PORT : LEND_PLACE_ROOT;
 }
 
+static bool is_vf(struct vmm *vmm, const struct lend_device_info *info)
+{
+	struct lend_host_device host = {0};
+
+	return lend_host_find(vmm->context, info->name, &host, NULL) == 0 && host.is_vf;
+}
+
 static int make_functions(struct vmm *vmm, struct lend_error *error)
 {
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		vmm->assigned[i].alone = is_vf(vmm, lend_device_info(vmm->assigned[i].device));
 	for (unsigned i = 0; i < vmm->assigned_count; i++) {
 		int ret = make_function(vmm, i, LEND_PLACE_PORT, error);
 
@@ -105,13 +120,6 @@ static int make_functions(struct vmm *vmm, struct lend_error *error)
 			return ret;
 	}
 	return 0;
-}
-
-static bool is_vf(struct vmm *vmm, const struct lend_device_info *info)
-{
-	struct lend_host_device host = {0};
-
-	return lend_host_find(vmm->context, info->name, &host, NULL) == 0 && host.is_vf;
 }
 
 static int place_functions(struct vmm *vmm, struct layout_needs *needs, struct lend_error *error)
@@ -125,7 +133,7 @@ static int place_functions(struct vmm *vmm, struct layout_needs *needs, struct l
 		placements[i] = (struct placement){
 			.function = vmm->assigned[i].function,
 			.host = info->bdf,
-			.alone = is_vf(vmm, info),
+			.alone = vmm->assigned[i].alone,
 			.place = vmm->assigned[i].place,
 		};
 	}
@@ -169,6 +177,9 @@ static int move_largest(struct vmm *vmm, struct lend_error *error)
 	if (found == vmm->assigned_count)
 		return -ENOSPC;
 	ret = make_function(vmm, found, LEND_PLACE_ROOT, error);
+	for (unsigned i = 0; i < vmm->assigned_count && !ret; i++)
+		if (siblings(vmm, i, found))
+			ret = make_function(vmm, i, LEND_PLACE_ROOT, error);
 	if (!ret)
 		vmm_log(vmm, LEND_LOG_INFO,
 			"%s: goes to the root bus, its BAR of %llu MiB is not prefetchable and does not fit "
@@ -180,14 +191,16 @@ static int move_largest(struct vmm *vmm, struct lend_error *error)
 
 int devices_place(struct vmm *vmm, struct lend_error *error)
 {
-	struct lend_iova_window windows[32];
+	struct lend_iova_window windows[WINDOWS_MAX];
 	struct layout_needs needs = {.memory = vmm->config.memory,
 				     .physical_bits = cpuid_physical_bits(vmm->cpuid),
 				     .windows = windows};
-	size_t count = lend_space_windows(vmm->space, windows, 32);
+	size_t count = lend_space_windows(vmm->space, windows, WINDOWS_MAX);
 	int ret = make_functions(vmm, error);
 
-	needs.window_count = count < 32 ? count : 32;
+	if (!ret && count > WINDOWS_MAX)
+		ret = fail(error, -E2BIG, "the IOMMU reserves more than %d ranges of addresses", WINDOWS_MAX);
+	needs.window_count = count;
 	if (!ret)
 		ret = place_functions(vmm, &needs, error);
 	while (!ret && needs.low > ADDR_ECAM - LOW_WINDOW_LOWEST && !move_largest(vmm, error))
@@ -229,6 +242,9 @@ int devices_reset(struct vmm *vmm, struct lend_error *error)
 		else if (report->result)
 			return fail(error, report->result, "%s: its reset failed: %s (the kernel offers: %s)",
 				    name, strerror(-report->result), report->offered);
+		else if (!report->checked)
+			vmm_log(vmm, LEND_LOG_WARNING,
+				"%s: after its reset it does not answer as before, or is not quiet", name);
 		else
 			vmm_log(vmm, LEND_LOG_DEBUG, "%s: %s", name, method_text(report));
 	}

@@ -99,7 +99,7 @@ int loop_forget(struct loop *loop, int fd)
 
 void loop_settle(struct loop *loop)
 {
-	if (loop->running && pthread_equal(loop->thread, pthread_self()))
+	if (__atomic_load_n(&loop->running, __ATOMIC_ACQUIRE) && pthread_equal(loop->thread, pthread_self()))
 		return;
 	pthread_mutex_lock(&loop->dispatch);
 	pthread_mutex_unlock(&loop->dispatch);
@@ -133,8 +133,10 @@ int loop_once(struct loop *loop)
 	struct epoll_event event;
 	int n;
 
-	loop->thread = pthread_self();
-	loop->running = true;
+	if (!loop->running) { /* the first time: it stays this thread's */
+		loop->thread = pthread_self();
+		__atomic_store_n(&loop->running, true, __ATOMIC_RELEASE);
+	}
 	n = epoll_wait(loop->epoll, &event, 1, -1);
 	if (n < 0 && errno != EINTR)
 		return -errno;

@@ -24,7 +24,7 @@ struct assigned_bar {
 	int slots[BAR_SLOTS];
 	unsigned slot_count;
 	/* What bar_commit() has to do. */
-	bool remove, add;
+	bool remove, add, stays; /* stays: on its bus, only the slots change */
 	struct lend_bar_map map;
 	struct lend_bar_direct direct[BAR_SLOTS];
 };
@@ -35,6 +35,7 @@ struct assigned {
 	struct lend_device *device;
 	struct lend_function *function;
 	enum lend_place place;
+	bool alone;    /* a VF: it shares its slot with nobody */
 	unsigned slot; /* of the root bus, its own or its port's */
 	int timer;     /* timerfd */
 	lend_watch_fn timer_fn;
@@ -52,7 +53,6 @@ struct vmm {
 	struct lend_context *context;
 	struct lend_space *space;
 	struct memory memory;
-	int ram_slots[MEMORY_PIECES_MAX];
 	struct layout layout;
 	struct slots slots;
 	struct routes routes;
@@ -85,6 +85,11 @@ bool vmm_may_log(struct vmm *vmm);
 
 /** Asks the loop to act; the first request that is not done yet stays. Stops the vCPUs. Any thread. */
 void vmm_request(struct vmm *vmm, enum request request, const char *text);
+
+/* build.c */
+int machine_build(struct vmm *vmm, struct lend_error *error);
+/** Everything that is the same before the first boot and before each other one. */
+int machine_boot(struct vmm *vmm, struct lend_error *error);
 
 /* devices.c */
 int devices_open(struct vmm *vmm, struct lend_error *error);

@@ -125,22 +125,22 @@ static void do_exit(struct vcpu *vcpu)
 /*
  * A BAR that the kernel withdrew: take the slots of what is not served away and
  * enter again, the access then traps. Twice at one instruction with nothing
- * removed in between would be for ever.
+ * removed in between, by whichever processor, would be for ever.
  */
 static void do_fault(struct vcpu *vcpu)
 {
+	struct vcpus *all = vcpu->all;
 	char text[128];
 	struct kvm_regs regs = {0};
-	int removed = vcpu->all->ops->fault(vcpu->all->opaque);
+	int count = all->ops->fault(all->opaque);
+	uint64_t removed =
+		__atomic_add_fetch(&all->removed, count > 0 ? (unsigned)count : 0, __ATOMIC_SEQ_CST);
 
 	vcpu->faults++;
-	if (removed > 0) {
-		vcpu->fault_rip = 0;
-		return;
-	}
 	hv_get_regs(vcpu->fd, &regs);
-	if (vcpu->fault_rip != regs.rip) {
-		vcpu->fault_rip = regs.rip;
+	if (count > 0 || vcpu->fault_rip != regs.rip || vcpu->fault_removed != removed) {
+		vcpu->fault_rip = count > 0 ? 0 : regs.rip;
+		vcpu->fault_removed = removed;
 		return;
 	}
 	snprintf(text, sizeof(text), "processor %u cannot reach memory that it was given (EFAULT at %#llx)",
@@ -154,6 +154,7 @@ static void run_once(struct vcpu *vcpu)
 	int ret = hv_run(vcpu->fd);
 
 	if (ret == 0) {
+		vcpu->fault_rip = 0;
 		do_exit(vcpu);
 	} else if (ret == -EFAULT) {
 		do_fault(vcpu);

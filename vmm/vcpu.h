@@ -25,7 +25,8 @@ struct vcpu {
 	bool started;
 	struct reset_state reset;
 	uint64_t exits, mmio, pio, faults; /* written by its own thread alone */
-	uint64_t fault_rip;                /* where the last EFAULT was that removed nothing new; 0: none */
+	/* The last EFAULT that removed nothing: where (0: none), and how much all had removed by then. */
+	uint64_t fault_rip, fault_removed;
 };
 
 /* What the vCPUs need of the machine. Called on their threads. */
@@ -48,6 +49,7 @@ struct vcpus {
 	pthread_mutex_t lock; /* guards parked and order's changes */
 	pthread_cond_t changed;
 	enum vcpus_order order; /* read with atomics by the vCPUs */
+	uint64_t removed;       /* BARs that faults took away, atomic */
 	uint64_t port[0x100];   /* accesses to ports 0 to 0xff, atomics */
 	struct vcpu *vcpu;
 };

@@ -4,6 +4,7 @@
  * what they are told: slots, routes and irqfds.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "tests/unit/cmocka.h"
@@ -230,6 +231,42 @@ static void a_move_takes_away_before_it_adds(void **state)
 	assert_int_equal(vmm.memory_bus.count, 0);
 }
 
+struct hammer {
+	bool stop;
+	unsigned long lost;
+};
+
+static void *hammer(void *opaque)
+{
+	struct hammer *mine = opaque;
+
+	while (!__atomic_load_n(&mine->stop, __ATOMIC_RELAXED))
+		mine->lost += bus_write(&vmm.memory_bus, 0xe0000004, 4, 1) != 0;
+	return NULL;
+}
+
+/* What another processor writes while the direct parts change is not lost. */
+static void a_refresh_keeps_the_range(void **state)
+{
+	struct hammer mine = {0};
+	pthread_t thread;
+
+	(void)state;
+	assign_ops.bar_begin(&vmm, &device);
+	map(0, false, 0xe0000000, 0x4000, true);
+	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(pthread_create(&thread, NULL, hammer, &mine), 0);
+	for (unsigned i = 0; i < 100000; i++) {
+		assign_ops.bar_begin(&vmm, &device);
+		map(0, false, 0xe0000000, 0x4000, i & 1);
+		assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	}
+	__atomic_store_n(&mine.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_int_equal(mine.lost, 0);
+	assert_int_equal(kvm.slot_count, 1);
+}
+
 static void ram_and_interrupt_controllers_win(void **state)
 {
 	static const uint64_t taken[] = {0, 0x3ffff000, 0xfec00000, 0xfee00000, 0xffffc000};
@@ -381,15 +418,11 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(a_bar_is_a_range_and_slots),
-		TEST(a_move_takes_away_before_it_adds),
-		TEST(ram_and_interrupt_controllers_win),
-		TEST(without_a_slot_the_bar_traps),
-		TEST(slots_are_back_after_many_toggles),
-		TEST(many_vectors_are_one_update),
-		TEST(an_update_that_fails_leaves_all_as_it_was),
-		TEST(gsis_come_back_and_run_out),
-		TEST(a_line_is_up_while_one_sharer_raises_it),
+		TEST(a_bar_is_a_range_and_slots),   TEST(a_move_takes_away_before_it_adds),
+		TEST(a_refresh_keeps_the_range),    TEST(ram_and_interrupt_controllers_win),
+		TEST(without_a_slot_the_bar_traps), TEST(slots_are_back_after_many_toggles),
+		TEST(many_vectors_are_one_update),  TEST(an_update_that_fails_leaves_all_as_it_was),
+		TEST(gsis_come_back_and_run_out),   TEST(a_line_is_up_while_one_sharer_raises_it),
 		TEST(the_timer_fires_once),
 	};
 

@@ -69,7 +69,7 @@ static void shared_memory(void **state)
 static void huge_pages_that_are_not_there_are_an_error_with_a_cure(void **state)
 {
 	/* More than any computer that runs this test has reserved. */
-	const struct memory_kind kind = {.size = 1ULL << 44, .huge_page = 2 << 20};
+	const struct memory_kind kind = {.size = 1ULL << 38, .huge_page = 2 << 20};
 	struct memory memory = {0};
 	struct lend_error error = {0};
 

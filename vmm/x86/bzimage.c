@@ -61,7 +61,7 @@ static int place(const struct boot_config *config, uint64_t low, struct image *i
 {
 	const struct setup_header *header = &image->header;
 
-	image->load = header->pref_address ? header->pref_address : DEFAULT_LOAD;
+	image->load = header->pref_address >= ADDR_HIGH_RAM ? header->pref_address : DEFAULT_LOAD;
 	image->room = header->init_size > image->size ? header->init_size : image->size;
 	if (image->load < low && image->room <= low - image->load)
 		return 0;

@@ -10,7 +10,7 @@
 #include "vmm/error.h"
 #include "vmm/x86/layout.h"
 
-enum { RAM_GRAIN = 2 << 20 };
+enum { RAM_GRAIN = 2 << 20, HOLE_STEP = 256 << 20 };
 
 /* Adds RAM in [start, end), no more than is left; returns what is left then. */
 static uint64_t add_ram(struct layout *layout, uint64_t start, uint64_t end, uint64_t left, uint64_t total)
@@ -49,6 +49,25 @@ static uint64_t ram_end(const struct layout *layout)
 	return last->gpa.a + last->length;
 }
 
+/* The first stretch of the hole that devices can use and that holds the BARs below 4 GiB. */
+static int place_low(struct layout *layout, const struct layout_needs *needs, uint64_t hole)
+{
+	uint64_t align = needs->low_align > MIB(1) ? needs->low_align : MIB(1);
+
+	for (size_t i = 0; i < needs->window_count; i++) {
+		uint64_t start = needs->windows[i].start < hole ? hole : needs->windows[i].start;
+		uint64_t last = needs->windows[i].last >= ADDR_ECAM ? ADDR_ECAM - 1 : needs->windows[i].last;
+
+		start = align_up(start, align);
+		if (start > last || last - start + 1 < needs->low || last - start + 1 < MIB(1))
+			continue;
+		layout->low_start = start;
+		layout->low_end = align_down(last + 1, MIB(1));
+		return 0;
+	}
+	return -ENOSPC;
+}
+
 /* The first stretch of addresses from `from` on that devices can use and that holds the BARs. */
 static int place_high(struct layout *layout, const struct layout_needs *needs, uint64_t from, uint64_t limit)
 {
@@ -72,21 +91,19 @@ int layout_plan(const struct layout_needs *needs, struct layout *out, struct len
 {
 	uint64_t limit = 1ULL << (needs->physical_bits < 63 ? needs->physical_bits : 63);
 	uint64_t left = needs->memory;
-	uint64_t from;
+	uint64_t from, hole;
 
-	*out = (struct layout){.low_start = LOW_WINDOW_DEFAULT, .low_end = ADDR_ECAM, .buses = needs->buses};
-	if (needs->low > ADDR_ECAM - LOW_WINDOW_LOWEST)
-		return fail(error, -ENOSPC,
-			    "the devices' BARs need %llu MiB below 4 GiB, and %llu MiB is what there can be: "
-			    "hand over fewer devices",
-			    (unsigned long long)(needs->low >> 20),
-			    (unsigned long long)((ADDR_ECAM - LOW_WINDOW_LOWEST) >> 20));
-	if (needs->low > out->low_end - out->low_start)
-		out->low_start = ADDR_ECAM - needs->low;
-	out->low_start =
-		align_down(out->low_start, needs->low_align > MIB(256) ? needs->low_align : MIB(256));
+	*out = (struct layout){.buses = needs->buses};
+	for (hole = LOW_WINDOW_DEFAULT; place_low(out, needs, hole); hole -= HOLE_STEP)
+		if (hole == LOW_WINDOW_LOWEST)
+			return fail(
+				error, -ENOSPC,
+				"the devices' BARs need %llu MiB below 4 GiB, and %llu MiB is what there can "
+				"be: hand over fewer devices",
+				(unsigned long long)(needs->low >> 20),
+				(unsigned long long)((ADDR_ECAM - LOW_WINDOW_LOWEST) >> 20));
 
-	left = fill(out, needs, 0, out->low_start, left);
+	left = fill(out, needs, 0, hole, left);
 	if (!out->ram_count || out->ram[0].gpa.a || out->ram[0].length < MIB(4))
 		return fail(error, -ENOSPC,
 			    "the IOMMU reserves the lowest addresses: no place for guest memory there");

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* Building the machine, part by part, and booting it; what fails half-way is taken apart by vmm_free(). */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vmm/error.h"
+#include "vmm/kvm.h"
+#include "vmm/machine.h"
+#include "vmm/x86/tables.h"
+
+static void on_request(void *opaque)
+{
+	struct vmm *vmm = opaque;
+	uint64_t count;
+
+	/* Only wakes the loop; vmm_run() acts, outside of any callback. */
+	if (read(vmm->request_fd, &count, sizeof(count)) < 0)
+		return;
+}
+
+static int on_fault(void *opaque)
+{
+	struct vmm *vmm = opaque;
+	int removed = 0;
+
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		removed += lend_function_bar_fault(vmm->assigned[i].function);
+	return removed;
+}
+
+static void on_fatal(void *opaque, const char *text)
+{
+	vmm_request(opaque, REQUEST_FATAL, text);
+}
+
+static const struct vcpus_ops vcpu_ops = {.fault = on_fault, .fatal = on_fatal};
+
+static int open_kvm(struct vmm *vmm, struct lend_error *error)
+{
+	int ret;
+
+	vmm->kvm = hv_open("/dev/kvm");
+	if (vmm->kvm == -EACCES || vmm->kvm == -EPERM)
+		return fail(error, vmm->kvm,
+			    "/dev/kvm: no permission: run as root, or add the user to the group kvm "
+			    "(usermod -aG kvm USER) and log in again");
+	if (vmm->kvm < 0)
+		return fail(error, vmm->kvm,
+			    "/dev/kvm: %s: load kvm-intel or kvm-amd (modprobe), and switch on "
+			    "virtualisation in the firmware",
+			    strerror(-vmm->kvm));
+	vmm->vm = hv_create_vm(vmm->kvm);
+	if (vmm->vm < 0)
+		return fail(error, vmm->vm, "/dev/kvm: cannot create a machine: %s", strerror(-vmm->vm));
+	if (hv_check(vmm->vm, KVM_CAP_IRQFD) <= 0 || hv_check(vmm->vm, KVM_CAP_IMMEDIATE_EXIT) <= 0)
+		return fail(error, -EOPNOTSUPP,
+			    "/dev/kvm: this kernel's KVM is too old: Linux 5.8 or later is needed");
+	slots_init(&vmm->slots, vmm->vm, (unsigned)hv_check(vmm->vm, KVM_CAP_NR_MEMSLOTS));
+	ret = hv_set_identity_map(vmm->vm, ADDR_IDENTITY_MAP);
+	ret = ret ? ret : hv_set_tss(vmm->vm, ADDR_TSS);
+	if (ret)
+		return fail(error, ret, "/dev/kvm: cannot place KVM's own pages: %s", strerror(-ret));
+	vmm->vfio = hv_create_vfio(vmm->vm);
+	if (vmm->vfio < 0) /* devices work without it, but for the few that look for the hypervisor */
+		vmm_log(vmm, LEND_LOG_WARNING,
+			"/dev/kvm: no VFIO device (%s): load the module kvm-vfio, or kvm",
+			strerror(-vmm->vfio));
+	return 0;
+}
+
+static int read_cpuid(struct vmm *vmm, struct lend_error *error)
+{
+	int max = hv_check(vmm->vm, KVM_CAP_MAX_VCPUS);
+	int ret;
+
+	if (max > 0 && vmm->config.cpus > (unsigned)max)
+		return fail(error, -EINVAL, "-c %u: this host's KVM gives a machine at most %d processors",
+			    vmm->config.cpus, max);
+	vmm->cpuid = calloc(1, sizeof(*vmm->cpuid));
+	if (!vmm->cpuid)
+		return fail(error, -ENOMEM, "not enough memory");
+	vmm->cpuid->nent = CPUID_ENTRIES;
+	ret = hv_supported_cpuid(vmm->kvm, cpuid_kernel(vmm->cpuid));
+	return ret ? fail(error, ret, "KVM does not tell what processors it supports: %s", strerror(-ret))
+		   : 0;
+}
+
+static int init_core(struct vmm *vmm, struct lend_error *error)
+{
+	const struct lend_context_config context = {
+		.size = sizeof(context), .log = vmm->config.log, .opaque = vmm->config.opaque};
+	int ret = open_kvm(vmm, error);
+
+	if (!ret)
+		ret = read_cpuid(vmm, error);
+	if (ret)
+		return ret;
+	ret = loop_init(&vmm->loop);
+	vmm->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!ret && vmm->request_fd < 0)
+		ret = -errno;
+	ret = ret ? ret : loop_add(&vmm->loop, vmm->request_fd, EPOLLIN, on_request, vmm);
+	ret = ret ? ret : lend_context_new(&context, &vmm->context);
+	ret = ret ? ret : lend_space_new(vmm->context, &assign_ops, vmm, &vmm->space);
+	return ret ? fail(error, ret, "cannot set the machine up: %s", strerror(-ret)) : 0;
+}
+
+/* RAM for the guest (slots) and for the devices (the space). */
+static int show_memory(struct vmm *vmm, struct lend_error *error)
+{
+	struct lend_range ranges[MEMORY_PIECES_MAX];
+	struct memory *memory = &vmm->memory;
+
+	memory->piece_count = vmm->layout.ram_count;
+	memcpy(memory->pieces, vmm->layout.ram, sizeof(memory->pieces));
+	for (unsigned i = 0; i < memory->piece_count; i++) {
+		const struct memory_piece *piece = &memory->pieces[i];
+		int slot = slots_add(&vmm->slots, piece->gpa, piece->length, memory->base + piece->offset);
+
+		if (slot < 0)
+			return fail(error, slot, "KVM refuses the guest's memory: %s", strerror(-slot));
+		ranges[i] = (struct lend_range){
+			.iova = piece->gpa.a,
+			.length = piece->length,
+			.va = memory->base + piece->offset,
+			.fd = -1,
+			.kind = LEND_RANGE_RAM,
+		};
+	}
+	return lend_space_map(vmm->space, ranges, memory->piece_count, error);
+}
+
+/* Memory is populated while the devices are opened; both take their time. */
+static int init_devices(struct vmm *vmm, struct lend_error *error)
+{
+	const struct memory_kind kind = {
+		.size = vmm->config.memory, .huge_page = vmm->config.huge_page, .shared = vmm->config.shared};
+	int ret = memory_new(&vmm->memory, &kind, error);
+	int filled;
+
+	if (ret)
+		return ret;
+	ret = devices_open(vmm, error);
+	filled = memory_wait(&vmm->memory, ret ? NULL : error);
+	ret = ret ? ret : filled;
+	ret = ret ? ret : devices_place(vmm, error);
+	ret = ret ? ret : show_memory(vmm, error);
+	return ret ? ret : devices_reset(vmm, error);
+}
+
+static int init_vcpus(struct vmm *vmm, struct lend_error *error)
+{
+	const struct cpuid_config config = {
+		.cpus = vmm->config.cpus,
+		.tsc_deadline = hv_check(vmm->vm, KVM_CAP_TSC_DEADLINE_TIMER) > 0,
+	};
+
+	vmm->vcpus.kvm = vmm->kvm;
+	vmm->vcpus.vm = vmm->vm;
+	vmm->vcpus.memory_bus = &vmm->memory_bus;
+	vmm->vcpus.port_bus = &vmm->port_bus;
+	vmm->vcpus.ops = &vcpu_ops;
+	vmm->vcpus.opaque = vmm;
+	return vcpus_init(&vmm->vcpus, config.cpus, vmm->cpuid, &config, error);
+}
+
+static struct boot_config boot_config(const struct vmm *vmm)
+{
+	return (struct boot_config){
+		.kernel_fd = vmm->config.kernel_fd,
+		.initrd_fd = vmm->config.initrd_fd,
+		.kernel_name = vmm->config.kernel_name,
+		.initrd_name = vmm->config.initrd_name,
+		.cmdline = vmm->config.cmdline ? vmm->config.cmdline : "",
+		.layout = &vmm->layout,
+	};
+}
+
+/* Everything that is the same before the first boot and before each other one. */
+int machine_boot(struct vmm *vmm, struct lend_error *error)
+{
+	struct boot_config config = boot_config(vmm);
+	struct boot_entry entry;
+	int ret = topology_assign(&vmm->topology, &vmm->layout, error);
+
+	if (ret)
+		return ret;
+	ret = acpi_write(&vmm->memory, &vmm->layout, vmm->config.cpus, vmm->topology.has_io, &config.rsdp);
+	ret = ret ? ret : smbios_write(&vmm->memory, vmm->config.uuid);
+	if (ret)
+		return fail(error, ret, "the machine's tables do not fit into its memory: raise -m");
+	ret = boot_load(&vmm->memory, &config, &entry, error);
+	if (ret)
+		return ret;
+	ret = vcpus_reset(&vmm->vcpus, &vmm->memory, &entry);
+	return ret ? fail(error, ret, "KVM does not take the processors' state: %s", strerror(-ret)) : 0;
+}
+
+int machine_build(struct vmm *vmm, struct lend_error *error)
+{
+	const struct boot_config config = boot_config(vmm);
+	int ret = boot_check(&config, vmm->config.memory, error);
+
+	ret = ret ? ret : init_core(vmm, error);
+	ret = ret ? ret : chips_init(vmm, error);
+	ret = ret ? ret : init_devices(vmm, error);
+	ret = ret ? ret : init_vcpus(vmm, error);
+	return ret ? ret : machine_boot(vmm, error);
+}
