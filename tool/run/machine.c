@@ -4,6 +4,7 @@
  * socket, the signal descriptor and what vmm/ uses, and opens nothing.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -207,6 +208,18 @@ static void tell_lost(struct machine *machine)
 	control_send_log(machine->control, LEND_LOG_WARNING, line);
 }
 
+/*
+ * One arena for all threads, grown and trimmed by brk. glibc opens
+ * /sys/devices/system/cpu/online before it makes the ninth arena, for the ninth
+ * processor that allocates, and /proc/sys/vm/overcommit_memory before it trims
+ * another arena than the first: the sandbox answers both with SIGSYS. To be
+ * called while there is one thread.
+ */
+static void keep_malloc_in_the_sandbox(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+}
+
 int machine_main(int control, int serial, void *opaque)
 {
 	struct machine machine = {.config = opaque, .control = control, .signals = -1};
@@ -214,6 +227,7 @@ int machine_main(int control, int serial, void *opaque)
 	struct vmm_stats stats = {0};
 	enum vmm_end end;
 
+	keep_malloc_in_the_sandbox();
 	prctl(PR_SET_NAME, MACHINE_NAME);
 	end = run(&machine, serial, &error);
 	if (end != VMM_END_FAULT && end != VMM_END_ERROR && end != VMM_END_PANIC)
