@@ -32,6 +32,11 @@ static bool same_bdf(const struct lend_bdf *a, const struct lend_bdf *b)
 	       a->function == b->function;
 }
 
+static void group_path(const struct lend_context *context, int id, char out[PATH_MAX])
+{
+	snprintf(out, PATH_MAX, "%s/vfio/%d", context_dev(context), id);
+}
+
 static int open_group(struct lend_context *context, const struct lend_host_device *host,
 		      struct lend_error *error)
 {
@@ -39,7 +44,7 @@ static int open_group(struct lend_context *context, const struct lend_host_devic
 	char path[PATH_MAX];
 	int fd, ret;
 
-	snprintf(path, sizeof(path), "%s/vfio/%d", context_dev(context), host->group);
+	group_path(context, host->group, path);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return group_say_open(context, host, path, errno, error);
@@ -167,10 +172,14 @@ void group_put(struct lend_group *group, const struct lend_bdf *bdf)
 
 int group_open_device(struct lend_group *group, const char *name, struct lend_error *error)
 {
+	struct lend_context *context = space_context(group->space);
 	int fd = sys_vfio_group_get_device_fd(group->fd, name);
+	char path[PATH_MAX];
 
-	if (fd == -EBUSY)
-		return error_say(error, fd, "%s is in use by another process", name);
+	if (fd == -EBUSY) {
+		group_path(context, group->id, path);
+		return group_say_in_use(context, name, path, error);
+	}
 	if (fd < 0)
 		return error_say(error, fd, "%s: the kernel does not hand it out: %s; dmesg may say why",
 				 name, strerror(-fd));

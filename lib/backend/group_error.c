@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What stands in the way of a device, said so that a person can cure it. */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,21 +16,27 @@ bool group_is_vfio_driver(const char *driver)
 	return strstr(driver, "vfio") != NULL;
 }
 
-int group_say_open(struct lend_context *context, const struct lend_host_device *host, const char *path,
-		   int code, struct lend_error *error)
+int group_say_in_use(struct lend_context *context, const char *name, const char *path,
+		     struct lend_error *error)
 {
 	struct lend_host_holder holder;
 
+	if (!lend_host_holder(context, path, &holder))
+		return error_say(error, -EBUSY,
+				 "%s is in use by process %d (%s), which has %s open; end that first", name,
+				 (int)holder.pid, holder.command, path);
+	return error_say(
+		error, -EBUSY,
+		"%s is in use by another process, which has %s open; as root, fuser -v %s names it", name,
+		path, path);
+}
+
+int group_say_open(struct lend_context *context, const struct lend_host_device *host, const char *path,
+		   int code, struct lend_error *error)
+{
 	switch (code) {
 	case EBUSY:
-		if (!lend_host_holder(context, path, &holder))
-			return error_say(error, -EBUSY,
-					 "%s is in use by process %d (%s), which has %s open; end that first",
-					 host->name, (int)holder.pid, holder.command, path);
-		return error_say(
-			error, -EBUSY,
-			"%s is in use by another process, which has %s open; as root, fuser -v %s names it",
-			host->name, path, path);
+		return group_say_in_use(context, host->name, path, error);
 	case ENOENT:
 	case ENXIO:
 	case ENODEV:
@@ -54,33 +61,63 @@ static bool in_the_way(const struct lend_host_device *device)
 	       strcmp(device->driver, "pci-stub") != 0;
 }
 
+/* Words in a row; one that does not fit whole is counted instead of cut. */
+struct list {
+	char text[144];
+	size_t length;
+	unsigned left_out;
+};
+
+LEND_PRINTF(2, 3) static void list_add(struct list *list, const char *format, ...)
+{
+	char word[104];
+	va_list args;
+	size_t length;
+
+	va_start(args, format);
+	length = (size_t)vsnprintf(word, sizeof(word), format, args);
+	va_end(args);
+	/* In order: after one that was left out no shorter one is taken. */
+	if (list->left_out || length >= sizeof(word) || length >= sizeof(list->text) - list->length) {
+		list->left_out++;
+		return;
+	}
+	memcpy(list->text + list->length, word, length + 1);
+	list->length += length;
+}
+
+/*
+ * Both lists, and what stands around them, fit in a lend_error: a cure that
+ * was cut would do something else.
+ */
 int group_say_not_viable(struct lend_context *context, const struct lend_host_device *host,
 			 struct lend_error *error)
 {
 	struct lend_host_device siblings[SIBLINGS_MAX];
-	char who[200] = "", names[120] = "";
+	struct list who = {0}, names = {0};
 	int count = lend_host_group(context, host->group, siblings, SIBLINGS_MAX);
-	size_t at = 0, also = 0;
+	char more[32] = "", again[40] = "";
 
 	for (int i = 0; i < count && i < SIBLINGS_MAX; i++) {
 		if (!in_the_way(&siblings[i]))
 			continue;
-		if (at < sizeof(who))
-			at += (size_t)snprintf(who + at, sizeof(who) - at, "%s%s (%s)", at ? ", " : "",
-					       siblings[i].name, siblings[i].driver);
-		if (also < sizeof(names))
-			also += (size_t)snprintf(names + also, sizeof(names) - also, " %s", siblings[i].name);
+		list_add(&who, "%s%s (%s)", who.length ? ", " : "", siblings[i].name, siblings[i].driver);
+		list_add(&names, " %s", siblings[i].name);
 	}
-	if (!at)
+	if (!who.length)
 		return error_say(
 			error, -EPERM,
 			"%s: IOMMU group %d is not viable: a device of it is in the hands of a driver of "
 			"the host; see /sys/kernel/iommu_groups/%d/devices",
 			host->name, host->group, host->group);
+	if (who.left_out)
+		snprintf(more, sizeof(more), " and %u more", who.left_out);
+	if (names.left_out)
+		snprintf(again, sizeof(again), ", and so the other %u", names.left_out);
 	return error_say(error, -EPERM,
-			 "%s: IOMMU group %d is not viable, these stand in the way: %s; take them from their "
-			 "drivers: for d in%s; do echo $d > /sys/bus/pci/devices/$d/driver/unbind; done",
-			 host->name, host->group, who, names);
+			 "%s: IOMMU group %d is not viable, these stand in the way: %s%s; take them from their "
+			 "drivers: for d in%s; do echo $d > /sys/bus/pci/devices/$d/driver/unbind; done%s",
+			 host->name, host->group, who.text, more, names.text, again);
 }
 
 int group_say_no_iommu(const struct lend_host_device *host, struct lend_error *error)

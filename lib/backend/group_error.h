@@ -9,6 +9,10 @@
 int group_say_open(struct lend_context *context, const struct lend_host_device *host, const char *path,
 		   int code, struct lend_error *error);
 
+/** The device `name` is in use (-EBUSY); `path`, the group's node, tells by whom. */
+int group_say_in_use(struct lend_context *context, const char *name, const char *path,
+		     struct lend_error *error);
+
 /** A sibling is in the hands of a driver of the host. */
 int group_say_not_viable(struct lend_context *context, const struct lend_host_device *host,
 			 struct lend_error *error);

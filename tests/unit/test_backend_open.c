@@ -194,20 +194,63 @@ static void in_use(void **state)
 {
 	struct host *host = *state;
 	struct lend_host_device device;
+	char path[100];
 
 	add_device(host, "0000:05:00.0", "vfio-pci", 7);
 	run("mkdir -p %s/77/fd; echo qemu >%s/77/comm; ln -s %s/vfio/7 %s/77/fd/9", host->proc, host->proc,
 	    host->dev, host->proc);
 	run("touch %s/vfio/7", host->dev);
 	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, NULL), 0);
-	snprintf(host->error.text, sizeof(host->error.text), "%s/vfio/7", host->dev);
-	{
-		char path[sizeof(host->error.text)];
+	snprintf(path, sizeof(path), "%s/vfio/7", host->dev);
+	assert_int_equal(group_say_open(host->context, &device, path, EBUSY, &host->error), -EBUSY);
+	expect(host, "0000:05:00.0 is in use by process 77 (qemu)");
+	expect(host, path);
+	expect(host, "end that first");
+}
 
-		memcpy(path, host->error.text, sizeof(path));
-		assert_int_equal(group_say_open(host->context, &device, path, EBUSY, &host->error), -EBUSY);
+/* A group of many: no name is cut, and the cure stays one that can be run. */
+static void not_viable_for_many(void **state)
+{
+	struct host *host = *state;
+	struct lend_host_device device;
+	const char *at, *end;
+	unsigned named = 0, left = 0;
+
+	add_device(host, "0000:05:00.0", "vfio-pci", 7);
+	for (unsigned i = 0; i < 24; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "0000:06:%02x.0", i);
+		add_device(host, name, "a_driver_with_a_name_of_forty_characters", 7);
 	}
-	expect(host, "process 77 (qemu)");
+	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, NULL), 0);
+	assert_int_equal(group_say_not_viable(host->context, &device, &host->error), -EPERM);
+	expect(host, "0000:06:00.0 (a_driver_with_a_name_of_forty_characters), 0000:06:01.0 (");
+	expect(host, "_characters) and 22 more; take them");
+	expect(host, "; do echo $d > /sys/bus/pci/devices/$d/driver/unbind; done, and so the other ");
+	at = strstr(host->error.text, "for d in ") + strlen("for d in ");
+	end = strstr(at, "; do");
+	for (; at < end; at += strlen("0000:06:00.0 "), named++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "0000:06:%02x.0", named);
+		assert_memory_equal(at, name, strlen(name));
+		assert_true(at[strlen(name)] == ' ' || at[strlen(name)] == ';');
+	}
+	assert_int_equal(sscanf(strstr(end, "other "), "other %u", &left), 1);
+	assert_int_equal(named + left, 24);
+	assert_true(strlen(host->error.text) < sizeof(host->error.text) - 1);
+}
+
+/* Somebody whose descriptors procfs does not show to us. */
+static void in_use_by_nobody_we_see(void **state)
+{
+	struct host *host = *state;
+
+	assert_int_equal(group_say_in_use(host->context, "0000:05:00.0", "/dev/vfio/7", &host->error),
+			 -EBUSY);
+	expect(host, "0000:05:00.0 is in use by another process");
+	expect(host, "fuser -v /dev/vfio/7");
 }
 
 #define on_host(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -222,7 +265,9 @@ int main(void)
 		on_host(node_is_something_else),
 		on_host(node_not_permitted),
 		on_host(not_viable),
+		on_host(not_viable_for_many),
 		on_host(in_use),
+		on_host(in_use_by_nobody_we_see),
 	};
 
 	return cmocka_run_group_tests_name("backend_open", tests, NULL, NULL);
