@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Making the machine process; see spawn.h. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,10 +17,34 @@ static int compare(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
+/* For kernels without close_range, before 5.9, and filters that refuse it. */
+static void close_listed(unsigned first, unsigned last)
+{
+	DIR *listed = opendir("/proc/self/fd");
+	const struct dirent *entry;
+
+	/* Without procfs one after the other, and then memory_check() refuses the computer. */
+	if (!listed) {
+		long end = sysconf(_SC_OPEN_MAX);
+
+		for (unsigned fd = first; fd <= last && (long)fd < end; fd++)
+			close((int)fd);
+		return;
+	}
+	while ((entry = readdir(listed))) {
+		char *end;
+		unsigned long fd = strtoul(entry->d_name, &end, 10);
+
+		if (end != entry->d_name && !*end && fd >= first && fd <= last && (int)fd != dirfd(listed))
+			close((int)fd);
+	}
+	closedir(listed);
+}
+
 static void close_from_to(unsigned first, unsigned last)
 {
-	if (first <= last)
-		close_range(first, last, 0);
+	if (first <= last && close_range(first, last, 0))
+		close_listed(first, last);
 }
 
 void spawn_close_others(const int *keep, size_t count)
