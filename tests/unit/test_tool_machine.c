@@ -195,9 +195,11 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void run_it(struct stage *stage)
+/* Runs it to its end; `calls`: what it has to call, as letters. */
+static void run_it(struct stage *stage, const char *calls)
 {
 	machine_main(stage->control[1], -1, &stage->config);
+	assert_string_equal(play.calls, calls);
 }
 
 /* Takes a message of that type, with that text where one is given. */
@@ -222,8 +224,7 @@ static void plain_run(void **state)
 {
 	struct stage *stage = *state;
 
-	run_it(stage);
-	assert_string_equal(play.calls, "nxrcf");
+	run_it(stage, "nxrcf");
 	assert_message(stage, CONTROL_LOG, "care");
 	assert_message(stage, CONTROL_RUNNING, "");
 	assert_message(stage, CONTROL_END, "");
@@ -236,8 +237,7 @@ static void verbose_run(void **state)
 	struct stage *stage = *state;
 
 	stage->options.verbose = 1;
-	run_it(stage);
-	assert_string_equal(play.calls, "nexrcf");
+	run_it(stage, "nexrcf");
 	assert_message(stage, CONTROL_LOG, "information");
 	assert_message(stage, CONTROL_LOG, "care");
 	assert_message(stage, CONTROL_RUNNING, "");
@@ -248,20 +248,18 @@ static void sentences(void **state)
 	struct stage *stage = *state;
 
 	play.new_result = -EINVAL;
-	run_it(stage);
-	assert_string_equal(play.calls, "n");
+	run_it(stage, "n");
 	assert_end(stage, VMM_END_ERROR, "the machine cannot be made");
 	memset(&play, 0, sizeof(play));
 	play.sandbox_result = -EPERM;
-	run_it(stage);
-	assert_string_equal(play.calls, "nxcf");
+	run_it(stage, "nxcf");
 	assert_message(stage, CONTROL_LOG, "care");
 	assert_end(stage, VMM_END_ERROR, "no sandbox");
 	memset(&play, 0, sizeof(play));
 	play.end = VMM_END_FAULT;
 	play.sentence = "triple fault at 0x1000";
 	stage->options.verbose = 0;
-	run_it(stage);
+	run_it(stage, "nxrcf");
 	assert_message(stage, CONTROL_LOG, "care");
 	assert_message(stage, CONTROL_RUNNING, "");
 	assert_end(stage, VMM_END_FAULT, "triple fault at 0x1000");
@@ -273,15 +271,14 @@ static void missing_things(void **state)
 	char path[128];
 
 	stage->options.memory = UINT64_C(8) << 30;
-	run_it(stage);
+	run_it(stage, "");
 	assert_end(stage, VMM_END_ERROR, NULL);
 	assert_non_null(strstr(stage->message.text, "4096 MiB available"));
 	snprintf(path, sizeof(path), "%s/kvm", stage->root);
 	unlink(path);
-	run_it(stage);
+	run_it(stage, "");
 	assert_end(stage, VMM_END_ERROR, NULL);
 	assert_non_null(strstr(stage->message.text, "modprobe"));
-	assert_string_equal(play.calls, "");
 }
 
 /* Who held the device has gone meanwhile: another try, and no third. */
@@ -290,15 +287,30 @@ static void busy_is_tried_twice(void **state)
 	struct stage *stage = *state;
 
 	play.busy = 1;
-	run_it(stage);
-	assert_string_equal(play.calls, "nnxrcf");
+	run_it(stage, "nnxrcf");
 	assert_message(stage, CONTROL_LOG, "care");
 	assert_message(stage, CONTROL_RUNNING, "");
 	assert_end(stage, VMM_END_POWEROFF, "");
 	memset(&play, 0, sizeof(play));
 	play.busy = 2;
-	run_it(stage);
-	assert_string_equal(play.calls, "nn");
+	run_it(stage, "nn");
+	assert_end(stage, VMM_END_ERROR, "the device is in use");
+}
+
+/* The first device is free, the second one in the hands of somebody who stays. */
+static void held_is_tried_once(void **state)
+{
+	struct stage *stage = *state;
+	char command[300];
+
+	snprintf(command, sizeof(command),
+		 "cd %s && mkdir -p 77/fd bus/pci/devices/0000:06:00.0 && echo qemu >77/comm && "
+		 "ln -s %s/vfio/7 77/fd/9 && ln -s groups/7 bus/pci/devices/0000:06:00.0/iommu_group",
+		 stage->root, stage->root);
+	assert_int_equal(system(command), 0);
+	strcpy(stage->options.devices[stage->options.device_count++].host, "0000:06:00.0");
+	play.busy = 1;
+	run_it(stage, "n");
 	assert_end(stage, VMM_END_ERROR, "the device is in use");
 }
 
@@ -312,8 +324,7 @@ static void keeper_asks(void **state)
 	control_send(stage->control[0], CONTROL_BUTTON);
 	control_send(stage->control[0], CONTROL_BUTTON);
 	control_send(stage->control[0], CONTROL_STOP);
-	run_it(stage);
-	assert_string_equal(play.calls, "nxrbscf");
+	run_it(stage, "nxrbscf");
 }
 
 static void keeper_goes(void **state)
@@ -324,8 +335,7 @@ static void keeper_goes(void **state)
 	play.end = VMM_END_STOPPED;
 	close(stage->control[0]);
 	stage->control[0] = -1;
-	run_it(stage);
-	assert_string_equal(play.calls, "nxrscf");
+	run_it(stage, "nxrscf");
 }
 
 static void signal_is_the_button(void **state)
@@ -337,8 +347,7 @@ static void signal_is_the_button(void **state)
 	play.end = VMM_END_STOPPED;
 	kill(getpid(), SIGTERM);
 	control_send(stage->control[0], CONTROL_STOP);
-	run_it(stage);
-	assert_string_equal(play.calls, "nxrbscf");
+	run_it(stage, "nxrbscf");
 	sigpending(&term);
 	assert_false(sigismember(&term, SIGTERM));
 }
@@ -354,7 +363,7 @@ static void nobody_waits_for_a_log(void **state)
 	pid = fork();
 	if (!pid) {
 		close(stage->control[0]);
-		run_it(stage);
+		run_it(stage, "nxrcf");
 		_exit(0);
 	}
 	close(stage->control[1]);
@@ -375,9 +384,16 @@ static void nobody_waits_for_a_log(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(plain_run),      CASE(verbose_run),          CASE(sentences),
-		CASE(missing_things), CASE(busy_is_tried_twice),  CASE(keeper_asks),
-		CASE(keeper_goes),    CASE(signal_is_the_button), CASE(nobody_waits_for_a_log),
+		CASE(plain_run),
+		CASE(verbose_run),
+		CASE(sentences),
+		CASE(missing_things),
+		CASE(busy_is_tried_twice),
+		CASE(held_is_tried_once),
+		CASE(keeper_asks),
+		CASE(keeper_goes),
+		CASE(signal_is_the_button),
+		CASE(nobody_waits_for_a_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,15 +68,18 @@ static int check_computer(struct machine *machine, struct lend_error *error)
 	return ret;
 }
 
-/* Whether a machine that is about to end has made room for ours. */
+/*
+ * Whether machines that were about to end have made room for ours, at each
+ * device: while one is held by somebody who stays, another try is of no use.
+ */
 static bool await_orphans(struct machine *machine)
 {
 	const struct run_options *options = machine->config->options;
-	bool any = false;
 
 	for (unsigned i = 0; i < options->device_count; i++)
-		any |= orphan_await(&machine->config->roots, options->devices[i].host, ORPHAN_WAIT_MS);
-	return any;
+		if (!orphan_await(&machine->config->roots, options->devices[i].host, ORPHAN_WAIT_MS))
+			return false;
+	return options->device_count > 0;
 }
 
 static int build(struct machine *machine, int serial, struct lend_error *error)
