@@ -46,7 +46,10 @@ static int lying(int control, int serial, void *opaque)
 	send(control, &message, sizeof(message), 0);
 	message.type = CONTROL_BUTTON;
 	send(control, &message, sizeof(message), 0);
-	control_send_log(control, LEND_LOG_WARNING, "colour \033[31m, C1 \xc2\x9b, name \xc3\xa9\n, end");
+	control_send_log(control, LEND_LOG_WARNING,
+			 "colour \033[31m, C1 \xc2\x9b \x9b"
+			 "31m \xe2\x9b \x85, "
+			 "names \xc3\xa9 \xe2\x82\x9b \xf0\x9f\x98\x80 \xe9t\n, end");
 	for (int i = 0; i < 3000; i++)
 		while (control_send_log(control, LEND_LOG_ERROR, "noise"))
 			;
@@ -344,7 +347,9 @@ static void lies_are_not_believed(void **state)
 	start(user);
 	expect(user, user->messages[0], NULL);
 	assert_int_equal(keeper_status(user), TOOL_FAILED);
-	assert_non_null(strstr(user->text, "lend: warning: colour ?[31m, C1 \xc2?, name \xc3\xa9?, end\n"));
+	assert_non_null(strstr(user->text,
+			       "lend: warning: colour ?[31m, C1 \xc2? ?31m \xe2? ?, names \xc3\xa9 "
+			       "\xe2\x82\x9b \xf0\x9f\x98\x80 \xe9t?, end\n"));
 	for (at = strstr(user->text, "noise"); at; at = strstr(at + 1, "noise"))
 		lines++;
 	assert_in_range(lines, 100, 1000);

@@ -53,20 +53,46 @@ int control_send_end(int fd, enum vmm_end end, const char *text, const struct vm
 	return ret;
 }
 
+static bool follows(unsigned char c)
+{
+	return c >= 0x80 && c < 0xc0;
+}
+
+/* The length of the UTF-8 character that begins here, in bytes; 0: none does. RFC 3629, 4. */
+static unsigned utf8_length(const unsigned char *s)
+{
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] < 0xc2 || s[0] > 0xf4 || !follows(s[1]))
+		return 0;
+	if (s[0] < 0xe0)
+		return 2;
+	/* Longer than needed, a half of a surrogate pair, beyond U+10FFFF. */
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90) || !follows(s[2]))
+		return 0;
+	if (s[0] < 0xf0)
+		return 3;
+	return follows(s[3]) ? 4 : 0;
+}
+
 /*
  * What reaches the user's terminal is text, whatever the machine sent: no
- * control characters, neither the old ones nor U+0080 to U+009F in UTF-8.
+ * control characters, neither the old ones nor U+0080 to U+009F, in UTF-8 or
+ * as the single bytes that a terminal of 8 bits takes for them (0x9b: CSI).
+ * Other single bytes stay: they are letters of the old character sets.
  */
 static void clean(char *text)
 {
-	unsigned char previous = 0;
+	unsigned char *s = (unsigned char *)text;
+	unsigned length;
 
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c < 0x20 || c == 0x7f || (previous == 0xc2 && c < 0xa0))
-			*text = '?';
-		previous = c;
+	for (; *s; s += length ? length : 1) {
+		length = utf8_length(s);
+		if (length == 2 && s[0] == 0xc2 && s[1] < 0xa0)
+			s[1] = '?';
+		else if (length == 1 ? *s < 0x20 || *s == 0x7f : !length && *s < 0xa0)
+			*s = '?';
 	}
 }
 
