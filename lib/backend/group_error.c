@@ -25,10 +25,9 @@ int group_say_in_use(struct lend_context *context, const char *name, const char 
 		return error_say(error, -EBUSY,
 				 "%s is in use by process %d (%s), which has %s open; end that first", name,
 				 (int)holder.pid, holder.command, path);
-	return error_say(
-		error, -EBUSY,
-		"%s is in use by another process, which has %s open; as root, fuser -v %s names it", name,
-		path, path);
+	return error_say(error, -EBUSY,
+			 "%s is in use by another process, which has %s open; as root, fuser -v %s names it",
+			 name, path, path);
 }
 
 int group_say_open(struct lend_context *context, const struct lend_host_device *host, const char *path,
@@ -114,10 +113,11 @@ int group_say_not_viable(struct lend_context *context, const struct lend_host_de
 		snprintf(more, sizeof(more), " and %u more", who.left_out);
 	if (names.left_out)
 		snprintf(again, sizeof(again), ", and so the other %u", names.left_out);
-	return error_say(error, -EPERM,
-			 "%s: IOMMU group %d is not viable, these stand in the way: %s%s; take them from their "
-			 "drivers: for d in%s; do echo $d > /sys/bus/pci/devices/$d/driver/unbind; done%s",
-			 host->name, host->group, who.text, more, names.text, again);
+	return error_say(
+		error, -EPERM,
+		"%s: IOMMU group %d is not viable, these stand in the way: %s%s; take them from their "
+		"drivers: for d in%s; do echo $d > /sys/bus/pci/devices/$d/driver/unbind; done%s",
+		host->name, host->group, who.text, more, names.text, again);
 }
 
 int group_say_no_iommu(const struct lend_host_device *host, struct lend_error *error)
