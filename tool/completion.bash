@@ -24,19 +24,18 @@ _lend_device() {
 	local full=$1 word=$2 d
 	local -a values=()
 	case $full in
-	*,*host=* | *,*sysfsdev=* | *,*x-no-mmap=*)
+	*,*=*)
 		local last=${full##*,}
 		local before=${full%"$last"}
 		case $last in
 		host=*) for d in $(_lend_devices); do values+=("${before}host=$d"); done ;;
 		sysfsdev=*) for d in $(_lend_devices); do values+=("${before}sysfsdev=/sys/bus/pci/devices/$d"); done ;;
-		x-no-mmap=*) values=("${before}x-no-mmap=on" "${before}x-no-mmap=off") ;;
-		x-intx=*) values=("${before}x-intx=on" "${before}x-intx=off") ;;
-		x-no-kvm-intx=*) values=("${before}x-no-kvm-intx=on" "${before}x-no-kvm-intx=off") ;;
-		*) values=("${before}host=" "${before}x-no-mmap=" "${before}x-intx=" "${before}x-no-kvm-intx=" "${before}sysfsdev=") ;;
+		x-no-mmap=* | x-intx=* | x-no-kvm-intx=*) values=("$before${last%%=*}="{on,off}) ;;
+		*=*) ;; # x-intx-mmap-timeout-ms: a number
+		*) values=("$before"{host,sysfsdev,x-no-mmap,x-intx,x-no-kvm-intx,x-intx-mmap-timeout-ms}=) ;;
 		esac
 		;;
-	vfio-pci,*) values=(vfio-pci,host= vfio-pci,sysfsdev= vfio-pci,x-no-mmap=) ;;
+	vfio-pci,*) values=(vfio-pci,{host,sysfsdev,x-no-mmap,x-intx,x-no-kvm-intx,x-intx-mmap-timeout-ms}=) ;;
 	*) values=(vfio-pci,host=) ;;
 	esac
 	_lend_offer "$full" "$word" "${values[@]}"
