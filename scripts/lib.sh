@@ -18,7 +18,7 @@ die() { say "$*"; exit 1; }
 # shellcheck disable=SC2034 # for the scripts that source this
 # Packages by purpose. The demo's list stays short: it is the first thing
 # that a newcomer waits for.
-PKGS_BUILD="gcc make libc6-dev linux-libc-dev acpica-tools libpci-dev
+PKGS_BUILD="gcc make libc6-dev linux-libc-dev acpica-tools
 	libjansson-dev libseccomp-dev pkgconf"
 PKGS_LAB="python3 qemu-system-x86 busybox-static kmod xz-utils zstd"
 PKGS_KERNEL="gcc make libc6-dev flex bison bc libelf-dev xz-utils kmod
