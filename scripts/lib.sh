@@ -26,6 +26,15 @@ PKGS_KERNEL="gcc make libc6-dev flex bison bc libelf-dev xz-utils kmod
 PKGS_CHECK="clang g++ llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
 	pciutils strace"
 
+# The lab's kernels and QEMU are fetched through the computer's own package
+# sources, which only Debian's have; lab_is_here: they are, or are in the cache.
+# shellcheck disable=SC2034
+NO_LAB="the lab's kernels and QEMU are Debian's packages, which this system's sources do not have: scripts/demo and the lab's tests do not run here; make, make check-unit and the rest of scripts/check do"
+on_debian() { (. /etc/os-release && [ "${ID:-}" = debian ]) 2>/dev/null; }
+lab_is_here() {
+	on_debian || [ -s "$LEND_CACHE/stock/version" ]
+}
+
 # missing_packages NAME... prints those that are not installed.
 missing_packages() {
 	local p s
