@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* BARs: sizing, placing, moving, what is direct, peer-to-peer maps. */
+/* BARs: sizing, placing, moving. */
 #include <errno.h>
 #include <string.h>
 
 #include <linux/pci_regs.h>
 
-#include "lend/explain.h"
 #include "tests/unit/cmocka.h"
 #include "tests/unit/fake_world.h"
+#include "tests/unit/test_pci.h"
 
 #define MEM (PCI_COMMAND_MEMORY)
 #define IO  (PCI_COMMAND_IO)
-
-static struct world *start(struct world *world)
-{
-	assert_int_equal(world_open(world), 0);
-	world_clear(world);
-	return world;
-}
-
-static void stop(struct world *world)
-{
-	world_close(world);
-	world_free(world);
-}
 
 static struct world *two_bars(void)
 {
@@ -253,176 +240,6 @@ static void guest_reset_unmaps(void **state)
 	stop(world);
 }
 
-static void direct_areas(struct world *world, unsigned count, uint64_t first, uint64_t first_length)
-{
-	world_start(world);
-	assert_true(world->bars[0].placed);
-	assert_int_equal(world->bars[0].direct_count, count);
-	if (count) {
-		assert_int_equal(world->bars[0].direct[0].offset, first);
-		assert_int_equal(world->bars[0].direct[0].length, first_length);
-	}
-}
-
-/* Spec 14, case 2: only the table's pages trap, wherever the table is. */
-static void msix_table_anywhere(void **state)
-{
-	static const struct {
-		unsigned vectors;
-		uint32_t table, pba;
-		unsigned count;
-		uint64_t first, first_length;
-	} cases[] = {
-		{64, 0, 0x3000, 1, 0x1000, 0x3000}, /* at the beginning */
-		{64, 0x3000, 0, 1, 0, 0x3000},      /* at the end */
-		{64, 0x2000, 0x3000, 2, 0, 0x2000}, /* in the middle */
-		{16, 0x1ff8, 0x3000, 2, 0, 0x1000}, /* over the edge of a page: two pages */
-		{768, 0x1000, 0, 1, 0, 0x1000},     /* up to the end */
-		{1000, 0, 0x3f00, 0, 0, 0},         /* nearly all of it */
-	};
-
-	(void)state;
-	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct world *world = world_new();
-
-		world_bar(world, 0, 0, 0x4000);
-		world_msix(world, cases[i].vectors, 0, cases[i].table, 0, cases[i].pba);
-		start(world);
-		direct_areas(world, cases[i].count, cases[i].first, cases[i].first_length);
-		stop(world);
-	}
-}
-
-static void sparse_areas(void **state)
-{
-	struct world *world = world_new();
-
-	(void)state;
-	world_bar(world, 0, 0, 0x8000);
-	world->sparse[0] = true;
-	world->regions[0].area_count = 3;
-	world->regions[0].areas[0] = (struct lend_area){0, 0x800};       /* not a page: dropped */
-	world->regions[0].areas[1] = (struct lend_area){0x1800, 0x2000}; /* one whole page in it */
-	world->regions[0].areas[2] = (struct lend_area){0x6000, 0x9000}; /* beyond the end: cut */
-	start(world);
-	direct_areas(world, 2, 0x2000, 0x1000);
-	assert_int_equal(world->bars[0].direct[1].offset, 0x6000);
-	assert_int_equal(world->bars[0].direct[1].length, 0x2000);
-	stop(world);
-}
-
-static void mmap_fails(void **state)
-{
-	struct world *world = world_new();
-	struct lend_explain_row rows[8];
-
-	(void)state;
-	world_bar(world, 0, 0, 0x4000);
-	world->fail_mmap = true;
-	start(world);
-	assert_int_equal(world->log_lines, 1);
-	direct_areas(world, 0, 0, 0);
-	assert_int_equal(lend_function_explain(world->function, rows, 8), 1);
-	assert_int_equal(rows[0].reason, LEND_REASON_MMAP_FAILED);
-	stop(world);
-}
-
-static void explain_rows(void **state)
-{
-	struct world *world = world_new();
-	struct lend_explain_row rows[8];
-
-	(void)state;
-	world_bar(world, 0, 0, 0x4000);
-	world_bar(world, 1, PCI_BASE_ADDRESS_SPACE_IO, 0x40);
-	world_bar(world, 2, 0, 0x800);
-	world_bar(world, 3, 0, 0x1000);
-	world->unmappable[3] = true;
-	world_msix(world, 16, 0, 0x2000, 0, 0x3000);
-	start(world);
-	assert_int_equal(lend_function_explain(world->function, rows, 8), 6);
-	assert_int_equal(lend_function_explain(world->function, NULL, 0), 6);
-	assert_true(rows[0].direct);
-	assert_int_equal(rows[0].length, 0x2000);
-	assert_int_equal(rows[1].reason, LEND_REASON_MSIX_TABLE);
-	assert_int_equal(rows[1].offset, 0x2000);
-	assert_int_equal(rows[1].length, 0x1000);
-	assert_true(rows[2].direct);
-	assert_int_equal(rows[3].reason, LEND_REASON_IO_PORTS);
-	assert_int_equal(rows[4].reason, LEND_REASON_SUB_PAGE);
-	assert_int_equal(rows[5].reason, LEND_REASON_NOT_MAPPABLE);
-	assert_int_equal(rows[5].region, 3);
-	stop(world);
-}
-
-static void no_mmap_traps_all(void **state)
-{
-	struct world *world = world_new();
-	struct lend_explain_row row;
-
-	(void)state;
-	world_bar(world, 0, 0, 0x4000);
-	world->no_mmap = true;
-	start(world);
-	assert_int_equal(world_count(world, "mmap"), 0);
-	direct_areas(world, 0, 0, 0);
-	assert_int_equal(lend_function_explain(world->function, &row, 1), 1);
-	assert_int_equal(row.reason, LEND_REASON_ASKED);
-	stop(world);
-}
-
-static void xsa_476_bar_above_4g_is_taken_away(void **state)
-{
-	struct world *world = two_bars();
-
-	(void)state;
-	world_write(world, PCI_BASE_ADDRESS_1, 4, 0x4321);
-	world_write(world, PCI_COMMAND, 2, MEM);
-	assert_int_equal(world->bars[0].address, UINT64_C(0x432100000000));
-	world_clear(world);
-	lend_function_free(world->function);
-	world->function = NULL;
-	assert_false(world->bars[0].placed);
-	assert_true(world_find(world, 0, "dma_unmap 432100000000 100000000") >= 0);
-	stop(world);
-}
-
-/* The kernel withdrew the BARs: they go, and come back with the guest's next write to COMMAND. */
-static void withdrawn(void **state)
-{
-	struct world *world = two_bars();
-
-	(void)state;
-	world_write(world, PCI_BASE_ADDRESS_2, 4, 0xe0000000);
-	world_write(world, PCI_COMMAND, 2, MEM);
-	assert_int_equal(lend_function_bar_fault(world->function), 0);
-	assert_true(world->bars[2].placed);
-	world_set(world, PCI_COMMAND, 2, 0); /* a reset behind our back */
-	assert_int_equal(lend_function_bar_fault(world->function), 1);
-	assert_false(world->bars[2].placed);
-	assert_int_equal(lend_function_bar_fault(world->function), 0);
-	world_write(world, PCI_COMMAND, 2, MEM);
-	assert_true(world->bars[2].placed);
-	world->dead = true;
-	assert_int_equal(lend_function_bar_fault(world->function), 1);
-	stop(world);
-}
-
-static void peer_map_that_fails_is_no_failure(void **state)
-{
-	struct world *world = two_bars();
-
-	(void)state;
-	world_write(world, PCI_BASE_ADDRESS_2, 4, 0xe0000000);
-	world->fail_at = world->calls + 4; /* write, map, commit, dma_map */
-	world_write(world, PCI_COMMAND, 2, MEM);
-	assert_true(world->bars[2].placed);
-	assert_int_equal(world->map_count, 0);
-	assert_int_equal(world->log_lines, 1);
-	world_write(world, PCI_COMMAND, 2, 0);
-	stop(world);
-}
-
 static void refuse(uint32_t type, uint64_t size, unsigned index, uint64_t next)
 {
 	struct world *world = world_new();
@@ -461,14 +278,6 @@ int main(void)
 		cmocka_unit_test(failed_unmap_keeps_decode),
 		cmocka_unit_test(power_state_unmaps),
 		cmocka_unit_test(guest_reset_unmaps),
-		cmocka_unit_test(msix_table_anywhere),
-		cmocka_unit_test(sparse_areas),
-		cmocka_unit_test(mmap_fails),
-		cmocka_unit_test(explain_rows),
-		cmocka_unit_test(no_mmap_traps_all),
-		cmocka_unit_test(xsa_476_bar_above_4g_is_taken_away),
-		cmocka_unit_test(withdrawn),
-		cmocka_unit_test(peer_map_that_fails_is_no_failure),
 		cmocka_unit_test(sizes_that_make_no_sense),
 	};
 
