@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* What bash offers for -device, asked of the completion's own functions. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void expect(const char *typed, const char *offered)
+{
+	char command[400], line[400] = "";
+	FILE *bash;
+
+	snprintf(command, sizeof(command),
+		 "bash -c '. tool/completion.bash; compopt() { :; }; _lend_devices() { echo 0000:05:00.0; }; "
+		 "_lend_device \"$1\" \"$1\"; echo \"${COMPREPLY[*]}\"' bash %s",
+		 typed);
+	bash = popen(command, "r");
+	assert_non_null(bash);
+	assert_non_null(fgets(line, sizeof(line), bash));
+	assert_int_equal(pclose(bash), 0);
+	line[strcspn(line, "\n")] = '\0';
+	assert_string_equal(line, offered);
+}
+
+static void addresses(void **state)
+{
+	(void)state;
+	expect("vfio-pci,host=", "vfio-pci,host=0000:05:00.0");
+	expect("vfio-pci,x-intx=off,host=", "vfio-pci,x-intx=off,host=0000:05:00.0");
+}
+
+static void switches(void **state)
+{
+	static const char *const names[] = {"x-no-mmap", "x-intx", "x-no-kvm-intx"};
+	char typed[64], offered[160];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(typed, sizeof(typed), "vfio-pci,%s=", names[i]);
+		snprintf(offered, sizeof(offered), "%son %soff", typed, typed);
+		expect(typed, offered);
+		snprintf(typed, sizeof(typed), "vfio-pci,host=5:0.0,%s=of", names[i]);
+		snprintf(offered, sizeof(offered), "%sf", typed);
+		expect(typed, offered);
+	}
+}
+
+static void names(void **state)
+{
+	(void)state;
+	expect("vfio-pci,x-i", "vfio-pci,x-intx= vfio-pci,x-intx-mmap-timeout-ms=");
+	expect("vfio-pci,host=5:0.0,x-n",
+	       "vfio-pci,host=5:0.0,x-no-mmap= vfio-pci,host=5:0.0,x-no-kvm-intx=");
+	expect("vfio-pci,x-intx-mmap-timeout-ms=", "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses),
+		cmocka_unit_test(switches),
+		cmocka_unit_test(names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
