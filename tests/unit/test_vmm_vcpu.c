@@ -215,6 +215,7 @@ static void run_script(const struct step *steps, unsigned count)
 	play.step_count = count;
 	memset(vcpus.vcpu[0].run, 0, RUN_BYTES);
 	assert_int_equal(vcpus_start(&vcpus, NULL), 0);
+	vcpus_wait_parked(&vcpus); /* as a machine's are before it runs */
 	vcpus_order(&vcpus, VCPUS_RUN);
 	wait_done();
 	vcpus_order(&vcpus, VCPUS_PAUSE);
