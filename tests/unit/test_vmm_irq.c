@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* liblend's host operations on this machine: routes, irqfds, lines and the timer. */
+#include "tests/unit/vmm_doubles.h"
+
+static void many_vectors_are_one_update(void **state)
+{
+	unsigned before = kvm.tables;
+
+	(void)state;
+	assign_ops.msi_begin(&vmm, &device);
+	for (unsigned i = 0; i < 16; i++)
+		assert_int_equal(assign_ops.msi_set(&vmm, &device, i, 0xfee00000, 0x40 + i), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	assert_int_equal(kvm.tables, before + 1);
+	assert_int_equal(kvm.entries, ROUTES_PINS + 16);
+	assert_int_equal(kvm.data[15], 0x4f);
+	assert_int_equal(assign_ops.msi_attach(&vmm, &device, 3, 99), 0);
+	assert_int_equal(kvm.irqfd_gsi, ROUTES_PINS + 3);
+	/* The same again is no update. */
+	assign_ops.msi_begin(&vmm, &device);
+	assert_int_equal(assign_ops.msi_set(&vmm, &device, 3, 0xfee00000, 0x43), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	assert_int_equal(kvm.tables, before + 1);
+}
+
+static void an_update_that_fails_leaves_all_as_it_was(void **state)
+{
+	(void)state;
+	assign_ops.msi_begin(&vmm, &device);
+	assert_int_equal(assign_ops.msi_set(&vmm, &device, 0, 0xfee00000, 1), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	kvm.table_error = -EINVAL;
+	assign_ops.msi_begin(&vmm, &device);
+	assert_int_equal(assign_ops.msi_set(&vmm, &device, 1, 0xfee00000, 2), 0);
+	assign_ops.msi_free(&vmm, &device, 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, &device), -EINVAL);
+	kvm.table_error = 0;
+	assert_int_equal(assign_ops.msi_attach(&vmm, &device, 0, 99), 0);
+	assert_int_equal(assign_ops.msi_attach(&vmm, &device, 1, 99), -ENOENT);
+	assign_ops.msi_begin(&vmm, &device);
+	assert_int_equal(assign_ops.msi_set(&vmm, &device, 1, 0xfee00000, 2), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	assert_int_equal(kvm.entries, ROUTES_PINS + 2);
+}
+
+static void a_line_is_up_while_one_sharer_raises_it(void **state)
+{
+	unsigned gsi = line_gsi(3, 2);
+
+	(void)state;
+	assert_int_equal(gsi, 16 + 4);
+	assert_int_equal(line_gsi(7, 2), 16);
+	assert_int_equal(line_set(&vmm.lines, gsi, true), 0);
+	assert_int_equal(line_set(&vmm.lines, gsi, true), 0);
+	assert_int_equal(kvm.levels[4], 1);
+	assert_int_equal(line_set(&vmm.lines, gsi, false), 0);
+	assert_int_equal(kvm.levels[4], 1);
+	assert_int_equal(line_set(&vmm.lines, gsi, false), 0);
+	assert_int_equal(kvm.levels[4], 0);
+	assert_int_equal(kvm.level_changes, 2);
+	device.slot = 1;
+	assert_int_equal(assign_ops.line_attach(&vmm, &device, 1, 5, 6), 0);
+	assert_int_equal(kvm.irqfd_gsi, 17);
+}
+
+static unsigned timer_calls;
+
+static void on_time(void *opaque)
+{
+	(void)opaque;
+	timer_calls++;
+}
+
+static void the_timer_fires_once(void **state)
+{
+	(void)state;
+	timer_calls = 0;
+	assert_int_equal(assign_ops.timer(&vmm, &device, 3600000000000, on_time, NULL), 0);
+	assert_int_equal(assign_ops.timer(&vmm, &device, 1, on_time, NULL), 0); /* replaces the first */
+	assert_int_equal(loop_once(&vmm.loop), 0);
+	assert_int_equal(timer_calls, 1);
+}
+
+static void gsis_come_back_and_run_out(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 100; round++) {
+		assign_ops.msi_begin(&vmm, &device);
+		for (unsigned i = 0; i < 20; i++)
+			assert_int_equal(assign_ops.msi_set(&vmm, &device, i, 0xfee00000, i), 0);
+		assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+		assign_ops.msi_begin(&vmm, &device);
+		for (unsigned i = 0; i < 20; i++)
+			assign_ops.msi_free(&vmm, &device, i);
+		assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+		assert_int_equal(kvm.entries, ROUTES_PINS);
+	}
+	assign_ops.msi_begin(&vmm, &device);
+	for (unsigned i = 0; i < 40; i++)
+		assert_int_equal(assign_ops.msi_set(&vmm, &device, i, 0xfee00000, i), 0);
+	assert_int_equal(assign_ops.msi_set(&vmm, &device, 40, 0xfee00000, 0), -ENOSPC);
+	assert_int_equal(assign_ops.msi_set(&vmm, &device, VECTORS_MAX, 0xfee00000, 0), -EINVAL);
+	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(many_vectors_are_one_update),
+		TEST(an_update_that_fails_leaves_all_as_it_was),
+		TEST(a_line_is_up_while_one_sharer_raises_it),
+		TEST(the_timer_fires_once),
+		TEST(gsis_come_back_and_run_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For one test program each: doubles of KVM that record what they are told
+ * (slots, routes, irqfds, lines), and a machine with one device on them.
+ */
+#ifndef TESTS_UNIT_VMM_DOUBLES_H
+#define TESTS_UNIT_VMM_DOUBLES_H
+
+#include <errno.h>
+#include <string.h>
+
+#include "tests/unit/cmocka.h"
+#include "vmm/kvm.h"
+#include "vmm/machine.h"
+
+static struct {
+	struct {
+		uint64_t gpa, size;
+	} slots[64];
+	unsigned slot_count; /* mapped now */
+	int slot_error;      /* of the next map */
+	unsigned tables;     /* routing updates */
+	unsigned entries;    /* of the last one */
+	uint32_t data[64];   /* of message entries, by order */
+	int table_error;
+	int irqfd_gsi; /* of the last attach; -1 after a detach */
+	int levels[8];
+	unsigned level_changes;
+	char order[64]; /* S set, s cleared, R routes, I attach, i detach */
+} kvm;
+
+static void note(char what)
+{
+	size_t length = strlen(kvm.order);
+
+	if (length + 1 < sizeof(kvm.order))
+		kvm.order[length] = what;
+}
+
+int hv_set_slot(int vm, uint32_t slot, uint32_t flags, uint64_t at, uint64_t size, const void *va)
+{
+	(void)vm;
+	(void)flags;
+	(void)va;
+	if (size && kvm.slot_error)
+		return kvm.slot_error;
+	assert_true(slot < 64);
+	note(size ? 'S' : 's');
+	kvm.slot_count += size ? 1 : 0;
+	kvm.slot_count -= size ? 0 : 1;
+	kvm.slots[slot].gpa = at;
+	kvm.slots[slot].size = size;
+	return 0;
+}
+
+int hv_set_routes(int vm, const struct kvm_irq_routing *routing)
+{
+	(void)vm;
+	if (kvm.table_error)
+		return kvm.table_error;
+	note('R');
+	kvm.tables++;
+	kvm.entries = routing->nr;
+	for (unsigned i = 0; i < ROUTES_PINS; i++)
+		assert_int_equal(routing->entries[i].u.irqchip.irqchip, KVM_IRQCHIP_IOAPIC);
+	for (unsigned i = ROUTES_PINS; i < routing->nr; i++)
+		kvm.data[i - ROUTES_PINS] = routing->entries[i].u.msi.data;
+	return 0;
+}
+
+int hv_irqfd(int vm, unsigned gsi, int eventfd, uint32_t flags)
+{
+	(void)vm;
+	(void)eventfd;
+	note(flags & KVM_IRQFD_FLAG_DEASSIGN ? 'i' : 'I');
+	kvm.irqfd_gsi = flags & KVM_IRQFD_FLAG_DEASSIGN ? -1 : (int)gsi;
+	return 0;
+}
+
+int hv_irqfd_resample(int vm, unsigned gsi, int eventfd, int resamplefd)
+{
+	(void)vm;
+	(void)eventfd;
+	(void)resamplefd;
+	kvm.irqfd_gsi = (int)gsi;
+	return 0;
+}
+
+int hv_irq_line(int vm, unsigned gsi, int level)
+{
+	(void)vm;
+	assert_true(gsi >= 16 && gsi < 24);
+	kvm.levels[gsi - 16] = level;
+	kvm.level_changes++;
+	return 0;
+}
+
+int hv_vfio_file(int vfio, int fd, int add)
+{
+	(void)vfio;
+	(void)fd;
+	(void)add;
+	return 0;
+}
+
+bool vmm_may_log(struct vmm *of)
+{
+	(void)of;
+	return true;
+}
+
+void vmm_log(struct vmm *vmm, enum lend_log_level level, const char *format, ...)
+{
+	(void)vmm;
+	(void)level;
+	(void)format;
+}
+
+const struct lend_device_info *lend_device_info(const struct lend_device *device)
+{
+	static const struct lend_device_info info = {.name = "0000:01:00.0"};
+
+	(void)device;
+	return &info;
+}
+
+uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, uint64_t offset,
+				unsigned length)
+{
+	(void)function;
+	(void)length;
+	return bar * 0x10000 + offset;
+}
+
+void lend_function_bar_write(struct lend_function *function, unsigned bar, uint64_t offset, unsigned length,
+			     uint64_t value)
+{
+	(void)function;
+	(void)bar;
+	(void)offset;
+	(void)length;
+	(void)value;
+}
+
+static struct vmm vmm;
+static struct assigned device;
+
+static int set_up(void **state)
+{
+	(void)state;
+	memset(&kvm, 0, sizeof(kvm));
+	memset(&vmm, 0, sizeof(vmm));
+	memset(&device, 0, sizeof(device));
+	bus_init(&vmm.memory_bus);
+	bus_init(&vmm.port_bus);
+	slots_init(&vmm.slots, -1, 64);
+	vmm.memory = (struct memory){.piece_count = 1, .pieces = {{.length = GIB(1)}}};
+	loop_init(&vmm.loop);
+	assigned_init(&device, &vmm);
+	lines_init(&vmm.lines, -1);
+	return routes_init(&vmm.routes, -1, 64);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	assigned_free(&device);
+	loop_free(&vmm.loop);
+	routes_free(&vmm.routes);
+	return 0;
+}
+
+#endif
