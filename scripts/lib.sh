@@ -24,7 +24,7 @@ PKGS_LAB="python3 qemu-system-x86 busybox-static kmod xz-utils zstd"
 PKGS_KERNEL="gcc make libc6-dev flex bison bc libelf-dev xz-utils kmod
 	binutils"
 PKGS_CHECK="clang g++ llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
-	pciutils strace"
+	pciutils procps strace"
 
 # The lab's kernels and QEMU are fetched through the computer's own package
 # sources, which only Debian's have; lab_is_here: they are, or are in the cache.
