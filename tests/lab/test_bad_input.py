@@ -171,7 +171,7 @@ def test_device_in_use(here):
     node = here.node(address)
     holder = here.machine.start(f"exec 3<>{node}; echo open; exec sleep 100")
     holder.expect("open")
-    pid = here.sh(f"fuser {node} 2>/dev/null || pgrep -f 'sleep 100'").split()[-1]
+    pid = here.sh("pgrep -x sleep").split()[-1]
     here.refused(devices=[address], says=[address, pid, "sleep", node])
     holder.kill()
     holder.wait()
