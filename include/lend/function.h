@@ -25,6 +25,34 @@ enum lend_place {
 	LEND_PLACE_ROOT, /* on the root bus of a PCI Express host bridge */
 };
 
+/** Which expansion ROM the guest sees, where `rom` gives none. */
+enum lend_rom_mode {
+	LEND_ROM_AUTO, /* the device's, unless it is known to do harm */
+	LEND_ROM_SHOW, /* the device's in any case */
+	LEND_ROM_NONE,
+};
+
+/** Ids that the guest sees instead of the device's: those whose bit is in `given`. */
+enum {
+	LEND_ID_VENDOR = 1,
+	LEND_ID_DEVICE = 2,
+	LEND_ID_SUB_VENDOR = 4,
+	LEND_ID_SUBSYSTEM = 8,
+	LEND_ID_CLASS = 16,
+};
+struct lend_ids {
+	unsigned given;
+	uint16_t vendor, device, sub_vendor, subsystem;
+	uint32_t class_code; /* 24 bits */
+};
+
+/** Where the MSI-X table goes: LEND_MSIX_STAYS, or LEND_MSIX_TO_BAR + 0 to 5. */
+enum { LEND_MSIX_STAYS, LEND_MSIX_TO_BAR = 1 };
+
+/** What the guest sees of address translation services. */
+enum lend_ats { LEND_ATS_AUTO, LEND_ATS_ON, LEND_ATS_OFF };
+
+/** How a function is made. Zero in each field but `size` is the default, the timeout excepted. */
 struct lend_function_config {
 	size_t size;
 	enum lend_place place;
@@ -32,8 +60,19 @@ struct lend_function_config {
 	bool no_mmap;             /* x-no-mmap: trap every BAR */
 	bool no_intx;             /* x-intx=off: the interrupt pin reads 0 */
 	bool no_intx_bypass;      /* x-no-kvm-intx: line interrupts go through the monitor's loop */
+	bool no_msi_bypass;       /* x-no-kvm-msi, and MSI-X alike: they go through the monitor's loop */
+	bool no_msix_bypass;      /* x-no-kvm-msix */
+	bool no_request;          /* x-req=off: the host's kernel may ask for the device in vain */
+	bool strict_config;       /* x-config=strict: bytes in no capability cannot be written */
+	enum lend_ats ats;        /* ats= */
 	unsigned intx_timeout_ms; /* x-intx-mmap-timeout-ms: how long BARs stay trapped then; 0: for good */
-	void *peer;               /* handed back in the host operations */
+	unsigned msix_to;         /* x-msix-relocation */
+	struct lend_ids ids;      /* x-pci-vendor-id and its like */
+	enum lend_rom_mode rom_mode;
+	const void *rom;   /* bytes of an expansion ROM in place of the device's; copied */
+	size_t rom_length; /* 0: none */
+	uint64_t rom_size; /* of the guest's register: a power of two; 0: as the bytes need it */
+	void *peer;        /* handed back in the host operations */
 };
 
 /** A BAR as the guest sees it. */
@@ -91,7 +130,10 @@ LEND_API uint64_t lend_function_bar_read(struct lend_function *function, unsigne
 LEND_API void lend_function_bar_write(struct lend_function *function, unsigned bar, uint64_t offset,
 				      unsigned length, uint64_t value);
 
-/** BAR `index` (0 to 5) as the guest sizes it; `*out` is zeroed for others. Any thread. */
+/**
+ * BAR `index` (0 to 5, LEND_REGION_ROM: the expansion ROM, a BAR of 32 bits) as
+ * the guest sizes it; `*out` is zeroed for others. Any thread.
+ */
 LEND_API void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out);
 
 /**

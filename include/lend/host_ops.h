@@ -27,7 +27,7 @@ struct lend_bar_direct {
 
 /** Where a BAR answers, and which parts of it need no trap. */
 struct lend_bar_map {
-	unsigned bar;       /* 0 to 5 */
+	unsigned bar;       /* 0 to 5, LEND_REGION_ROM: the expansion ROM */
 	bool io;            /* an I/O port range: address and size are ports */
 	lend_gpa_t address; /* guest address of the BAR's first byte */
 	uint64_t size;

@@ -14,7 +14,7 @@
 
 static unsigned reg(unsigned index)
 {
-	return PCI_BASE_ADDRESS_0 + 4 * index;
+	return index == ROM_BAR ? PCI_ROM_ADDRESS : PCI_BASE_ADDRESS_0 + 4 * index;
 }
 
 static int check(const struct lend_function *function, unsigned index, struct lend_error *error)
@@ -81,7 +81,7 @@ int bars_setup(struct lend_function *function, struct lend_error *error)
 
 void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out)
 {
-	*out = index < BAR_COUNT ? function->bars[index].guest : (struct lend_bar){0};
+	*out = index < PLACES ? function->bars[index].guest : (struct lend_bar){0};
 }
 
 /* Rejected addresses are simply not mapped (spec 3.3): a guest passes through them when it sizes BARs. */
@@ -109,6 +109,10 @@ bool bar_wanted(const struct lend_function *function, unsigned index, lend_gpa_t
 	if (!(command & (bar->io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)))
 		return false;
 	at = config_state(function, reg(index), 4);
+	if (index == ROM_BAR && !(at & PCI_ROM_ADDRESS_ENABLE))
+		return false;
+	if (index == ROM_BAR)
+		at &= PCI_ROM_ADDRESS_MASK;
 	at &= bar->io ? PCI_BASE_ADDRESS_IO_MASK : PCI_BASE_ADDRESS_MEM_MASK;
 	if (bar->is_64)
 		at |= (lend_gpa_t)config_state(function, reg(index + 1), 4) << 32;

@@ -11,12 +11,13 @@
 #include "lib/pci/bar.h"
 #include "lib/pci/intx.h"
 #include "lib/pci/msix.h"
+#include "lib/pci/rom.h"
 
 static bool reaches(struct lend_function *function, unsigned bar, uint64_t offset, unsigned length)
 {
-	const struct bar *at = &function->bars[bar < BAR_COUNT ? bar : 0];
+	const struct bar *at = &function->bars[bar < PLACES ? bar : 0];
 
-	if (bar < BAR_COUNT && length && length <= 8 && __atomic_load_n(&at->placed, __ATOMIC_ACQUIRE) &&
+	if (bar < PLACES && length && length <= 8 && __atomic_load_n(&at->placed, __ATOMIC_ACQUIRE) &&
 	    offset < at->guest.size && length <= at->guest.size - offset)
 		return true;
 	count_one(function->counters.ignored);
@@ -55,6 +56,10 @@ static void read_part(struct lend_function *function, unsigned bar, uint64_t off
 {
 	int ret;
 
+	if (bar == ROM_BAR) {
+		rom_read(function, offset, bytes, length);
+		return;
+	}
 	if (what == OVERLAY_TABLE) {
 		msix_table_read(function, offset, bytes, length);
 		return;
@@ -85,7 +90,8 @@ uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, ui
 		read_part(function, bar, offset + done, bytes + done, part, what);
 		done += part;
 	}
-	intx_served(function);
+	if (bar != ROM_BAR)
+		intx_served(function);
 	return le_load(bytes, length);
 }
 
@@ -96,7 +102,7 @@ void lend_function_bar_write(struct lend_function *function, unsigned bar, uint6
 	uint64_t end;
 
 	count_one(function->counters.bar_writes);
-	if (!reaches(function, bar, offset, length))
+	if (!reaches(function, bar, offset, length) || bar == ROM_BAR)
 		return;
 	le_store(bytes, length, value);
 	for (unsigned done = 0; done < length;) {

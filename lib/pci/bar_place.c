@@ -97,17 +97,17 @@ static int unplace(struct lend_function *function, unsigned out)
 
 	if (!out)
 		return 0;
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	for (unsigned i = 0; i < PLACES; i++)
 		if (out & 1u << i)
 			peers_remove(function, &function->bars[i]);
 	function->ops->bar_begin(function->host, function->peer);
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		one = out & 1u << i ? function->ops->bar_unmap(function->host, function->peer, i) : 0;
 		ret = ret ? ret : one;
 	}
 	one = function->ops->bar_commit(function->host, function->peer);
 	ret = ret ? ret : one;
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		struct bar *bar = &function->bars[i];
 
 		if (!(out & 1u << i))
@@ -127,7 +127,7 @@ int bars_quiet(struct lend_function *function)
 {
 	unsigned out = 0;
 
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		lend_gpa_t address;
 
 		if (function->bars[i].placed && !bar_wanted(function, i, &address))
@@ -141,7 +141,7 @@ int bars_quiet(struct lend_function *function)
 static int place(struct lend_function *function, unsigned *in, const lend_gpa_t *to)
 {
 	function->ops->bar_begin(function->host, function->peer);
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		int ret = *in & 1u << i ? tell_map(function, i, to[i]) : 0;
 
 		if (ret >= 0)
@@ -155,11 +155,11 @@ static int place(struct lend_function *function, unsigned *in, const lend_gpa_t 
 
 void bars_live(struct lend_function *function)
 {
-	lend_gpa_t to[BAR_COUNT] = {0};
+	lend_gpa_t to[PLACES] = {0};
 	unsigned in = 0, stale, wanted;
 	int ret;
 
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		struct bar *bar = &function->bars[i];
 
 		if (bar_wanted(function, i, &to[i]) && !(bar->placed && bar->address == to[i]))
@@ -167,7 +167,7 @@ void bars_live(struct lend_function *function)
 	}
 	if (!in)
 		return;
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	for (unsigned i = 0; i < PLACES; i++)
 		if (in & 1u << i && function->bars[i].placed)
 			peers_remove(function, &function->bars[i]);
 	wanted = in;
@@ -177,7 +177,7 @@ void bars_live(struct lend_function *function)
 			     strerror(-ret));
 		in = 0;
 	}
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		struct bar *bar = &function->bars[i];
 
 		if (!(in & 1u << i))
@@ -188,7 +188,7 @@ void bars_live(struct lend_function *function)
 	}
 	/* What did not move is still where it was: take it away, for the guest is not to see it there. */
 	stale = 0;
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	for (unsigned i = 0; i < PLACES; i++)
 		if (wanted & ~in & 1u << i && function->bars[i].placed)
 			stale |= 1u << i;
 	unplace(function, stale);
@@ -199,12 +199,12 @@ int bars_remove(struct lend_function *function)
 	unsigned out = 0;
 	int count = 0;
 
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	for (unsigned i = 0; i < PLACES; i++)
 		out |= function->bars[i].placed ? 1u << i : 0;
 	if (unplace(function, out) < 0) /* as many as will go */
-		for (unsigned i = 0; i < BAR_COUNT; i++)
+		for (unsigned i = 0; i < PLACES; i++)
 			unplace(function, out & 1u << i);
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	for (unsigned i = 0; i < PLACES; i++)
 		count += (out & 1u << i) && !function->bars[i].placed;
 	return count;
 }

@@ -11,6 +11,8 @@
 #include "lib/pci/config.h"
 #include "lib/pci/messages.h"
 #include "lib/pci/quiesce.h"
+#include "lib/pci/rom.h"
+#include "lib/pci/strict.h"
 
 /* The device's bytes as they are now; what is set up is derived from them and never read again. */
 static int read_config(struct lend_function *function, struct lend_error *error)
@@ -26,7 +28,8 @@ static int read_config(struct lend_function *function, struct lend_error *error)
 	return 0;
 }
 
-static int setup(struct lend_function *function, struct lend_error *error)
+static int setup(struct lend_function *function, const struct lend_function_config *config,
+		 struct lend_error *error)
 {
 	int ret = read_config(function, error);
 
@@ -36,10 +39,14 @@ static int setup(struct lend_function *function, struct lend_error *error)
 		ret = bars_setup(function, error);
 	if (!ret)
 		ret = capabilities_setup(function, error); /* the MSI-X table has to be in a BAR */
+	if (!ret)
+		ret = rom_setup(function, config, error);
 	if (!ret && vectors_init(function) < 0)
 		ret = error_say(error, -ENOMEM, "%s: out of memory", function->name);
 	if (ret < 0)
 		return ret;
+	if (function->strict)
+		strict_setup(function);
 	bars_map(function); /* all but the table */
 	memcpy(function->config.start, function->state.config, sizeof(function->config.start));
 	state_start(function);
@@ -51,6 +58,7 @@ static void destroy(struct lend_function *function)
 {
 	vectors_destroy(function);
 	bars_unmap(function);
+	rom_destroy(function);
 	pthread_mutex_destroy(&function->lock);
 	log_bucket_destroy(&function->bucket);
 	free(function);
@@ -79,11 +87,14 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->multifunction = config->multifunction;
 	function->no_mmap = config->no_mmap;
 	function->no_intx = config->no_intx;
+	function->strict = config->strict_config;
+	function->ats = config->ats;
+	function->ids = config->ids;
 	function->intx.no_bypass = config->no_intx_bypass;
 	function->intx.hold_ns = config->intx_timeout_ms * UINT64_C(1000000);
 	pthread_mutex_init(&function->lock, NULL);
 	log_bucket_init(&function->bucket);
-	ret = setup(function, error);
+	ret = setup(function, config, error);
 	if (ret < 0) {
 		destroy(function);
 		return ret;

@@ -22,6 +22,8 @@
 enum {
 	CONFIG_MAX = 4096,
 	BAR_COUNT = 6,
+	ROM_BAR = LEND_REGION_ROM, /* its place among the BARs */
+	PLACES = BAR_COUNT + 1,
 	VECTORS_MAX = 2048, /* PCI Local Bus 3.0, 6.8.2 */
 	MSI_MAX = 32,       /* 6.8.1.3 */
 	TABLE_ENTRY = 16,   /* bytes of a vector in the MSI-X table */
@@ -62,6 +64,13 @@ struct bar {
 	bool placed;              /* atomic: the monitor has it at `address` */
 	lend_gpa_t address;
 	uint32_t peers; /* bit n: area n is in the space, for other devices */
+};
+
+/** The expansion ROM's bytes (rom.h). */
+struct rom {
+	bool loaded;    /* atomic: the next two do not change any more */
+	uint8_t *bytes; /* NULL: they could not be had */
+	uint64_t length;
 };
 
 struct vector {
@@ -134,7 +143,9 @@ struct lend_function {
 	const char *name;
 	uint64_t page; /* bytes of the host's */
 	enum lend_place place;
-	bool multifunction, no_mmap, no_intx;
+	bool multifunction, no_mmap, no_intx, strict;
+	enum lend_ats ats;
+	struct lend_ids ids;  /* in place of the device's */
 	unsigned pm, exp, af; /* offsets of capabilities, 0: none */
 	bool flr;             /* a good reset exists */
 	struct config config;
@@ -143,7 +154,8 @@ struct lend_function {
 	bool used; /* atomic: something was written to the device since it was opened */
 
 	pthread_mutex_t lock;
-	struct bar bars[BAR_COUNT];
+	struct bar bars[PLACES];
+	struct rom rom;
 	bool reset_since_open;
 	bool withdrawn; /* the kernel does not serve the BARs although the guest's decode bits say so */
 	enum mode mode;

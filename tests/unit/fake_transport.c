@@ -128,13 +128,31 @@ static uint8_t *byte_at(struct world *world, unsigned region, uint64_t offset)
 					    : &world->bytes[region][offset % WORLD_BAR_BYTES];
 }
 
+/* As much as there is, as the kernel does; nothing is an error of the bus. */
+static int read_rom(struct world *world, uint64_t offset, void *data, unsigned length)
+{
+	int ret = fake_step(world, "bar_read 6 %llx %x", (unsigned long long)offset, length);
+
+	if (ret < 0 || !world->rom_length)
+		return ret < 0 ? ret : -EIO;
+	if (offset >= world->rom_length)
+		return 0;
+	if (length > world->rom_length - offset)
+		length = world->rom_length - (unsigned)offset;
+	memcpy(data, world->rom + offset, length);
+	return (int)length;
+}
+
 static int fake_read(void *dev, unsigned region, uint64_t offset, void *data, unsigned length)
 {
 	struct world *world = dev;
-	int ret =
-		region == LEND_REGION_CONFIG
-			? fake_step(world, "cfg_read %llx %x", (unsigned long long)offset, length)
-			: fake_step(world, "bar_read %u %llx %x", region, (unsigned long long)offset, length);
+	int ret;
+
+	if (region == LEND_REGION_ROM)
+		return read_rom(world, offset, data, length);
+	ret = region == LEND_REGION_CONFIG
+		      ? fake_step(world, "cfg_read %llx %x", (unsigned long long)offset, length)
+		      : fake_step(world, "bar_read %u %llx %x", region, (unsigned long long)offset, length);
 
 	if (!ret)
 		ret = check(world, region, offset, length);

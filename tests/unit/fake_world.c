@@ -150,17 +150,11 @@ static int open_device(struct world *world)
 
 int world_open(struct world *world)
 {
-	struct lend_function_config config = {
-		.size = sizeof(config),
-		.place = world->place,
-		.multifunction = world->multifunction,
-		.no_mmap = world->no_mmap,
-		.no_intx = world->no_intx,
-		.no_intx_bypass = world->no_intx_bypass,
-		.intx_timeout_ms = world->intx_timeout_ms,
-		.peer = world,
-	};
+	struct lend_function_config config = world->function_config;
 	int ret;
+
+	config.size = sizeof(config);
+	config.peer = world;
 
 	world->fds_before = world_open_fds();
 	world->regions[LEND_REGION_CONFIG] =
@@ -177,7 +171,7 @@ int world_open(struct world *world)
 
 static void check_left(struct world *world)
 {
-	for (unsigned i = 0; i < 6; i++)
+	for (unsigned i = 0; i < 7; i++)
 		assert_false(world->bars[i].placed);
 	for (unsigned i = 0; i < WORLD_VECTORS; i++) {
 		assert_false(world->routes[i].set);

@@ -66,6 +66,8 @@ struct world {
 	bool fail_reads;
 	bool fail_mmap;
 	uint8_t bytes[6][WORLD_BAR_BYTES]; /* BARs, at their offset modulo that */
+	uint8_t rom[4096];
+	unsigned rom_length; /* bytes that can be read of it */
 
 	/* What the device was told. */
 	int irq_fds[WORLD_VECTORS]; /* -1: none */
@@ -76,7 +78,7 @@ struct world {
 	uint8_t written[4096]; /* not 0: a config write reached this byte, cleared by the test */
 
 	/* The monitor. */
-	struct world_bar bars[6], next_bars[6];
+	struct world_bar bars[7], next_bars[7];
 	struct world_route routes[WORLD_VECTORS];
 	struct world_watch watches[WORLD_VECTORS];
 	unsigned watch_count;
@@ -119,9 +121,7 @@ struct world {
 	struct lend_device *device;
 	struct lend_function *function;
 	struct lend_error error;
-	enum lend_place place;
-	bool multifunction, no_mmap, no_intx, no_intx_bypass;
-	unsigned intx_timeout_ms;
+	struct lend_function_config function_config; /* size, place and peer are filled in by world_open() */
 };
 
 /** A device without capabilities or BARs that answers; free with world_free(). */

@@ -128,7 +128,7 @@ static void no_mmap_traps_all(void **state)
 
 	(void)state;
 	world_bar(world, 0, 0, 0x4000);
-	world->no_mmap = true;
+	world->function_config.no_mmap = true;
 	start(world);
 	assert_int_equal(world_count(world, "mmap"), 0);
 	direct_areas(world, 0, 0, 0);

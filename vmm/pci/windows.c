@@ -14,7 +14,13 @@
 #include "vmm/error.h"
 #include "vmm/pci/topology.h"
 
-enum { BARS = 6, LARGE_ROOT_BAR = 16 << 20, PORT_GRAIN = 1 << 20, PAGE = 4096, IO_GRAIN = 4096 };
+enum {
+	BARS = LEND_REGION_ROM + 1,
+	LARGE_ROOT_BAR = 16 << 20,
+	PORT_GRAIN = 1 << 20,
+	PAGE = 4096,
+	IO_GRAIN = 4096
+};
 
 struct cursors {
 	uint64_t low, high, io;
@@ -45,7 +51,9 @@ static uint64_t *cursor_of(struct cursors *cursors, enum area area)
 static void put_bar(struct lend_function *function, unsigned index, const struct lend_bar *bar,
 		    uint64_t address)
 {
-	lend_function_config_write(function, PCI_BASE_ADDRESS_0 + 4 * index, 4, (uint32_t)address);
+	unsigned at = index == LEND_REGION_ROM ? PCI_ROM_ADDRESS : PCI_BASE_ADDRESS_0 + 4 * index;
+
+	lend_function_config_write(function, at, 4, (uint32_t)address); /* a ROM stays disabled */
 	if (bar->is_64)
 		lend_function_config_write(function, PCI_BASE_ADDRESS_0 + 4 * index + 4, 4,
 					   (uint32_t)(address >> 32));
