@@ -20,6 +20,7 @@ int lend_context_new(const struct lend_context_config *config, struct lend_conte
 	if (!context)
 		return -ENOMEM;
 	pthread_mutex_init(&context->groups.lock, NULL);
+	pthread_mutex_init(&context->devices.lock, NULL);
 	context->log = given.log;
 	context->opaque = given.opaque;
 	context->sysfs_root = strdup(given.sysfs_root ? given.sysfs_root : "/sys");
@@ -41,6 +42,7 @@ void lend_context_free(struct lend_context *context)
 	free(context->dev_root);
 	free(context->proc_root);
 	pthread_mutex_destroy(&context->groups.lock);
+	pthread_mutex_destroy(&context->devices.lock);
 	free(context);
 }
 
@@ -62,4 +64,9 @@ const char *context_proc(const struct lend_context *context)
 struct context_groups *context_groups(struct lend_context *context)
 {
 	return &context->groups;
+}
+
+struct context_devices *context_devices(struct lend_context *context)
+{
+	return &context->devices;
 }

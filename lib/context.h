@@ -47,4 +47,11 @@ struct context_groups {
 };
 struct context_groups *context_groups(struct lend_context *context);
 
+/** The devices that are open (lib/backend/device.c); `lock` is a leaf and guards the list. */
+struct context_devices {
+	pthread_mutex_t lock;
+	struct lend_device *first;
+};
+struct context_devices *context_devices(struct lend_context *context);
+
 #endif

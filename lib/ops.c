@@ -45,6 +45,12 @@ static int no_msi_attach(void *host, void *peer, unsigned vector, int eventfd)
 	return -EOPNOTSUPP;
 }
 
+static int no_msi_signal(void *host, void *peer, unsigned vector)
+{
+	(void)host, (void)peer, (void)vector;
+	return -EOPNOTSUPP;
+}
+
 static int no_watch(void *host, int fd, lend_watch_fn fn, void *opaque)
 {
 	(void)host, (void)fd, (void)fn, (void)opaque;
@@ -113,6 +119,7 @@ static const struct lend_host_ops absent = {
 	.vfio_add = no_fd,
 	.vfio_del = no_fd,
 	.event = no_event,
+	.msi_signal = no_msi_signal,
 };
 
 int ops_fill(struct lend_host_ops *out, const struct lend_host_ops *given)
@@ -146,6 +153,7 @@ int ops_fill(struct lend_host_ops *out, const struct lend_host_ops *given)
 	TAKE(vfio_add)
 	TAKE(vfio_del)
 	TAKE(event)
+	TAKE(msi_signal)
 #undef TAKE
 	return 0;
 }

@@ -87,6 +87,8 @@ struct lend_function_counters {
 	uint64_t config_syscalls;             /* of which went to the device */
 	uint64_t slow_interrupts;             /* interrupts that our event loop saw */
 	uint64_t ignored;                     /* accesses that made no sense */
+	uint64_t peer_maps;                   /* parts of BARs made reachable for other devices */
+	uint64_t resets;                      /* of the function, alone or with its bus */
 };
 
 /**
@@ -101,6 +103,13 @@ LEND_API int lend_function_new(struct lend_device *device, const struct lend_fun
 
 /** Quiesces the function (see below) and frees it. NULL is allowed. */
 LEND_API void lend_function_free(struct lend_function *function);
+
+/**
+ * Whether the guest has no device any more: an error stopped it, or the host
+ * wants it back (LEND_EVENT_ERROR, LEND_EVENT_REQUEST). All of it reads all
+ * ones then, and what is written is dropped. Any thread.
+ */
+LEND_API bool lend_function_gone(const struct lend_function *function);
 
 /**
  * Stops the function: interrupts off and their eventfds detached, routes freed,
@@ -143,16 +152,49 @@ LEND_API void lend_function_bar(const struct lend_function *function, unsigned i
  */
 LEND_API int lend_function_bar_fault(struct lend_function *function);
 
+/**
+ * The monitor's route of the line interrupt has changed (its controller was
+ * programmed, or is another): the library attaches it anew, and takes it as
+ * served, in case an end of interrupt was missed (spec 5.5). What line_set has
+ * raised is the monitor's to move. Any thread; not from a host operation.
+ */
+LEND_API void lend_function_line_changed(struct lend_function *function);
+
 /** Type, slot and link of the device for a port above it: 0 where unknown. */
 struct lend_link {
 	bool is_pcie;
 	uint8_t type;  /* PCI Express device/port type, PCI Express Base 7.5.3.2 */
 	uint8_t speed; /* as LNKCAP encodes it */
 	uint8_t width;
+	uint8_t atomics; /* AtomicOps that the host completes for it: bit 0 32 bits, 1 64, 2 128 */
 };
 LEND_API void lend_function_link(const struct lend_function *function, struct lend_link *out);
 
 LEND_API void lend_function_count(const struct lend_function *function, struct lend_function_counters *out);
+
+/** Trapped accesses to one page (4 KiB) of a BAR. */
+struct lend_page_count {
+	unsigned bar;    /* 0 to 5, LEND_REGION_ROM, or LEND_PAGE_REST: pages that there was no room for */
+	uint64_t offset; /* of the page, in the BAR */
+	uint64_t reads, writes;
+};
+enum { LEND_PAGE_REST = 255 };
+
+/** Writes at most `max` rows and returns how many there are; in no order. Any thread. */
+LEND_API size_t lend_function_pages(const struct lend_function *function, struct lend_page_count *out,
+				    size_t max);
+
+/** How a vector, or the line, interrupts, and how often by way of the monitor's loop. */
+struct lend_vector_count {
+	unsigned irq;    /* LEND_IRQ_INTX, LEND_IRQ_MSI or LEND_IRQ_MSIX */
+	unsigned vector; /* 0 for the line */
+	bool bypass; /* the hypervisor takes it now: those are not seen here, the host's kernel counts them */
+	uint64_t slow; /* interrupts that the monitor's loop saw */
+};
+
+/** Rows for what interrupts now or has done so; as above. */
+LEND_API size_t lend_function_vectors(struct lend_function *function, struct lend_vector_count *out,
+				      size_t max);
 
 LEND_API struct lend_device *lend_function_device(const struct lend_function *function);
 

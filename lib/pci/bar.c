@@ -39,30 +39,38 @@ static int check(const struct lend_function *function, unsigned index, struct le
 	return 0;
 }
 
+void bar_registers(struct lend_function *function, unsigned index)
+{
+	const struct lend_bar *guest = &function->bars[index].guest;
+	uint64_t mask = ~(guest->size - 1);
+	uint32_t type = guest->io ? PCI_BASE_ADDRESS_SPACE_IO
+				  : (guest->is_64 ? PCI_BASE_ADDRESS_MEM_TYPE_64 : 0) |
+					    (guest->prefetchable ? PCI_BASE_ADDRESS_MEM_PREFETCH : 0);
+
+	if (guest->io && guest->size < 4)
+		mask = PCI_BASE_ADDRESS_IO_MASK;
+	config_set_bits(function, reg(index), 4, UINT32_MAX, type);
+	config_set_writable(function, reg(index), 4, (uint32_t)mask);
+	if (guest->is_64)
+		config_set_writable(function, reg(index + 1), 4, (uint32_t)(mask >> 32));
+}
+
 static int setup(struct lend_function *function, unsigned index, struct lend_error *error)
 {
 	struct bar *bar = &function->bars[index];
 	uint32_t type = config_hw(function, reg(index), 4);
-	uint64_t mask;
 	int ret;
 
 	bar->guest.size = function->device->regions[index].size;
 	if (!bar->guest.size)
 		return 0;
 	bar->guest.io = type & PCI_BASE_ADDRESS_SPACE_IO;
-	type &= bar->guest.io ? ~(uint32_t)PCI_BASE_ADDRESS_IO_MASK : ~(uint32_t)PCI_BASE_ADDRESS_MEM_MASK;
 	bar->guest.is_64 = !bar->guest.io && (type & PCI_BASE_ADDRESS_MEM_TYPE_64);
 	bar->guest.prefetchable = !bar->guest.io && (type & PCI_BASE_ADDRESS_MEM_PREFETCH);
 	ret = check(function, index, error);
 	if (ret < 0)
 		return ret;
-	mask = ~(bar->guest.size - 1);
-	if (bar->guest.io && bar->guest.size < 4)
-		mask = PCI_BASE_ADDRESS_IO_MASK;
-	config_set_bits(function, reg(index), 4, UINT32_MAX, type);
-	config_set_writable(function, reg(index), 4, (uint32_t)mask);
-	if (bar->guest.is_64)
-		config_set_writable(function, reg(index + 1), 4, (uint32_t)(mask >> 32));
+	bar_registers(function, index);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
  * access that straddles their end is split there: no part of it reaches the
  * other side's handler (exam.md, XSA-112, XSA-164).
  */
+#include <errno.h>
 #include <string.h>
 
 #include "lib/le.h"
@@ -64,13 +65,15 @@ static void read_part(struct lend_function *function, unsigned bar, uint64_t off
 		msix_table_read(function, offset, bytes, length);
 		return;
 	}
-	ret = access_device(function, bar, offset, bytes, length, false);
-	if (ret < 0) {
-		memset(bytes, 0xff, length);
-		say(function, "read", bar, offset, length, ret);
-	}
-	if (what == OVERLAY_PBA)
+	if (what == OVERLAY_PBA) {
 		msix_pba_read(function, offset, bytes, length);
+		return;
+	}
+	ret = what == OVERLAY_NONE ? access_device(function, bar, offset, bytes, length, false) : -ENXIO;
+	if (ret < 0)
+		memset(bytes, 0xff, length);
+	if (ret < 0 && what == OVERLAY_NONE)
+		say(function, "read", bar, offset, length, ret);
 }
 
 uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, uint64_t offset,
@@ -82,6 +85,7 @@ uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, ui
 	count_one(function->counters.bar_reads);
 	if (!reaches(function, bar, offset, length))
 		return length >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * length) - 1;
+	pages_count(&function->pages, bar, offset, false);
 	for (unsigned done = 0; done < length;) {
 		enum overlay what = msix_overlay(function, bar, offset + done, &end);
 		unsigned part = end - (offset + done) < length - done ? (unsigned)(end - (offset + done))
@@ -104,6 +108,7 @@ void lend_function_bar_write(struct lend_function *function, unsigned bar, uint6
 	count_one(function->counters.bar_writes);
 	if (!reaches(function, bar, offset, length) || bar == ROM_BAR)
 		return;
+	pages_count(&function->pages, bar, offset, true);
 	le_store(bytes, length, value);
 	for (unsigned done = 0; done < length;) {
 		uint64_t at = offset + done;

@@ -23,6 +23,8 @@ static void set_placed(struct bar *bar, bool placed)
 
 static void peers_add(struct lend_function *function, struct bar *bar)
 {
+	if (bar->sub_page)
+		return; /* an IOMMU maps whole pages, and the rest of this one is not the BAR's */
 	for (unsigned i = 0; i < bar->area_count; i++) {
 		struct lend_range range = {
 			.iova = bar->address + bar->areas[i].offset,
@@ -33,12 +35,14 @@ static void peers_add(struct lend_function *function, struct bar *bar)
 		};
 		int ret = lend_space_map(function->device->space, &range, 1, NULL);
 
-		if (!ret)
+		if (!ret) {
 			bar->peers |= UINT32_C(1) << i;
-		else
+			count_one(function->counters.peer_maps);
+		} else {
 			function_log(function, LEND_LOG_WARNING,
 				     "its BAR at 0x%llx cannot be reached by other devices: %s",
 				     (unsigned long long)range.iova, strerror(-ret));
+		}
 	}
 }
 
@@ -52,7 +56,8 @@ static void peers_remove(struct lend_function *function, struct bar *bar)
 }
 
 /* The PBA's pages are left out while they show other bits than the device's (msix_table.c). */
-size_t bar_direct(const struct lend_function *function, unsigned index, struct lend_bar_direct *out)
+size_t bar_direct(const struct lend_function *function, unsigned index, lend_gpa_t address,
+		  struct lend_bar_direct *out)
 {
 	const struct bar *bar = &function->bars[index];
 	const struct msix *msix = &function->msix;
@@ -60,6 +65,9 @@ size_t bar_direct(const struct lend_function *function, unsigned index, struct l
 	unsigned count = bar->area_count;
 
 	if (function->intx.trapped)
+		return 0;
+	/* Its page is the guest's page only where both begin at the same place (spec 3.4). */
+	if (bar->sub_page && address & (function->page - 1))
 		return 0;
 	memcpy(areas, bar->areas, sizeof(areas));
 	if (msix->pba_hidden && msix->pba_bar == index) {
@@ -83,7 +91,7 @@ static int tell_map(struct lend_function *function, unsigned index, lend_gpa_t a
 		.io = bar->guest.io,
 		.address = address,
 		.size = bar->guest.size,
-		.direct_count = bar_direct(function, index, direct),
+		.direct_count = bar_direct(function, index, address, direct),
 		.direct = direct,
 	};
 

@@ -10,7 +10,9 @@
 #include "lib/pci/capabilities.h"
 #include "lib/pci/config.h"
 #include "lib/pci/messages.h"
+#include "lib/pci/notify.h"
 #include "lib/pci/quiesce.h"
+#include "lib/pci/reset.h"
 #include "lib/pci/rom.h"
 #include "lib/pci/strict.h"
 
@@ -51,6 +53,7 @@ static int setup(struct lend_function *function, const struct lend_function_conf
 	memcpy(function->config.start, function->state.config, sizeof(function->config.start));
 	state_start(function);
 	reset_judge(function);
+	notify_start(function);
 	return 0;
 }
 
@@ -88,8 +91,13 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->no_mmap = config->no_mmap;
 	function->no_intx = config->no_intx;
 	function->strict = config->strict_config;
+	function->no_msi_bypass = config->no_msi_bypass;
+	function->no_msix_bypass = config->no_msix_bypass;
+	function->msix.to = config->msix_to;
 	function->ats = config->ats;
 	function->ids = config->ids;
+	function->no_request = config->no_request;
+	function->notify[NOTIFY_ERROR] = function->notify[NOTIFY_REQUEST] = -1;
 	function->intx.no_bypass = config->no_intx_bypass;
 	function->intx.hold_ns = config->intx_timeout_ms * UINT64_C(1000000);
 	pthread_mutex_init(&function->lock, NULL);
@@ -107,6 +115,7 @@ void lend_function_free(struct lend_function *function)
 {
 	if (!function)
 		return;
+	notify_stop(function);
 	lend_function_quiesce(function);
 	destroy(function);
 }
@@ -114,6 +123,11 @@ void lend_function_free(struct lend_function *function)
 struct lend_device *lend_function_device(const struct lend_function *function)
 {
 	return function->device;
+}
+
+bool lend_function_gone(const struct lend_function *function)
+{
+	return is_gone(function);
 }
 
 #define get(counter) __atomic_load_n(&function->counters.counter, __ATOMIC_RELAXED)
@@ -128,5 +142,7 @@ void lend_function_count(const struct lend_function *function, struct lend_funct
 		.config_syscalls = get(config_syscalls),
 		.slow_interrupts = get(slow_interrupts),
 		.ignored = get(ignored),
+		.peer_maps = get(peer_maps),
+		.resets = get(resets),
 	};
 }

@@ -4,6 +4,8 @@
  * offset is taken, a byte at a time; only the bits that PCI defines can be
  * written. The bytes around them, in the same pages, are the device's.
  */
+#include <string.h>
+
 #include <linux/pci_regs.h>
 
 #include "lib/pci/msix.h"
@@ -16,6 +18,12 @@ enum overlay msix_overlay(const struct lend_function *function, unsigned bar, ui
 	*end = UINT64_MAX;
 	if (!msix->cap)
 		return what;
+	if (msix->moved && bar == msix->table_bar) {
+		uint64_t size = function->device->regions[bar].size;
+
+		what = offset < size ? OVERLAY_NONE : OVERLAY_NOTHING;
+		*end = offset < size ? size : UINT64_MAX;
+	}
 	for (int i = 0; i < 2; i++) {
 		uint64_t start = i ? msix->pba : msix->table;
 		uint64_t length = i ? msix->pba_length : msix->table_length;
@@ -72,6 +80,30 @@ void msix_table_write(struct lend_function *function, uint64_t offset, const uin
 	pthread_mutex_unlock(&function->lock);
 }
 
+/* What the device's own PBA says, wherever the guest sees it; 0 where it has none. */
+static void read_device(struct lend_function *function, uint64_t at, uint8_t *bytes, unsigned length)
+{
+	const struct msix *msix = &function->msix;
+	unsigned bar = msix->moved ? msix->hw_pba_bar : msix->pba_bar;
+	uint64_t offset = (msix->moved ? msix->hw_pba : msix->pba) + at;
+	unsigned step = length & (length - 1) ? 1 : length;
+
+	memset(bytes, 0, length);
+	if (bar >= BAR_COUNT || offset >= function->device->regions[bar].size ||
+	    length > function->device->regions[bar].size - offset)
+		return;
+	for (unsigned i = 0; i < length; i += step) {
+		int ret = device_read(function->device, bar, offset + i, bytes + i, step);
+
+		if (ret >= 0)
+			continue;
+		memset(bytes, 0xff, length);
+		function_log(function, LEND_LOG_WARNING, "cannot read the pending bits in BAR %u: %s", bar,
+			     strerror(-ret));
+		return;
+	}
+}
+
 /*
  * The device's own bits count too: a vector that was never unmasked is masked
  * in the device, which then shows it as pending by itself.
@@ -80,6 +112,7 @@ void msix_pba_read(struct lend_function *function, uint64_t offset, uint8_t *byt
 {
 	uint64_t at = offset - function->msix.pba;
 
+	read_device(function, at, bytes, length);
 	pthread_mutex_lock(&function->lock);
 	pending_collect(function, (unsigned)at * 8, (unsigned)(at + length) * 8 - 1);
 	pending_show(function);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The fake device. Its config space is plain memory: each bit that is written reads back. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -82,12 +83,26 @@ static int set_intx(struct world *world, const struct backend_irqs *irqs)
 	return fake_step(world, "intx %s", world->intx_masked ? "mask" : "unmask");
 }
 
+static int set_notify(struct world *world, const struct backend_irqs *irqs)
+{
+	int *fd = &world->notify_fd[irqs->index - LEND_IRQ_ERR];
+	int ret = fake_step(world, "notify %u %c", irqs->index, irqs->fds[0] < 0 ? '-' : 'x');
+
+	if (!world->vectors[irqs->index] || irqs->count != 1 || (world->refuse_notify && irqs->fds[0] >= 0))
+		return -EINVAL;
+	if (!ret || irqs->fds[0] < 0)
+		*fd = irqs->fds[0];
+	return ret;
+}
+
 static int fake_set_irqs(void *dev, const struct backend_irqs *irqs)
 {
 	struct world *world = dev;
 
 	if (irqs->index == LEND_IRQ_INTX)
 		return set_intx(world, irqs);
+	if (irqs->index == LEND_IRQ_ERR || irqs->index == LEND_IRQ_REQ)
+		return set_notify(world, irqs);
 	record_irqs(world, irqs);
 	if (fake_turn(world))
 		return -ENODEV;
@@ -205,7 +220,35 @@ static int fake_map(void *dev, unsigned region, uint64_t offset, uint64_t length
 
 static int fake_reset(void *dev)
 {
-	return fake_step(dev, "reset");
+	struct world *world = dev;
+	int ret = fake_step(world, "reset");
+
+	return ret ? ret : world->fail_reset;
+}
+
+static int fake_hot_reset_info(void *dev, struct backend_hot_reset *out)
+{
+	struct world *world = dev;
+	int ret = fake_step(world, "bus_info");
+
+	*out = (struct backend_hot_reset){.by_id = world->by_id, .owned = world->owned};
+	if (ret || world->no_bus)
+		return ret ? ret : -ENODEV;
+	out->at = calloc(8, sizeof(*out->at));
+	if (!out->at)
+		return -ENOMEM;
+	out->count = world->dependent_count;
+	memcpy(out->at, world->dependents, sizeof(world->dependents));
+	return 0;
+}
+
+static int fake_hot_reset(void *dev, const int *fds, unsigned count)
+{
+	struct world *world = dev;
+	int ret = fake_step(world, "bus_reset %u", count);
+
+	(void)fds;
+	return ret ? ret : world->fail_bus_reset;
 }
 
 static void fake_close(void *dev)
@@ -227,5 +270,7 @@ const struct transport_ops fake_transport = {
 	.write = fake_write,
 	.map = fake_map,
 	.reset = fake_reset,
+	.hot_reset_info = fake_hot_reset_info,
+	.hot_reset = fake_hot_reset,
 	.close = fake_close,
 };

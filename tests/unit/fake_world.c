@@ -34,6 +34,8 @@ struct world *world_new(void)
 	world->reset_methods = "flr bus";
 	for (unsigned i = 0; i < WORLD_VECTORS; i++)
 		world->irq_fds[i] = world->routes[i].attached = -1;
+	world->no_bus = true;
+	world->notify_fd[0] = world->notify_fd[1] = -1;
 	world->intx_fd = world->intx_unmask_fd = -1;
 	world->line.attached = world->line.resample = -1;
 	world_set(world, PCI_VENDOR_ID, 4, 0x11221b36);
@@ -180,6 +182,8 @@ static void check_left(struct world *world)
 	assert_int_equal(world->watch_count, 0);
 	assert_false(world->line.raised);
 	assert_int_equal(world->line.attached, -1);
+	assert_int_equal(world->notify_fd[0], -1);
+	assert_int_equal(world->notify_fd[1], -1);
 	assert_int_equal(world->map_count, 0);
 	assert_false(world->bar_open);
 	assert_false(world->msi_open);

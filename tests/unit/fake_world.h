@@ -60,7 +60,13 @@ struct world {
 	unsigned vectors[LEND_IRQ_COUNT];
 	bool noresize, can_reset, not_pci;
 	unsigned region_count, irq_count;
-	unsigned grant; /* vectors that set_irqs gives at the most, 0: all */
+	struct backend_dependent dependents[8]; /* what a reset of its bus takes along */
+	unsigned dependent_count;
+	bool by_id, owned, no_bus;
+	int fail_reset, fail_bus_reset; /* negative errno that they return */
+	bool refuse_notify;
+	int notify_fd[2]; /* ERR and REQ; -1: none */
+	unsigned grant;   /* vectors that set_irqs gives at the most, 0: all */
 	const char *reset_methods;
 	bool dead; /* everything reads all ones */
 	bool fail_reads;
@@ -88,7 +94,8 @@ struct world {
 		int attached, resample; /* eventfds, -1: none */
 		unsigned delivered;
 	} line;
-	bool no_bypass; /* line_attach fails */
+	bool no_bypass;     /* line_attach fails */
+	bool refuse_attach; /* msi_attach fails */
 	struct {
 		uint64_t nanoseconds; /* 0: not set */
 		lend_watch_fn fn;

@@ -140,6 +140,16 @@ void topology_needs(const struct topology *topology, struct layout_needs *needs)
 	needs->high_align = cursors.high_align;
 }
 
+/* A root port completes AtomicOps for one function (spec/vfio-pci.md, 2.7): it is what the host does for it.
+ */
+static bool is_single(const struct pci_slot *slot)
+{
+	for (unsigned f = 1; f < PCI_FUNCTIONS; f++)
+		if (slot->functions[f])
+			return false;
+	return slot->functions[0];
+}
+
 static void init_bridges(struct topology *topology)
 {
 	uint8_t secondary = 1;
@@ -156,6 +166,7 @@ static void init_bridges(struct topology *topology)
 		for (unsigned f = PCI_FUNCTIONS; f--;)
 			if (slot->functions[f])
 				lend_function_link(slot->functions[f], &slot->setup.link);
+		slot->setup.atomics = is_single(slot) ? slot->setup.link.atomics : 0;
 		root_port_init(&slot->config, &slot->setup);
 	}
 }
