@@ -47,8 +47,9 @@ static int judge_reset(struct vmm *vmm, const struct assigned *assigned,
 	else if (!report->checked)
 		vmm_log(vmm, LEND_LOG_WARNING, "%s: after its reset, %s", assigned->name, report->check);
 	else
-		vmm_log(vmm, LEND_LOG_INFO, "%s: %s%s%s; %s", assigned->name, method_text(report->ran),
-			report->along[0] ? ", and with it " : "", report->along, report->check);
+		vmm_log(vmm, LEND_LOG_INFO, "%s: %s%s%s; %s%s%s", assigned->name, method_text(report->ran),
+			report->along[0] ? ", and with it " : "", report->along, report->check,
+			report->obstacle[0] ? "; " : "", report->obstacle);
 	return 0;
 }
 

@@ -50,10 +50,9 @@ void vmm_explain(struct vmm *vmm)
 		size_t count = lend_function_explain(vmm->assigned[i].function, rows, 64);
 
 		for (size_t j = 0; j < count && j < 64; j++)
-			vmm_log(vmm, LEND_LOG_INFO, "%s: BAR %u %#llx to %#llx %s: %s", name, rows[j].region,
+			vmm_log(vmm, LEND_LOG_INFO, "%s: BAR %u %#llx to %#llx %s", name, rows[j].region,
 				(unsigned long long)rows[j].offset,
-				(unsigned long long)(rows[j].offset + rows[j].length - 1),
-				rows[j].direct ? "direct" : "trapped", rows[j].text);
+				(unsigned long long)(rows[j].offset + rows[j].length - 1), rows[j].text);
 	}
 }
 
