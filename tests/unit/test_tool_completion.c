@@ -54,7 +54,8 @@ static void names(void **state)
 	(void)state;
 	expect("vfio-pci,x-i", "vfio-pci,x-intx= vfio-pci,x-intx-mmap-timeout-ms=");
 	expect("vfio-pci,host=5:0.0,x-n",
-	       "vfio-pci,host=5:0.0,x-no-mmap= vfio-pci,host=5:0.0,x-no-kvm-intx=");
+	       "vfio-pci,host=5:0.0,x-no-mmap= vfio-pci,host=5:0.0,x-no-kvm-intx= "
+	       "vfio-pci,host=5:0.0,x-no-kvm-msi= vfio-pci,host=5:0.0,x-no-kvm-msix=");
 	expect("vfio-pci,x-intx-mmap-timeout-ms=", "");
 }
 
