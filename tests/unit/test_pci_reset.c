@@ -255,6 +255,48 @@ static void what_was_found_is_said(void **state)
 	stop(world);
 }
 
+/* 8.2: a driver that used messages left the line switched off; the next one finds it on. */
+static void interrupt_disable_does_not_outlive_a_reset(void **state)
+{
+	struct world *world = with_methods("flr");
+
+	(void)state;
+	world->vectors[LEND_IRQ_INTX] = 1;
+	assert_int_equal(world_open(world), 0);
+	world_write(world, PCI_COMMAND, 2, PCI_COMMAND_INTX_DISABLE | PCI_COMMAND_SERR);
+	assert_int_equal(world_get(world, PCI_COMMAND, 2), PCI_COMMAND_INTX_DISABLE | PCI_COMMAND_SERR);
+	world_clear(world);
+	reset(world, 0);
+	world_expect_order(world, "cfg_write 4 2 100", "reset", "intx on", NULL);
+	assert_int_equal(world_read(world, PCI_COMMAND, 2), PCI_COMMAND_SERR);
+	assert_true(world_raise(world));
+	world_run(world);
+	assert_int_equal(world->line.delivered, 1);
+	stop(world);
+}
+
+/* 8.2: a register that cannot be read is not written either. */
+static void failed_read_is_not_acted_on(void **state)
+{
+	struct world *world = with_methods("flr");
+
+	(void)state;
+	assert_int_equal(world_open(world), 0);
+	world_start(world);
+	world_write(world, 0x44, 2, 3);
+	world->dead = true;
+	world_clear(world);
+	reset(world, 0);
+	assert_int_equal(world_count(world, "cfg_write"), 0);
+	world->dead = false;
+	world->fail_reads = true;
+	world_clear(world);
+	reset(world, 0);
+	assert_int_equal(world_count(world, "cfg_write"), 0);
+	world->fail_reads = false;
+	stop(world);
+}
+
 static void resets_are_counted(void **state)
 {
 	struct world *world = with_methods("flr");
@@ -285,6 +327,8 @@ int main(void)
 		cmocka_unit_test(sibling_in_use_is_not_taken_along),
 		cmocka_unit_test(no_reset_leaves_the_first_state),
 		cmocka_unit_test(what_was_found_is_said),
+		cmocka_unit_test(interrupt_disable_does_not_outlive_a_reset),
+		cmocka_unit_test(failed_read_is_not_acted_on),
 		cmocka_unit_test(resets_are_counted),
 	};
 
