@@ -23,7 +23,11 @@ void intx_setup(struct lend_function *function)
 	struct intx *intx = &function->intx;
 
 	intx->fd = intx->resample = -1;
-	/* Beyond 4 it is no pin, but a device that does not answer (spec 5.2). */
+	/* Beyond 4 it is no pin; the device may still have messages (spec 5.2). */
+	if (pin > 4 && !function->no_intx)
+		context_log(function->context, LEND_LOG_WARNING,
+			    "%s: its interrupt pin is %u, which is none: it gets no line interrupt",
+			    function->name, pin);
 	if (!function->no_intx && pin <= 4 && function->device->info.vectors[LEND_IRQ_INTX])
 		intx->pin = pin;
 	config_set_virtual(function, PCI_INTERRUPT_PIN, 1, intx->pin);

@@ -192,6 +192,7 @@ static void pins_that_are_none(void **state)
 		come_alive(world);
 		assert_int_equal(world_read(world, PCI_INTERRUPT_PIN, 1), 0);
 		assert_int_equal(world_count(world, "intx"), 0);
+		assert_int_equal(world->log_lines, cases[i].pin > 4); /* what is no pin is said once */
 		stop(world);
 	}
 }
