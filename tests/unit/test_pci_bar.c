@@ -58,7 +58,7 @@ static void sizing_with_other_values(void **state)
 }
 
 /* Spec 14, case 8: nothing is placed on the way, and the BAR comes back where it was. */
-static void sizing_64_with_decode_on(void **state)
+static void case_14_8_sizing_64_with_decode_on(void **state)
 {
 	struct world *world = two_bars();
 
@@ -268,7 +268,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizing_by_masks),
 		cmocka_unit_test(sizing_with_other_values),
-		cmocka_unit_test(sizing_64_with_decode_on),
+		cmocka_unit_test(case_14_8_sizing_64_with_decode_on),
 		cmocka_unit_test(addresses_that_are_not_placed),
 		cmocka_unit_test(kvmtool_b4fc4f6_low_bits_are_dropped),
 		cmocka_unit_test(xsa_120_decode_order),

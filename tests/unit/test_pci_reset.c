@@ -98,7 +98,7 @@ static void bus_is_tried_when_the_function_does_not(void **state)
 }
 
 /* section 14, case 10: a sibling that belongs to somebody else. */
-static void bus_of_others_is_left_alone(void **state)
+static void case_14_10_sibling_of_others(void **state)
 {
 	struct world *world = with_methods("");
 	struct lend_reset_report report;
@@ -162,7 +162,7 @@ static void close_second(struct second *second)
 }
 
 /* section 14, case 10: a sibling in the same machine. One reset serves both, and both were stopped before. */
-static void siblings_are_reset_together_once(void **state)
+static void case_14_10_siblings_together(void **state)
 {
 	struct world *world = with_methods("");
 	struct lend_reset_report reports[2];
@@ -217,7 +217,7 @@ static void sibling_in_use_is_not_taken_along(void **state)
 }
 
 /* section 14, case 11: no way at all. It is said, and the function is in its first state all the same. */
-static void no_reset_leaves_the_first_state(void **state)
+static void case_14_11_no_way_to_reset(void **state)
 {
 	struct world *world = with_methods("");
 	struct lend_reset_report report;
@@ -321,11 +321,11 @@ int main(void)
 		cmocka_unit_test(power_state_is_the_last_resort),
 		cmocka_unit_test(soft_reset_bit_decides_where_nothing_is_told),
 		cmocka_unit_test(bus_is_tried_when_the_function_does_not),
-		cmocka_unit_test(bus_of_others_is_left_alone),
+		cmocka_unit_test(case_14_10_sibling_of_others),
 		cmocka_unit_test(group_that_is_not_open_is_not_ours),
-		cmocka_unit_test(siblings_are_reset_together_once),
+		cmocka_unit_test(case_14_10_siblings_together),
 		cmocka_unit_test(sibling_in_use_is_not_taken_along),
-		cmocka_unit_test(no_reset_leaves_the_first_state),
+		cmocka_unit_test(case_14_11_no_way_to_reset),
 		cmocka_unit_test(what_was_found_is_said),
 		cmocka_unit_test(interrupt_disable_does_not_outlive_a_reset),
 		cmocka_unit_test(failed_read_is_not_acted_on),

@@ -177,7 +177,7 @@ static void small_bar_has_its_page_alone(void **state)
 	assert_int_equal(kvm.slot_count, 0);
 }
 
-static void small_bar_beside_another_traps(void **state)
+static void case_14_9_small_bar_beside_another(void **state)
 {
 	(void)state;
 	assign_ops.bar_begin(&vmm, &device);
@@ -224,7 +224,7 @@ int main(void)
 		TEST(a_bar_is_a_range_and_slots),   TEST(a_move_takes_away_before_it_adds),
 		TEST(a_refresh_keeps_the_range),    TEST(ram_and_interrupt_controllers_win),
 		TEST(without_a_slot_the_bar_traps), TEST(slots_are_back_after_many_toggles),
-		TEST(small_bar_has_its_page_alone), TEST(small_bar_beside_another_traps),
+		TEST(small_bar_has_its_page_alone), TEST(case_14_9_small_bar_beside_another),
 		TEST(a_signal_is_a_message),        TEST(request_and_error_reach_the_machine),
 	};
 
