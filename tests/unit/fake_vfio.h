@@ -37,6 +37,7 @@ static struct {
 	bool grows;                                     /* each time it needs more */
 	uint8_t caps[ANSWER_ROOM];                      /* behind the struct of region 0, in its answer */
 	uint32_t caps_length, caps_first;
+	uint32_t atomics;
 	uint64_t bar_size, bar_flags;
 	uint32_t irq_count, irq_flags;
 	int fail_set_container, fail_map; /* errno; of the next */
@@ -77,11 +78,20 @@ static bool fits(void *arg, uint32_t need)
 
 static int answer_info(struct vfio_device_info *info)
 {
+	const struct {
+		struct vfio_info_cap_header header;
+		uint32_t completes;
+	} cap = {{5, 1, 0}, vfio.atomics}; /* VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP, of Linux 6.5 */
+
 	said("info");
 	info->flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
 	info->num_regions = VFIO_PCI_NUM_REGIONS;
 	info->num_irqs = VFIO_PCI_NUM_IRQS;
-	fits(info, vfio.argsz_info ? vfio.argsz_info : sizeof(*info));
+	if (!fits(info, vfio.argsz_info ? vfio.argsz_info : sizeof(*info)) || !vfio.atomics)
+		return 0;
+	info->flags |= VFIO_DEVICE_FLAGS_CAPS;
+	info->cap_offset = sizeof(*info);
+	memcpy(info + 1, &cap, sizeof(cap));
 	return 0;
 }
 

@@ -168,15 +168,21 @@ static void route_changes_in_another_mode(void **state)
 	stop(world);
 }
 
-static void config_accesses_do_not_serve(void **state)
+static void config_and_rom_accesses_do_not_serve(void **state)
 {
-	struct world *world = start(false);
+	struct world *world = world_with_pin();
 
 	(void)state;
+	world->function_config.no_intx_bypass = true;
+	world->regions[LEND_REGION_ROM] = (struct lend_region){.size = 0x1000, .readable = true};
+	world->rom_length = 4096;
+	come_alive(world);
+	world_write(world, PCI_ROM_ADDRESS, 4, 0xf0000001);
 	assert_true(world_raise(world));
 	world_run(world);
 	world_read(world, PCI_STATUS, 2);
 	world_write(world, PCI_CACHE_LINE_SIZE, 1, 1);
+	assert_int_equal(lend_function_bar_read(world->function, LEND_REGION_ROM, 0, 4), 0);
 	assert_true(world->line.raised);
 	stop(world);
 }
@@ -309,7 +315,7 @@ int main(void)
 		cmocka_unit_test(case_14_6_storm),
 		cmocka_unit_test(case_14_7_route_changes_while_pending),
 		cmocka_unit_test(route_changes_in_another_mode),
-		cmocka_unit_test(config_accesses_do_not_serve),
+		cmocka_unit_test(config_and_rom_accesses_do_not_serve),
 		cmocka_unit_test(case_14_6_timer_gives_the_maps_back),
 		cmocka_unit_test(case_14_6_timeout_0_keeps_them),
 		cmocka_unit_test(a_monitor_without_bypass_gets_the_other_way),
