@@ -204,33 +204,45 @@ static void rom_odd_size_is_rounded(void **state)
 	stop(world);
 }
 
+/* The device's, and a file that is given with it. */
 static void rombar_0_leaves_it_out(void **state)
 {
-	struct world *world = with_rom(0x1000);
-	struct lend_bar bar;
+	static const char image[2048];
 
-	(void)state;
-	world->function_config.rom_mode = LEND_ROM_NONE;
-	assert_int_equal(world_open(world), 0);
-	lend_function_bar(world->function, LEND_REGION_ROM, &bar);
-	assert_int_equal(bar.size, 0);
-	world_write(world, PCI_ROM_ADDRESS, 4, UINT32_MAX);
-	assert_int_equal(world_read(world, PCI_ROM_ADDRESS, 4), 0);
-	stop(world);
-}
-
-static void denied_rom_needs_the_users_word(void **state)
-{
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		struct world *world = with_rom(0x1000);
 		struct lend_bar bar;
 
-		world_set(world, PCI_VENDOR_ID, 4, 0x168e14e4);
-		world->function_config.rom_mode = i ? LEND_ROM_SHOW : LEND_ROM_AUTO;
+		world->function_config.rom_mode = LEND_ROM_NONE;
+		world->function_config.rom = i ? image : NULL;
+		world->function_config.rom_length = i ? sizeof(image) : 0;
 		assert_int_equal(world_open(world), 0);
 		lend_function_bar(world->function, LEND_REGION_ROM, &bar);
-		assert_int_equal(bar.size, i ? 0x1000 : 0);
+		assert_int_equal(bar.size, 0);
+		world_write(world, PCI_ROM_ADDRESS, 4, UINT32_MAX);
+		assert_int_equal(world_read(world, PCI_ROM_ADDRESS, 4), 0);
+		stop(world);
+	}
+}
+
+/* rombar=1, or a file in its place. */
+static void denied_rom_needs_the_users_word(void **state)
+{
+	static const char image[2048];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct world *world = with_rom(0x1000);
+		struct lend_bar bar;
+
+		world_set(world, PCI_VENDOR_ID, 4, 0x168e14e4);
+		world->function_config.rom_mode = i == 1 ? LEND_ROM_SHOW : LEND_ROM_AUTO;
+		world->function_config.rom = i == 2 ? image : NULL;
+		world->function_config.rom_length = i == 2 ? sizeof(image) : 0;
+		assert_int_equal(world_open(world), 0);
+		lend_function_bar(world->function, LEND_REGION_ROM, &bar);
+		assert_int_equal(bar.size, i == 0 ? 0 : i == 1 ? 0x1000 : 0x800);
 		assert_int_equal(world->log_lines, i ? 0 : 1);
 		stop(world);
 	}
