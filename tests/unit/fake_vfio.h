@@ -45,7 +45,6 @@ static struct {
 	int device; /* descriptor of the last one: some numbers mean one thing to it and another to a
 		       container */
 	struct vfio_iommu_type1_dma_map map;
-	uint64_t unmapped; /* of an unmap: less than asked, if not 0 */
 	struct lend_context *context;
 	struct lend_space *space;
 	struct lend_error error;
@@ -165,8 +164,6 @@ static int answer_dma(unsigned long request, void *arg)
 		return vfio.fail_map ? failed(vfio.fail_map) : 0;
 	}
 	said("unmap");
-	if (vfio.unmapped)
-		((struct vfio_iommu_type1_dma_unmap *)arg)->size = vfio.unmapped;
 	return 0;
 }
 

@@ -243,7 +243,7 @@ static void list_of_a_bus(void **state)
 	lend_device_close(device);
 }
 
-/* 7.3 and 7.4: a map that fails later ends nothing; an unmap that took less than asked is no success. */
+/* 7.3: ROM is read-only; a map that fails later ends nothing, and says what is wrong. */
 static void maps_that_fail(void **state)
 {
 	struct lend_range rom = {

@@ -199,6 +199,33 @@ static void address_translation(void **state)
 	}
 }
 
+/* 2.5: the size that it has and no other; of control nothing but BAR, count and size is kept. */
+static void resizable_bars_are_frozen(void **state)
+{
+	struct world *world = world_new();
+
+	(void)state;
+	world_exp(world, PCI_EXP_TYPE_ENDPOINT, 0);
+	world_set(world, 0x100, 4, PCI_EXT_CAP_ID_REBAR | 1 << 16);
+	world_set(world, 0x104, 4, 0xfffffff0);
+	world_set(world, 0x108, 4, 0xffff0010 | 2 << 5 | 27 << 8); /* BAR 0 of two: 128 TiB */
+	world_set(world, 0x10c, 4, 0x000003f0);
+	world_set(world, 0x110, 4, 0x00000008 | 2 | 0 << 8); /* BAR 2: 1 MiB */
+	start(world);
+	assert_int_equal(world_read(world, 0x104, 4), 0x80000000);
+	assert_int_equal(world_read(world, 0x108, 4), 2 << 5 | 27 << 8);
+	assert_int_equal(world_read(world, 0x10c, 4), 0x10);
+	assert_int_equal(world_read(world, 0x110, 4), 2);
+	for (unsigned at = 0x104; at < 0x114; at += 4) {
+		uint32_t before = world_read(world, at, 4);
+
+		world_write(world, at, 4, ~before);
+		assert_int_equal(world_read(world, at, 4), before);
+	}
+	assert_int_equal(world_count(world, "cfg_write"), 0);
+	stop(world);
+}
+
 /* 2.5: not in 256 bytes, not without PCI Express, not where the first header is 0. */
 static void no_extended_capabilities(void **state)
 {
@@ -256,12 +283,19 @@ static void pba_of_kunlun(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ids_of_the_users_choice),   cmocka_unit_test(all_ids),
-		cmocka_unit_test(command_and_status),        cmocka_unit_test(decode_bits_are_the_guests),
-		cmocka_unit_test(no_capabilities),           cmocka_unit_test(advanced_features),
-		cmocka_unit_test(advanced_features_pending), cmocka_unit_test(every_power_transition),
-		cmocka_unit_test(address_translation),       cmocka_unit_test(no_extended_capabilities),
-		cmocka_unit_test(device_control_is_passed),  cmocka_unit_test(pba_of_kunlun),
+		cmocka_unit_test(ids_of_the_users_choice),
+		cmocka_unit_test(all_ids),
+		cmocka_unit_test(command_and_status),
+		cmocka_unit_test(decode_bits_are_the_guests),
+		cmocka_unit_test(no_capabilities),
+		cmocka_unit_test(advanced_features),
+		cmocka_unit_test(advanced_features_pending),
+		cmocka_unit_test(every_power_transition),
+		cmocka_unit_test(address_translation),
+		cmocka_unit_test(resizable_bars_are_frozen),
+		cmocka_unit_test(no_extended_capabilities),
+		cmocka_unit_test(device_control_is_passed),
+		cmocka_unit_test(pba_of_kunlun),
 	};
 
 	return cmocka_run_group_tests_name("pci_registers", tests, NULL, NULL);
