@@ -11,9 +11,9 @@
 #include "vmm/pci/topology.h"
 
 struct lend_function {
-	struct lend_bar bars[6];
+	struct lend_bar bars[7];
 	struct lend_link link;
-	uint32_t bar[6];
+	uint32_t bar[7];
 	unsigned last_offset, last_length, reads, writes;
 	uint32_t id;
 };
