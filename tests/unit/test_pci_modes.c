@@ -134,8 +134,11 @@ static void xsa_157_every_transition(void **state)
 		check(world, from == MODE_NONE ? MODE_NONE : from, bypass);
 		if (from == MODE_NONE)
 			world_start(world);
+		world_clear(world);
 		go(world, to, first_off);
 		check(world, to, bypass);
+		if (from != MODE_NONE) /* the line is back by itself */
+			assert_int_equal(world_count(world, "reset"), 0);
 		stop(world);
 	}
 }

@@ -78,6 +78,34 @@ static void soft_reset_bit_decides_where_nothing_is_told(void **state)
 	}
 }
 
+/* 8.1: with an FLR it does not; and the kernel's list outranks what the capabilities say. */
+static void the_kernels_list_decides(void **state)
+{
+	static const struct {
+		const char *methods;
+		bool flr;
+		enum lend_reset_method first, next;
+	} rows[] = {
+		{"", true, LEND_RESET_OPEN, LEND_RESET_FUNCTION},
+		{"bus", true, LEND_RESET_FUNCTION, LEND_RESET_FUNCTION}, /* what it did at open was no FLR */
+		{"pm bus", true, LEND_RESET_BUS, LEND_RESET_BUS},
+		{"flr", false, LEND_RESET_OPEN, LEND_RESET_FUNCTION},
+		{"device_specific flr", false, LEND_RESET_OPEN, LEND_RESET_FUNCTION},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct world *world = with_methods(rows[i].methods);
+
+		world_set(world, 0x80 + PCI_EXP_DEVCAP, 4, rows[i].flr ? PCI_EXP_DEVCAP_FLR : 0);
+		assert_int_equal(world_open(world), 0);
+		assert_int_equal(reset(world, 0).ran, rows[i].first);
+		world_start(world);
+		assert_int_equal(reset(world, 0).ran, rows[i].next);
+		stop(world);
+	}
+}
+
 static void bus_is_tried_when_the_function_does_not(void **state)
 {
 	struct world *world = with_methods("flr bus");
@@ -320,6 +348,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(power_state_is_the_last_resort),
 		cmocka_unit_test(soft_reset_bit_decides_where_nothing_is_told),
+		cmocka_unit_test(the_kernels_list_decides),
 		cmocka_unit_test(bus_is_tried_when_the_function_does_not),
 		cmocka_unit_test(case_14_10_sibling_of_others),
 		cmocka_unit_test(group_that_is_not_open_is_not_ours),
