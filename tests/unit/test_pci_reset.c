@@ -139,7 +139,11 @@ static void case_14_10_sibling_of_others(void **state)
 	report = reset(world, -EOPNOTSUPP);
 	assert_int_equal(report.ran, LEND_RESET_NONE);
 	assert_int_equal(world_count(world, "bus_reset"), 0);
-	assert_non_null(strstr(report.obstacle, "0000:05:00"));
+	assert_non_null(strstr(report.obstacle, "0000:05:00.1, which"));
+	world->dependent_count = 1; /* itself alone, and still not ours: nothing is guessed */
+	report = reset(world, -EOPNOTSUPP);
+	assert_int_equal(world_count(world, "bus_reset"), 0);
+	assert_non_null(strstr(report.obstacle, "does not name"));
 	stop(world);
 }
 
