@@ -5,7 +5,7 @@
  * folder in /tmp. What was asked is in vfio.order, a word each:
  *
  *   status version extension set_container set_iommu iommu_info kvm+ kvm- device
- *   info region irq irqs reset bus_info bus_reset map unmap unset_container
+ *   info region irq bus_info bus_reset map unmap unset_container
  */
 #ifndef TESTS_UNIT_FAKE_VFIO_H
 #define TESTS_UNIT_FAKE_VFIO_H
@@ -41,6 +41,7 @@ static struct {
 	uint64_t bar_size, bar_flags;
 	uint32_t irq_count, irq_flags;
 	int fail_set_container, fail_map; /* errno; of the next */
+	unsigned reset_fds;               /* how many came with a reset of the bus */
 	unsigned dependents, claims;      /* that a reset of the bus takes along, and says that it does */
 	int device; /* descriptor of the last one: some numbers mean one thing to it and another to a
 		       container */
@@ -142,8 +143,18 @@ static int answer_bus(struct vfio_pci_hot_reset_info *info)
 	if (info->argsz < need)
 		return failed(ENOSPC);
 	for (unsigned i = 0; i < vfio.dependents; i++)
-		info->devices[i] =
-			(struct vfio_pci_dependent_device){.group_id = 7, .bus = 5, .devfn = (uint8_t)i};
+		info->devices[i] = (struct vfio_pci_dependent_device){
+			.group_id = i == 2 ? 8 : 7, .bus = 5, .devfn = (uint8_t)i};
+	return 0;
+}
+
+static int reset_bus(const struct vfio_pci_hot_reset *reset)
+{
+	said("bus_reset");
+	vfio.reset_fds = reset->count;
+	for (unsigned i = 0; i < reset->count; i++)
+		for (unsigned j = 0; j < i; j++)
+			assert_true(reset->group_fds[i] != reset->group_fds[j]);
 	return 0;
 }
 
@@ -177,6 +188,8 @@ int ioctl(int fd, unsigned long request, ...)
 	va_end(args);
 	if (fd == vfio.device && request == VFIO_DEVICE_GET_PCI_HOT_RESET_INFO)
 		return answer_bus(arg);
+	if (fd == vfio.device && request == VFIO_DEVICE_PCI_HOT_RESET)
+		return reset_bus(arg);
 	switch (request) {
 	case VFIO_GROUP_GET_STATUS:
 		said("status");

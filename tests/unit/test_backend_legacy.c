@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Groups, a container and devices on a made-up VFIO: what is asked in which order, and answers that lie. */
+#include "lib/backend/hot_reset.h"
 #include "tests/unit/fake_vfio.h"
 
 #define INFOS "info region region region region region region region region region irq irq irq irq irq "
@@ -25,7 +26,8 @@ static void order_of_a_new_container(void **state)
 	assert_int_equal(lend_space_map(vfio.space, &memory, 1, NULL), 0);
 	fds = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	device = open_one("05:00.0");
-	expect_order("status version extension set_container set_iommu iommu_info iommu_info map kvm+ device " INFOS);
+	expect_order("status version extension set_container set_iommu iommu_info iommu_info map kvm+ "
+		     "device " INFOS);
 	assert_true(vfio.map.flags == (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE));
 	lend_device_close(device);
 	/* Memory goes out of reach before the last group leaves. */
@@ -230,7 +232,7 @@ static void list_of_a_bus(void **state)
 	expect_order("bus_info bus_info ");
 	assert_int_equal(list.count, 3);
 	assert_int_equal(list.at[2].bdf.function, 2);
-	assert_int_equal(list.at[2].group, 7);
+	assert_int_equal(list.at[2].group, 8);
 	free(list.at);
 	vfio.dependents = 0;
 	vfio.claims = UINT32_MAX;
@@ -241,6 +243,30 @@ static void list_of_a_bus(void **state)
 	assert_int_equal(device->ops->hot_reset_info(device->transport, &list), -EPROTO);
 	free(list.at);
 	lend_device_close(device);
+}
+
+/* 8.5: every group of the list is open here, and goes along once. */
+static void groups_of_a_bus(void **state)
+{
+	struct lend_device *first = open_one("05:00.0"), *other;
+	struct backend_hot_reset list = {0};
+	int device = vfio.device;
+
+	(void)state;
+	add_device("0000:05:00.2", 8);
+	vfio.dependents = 3;
+	assert_int_equal(hot_reset_list(first, &list, &vfio.error), -EPERM);
+	assert_non_null(strstr(vfio.error.text, "0000:05:00.2 (IOMMU group 8)"));
+	other = open_one("05:00.2");
+	vfio.device = device;
+	vfio.order[0] = '\0';
+	assert_int_equal(hot_reset_list(first, &list, &vfio.error), 0);
+	assert_int_equal(hot_reset_run(first, &list), 0);
+	expect_order("bus_info bus_info bus_reset ");
+	assert_int_equal(vfio.reset_fds, 2);
+	free(list.at);
+	lend_device_close(other);
+	lend_device_close(first);
 }
 
 /* 7.3: ROM is read-only; a map that fails later ends nothing, and says what is wrong. */
@@ -279,6 +305,7 @@ int main(void)
 		TEST(chains_of_a_region_that_lie),
 		TEST(numbers_that_lie),
 		TEST(list_of_a_bus),
+		TEST(groups_of_a_bus),
 		TEST(maps_that_fail),
 	};
 
