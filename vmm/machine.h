@@ -14,7 +14,7 @@
 #include "vmm/vcpu.h"
 #include "vmm/vmm.h"
 
-enum { BAR_COUNT = 6, BAR_SLOTS = LEND_AREAS_MAX + 2, VECTORS_MAX = 2048 };
+enum { BAR_COUNT = 6, BAR_SLOTS = LEND_DIRECT_MAX, VECTORS_MAX = 2048 };
 
 /** A BAR as the buses know it. */
 struct assigned_bar {

@@ -25,7 +25,8 @@ struct lend_area {
 	uint64_t length;
 };
 
-enum { LEND_AREAS_MAX = 16 };
+/** Parts of a BAR that VFIO maps, and those that are left when what has to trap is cut out: at the most. */
+enum { LEND_AREAS_MAX = 16, LEND_DIRECT_MAX = 24 };
 
 struct lend_region {
 	uint64_t size; /* 0: not implemented */

@@ -73,19 +73,6 @@ static void map_bar(struct lend_function *function, unsigned index)
 	bar->trapped = LEND_REASON_MMAP_FAILED;
 }
 
-/* Of the table's BAR, only the pages that hold the table are trapped (spec 4.2). */
-static void cut_table(struct lend_function *function, unsigned index)
-{
-	uint64_t page = function->page;
-	const struct msix *msix = &function->msix;
-	struct bar *bar = &function->bars[index];
-
-	if (!msix->cap || msix->table_bar != index)
-		return;
-	bar->area_count = areas_cut(bar->areas, bar->area_count, msix->table & ~(page - 1),
-				    (msix->table + msix->table_length + page - 1) & ~(page - 1));
-}
-
 void bars_map(struct lend_function *function)
 {
 	uint64_t page = function->page;
@@ -104,7 +91,8 @@ void bars_map(struct lend_function *function)
 			continue;
 		memcpy(bar->areas, region->areas, region->area_count * sizeof(*bar->areas));
 		bar->area_count = region->area_count;
-		cut_table(function, i);
+		/* Only the pages that hold windows are trapped: the MSI-X table's (spec 4.2), quirks'. */
+		bar->area_count = windows_cut(function, i, bar->areas, bar->area_count);
 		if (bar->area_count)
 			map_bar(function, i);
 	}

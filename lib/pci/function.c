@@ -10,6 +10,7 @@
 #include "lib/pci/capabilities.h"
 #include "lib/pci/config.h"
 #include "lib/pci/messages.h"
+#include "lib/pci/msix.h"
 #include "lib/pci/quiesce.h"
 
 /* The device's bytes as they are now; what is set up is derived from them and never read again. */
@@ -40,7 +41,8 @@ static int setup(struct lend_function *function, struct lend_error *error)
 		ret = error_say(error, -ENOMEM, "%s: out of memory", function->name);
 	if (ret < 0)
 		return ret;
-	bars_map(function); /* all but the table */
+	msix_windows(function);
+	bars_map(function); /* all but the windows */
 	memcpy(function->config.start, function->state.config, sizeof(function->config.start));
 	state_start(function);
 	reset_judge(function);

@@ -18,6 +18,7 @@
 #include "lib/backend/device.h"
 #include "lib/backend/space.h"
 #include "lib/context.h"
+#include "lib/pci/window.h"
 
 enum {
 	CONFIG_MAX = 4096,
@@ -138,6 +139,7 @@ struct lend_function {
 	unsigned pm, exp, af; /* offsets of capabilities, 0: none */
 	bool flr;             /* a good reset exists */
 	struct config config;
+	struct windows windows;
 	struct log_bucket bucket;
 	struct counters counters;
 	bool used; /* atomic: something was written to the device since it was opened */

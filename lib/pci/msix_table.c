@@ -8,30 +8,6 @@
 
 #include "lib/pci/msix.h"
 
-enum overlay msix_overlay(const struct lend_function *function, unsigned bar, uint64_t offset, uint64_t *end)
-{
-	const struct msix *msix = &function->msix;
-	enum overlay what = OVERLAY_NONE;
-
-	*end = UINT64_MAX;
-	if (!msix->cap)
-		return what;
-	for (int i = 0; i < 2; i++) {
-		uint64_t start = i ? msix->pba : msix->table;
-		uint64_t length = i ? msix->pba_length : msix->table_length;
-
-		if (bar != (i ? msix->pba_bar : msix->table_bar))
-			continue;
-		if (offset >= start && offset - start < length) {
-			*end = start + length;
-			return i ? OVERLAY_PBA : OVERLAY_TABLE;
-		}
-		if (offset < start && start < *end)
-			*end = start;
-	}
-	return what;
-}
-
 /* The bits of a byte of an entry that can be written. */
 static uint8_t writable(unsigned byte)
 {
@@ -72,13 +48,31 @@ void msix_table_write(struct lend_function *function, uint64_t offset, const uin
 	pthread_mutex_unlock(&function->lock);
 }
 
+static int read_table(struct lend_function *function, const struct window *window, uint64_t offset,
+		      uint8_t *bytes, unsigned length)
+{
+	(void)window;
+	msix_table_read(function, offset, bytes, length);
+	return 0;
+}
+
+static int write_table(struct lend_function *function, const struct window *window, uint64_t offset,
+		       const uint8_t *bytes, unsigned length)
+{
+	(void)window;
+	msix_table_write(function, offset, bytes, length);
+	return 0;
+}
+
 /*
  * The device's own bits count too: a vector that was never unmasked is masked
  * in the device, which then shows it as pending by itself.
  */
-void msix_pba_read(struct lend_function *function, uint64_t offset, uint8_t *bytes, unsigned length)
+static int read_pba(struct lend_function *function, const struct window *window, uint64_t offset,
+		    uint8_t *bytes, unsigned length)
 {
 	uint64_t at = offset - function->msix.pba;
+	int ret = window_device_read(function, window->region, offset, bytes, length);
 
 	pthread_mutex_lock(&function->lock);
 	pending_collect(function, (unsigned)at * 8, (unsigned)(at + length) * 8 - 1);
@@ -86,4 +80,37 @@ void msix_pba_read(struct lend_function *function, uint64_t offset, uint8_t *byt
 	for (unsigned i = 0; i < length; i++)
 		bytes[i] |= function->state.pending[at + i];
 	pthread_mutex_unlock(&function->lock);
+	return ret;
+}
+
+static int write_pba(struct lend_function *function, const struct window *window, uint64_t offset,
+		     const uint8_t *bytes, unsigned length)
+{
+	(void)function, (void)window, (void)offset, (void)bytes, (void)length;
+	return 0; /* it is read-only */
+}
+
+/* Only the table's pages are trapped; the PBA's are while they show other bits than the device's. */
+void msix_windows(struct lend_function *function)
+{
+	const struct msix *msix = &function->msix;
+	const struct window table = {.region = msix->table_bar,
+				     .offset = msix->table,
+				     .length = msix->table_length,
+				     .read = read_table,
+				     .write = write_table,
+				     .reason = LEND_REASON_MSIX_TABLE,
+				     .name = "MSI-X table"};
+	const struct window pba = {.region = msix->pba_bar,
+				   .offset = msix->pba,
+				   .length = msix->pba_length,
+				   .read = read_pba,
+				   .write = write_pba,
+				   .mapped = true,
+				   .name = "MSI-X PBA"};
+
+	if (!msix->cap)
+		return;
+	window_add(function, &table);
+	window_add(function, &pba);
 }
