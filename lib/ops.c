@@ -91,6 +91,12 @@ static void no_event(void *host, void *peer, enum lend_event event, const char *
 	(void)host, (void)peer, (void)event, (void)text;
 }
 
+static int no_vga_map(void *host, void *peer, bool memory, bool ports)
+{
+	(void)host, (void)peer, (void)memory, (void)ports;
+	return -EOPNOTSUPP;
+}
+
 static const struct lend_host_ops absent = {
 	.size = sizeof(absent),
 	.bar_begin = no_begin,
@@ -113,6 +119,7 @@ static const struct lend_host_ops absent = {
 	.vfio_add = no_fd,
 	.vfio_del = no_fd,
 	.event = no_event,
+	.vga_map = no_vga_map,
 };
 
 int ops_fill(struct lend_host_ops *out, const struct lend_host_ops *given)
@@ -146,6 +153,7 @@ int ops_fill(struct lend_host_ops *out, const struct lend_host_ops *given)
 	TAKE(vfio_add)
 	TAKE(vfio_del)
 	TAKE(event)
+	TAKE(vga_map)
 #undef TAKE
 	return 0;
 }

@@ -329,6 +329,7 @@ const struct lend_host_ops assign_ops = {
 	.vfio_add = vfio_add,
 	.vfio_del = vfio_del,
 	.event = event,
+	.vga_map = assigned_vga,
 };
 
 int assigned_init(struct assigned *assigned, struct vmm *vmm)

@@ -81,6 +81,7 @@ static int make_function(struct vmm *vmm, unsigned index, enum lend_place place,
 		.no_intx_bypass = vmm->config.devices[index].no_kvm_intx,
 		.intx_timeout_ms = vmm->config.devices[index].intx_timeout_ms,
 		.peer = assigned,
+		.vga = vmm->config.devices[index].vga,
 	};
 
 	for (unsigned i = 0; i < vmm->assigned_count; i++)

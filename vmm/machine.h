@@ -37,7 +37,9 @@ struct assigned {
 	enum lend_place place;
 	bool alone;    /* a VF: it shares its slot with nobody */
 	unsigned slot; /* of the root bus, its own or its port's */
-	int timer;     /* timerfd */
+	bool vga_memory,
+		vga_ports; /* the legacy VGA ranges are on the buses; guarded by the function's lock */
+	int timer;         /* timerfd */
 	lend_watch_fn timer_fn;
 	void *timer_opaque;
 	struct assigned_bar bars[BAR_COUNT]; /* guarded by the function's lock */
@@ -71,8 +73,9 @@ struct vmm {
 	pthread_mutex_t lock; /* guards request and its text */
 	enum request request;
 	char request_text[256];
-	int cmos_fd;    /* eventfd that takes what is written to the CMOS ports */
-	int request_fd; /* eventfd: wakes the loop */
+	int cmos_fd;          /* eventfd that takes what is written to the CMOS ports */
+	int request_fd;       /* eventfd: wakes the loop */
+	struct assigned *vga; /* who has the legacy VGA ranges; atomic, NULL: nobody */
 	uint64_t boot_ns, reboots;
 	uint64_t log_window; /* guarded by lock, as the next is: when counting began */
 	unsigned log_lines;
@@ -107,5 +110,9 @@ void chips_free(struct vmm *vmm);
 extern const struct lend_host_ops assign_ops; /* host: struct vmm, peer: struct assigned */
 int assigned_init(struct assigned *assigned, struct vmm *vmm);
 void assigned_free(struct assigned *assigned);
+
+/* vga.c: the legacy VGA ranges, as a host operation; and whether there is a hole in RAM for them. */
+int assigned_vga(void *host, void *peer, bool memory, bool ports);
+bool machine_has_vga(const struct vmm *vmm);
 
 #endif

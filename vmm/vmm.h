@@ -30,6 +30,7 @@ struct vmm_device_config {
 	bool no_intx;             /* x-intx=off */
 	bool no_kvm_intx;         /* x-no-kvm-intx=on */
 	unsigned intx_timeout_ms; /* x-intx-mmap-timeout-ms */
+	bool vga;                 /* x-vga=on */
 };
 
 struct vmm_config {

@@ -34,6 +34,7 @@ struct lend_function_config {
 	bool no_intx_bypass;      /* x-no-kvm-intx: line interrupts go through the monitor's loop */
 	unsigned intx_timeout_ms; /* x-intx-mmap-timeout-ms: how long BARs stay trapped then; 0: for good */
 	void *peer;               /* handed back in the host operations */
+	bool vga;                 /* x-vga: the legacy VGA ranges, if it is a VGA adapter */
 };
 
 /** A BAR as the guest sees it. */
@@ -55,7 +56,8 @@ struct lend_function_counters {
  * interrupt is on. The device must stay open for the function's life.
  * -EINVAL: config->size; -EPROTO: the device's config space makes no sense
  * (sentence says where); -ENOTSUP: a kind of device that cannot be assigned
- * (bridge, PCI Express port); -ENOMEM.
+ * (bridge, PCI Express port), or VGA ranges that the kernel does not give;
+ * -ENOMEM.
  */
 LEND_API int lend_function_new(struct lend_device *device, const struct lend_function_config *config,
 			       struct lend_function **out, struct lend_error *error);
@@ -90,6 +92,15 @@ LEND_API uint64_t lend_function_bar_read(struct lend_function *function, unsigne
 					 unsigned length);
 LEND_API void lend_function_bar_write(struct lend_function *function, unsigned bar, uint64_t offset,
 				      unsigned length, uint64_t value);
+
+/**
+ * A trapped access of `length` bytes (1 to 8) to a legacy VGA address: memory at
+ * 0xa0000 to 0xbffff, ports 0x3b0 to 0x3bb and 0x3c0 to 0x3df. What is not
+ * decoded now, or not in these ranges, reads all ones. Any thread.
+ */
+LEND_API uint64_t lend_function_vga_read(struct lend_function *function, uint32_t address, unsigned length);
+LEND_API void lend_function_vga_write(struct lend_function *function, uint32_t address, unsigned length,
+				      uint64_t value);
 
 /** BAR `index` (0 to 5) as the guest sizes it; `*out` is zeroed for others. Any thread. */
 LEND_API void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out);

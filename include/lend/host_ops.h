@@ -115,6 +115,14 @@ struct lend_host_ops {
 
 	/** Something happened to the device; `text` is one line. Must not block. */
 	void (*event)(void *host, void *peer, enum lend_event event, const char *text);
+
+	/*
+	 * The legacy VGA ranges: from now on memory at 0xa0000 to 0xbffff, and
+	 * the ports 0x3b0 to 0x3bb and 0x3c0 to 0x3df, answer or do not. Accesses
+	 * come to lend_function_vga_read() and _write(). -EBUSY: another function
+	 * has them.
+	 */
+	int (*vga_map)(void *host, void *peer, bool memory, bool ports);
 };
 
 #ifdef __cplusplus

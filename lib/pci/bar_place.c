@@ -15,6 +15,7 @@
 
 #include "lib/pci/bar.h"
 #include "lib/pci/config.h"
+#include "lib/pci/vga.h"
 
 static void set_placed(struct bar *bar, bool placed)
 {
@@ -126,14 +127,15 @@ static int unplace(struct lend_function *function, unsigned out)
 int bars_quiet(struct lend_function *function)
 {
 	unsigned out = 0;
+	int ret = vga_quiet(function);
 
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < BAR_COUNT && !ret; i++) {
 		lend_gpa_t address;
 
 		if (function->bars[i].placed && !bar_wanted(function, i, &address))
 			out |= 1u << i;
 	}
-	return unplace(function, out);
+	return ret ? ret : unplace(function, out);
 }
 
 /* One move of all of `in` to the addresses `to`; what the monitor refuses at once is not in the set any more.
@@ -159,6 +161,7 @@ void bars_live(struct lend_function *function)
 	unsigned in = 0, stale, wanted;
 	int ret;
 
+	vga_live(function);
 	for (unsigned i = 0; i < BAR_COUNT; i++) {
 		struct bar *bar = &function->bars[i];
 
@@ -199,6 +202,7 @@ int bars_remove(struct lend_function *function)
 	unsigned out = 0;
 	int count = 0;
 
+	vga_remove(function);
 	for (unsigned i = 0; i < BAR_COUNT; i++)
 		out |= function->bars[i].placed ? 1u << i : 0;
 	if (unplace(function, out) < 0) /* as many as will go */

@@ -11,6 +11,7 @@
 #include "lib/pci/config.h"
 #include "lib/pci/messages.h"
 #include "lib/pci/msix.h"
+#include "lib/pci/quirk.h"
 #include "lib/pci/quiesce.h"
 
 /* The device's bytes as they are now; what is set up is derived from them and never read again. */
@@ -35,6 +36,8 @@ static int setup(struct lend_function *function, struct lend_error *error)
 		ret = header_setup(function, error);
 	if (!ret)
 		ret = bars_setup(function, error);
+	if (!ret)
+		ret = vga_setup(function, error);
 	if (!ret)
 		ret = capabilities_setup(function, error); /* the MSI-X table has to be in a BAR */
 	if (!ret && vectors_init(function) < 0)
@@ -81,6 +84,7 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->multifunction = config->multifunction;
 	function->no_mmap = config->no_mmap;
 	function->no_intx = config->no_intx;
+	function->quirk_options.vga = config->vga;
 	function->intx.no_bypass = config->no_intx_bypass;
 	function->intx.hold_ns = config->intx_timeout_ms * UINT64_C(1000000);
 	pthread_mutex_init(&function->lock, NULL);

@@ -18,6 +18,8 @@
 #include "lib/backend/device.h"
 #include "lib/backend/space.h"
 #include "lib/context.h"
+#include "lib/pci/quirk_state.h"
+#include "lib/pci/vga.h"
 #include "lib/pci/window.h"
 
 enum {
@@ -140,6 +142,7 @@ struct lend_function {
 	bool flr;             /* a good reset exists */
 	struct config config;
 	struct windows windows;
+	struct quirk_options quirk_options;
 	struct log_bucket bucket;
 	struct counters counters;
 	bool used; /* atomic: something was written to the device since it was opened */
@@ -153,6 +156,7 @@ struct lend_function {
 	struct msix msix;
 	struct messages messages;
 	struct intx intx;
+	struct vga vga;
 	struct function_state state;
 };
 

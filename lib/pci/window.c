@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "lib/pci/function.h"
+#include "lib/pci/vga.h"
 
 static uint64_t region_end(const struct lend_function *function, unsigned region)
 {
+	if (region == LEND_REGION_VGA)
+		return vga_on(function) ? VGA_REGION_SIZE : 0;
 	return region < BAR_COUNT ? function->bars[region].guest.size : 0;
 }
 
@@ -123,8 +126,12 @@ int window_device_write(struct lend_function *function, unsigned region, uint64_
 static void say(struct lend_function *function, const char *what, unsigned region, uint64_t offset,
 		unsigned length, int code)
 {
-	function_log(function, LEND_LOG_WARNING, "cannot %s %u bytes of BAR %u at 0x%llx: %s", what, length,
-		     region, (unsigned long long)offset, strerror(-code));
+	if (region == LEND_REGION_VGA)
+		function_log(function, LEND_LOG_WARNING, "cannot %s %u bytes of its VGA range at 0x%llx: %s",
+			     what, length, (unsigned long long)offset, strerror(-code));
+	else
+		function_log(function, LEND_LOG_WARNING, "cannot %s %u bytes of BAR %u at 0x%llx: %s", what,
+			     length, region, (unsigned long long)offset, strerror(-code));
 }
 
 /* How many bytes of an access from `at` on one side answers for. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Windows: parts of a BAR at which something else answers than the device, as
- * the virtual MSI-X table does. A window is set up before the BARs are mapped,
- * so that its pages are not; the table of a function does not change after that.
+ * Windows: parts of a BAR, or of the legacy VGA ranges, at which something else
+ * answers than the device: the virtual MSI-X table, and the registers through
+ * which devices show their config space once more (quirks). A window is set up
+ * before the BARs are mapped, so that its pages are not; the table of a
+ * function does not change after that.
  *
  * The first window that holds a byte answers for it. An access that crosses the
  * end of one is split there: its handlers see no byte that is not theirs
@@ -17,7 +19,7 @@
 enum { WINDOWS_MAX = 32 };
 
 struct window {
-	unsigned region; /* a BAR */
+	unsigned region; /* a BAR, or LEND_REGION_VGA: then `offset` is a legacy address */
 	uint64_t offset, length;
 	/*
 	 * `length` bytes at `offset` of the region, all of them in the window: 0,
@@ -30,7 +32,7 @@ struct window {
 		     const uint8_t *bytes, unsigned length);
 	bool mapped;             /* its pages may be mapped all the same */
 	enum lend_reason reason; /* why its pages trap */
-	unsigned number;         /* its owner's: which one of several */
+	unsigned number;         /* the quirk's own: which one of several */
 	const char *name;        /* for messages; static, or as long as the function lives */
 };
 

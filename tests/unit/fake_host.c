@@ -287,6 +287,21 @@ static void fake_event(void *host, void *peer, enum lend_event event, const char
 	world->events++;
 }
 
+static int fake_vga_map(void *host, void *peer, bool memory, bool ports)
+{
+	struct world *world = host;
+	int ret = fake_step(world, "vga %d %d", memory, ports);
+
+	(void)peer;
+	if (!ret && world->vga_maps_failing && world->vga_maps_failing--)
+		ret = -EBUSY;
+	if (!ret) {
+		world->vga_memory = memory;
+		world->vga_ports = ports;
+	}
+	return ret;
+}
+
 const struct lend_host_ops fake_host = {
 	.size = sizeof(fake_host),
 	.bar_begin = fake_bar_begin,
@@ -309,6 +324,7 @@ const struct lend_host_ops fake_host = {
 	.vfio_add = fake_vfio_add,
 	.vfio_del = fake_vfio_del,
 	.event = fake_event,
+	.vga_map = fake_vga_map,
 };
 
 bool world_interrupt(struct world *world, unsigned vector)

@@ -124,8 +124,9 @@ static int check(struct world *world, unsigned region, uint64_t offset, unsigned
 /* Atomic, because accesses come from several threads without a lock, as they do to a device. */
 static uint8_t *byte_at(struct world *world, unsigned region, uint64_t offset)
 {
-	return region == LEND_REGION_CONFIG ? &world->config[offset]
-					    : &world->bytes[region][offset % WORLD_BAR_BYTES];
+	return region == LEND_REGION_VGA      ? &world->vga[offset]
+	       : region == LEND_REGION_CONFIG ? &world->config[offset]
+					      : &world->bytes[region][offset % WORLD_BAR_BYTES];
 }
 
 static int fake_read(void *dev, unsigned region, uint64_t offset, void *data, unsigned length)

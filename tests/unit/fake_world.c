@@ -115,6 +115,14 @@ void world_nvme(struct world *world)
 	world_set(world, 0x150, 4, PCI_EXT_CAP_ID_DSN | 1 << 16);
 }
 
+void world_vga(struct world *world)
+{
+	world->regions[LEND_REGION_VGA] =
+		(struct lend_region){.size = sizeof(world->vga), .readable = true, .writable = true};
+	world_set(world, PCI_CLASS_REVISION, 4, 0x03000000);
+	world->x_vga = true;
+}
+
 static void take_log(void *opaque, enum lend_log_level level, const char *line)
 {
 	struct world *world = opaque;
@@ -159,6 +167,7 @@ int world_open(struct world *world)
 		.no_intx_bypass = world->no_intx_bypass,
 		.intx_timeout_ms = world->intx_timeout_ms,
 		.peer = world,
+		.vga = world->x_vga,
 	};
 	int ret;
 
@@ -187,6 +196,8 @@ static void check_left(struct world *world)
 	assert_false(world->line.raised);
 	assert_int_equal(world->line.attached, -1);
 	assert_int_equal(world->map_count, 0);
+	assert_false(world->vga_memory);
+	assert_false(world->vga_ports);
 	assert_false(world->bar_open);
 	assert_false(world->msi_open);
 	assert_int_equal(world_open_fds(), world->fds_before);

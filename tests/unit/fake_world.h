@@ -17,6 +17,7 @@
  *           begin, map BAR ADDRESS, unmap BAR, commit
  *           msi_begin, msi_set VECTOR ADDRESS DATA, msi_free VECTOR, msi_commit
  *           attach VECTOR, detach VECTOR, watch, unwatch
+ *           vga MEMORY PORTS
  *   IOMMU   dma_map IOVA LENGTH, dma_unmap IOVA LENGTH
  */
 #ifndef TESTS_UNIT_FAKE_WORLD_H
@@ -66,6 +67,7 @@ struct world {
 	bool fail_reads;
 	bool fail_mmap;
 	uint8_t bytes[6][WORLD_BAR_BYTES]; /* BARs, at their offset modulo that */
+	uint8_t vga[0xc0000];              /* the legacy VGA region, at their addresses */
 
 	/* What the device was told. */
 	int irq_fds[WORLD_VECTORS]; /* -1: none */
@@ -94,6 +96,8 @@ struct world {
 	} timer;
 	unsigned fail_bar_commit, fail_bar_unmap; /* the next so many fail */
 	unsigned events;
+	bool vga_memory, vga_ports;
+	unsigned vga_maps_failing; /* the next so many vga_map fail */
 
 	/* The IOMMU. */
 	struct {
@@ -122,6 +126,7 @@ struct world {
 	enum lend_place place;
 	bool multifunction, no_mmap, no_intx, no_intx_bypass;
 	unsigned intx_timeout_ms;
+	bool x_vga;
 };
 
 /** A device without capabilities or BARs that answers; free with world_free(). */
@@ -150,6 +155,9 @@ void world_close(struct world *world);
 /* The guest. */
 uint32_t world_read(struct world *world, unsigned offset, unsigned length);
 void world_write(struct world *world, unsigned offset, unsigned length, uint32_t value);
+/** Gives the device the VGA region, class VGA, and the function x-vga. */
+void world_vga(struct world *world);
+
 /** Writes vector's entry of the MSI-X table through BAR accesses: address, data, then control. */
 void world_vector(struct world *world, unsigned vector, uint64_t address, uint32_t data, bool masked);
 /** Places BAR 0 at 0xe0000000 (64-bit: upper half 0) and turns memory decode and bus master on. */

@@ -44,6 +44,16 @@ static inline void bar_put(struct world *world, unsigned bar, uint64_t offset, u
 	lend_function_bar_write(world->function, bar, offset, length, value);
 }
 
+static inline uint64_t vga_get(struct world *world, uint32_t address, unsigned length)
+{
+	return lend_function_vga_read(world->function, address, length);
+}
+
+static inline void vga_put(struct world *world, uint32_t address, unsigned length, uint64_t value)
+{
+	lend_function_vga_write(world->function, address, length, value);
+}
+
 static inline bool recorded(const struct world *world, const char *text)
 {
 	return world_find(world, 0, text) >= 0;

@@ -133,6 +133,8 @@ static void bounds_of_the_table(void **state)
 	bad = window(1, 0, 1);
 	bad.region = 1; /* no such BAR */
 	assert_int_equal(window_add(world->function, &bad), -ERANGE);
+	bad.region = LEND_REGION_VGA;
+	assert_int_equal(window_add(world->function, &bad), -ERANGE);
 	bad.region = UINT32_MAX;
 	assert_int_equal(window_add(world->function, &bad), -ERANGE);
 	for (unsigned i = 0; i < WINDOWS_MAX; i++) {

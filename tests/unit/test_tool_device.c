@@ -206,8 +206,8 @@ static void defaults_in_other_words(void **state)
 					   "x-intx-mmap-timeout-ms=0x44c",
 					   "rombar=-1",
 					   "ats=auto"};
-	static const char *const wrong[] = {"x-vga=on", "x-vga=0", "x-req=off",       "rombar=0",
-					    "rombar=",  "ats=off", "x-no-kvm-msi=on", "romsize=64K"};
+	static const char *const wrong[] = {
+		"x-req=off", "rombar=0", "rombar=", "ats=off", "x-no-kvm-msi=on", "romsize=64K"};
 	char text[128];
 
 	(void)state;
@@ -221,6 +221,17 @@ static void defaults_in_other_words(void **state)
 		assert_int_equal(parse_device(text), -EINVAL);
 		assert_says("not supported");
 	}
+}
+
+static void x_vga(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0"), 0);
+	assert_false(options.devices[0].vga);
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,x-vga=on"), 0);
+	assert_true(options.devices[0].vga);
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,x-vga=0"), -EINVAL);
+	assert_says("x-vga");
 }
 
 static void nearest_property(void **state)
@@ -240,7 +251,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses),        cmocka_unit_test(twice_and_too_many),
 		cmocka_unit_test(every_property),   cmocka_unit_test(defaults_in_other_words),
-		cmocka_unit_test(nearest_property),
+		cmocka_unit_test(nearest_property), cmocka_unit_test(x_vga),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

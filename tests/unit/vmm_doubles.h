@@ -142,6 +142,22 @@ void lend_function_bar_write(struct lend_function *function, unsigned bar, uint6
 	(void)value;
 }
 
+uint64_t lend_function_vga_read(struct lend_function *function, uint32_t address, unsigned length)
+{
+	(void)function;
+	(void)length;
+	return address;
+}
+
+void lend_function_vga_write(struct lend_function *function, uint32_t address, unsigned length,
+			     uint64_t value)
+{
+	(void)function;
+	(void)address;
+	(void)length;
+	(void)value;
+}
+
 static struct vmm vmm;
 static struct assigned device;
 

@@ -115,6 +115,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 			.no_intx = options->devices[i].no_intx,
 			.no_kvm_intx = options->devices[i].no_kvm_intx,
 			.intx_timeout_ms = options->devices[i].intx_timeout_ms,
+			.vga = options->devices[i].vga,
 		};
 	ret = vmm_new(&config, &machine->vmm, error);
 	if (ret == -EBUSY && await_orphans(machine))

@@ -21,6 +21,7 @@ struct run_device {
 	char host[16]; /* "0000:05:00.0"; empty: not given yet */
 	bool no_mmap, no_intx, no_kvm_intx;
 	unsigned intx_timeout_ms;
+	bool vga;
 };
 
 /* Strings point into argv. */

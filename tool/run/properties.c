@@ -100,6 +100,11 @@ static int set_intx_timeout(struct run_device *device, const char *value, struct
 	return 0;
 }
 
+static int set_vga(struct run_device *device, const char *value, struct lend_error *error)
+{
+	return set_switch(&device->vga, "x-vga", value, error);
+}
+
 /* A name for the device, which nothing here refers to. */
 static int set_id(struct run_device *device, const char *value, struct lend_error *error)
 {
@@ -131,7 +136,7 @@ static const struct property table[] = {
 	{"bootindex", PROPERTY_NUMBER, NULL,
 	 "the guest is started from its kernel, without an order of devices", NULL},
 	{"failover_pair_id", PROPERTY_WORD, NULL, "there is no other network device to fail over to", NULL},
-	{"x-vga", PROPERTY_SWITCH, "off", LATER, NULL},
+	{.name = "x-vga", .set = set_vga},
 	{"x-req", PROPERTY_SWITCH, "on", LATER, NULL},
 	{.name = "x-intx", .set = set_intx},
 	{.name = "x-no-kvm-intx", .set = set_no_kvm_intx},
