@@ -30,12 +30,13 @@ _lend_device() {
 		case $last in
 		host=*) for d in $(_lend_devices); do values+=("${before}host=$d"); done ;;
 		sysfsdev=*) for d in $(_lend_devices); do values+=("${before}sysfsdev=/sys/bus/pci/devices/$d"); done ;;
-		x-no-mmap=* | x-intx=* | x-no-kvm-intx=* | x-vga=*) values=("$before${last%%=*}="{on,off}) ;;
+		x-no-mmap=* | x-intx=* | x-no-kvm-intx=* | x-vga=* | x-no-kvm-ioeventfd=* | \
+			x-no-vfio-ioeventfd=* | x-no-geforce-quirks=*) values=("$before${last%%=*}="{on,off}) ;;
 		*=*) ;; # x-intx-mmap-timeout-ms: a number
-		*) values=("$before"{host,sysfsdev,x-no-mmap,x-intx,x-no-kvm-intx,x-intx-mmap-timeout-ms,x-vga}=) ;;
+		*) values=("$before"{host,sysfsdev,x-no-mmap,x-intx,x-no-kvm-intx,x-intx-mmap-timeout-ms,x-vga,x-no-kvm-ioeventfd,x-no-vfio-ioeventfd,x-no-geforce-quirks,x-nv-gpudirect-clique}=) ;;
 		esac
 		;;
-	vfio-pci,*) values=(vfio-pci,{host,sysfsdev,x-no-mmap,x-intx,x-no-kvm-intx,x-intx-mmap-timeout-ms,x-vga}=) ;;
+	vfio-pci,*) values=(vfio-pci,{host,sysfsdev,x-no-mmap,x-intx,x-no-kvm-intx,x-intx-mmap-timeout-ms,x-vga,x-no-kvm-ioeventfd,x-no-vfio-ioeventfd,x-no-geforce-quirks,x-nv-gpudirect-clique}=) ;;
 	*) values=(vfio-pci,host=) ;;
 	esac
 	_lend_offer "$full" "$word" "${values[@]}"

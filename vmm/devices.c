@@ -82,6 +82,11 @@ static int make_function(struct vmm *vmm, unsigned index, enum lend_place place,
 		.intx_timeout_ms = vmm->config.devices[index].intx_timeout_ms,
 		.peer = assigned,
 		.vga = vmm->config.devices[index].vga,
+		.no_ioeventfd = vmm->config.devices[index].no_kvm_ioeventfd,
+		.no_device_ioeventfd = vmm->config.devices[index].no_vfio_ioeventfd,
+		.no_geforce = vmm->config.devices[index].no_geforce,
+		.has_clique = vmm->config.devices[index].has_clique,
+		.clique = vmm->config.devices[index].clique,
 	};
 
 	for (unsigned i = 0; i < vmm->assigned_count; i++)

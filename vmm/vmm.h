@@ -31,6 +31,11 @@ struct vmm_device_config {
 	bool no_kvm_intx;         /* x-no-kvm-intx=on */
 	unsigned intx_timeout_ms; /* x-intx-mmap-timeout-ms */
 	bool vga;                 /* x-vga=on */
+	bool no_kvm_ioeventfd;    /* x-no-kvm-ioeventfd=on */
+	bool no_vfio_ioeventfd;   /* x-no-vfio-ioeventfd=on */
+	bool no_geforce;          /* x-no-geforce-quirks=on */
+	bool has_clique;          /* x-nv-gpudirect-clique */
+	uint8_t clique;
 };
 
 struct vmm_config {

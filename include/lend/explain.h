@@ -17,6 +17,7 @@ enum lend_reason {
 	LEND_REASON_SUB_PAGE,     /* trapped: smaller than a page */
 	LEND_REASON_MMAP_FAILED,  /* trapped: mapping it failed */
 	LEND_REASON_ASKED,        /* trapped: the user asked for it (x-no-mmap) */
+	LEND_REASON_QUIRK,        /* trapped: registers there lead to what is virtual */
 };
 
 struct lend_explain_row {

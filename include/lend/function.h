@@ -35,6 +35,12 @@ struct lend_function_config {
 	unsigned intx_timeout_ms; /* x-intx-mmap-timeout-ms: how long BARs stay trapped then; 0: for good */
 	void *peer;               /* handed back in the host operations */
 	bool vga;                 /* x-vga: the legacy VGA ranges, if it is a VGA adapter */
+	bool no_ioeventfd;        /* x-no-kvm-ioeventfd: writes that come again and again go on trapping */
+	bool no_device_ioeventfd; /* x-no-vfio-ioeventfd: the monitor's loop carries them out, not the kernel
+				   */
+	bool no_geforce;          /* x-no-geforce-quirks */
+	bool has_clique;          /* x-nv-gpudirect-clique: */
+	uint8_t clique;           /* 0 to 15 */
 };
 
 /** A BAR as the guest sees it. */

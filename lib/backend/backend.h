@@ -33,6 +33,13 @@ struct backend_irqs {
 	const int *fds; /* count eventfds, -1 for none; NULL: no data (count 0 turns the index off) */
 };
 
+/** The guest's write of `length` bytes `data` to a region, carried out when the eventfd `fd` is signalled. */
+struct backend_ioeventfd {
+	unsigned region, length;
+	uint64_t offset, data;
+	int fd; /* -1: no more */
+};
+
 struct transport_ops {
 	int (*info)(void *dev, struct backend_device_info *out);
 	int (*region_info)(void *dev, unsigned index, struct lend_region *out);
@@ -44,6 +51,8 @@ struct transport_ops {
 	/* Maps [offset, offset + length) of a region over the reserved address `at`. */
 	int (*map)(void *dev, unsigned region, uint64_t offset, uint64_t length, void *at);
 	int (*reset)(void *dev);
+	/* -EOPNOTSUPP, or whatever the kernel says: the caller then writes itself. */
+	int (*ioeventfd)(void *dev, const struct backend_ioeventfd *what);
 	void (*close)(void *dev);
 };
 

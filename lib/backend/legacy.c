@@ -140,6 +140,14 @@ static int legacy_reset(void *dev)
 	return sys_vfio_device_reset(legacy->fd);
 }
 
+static int legacy_ioeventfd(void *dev, const struct backend_ioeventfd *what)
+{
+	struct legacy *legacy = dev;
+
+	return sys_vfio_device_ioeventfd(legacy->fd, legacy->offset[what->region] + what->offset,
+					 what->length, what->data, what->fd);
+}
+
 static void legacy_close(void *dev)
 {
 	struct legacy *legacy = dev;
@@ -157,6 +165,7 @@ static const struct transport_ops legacy_ops = {
 	.write = legacy_write,
 	.map = legacy_map,
 	.reset = legacy_reset,
+	.ioeventfd = legacy_ioeventfd,
 	.close = legacy_close,
 };
 

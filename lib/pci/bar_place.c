@@ -15,7 +15,7 @@
 
 #include "lib/pci/bar.h"
 #include "lib/pci/config.h"
-#include "lib/pci/vga.h"
+#include "lib/pci/quirk.h"
 
 static void set_placed(struct bar *bar, bool placed)
 {
@@ -98,6 +98,7 @@ static int unplace(struct lend_function *function, unsigned out)
 
 	if (!out)
 		return 0;
+	quirks_bars_move(function, out);
 	for (unsigned i = 0; i < BAR_COUNT; i++)
 		if (out & 1u << i)
 			peers_remove(function, &function->bars[i]);
@@ -173,6 +174,7 @@ void bars_live(struct lend_function *function)
 	for (unsigned i = 0; i < BAR_COUNT; i++)
 		if (in & 1u << i && function->bars[i].placed)
 			peers_remove(function, &function->bars[i]);
+	quirks_bars_move(function, in);
 	wanted = in;
 	ret = place(function, &in, to);
 	if (ret < 0) {

@@ -11,6 +11,7 @@ static const char *const texts[] = {
 	[LEND_REASON_SUB_PAGE] = "trapped: smaller than a page, which others may share",
 	[LEND_REASON_MMAP_FAILED] = "trapped: mapping it failed",
 	[LEND_REASON_ASKED] = "trapped: asked for (x-no-mmap)",
+	[LEND_REASON_QUIRK] = "trapped: registers of this device that lead to what is virtual",
 };
 
 struct rows {

@@ -45,6 +45,7 @@ static int setup(struct lend_function *function, struct lend_error *error)
 	if (ret < 0)
 		return ret;
 	msix_windows(function);
+	quirks_setup(function);
 	bars_map(function); /* all but the windows */
 	memcpy(function->config.start, function->state.config, sizeof(function->config.start));
 	state_start(function);
@@ -54,6 +55,7 @@ static int setup(struct lend_function *function, struct lend_error *error)
 
 static void destroy(struct lend_function *function)
 {
+	quirks_after_reset(function);
 	vectors_destroy(function);
 	bars_unmap(function);
 	pthread_mutex_destroy(&function->lock);
@@ -84,7 +86,14 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->multifunction = config->multifunction;
 	function->no_mmap = config->no_mmap;
 	function->no_intx = config->no_intx;
-	function->quirk_options.vga = config->vga;
+	function->quirk_options = (struct quirk_options){
+		.vga = config->vga,
+		.no_geforce = config->no_geforce,
+		.no_ioeventfd = config->no_ioeventfd,
+		.no_device_ioeventfd = config->no_device_ioeventfd,
+		.has_clique = config->has_clique,
+		.clique = config->clique & 0xf,
+	};
 	function->intx.no_bypass = config->no_intx_bypass;
 	function->intx.hold_ns = config->intx_timeout_ms * UINT64_C(1000000);
 	pthread_mutex_init(&function->lock, NULL);

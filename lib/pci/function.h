@@ -156,6 +156,7 @@ struct lend_function {
 	struct msix msix;
 	struct messages messages;
 	struct intx intx;
+	struct quirk_state quirks;
 	struct vga vga;
 	struct function_state state;
 };

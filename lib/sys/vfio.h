@@ -85,4 +85,10 @@ int sys_vfio_set_irqs(int device, enum sys_irq_action action, unsigned index, un
 
 int sys_vfio_device_reset(int device);
 
+/**
+ * Writes `data` (1, 2, 4 or 8 bytes) at `offset` of the descriptor whenever the
+ * eventfd is signalled; -1: no more. -ENOTTY: Linux before 4.17.
+ */
+int sys_vfio_device_ioeventfd(int device, uint64_t offset, unsigned length, uint64_t data, int eventfd);
+
 #endif

@@ -191,6 +191,23 @@ static int fake_reset(void *dev)
 	return fake_step(dev, "reset");
 }
 
+static int fake_ioeventfd(void *dev, const struct backend_ioeventfd *what)
+{
+	struct world *world = dev;
+	int ret = fake_step(world, "ioeventfd %u %llx %x %llx %c", what->region,
+			    (unsigned long long)what->offset, what->length, (unsigned long long)what->data,
+			    what->fd < 0 ? '-' : 'x');
+
+	if (what->fd < 0) {
+		world->device_ioeventfds--;
+		return 0;
+	}
+	if (world->no_device_ioeventfd_here)
+		return -ENOTTY;
+	world->device_ioeventfds += !ret;
+	return ret;
+}
+
 static void fake_close(void *dev)
 {
 	struct world *world = dev;
@@ -210,5 +227,6 @@ const struct transport_ops fake_transport = {
 	.write = fake_write,
 	.map = fake_map,
 	.reset = fake_reset,
+	.ioeventfd = fake_ioeventfd,
 	.close = fake_close,
 };

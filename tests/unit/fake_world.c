@@ -168,6 +168,11 @@ int world_open(struct world *world)
 		.intx_timeout_ms = world->intx_timeout_ms,
 		.peer = world,
 		.vga = world->x_vga,
+		.no_ioeventfd = world->no_ioeventfd,
+		.no_device_ioeventfd = world->no_device_ioeventfd,
+		.no_geforce = world->no_geforce,
+		.has_clique = world->has_clique,
+		.clique = world->clique,
 	};
 	int ret;
 
@@ -198,6 +203,8 @@ static void check_left(struct world *world)
 	assert_int_equal(world->map_count, 0);
 	assert_false(world->vga_memory);
 	assert_false(world->vga_ports);
+	assert_int_equal(world->ioeventfd_count, 0);
+	assert_int_equal(world->device_ioeventfds, 0);
 	assert_false(world->bar_open);
 	assert_false(world->msi_open);
 	assert_int_equal(world_open_fds(), world->fds_before);

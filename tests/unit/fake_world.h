@@ -12,12 +12,13 @@
  *   device  cfg_read OFFSET LENGTH      cfg_write OFFSET LENGTH VALUE
  *           bar_read BAR OFFSET LENGTH  bar_write BAR OFFSET LENGTH VALUE
  *           irqs START+COUNT x-x        irqs off       mmap BAR OFFSET LENGTH     reset
+ *           ioeventfd BAR OFFSET LENGTH DATA x
  *           intx on, intx off, intx mask, intx unmask, intx unmaskfd x
  *   monitor line PIN 0|1, line_attach PIN, line_detach PIN, timer MILLISECONDS
  *           begin, map BAR ADDRESS, unmap BAR, commit
  *           msi_begin, msi_set VECTOR ADDRESS DATA, msi_free VECTOR, msi_commit
  *           attach VECTOR, detach VECTOR, watch, unwatch
- *           vga MEMORY PORTS
+ *           vga MEMORY PORTS, ioevent_add BAR OFFSET LENGTH DATA, ioevent_remove BAR OFFSET
  *   IOMMU   dma_map IOVA LENGTH, dma_unmap IOVA LENGTH
  */
 #ifndef TESTS_UNIT_FAKE_WORLD_H
@@ -68,6 +69,8 @@ struct world {
 	bool fail_mmap;
 	uint8_t bytes[6][WORLD_BAR_BYTES]; /* BARs, at their offset modulo that */
 	uint8_t vga[0xc0000];              /* the legacy VGA region, at their addresses */
+	bool no_device_ioeventfd_here;     /* VFIO's ioeventfd fails */
+	bool no_host_ioeventfd_here;       /* the monitor's does */
 
 	/* What the device was told. */
 	int irq_fds[WORLD_VECTORS]; /* -1: none */
@@ -98,6 +101,9 @@ struct world {
 	unsigned events;
 	bool vga_memory, vga_ports;
 	unsigned vga_maps_failing; /* the next so many vga_map fail */
+	struct lend_ioeventfd ioeventfds[32];
+	unsigned ioeventfd_count;
+	unsigned device_ioeventfds; /* VFIO's, that are on */
 
 	/* The IOMMU. */
 	struct {
@@ -126,7 +132,8 @@ struct world {
 	enum lend_place place;
 	bool multifunction, no_mmap, no_intx, no_intx_bypass;
 	unsigned intx_timeout_ms;
-	bool x_vga;
+	bool x_vga, no_ioeventfd, no_device_ioeventfd, no_geforce, has_clique;
+	uint8_t clique;
 };
 
 /** A device without capabilities or BARs that answers; free with world_free(). */

@@ -35,7 +35,10 @@ static void addresses(void **state)
 
 static void switches(void **state)
 {
-	static const char *const names[] = {"x-no-mmap", "x-intx", "x-no-kvm-intx", "x-vga"};
+	static const char *const names[] = {"x-no-mmap",          "x-intx",
+					    "x-no-kvm-intx",      "x-vga",
+					    "x-no-kvm-ioeventfd", "x-no-vfio-ioeventfd",
+					    "x-no-geforce-quirks"};
 	char typed[64], offered[160];
 
 	(void)state;
@@ -54,7 +57,9 @@ static void names(void **state)
 	(void)state;
 	expect("vfio-pci,x-i", "vfio-pci,x-intx= vfio-pci,x-intx-mmap-timeout-ms=");
 	expect("vfio-pci,host=5:0.0,x-n",
-	       "vfio-pci,host=5:0.0,x-no-mmap= vfio-pci,host=5:0.0,x-no-kvm-intx=");
+	       "vfio-pci,host=5:0.0,x-no-mmap= vfio-pci,host=5:0.0,x-no-kvm-intx= "
+	       "vfio-pci,host=5:0.0,x-no-kvm-ioeventfd= vfio-pci,host=5:0.0,x-no-vfio-ioeventfd= "
+	       "vfio-pci,host=5:0.0,x-no-geforce-quirks= vfio-pci,host=5:0.0,x-nv-gpudirect-clique=");
 	expect("vfio-pci,x-v", "vfio-pci,x-vga=");
 	expect("vfio-pci,x-intx-mmap-timeout-ms=", "");
 }

@@ -223,15 +223,43 @@ static void defaults_in_other_words(void **state)
 	}
 }
 
-static void x_vga(void **state)
+/* Of quirks and VGA: what they set, and values that are none. */
+static void quirk_properties(void **state)
 {
+	static const char *const wrong[] = {"x-vga=0",
+					    "x-no-kvm-ioeventfd=maybe",
+					    "x-no-vfio-ioeventfd=",
+					    "x-no-geforce-quirks=2",
+					    "x-nv-gpudirect-clique=16",
+					    "x-nv-gpudirect-clique=254",
+					    "x-nv-gpudirect-clique=-1",
+					    "x-nv-gpudirect-clique=",
+					    "x-nv-gpudirect-clique=3x"};
+	char text[128];
+
 	(void)state;
 	assert_int_equal(parse_device("vfio-pci,host=05:00.0"), 0);
 	assert_false(options.devices[0].vga);
-	assert_int_equal(parse_device("vfio-pci,host=05:00.0,x-vga=on"), 0);
+	assert_false(options.devices[0].no_kvm_ioeventfd);
+	assert_false(options.devices[0].no_vfio_ioeventfd);
+	assert_false(options.devices[0].no_geforce);
+	assert_false(options.devices[0].has_clique);
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,x-vga=on,x-no-kvm-ioeventfd=on,"
+				      "x-no-vfio-ioeventfd=on,x-no-geforce-quirks=on,"
+				      "x-nv-gpudirect-clique=0xf"),
+			 0);
 	assert_true(options.devices[0].vga);
-	assert_int_equal(parse_device("vfio-pci,host=05:00.0,x-vga=0"), -EINVAL);
-	assert_says("x-vga");
+	assert_true(options.devices[0].no_kvm_ioeventfd);
+	assert_true(options.devices[0].no_vfio_ioeventfd);
+	assert_true(options.devices[0].no_geforce);
+	assert_true(options.devices[0].has_clique);
+	assert_int_equal(options.devices[0].clique, 15);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		snprintf(text, sizeof(text), "vfio-pci,host=05:00.0,%s", wrong[i]);
+		assert_int_equal(parse_device(text), -EINVAL);
+		*strchr(text + strlen("vfio-pci,host=05:00.0,"), '=') = '\0';
+		assert_says(text + strlen("vfio-pci,host=05:00.0,"));
+	}
 }
 
 static void nearest_property(void **state)
@@ -251,7 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses),        cmocka_unit_test(twice_and_too_many),
 		cmocka_unit_test(every_property),   cmocka_unit_test(defaults_in_other_words),
-		cmocka_unit_test(nearest_property), cmocka_unit_test(x_vga),
+		cmocka_unit_test(nearest_property), cmocka_unit_test(quirk_properties),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The legacy VGA ranges on this machine. */
+/* The legacy VGA ranges and ioeventfds on this machine. */
 #include "tests/unit/vmm_doubles.h"
 #include "vmm/x86/tables.h"
 
@@ -84,14 +84,41 @@ static void ram_has_a_hole(void **state)
 	assert_int_equal(out[2].length, GIB(2));
 }
 
+static void ioeventfds(void **state)
+{
+	const struct lend_bar_direct none = {0};
+	const struct lend_bar_map memory = {.address = 0xe0000000, .size = 0x100000, .direct = &none};
+	const struct lend_bar_map ports = {
+		.bar = 5, .io = true, .address = 0x1000, .size = 0x80, .direct = &none};
+	struct lend_ioeventfd what = {.bar = 0, .length = 1, .offset = 0x88068, .data = 0xff, .fd = 7};
+
+	(void)state;
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), -ENOENT); /* it is nowhere */
+	assign_ops.bar_begin(&vmm, &device);
+	assert_int_equal(assign_ops.bar_map(&vmm, &device, &memory), 0);
+	assert_int_equal(assign_ops.bar_map(&vmm, &device, &ports), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), 0);
+	assert_int_equal(kvm.event_address, 0xe0088068);
+	assert_int_equal(kvm.event_data, 0xff);
+	assert_int_equal(kvm.event_flags, 0);
+	assert_int_equal(assign_ops.ioeventfd_remove(&vmm, &device, &what), 0);
+	assert_int_equal(kvm.event_flags, KVM_IOEVENTFD_FLAG_DEASSIGN);
+	what.bar = 5;
+	what.offset = 4;
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), 0);
+	assert_int_equal(kvm.event_address, 0x1004);
+	assert_int_equal(kvm.event_flags, KVM_IOEVENTFD_FLAG_PIO);
+	what.bar = 6;
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), -ENOENT);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_decoded_answers),
-		TEST(one_device_at_a_time),
-		TEST(all_or_nothing),
-		TEST(ram_has_a_hole),
+		TEST(what_is_decoded_answers), TEST(one_device_at_a_time), TEST(all_or_nothing),
+		TEST(ram_has_a_hole),          TEST(ioeventfds),
 	};
 
 	return cmocka_run_group_tests_name("vmm_vga", tests, NULL, NULL);

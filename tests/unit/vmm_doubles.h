@@ -25,6 +25,8 @@ static struct {
 	int table_error;
 	int irqfd_gsi; /* of the last attach; -1 after a detach */
 	int levels[8];
+	uint64_t event_address, event_data; /* of the last ioeventfd */
+	uint32_t event_flags;
 	unsigned level_changes;
 	char order[64]; /* S set, s cleared, R routes, I attach, i detach */
 } kvm;
@@ -92,6 +94,15 @@ int hv_irq_line(int vm, unsigned gsi, int level)
 	assert_true(gsi >= 16 && gsi < 24);
 	kvm.levels[gsi - 16] = level;
 	kvm.level_changes++;
+	return 0;
+}
+
+int hv_ioeventfd(int vm, uint64_t address, unsigned length, uint64_t data, int eventfd, uint32_t flags)
+{
+	(void)vm, (void)length, (void)eventfd;
+	kvm.event_address = address;
+	kvm.event_data = data;
+	kvm.event_flags = flags;
 	return 0;
 }
 

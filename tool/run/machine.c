@@ -116,6 +116,11 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 			.no_kvm_intx = options->devices[i].no_kvm_intx,
 			.intx_timeout_ms = options->devices[i].intx_timeout_ms,
 			.vga = options->devices[i].vga,
+			.no_kvm_ioeventfd = options->devices[i].no_kvm_ioeventfd,
+			.no_vfio_ioeventfd = options->devices[i].no_vfio_ioeventfd,
+			.no_geforce = options->devices[i].no_geforce,
+			.has_clique = options->devices[i].has_clique,
+			.clique = options->devices[i].clique,
 		};
 	ret = vmm_new(&config, &machine->vmm, error);
 	if (ret == -EBUSY && await_orphans(machine))

@@ -21,7 +21,9 @@ struct run_device {
 	char host[16]; /* "0000:05:00.0"; empty: not given yet */
 	bool no_mmap, no_intx, no_kvm_intx;
 	unsigned intx_timeout_ms;
-	bool vga;
+	bool vga, no_kvm_ioeventfd, no_vfio_ioeventfd, no_geforce;
+	bool has_clique;
+	uint8_t clique; /* of GPUDirect, 0 to 15 */
 };
 
 /* Strings point into argv. */

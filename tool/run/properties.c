@@ -13,7 +13,7 @@
 #include "tool/run/properties.h"
 #include "tool/tool.h"
 
-enum { TIMEOUT_MAX_MS = 3600000 };
+enum { TIMEOUT_MAX_MS = 3600000, CLIQUE_MAX = 15, CLIQUE_OFF = 255 };
 
 static int set_address(struct run_device *device, const char *name, const char *value,
 		       struct lend_error *error)
@@ -105,6 +105,36 @@ static int set_vga(struct run_device *device, const char *value, struct lend_err
 	return set_switch(&device->vga, "x-vga", value, error);
 }
 
+static int set_no_kvm_ioeventfd(struct run_device *device, const char *value, struct lend_error *error)
+{
+	return set_switch(&device->no_kvm_ioeventfd, "x-no-kvm-ioeventfd", value, error);
+}
+
+static int set_no_vfio_ioeventfd(struct run_device *device, const char *value, struct lend_error *error)
+{
+	return set_switch(&device->no_vfio_ioeventfd, "x-no-vfio-ioeventfd", value, error);
+}
+
+static int set_no_geforce(struct run_device *device, const char *value, struct lend_error *error)
+{
+	return set_switch(&device->no_geforce, "x-no-geforce-quirks", value, error);
+}
+
+static int set_clique(struct run_device *device, const char *value, struct lend_error *error)
+{
+	char *end;
+	unsigned long clique = strtoul(value, &end, 0);
+
+	if (end == value || *end || value[0] == '-' || (clique > CLIQUE_MAX && clique != CLIQUE_OFF))
+		return tool_fail(error, -EINVAL,
+				 "x-nv-gpudirect-clique=%.100s is no clique; give a number from 0 to %d, or "
+				 "%d for none",
+				 value, CLIQUE_MAX, CLIQUE_OFF);
+	device->has_clique = clique != CLIQUE_OFF;
+	device->clique = (uint8_t)(clique & CLIQUE_MAX);
+	return 0;
+}
+
 /* A name for the device, which nothing here refers to. */
 static int set_id(struct run_device *device, const char *value, struct lend_error *error)
 {
@@ -143,16 +173,16 @@ static const struct property table[] = {
 	{.name = "x-intx-mmap-timeout-ms", .set = set_intx_timeout},
 	{"x-no-kvm-msi", PROPERTY_SWITCH, "off", LATER, NULL},
 	{"x-no-kvm-msix", PROPERTY_SWITCH, "off", LATER, NULL},
-	{"x-no-kvm-ioeventfd", PROPERTY_SWITCH, "off", LATER, NULL},
-	{"x-no-vfio-ioeventfd", PROPERTY_SWITCH, "off", LATER, NULL},
-	{"x-no-geforce-quirks", PROPERTY_SWITCH, "off", LATER, NULL},
+	{.name = "x-no-kvm-ioeventfd", .set = set_no_kvm_ioeventfd},
+	{.name = "x-no-vfio-ioeventfd", .set = set_no_vfio_ioeventfd},
+	{.name = "x-no-geforce-quirks", .set = set_no_geforce},
 	{"x-msix-relocation", PROPERTY_WORD, "off", LATER, NULL},
 	{"x-pci-vendor-id", PROPERTY_NUMBER, NULL, LATER, NULL},
 	{"x-pci-device-id", PROPERTY_NUMBER, NULL, LATER, NULL},
 	{"x-pci-sub-vendor-id", PROPERTY_NUMBER, NULL, LATER, NULL},
 	{"x-pci-sub-device-id", PROPERTY_NUMBER, NULL, LATER, NULL},
 	{"x-pci-class-code", PROPERTY_NUMBER, NULL, LATER, NULL},
-	{"x-nv-gpudirect-clique", PROPERTY_NUMBER, "255", LATER, NULL},
+	{.name = "x-nv-gpudirect-clique", .set = set_clique},
 	{"x-igd-opregion", PROPERTY_SWITCH, "on", NO_IGD, NULL},
 	{"x-igd-lpc", PROPERTY_SWITCH, "off", NO_IGD, NULL},
 	{"x-igd-legacy-mode", PROPERTY_WORD, "auto", NO_IGD, NULL},
