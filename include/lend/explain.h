@@ -18,6 +18,7 @@ enum lend_reason {
 	LEND_REASON_MMAP_FAILED,  /* trapped: mapping it failed */
 	LEND_REASON_ASKED,        /* trapped: the user asked for it (x-no-mmap) */
 	LEND_REASON_QUIRK,        /* trapped: registers there lead to what is virtual */
+	LEND_REASON_RULE,         /* trapped: a file of rules asks for it (lend-quirks(5)) */
 };
 
 struct lend_explain_row {

@@ -63,7 +63,7 @@ struct lend_function_counters {
  * -EINVAL: config->size; -EPROTO: the device's config space makes no sense
  * (sentence says where); -ENOTSUP: a kind of device that cannot be assigned
  * (bridge, PCI Express port), or VGA ranges that the kernel does not give;
- * -ENOMEM.
+ * -EINVAL: a file of the user's rules is wrong (sentence names it); -ENOMEM.
  */
 LEND_API int lend_function_new(struct lend_device *device, const struct lend_function_config *config,
 			       struct lend_function **out, struct lend_error *error);

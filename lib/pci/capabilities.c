@@ -13,6 +13,7 @@
 #include "lib/pci/config.h"
 #include "lib/pci/capabilities.h"
 #include "lib/pci/quirk.h"
+#include "lib/pci/strict.h"
 
 enum {
 	HOPS_MAX = 48,       /* (256 - 64) / 4 */
@@ -60,11 +61,12 @@ static int setup(struct lend_function *function, const struct cap *cap, struct l
 	const struct cap_row *row = cap_row((uint8_t)cap->id);
 	int ret;
 
-	if (cap->length < row->length && row->policy == CAP_EMULATED)
+	if (cap->length < row->length && row->policy == CAP_EMULATED &&
+	    !rules_deny_cap(function, (uint8_t)cap->id))
 		return error_say(error, -EPROTO,
 				 "%s: its %s capability at 0x%x has only %u bytes before the next one",
 				 function->name, row->name, cap->offset, cap->length);
-	ret = row->policy == CAP_HIDDEN ? CAP_HIDE : 0;
+	ret = row->policy == CAP_HIDDEN || rules_deny_cap(function, (uint8_t)cap->id) ? CAP_HIDE : 0;
 	if (!ret && row->setup)
 		ret = row->setup(function, cap, error);
 	if (ret != CAP_HIDE)
@@ -118,6 +120,8 @@ int capabilities_setup(struct lend_function *function, struct lend_error *error)
 	failed = link_ours(function, caps, count, &tail, error);
 	if (failed < 0)
 		return failed;
+	if (rules_strict(function))
+		strict_standard(function, caps, count);
 	if (count || tail) {
 		if (!tail)
 			config_set_virtual(function, PCI_CAPABILITY_LIST, 1, 0);

@@ -12,6 +12,7 @@ static const char *const texts[] = {
 	[LEND_REASON_MMAP_FAILED] = "trapped: mapping it failed",
 	[LEND_REASON_ASKED] = "trapped: asked for (x-no-mmap)",
 	[LEND_REASON_QUIRK] = "trapped: registers of this device that lead to what is virtual",
+	[LEND_REASON_RULE] = "trapped: a file of rules asks for it",
 };
 
 struct rows {

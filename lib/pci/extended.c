@@ -13,6 +13,8 @@
 #include "lib/error.h"
 #include "lib/pci/config.h"
 #include "lib/pci/capabilities.h"
+#include "lib/pci/quirk.h"
+#include "lib/pci/strict.h"
 
 enum {
 	HOPS_MAX = 960, /* (4096 - 256) / 4 */
@@ -75,7 +77,7 @@ static void measure(struct cap *caps, unsigned count)
 static int setup(struct lend_function *function, const struct cap *cap, struct lend_error *error)
 {
 	const struct cap_row *row = cap_row_extended(cap->id);
-	int ret = row->policy == CAP_HIDDEN ? CAP_HIDE : 0;
+	int ret = row->policy == CAP_HIDDEN || rules_deny_extended(function, cap->id) ? CAP_HIDE : 0;
 
 	/* Unlike a standard one it can be left out: none of them makes the device work. */
 	if (!ret && row->policy == CAP_EMULATED && cap->length < row->length) {
@@ -96,13 +98,18 @@ int extended_setup(struct lend_function *function, struct lend_error *error)
 {
 	uint32_t head = config_hw(function, START, 4), header = 0;
 	struct cap caps[HOPS_MAX];
-	unsigned count, tail = START;
+	unsigned count = 0, tail = START;
 
 	/* Without a PCI Express capability the guest does not look there. */
-	if (function->config.size <= PCI_CFG_SPACE_SIZE || !function->exp || !head || head == UINT32_MAX)
+	if (function->config.size <= PCI_CFG_SPACE_SIZE || !function->exp || !head || head == UINT32_MAX) {
+		if (rules_strict(function))
+			strict_extended(function, caps, count);
 		return 0;
+	}
 	count = walk(function, caps);
 	measure(caps, count);
+	if (rules_strict(function))
+		strict_extended(function, caps, count);
 	for (unsigned i = 0; i < count; i++) {
 		int ret = setup(function, &caps[i], error);
 

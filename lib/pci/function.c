@@ -13,6 +13,7 @@
 #include "lib/pci/msix.h"
 #include "lib/pci/quirk.h"
 #include "lib/pci/quiesce.h"
+#include "lib/pci/rules.h"
 
 /* The device's bytes as they are now; what is set up is derived from them and never read again. */
 static int read_config(struct lend_function *function, struct lend_error *error)
@@ -33,6 +34,8 @@ static int setup(struct lend_function *function, struct lend_error *error)
 	int ret = read_config(function, error);
 
 	if (!ret)
+		ret = rules_apply(function, error);
+	if (!ret)
 		ret = header_setup(function, error);
 	if (!ret)
 		ret = bars_setup(function, error);
@@ -46,6 +49,7 @@ static int setup(struct lend_function *function, struct lend_error *error)
 		return ret;
 	msix_windows(function);
 	quirks_setup(function);
+	rules_windows(function);
 	bars_map(function); /* all but the windows */
 	memcpy(function->config.start, function->state.config, sizeof(function->config.start));
 	state_start(function);

@@ -142,6 +142,7 @@ struct lend_function {
 	bool flr;             /* a good reset exists */
 	struct config config;
 	struct windows windows;
+	struct rules_applied rules;
 	struct quirk_options quirk_options;
 	struct log_bucket bucket;
 	struct counters counters;

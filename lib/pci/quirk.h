@@ -2,7 +2,8 @@
 /*
  * Quirks: what single devices need beside the rules (spec/vfio-pci.md, section
  * 10). One const table has a row a device and hook (quirks/table.c); what a hook
- * does is in a file of its own in quirks/.
+ * does is in a file of its own in quirks/. And the questions that other code
+ * asks of the user's rules, which are quirks from a file (rules.h).
  */
 #ifndef LIB_PCI_QUIRK_H
 #define LIB_PCI_QUIRK_H
@@ -71,5 +72,17 @@ void quirks_bars_move(struct lend_function *function, unsigned set);
 
 /** Adds a quirk's window; says so when there is no room. */
 void quirk_window(struct lend_function *function, const struct quirk *row, const struct window *window);
+
+/*
+ * The questions to the user's rules (rules_match.c). Any thread, once the
+ * function is made. INTx, capabilities and trapping are done by the rules
+ * themselves.
+ */
+bool rules_deny_rom(const struct lend_function *function);
+/** `method` as sysfs has it in reset_method: "flr", "af_flr", "pm", "bus", "device_specific", … */
+bool rules_reset_broken(const struct lend_function *function, const char *method);
+bool rules_deny_cap(const struct lend_function *function, uint8_t id);
+bool rules_deny_extended(const struct lend_function *function, uint16_t id);
+bool rules_strict(const struct lend_function *function);
 
 #endif

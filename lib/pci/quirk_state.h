@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a function keeps for its quirks. */
+/* What a function keeps for its quirks and its user's rules. */
 #ifndef LIB_PCI_QUIRK_STATE_H
 #define LIB_PCI_QUIRK_STATE_H
 
@@ -48,6 +48,15 @@ struct quirk_state {
 		bool table; /* address is one of the MSI-X table's */
 	} rtl8168;
 	struct learning learning[LEARN_MIRRORS];
+};
+
+/** What the user's files say of this function (rules.h); fixed. */
+enum { RULES_CAPS_MAX = 32, RESET_WORDS = 7 };
+struct rules_applied {
+	bool deny_rom, strict;
+	unsigned broken_resets; /* bit n: word n of rules_reset_words */
+	unsigned cap_count, extended_count;
+	uint16_t caps[RULES_CAPS_MAX], extended[RULES_CAPS_MAX];
 };
 
 #endif

@@ -46,3 +46,30 @@ unsigned cap_extent(const struct lend_function *function, const struct cap *cap)
 
 	return own > PCI_CAP_LIST_NEXT && own < cap->length ? own : cap->length;
 }
+
+/* Blocks what of [start, end) is in none of the capabilities. */
+static void block_rest(struct lend_function *function, const struct cap *caps, unsigned count, unsigned start,
+		       unsigned end)
+{
+	uint8_t used[CONFIG_MAX] = {0};
+
+	for (unsigned i = 0; i < count; i++) {
+		unsigned length = end <= PCI_CFG_SPACE_SIZE ? cap_extent(function, &caps[i]) : caps[i].length;
+
+		for (unsigned at = caps[i].offset; at < caps[i].offset + length && at < end; at++)
+			used[at] = 1;
+	}
+	for (unsigned at = start; at < end; at++)
+		if (!used[at])
+			config_set_blocked(function, at, 1);
+}
+
+void strict_standard(struct lend_function *function, const struct cap *caps, unsigned count)
+{
+	block_rest(function, caps, count, PCI_STD_HEADER_SIZEOF, PCI_CFG_SPACE_SIZE);
+}
+
+void strict_extended(struct lend_function *function, const struct cap *caps, unsigned count)
+{
+	block_rest(function, caps, count, PCI_CFG_SPACE_SIZE, function->config.size);
+}

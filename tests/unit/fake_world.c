@@ -135,7 +135,10 @@ static void take_log(void *opaque, enum lend_log_level level, const char *line)
 
 static int open_space(struct world *world)
 {
-	struct lend_context_config config = {.size = sizeof(config), .log = take_log, .opaque = world};
+	struct lend_context_config config = {.size = sizeof(config),
+					     .log = take_log,
+					     .opaque = world,
+					     .quirks_dir = world->quirks_dir ? world->quirks_dir : ""};
 
 	assert_int_equal(lend_context_new(&config, &world->context), 0);
 	assert_int_equal(lend_space_new(world->context, &fake_host, world, &world->space), 0);

@@ -134,6 +134,7 @@ struct world {
 	unsigned intx_timeout_ms;
 	bool x_vga, no_ioeventfd, no_device_ioeventfd, no_geforce, has_clique;
 	uint8_t clique;
+	const char *quirks_dir; /* NULL: none */
 };
 
 /** A device without capabilities or BARs that answers; free with world_free(). */

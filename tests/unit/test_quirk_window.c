@@ -161,12 +161,12 @@ static void cut_and_explained(void **state)
 	for (unsigned i = 0; i < WINDOWS_MAX; i++) {
 		struct window one = window(i, 0x2000 * i + 0xffc, 8); /* two pages each */
 
-		one.reason = i & 1 ? LEND_REASON_QUIRK : LEND_REASON_ASKED;
+		one.reason = i & 1 ? LEND_REASON_QUIRK : LEND_REASON_RULE;
 		one.mapped = i == 3;
 		one.offset += i & 1 ? 0x1000 : 0;
 		assert_int_equal(window_add(world->function, &one), 0);
 	}
-	assert_int_equal(windows_reason(world->function, 0, 0, &end), LEND_REASON_ASKED);
+	assert_int_equal(windows_reason(world->function, 0, 0, &end), LEND_REASON_RULE);
 	assert_int_equal(end, 0x2000);
 	assert_int_equal(windows_reason(world->function, 0, 0x2000, &end), LEND_REASON_DIRECT);
 	assert_int_equal(end, 0x3000);
