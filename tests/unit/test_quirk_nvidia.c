@@ -210,6 +210,38 @@ static void registers_after_a_reset(void **state)
 	stop(world);
 }
 
+/* A life in which each call of device, monitor and IOMMU fails once: nothing is left, and no rule is broken.
+ */
+static void every_call_fails_once(void **state)
+{
+	unsigned n = 0, made = 0;
+
+	(void)state;
+	do {
+		struct world *world = nvidia();
+		struct lend_reset_report report;
+
+		world->fail_at = ++n;
+		if (!world_open(world)) {
+			made++;
+			world_write(world, PCI_BASE_ADDRESS_0, 4, 0xe0000000);
+			world_write(world, PCI_COMMAND, 2, DECODE);
+			for (unsigned i = 0; i < 11; i++)
+				bar_put(world, 0, 0x88000 + MSI, 1, 0xff);
+			vga_put(world, INDEX, 2, 0x338);
+			world_write(world, PCI_BASE_ADDRESS_0, 4, 0xd0000000);
+			bar_get(world, 0, 0x1800, 4);
+			lend_context_reset(world->context, &world->function, 1, &report);
+			world_write(world, PCI_COMMAND, 2, DECODE);
+			world_write(world, PCI_COMMAND, 2, 0);
+			world_close(world);
+		}
+		made += world->calls < n ? 1000 : 0;
+		world_free(world);
+	} while (made < 1000);
+	assert_true(n > 60);
+}
+
 static void without_geforce_quirks(void **state)
 {
 	struct world *world = nvidia();
@@ -244,11 +276,17 @@ static void without_vga(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mirrors_in_bar_0),        cmocka_unit_test(decode_off_through_the_mirror),
-		cmocka_unit_test(msi_acknowledgement),     cmocka_unit_test(window_of_bar_5),
-		cmocka_unit_test(hostile_window_of_bar_5), cmocka_unit_test(vga_ports),
-		cmocka_unit_test(hostile_vga_ports),       cmocka_unit_test(registers_after_a_reset),
-		cmocka_unit_test(without_geforce_quirks),  cmocka_unit_test(without_vga),
+		cmocka_unit_test(mirrors_in_bar_0),
+		cmocka_unit_test(decode_off_through_the_mirror),
+		cmocka_unit_test(msi_acknowledgement),
+		cmocka_unit_test(window_of_bar_5),
+		cmocka_unit_test(hostile_window_of_bar_5),
+		cmocka_unit_test(vga_ports),
+		cmocka_unit_test(hostile_vga_ports),
+		cmocka_unit_test(registers_after_a_reset),
+		cmocka_unit_test(every_call_fails_once),
+		cmocka_unit_test(without_geforce_quirks),
+		cmocka_unit_test(without_vga),
 	};
 
 	return cmocka_run_group_tests_name("quirk_nvidia", tests, NULL, NULL);
