@@ -30,6 +30,17 @@ PROFILES = {
     "nvme-net": Profile(
         kernel="lab", drives=DISK, devices=NVME + ("e1000e,netdev=n0",),
         qemu_args=("-netdev", "user,id=n0")),
+    # one test takes the network card away for good
+    "pulled": Profile(
+        kernel="lab", drives=DISK, devices=NVME + ("e1000e,netdev=n0",),
+        qemu_args=("-netdev", "user,id=n0")),
+    # two functions of one slot that only their bus can reset
+    # (a pcie-root-port's link is not up again in time for the kernel)
+    "bus-reset": Profile(
+        kernel="lab",
+        devices=("ioh3420,id=q1,bus=pcie.0,chassis=9",
+                 "e1000e,bus=q1,addr=0.0,multifunction=on",
+                 "e1000e,bus=q1,addr=0.1")),
     # two functions of one slot without ACS: one group, not viable alone
     "multifunction": Profile(
         kernel="lab", drives=DISK * 2,

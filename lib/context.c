@@ -20,6 +20,7 @@ int lend_context_new(const struct lend_context_config *config, struct lend_conte
 	if (!context)
 		return -ENOMEM;
 	pthread_mutex_init(&context->groups.lock, NULL);
+	pthread_mutex_init(&context->devices.lock, NULL);
 	pthread_mutex_init(&context->rules.lock, NULL);
 	context->log = given.log;
 	context->opaque = given.opaque;
@@ -47,6 +48,7 @@ void lend_context_free(struct lend_context *context)
 		context->rules.free(context->rules.rules);
 	pthread_mutex_destroy(&context->rules.lock);
 	pthread_mutex_destroy(&context->groups.lock);
+	pthread_mutex_destroy(&context->devices.lock);
 	free(context);
 }
 
@@ -73,4 +75,9 @@ struct context_groups *context_groups(struct lend_context *context)
 struct context_rules *context_rules(struct lend_context *context)
 {
 	return &context->rules;
+}
+
+struct context_devices *context_devices(struct lend_context *context)
+{
+	return &context->devices;
 }

@@ -45,6 +45,12 @@ static int no_msi_attach(void *host, void *peer, unsigned vector, int eventfd)
 	return -EOPNOTSUPP;
 }
 
+static int no_msi_signal(void *host, void *peer, unsigned vector)
+{
+	(void)host, (void)peer, (void)vector;
+	return -EOPNOTSUPP;
+}
+
 static int no_watch(void *host, int fd, lend_watch_fn fn, void *opaque)
 {
 	(void)host, (void)fd, (void)fn, (void)opaque;
@@ -125,6 +131,7 @@ static const struct lend_host_ops absent = {
 	.vfio_add = no_fd,
 	.vfio_del = no_fd,
 	.event = no_event,
+	.msi_signal = no_msi_signal,
 	.vga_map = no_vga_map,
 	.ioeventfd_add = no_ioeventfd,
 	.ioeventfd_remove = no_ioeventfd,
@@ -161,6 +168,7 @@ int ops_fill(struct lend_host_ops *out, const struct lend_host_ops *given)
 	TAKE(vfio_add)
 	TAKE(vfio_del)
 	TAKE(event)
+	TAKE(msi_signal)
 	TAKE(vga_map)
 	TAKE(ioeventfd_add)
 	TAKE(ioeventfd_remove)

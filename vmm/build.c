@@ -10,6 +10,7 @@
 #include "vmm/error.h"
 #include "vmm/kvm.h"
 #include "vmm/machine.h"
+#include "vmm/report.h"
 #include "vmm/x86/tables.h"
 
 static void on_request(void *opaque)
@@ -28,7 +29,7 @@ static int on_fault(void *opaque)
 	int removed = 0;
 
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		removed += lend_function_bar_fault(vmm->assigned[i].function);
+		removed += vmm->assigned[i].function ? lend_function_bar_fault(vmm->assigned[i].function) : 0;
 	return removed;
 }
 
@@ -209,6 +210,7 @@ int machine_build(struct vmm *vmm, struct lend_error *error)
 	int ret = boot_check(&config, vmm->config.memory, error);
 
 	ret = ret ? ret : init_core(vmm, error);
+	report_open(vmm);
 	ret = ret ? ret : chips_init(vmm, error);
 	ret = ret ? ret : init_devices(vmm, error);
 	ret = ret ? ret : init_vcpus(vmm, error);

@@ -89,6 +89,8 @@ static const unsigned ioctls[] = {
 	VFIO_IOMMU_UNMAP_DMA,
 	/* Reset, and giving everything back. */
 	VFIO_DEVICE_RESET,
+	VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
+	VFIO_DEVICE_PCI_HOT_RESET,
 	VFIO_GROUP_UNSET_CONTAINER,
 	KVM_SET_DEVICE_ATTR,
 };

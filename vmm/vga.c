@@ -110,7 +110,7 @@ int assigned_vga(void *host, void *peer, bool memory, bool ports)
 bool machine_has_vga(const struct vmm *vmm)
 {
 	for (unsigned i = 0; i < vmm->config.device_count; i++)
-		if (vmm->config.devices[i].vga)
+		if (vmm->config.devices[i].function.vga)
 			return true;
 	return false;
 }

@@ -31,6 +31,7 @@ enum { LEND_AREAS_MAX = 16, LEND_DIRECT_MAX = 24 };
 struct lend_region {
 	uint64_t size; /* 0: not implemented */
 	bool readable, writable;
+	bool sub_page;       /* smaller than a page, and a map of that whole page can be had */
 	bool msix_mappable;  /* the kernel lets the MSI-X table be mapped */
 	unsigned area_count; /* parts that can be mapped; ascending, no overlap */
 	struct lend_area areas[LEND_AREAS_MAX];
@@ -42,6 +43,7 @@ struct lend_device_info {
 	uint16_t vendor, device, subsystem_vendor, subsystem;
 	uint32_t class_code;  /* 24 bits */
 	bool can_reset;       /* the kernel knows a way to reset this function alone */
+	unsigned atomics;     /* as in struct lend_link */
 	uint64_t config_size; /* 256 or 4096 */
 	unsigned vectors[LEND_IRQ_COUNT];
 	bool msix_noresize; /* vectors cannot be added while MSI-X is on */

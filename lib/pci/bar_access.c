@@ -6,12 +6,13 @@
 #include "lib/le.h"
 #include "lib/pci/bar.h"
 #include "lib/pci/intx.h"
+#include "lib/pci/rom.h"
 
 static bool reaches(struct lend_function *function, unsigned bar, uint64_t offset, unsigned length)
 {
-	const struct bar *at = &function->bars[bar < BAR_COUNT ? bar : 0];
+	const struct bar *at = &function->bars[bar < PLACES ? bar : 0];
 
-	if (bar < BAR_COUNT && length && length <= 8 && __atomic_load_n(&at->placed, __ATOMIC_ACQUIRE) &&
+	if (bar < PLACES && length && length <= 8 && __atomic_load_n(&at->placed, __ATOMIC_ACQUIRE) &&
 	    offset < at->guest.size && length <= at->guest.size - offset)
 		return true;
 	count_one(function->counters.ignored);
@@ -26,8 +27,13 @@ uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, ui
 	count_one(function->counters.bar_reads);
 	if (!reaches(function, bar, offset, length))
 		return length >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * length) - 1;
-	window_read(function, bar, offset, bytes, length);
-	intx_served(function);
+	pages_count(&function->pages, bar, offset, false);
+	if (bar == ROM_BAR) {
+		rom_read(function, offset, bytes, length);
+	} else {
+		window_read(function, bar, offset, bytes, length);
+		intx_served(function);
+	}
 	return le_load(bytes, length);
 }
 
@@ -37,8 +43,9 @@ void lend_function_bar_write(struct lend_function *function, unsigned bar, uint6
 	uint8_t bytes[8];
 
 	count_one(function->counters.bar_writes);
-	if (!reaches(function, bar, offset, length))
+	if (!reaches(function, bar, offset, length) || bar == ROM_BAR)
 		return;
+	pages_count(&function->pages, bar, offset, true);
 	le_store(bytes, length, value);
 	window_write(function, bar, offset, bytes, length);
 	intx_served(function);

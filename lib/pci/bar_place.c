@@ -24,6 +24,8 @@ static void set_placed(struct bar *bar, bool placed)
 
 static void peers_add(struct lend_function *function, struct bar *bar)
 {
+	if (bar->sub_page)
+		return; /* an IOMMU maps whole pages, and the rest of this one is not the BAR's */
 	for (unsigned i = 0; i < bar->area_count; i++) {
 		struct lend_range range = {
 			.iova = bar->address + bar->areas[i].offset,
@@ -34,12 +36,14 @@ static void peers_add(struct lend_function *function, struct bar *bar)
 		};
 		int ret = lend_space_map(function->device->space, &range, 1, NULL);
 
-		if (!ret)
+		if (!ret) {
 			bar->peers |= UINT32_C(1) << i;
-		else
+			count_one(function->counters.peer_maps);
+		} else {
 			function_log(function, LEND_LOG_WARNING,
 				     "its BAR at 0x%llx cannot be reached by other devices: %s",
 				     (unsigned long long)range.iova, strerror(-ret));
+		}
 	}
 }
 
@@ -53,7 +57,8 @@ static void peers_remove(struct lend_function *function, struct bar *bar)
 }
 
 /* The PBA's pages are left out while they show other bits than the device's (msix_table.c). */
-size_t bar_direct(const struct lend_function *function, unsigned index, struct lend_bar_direct *out)
+size_t bar_direct(const struct lend_function *function, unsigned index, lend_gpa_t address,
+		  struct lend_bar_direct *out)
 {
 	const struct bar *bar = &function->bars[index];
 	const struct msix *msix = &function->msix;
@@ -61,6 +66,9 @@ size_t bar_direct(const struct lend_function *function, unsigned index, struct l
 	unsigned count = bar->area_count;
 
 	if (function->intx.trapped)
+		return 0;
+	/* Its page is the guest's page only where both begin at the same place (spec 3.4). */
+	if (bar->sub_page && address & (function->page - 1))
 		return 0;
 	memcpy(areas, bar->areas, sizeof(areas));
 	if (msix->pba_hidden && msix->pba_bar == index) {
@@ -84,7 +92,7 @@ static int tell_map(struct lend_function *function, unsigned index, lend_gpa_t a
 		.io = bar->guest.io,
 		.address = address,
 		.size = bar->guest.size,
-		.direct_count = bar_direct(function, index, direct),
+		.direct_count = bar_direct(function, index, address, direct),
 		.direct = direct,
 	};
 
@@ -99,17 +107,17 @@ static int unplace(struct lend_function *function, unsigned out)
 	if (!out)
 		return 0;
 	quirks_bars_move(function, out);
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	for (unsigned i = 0; i < PLACES; i++)
 		if (out & 1u << i)
 			peers_remove(function, &function->bars[i]);
 	function->ops->bar_begin(function->host, function->peer);
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		one = out & 1u << i ? function->ops->bar_unmap(function->host, function->peer, i) : 0;
 		ret = ret ? ret : one;
 	}
 	one = function->ops->bar_commit(function->host, function->peer);
 	ret = ret ? ret : one;
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		struct bar *bar = &function->bars[i];
 
 		if (!(out & 1u << i))
@@ -130,7 +138,7 @@ int bars_quiet(struct lend_function *function)
 	unsigned out = 0;
 	int ret = vga_quiet(function);
 
-	for (unsigned i = 0; i < BAR_COUNT && !ret; i++) {
+	for (unsigned i = 0; i < PLACES && !ret; i++) {
 		lend_gpa_t address;
 
 		if (function->bars[i].placed && !bar_wanted(function, i, &address))
@@ -144,7 +152,7 @@ int bars_quiet(struct lend_function *function)
 static int place(struct lend_function *function, unsigned *in, const lend_gpa_t *to)
 {
 	function->ops->bar_begin(function->host, function->peer);
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		int ret = *in & 1u << i ? tell_map(function, i, to[i]) : 0;
 
 		if (ret >= 0)
@@ -158,12 +166,12 @@ static int place(struct lend_function *function, unsigned *in, const lend_gpa_t 
 
 void bars_live(struct lend_function *function)
 {
-	lend_gpa_t to[BAR_COUNT] = {0};
+	lend_gpa_t to[PLACES] = {0};
 	unsigned in = 0, stale, wanted;
 	int ret;
 
 	vga_live(function);
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		struct bar *bar = &function->bars[i];
 
 		if (bar_wanted(function, i, &to[i]) && !(bar->placed && bar->address == to[i]))
@@ -171,7 +179,7 @@ void bars_live(struct lend_function *function)
 	}
 	if (!in)
 		return;
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	for (unsigned i = 0; i < PLACES; i++)
 		if (in & 1u << i && function->bars[i].placed)
 			peers_remove(function, &function->bars[i]);
 	quirks_bars_move(function, in);
@@ -182,7 +190,7 @@ void bars_live(struct lend_function *function)
 			     strerror(-ret));
 		in = 0;
 	}
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		struct bar *bar = &function->bars[i];
 
 		if (!(in & 1u << i))
@@ -193,7 +201,7 @@ void bars_live(struct lend_function *function)
 	}
 	/* What did not move is still where it was: take it away, for the guest is not to see it there. */
 	stale = 0;
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	for (unsigned i = 0; i < PLACES; i++)
 		if (wanted & ~in & 1u << i && function->bars[i].placed)
 			stale |= 1u << i;
 	unplace(function, stale);
@@ -205,12 +213,12 @@ int bars_remove(struct lend_function *function)
 	int count = 0;
 
 	vga_remove(function);
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	for (unsigned i = 0; i < PLACES; i++)
 		out |= function->bars[i].placed ? 1u << i : 0;
 	if (unplace(function, out) < 0) /* as many as will go */
-		for (unsigned i = 0; i < BAR_COUNT; i++)
+		for (unsigned i = 0; i < PLACES; i++)
 			unplace(function, out & 1u << i);
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	for (unsigned i = 0; i < PLACES; i++)
 		count += (out & 1u << i) && !function->bars[i].placed;
 	return count;
 }

@@ -13,7 +13,6 @@
 #include "lib/pci/config.h"
 #include "lib/pci/capabilities.h"
 #include "lib/pci/quirk.h"
-#include "lib/pci/strict.h"
 
 enum {
 	HOPS_MAX = 48,       /* (256 - 64) / 4 */
@@ -120,8 +119,6 @@ int capabilities_setup(struct lend_function *function, struct lend_error *error)
 	failed = link_ours(function, caps, count, &tail, error);
 	if (failed < 0)
 		return failed;
-	if (rules_strict(function))
-		strict_standard(function, caps, count);
 	if (count || tail) {
 		if (!tail)
 			config_set_virtual(function, PCI_CAPABILITY_LIST, 1, 0);

@@ -66,6 +66,8 @@ size_t lend_function_explain(const struct lend_function *function, struct lend_e
 		for (unsigned j = 0; j < bar->area_count; j++) {
 			uint64_t start = bar->areas[j].offset, end = start + bar->areas[j].length;
 
+			end = end < bar->guest.size ? end : bar->guest.size; /* of one smaller than a page */
+
 			add_gap(function, &rows, i, at, start);
 			add(&rows, i, start, end, LEND_REASON_DIRECT);
 			at = end;

@@ -14,7 +14,6 @@
 #include "lib/pci/config.h"
 #include "lib/pci/capabilities.h"
 #include "lib/pci/quirk.h"
-#include "lib/pci/strict.h"
 
 enum {
 	HOPS_MAX = 960, /* (4096 - 256) / 4 */
@@ -101,15 +100,10 @@ int extended_setup(struct lend_function *function, struct lend_error *error)
 	unsigned count = 0, tail = START;
 
 	/* Without a PCI Express capability the guest does not look there. */
-	if (function->config.size <= PCI_CFG_SPACE_SIZE || !function->exp || !head || head == UINT32_MAX) {
-		if (rules_strict(function))
-			strict_extended(function, caps, count);
+	if (function->config.size <= PCI_CFG_SPACE_SIZE || !function->exp || !head || head == UINT32_MAX)
 		return 0;
-	}
 	count = walk(function, caps);
 	measure(caps, count);
-	if (rules_strict(function))
-		strict_extended(function, caps, count);
 	for (unsigned i = 0; i < count; i++) {
 		int ret = setup(function, &caps[i], error);
 

@@ -103,6 +103,7 @@ static void on_signal(void *opaque)
 	if (function->mode == MODE_INTX && !intx->bypass && intx->fd >= 0 &&
 	    read(intx->fd, &count, sizeof(count)) == sizeof(count)) {
 		count_one(function->counters.slow_interrupts);
+		intx->slow++;
 		set_pending(intx, true);
 		trap(function, true);
 		update_line(function);
@@ -159,6 +160,46 @@ close:
 	close(intx->resample);
 	intx->resample = -1;
 	return ret;
+}
+
+/* The way back (spec 5.4): masked, detached, and unmasked, so that a signal that was missed comes again. */
+static void leave_bypass(struct lend_function *function)
+{
+	struct intx *intx = &function->intx;
+	int none = -1;
+
+	set_irqs(function, BACKEND_IRQ_MASK, NULL);
+	function->ops->line_detach(function->host, function->peer, intx->pin, intx->fd);
+	set_irqs(function, BACKEND_IRQ_UNMASK, &none);
+	intx->bypass = false;
+	close(intx->resample);
+	intx->resample = -1;
+}
+
+void lend_function_line_changed(struct lend_function *function)
+{
+	struct intx *intx = &function->intx;
+	int ret;
+
+	pthread_mutex_lock(&function->lock);
+	if (function->mode != MODE_INTX)
+		goto unlock;
+	if (intx->bypass)
+		leave_bypass(function);
+	else
+		function->ops->unwatch(function->host, intx->fd);
+	ret = enter_bypass(function);
+	if (ret < 0 && !intx->bypass)
+		ret = function->ops->watch(function->host, intx->fd, on_signal, function);
+	if (ret < 0)
+		function_log(function, LEND_LOG_WARNING, "its interrupt line cannot be routed anew: %s",
+			     strerror(-ret));
+	set_pending(intx, false);
+	update_line(function);
+	trap(function, false);
+	set_irqs(function, BACKEND_IRQ_UNMASK, NULL);
+unlock:
+	pthread_mutex_unlock(&function->lock);
 }
 
 static void close_all(struct intx *intx)

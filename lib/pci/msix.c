@@ -72,9 +72,14 @@ int msix_setup(struct lend_function *function, const struct cap *cap, struct len
 	msix->pba_length = (msix->count + 63) / 64 * 8;
 	if (msix->pba_bar < BAR_COUNT && msix->pba >= bar_size(function, msix->pba_bar))
 		msix->pba = quirk_pba(function, msix->pba);
-	ret = check(function, error);
+	/* A place of its own heals a PBA that is in no BAR. */
+	ret = msix->to ? msix_move(function, error) : 0;
+	if (!ret)
+		ret = check(function, error);
 	if (ret < 0)
 		return ret;
+	table = (uint32_t)msix->table | msix->table_bar;
+	pba = (uint32_t)msix->pba | msix->pba_bar;
 	msix->cap = cap->offset;
 	flags &= ~(uint32_t)(PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
 	config_set_virtual(function, cap->offset + PCI_MSIX_FLAGS, 2, flags);

@@ -8,6 +8,8 @@
 
 /** The capability's setup (capabilities.h), before BARs are mapped. */
 int msix_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
+/** Puts the table where the user wants it (msix_move.c); -EINVAL: it cannot be there. */
+int msix_move(struct lend_function *function, struct lend_error *error);
 /** Puts table and PBA, where they are by now, over their BARs (window.h; msix_table.c). */
 void msix_windows(struct lend_function *function);
 /** `length` bytes, all of them inside the table or the PBA; `offset` is the BAR's. */

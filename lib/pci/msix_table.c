@@ -4,6 +4,8 @@
  * offset is taken, a byte at a time; only the bits that PCI defines can be
  * written. The bytes around them, in the same pages, are the device's.
  */
+#include <string.h>
+
 #include <linux/pci_regs.h>
 
 #include "lib/pci/msix.h"
@@ -64,6 +66,30 @@ static int write_table(struct lend_function *function, const struct window *wind
 	return 0;
 }
 
+/* What the device's own PBA says, wherever the guest sees it; 0 where it has none. */
+static void read_device(struct lend_function *function, uint64_t at, uint8_t *bytes, unsigned length)
+{
+	const struct msix *msix = &function->msix;
+	unsigned bar = msix->moved ? msix->hw_pba_bar : msix->pba_bar;
+	uint64_t offset = (msix->moved ? msix->hw_pba : msix->pba) + at;
+	unsigned step = length & (length - 1) ? 1 : length;
+
+	memset(bytes, 0, length);
+	if (bar >= BAR_COUNT || offset >= function->device->regions[bar].size ||
+	    length > function->device->regions[bar].size - offset)
+		return;
+	for (unsigned i = 0; i < length; i += step) {
+		int ret = device_read(function->device, bar, offset + i, bytes + i, step);
+
+		if (ret >= 0)
+			continue;
+		memset(bytes, 0xff, length);
+		function_log(function, LEND_LOG_WARNING, "cannot read the pending bits in BAR %u: %s", bar,
+			     strerror(-ret));
+		return;
+	}
+}
+
 /*
  * The device's own bits count too: a vector that was never unmasked is masked
  * in the device, which then shows it as pending by itself.
@@ -72,22 +98,46 @@ static int read_pba(struct lend_function *function, const struct window *window,
 		    uint8_t *bytes, unsigned length)
 {
 	uint64_t at = offset - function->msix.pba;
-	int ret = window_device_read(function, window->region, offset, bytes, length);
 
+	(void)window;
+	read_device(function, at, bytes, length);
 	pthread_mutex_lock(&function->lock);
 	pending_collect(function, (unsigned)at * 8, (unsigned)(at + length) * 8 - 1);
 	pending_show(function);
 	for (unsigned i = 0; i < length; i++)
 		bytes[i] |= function->state.pending[at + i];
 	pthread_mutex_unlock(&function->lock);
-	return ret;
+	return 0;
 }
 
-static int write_pba(struct lend_function *function, const struct window *window, uint64_t offset,
-		     const uint8_t *bytes, unsigned length)
+static int write_ignored(struct lend_function *function, const struct window *window, uint64_t offset,
+			 const uint8_t *bytes, unsigned length)
 {
 	(void)function, (void)window, (void)offset, (void)bytes, (void)length;
-	return 0; /* it is read-only */
+	return 0;
+}
+
+static int read_nothing(struct lend_function *function, const struct window *window, uint64_t offset,
+			uint8_t *bytes, unsigned length)
+{
+	(void)function, (void)window, (void)offset;
+	memset(bytes, 0xff, length);
+	return 0;
+}
+
+/* Behind what the device has, in a BAR that was made larger for the table. */
+static void nothing_window(struct lend_function *function, unsigned bar)
+{
+	uint64_t size = function->device->regions[bar].size;
+	const struct window nothing = {.region = bar,
+				       .offset = size,
+				       .length = function->bars[bar].guest.size - size,
+				       .read = read_nothing,
+				       .write = write_ignored,
+				       .mapped = true,
+				       .name = "nothing"};
+
+	window_add(function, &nothing);
 }
 
 /* Only the table's pages are trapped; the PBA's are while they show other bits than the device's. */
@@ -105,7 +155,7 @@ void msix_windows(struct lend_function *function)
 				   .offset = msix->pba,
 				   .length = msix->pba_length,
 				   .read = read_pba,
-				   .write = write_pba,
+				   .write = write_ignored,
 				   .mapped = true,
 				   .name = "MSI-X PBA"};
 
@@ -113,4 +163,6 @@ void msix_windows(struct lend_function *function)
 		return;
 	window_add(function, &table);
 	window_add(function, &pba);
+	if (msix->moved)
+		nothing_window(function, msix->table_bar); /* the last: it answers for what is left */
 }

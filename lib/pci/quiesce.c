@@ -77,6 +77,8 @@ static void clear_enable(struct lend_function *function, unsigned at)
 
 void function_quiet(struct lend_function *function)
 {
+	if (function->gone != GONE_NOT)
+		return; /* it was stopped then, and is not asked any more */
 	if (function->msix.cap)
 		clear_enable(function, function->msix.cap + PCI_MSIX_FLAGS);
 	if (function->msi.cap)

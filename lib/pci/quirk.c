@@ -11,13 +11,15 @@
 struct quirk_ids quirk_ids(const struct lend_function *function)
 {
 	const struct lend_device_info *info = &function->device->info;
+	const struct lend_ids *own = &function->ids;
 
 	return (struct quirk_ids){
-		.vendor = info->vendor,
-		.device = info->device,
-		.subsystem_vendor = info->subsystem_vendor,
-		.subsystem = info->subsystem,
-		.class_code = info->class_code,
+		.vendor = own->given & LEND_ID_VENDOR ? own->vendor : info->vendor,
+		.device = own->given & LEND_ID_DEVICE ? own->device : info->device,
+		.subsystem_vendor =
+			own->given & LEND_ID_SUB_VENDOR ? own->sub_vendor : info->subsystem_vendor,
+		.subsystem = own->given & LEND_ID_SUBSYSTEM ? own->subsystem : info->subsystem,
+		.class_code = own->given & LEND_ID_CLASS ? own->class_code : info->class_code,
 	};
 }
 

@@ -53,7 +53,7 @@ struct quirk_state {
 /** What the user's files say of this function (rules.h); fixed. */
 enum { RULES_CAPS_MAX = 32, RESET_WORDS = 7 };
 struct rules_applied {
-	bool deny_rom, strict;
+	bool deny_rom;
 	unsigned broken_resets; /* bit n: word n of rules_reset_words */
 	unsigned cap_count, extended_count;
 	uint16_t caps[RULES_CAPS_MAX], extended[RULES_CAPS_MAX];

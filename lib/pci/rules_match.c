@@ -88,9 +88,9 @@ static int apply(struct lend_function *function, const struct rule *rule, struct
 		return error_say(error, -EINVAL, "%s: %s: more than %d denied capabilities in all rules",
 				 function->name, rule->place, RULES_CAPS_MAX);
 	applied->deny_rom |= rule->deny_rom;
-	applied->strict |= rule->strict;
 	applied->broken_resets |= rule->broken_resets;
 	function->no_intx |= rule->forbid_intx;
+	function->strict |= rule->strict;
 	describe(rule, text, sizeof(text));
 	if (!function->device->rules_said)
 		context_log(function->context, LEND_LOG_INFO, "%s: %s: %s", function->name, rule->place,
@@ -182,9 +182,4 @@ bool rules_deny_cap(const struct lend_function *function, uint8_t id)
 bool rules_deny_extended(const struct lend_function *function, uint16_t id)
 {
 	return has(function->rules.extended, function->rules.extended_count, id);
-}
-
-bool rules_strict(const struct lend_function *function)
-{
-	return function->rules.strict;
 }

@@ -11,17 +11,38 @@
 #include "lib/sys/info.h"
 #include "lib/sys/vfio.h"
 
+enum {
+	CAP_ATOMIC_COMP = 5, /* VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP, of Linux 6.5 */
+	ATOMICS_KNOWN = 7,
+};
+#ifdef VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP
+_Static_assert(CAP_ATOMIC_COMP == VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP, "ABI");
+#endif
+
 int sys_vfio_device_info(int device, struct sys_device_info *out)
 {
 	struct vfio_device_info info = {0};
 	void *answer;
 	size_t size;
+	struct sys_cap cap;
+	uint32_t atomics;
 	int ret = sys_info(device, VFIO_DEVICE_GET_INFO, &info, sizeof(info), &answer, &size);
 
 	if (ret < 0)
 		return ret;
 	memcpy(&info, answer, sizeof(info));
+	out->atomics = 0;
+	ret = info.flags & VFIO_DEVICE_FLAGS_CAPS
+		      ? sys_caps_find(answer, size, info.cap_offset, CAP_ATOMIC_COMP,
+				      sizeof(struct vfio_info_cap_header) + sizeof(atomics), &cap)
+		      : 0;
+	if (ret > 0) {
+		memcpy(&atomics, cap.data + sizeof(struct vfio_info_cap_header), sizeof(atomics));
+		out->atomics = atomics & ATOMICS_KNOWN;
+	}
 	free(answer);
+	if (ret < 0)
+		return ret;
 	out->is_pci = info.flags & VFIO_DEVICE_FLAGS_PCI;
 	out->can_reset = info.flags & VFIO_DEVICE_FLAGS_RESET;
 	out->regions = info.num_regions;

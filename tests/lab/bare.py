@@ -162,7 +162,7 @@ def bare(machine, lend, image):
         words = [lend, "run", "-m", memory, "-kernel", image,
                  "-append", append, "-serial", "stdio", *options]
         for address in addresses:
-            words += ["-device", f"vfio-pci,host={address}"]
+            words += ["-device", f"vfio-pci,host={address},x-allow-unreset=on"]
         return Bare(machine, words, addresses, **others).ready()
     return make
 

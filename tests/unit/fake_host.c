@@ -151,8 +151,8 @@ static int fake_msi_attach(void *host, void *peer, unsigned vector, int eventfd)
 		fake_violation(world, "vector %u attached without a committed route", vector);
 	if (route->attached >= 0)
 		fake_violation(world, "vector %u attached twice", vector);
-	if (ret < 0)
-		return ret;
+	if (ret < 0 || world->refuse_attach)
+		return ret < 0 ? ret : -ENOSPC;
 	route->attached = eventfd;
 	/* As KVM does: what is counted already is delivered. */
 	route->delivered += drain(eventfd);
@@ -173,6 +173,19 @@ static int fake_msi_detach(void *host, void *peer, unsigned vector, int eventfd)
 		route->delivered += drain(eventfd);
 	route->attached = -1;
 	return 0;
+}
+
+static int fake_msi_signal(void *host, void *peer, unsigned vector)
+{
+	struct world *world = host;
+	int ret = fake_step(world, "signal %x", vector);
+
+	(void)peer;
+	if (!world->routes[vector].committed)
+		fake_violation(world, "vector %u signalled without a committed route", vector);
+	if (!ret)
+		world->routes[vector].delivered++;
+	return ret;
 }
 
 static int fake_watch(void *host, int fd, lend_watch_fn fn, void *opaque)
@@ -358,6 +371,7 @@ const struct lend_host_ops fake_host = {
 	.vfio_add = fake_vfio_add,
 	.vfio_del = fake_vfio_del,
 	.event = fake_event,
+	.msi_signal = fake_msi_signal,
 	.vga_map = fake_vga_map,
 	.ioeventfd_add = fake_ioeventfd_add,
 	.ioeventfd_remove = fake_ioeventfd_remove,

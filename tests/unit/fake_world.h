@@ -62,15 +62,23 @@ struct world {
 	unsigned vectors[LEND_IRQ_COUNT];
 	bool noresize, can_reset, not_pci;
 	unsigned region_count, irq_count;
-	unsigned grant; /* vectors that set_irqs gives at the most, 0: all */
+	struct backend_dependent dependents[8]; /* what a reset of its bus takes along */
+	unsigned dependent_count;
+	bool by_id, owned, no_bus;
+	int fail_reset, fail_bus_reset; /* negative errno that they return */
+	bool refuse_notify;
+	int notify_fd[2]; /* ERR and REQ; -1: none */
+	unsigned grant;   /* vectors that set_irqs gives at the most, 0: all */
 	const char *reset_methods;
 	bool dead; /* everything reads all ones */
 	bool fail_reads;
 	bool fail_mmap;
 	uint8_t bytes[6][WORLD_BAR_BYTES]; /* BARs, at their offset modulo that */
-	uint8_t vga[0xc0000];              /* the legacy VGA region, at their addresses */
-	bool no_device_ioeventfd_here;     /* VFIO's ioeventfd fails */
-	bool no_host_ioeventfd_here;       /* the monitor's does */
+	uint8_t rom[4096];
+	unsigned rom_length;           /* bytes that can be read of it */
+	uint8_t vga[0xc0000];          /* the legacy VGA region, at their addresses */
+	bool no_device_ioeventfd_here; /* VFIO's ioeventfd fails */
+	bool no_host_ioeventfd_here;   /* the monitor's does */
 
 	/* What the device was told. */
 	int irq_fds[WORLD_VECTORS]; /* -1: none */
@@ -81,7 +89,7 @@ struct world {
 	uint8_t written[4096]; /* not 0: a config write reached this byte, cleared by the test */
 
 	/* The monitor. */
-	struct world_bar bars[6], next_bars[6];
+	struct world_bar bars[7], next_bars[7];
 	struct world_route routes[WORLD_VECTORS];
 	struct world_watch watches[WORLD_VECTORS];
 	unsigned watch_count;
@@ -91,7 +99,8 @@ struct world {
 		int attached, resample; /* eventfds, -1: none */
 		unsigned delivered;
 	} line;
-	bool no_bypass; /* line_attach fails */
+	bool no_bypass;     /* line_attach fails */
+	bool refuse_attach; /* msi_attach fails */
 	struct {
 		uint64_t nanoseconds; /* 0: not set */
 		lend_watch_fn fn;
@@ -129,12 +138,8 @@ struct world {
 	struct lend_device *device;
 	struct lend_function *function;
 	struct lend_error error;
-	enum lend_place place;
-	bool multifunction, no_mmap, no_intx, no_intx_bypass;
-	unsigned intx_timeout_ms;
-	bool x_vga, no_ioeventfd, no_device_ioeventfd, no_geforce, has_clique;
-	uint8_t clique;
-	const char *quirks_dir; /* NULL: none */
+	struct lend_function_config function_config; /* size, place and peer are filled in by world_open() */
+	const char *quirks_dir;                      /* NULL: none */
 };
 
 /** A device without capabilities or BARs that answers; free with world_free(). */

@@ -132,7 +132,7 @@ static struct world *place(unsigned type, enum lend_place where)
 {
 	struct world *world = world_new();
 
-	world->place = where;
+	world->function_config.place = where;
 	world_exp(world, type, 0);
 	return start(world);
 }
@@ -194,7 +194,7 @@ static void header_fields(void **state)
 	assert_int_equal(world_read(world, PCI_ROM_ADDRESS, 4), 0);
 	stop(world);
 	world = world_new();
-	world->multifunction = true;
+	world->function_config.multifunction = true;
 	start(world);
 	assert_int_equal(world_read(world, PCI_HEADER_TYPE, 1), 0x80);
 	stop(world);

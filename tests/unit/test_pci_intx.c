@@ -20,7 +20,7 @@ static struct world *world_with_pin(void)
 	world_nvme(world);
 	world_msi(world, PCI_MSI_FLAGS_64BIT, 1);
 	world->vectors[LEND_IRQ_INTX] = 1;
-	world->intx_timeout_ms = 1100;
+	world->function_config.intx_timeout_ms = 1100;
 	return world;
 }
 
@@ -37,7 +37,7 @@ static struct world *start(bool bypass)
 {
 	struct world *world = world_with_pin();
 
-	world->no_intx_bypass = !bypass;
+	world->function_config.no_intx_bypass = !bypass;
 	come_alive(world);
 	return world;
 }
@@ -131,8 +131,8 @@ static void timeout_zero_keeps_them(void **state)
 	struct world *world = world_with_pin();
 
 	(void)state;
-	world->no_intx_bypass = true;
-	world->intx_timeout_ms = 0;
+	world->function_config.no_intx_bypass = true;
+	world->function_config.intx_timeout_ms = 0;
 	come_alive(world);
 	assert_true(world_raise(world));
 	world_run(world);
@@ -188,7 +188,7 @@ static void pins_that_are_none(void **state)
 
 		world_set(world, PCI_INTERRUPT_PIN, 1, cases[i].pin);
 		world->vectors[LEND_IRQ_INTX] = cases[i].vectors;
-		world->no_intx = cases[i].off;
+		world->function_config.no_intx = cases[i].off;
 		come_alive(world);
 		assert_int_equal(world_read(world, PCI_INTERRUPT_PIN, 1), 0);
 		assert_int_equal(world_count(world, "intx"), 0);

@@ -96,6 +96,21 @@ static void others_have_none(void **state)
 	stop(world);
 }
 
+/* The reset of the set takes it first, and says so. */
+static void the_report_names_it(void **state)
+{
+	struct world *world = amd(0x67b0, 0x20100);
+	struct lend_reset_report report;
+
+	(void)state;
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), 0);
+	assert_int_equal(report.ran, LEND_RESET_QUIRK);
+	assert_true(report.checked);
+	assert_int_equal(world_count(world, "reset"), 0);
+	assert_int_equal(world_count(world, "bus_reset"), 0);
+	stop(world);
+}
+
 /* A BAR that is too small is not read beyond its end: the fake takes that as a violation. */
 static void a_bar_that_lies(void **state)
 {
@@ -133,9 +148,13 @@ static void every_call_fails_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_steps),        cmocka_unit_test(the_controller_does_not_run),
-		cmocka_unit_test(others_have_none), cmocka_unit_test(it_does_not_come_back),
-		cmocka_unit_test(a_bar_that_lies),  cmocka_unit_test(every_call_fails_once),
+		cmocka_unit_test(the_steps),
+		cmocka_unit_test(the_controller_does_not_run),
+		cmocka_unit_test(others_have_none),
+		cmocka_unit_test(it_does_not_come_back),
+		cmocka_unit_test(the_report_names_it),
+		cmocka_unit_test(a_bar_that_lies),
+		cmocka_unit_test(every_call_fails_once),
 	};
 
 	return cmocka_run_group_tests_name("quirk_amd", tests, NULL, NULL);

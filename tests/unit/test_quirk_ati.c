@@ -126,7 +126,7 @@ static void only_where_it_belongs(void **state)
 		struct world *world = ati();
 
 		if (i == 0)
-			world->x_vga = false;
+			world->function_config.vga = false;
 		if (i == 1)
 			world_set(world, PCI_VENDOR_ID, 2, 0x1234);
 		if (i == 2)

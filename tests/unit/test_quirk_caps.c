@@ -12,8 +12,8 @@ static struct world *nvidia_at(unsigned pm)
 	struct world *world = device(NVIDIA, 0x11c0, 0x030200);
 
 	world_set(world, world_cap(world, pm, PCI_CAP_ID_PM) + PCI_PM_PMC, 2, 3);
-	world->has_clique = true;
-	world->clique = 15;
+	world->function_config.has_clique = true;
+	world->function_config.clique = 15;
 	return world;
 }
 
@@ -22,7 +22,7 @@ static void clique(void **state)
 	struct world *world = nvidia_at(0x60);
 
 	(void)state;
-	world->clique = 5;
+	world->function_config.clique = 5;
 	start(world);
 	assert_int_equal(world_read(world, PCI_CAPABILITY_LIST, 1), 0x60);
 	assert_int_equal(world_read(world, 0x61, 1), 0xc8); /* behind the device's own */
@@ -65,7 +65,7 @@ static void clique_of_a_device_without_capabilities(void **state)
 	struct world *world = device(NVIDIA, 0x11c0, 0x030000);
 
 	(void)state;
-	world->has_clique = true;
+	world->function_config.has_clique = true;
 	start(world);
 	assert_int_equal(world_read(world, PCI_CAPABILITY_LIST, 1), 0xc8);
 	assert_int_equal(world_read(world, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST, PCI_STATUS_CAP_LIST);
@@ -80,7 +80,7 @@ static void no_clique(void **state)
 		struct world *world = nvidia_at(0x60);
 
 		if (i == 0)
-			world->has_clique = false;
+			world->function_config.has_clique = false;
 		if (i == 1)
 			world_set(world, PCI_VENDOR_ID, 2, 0x1002);
 		if (i == 2)

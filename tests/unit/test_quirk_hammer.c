@@ -31,7 +31,7 @@ static void hammer(struct world *world, const uint64_t *places, unsigned count, 
 		uint64_t at = places[any() % count] + any() % ROOM;
 		unsigned length = (unsigned)(any() % 10);
 		uint64_t value = any() & 3 ? values[any() % (sizeof(values) / sizeof(*values))] : any();
-		bool legacy = world->x_vga && any() & 1;
+		bool legacy = world->function_config.vga && any() & 1;
 		uint32_t port = 0x3ae + (uint32_t)(any() % 0x34);
 
 		/* Whatever it wrote to COMMAND and BARs by a mirror: the next round shall reach it again. */

@@ -94,7 +94,7 @@ static void the_loop_writes(void **state)
 		struct world *world = nvidia();
 
 		world->no_device_ioeventfd_here = !i;
-		world->no_device_ioeventfd = i;
+		world->function_config.no_device_ioeventfd = i;
 		run(world, 0);
 		acknowledge(world, 10, 0x5a);
 		assert_int_equal(world_count(world, "ioeventfd"), !i);
@@ -166,7 +166,7 @@ static void switched_off(void **state)
 	struct world *world = nvidia();
 
 	(void)state;
-	world->no_ioeventfd = true;
+	world->function_config.no_ioeventfd = true;
 	run(world, 0);
 	acknowledge(world, 100, 0xff);
 	assert_int_equal(world_count(world, "ioevent"), 0);

@@ -247,7 +247,7 @@ static void without_geforce_quirks(void **state)
 	struct world *world = nvidia();
 
 	(void)state;
-	world->no_geforce = true;
+	world->function_config.no_geforce = true;
 	run(world, 0);
 	assert_int_equal(world->bars[0].direct_count, 1);
 	bar_get(world, 0, 0x88000, 4);
@@ -261,12 +261,12 @@ static void without_vga(void **state)
 	struct world *world = nvidia();
 
 	(void)state;
-	world->x_vga = false;
+	world->function_config.vga = false;
 	run(world, 0);
 	assert_int_equal(world->bars[0].direct_count, 2);
 	stop(world);
 	world = nvidia();
-	world->x_vga = false;
+	world->function_config.vga = false;
 	world_set(world, PCI_CLASS_REVISION, 4, 0x03020000);
 	run(world, 0);
 	assert_int_equal(world->bars[0].direct_count, 1);

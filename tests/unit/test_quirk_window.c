@@ -51,7 +51,7 @@ static struct world *bar(void)
 	struct world *world = world_new();
 
 	world_bar(world, 0, 0, 0x10000);
-	world->no_mmap = true;
+	world->function_config.no_mmap = true;
 	memset(world->bytes[0], 0x77, sizeof(world->bytes[0]));
 	run(world, 0);
 	asked[0] = '\0';

@@ -154,8 +154,8 @@ static void all_that_match_apply(void **state)
 /* exam.md, XSA-131: bytes that no capability has are read-only; those that one has are written through. */
 static void strict_config(void **state)
 {
-	static const unsigned outside[] = {0x48, 0x5c, 0x6e, 0x78, 0xbc, 0xff};
-	static const unsigned inside[] = {0x74, 0x88, 0x108, 0xffc};
+	static const unsigned outside[] = {0x48, 0x5c, 0x6e, 0x78, 0xbc, 0xff, 0x15c, 0xffc};
+	static const unsigned inside[] = {0x74, 0x88, 0x108, 0x158};
 	struct world *world = with("[" FOR "\"strict_config\": true}]");
 
 	(void)state;
@@ -175,6 +175,83 @@ static void strict_config(void **state)
 }
 
 /* What the guest never gets at is not in the way: an MSI-X that is denied has no virtual table. */
+static int reset(struct world *world, struct lend_reset_report *report)
+{
+	world->no_bus = false; /* it has one, which is ours alone */
+	world->by_id = world->owned = true;
+	world->dependents[0] = (struct backend_dependent){world->device->info.bdf, -1};
+	world->dependent_count = 1;
+	world_clear(world);
+	return lend_context_reset(world->context, &world->function, 1, report);
+}
+
+/* The kernel takes the first of a device's methods: if that one is broken, its reset is not asked for. */
+static void broken_resets(void **state)
+{
+	struct world *world = with("[" FOR "\"broken_resets\": [\"flr\"]}]");
+	struct lend_reset_report report;
+
+	(void)state;
+	world_write(world, PCI_CACHE_LINE_SIZE, 1, 1); /* it is used: the reset at open does not count */
+	reset(world, &report);
+	assert_int_equal(world_count(world, "reset"), 0);
+	assert_int_equal(world_count(world, "bus_reset"), 1);
+	assert_int_equal(report.ran, LEND_RESET_BUS);
+	stop(world);
+	world = with("[" FOR "\"broken_resets\": [\"flr\", \"bus\"]}]");
+	world_write(world, PCI_CACHE_LINE_SIZE, 1, 1);
+	assert_int_equal(reset(world, &report), -EOPNOTSUPP);
+	assert_int_equal(world_count(world, "reset"), 0);
+	assert_int_equal(world_count(world, "bus"), 0);
+	assert_non_null(strstr(report.obstacle, "file of rules"));
+	stop(world);
+	world = with("[" FOR "\"broken_resets\": [\"pm\"]}]"); /* which the kernel would not take */
+	world_write(world, PCI_CACHE_LINE_SIZE, 1, 1);
+	assert_int_equal(reset(world, &report), 0);
+	assert_int_equal(world_count(world, "reset"), 1);
+	stop(world);
+}
+
+static void denied_rom(void **state)
+{
+	static const uint8_t bytes[2048] = {0x55, 0xaa};
+	struct lend_bar bar;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct world *world = card();
+
+		world->quirks_dir = rules_dir(i ? "[" FOR "\"deny_rom\": true}]" : "[]");
+		world->regions[LEND_REGION_ROM] = (struct lend_region){.size = 4096, .readable = true};
+		world->rom_length = sizeof(world->rom);
+		if (i == 2) { /* one of the user's own */
+			world->function_config.rom = bytes;
+			world->function_config.rom_length = sizeof(bytes);
+		}
+		start(world);
+		lend_function_bar(world->function, LEND_REGION_ROM, &bar);
+		assert_int_equal(bar.size, i == 0 ? 4096 : i == 1 ? 0 : 2048);
+		stop(world);
+	}
+}
+
+/* Where ids are overridden, the guest's count. */
+static void overridden_ids(void **state)
+{
+	struct world *world = card();
+
+	(void)state;
+	world->quirks_dir =
+		rules_dir("[{\"match\": {\"vendor\": \"1af4\", \"class\": \"0c03\"}, \"deny_rom\": true},"
+			  "{\"match\": {\"vendor\": \"8086\"}, \"forbid_intx\": true}]");
+	world->function_config.ids = (struct lend_ids){
+		.given = LEND_ID_VENDOR | LEND_ID_CLASS, .vendor = 0x1af4, .class_code = 0x0c0330};
+	start(world);
+	assert_true(rules_deny_rom(world->function));
+	assert_int_equal(world_read(world, PCI_INTERRUPT_PIN, 1), 1);
+	stop(world);
+}
+
 static void denied_msix(void **state)
 {
 	struct world *world = world_new();
@@ -227,10 +304,17 @@ static void too_many_denied(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_example),          cmocka_unit_test(the_man_page),
-		cmocka_unit_test(denied_capabilities),  cmocka_unit_test(trapped_pages),
-		cmocka_unit_test(all_that_match_apply), cmocka_unit_test(strict_config),
-		cmocka_unit_test(denied_msix),          cmocka_unit_test(read_once),
+		cmocka_unit_test(the_example),
+		cmocka_unit_test(the_man_page),
+		cmocka_unit_test(denied_capabilities),
+		cmocka_unit_test(trapped_pages),
+		cmocka_unit_test(all_that_match_apply),
+		cmocka_unit_test(strict_config),
+		cmocka_unit_test(denied_msix),
+		cmocka_unit_test(broken_resets),
+		cmocka_unit_test(denied_rom),
+		cmocka_unit_test(overridden_ids),
+		cmocka_unit_test(read_once),
 		cmocka_unit_test(too_many_denied),
 	};
 

@@ -100,7 +100,7 @@ static void own_width(void **state)
 
 	(void)state;
 	world->vectors[LEND_IRQ_INTX] = 1;
-	world->no_intx_bypass = true;
+	world->function_config.no_intx_bypass = true;
 	start(world);
 	world_write(world, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
 	world_clear(world);
@@ -149,7 +149,7 @@ static void who_gets_them(void **state)
 	struct world *world = vga();
 
 	(void)state;
-	world->x_vga = false; /* not asked for */
+	world->function_config.vga = false; /* not asked for */
 	start(world);
 	world_write(world, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
 	assert_int_equal(world_count(world, "vga"), 0);

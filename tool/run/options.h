@@ -16,14 +16,14 @@ enum serial_kind {
 	SERIAL_NONE,
 };
 
+enum { ROMFILE_MAX = 1024 };
+
 /* One -device vfio-pci,… */
 struct run_device {
-	char host[16]; /* "0000:05:00.0"; empty: not given yet */
-	bool no_mmap, no_intx, no_kvm_intx;
-	unsigned intx_timeout_ms;
-	bool vga, no_kvm_ioeventfd, no_vfio_ioeventfd, no_geforce;
-	bool has_clique;
-	uint8_t clique; /* of GPUDirect, 0 to 15 */
+	char host[16];             /* "0000:05:00.0"; empty: not given yet */
+	char romfile[ROMFILE_MAX]; /* empty: none */
+	bool allow_unreset, stop_on_error;
+	struct lend_function_config function; /* without what the machine fills in */
 };
 
 /* Strings point into argv. */

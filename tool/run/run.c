@@ -52,6 +52,7 @@ static void run_machine(const struct run_options *options, const struct files *f
 {
 	struct machine_config machine = {
 		.options = options,
+		.roms = files->roms,
 		.kernel_fd = files->kernel,
 		.initrd_fd = files->initrd,
 		.roots = {"/dev", "/proc", "/sys"},
