@@ -2,6 +2,13 @@
 # bash completion for lend(1): commands, options, values, and the addresses of
 # this computer's devices.
 
+# Properties of -device vfio-pci: those that are on or off, and the others.
+_lend_switches="x-req x-no-mmap x-intx x-no-kvm-intx x-no-kvm-msi x-no-kvm-msix x-allow-unreset \
+x-vga x-no-kvm-ioeventfd x-no-vfio-ioeventfd x-no-geforce-quirks"
+_lend_words="host sysfsdev romfile rombar romsize ats x-config x-on-error x-intx-mmap-timeout-ms \
+x-msix-relocation x-pci-vendor-id x-pci-device-id x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code \
+x-nv-gpudirect-clique"
+
 _lend_devices() {
 	local d
 	for d in /sys/bus/pci/devices/*; do
@@ -26,17 +33,23 @@ _lend_device() {
 	case $full in
 	*,*=*)
 		local last=${full##*,}
+		# A property whose value is a number, or a file, is left to the user.
 		local before=${full%"$last"}
 		case $last in
 		host=*) for d in $(_lend_devices); do values+=("${before}host=$d"); done ;;
 		sysfsdev=*) for d in $(_lend_devices); do values+=("${before}sysfsdev=/sys/bus/pci/devices/$d"); done ;;
-		x-no-mmap=* | x-intx=* | x-no-kvm-intx=* | x-vga=* | x-no-kvm-ioeventfd=* | \
-			x-no-vfio-ioeventfd=* | x-no-geforce-quirks=*) values=("$before${last%%=*}="{on,off}) ;;
-		*=*) ;; # x-intx-mmap-timeout-ms: a number
-		*) values=("$before"{host,sysfsdev,x-no-mmap,x-intx,x-no-kvm-intx,x-intx-mmap-timeout-ms,x-vga,x-no-kvm-ioeventfd,x-no-vfio-ioeventfd,x-no-geforce-quirks,x-nv-gpudirect-clique}=) ;;
+		rombar=*) values=("${before}rombar="{0,1,-1}) ;;
+		ats=*) values=("${before}ats="{auto,on,off}) ;;
+		x-config=*) values=("${before}x-config="{strict,open}) ;;
+		x-on-error=*) values=("${before}x-on-error="{stop,keep}) ;;
+		x-msix-relocation=*) values=("${before}x-msix-relocation="{off,bar0,bar1,bar2,bar3,bar4,bar5}) ;;
+		*=*)
+			[[ " $_lend_switches " == *" ${last%%=*} "* ]] && values=("$before${last%%=*}="{on,off})
+			;;
+		*) for d in $_lend_switches $_lend_words; do values+=("$before$d="); done ;;
 		esac
 		;;
-	vfio-pci,*) values=(vfio-pci,{host,sysfsdev,x-no-mmap,x-intx,x-no-kvm-intx,x-intx-mmap-timeout-ms,x-vga,x-no-kvm-ioeventfd,x-no-vfio-ioeventfd,x-no-geforce-quirks,x-nv-gpudirect-clique}=) ;;
+	vfio-pci,*) for d in $_lend_switches $_lend_words; do values+=("vfio-pci,$d="); done ;;
 	*) values=(vfio-pci,host=) ;;
 	esac
 	_lend_offer "$full" "$word" "${values[@]}"

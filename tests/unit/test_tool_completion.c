@@ -58,6 +58,7 @@ static void names(void **state)
 	expect("vfio-pci,x-i", "vfio-pci,x-intx= vfio-pci,x-intx-mmap-timeout-ms=");
 	expect("vfio-pci,host=5:0.0,x-n",
 	       "vfio-pci,host=5:0.0,x-no-mmap= vfio-pci,host=5:0.0,x-no-kvm-intx= "
+	       "vfio-pci,host=5:0.0,x-no-kvm-msi= vfio-pci,host=5:0.0,x-no-kvm-msix= "
 	       "vfio-pci,host=5:0.0,x-no-kvm-ioeventfd= vfio-pci,host=5:0.0,x-no-vfio-ioeventfd= "
 	       "vfio-pci,host=5:0.0,x-no-geforce-quirks= vfio-pci,host=5:0.0,x-nv-gpudirect-clique=");
 	expect("vfio-pci,x-v", "vfio-pci,x-vga=");
