@@ -343,29 +343,6 @@ static void event(void *host, void *peer, enum lend_event kind, const char *text
 	}
 }
 
-static int ioeventfd(struct vmm *vmm, const struct assigned *assigned, const struct lend_ioeventfd *what,
-		     uint32_t flags)
-{
-	const struct assigned_bar *bar = &assigned->bars[what->bar < BAR_COUNT ? what->bar : 0];
-
-	if (what->bar >= BAR_COUNT || !bar->bus)
-		return -ENOENT;
-	if (bar->map.io)
-		flags |= KVM_IOEVENTFD_FLAG_PIO;
-	return hv_ioeventfd(vmm->vm, bar->map.address + what->offset, what->length, what->data, what->fd,
-			    flags);
-}
-
-static int ioeventfd_add(void *host, void *peer, const struct lend_ioeventfd *what)
-{
-	return ioeventfd(host, peer, what, 0);
-}
-
-static int ioeventfd_remove(void *host, void *peer, const struct lend_ioeventfd *what)
-{
-	return ioeventfd(host, peer, what, KVM_IOEVENTFD_FLAG_DEASSIGN);
-}
-
 const struct lend_host_ops assign_ops = {
 	.size = sizeof(assign_ops),
 	.bar_begin = bar_begin,
@@ -390,8 +367,8 @@ const struct lend_host_ops assign_ops = {
 	.event = event,
 	.msi_signal = msi_signal,
 	.vga_map = assigned_vga,
-	.ioeventfd_add = ioeventfd_add,
-	.ioeventfd_remove = ioeventfd_remove,
+	.ioeventfd_add = assigned_ioeventfd_add,
+	.ioeventfd_remove = assigned_ioeventfd_remove,
 };
 
 int assigned_init(struct assigned *assigned, struct vmm *vmm)

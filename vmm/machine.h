@@ -140,4 +140,8 @@ void assigned_free(struct assigned *assigned);
 int assigned_vga(void *host, void *peer, bool memory, bool ports);
 bool machine_has_vga(const struct vmm *vmm);
 
+/* ioeventfd.c: host operations. */
+int assigned_ioeventfd_add(void *host, void *peer, const struct lend_ioeventfd *what);
+int assigned_ioeventfd_remove(void *host, void *peer, const struct lend_ioeventfd *what);
+
 #endif

@@ -31,7 +31,7 @@ def words(l1, lend, image):  # noqa: F811
         machine.put(FILE, text.encode())
         return [lend, "run", "-v", "-m", "128M", "-kernel", image, "-append",
                 "", "-serial", "stdio", "-device",
-                f"vfio-pci,host={machine.addresses[0]}"]
+                f"vfio-pci,host={machine.addresses[0]},x-allow-unreset=on"]
     yield make
     machine.run(f"rm -f {FILE}", check=True)
 

@@ -28,7 +28,7 @@ def adapter(l1, lend, image):  # noqa: F811
         address, = machine.addresses
         words = [lend, "run", "-m", "128M", "-kernel", image, "-append", "",
                  "-serial", "stdio", "-device",
-                 f"vfio-pci,host={address}{properties}"]
+                 f"vfio-pci,host={address},x-allow-unreset=on{properties}"]
         return Bare(machine, words, [address]).ready()
     return make
 
