@@ -12,21 +12,23 @@ int lend_context_new(const struct lend_context_config *config, struct lend_conte
 	struct lend_context_config given = {.size = sizeof(given)};
 	struct lend_context *context;
 
-	if (config && config->size < sizeof(given))
+	if (config && config->size < offsetof(struct lend_context_config, quirks_dir))
 		return -EINVAL;
 	if (config)
-		given = *config;
+		memcpy(&given, config, config->size < sizeof(given) ? config->size : sizeof(given));
 	context = calloc(1, sizeof(*context));
 	if (!context)
 		return -ENOMEM;
 	pthread_mutex_init(&context->groups.lock, NULL);
 	pthread_mutex_init(&context->devices.lock, NULL);
+	pthread_mutex_init(&context->rules.lock, NULL);
 	context->log = given.log;
 	context->opaque = given.opaque;
 	context->sysfs_root = strdup(given.sysfs_root ? given.sysfs_root : "/sys");
 	context->dev_root = strdup(given.dev_root ? given.dev_root : "/dev");
 	context->proc_root = strdup(given.proc_root ? given.proc_root : "/proc");
-	if (!context->sysfs_root || !context->dev_root || !context->proc_root) {
+	context->rules.directory = strdup(given.quirks_dir ? given.quirks_dir : "/etc/lend/quirks.d");
+	if (!context->sysfs_root || !context->dev_root || !context->proc_root || !context->rules.directory) {
 		lend_context_free(context);
 		return -ENOMEM;
 	}
@@ -41,6 +43,10 @@ void lend_context_free(struct lend_context *context)
 	free(context->sysfs_root);
 	free(context->dev_root);
 	free(context->proc_root);
+	free(context->rules.directory);
+	if (context->rules.free)
+		context->rules.free(context->rules.rules);
+	pthread_mutex_destroy(&context->rules.lock);
 	pthread_mutex_destroy(&context->groups.lock);
 	pthread_mutex_destroy(&context->devices.lock);
 	free(context);
@@ -64,6 +70,11 @@ const char *context_proc(const struct lend_context *context)
 struct context_groups *context_groups(struct lend_context *context)
 {
 	return &context->groups;
+}
+
+struct context_rules *context_rules(struct lend_context *context)
+{
+	return &context->rules;
 }
 
 struct context_devices *context_devices(struct lend_context *context)

@@ -366,6 +366,9 @@ const struct lend_host_ops assign_ops = {
 	.vfio_del = vfio_del,
 	.event = event,
 	.msi_signal = msi_signal,
+	.vga_map = assigned_vga,
+	.ioeventfd_add = assigned_ioeventfd_add,
+	.ioeventfd_remove = assigned_ioeventfd_remove,
 };
 
 int assigned_init(struct assigned *assigned, struct vmm *vmm)

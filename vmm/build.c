@@ -113,13 +113,16 @@ static int init_core(struct vmm *vmm, struct lend_error *error)
 /* RAM for the guest (slots) and for the devices (the space). */
 static int show_memory(struct vmm *vmm, struct lend_error *error)
 {
-	struct lend_range ranges[MEMORY_PIECES_MAX];
+	struct memory_piece pieces[MEMORY_PIECES_MAX + 1];
+	struct lend_range ranges[MEMORY_PIECES_MAX + 1];
 	struct memory *memory = &vmm->memory;
+	unsigned count;
 
 	memory->piece_count = vmm->layout.ram_count;
 	memcpy(memory->pieces, vmm->layout.ram, sizeof(memory->pieces));
-	for (unsigned i = 0; i < memory->piece_count; i++) {
-		const struct memory_piece *piece = &memory->pieces[i];
+	count = map_shown(memory, machine_has_vga(vmm), pieces);
+	for (unsigned i = 0; i < count; i++) {
+		const struct memory_piece *piece = &pieces[i];
 		int slot = slots_add(&vmm->slots, piece->gpa, piece->length, memory->base + piece->offset);
 
 		if (slot < 0)
@@ -132,7 +135,7 @@ static int show_memory(struct vmm *vmm, struct lend_error *error)
 			.kind = LEND_RANGE_RAM,
 		};
 	}
-	return lend_space_map(vmm->space, ranges, memory->piece_count, error);
+	return lend_space_map(vmm->space, ranges, count, error);
 }
 
 /* Memory is populated while the devices are opened; both take their time. */

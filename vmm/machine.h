@@ -15,7 +15,7 @@
 #include "vmm/vcpu.h"
 #include "vmm/vmm.h"
 
-enum { BAR_COUNT = 7, /* the expansion ROM is one */ BAR_SLOTS = LEND_AREAS_MAX + 2, VECTORS_MAX = 2048 };
+enum { BAR_COUNT = 7, /* the expansion ROM is one */ BAR_SLOTS = LEND_DIRECT_MAX, VECTORS_MAX = 2048 };
 
 /** A BAR as the buses know it. */
 struct assigned_bar {
@@ -41,7 +41,9 @@ struct assigned {
 	bool leaving; /* atomic: the host wants it back; the loop gives it up */
 	char name[16];
 	unsigned slot; /* of the root bus, its own or its port's */
-	int timer;     /* timerfd */
+	bool vga_memory,
+		vga_ports; /* the legacy VGA ranges are on the buses; guarded by the function's lock */
+	int timer;         /* timerfd */
 	lend_watch_fn timer_fn;
 	void *timer_opaque;
 	struct assigned_bar bars[BAR_COUNT]; /* guarded by the function's lock */
@@ -84,9 +86,10 @@ struct vmm {
 	pthread_mutex_t lock; /* guards request and its text */
 	enum request request;
 	char request_text[256];
-	int cmos_fd;    /* eventfd that takes what is written to the CMOS ports */
-	int interrupts; /* /proc/interrupts, for the report; -1: not to be had */
-	int request_fd; /* eventfd: wakes the loop */
+	int cmos_fd;          /* eventfd that takes what is written to the CMOS ports */
+	int interrupts;       /* /proc/interrupts, for the report; -1: not to be had */
+	int request_fd;       /* eventfd: wakes the loop */
+	struct assigned *vga; /* who has the legacy VGA ranges; atomic, NULL: nobody */
 	uint64_t boot_ns, reboots;
 	uint64_t log_window; /* guarded by lock, as the next is: when counting began */
 	unsigned log_lines;
@@ -132,5 +135,13 @@ void chips_free(struct vmm *vmm);
 extern const struct lend_host_ops assign_ops; /* host: struct vmm, peer: struct assigned */
 int assigned_init(struct assigned *assigned, struct vmm *vmm);
 void assigned_free(struct assigned *assigned);
+
+/* vga.c: the legacy VGA ranges, as a host operation; and whether there is a hole in RAM for them. */
+int assigned_vga(void *host, void *peer, bool memory, bool ports);
+bool machine_has_vga(const struct vmm *vmm);
+
+/* ioeventfd.c: host operations. */
+int assigned_ioeventfd_add(void *host, void *peer, const struct lend_ioeventfd *what);
+int assigned_ioeventfd_remove(void *host, void *peer, const struct lend_ioeventfd *what);
 
 #endif

@@ -82,6 +82,9 @@ static const unsigned ioctls[] = {
 	KVM_IRQFD,
 	KVM_IRQ_LINE,
 	VFIO_DEVICE_SET_IRQS,
+	/* Writes that are learned (NVIDIA's acknowledgements). */
+	KVM_IOEVENTFD,
+	VFIO_DEVICE_IOEVENTFD,
 	VFIO_IOMMU_MAP_DMA,
 	VFIO_IOMMU_UNMAP_DMA,
 	/* Reset, and giving everything back. */

@@ -16,7 +16,7 @@ extern "C" {
 struct lend_device;
 
 /** Region indexes, as linux/vfio.h numbers them: BARs are 0 to 5. */
-enum { LEND_REGION_ROM = 6, LEND_REGION_CONFIG = 7, LEND_REGION_COUNT = 9 };
+enum { LEND_REGION_ROM = 6, LEND_REGION_CONFIG = 7, LEND_REGION_VGA = 8, LEND_REGION_COUNT = 9 };
 /** Interrupt indexes, as linux/vfio.h numbers them. */
 enum { LEND_IRQ_INTX, LEND_IRQ_MSI, LEND_IRQ_MSIX, LEND_IRQ_ERR, LEND_IRQ_REQ, LEND_IRQ_COUNT };
 
@@ -25,7 +25,8 @@ struct lend_area {
 	uint64_t length;
 };
 
-enum { LEND_AREAS_MAX = 16 };
+/** Parts of a BAR that VFIO maps, and those that are left when what has to trap is cut out: at the most. */
+enum { LEND_AREAS_MAX = 16, LEND_DIRECT_MAX = 24 };
 
 struct lend_region {
 	uint64_t size; /* 0: not implemented */

@@ -69,10 +69,17 @@ struct lend_function_config {
 	unsigned msix_to;         /* x-msix-relocation */
 	struct lend_ids ids;      /* x-pci-vendor-id and its like */
 	enum lend_rom_mode rom_mode;
-	const void *rom;   /* bytes of an expansion ROM in place of the device's; copied */
-	size_t rom_length; /* 0: none */
-	uint64_t rom_size; /* of the guest's register: a power of two; 0: as the bytes need it */
-	void *peer;        /* handed back in the host operations */
+	const void *rom;          /* bytes of an expansion ROM in place of the device's; copied */
+	size_t rom_length;        /* 0: none */
+	uint64_t rom_size;        /* of the guest's register: a power of two; 0: as the bytes need it */
+	void *peer;               /* handed back in the host operations */
+	bool vga;                 /* x-vga: the legacy VGA ranges, if it is a VGA adapter */
+	bool no_ioeventfd;        /* x-no-kvm-ioeventfd: writes that come again and again go on trapping */
+	bool no_device_ioeventfd; /* x-no-vfio-ioeventfd: the monitor's loop carries them out, not the kernel
+				   */
+	bool no_geforce;          /* x-no-geforce-quirks */
+	bool has_clique;          /* x-nv-gpudirect-clique: */
+	uint8_t clique;           /* 0 to 15 */
 };
 
 /** A BAR as the guest sees it. */
@@ -96,7 +103,8 @@ struct lend_function_counters {
  * interrupt is on. The device must stay open for the function's life.
  * -EINVAL: config->size; -EPROTO: the device's config space makes no sense
  * (sentence says where); -ENOTSUP: a kind of device that cannot be assigned
- * (bridge, PCI Express port); -ENOMEM.
+ * (bridge, PCI Express port), or VGA ranges that the kernel does not give;
+ * -EINVAL: a file of the user's rules is wrong (sentence names it); -ENOMEM.
  */
 LEND_API int lend_function_new(struct lend_device *device, const struct lend_function_config *config,
 			       struct lend_function **out, struct lend_error *error);
@@ -138,6 +146,15 @@ LEND_API uint64_t lend_function_bar_read(struct lend_function *function, unsigne
 					 unsigned length);
 LEND_API void lend_function_bar_write(struct lend_function *function, unsigned bar, uint64_t offset,
 				      unsigned length, uint64_t value);
+
+/**
+ * A trapped access of `length` bytes (1 to 8) to a legacy VGA address: memory at
+ * 0xa0000 to 0xbffff, ports 0x3b0 to 0x3bb and 0x3c0 to 0x3df. What is not
+ * decoded now, or not in these ranges, reads all ones. Any thread.
+ */
+LEND_API uint64_t lend_function_vga_read(struct lend_function *function, uint32_t address, unsigned length);
+LEND_API void lend_function_vga_write(struct lend_function *function, uint32_t address, unsigned length,
+				      uint64_t value);
 
 /**
  * BAR `index` (0 to 5, LEND_REGION_ROM: the expansion ROM, a BAR of 32 bits) as

@@ -49,6 +49,13 @@ enum lend_event {
 
 typedef void (*lend_watch_fn)(void *opaque);
 
+/** A guest's write of `length` (1, 2, 4 or 8) bytes `data` at `offset` of a BAR, told by an eventfd. */
+struct lend_ioeventfd {
+	unsigned bar, length;
+	uint64_t offset, data;
+	int fd;
+};
+
 struct lend_host_ops {
 	size_t size; /* sizeof(struct lend_host_ops) as the monitor was compiled */
 
@@ -131,6 +138,22 @@ struct lend_host_ops {
 	 * attached because they must not be (x-no-kvm-msi), or could not be.
 	 */
 	int (*msi_signal)(void *host, void *peer, unsigned vector);
+
+	/*
+	 * The legacy VGA ranges: from now on memory at 0xa0000 to 0xbffff, and
+	 * the ports 0x3b0 to 0x3bb and 0x3c0 to 0x3df, answer or do not. Accesses
+	 * come to lend_function_vga_read() and _write(). -EBUSY: another function
+	 * has them.
+	 */
+	int (*vga_map)(void *host, void *peer, bool memory, bool ports);
+
+	/*
+	 * From add until remove, a guest's write of exactly that value and width
+	 * at that place of a placed BAR signals the eventfd and does nothing else.
+	 * Removed before the BAR goes or moves.
+	 */
+	int (*ioeventfd_add)(void *host, void *peer, const struct lend_ioeventfd *what);
+	int (*ioeventfd_remove)(void *host, void *peer, const struct lend_ioeventfd *what);
 };
 
 #ifdef __cplusplus

@@ -34,6 +34,13 @@ struct backend_irqs {
 	const int *fds; /* count eventfds, -1 for none; NULL: no data (count 0 turns the index off) */
 };
 
+/** The guest's write of `length` bytes `data` to a region, carried out when the eventfd `fd` is signalled. */
+struct backend_ioeventfd {
+	unsigned region, length;
+	uint64_t offset, data;
+	int fd; /* -1: no more */
+};
+
 /** A function that a reset of the bus takes along, the device itself included. */
 struct backend_dependent {
 	struct lend_bdf bdf;
@@ -60,6 +67,8 @@ struct transport_ops {
 	/* What a reset of its bus would take along, and that reset; `fds`: descriptors of the groups. */
 	int (*hot_reset_info)(void *dev, struct backend_hot_reset *out);
 	int (*hot_reset)(void *dev, const int *fds, unsigned count);
+	/* -EOPNOTSUPP, or whatever the kernel says: the caller then writes itself. */
+	int (*ioeventfd)(void *dev, const struct backend_ioeventfd *what);
 	void (*close)(void *dev);
 };
 

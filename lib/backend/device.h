@@ -20,6 +20,7 @@ struct lend_device {
 	struct lend_device_info info;
 	struct lend_region regions[LEND_REGION_COUNT];
 	char reset_methods[64]; /* sysfs reset_method, empty: not known */
+	bool rules_said;        /* lib/pci's: what the user's rules do to it is said once; does change */
 };
 
 /** What is known of a device before it is opened. */

@@ -141,6 +141,14 @@ static int legacy_reset(void *dev)
 	return sys_vfio_device_reset(legacy->fd);
 }
 
+static int legacy_ioeventfd(void *dev, const struct backend_ioeventfd *what)
+{
+	struct legacy *legacy = dev;
+
+	return sys_vfio_device_ioeventfd(legacy->fd, legacy->offset[what->region] + what->offset,
+					 what->length, what->data, what->fd);
+}
+
 static int legacy_hot_reset_info(void *dev, struct backend_hot_reset *out)
 {
 	struct legacy *legacy = dev;
@@ -192,6 +200,7 @@ static const struct transport_ops legacy_ops = {
 	.reset = legacy_reset,
 	.hot_reset_info = legacy_hot_reset_info,
 	.hot_reset = legacy_hot_reset,
+	.ioeventfd = legacy_ioeventfd,
 	.close = legacy_close,
 };
 

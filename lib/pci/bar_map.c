@@ -80,22 +80,12 @@ static void map_bar(struct lend_function *function, unsigned index)
 	bar->trapped = LEND_REASON_MMAP_FAILED;
 }
 
-static bool holds_table(const struct lend_function *function, unsigned index)
+/* Whether a part of the BAR has to trap: of one that is smaller than a page then all of it does. */
+static bool has_windows(const struct lend_function *function, unsigned index)
 {
-	return function->msix.cap && function->msix.table_bar == index;
-}
+	uint64_t end;
 
-/* Of the table's BAR, only the pages that hold the table are trapped (spec 4.2). */
-static void cut_table(struct lend_function *function, unsigned index)
-{
-	uint64_t page = function->page;
-	const struct msix *msix = &function->msix;
-	struct bar *bar = &function->bars[index];
-
-	if (!holds_table(function, index))
-		return;
-	bar->area_count = areas_cut(bar->areas, bar->area_count, msix->table & ~(page - 1),
-				    (msix->table + msix->table_length + page - 1) & ~(page - 1));
+	return windows_reason(function, index, 0, &end) != LEND_REASON_DIRECT;
 }
 
 void bars_map(struct lend_function *function)
@@ -112,7 +102,7 @@ void bars_map(struct lend_function *function)
 			       : function->no_mmap      ? LEND_REASON_ASKED
 			       : bar->guest.size < page ? LEND_REASON_SUB_PAGE
 							: LEND_REASON_NOT_MAPPABLE;
-		if (bar->trapped == LEND_REASON_SUB_PAGE && region->sub_page && !holds_table(function, i)) {
+		if (bar->trapped == LEND_REASON_SUB_PAGE && region->sub_page && !has_windows(function, i)) {
 			bar->sub_page = true;
 			bar->areas[0] = (struct lend_area){0, page};
 			bar->area_count = 1;
@@ -122,7 +112,8 @@ void bars_map(struct lend_function *function)
 			continue;
 		memcpy(bar->areas, region->areas, region->area_count * sizeof(*bar->areas));
 		bar->area_count = region->area_count;
-		cut_table(function, i);
+		/* Only the pages that hold windows are trapped: the MSI-X table's (spec 4.2), quirks'. */
+		bar->area_count = windows_cut(function, i, bar->areas, bar->area_count);
 		if (bar->area_count)
 			map_bar(function, i);
 	}

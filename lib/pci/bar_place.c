@@ -15,6 +15,7 @@
 
 #include "lib/pci/bar.h"
 #include "lib/pci/config.h"
+#include "lib/pci/quirk.h"
 
 static void set_placed(struct bar *bar, bool placed)
 {
@@ -106,6 +107,7 @@ static int unplace(struct lend_function *function, unsigned out)
 
 	if (!out)
 		return 0;
+	quirks_bars_move(function, out);
 	for (unsigned i = 0; i < PLACES; i++)
 		if (out & 1u << i)
 			peers_remove(function, &function->bars[i]);
@@ -139,14 +141,15 @@ static int unplace(struct lend_function *function, unsigned out)
 int bars_quiet(struct lend_function *function)
 {
 	unsigned out = 0;
+	int ret = vga_quiet(function);
 
-	for (unsigned i = 0; i < PLACES; i++) {
+	for (unsigned i = 0; i < PLACES && !ret; i++) {
 		lend_gpa_t address;
 
 		if (function->bars[i].placed && !bar_wanted(function, i, &address))
 			out |= 1u << i;
 	}
-	return unplace(function, out);
+	return ret ? ret : unplace(function, out);
 }
 
 /* One move of all of `in` to the addresses `to`; what the monitor refuses at once is not in the set any more.
@@ -172,6 +175,7 @@ void bars_live(struct lend_function *function)
 	unsigned in = 0, stale, wanted;
 	int ret;
 
+	vga_live(function);
 	for (unsigned i = 0; i < PLACES; i++) {
 		struct bar *bar = &function->bars[i];
 
@@ -183,6 +187,7 @@ void bars_live(struct lend_function *function)
 	for (unsigned i = 0; i < PLACES; i++)
 		if (in & 1u << i && function->bars[i].placed)
 			peers_remove(function, &function->bars[i]);
+	quirks_bars_move(function, in);
 	wanted = in;
 	ret = place(function, &in, to);
 	if (ret < 0) {
@@ -212,6 +217,7 @@ int bars_remove(struct lend_function *function)
 	unsigned out = 0;
 	int count = 0;
 
+	vga_remove(function);
 	for (unsigned i = 0; i < PLACES; i++)
 		out |= function->bars[i].placed ? 1u << i : 0;
 	if (unplace(function, out) < 0) /* as many as will go */

@@ -10,10 +10,13 @@
 #include "lib/pci/capabilities.h"
 #include "lib/pci/config.h"
 #include "lib/pci/messages.h"
+#include "lib/pci/msix.h"
 #include "lib/pci/notify.h"
 #include "lib/pci/quiesce.h"
+#include "lib/pci/quirk.h"
 #include "lib/pci/reset.h"
 #include "lib/pci/rom.h"
+#include "lib/pci/rules.h"
 #include "lib/pci/strict.h"
 
 /* The device's bytes as they are now; what is set up is derived from them and never read again. */
@@ -36,9 +39,13 @@ static int setup(struct lend_function *function, const struct lend_function_conf
 	int ret = read_config(function, error);
 
 	if (!ret)
+		ret = rules_apply(function, error);
+	if (!ret)
 		ret = header_setup(function, error);
 	if (!ret)
 		ret = bars_setup(function, error);
+	if (!ret)
+		ret = vga_setup(function, error);
 	if (!ret)
 		ret = capabilities_setup(function, error); /* the MSI-X table has to be in a BAR */
 	if (!ret)
@@ -49,7 +56,10 @@ static int setup(struct lend_function *function, const struct lend_function_conf
 		return ret;
 	if (function->strict)
 		strict_setup(function);
-	bars_map(function); /* all but the table */
+	msix_windows(function);
+	quirks_setup(function);
+	rules_windows(function);
+	bars_map(function); /* all but the windows */
 	memcpy(function->config.start, function->state.config, sizeof(function->config.start));
 	state_start(function);
 	reset_judge(function);
@@ -59,6 +69,7 @@ static int setup(struct lend_function *function, const struct lend_function_conf
 
 static void destroy(struct lend_function *function)
 {
+	quirks_after_reset(function);
 	vectors_destroy(function);
 	bars_unmap(function);
 	rom_destroy(function);
@@ -98,6 +109,14 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->ids = config->ids;
 	function->no_request = config->no_request;
 	function->notify[NOTIFY_ERROR] = function->notify[NOTIFY_REQUEST] = -1;
+	function->quirk_options = (struct quirk_options){
+		.vga = config->vga,
+		.no_geforce = config->no_geforce,
+		.no_ioeventfd = config->no_ioeventfd,
+		.no_device_ioeventfd = config->no_device_ioeventfd,
+		.has_clique = config->has_clique,
+		.clique = config->clique & 0xf,
+	};
 	function->intx.no_bypass = config->no_intx_bypass;
 	function->intx.hold_ns = config->intx_timeout_ms * UINT64_C(1000000);
 	pthread_mutex_init(&function->lock, NULL);

@@ -19,6 +19,9 @@
 #include "lib/backend/space.h"
 #include "lib/context.h"
 #include "lib/pci/pages.h"
+#include "lib/pci/quirk_state.h"
+#include "lib/pci/vga.h"
+#include "lib/pci/window.h"
 
 enum {
 	CONFIG_MAX = 4096,
@@ -172,6 +175,9 @@ struct lend_function {
 	bool no_request;
 	int notify[NOTIFY_COUNT]; /* eventfds; -1 */
 	struct config config;
+	struct windows windows;
+	struct rules_applied rules;
+	struct quirk_options quirk_options;
 	struct log_bucket bucket;
 	struct counters counters;
 	struct pages pages;
@@ -188,6 +194,8 @@ struct lend_function {
 	struct msix msix;
 	struct messages messages;
 	struct intx intx;
+	struct quirk_state quirks;
+	struct vga vga;
 	struct function_state state;
 };
 

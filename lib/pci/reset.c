@@ -22,6 +22,7 @@
 #include "lib/pci/mode.h"
 #include "lib/pci/notify.h"
 #include "lib/pci/quiesce.h"
+#include "lib/pci/quirk.h"
 #include "lib/pci/reset.h"
 
 struct set {
@@ -42,9 +43,32 @@ static void prepare(struct lend_function *function, struct lend_reset_report *re
 	pthread_mutex_unlock(&function->lock);
 }
 
+/* The kernel takes the first method that it has: none is relied on where the user says that this one is
+ * broken. */
 static bool may_reset(const struct lend_function *function)
 {
-	return function->device->info.can_reset;
+	const char *methods = function->device->reset_methods;
+	char first[32];
+
+	snprintf(first, sizeof(first), "%.*s", (int)strcspn(methods, " "), methods);
+	if (!methods[0] && (function->flr || function->pm_reset))
+		snprintf(first, sizeof(first), "%s", function->flr ? "flr" : "pm");
+	return function->device->info.can_reset && !rules_reset_broken(function, first);
+}
+
+/* A way that this device alone knows. */
+static bool by_quirk(struct lend_function *function, struct lend_reset_report *report)
+{
+	int ret;
+
+	pthread_mutex_lock(&function->lock);
+	ret = quirk_reset(function);
+	pthread_mutex_unlock(&function->lock);
+	if (ret < 0)
+		return false;
+	report->ran = LEND_RESET_QUIRK;
+	report->result = 0;
+	return true;
 }
 
 /* The kernel's reset of this function alone, or what it did at open. */
@@ -133,9 +157,12 @@ static bool by_bus(struct set *set, size_t index)
 {
 	struct lend_function *function = set->at[index];
 	struct lend_reset_report *report = &set->reports[index];
-	struct backend_hot_reset list;
+	struct backend_hot_reset list = {0};
 	struct lend_error error = {""};
-	int ret = hot_reset_list(function->device, &list, &error);
+	int ret =
+		rules_reset_broken(function, "bus")
+			? error_say(&error, -EPERM, "a file of rules says that a reset of its bus is broken")
+			: hot_reset_list(function->device, &list, &error);
 
 	if (!ret)
 		ret = check_open(set, function, &list, &error);
@@ -166,6 +193,8 @@ static void reset_one(struct set *set, size_t index)
 		report->result = -ENODEV;
 		return;
 	}
+	if (by_quirk(function, report))
+		return;
 	if (may_reset(function) && !function->pm_reset) {
 		if (by_function(function, report))
 			return;

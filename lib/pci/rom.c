@@ -11,6 +11,7 @@
 
 #include "lib/error.h"
 #include "lib/pci/config.h"
+#include "lib/pci/quirk.h"
 #include "lib/pci/rom.h"
 
 /* Sizes that the register can tell: bits 31:11 (PCI Local Bus 3.0, 6.2.5.2). */
@@ -83,7 +84,7 @@ int rom_setup(struct lend_function *function, const struct lend_function_config 
 		return 0;
 	if (config->rom_length)
 		return take_file(function, config, error);
-	if (!size)
+	if (!size || rules_deny_rom(function))
 		return 0;
 	if (config->rom_mode == LEND_ROM_AUTO && is_denied(function)) {
 		context_log(

@@ -38,6 +38,13 @@ static unsigned known_length(const struct lend_function *function, unsigned at)
 	}
 }
 
+unsigned cap_extent(const struct lend_function *function, const struct cap *cap)
+{
+	unsigned known = known_length(function, cap->offset);
+
+	return known > PCI_CAP_LIST_NEXT && known < cap->length ? known : cap->length;
+}
+
 static unsigned known_extended(const struct lend_function *function, unsigned at)
 {
 	uint32_t header = config_hw(function, at, 4);

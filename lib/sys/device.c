@@ -156,3 +156,15 @@ int sys_vfio_device_reset(int device)
 {
 	return ioctl(device, VFIO_DEVICE_RESET) < 0 ? -errno : 0;
 }
+
+int sys_vfio_device_ioeventfd(int device, uint64_t offset, unsigned length, uint64_t data, int eventfd)
+{
+	struct vfio_device_ioeventfd event = {
+		.argsz = sizeof(event), .flags = length, .offset = offset, .data = data, .fd = eventfd};
+
+	/* The flags of the widths are the widths. */
+	_Static_assert(VFIO_DEVICE_IOEVENTFD_8 == 1 && VFIO_DEVICE_IOEVENTFD_16 == 2 &&
+			       VFIO_DEVICE_IOEVENTFD_32 == 4 && VFIO_DEVICE_IOEVENTFD_64 == 8,
+		       "widths");
+	return ioctl(device, VFIO_DEVICE_IOEVENTFD, &event) < 0 ? -errno : 0;
+}

@@ -105,5 +105,10 @@ int sys_vfio_hot_reset_info(int device, struct sys_hot_reset *out);
 
 /** Resets the bus; `fds`: the groups of all functions on it, none for a device with `by_id`. */
 int sys_vfio_hot_reset(int device, const int *fds, unsigned count);
+/**
+ * Writes `data` (1, 2, 4 or 8 bytes) at `offset` of the descriptor whenever the
+ * eventfd is signalled; -1: no more. -ENOTTY: Linux before 4.17.
+ */
+int sys_vfio_device_ioeventfd(int device, uint64_t offset, unsigned length, uint64_t data, int eventfd);
 
 #endif

@@ -119,7 +119,7 @@ def as_user(limit="unlimited"):
 @pytest.mark.parametrize("options, says", [
     (["-device", "vfio-pci,host=01:00.0,x-no-mmpa=on"],
      ["x-no-mmpa", "the nearest is x-no-mmap"]),
-    (["-device", "vfio-pci,host=01:00.0,x-vga=on"], ["x-vga=on", "later version"]),
+    (["-device", "vfio-pci,host=01:00.0,x-igd-lpc=on"], ["x-igd-lpc=on", "integrated"]),
     (["-device", "vfio-pci,host=01:00.0", "-device",
       "vfio-pci,sysfsdev=/sys/bus/pci/devices/0000:01:00.0"],
      ["0000:01:00.0 is given twice"]),

@@ -139,8 +139,9 @@ static int check(struct world *world, unsigned region, uint64_t offset, unsigned
 /* Atomic, because accesses come from several threads without a lock, as they do to a device. */
 static uint8_t *byte_at(struct world *world, unsigned region, uint64_t offset)
 {
-	return region == LEND_REGION_CONFIG ? &world->config[offset]
-					    : &world->bytes[region][offset % WORLD_BAR_BYTES];
+	return region == LEND_REGION_VGA      ? &world->vga[offset]
+	       : region == LEND_REGION_CONFIG ? &world->config[offset]
+					      : &world->bytes[region][offset % WORLD_BAR_BYTES];
 }
 
 /* As much as there is, as the kernel does; nothing is an error of the bus. */
@@ -251,6 +252,23 @@ static int fake_hot_reset(void *dev, const int *fds, unsigned count)
 	return ret ? ret : world->fail_bus_reset;
 }
 
+static int fake_ioeventfd(void *dev, const struct backend_ioeventfd *what)
+{
+	struct world *world = dev;
+	int ret = fake_step(world, "ioeventfd %u %llx %x %llx %c", what->region,
+			    (unsigned long long)what->offset, what->length, (unsigned long long)what->data,
+			    what->fd < 0 ? '-' : 'x');
+
+	if (what->fd < 0) {
+		world->device_ioeventfds--;
+		return 0;
+	}
+	if (world->no_device_ioeventfd_here)
+		return -ENOTTY;
+	world->device_ioeventfds += !ret;
+	return ret;
+}
+
 static void fake_close(void *dev)
 {
 	struct world *world = dev;
@@ -272,5 +290,6 @@ const struct transport_ops fake_transport = {
 	.reset = fake_reset,
 	.hot_reset_info = fake_hot_reset_info,
 	.hot_reset = fake_hot_reset,
+	.ioeventfd = fake_ioeventfd,
 	.close = fake_close,
 };

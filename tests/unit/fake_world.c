@@ -117,6 +117,14 @@ void world_nvme(struct world *world)
 	world_set(world, 0x150, 4, PCI_EXT_CAP_ID_DSN | 1 << 16);
 }
 
+void world_vga(struct world *world)
+{
+	world->regions[LEND_REGION_VGA] =
+		(struct lend_region){.size = sizeof(world->vga), .readable = true, .writable = true};
+	world_set(world, PCI_CLASS_REVISION, 4, 0x03000000);
+	world->function_config.vga = true;
+}
+
 static void take_log(void *opaque, enum lend_log_level level, const char *line)
 {
 	struct world *world = opaque;
@@ -129,7 +137,10 @@ static void take_log(void *opaque, enum lend_log_level level, const char *line)
 
 static int open_space(struct world *world)
 {
-	struct lend_context_config config = {.size = sizeof(config), .log = take_log, .opaque = world};
+	struct lend_context_config config = {.size = sizeof(config),
+					     .log = take_log,
+					     .opaque = world,
+					     .quirks_dir = world->quirks_dir ? world->quirks_dir : ""};
 
 	assert_int_equal(lend_context_new(&config, &world->context), 0);
 	assert_int_equal(lend_space_new(world->context, &fake_host, world, &world->space), 0);
@@ -185,6 +196,10 @@ static void check_left(struct world *world)
 	assert_int_equal(world->notify_fd[0], -1);
 	assert_int_equal(world->notify_fd[1], -1);
 	assert_int_equal(world->map_count, 0);
+	assert_false(world->vga_memory);
+	assert_false(world->vga_ports);
+	assert_int_equal(world->ioeventfd_count, 0);
+	assert_int_equal(world->device_ioeventfds, 0);
 	assert_false(world->bar_open);
 	assert_false(world->msi_open);
 	assert_int_equal(world_open_fds(), world->fds_before);

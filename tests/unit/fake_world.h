@@ -12,11 +12,13 @@
  *   device  cfg_read OFFSET LENGTH      cfg_write OFFSET LENGTH VALUE
  *           bar_read BAR OFFSET LENGTH  bar_write BAR OFFSET LENGTH VALUE
  *           irqs START+COUNT x-x        irqs off       mmap BAR OFFSET LENGTH     reset
+ *           ioeventfd BAR OFFSET LENGTH DATA x
  *           intx on, intx off, intx mask, intx unmask, intx unmaskfd x
  *   monitor line PIN 0|1, line_attach PIN, line_detach PIN, timer MILLISECONDS
  *           begin, map BAR ADDRESS, unmap BAR, commit
  *           msi_begin, msi_set VECTOR ADDRESS DATA, msi_free VECTOR, msi_commit
  *           attach VECTOR, detach VECTOR, watch, unwatch
+ *           vga MEMORY PORTS, ioevent_add BAR OFFSET LENGTH DATA, ioevent_remove BAR OFFSET
  *   IOMMU   dma_map IOVA LENGTH, dma_unmap IOVA LENGTH
  */
 #ifndef TESTS_UNIT_FAKE_WORLD_H
@@ -73,7 +75,10 @@ struct world {
 	bool fail_mmap;
 	uint8_t bytes[6][WORLD_BAR_BYTES]; /* BARs, at their offset modulo that */
 	uint8_t rom[4096];
-	unsigned rom_length; /* bytes that can be read of it */
+	unsigned rom_length;           /* bytes that can be read of it */
+	uint8_t vga[0xc0000];          /* the legacy VGA region, at their addresses */
+	bool no_device_ioeventfd_here; /* VFIO's ioeventfd fails */
+	bool no_host_ioeventfd_here;   /* the monitor's does */
 
 	/* What the device was told. */
 	int irq_fds[WORLD_VECTORS]; /* -1: none */
@@ -103,6 +108,11 @@ struct world {
 	} timer;
 	unsigned fail_bar_commit, fail_bar_unmap; /* the next so many fail */
 	unsigned events;
+	bool vga_memory, vga_ports;
+	unsigned vga_maps_failing; /* the next so many vga_map fail */
+	struct lend_ioeventfd ioeventfds[32];
+	unsigned ioeventfd_count;
+	unsigned device_ioeventfds; /* VFIO's, that are on */
 
 	/* The IOMMU. */
 	struct {
@@ -130,6 +140,7 @@ struct world {
 	struct lend_function *function;
 	struct lend_error error;
 	struct lend_function_config function_config; /* size, place and peer are filled in by world_open() */
+	const char *quirks_dir;                      /* NULL: none */
 };
 
 /** A device without capabilities or BARs that answers; free with world_free(). */
@@ -158,6 +169,9 @@ void world_close(struct world *world);
 /* The guest. */
 uint32_t world_read(struct world *world, unsigned offset, unsigned length);
 void world_write(struct world *world, unsigned offset, unsigned length, uint32_t value);
+/** Gives the device the VGA region, class VGA, and the function x-vga. */
+void world_vga(struct world *world);
+
 /** Writes vector's entry of the MSI-X table through BAR accesses: address, data, then control. */
 void world_vector(struct world *world, unsigned vector, uint64_t address, uint32_t data, bool masked);
 /** Places BAR 0 at 0xe0000000 (64-bit: upper half 0) and turns memory decode and bus master on. */

@@ -206,8 +206,8 @@ static void defaults_in_other_words(void **state)
 					   "x-intx-mmap-timeout-ms=0x44c",
 					   "rombar=-1",
 					   "ats=auto"};
-	static const char *const wrong[] = {
-		"x-vga=on", "x-vga=0", "display=on", "xres=640", "enable-migration=on", "x-igd-gms=2"};
+	static const char *const wrong[] = {"x-igd-lpc=on", "display=on", "xres=640", "enable-migration=on",
+					    "x-igd-gms=2"};
 	char text[128];
 
 	(void)state;
@@ -262,6 +262,13 @@ static void properties_of_the_function(void **state)
 	assert_int_equal(parsed("rombar=1")->function.rom_mode, LEND_ROM_SHOW);
 	assert_int_equal(parsed("romfile=")->function.rom_mode, LEND_ROM_NONE);
 	assert_int_equal(parsed("romfile=x.rom,romsize=65536")->function.rom_size, 65536);
+	function = &parsed("x-vga=on,x-no-kvm-ioeventfd=on,x-no-vfio-ioeventfd=on,x-no-geforce-quirks=on,"
+			   "x-nv-gpudirect-clique=0xf")
+			    ->function;
+	assert_true(function->vga && function->no_ioeventfd && function->no_device_ioeventfd &&
+		    function->no_geforce && function->has_clique);
+	assert_int_equal(function->clique, 15);
+	assert_false(parsed("x-nv-gpudirect-clique=255,x-vga=off")->function.has_clique);
 	assert_true(parsed("x-allow-unreset=on")->allow_unreset);
 	assert_true(parsed("x-on-error=stop")->stop_on_error);
 	assert_false(parsed("x-on-error=keep")->stop_on_error);
@@ -281,7 +288,16 @@ static void properties_that_make_no_sense(void **state)
 					    "ats=maybe",
 					    "x-config=lax",
 					    "x-on-error=continue",
-					    "x-allow-unreset=perhaps"};
+					    "x-allow-unreset=perhaps",
+					    "x-vga=0",
+					    "x-no-kvm-ioeventfd=maybe",
+					    "x-no-vfio-ioeventfd=",
+					    "x-no-geforce-quirks=2",
+					    "x-nv-gpudirect-clique=16",
+					    "x-nv-gpudirect-clique=254",
+					    "x-nv-gpudirect-clique=-1",
+					    "x-nv-gpudirect-clique=",
+					    "x-nv-gpudirect-clique=3x"};
 	char text[256];
 
 	(void)state;

@@ -38,7 +38,7 @@ void lend_function_config_write(struct lend_function *function, unsigned offset,
 
 void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out)
 {
-	*out = function->bars[index];
+	*out = index < 6 ? function->bars[index] : (struct lend_bar){0}; /* no expansion ROM */
 }
 
 void lend_function_link(const struct lend_function *function, struct lend_link *out)

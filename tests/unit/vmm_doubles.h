@@ -26,6 +26,8 @@ static struct {
 	int table_error;
 	int irqfd_gsi; /* of the last attach; -1 after a detach */
 	int levels[8];
+	uint64_t event_address, event_data; /* of the last ioeventfd */
+	uint32_t event_flags;
 	unsigned level_changes;
 	char order[64]; /* S set, s cleared, R routes, I attach, i detach */
 } kvm;
@@ -96,6 +98,15 @@ int hv_irq_line(int vm, unsigned gsi, int level)
 	return 0;
 }
 
+int hv_ioeventfd(int vm, uint64_t address, unsigned length, uint64_t data, int eventfd, uint32_t flags)
+{
+	(void)vm, (void)length, (void)eventfd;
+	kvm.event_address = address;
+	kvm.event_data = data;
+	kvm.event_flags = flags;
+	return 0;
+}
+
 int hv_vfio_file(int vfio, int fd, int add)
 {
 	(void)vfio;
@@ -158,6 +169,22 @@ void lend_function_bar_write(struct lend_function *function, unsigned bar, uint6
 	(void)function;
 	(void)bar;
 	(void)offset;
+	(void)length;
+	(void)value;
+}
+
+uint64_t lend_function_vga_read(struct lend_function *function, uint32_t address, unsigned length)
+{
+	(void)function;
+	(void)length;
+	return address;
+}
+
+void lend_function_vga_write(struct lend_function *function, uint32_t address, unsigned length,
+			     uint64_t value)
+{
+	(void)function;
+	(void)address;
 	(void)length;
 	(void)value;
 }

@@ -13,7 +13,7 @@
 #include "tool/run/properties.h"
 #include "tool/tool.h"
 
-enum { TIMEOUT_MAX_MS = 3600000 };
+enum { TIMEOUT_MAX_MS = 3600000, CLIQUE_MAX = 15, CLIQUE_OFF = 255 };
 
 typedef const struct property row_t;
 
@@ -111,6 +111,19 @@ static int set_intx_timeout(struct run_device *device, row_t *row, const char *v
 				 "%s=%.100s is no number of milliseconds; give one from 0 to %llu", row->name,
 				 value, (unsigned long long)row->most);
 	device->function.intx_timeout_ms = (unsigned)ms;
+	return 0;
+}
+
+static int set_clique(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	uint64_t clique;
+
+	if (take_number(row, value, &clique, NULL) || (clique > CLIQUE_MAX && clique != CLIQUE_OFF))
+		return tool_fail(error, -EINVAL,
+				 "%s=%.100s is no clique; give a number from 0 to %d, or %d for none",
+				 row->name, value, CLIQUE_MAX, CLIQUE_OFF);
+	device->function.has_clique = clique != CLIQUE_OFF;
+	device->function.clique = (uint8_t)(clique & CLIQUE_MAX);
 	return 0;
 }
 
@@ -288,7 +301,7 @@ static const struct property table[] = {
 	REFUSED("bootindex", NUMBER, NULL,
 		"the guest is started from its kernel, without an order of devices"),
 	REFUSED("failover_pair_id", WORD, NULL, "there is no other network device to fail over to"),
-	REFUSED("x-vga", SWITCH, "off", LATER),
+	SWITCH("x-vga", set_switch, function.vga),
 	SWITCH("x-req", set_opposite, function.no_request),
 	SWITCH("x-no-mmap", set_switch, function.no_mmap),
 	SWITCH("x-intx", set_opposite, function.no_intx),
@@ -296,9 +309,9 @@ static const struct property table[] = {
 	SWITCH("x-no-kvm-intx", set_switch, function.no_intx_bypass),
 	SWITCH("x-no-kvm-msi", set_switch, function.no_msi_bypass),
 	SWITCH("x-no-kvm-msix", set_switch, function.no_msix_bypass),
-	REFUSED("x-no-kvm-ioeventfd", SWITCH, "off", LATER),
-	REFUSED("x-no-vfio-ioeventfd", SWITCH, "off", LATER),
-	REFUSED("x-no-geforce-quirks", SWITCH, "off", LATER),
+	SWITCH("x-no-kvm-ioeventfd", set_switch, function.no_ioeventfd),
+	SWITCH("x-no-vfio-ioeventfd", set_switch, function.no_device_ioeventfd),
+	SWITCH("x-no-geforce-quirks", set_switch, function.no_geforce),
 	WORKS("x-msix-relocation", WORD, set_relocation),
 	ID16("x-pci-vendor-id", vendor, LEND_ID_VENDOR, 0xfffe),
 	ID16("x-pci-device-id", device, LEND_ID_DEVICE, 0xffff),
@@ -309,7 +322,7 @@ static const struct property table[] = {
 	 .set = set_class,
 	 .most = 0xffffff,
 	 .bit = LEND_ID_CLASS},
-	REFUSED("x-nv-gpudirect-clique", NUMBER, "255", LATER),
+	NUMBER("x-nv-gpudirect-clique", set_clique, CLIQUE_OFF),
 	REFUSED("x-igd-opregion", SWITCH, "on", NO_IGD),
 	REFUSED("x-igd-lpc", SWITCH, "off", NO_IGD),
 	REFUSED("x-igd-legacy-mode", WORD, "auto", NO_IGD),
