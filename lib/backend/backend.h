@@ -47,14 +47,41 @@ struct transport_ops {
 	void (*close)(void *dev);
 };
 
+/** Host bytes [va, va + length) that devices see at [iova, iova + length). */
+struct domain_map {
+	lend_iova_t iova;
+	uint64_t length;
+	void *va;
+	int fd;          /* file behind the bytes, -1: none; borrowed */
+	uint64_t offset; /* of the first byte in fd */
+	bool writable;
+	bool peer; /* a BAR of a device */
+};
+
+struct domain_ops;
+struct domain_user;
+
+/** Makes a domain with its first user behind it. */
+typedef int (*domain_make)(struct lend_context *context, const struct domain_user *user,
+			   const struct domain_ops **ops, void **domain, struct lend_error *error);
+
+/** Who comes to a domain: a legacy group, or a device that is bound to an iommufd. */
+struct domain_user {
+	domain_make make; /* also the kind of the domains that may take it */
+	void *arg;        /* of that kind */
+	int fd;           /* the group's, or the device's; names the user to detach */
+	uint32_t id;      /* of the device in its iommufd */
+	const char *name; /* of the device, for sentences; may go once it is attached */
+};
+
 struct domain_ops {
-	int (*map)(void *domain, lend_iova_t iova, void *va, uint64_t length, bool writable);
+	int (*map)(void *domain, const struct domain_map *map);
 	int (*unmap)(void *domain, lend_iova_t iova, uint64_t length);
 	/* As lend_space_windows(). */
 	size_t (*windows)(void *domain, struct lend_iova_window *out, size_t max);
-	/* Puts a group (its descriptor) behind this domain, takes it off; -EINVAL: does not fit. */
-	int (*attach)(void *domain, int group_fd);
-	int (*detach)(void *domain, int group_fd);
+	/* -EINVAL: does not fit, another domain may; any other error is final. */
+	int (*attach)(void *domain, const struct domain_user *user);
+	int (*detach)(void *domain, const struct domain_user *user);
 	void (*close)(void *domain);
 };
 

@@ -69,7 +69,7 @@ static int new_group(struct lend_space *space, const struct lend_host_device *ho
 {
 	struct lend_context *context = space_context(space);
 	struct lend_group *group = calloc(1, sizeof(*group));
-	char name[sizeof(host->name)];
+	struct domain_user user = {.make = type1_new, .name = host->name};
 	int ret;
 
 	if (!group)
@@ -79,8 +79,8 @@ static int new_group(struct lend_space *space, const struct lend_host_device *ho
 	ret = group->fd = open_group(context, host, error);
 	if (ret < 0)
 		goto free_group;
-	memcpy(name, host->name, sizeof(name));
-	ret = space_attach(space, group->fd, type1_new, name, error);
+	user.fd = group->fd;
+	ret = space_attach(space, &user, error);
 	if (ret < 0)
 		goto close_fd;
 	/* Before a device is opened: some drivers want to know the hypervisor by then. */

@@ -4,12 +4,13 @@
 
 #include "tests/unit/fake_private.h"
 
-static int fake_map(void *domain, lend_iova_t iova, void *va, uint64_t length, bool writable)
+static int fake_map(void *domain, const struct domain_map *map)
 {
 	struct world *world = domain;
+	lend_iova_t iova = map->iova;
+	uint64_t length = map->length;
 	int ret = fake_step(world, "dma_map %llx %llx", (unsigned long long)iova, (unsigned long long)length);
 
-	(void)va, (void)writable;
 	if (ret < 0)
 		return ret;
 	for (unsigned i = 0; i < world->map_count; i++)
@@ -45,9 +46,9 @@ static size_t fake_windows(void *domain, struct lend_iova_window *out, size_t ma
 	return 1;
 }
 
-static int fake_attach(void *domain, int group_fd)
+static int fake_attach(void *domain, const struct domain_user *user)
 {
-	(void)domain, (void)group_fd;
+	(void)domain, (void)user;
 	return 0;
 }
 
@@ -56,8 +57,8 @@ static void fake_close(void *domain)
 	fake_record(domain, "domain_close");
 }
 
-int fake_domain_make(struct lend_context *context, void *arg, int group_fd, const struct domain_ops **ops,
-		     void **domain, struct lend_error *error)
+int fake_domain_make(struct lend_context *context, const struct domain_user *user,
+		     const struct domain_ops **ops, void **domain, struct lend_error *error)
 {
 	static const struct domain_ops fake_domain = {
 		.map = fake_map,
@@ -68,8 +69,8 @@ int fake_domain_make(struct lend_context *context, void *arg, int group_fd, cons
 		.close = fake_close,
 	};
 
-	(void)context, (void)group_fd, (void)error;
+	(void)context, (void)error;
 	*ops = &fake_domain;
-	*domain = arg;
+	*domain = user->arg;
 	return 0;
 }

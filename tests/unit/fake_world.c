@@ -128,10 +128,11 @@ static void take_log(void *opaque, enum lend_log_level level, const char *line)
 static int open_space(struct world *world)
 {
 	struct lend_context_config config = {.size = sizeof(config), .log = take_log, .opaque = world};
+	struct domain_user user = {.make = fake_domain_make, .arg = world, .fd = -1, .name = "fake"};
 
 	assert_int_equal(lend_context_new(&config, &world->context), 0);
 	assert_int_equal(lend_space_new(world->context, &fake_host, world, &world->space), 0);
-	return space_attach(world->space, -1, fake_domain_make, world, &world->error);
+	return space_attach(world->space, &user, &world->error);
 }
 
 static int open_device(struct world *world)
