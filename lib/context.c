@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The context: log sink, roots of the pseudo file systems, registry of open groups. */
+/* The context: log sink, roots of the pseudo file systems, registry of open groups and of iommufd's devices.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@ int lend_context_new(const struct lend_context_config *config, struct lend_conte
 	if (!context)
 		return -ENOMEM;
 	pthread_mutex_init(&context->groups.lock, NULL);
+	pthread_mutex_init(&context->iommufd.lock, NULL);
+	context->iommufd.fd = -1;
 	context->log = given.log;
 	context->opaque = given.opaque;
 	context->sysfs_root = strdup(given.sysfs_root ? given.sysfs_root : "/sys");
@@ -41,6 +44,7 @@ void lend_context_free(struct lend_context *context)
 	free(context->dev_root);
 	free(context->proc_root);
 	pthread_mutex_destroy(&context->groups.lock);
+	pthread_mutex_destroy(&context->iommufd.lock);
 	free(context);
 }
 
@@ -62,4 +66,9 @@ const char *context_proc(const struct lend_context *context)
 struct context_groups *context_groups(struct lend_context *context)
 {
 	return &context->groups;
+}
+
+struct context_iommufd *context_iommufd(struct lend_context *context)
+{
+	return &context->iommufd;
 }

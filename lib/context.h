@@ -47,4 +47,12 @@ struct context_groups {
 };
 struct context_groups *context_groups(struct lend_context *context);
 
+/** The iommufd that all spaces of the context share (lib/backend/iommufd.c); `lock` guards the rest. */
+struct context_iommufd {
+	pthread_mutex_t lock;
+	int fd; /* -1: none is open */
+	struct lend_cdev *first;
+};
+struct context_iommufd *context_iommufd(struct lend_context *context);
+
 #endif

@@ -10,6 +10,7 @@ struct lend_context {
 	void (*log)(void *opaque, enum lend_log_level level, const char *line);
 	void *opaque;
 	struct context_groups groups;
+	struct context_iommufd iommufd;
 };
 
 #endif

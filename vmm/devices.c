@@ -27,9 +27,16 @@ static void *open_one(void *opaque)
 {
 	struct opening *opening = opaque;
 	struct vmm *vmm = opening->vmm;
+	const struct vmm_device_config *asked = &vmm->config.devices[opening->index];
+	struct lend_device_config config = LEND_DEVICE_CONFIG_INIT;
 
-	opening->ret = lend_device_open(vmm->space, vmm->config.devices[opening->index].host,
-					&vmm->assigned[opening->index].device, &opening->error);
+	config.address = asked->host;
+	config.fd = asked->fd;
+	config.iommu_fd = vmm->config.iommu_fd;
+	config.backend = asked->backend;
+	config.vf_token = asked->vf_token;
+	opening->ret = lend_device_open_with(vmm->space, &config, &vmm->assigned[opening->index].device,
+					     &opening->error);
 	return NULL;
 }
 

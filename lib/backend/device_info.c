@@ -142,7 +142,12 @@ int device_open_with(struct lend_space *space, const struct device_source *sourc
 	device->info.bdf = source->bdf;
 	device->info.group = source->group;
 	device->info.numa_node = source->numa_node;
-	lend_bdf_format(&source->bdf, device->info.name);
+	device->info.backend = source->backend;
+	device->info.is_mdev = source->is_mdev;
+	if (source->name)
+		snprintf(device->info.name, sizeof(device->info.name), "%s", source->name);
+	else
+		lend_bdf_format(&source->bdf, device->info.name);
 	if (source->reset_methods)
 		snprintf(device->reset_methods, sizeof(device->reset_methods), "%s", source->reset_methods);
 	ret = read_info(device, &irqs, &regions, error);

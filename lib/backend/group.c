@@ -11,6 +11,7 @@
 #include "lib/backend/group.h"
 #include "lib/backend/group_error.h"
 #include "lib/backend/space.h"
+#include "lib/backend/token.h"
 #include "lib/backend/type1.h"
 #include "lib/context.h"
 #include "lib/error.h"
@@ -106,7 +107,7 @@ static int add_user(struct lend_group *group, struct lend_space *space, const st
 				 "%s: IOMMU group %d is in use by another machine of this process",
 				 host->name, group->id);
 	for (unsigned i = 0; i < group->user_count; i++)
-		if (same_bdf(&group->users[i], &host->bdf))
+		if (same_bdf(&group->users[i], &host->bdf)) /* a mediated device is alone in its group */
 			return error_say(error, -EEXIST, "%s is given twice", host->name);
 	if (group->user_count == GROUP_DEVICES_MAX)
 		return error_say(error, -E2BIG, "%s: too many devices in IOMMU group %d", host->name,
@@ -170,16 +171,40 @@ void group_put(struct lend_group *group, const struct lend_bdf *bdf)
 	pthread_mutex_unlock(&groups->lock);
 }
 
-int group_open_device(struct lend_group *group, const char *name, struct lend_error *error)
+bool group_is_open(struct lend_context *context, int id)
+{
+	struct context_groups *groups = context_groups(context);
+	bool found = false;
+
+	pthread_mutex_lock(&groups->lock);
+	for (const struct lend_group *group = groups->first; group; group = group->next)
+		found |= group->id == id;
+	pthread_mutex_unlock(&groups->lock);
+	return found;
+}
+
+int group_open_device(struct lend_group *group, const char *name, const char *vf_token,
+		      struct lend_error *error)
 {
 	struct lend_context *context = space_context(group->space);
-	int fd = sys_vfio_group_get_device_fd(group->fd, name);
-	char path[PATH_MAX];
+	char path[PATH_MAX], full[LEND_NAME_SIZE + sizeof(" vf_token=") + TOKEN_TEXT];
+	uint8_t token[TOKEN_SIZE];
+	int fd;
 
+	if (vf_token && token_parse(vf_token, token))
+		return error_say(error, -EINVAL, "%s: the VF token '%.60s' is no UUID", name, vf_token);
+	snprintf(full, sizeof(full), "%s%s%.36s", name, vf_token ? " vf_token=" : "",
+		 vf_token ? vf_token : "");
+	fd = sys_vfio_group_get_device_fd(group->fd, full);
 	if (fd == -EBUSY) {
 		group_path(context, group->id, path);
 		return group_say_in_use(context, name, path, error);
 	}
+	if (fd == -EACCES)
+		return error_say(error, fd,
+				 "%s: it is a virtual function and the token is not the one that the user of "
+				 "its physical function set; give that with vf-token=",
+				 name);
 	if (fd < 0)
 		return error_say(error, fd, "%s: the kernel does not hand it out: %s; dmesg may say why",
 				 name, strerror(-fd));

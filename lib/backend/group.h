@@ -26,7 +26,12 @@ int group_get(struct lend_space *space, const struct lend_host_device *host, str
 /** Gives it back, for the device at `bdf`, whose descriptor is closed. */
 void group_put(struct lend_group *group, const struct lend_bdf *bdf);
 
-/** Opens a device of the group: a descriptor. No lock is taken: opening resets the device. */
-int group_open_device(struct lend_group *group, const char *name, struct lend_error *error);
+/** Opens a device of the group, with the token (NULL: none) of its PF: a descriptor. No lock is taken:
+ * opening resets the device. */
+int group_open_device(struct lend_group *group, const char *name, const char *vf_token,
+		      struct lend_error *error);
+
+/** Whether a device of the group is open in this context. */
+bool group_is_open(struct lend_context *context, int id);
 
 #endif

@@ -60,6 +60,17 @@ static bool in_the_way(const struct lend_host_device *device)
 	       strcmp(device->driver, "pci-stub") != 0;
 }
 
+bool group_is_blocked(struct lend_context *context, const struct lend_host_device *host)
+{
+	struct lend_host_device siblings[SIBLINGS_MAX];
+	int count = lend_host_group(context, host->group, siblings, SIBLINGS_MAX);
+
+	for (int i = 0; i < count && i < SIBLINGS_MAX; i++)
+		if (in_the_way(&siblings[i]))
+			return true;
+	return false;
+}
+
 /* Words in a row; one that does not fit whole is counted instead of cut. */
 struct list {
 	char text[144];

@@ -17,6 +17,9 @@ int group_say_in_use(struct lend_context *context, const char *name, const char 
 int group_say_not_viable(struct lend_context *context, const struct lend_host_device *host,
 			 struct lend_error *error);
 
+/** Whether a driver of the host has another device of the group. */
+bool group_is_blocked(struct lend_context *context, const struct lend_host_device *host);
+
 /** The host has no IOMMU, or it is off. */
 int group_say_no_iommu(const struct lend_host_device *host, struct lend_error *error);
 

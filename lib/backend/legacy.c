@@ -164,10 +164,8 @@ int legacy_new(int fd, const struct transport_ops **ops, void **dev)
 {
 	struct legacy *legacy = calloc(1, sizeof(*legacy));
 
-	if (!legacy) {
-		close(fd);
+	if (!legacy)
 		return -ENOMEM;
-	}
 	legacy->fd = fd;
 	*ops = &legacy_ops;
 	*dev = legacy;

@@ -174,7 +174,7 @@ static int setup(void **state)
 	strcpy(stage->options.devices[0].host, "0000:05:00.0");
 	stage->options.devices[0].no_mmap = true;
 	stage->config =
-		(struct machine_config){&stage->options, -1, -1, {stage->root, stage->root, stage->root}};
+		(struct machine_config){&stage->options, -1, -1, {stage->root, stage->root, stage->root}, NULL};
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	sigprocmask(SIG_BLOCK, &term, NULL);

@@ -6,7 +6,7 @@
 #ifndef TOOL_RUN_MACHINE_H
 #define TOOL_RUN_MACHINE_H
 
-#include "tool/run/options.h"
+#include "tool/run/files.h"
 
 /* The name of the process. */
 #define MACHINE_NAME "lend-machine"
@@ -20,6 +20,7 @@ struct machine_config {
 	const struct run_options *options;
 	int kernel_fd, initrd_fd;
 	struct machine_roots roots;
+	struct files *files; /* the devices that were passed as descriptors; NULL: none */
 };
 
 /**

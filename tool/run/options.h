@@ -18,7 +18,11 @@ enum serial_kind {
 
 /* One -device vfio-pci,… */
 struct run_device {
-	char host[16]; /* "0000:05:00.0"; empty: not given yet */
+	char host[256];      /* "0000:05:00.0", or the path of a mediated device; empty: not given */
+	int fd;              /* its open node, inherited; -1: not given */
+	char fd_socket[108]; /* the path of a socket that hands it out; empty: not given */
+	enum lend_backend backend;
+	char vf_token[40]; /* empty: none */
 	bool no_mmap, no_intx, no_kvm_intx;
 	unsigned intx_timeout_ms;
 };
@@ -37,6 +41,8 @@ struct run_options {
 	bool help;        /* --help was there: nothing else was checked */
 	unsigned verbose; /* how many -v */
 	const char *stats;
+	bool has_iommu_fd; /* -object iommufd,fd=N */
+	int iommu_fd;
 	struct run_device devices[VMM_DEVICES_MAX];
 	unsigned device_count;
 };

@@ -5,6 +5,8 @@
  * default is accepted, because command lines that spell defaults out are common.
  */
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,12 +53,64 @@ static int set_sysfsdev(struct run_device *device, const char *value, struct len
 	if (!last)
 		return tool_fail(error, -EINVAL,
 				 "sysfsdev=%.100s is no path; give it as host=, or a path below /sys", value);
-	if (!value_uuid(last + 1, uuid))
+	if (value_uuid(last + 1, uuid))
+		return set_address(device, "sysfsdev", value, error);
+	/* A mediated device has no address: its path is its name. */
+	if (device->host[0] || strlen(value) >= sizeof(device->host))
 		return tool_fail(error, -EINVAL,
-				 "sysfsdev=%.100s is a mediated device, which comes with a later version; "
-				 "give a PCI device",
+				 "sysfsdev=%.100s is too long, or the -device names another one already",
 				 value);
-	return set_address(device, "sysfsdev", value, error);
+	strcpy(device->host, value);
+	return 0;
+}
+
+/* An inherited descriptor, or the path of a socket that hands one out. */
+static int set_fd(struct run_device *device, const char *value, struct lend_error *error)
+{
+	char *end;
+	long fd = strtol(value, &end, 10);
+
+	if (value[0] == '/') {
+		if (strlen(value) >= sizeof(device->fd_socket))
+			return tool_fail(error, -EINVAL, "fd=%.100s: a socket's path has at most %zu bytes",
+					 value, sizeof(device->fd_socket) - 1);
+		strcpy(device->fd_socket, value);
+		return 0;
+	}
+	if (end == value || *end || fd < 0 || fd > INT_MAX)
+		return tool_fail(error, -EINVAL,
+				 "fd=%.100s is neither the number of an open descriptor nor the path of a "
+				 "socket that hands one out",
+				 value);
+	device->fd = (int)fd;
+	return 0;
+}
+
+/* on, off, auto; any other word is the id of an -object iommufd, as users of other monitors give it. */
+static int set_iommufd(struct run_device *device, const char *value, struct lend_error *error)
+{
+	bool on;
+
+	if (!*value)
+		return tool_fail(error, -EINVAL, "iommufd= is empty; give on, off or auto");
+	if (!strcmp(value, "auto"))
+		device->backend = LEND_BACKEND_AUTO;
+	else if (value_switch(value, &on))
+		device->backend = LEND_BACKEND_IOMMUFD;
+	else
+		device->backend = on ? LEND_BACKEND_IOMMUFD : LEND_BACKEND_LEGACY;
+	return 0;
+}
+
+static int set_vf_token(struct run_device *device, const char *value, struct lend_error *error)
+{
+	uint8_t uuid[16];
+
+	if (value_uuid(value, uuid))
+		return tool_fail(error, -EINVAL, "vf-token=%.100s is no UUID; give one as uuidgen prints it",
+				 value);
+	snprintf(device->vf_token, sizeof(device->vf_token), "%s", value);
+	return 0;
 }
 
 static int set_switch(bool *out, const char *name, const char *value, struct lend_error *error)
@@ -118,9 +172,9 @@ static const struct property table[] = {
 	{.name = "sysfsdev", .set = set_sysfsdev},
 	{.name = "x-no-mmap", .set = set_no_mmap},
 	{.name = "id", .set = set_id},
-	{"fd", PROPERTY_NUMBER, NULL, LATER, NULL},
-	{"iommufd", PROPERTY_WORD, NULL, LATER, NULL},
-	{"vf-token", PROPERTY_WORD, NULL, LATER, NULL},
+	{.name = "fd", .set = set_fd},
+	{.name = "iommufd", .set = set_iommufd},
+	{.name = "vf-token", .set = set_vf_token},
 	{"romfile", PROPERTY_WORD, NULL, LATER, NULL},
 	{"rombar", PROPERTY_NUMBER, "-1", LATER, NULL},
 	{"romsize", PROPERTY_NUMBER, "-1", LATER, NULL},
