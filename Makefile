@@ -53,6 +53,7 @@ vmm_src  := $(sort $(wildcard vmm/*.c vmm/*/*.c))
 tool_src := $(sort $(wildcard tool/*.c tool/*/*.c))
 test_src := $(sort $(wildcard tests/unit/test_*.c))
 fake_src := $(sort $(filter-out $(test_src),$(wildcard tests/unit/*.c)))
+conform_src := $(sort $(wildcard tests/conform/*.c))
 headers  := $(sort $(wildcard include/lend/*.h))
 pages    := $(sort $(wildcard man/*.scd))
 
@@ -90,8 +91,14 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend.
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBS)
 
-check-unit: $(tests) check-headers check-layers
-	$(Q)tests/unit/run $(tests)
+# The same cases on every backend; without arguments on the fake.
+$(B)/tests/conform: $(call obj,$(conform_src)) $(B)/libfake.a $(B)/libvmm.a $(B)/liblend.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBS)
+
+check-unit: $(tests) $(B)/tests/conform check-headers check-layers
+	$(Q)tests/unit/run $(tests) $(B)/tests/conform
 
 # Each public header compiles alone, as strict C11 and as C++17.
 check-headers:

@@ -107,17 +107,18 @@ static enum lend_place natural_place(const struct assigned *assigned)
 	return link.is_pcie && link.type != PCI_EXP_TYPE_RC_END ? LEND_PLACE_PORT : LEND_PLACE_ROOT;
 }
 
-static bool is_vf(struct vmm *vmm, const struct lend_device_info *info)
+/* What is no sibling of its neighbours on the host, or has none: VFs, and mediated devices. */
+static bool is_alone(struct vmm *vmm, const struct lend_device_info *info)
 {
 	struct lend_host_device host = {0};
 
-	return lend_host_find(vmm->context, info->name, &host, NULL) == 0 && host.is_vf;
+	return info->is_mdev || (lend_host_find(vmm->context, info->name, &host, NULL) == 0 && host.is_vf);
 }
 
 static int make_functions(struct vmm *vmm, struct lend_error *error)
 {
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		vmm->assigned[i].alone = is_vf(vmm, lend_device_info(vmm->assigned[i].device));
+		vmm->assigned[i].alone = is_alone(vmm, lend_device_info(vmm->assigned[i].device));
 	for (unsigned i = 0; i < vmm->assigned_count; i++) {
 		int ret = make_function(vmm, i, LEND_PLACE_PORT, error);
 

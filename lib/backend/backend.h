@@ -75,7 +75,13 @@ struct domain_user {
 };
 
 struct domain_ops {
+	/*
+	 * Whole pages. -EEXIST: overlaps a map; -EINVAL: misaligned, empty, or
+	 * outside of the windows; -ENOSPC: too many maps; -ENOMEM: the limit of
+	 * locked memory, or memory.
+	 */
 	int (*map)(void *domain, const struct domain_map *map);
+	/* Exactly one map. -ENOENT: nothing is mapped there; another error: a part of a map, which stays. */
 	int (*unmap)(void *domain, lend_iova_t iova, uint64_t length);
 	/* As lend_space_windows(). */
 	size_t (*windows)(void *domain, struct lend_iova_window *out, size_t max);

@@ -90,8 +90,12 @@ static int read_irqs(struct lend_device *device, unsigned count, struct lend_err
 		struct backend_irq_info irq = {0};
 		int ret = device->ops->irq_info(device->transport, i, &irq);
 
-		/* Old kernels and conventional devices have no error and request interrupt. */
-		if (ret < 0 && i < LEND_IRQ_ERR)
+		/*
+		 * Old kernels and conventional devices have no error and request
+		 * interrupt, and drivers of mediated devices name no index that
+		 * they do not have.
+		 */
+		if (ret < 0 && i < LEND_IRQ_ERR && !(device->info.is_mdev && ret == -EINVAL))
 			return error_say(error, ret, "%s: cannot read what interrupt index %u is: %s",
 					 device->info.name, i, strerror(-ret));
 		if (ret < 0)
@@ -111,7 +115,8 @@ static int read_ids(struct lend_device *device, struct lend_error *error)
 	uint8_t head[PCI_STD_HEADER_SIZEOF];
 	int ret;
 
-	if (size < PCI_CFG_SPACE_SIZE)
+	/* The kernel's sample of a mediated device counts the last byte of its config space out. */
+	if (size < (info->is_mdev ? (uint64_t)PCI_STD_HEADER_SIZEOF : PCI_CFG_SPACE_SIZE))
 		return error_say(error, -EPROTO, "%s: its config space has only %llu bytes", info->name,
 				 (unsigned long long)size);
 	info->config_size = size < PCI_CFG_SPACE_EXP_SIZE ? PCI_CFG_SPACE_SIZE : PCI_CFG_SPACE_EXP_SIZE;

@@ -67,9 +67,8 @@ static int ioas_unmap(void *domain, lend_iova_t iova, uint64_t length)
 {
 	struct ioas *ioas = domain;
 	uint64_t unmapped;
-	int ret = sys_ioas_unmap(ioas->iommufd, ioas->id, iova, length, &unmapped);
 
-	return ret == -ENOENT ? 0 : ret;
+	return sys_ioas_unmap(ioas->iommufd, ioas->id, iova, length, &unmapped);
 }
 
 /* Failure is not fatal: a map outside of what is possible fails by itself. */

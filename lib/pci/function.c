@@ -16,10 +16,12 @@
 static int read_config(struct lend_function *function, struct lend_error *error)
 {
 	unsigned size = (unsigned)function->device->info.config_size;
+	uint64_t there = function->device->regions[LEND_REGION_CONFIG].size;
 	int ret;
 
 	function->config.size = size;
-	ret = device_read(function->device, LEND_REGION_CONFIG, 0, function->config.hw, size);
+	ret = device_read(function->device, LEND_REGION_CONFIG, 0, function->config.hw,
+			  there < size ? (unsigned)there : size);
 	if (ret < 0)
 		return error_say(error, ret, "%s: cannot read its config space: %s", function->name,
 				 strerror(-ret));

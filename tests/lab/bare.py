@@ -157,12 +157,13 @@ def machine(l1, peer):
 @pytest.fixture
 def bare(machine, lend, image):
     """bare(EDU, ...): the guest with these devices, waiting for commands."""
-    def make(*devices, memory="128M", append="", options=(), **others):
+    def make(*devices, memory="128M", append="", options=(),
+             properties="", **others):
         addresses = [machine.addresses[d] for d in devices]
         words = [lend, "run", "-m", memory, "-kernel", image,
                  "-append", append, "-serial", "stdio", *options]
         for address in addresses:
-            words += ["-device", f"vfio-pci,host={address}"]
+            words += ["-device", f"vfio-pci,host={address}{properties}"]
         return Bare(machine, words, addresses, **others).ready()
     return make
 

@@ -62,7 +62,8 @@ struct world {
 	unsigned region_count, irq_count;
 	unsigned grant; /* vectors that set_irqs gives at the most, 0: all */
 	const char *reset_methods;
-	bool dead; /* everything reads all ones */
+	bool dead;    /* everything reads all ones */
+	bool lenient; /* what makes no sense is refused, as a kernel does, and breaks no rule */
 	bool fail_reads;
 	bool fail_mmap;
 	uint8_t bytes[6][WORLD_BAR_BYTES]; /* BARs, at their offset modulo that */
