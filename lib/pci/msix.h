@@ -18,4 +18,7 @@ void msix_table_write(struct lend_function *function, uint64_t offset, const uin
 /** Adds our pending bits to the device's, which `bytes` has. */
 void msix_pba_read(struct lend_function *function, uint64_t offset, uint8_t *bytes, unsigned length);
 
+/** Stores the bits of an entry that can be written; `at` counts from the table's start. */
+void msix_table_store(struct lend_function *function, uint64_t at, const uint8_t *bytes, unsigned length);
+
 #endif
