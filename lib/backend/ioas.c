@@ -30,10 +30,11 @@ struct ioas {
 		unsigned users; /* 0: this place is free */
 	} tables[TABLES_MAX];
 	struct ioas_user *users;
-	bool ranges_known; /* since the last device came */
+	bool ranges_known; /* and no device came since */
 	struct sys_ioas_ranges ranges;
-	bool no_files; /* the kernel maps by address alone */
-	bool no_peers; /* it maps no BARs by address */
+	bool by_kernel; /* page tables are the kernel's to find */
+	bool no_files;  /* the kernel maps by address alone */
+	bool no_peers;  /* it maps no BARs by address */
 };
 
 /* The file cannot be mapped, or not by this kernel, but the memory may be. */
@@ -108,11 +109,28 @@ static int share_table(struct ioas *ioas, const struct domain_user *user, int *t
 		if (ret == -EINVAL)
 			continue;
 		*table = i;
+		ioas->ranges_known &= ret < 0; /* the device may reserve addresses of its own */
 		return ret;
 	}
 	return -EINVAL;
 }
 
+/* A page that can be mapped, or nothing is known. */
+static bool addressable(struct ioas *ioas)
+{
+	ioas->ranges_known = false;
+	refresh(ioas);
+	for (size_t i = 0; i < ioas->ranges.count; i++)
+		if (ioas->ranges.ranges[i].last - ioas->ranges.ranges[i].first >= ioas->ranges.alignment)
+			return true;
+	return !ioas->ranges.count;
+}
+
+/*
+ * Some drivers finish page tables only when a device comes to them (seen with
+ * virtio-iommu and Linux 6.12): made before, they can address nothing. The
+ * kernel knows that when it makes them itself: -EOPNOTSUPP.
+ */
 static int new_table(struct ioas *ioas, const struct domain_user *user, int *table)
 {
 	uint32_t id;
@@ -124,32 +142,41 @@ static int new_table(struct ioas *ioas, const struct domain_user *user, int *tab
 		return -ENOSPC;
 	ret = sys_hwpt_alloc(ioas->iommufd, user->id, ioas->id, &id);
 	if (ret < 0)
-		return ret;
+		return ret == -EADDRINUSE ? -EOPNOTSUPP : ret;
 	ret = sys_cdev_attach(user->fd, id);
-	if (ret < 0) {
-		sys_iommu_destroy(ioas->iommufd, id);
-		return ret;
+	if (ret < 0)
+		goto destroy;
+	if (!addressable(ioas)) {
+		sys_cdev_detach(user->fd);
+		ret = -EOPNOTSUPP;
+		goto destroy;
 	}
 	ioas->tables[place].id = id;
 	*table = place;
 	return 0;
+
+destroy:
+	sys_iommu_destroy(ioas->iommufd, id);
+	return ret;
 }
 
+/* Where page tables cannot be made by hand the kernel finds or makes them. */
 static int find_table(struct ioas *ioas, const struct domain_user *user, int *table)
 {
 	const struct ioas_arg *arg = user->arg;
 	int ret = -EOPNOTSUPP;
 
-	if (!arg->emulated) {
+	if (!arg->emulated && !ioas->by_kernel) {
 		ret = share_table(ioas, user, table);
 		if (ret == -EINVAL)
 			ret = new_table(ioas, user, table);
 	}
-	/* Where page tables cannot be made by hand the kernel finds or makes them. */
-	if (ret == -EOPNOTSUPP || ret == -ENOTTY) {
-		*table = NO_TABLE;
-		ret = sys_cdev_attach(user->fd, ioas->id);
-	}
+	if (ret != -EOPNOTSUPP && ret != -ENOTTY)
+		return ret;
+	*table = NO_TABLE;
+	ret = sys_cdev_attach(user->fd, ioas->id);
+	ioas->by_kernel |= !ret && !arg->emulated;
+	ioas->ranges_known &= ret < 0;
 	return ret;
 }
 
@@ -171,7 +198,6 @@ static int ioas_attach(void *domain, const struct domain_user *user)
 		ioas->tables[kept->table].users++;
 	kept->next = ioas->users;
 	ioas->users = kept;
-	ioas->ranges_known = false;
 	return 0;
 }
 

@@ -13,14 +13,14 @@ static void a_life(void **state)
 	assert_int_equal(lend_space_map(host->space, &ram, 1, NULL), 0);
 	assert_int_equal(open_named(host, 0, "05:00.0"), 0);
 	assert_string_equal(host->order, "add behind 0 calls");
-	expect_calls("bind 00", "ioas 1", "hwpt 2", "attach 2", "map 0 4000", NULL);
+	expect_calls("bind 00", "ioas 1", "hwpt 2", "attach 2", "ranges", "map 0 4000", NULL);
 	assert_int_equal(lend_device_info(host->device[0])->backend, LEND_BACKEND_IOMMUFD);
 	assert_string_equal(lend_device_info(host->device[0])->name, "0000:05:00.0");
-	/* Asked once, when somebody wants to know. */
+	/* Known already, until another device comes. */
 	assert_int_equal(lend_space_windows(host->space, windows, 4), 2);
 	assert_int_equal(windows[1].start, 0xfef00000);
 	assert_int_equal(lend_space_windows(host->space, windows, 4), 2);
-	expect_calls("ranges", NULL);
+	expect_calls(NULL);
 	close_one(host, 0);
 	expect_calls("unmap 0 4000", "detach", "destroy 2", "destroy 1", NULL);
 }
@@ -39,7 +39,7 @@ static void tables_are_shared(void **state)
 	expect_calls("bind 00", "attach 2", NULL);
 	kernel.refuses = 2;
 	assert_int_equal(open_named(host, 2, "07:00.0"), 0);
-	expect_calls("bind 00", "attach 2", "hwpt 3", "attach 3", NULL);
+	expect_calls("bind 00", "attach 2", "hwpt 3", "attach 3", "ranges", NULL);
 	assert_int_equal(lend_space_map(host->space, &ram, 1, NULL), 0);
 	expect_calls("map 0 4000", NULL);
 	close_one(host, 2);
@@ -77,6 +77,24 @@ static void tables_by_the_kernel(void **state)
 	kernel.hwpt = -EOPNOTSUPP;
 	assert_int_equal(open_named(host, 0, "05:00.0"), 0);
 	expect_calls("bind 00", "ioas 1", "hwpt 2", "attach 1", NULL);
+	/* And goes on to. */
+	add_device(host, "0000:06:00.0", 1);
+	assert_int_equal(open_named(host, 1, "06:00.0"), 0);
+	expect_calls("bind 00", "attach 1", NULL);
+	close_one(host, 1);
+	close_one(host, 0);
+	expect_calls("detach", "destroy 1", NULL);
+}
+
+static void tables_that_are_not_finished(void **state)
+{
+	struct host *host = *state;
+
+	add_device(host, "0000:05:00.0", 0);
+	kernel.unfinished = true;
+	assert_int_equal(open_named(host, 0, "05:00.0"), 0);
+	expect_calls("bind 00", "ioas 1", "hwpt 2", "attach 2", "ranges", "detach", "destroy 2", "attach 1",
+		     NULL);
 	close_one(host, 0);
 	expect_calls("detach", "destroy 1", NULL);
 }
@@ -155,6 +173,7 @@ int main(void)
 		on_host(tables_are_shared),
 		on_host(another_address_space),
 		on_host(tables_by_the_kernel),
+		on_host(tables_that_are_not_finished),
 		on_host(maps_by_file),
 		on_host(memory_that_cannot_be_pinned),
 		on_host(peers_are_tried_once),

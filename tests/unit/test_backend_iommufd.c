@@ -146,7 +146,8 @@ static void fails_late(void **state)
 	add_device(host, "0000:05:00.0", 0);
 	kernel.info = -EIO;
 	assert_int_equal(open_named(host, 0, "05:00.0"), -EIO);
-	expect_calls("bind 00", "ioas 1", "hwpt 2", "attach 2", "detach", "destroy 2", "destroy 1", NULL);
+	expect_calls("bind 00", "ioas 1", "hwpt 2", "attach 2", "ranges", "detach", "destroy 2", "destroy 1",
+		     NULL);
 	kernel.info = 0;
 	kernel.ioas = -ENOMEM;
 	assert_int_equal(open_named(host, 0, "05:00.0"), -ENOMEM);
