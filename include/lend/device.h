@@ -116,6 +116,17 @@ LEND_API int lend_device_open(struct lend_space *space, const char *address, str
  */
 LEND_API void lend_device_close(struct lend_device *device);
 
+/**
+ * Moves an open device to another space of the same context: from then on it
+ * reaches the memory of that one. It must be quiet meanwhile: its DMA is
+ * blocked from the first space to the second. No function may be on it.
+ * -EOPNOTSUPP: the backend cannot (a legacy group is in one container as long
+ * as its device is open); -EBUSY: it has a function; -EINVAL: of another
+ * context; else what the new space said, and the device is in the old one.
+ * -ENOTRECOVERABLE: it fits neither any more; close it. One thread a device.
+ */
+LEND_API int lend_device_move(struct lend_device *device, struct lend_space *space, struct lend_error *error);
+
 /** What is known of the device; lives as long as the device. Any thread. */
 LEND_API const struct lend_device_info *lend_device_info(const struct lend_device *device);
 

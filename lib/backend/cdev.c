@@ -98,6 +98,24 @@ static int attach(struct lend_cdev *cdev, struct lend_error *error)
 	return space_attach(cdev->space, &user, error);
 }
 
+/* Out of one space before it is in the other: a device that is moved reaches nothing in between. */
+int cdev_move(struct lend_cdev *cdev, struct lend_space *space, struct lend_error *error)
+{
+	struct lend_space *from = cdev->space;
+	int ret;
+
+	cdev_detach(cdev);
+	cdev->space = space;
+	tell_hypervisor(cdev);
+	ret = attach(cdev, error);
+	if (!ret)
+		return 0;
+	space_ops(space)->vfio_del(space_host(space), cdev->fd);
+	cdev->space = from;
+	tell_hypervisor(cdev);
+	return attach(cdev, NULL) < 0 ? -ENOTRECOVERABLE : ret;
+}
+
 static int join(struct lend_cdev *cdev, const struct lend_host_device *host,
 		const struct lend_device_config *config, struct lend_error *error)
 {

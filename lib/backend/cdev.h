@@ -16,6 +16,9 @@ void cdev_path(const struct lend_context *context, const struct lend_host_device
 int cdev_get(struct lend_space *space, const struct lend_host_device *host,
 	     const struct lend_device_config *config, struct lend_cdev **out, struct lend_error *error);
 
+/** Takes it to another space; on failure it is where it was. -ENOTRECOVERABLE: nowhere. */
+int cdev_move(struct lend_cdev *cdev, struct lend_space *space, struct lend_error *error);
+
 /** To be called before its descriptor is closed. */
 void cdev_detach(struct lend_cdev *cdev);
 /** To be called behind the close. */

@@ -189,6 +189,28 @@ void lend_device_close(struct lend_device *device)
 	free(device);
 }
 
+int lend_device_move(struct lend_device *device, struct lend_space *space, struct lend_error *error)
+{
+	int ret;
+
+	if (!device->cdev)
+		return error_say(error, -EOPNOTSUPP,
+				 "%s: it cannot move: its group is in one container while it is open",
+				 device->info.name);
+	if (__atomic_load_n(&device->functions, __ATOMIC_RELAXED))
+		return error_say(error, -EBUSY, "%s: it cannot move while a guest's function is on it",
+				 device->info.name);
+	if (space_context(space) != space_context(device->space))
+		return error_say(error, -EINVAL, "%s: the other space is of another context",
+				 device->info.name);
+	if (space == device->space)
+		return 0;
+	ret = cdev_move(device->cdev, space, error);
+	if (!ret)
+		device->space = space;
+	return ret;
+}
+
 const struct lend_device_info *lend_device_info(const struct lend_device *device)
 {
 	return &device->info;

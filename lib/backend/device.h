@@ -16,6 +16,7 @@ struct lend_device {
 	struct lend_space *space;
 	struct lend_group *group; /* NULL: none (a fake, or a cdev) */
 	struct lend_cdev *cdev;   /* NULL: none */
+	unsigned functions;       /* on it; atomic */
 	const struct transport_ops *ops;
 	void *transport;
 	struct lend_device_info info;

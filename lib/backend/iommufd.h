@@ -14,8 +14,8 @@
 
 /** A device that has a node of its own, from its bind to its close. */
 struct lend_cdev {
-	struct lend_cdev *next; /* guarded by the registry's lock */
-	struct lend_space *space;
+	struct lend_cdev *next;   /* guarded by the registry's lock */
+	struct lend_space *space; /* that it is attached to */
 	char name[LEND_NAME_SIZE];
 	int fd;
 	struct ioas_arg arg;

@@ -51,6 +51,7 @@ static int setup(struct lend_function *function, struct lend_error *error)
 
 static void destroy(struct lend_function *function)
 {
+	__atomic_fetch_sub(&function->device->functions, 1, __ATOMIC_RELAXED);
 	vectors_destroy(function);
 	bars_unmap(function);
 	pthread_mutex_destroy(&function->lock);
@@ -71,6 +72,7 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	if (!function)
 		return error_say(error, -ENOMEM, "%s: out of memory", device->info.name);
 	function->device = device;
+	__atomic_fetch_add(&device->functions, 1, __ATOMIC_RELAXED);
 	function->context = space_context(device->space);
 	function->ops = space_ops(device->space);
 	function->host = space_host(device->space);

@@ -216,6 +216,32 @@ static void a_row_of_one_file(void **state)
 	close(fd);
 }
 
+/* A device bound to an iommufd can change its space; others say that they cannot, and stay. */
+static void moves(void **state)
+{
+	static const struct lend_host_ops ops = {.size = sizeof(ops)};
+	struct lend_range range = {.iova = 0, .length = PAGE, .va = memory, .fd = -1};
+	struct lend_space *from = bench.space, *other;
+	bool can = !strcmp(bench.name, "iommufd");
+	uint8_t id[4];
+
+	(void)state;
+	assert_int_equal(lend_space_new(bench.context, &ops, NULL, &other), 0);
+	assert_int_equal(lend_space_map(other, &range, 1, NULL), 0);
+	assert_int_equal(lend_device_move(bench.device, other, NULL), can ? 0 : -EOPNOTSUPP);
+	assert_int_equal(device_read(bench.device, LEND_REGION_CONFIG, 0, id, 4), 0);
+	if (can) {
+		bench.space = other; /* the cases look at the domain of the device's space */
+		assert_null(from->domains[0].ops);
+		assert_int_equal(map_at(0, PAGE, true), -EEXIST);
+		assert_int_equal(lend_device_move(bench.device, from, NULL), 0);
+		bench.space = from;
+		assert_int_equal(map_at(0, PAGE, true), 0);
+		assert_int_equal(unmap(0, PAGE), 0);
+	}
+	lend_space_free(other);
+}
+
 #define with_pages(test) cmocka_unit_test_setup_teardown(test, with_memory, without_memory)
 
 const struct CMUnitTest domain_cases[] = {
@@ -230,5 +256,6 @@ const struct CMUnitTest domain_cases[] = {
 	with_pages(limits),
 	with_pages(memory_that_is_not_there),
 	with_pages(a_row_of_one_file),
+	with_pages(moves),
 };
 const size_t domain_case_count = sizeof(domain_cases) / sizeof(*domain_cases);

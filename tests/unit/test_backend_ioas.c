@@ -166,6 +166,40 @@ static void peers_are_tried_once(void **state)
 	kernel.map = 0;
 }
 
+/* Out of one space, into the other, and back when that one refuses. */
+static void moves(void **state)
+{
+	struct host *host = *state;
+	const struct lend_host_ops ops = {.size = sizeof(ops), .vfio_add = vfio_add, .vfio_del = vfio_del};
+	const struct lend_range ram = {.iova = 0, .length = 0x1000, .va = (void *)0x10000, .fd = -1};
+	const struct lend_range other_ram = {.iova = 0, .length = 0x2000, .va = (void *)0x20000, .fd = -1};
+	struct lend_space *other;
+
+	add_device(host, "0000:05:00.0", 0);
+	assert_int_equal(lend_space_new(host->context, &ops, host, &other), 0);
+	assert_int_equal(lend_space_map(host->space, &ram, 1, NULL), 0);
+	assert_int_equal(lend_space_map(other, &other_ram, 1, NULL), 0);
+	assert_int_equal(open_named(host, 0, "05:00.0"), 0);
+	kernel.count = 0;
+	assert_int_equal(lend_device_move(host->device[0], other, &host->error), 0);
+	expect_calls("unmap 0 1000", "detach", "destroy 2", "destroy 1", "ioas 3", "hwpt 4", "attach 4",
+		     "ranges", "map 0 2000", NULL);
+	assert_int_equal(host->known, 1);
+	assert_int_equal(lend_device_move(host->device[0], other, &host->error), 0);
+	expect_calls(NULL);
+	/* The first space takes it no more, but the second does again. */
+	kernel.refuses = 6;
+	assert_int_equal(lend_device_move(host->device[0], host->space, &host->error), -EINVAL);
+	kernel.count = 0;
+	assert_int_equal(host->known, 1);
+	/* Neither does. */
+	kernel.ioas = -ENOMEM;
+	assert_int_equal(lend_device_move(host->device[0], host->space, &host->error), -ENOTRECOVERABLE);
+	kernel.ioas = 0;
+	close_one(host, 0);
+	lend_space_free(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +211,7 @@ int main(void)
 		on_host(maps_by_file),
 		on_host(memory_that_cannot_be_pinned),
 		on_host(peers_are_tried_once),
+		on_host(moves),
 	};
 
 	return cmocka_run_group_tests_name("backend_ioas", tests, NULL, NULL);
