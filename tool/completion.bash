@@ -30,12 +30,13 @@ _lend_device() {
 		case $last in
 		host=*) for d in $(_lend_devices); do values+=("${before}host=$d"); done ;;
 		sysfsdev=*) for d in $(_lend_devices); do values+=("${before}sysfsdev=/sys/bus/pci/devices/$d"); done ;;
+		iommufd=*) values=("${before}iommufd="{on,off,auto}) ;;
 		x-no-mmap=* | x-intx=* | x-no-kvm-intx=*) values=("$before${last%%=*}="{on,off}) ;;
 		*=*) ;; # x-intx-mmap-timeout-ms: a number
-		*) values=("$before"{host,sysfsdev,x-no-mmap,x-intx,x-no-kvm-intx,x-intx-mmap-timeout-ms}=) ;;
+		*) values=("$before"{host,sysfsdev,iommufd,fd,vf-token,x-no-mmap,x-intx,x-no-kvm-intx,x-intx-mmap-timeout-ms}=) ;;
 		esac
 		;;
-	vfio-pci,*) values=(vfio-pci,{host,sysfsdev,x-no-mmap,x-intx,x-no-kvm-intx,x-intx-mmap-timeout-ms}=) ;;
+	vfio-pci,*) values=(vfio-pci,{host,sysfsdev,iommufd,fd,vf-token,x-no-mmap,x-intx,x-no-kvm-intx,x-intx-mmap-timeout-ms}=) ;;
 	*) values=(vfio-pci,host=) ;;
 	esac
 	_lend_offer "$full" "$word" "${values[@]}"
@@ -56,9 +57,10 @@ _lend_run() {
 		;;
 	machine | -machine) _lend_offer "$full" "$word" cf8=on cf8=off; return ;;
 	device | -device) _lend_device "$full" "$word"; return ;;
+	object | -object) _lend_offer "$full" "$word" iommufd,id=; compopt -o nospace; return ;;
 	m | -m | c | -c | smp | -smp | append | -append | uuid | -uuid) return ;;
 	esac
-	local options="m c smp kernel initrd append serial uuid no-reboot machine device v stats help"
+	local options="m c smp kernel initrd append serial uuid no-reboot machine object device v stats help"
 	if [[ $full == --* ]]; then
 		COMPREPLY=($(compgen -P -- -W "$options" -- "${full#--}"))
 	else
