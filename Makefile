@@ -144,6 +144,10 @@ install: $(B)/lend man install-lib
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 644 tool/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lend
 
+# The drawing of docs/architecture.md; graphviz makes it when its source has changed.
+docs/architecture.svg: docs/architecture.dot
+	dot -Tsvg $< | sed '/^<!-- Generated/,/-->$$/d' >$@
+
 # The library alone: headers, both kinds, pkg-config's file.
 install-lib: $(B)/$(SO) $(B)/liblend.a
 	install -d $(DESTDIR)$(PREFIX)/include/lend $(DESTDIR)$(PREFIX)/lib/pkgconfig
