@@ -43,6 +43,9 @@ struct transport_ops {
 	int (*write)(void *dev, unsigned region, uint64_t offset, const void *data, unsigned length);
 	/* Maps [offset, offset + length) of a region over the reserved address `at`. */
 	int (*map)(void *dev, unsigned region, uint64_t offset, uint64_t length, void *at);
+	/* The same bytes as a descriptor that an IOMMU can map for other devices; -ENOTTY: the kernel has
+	 * none. */
+	int (*dma_buf)(void *dev, unsigned region, uint64_t offset, uint64_t length);
 	int (*reset)(void *dev);
 	void (*close)(void *dev);
 };

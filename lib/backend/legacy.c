@@ -11,6 +11,7 @@
 
 #include "lib/backend/areas.h"
 #include "lib/backend/legacy.h"
+#include "lib/sys/iommufd.h"
 #include "lib/sys/vfio.h"
 
 struct legacy {
@@ -133,6 +134,13 @@ static int legacy_map(void *dev, unsigned region, uint64_t offset, uint64_t leng
 	return va == MAP_FAILED ? -errno : 0;
 }
 
+static int legacy_dma_buf(void *dev, unsigned region, uint64_t offset, uint64_t length)
+{
+	struct legacy *legacy = dev;
+
+	return sys_vfio_dma_buf(legacy->fd, region, offset, length);
+}
+
 static int legacy_reset(void *dev)
 {
 	struct legacy *legacy = dev;
@@ -156,6 +164,7 @@ static const struct transport_ops legacy_ops = {
 	.read = legacy_read,
 	.write = legacy_write,
 	.map = legacy_map,
+	.dma_buf = legacy_dma_buf,
 	.reset = legacy_reset,
 	.close = legacy_close,
 };

@@ -57,6 +57,7 @@ struct bar {
 	struct lend_bar guest; /* fixed */
 	unsigned area_count;   /* parts that are mapped; fixed */
 	struct lend_area areas[AREAS_ROOM];
+	int files[AREAS_ROOM];    /* the same as dma-bufs, for peers; -1: none; fixed */
 	enum lend_reason trapped; /* why the rest is not; fixed */
 	uint8_t *va;              /* of the BAR's first byte; fixed, NULL: none is mapped */
 	bool placed;              /* atomic: the monitor has it at `address` */
@@ -135,6 +136,7 @@ struct lend_function {
 	uint64_t page; /* bytes of the host's */
 	enum lend_place place;
 	bool multifunction, no_mmap, no_intx;
+	bool no_files;        /* the kernel has no dma-bufs of BARs */
 	unsigned pm, exp, af; /* offsets of capabilities, 0: none */
 	bool flr;             /* a good reset exists */
 	struct config config;

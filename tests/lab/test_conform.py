@@ -20,7 +20,6 @@ def run(machine, backend, limit=0):
     set_limit = f"CONFORM_LIMIT={limit} " if limit else ""
     result = machine.run(f"{set_limit}{program} {backend} {address}", timeout=60)
     assert result.status == 0, result.out + result.err
-    assert result.out.count(f" on {backend}: ") == 0 or backend in result.out
     return result.err + result.out
 
 
@@ -47,7 +46,10 @@ def test_edu(l1, backend):
 def test_virtio_iommu(l1, backend):
     machine = l1()
     machine.run(f"echo Y >{UNSAFE}", check=True)
-    check(run(machine, backend))
+    try:
+        check(run(machine, backend))
+    finally:
+        machine.run(f"echo N >{UNSAFE}", check=True)
 
 
 @pytest.mark.profile("nvme")

@@ -77,11 +77,19 @@ def bind(machine):
 
 # An IOMMU without interrupt remapping
 
-@pytest.mark.profile("nvme-virtio-iommu")
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_virtio_iommu(l1, boot, sha256, backend):
+@pytest.fixture
+def unsafe(l1):
+    """An L1 whose iommufd takes devices without interrupt remapping, for one test."""
     machine = l1()
     machine.run(f"echo Y >{UNSAFE}", check=True)
+    yield machine
+    machine.run(f"echo N >{UNSAFE}", check=True)
+
+
+@pytest.mark.profile("nvme-virtio-iommu")
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_virtio_iommu(unsafe, boot, sha256, backend):
+    machine = unsafe
     guest = boot(machine, properties=f",iommufd={BACKENDS[backend]}")
     assert guest.hash() == sha256(machine.drives[0])
     guest.power_off()
@@ -91,14 +99,12 @@ def test_virtio_iommu(l1, boot, sha256, backend):
 @pytest.mark.profile("nvme-virtio-iommu")
 def test_each_way_has_its_own_switch_for_unsafe_interrupts(l1, boot, lend, kernel):
     machine = l1()
-    machine.run(f"echo N >{UNSAFE}", check=True)
     guest = boot(machine)
     guest.power_off()
     assert backends(guest) == ["legacy"]
     result = machine.run(f"{lend} run -kernel {kernel('lab').image} -device "
                          f"vfio-pci,host={machine.addresses[0]},iommufd=on")
     assert result.status == 1 and UNSAFE in result.err, result.err
-    machine.run(f"echo Y >{UNSAFE}", check=True)
 
 
 # Devices that are handed over open

@@ -38,6 +38,7 @@ static int fake_map(void *domain, const struct domain_map *map)
 	if (world->map_count == WORLD_MAPS)
 		return -ENOSPC;
 	world->maps[world->map_count].iova = iova;
+	world->maps[world->map_count].fd = map->fd;
 	world->maps[world->map_count++].length = length;
 	return 0;
 }

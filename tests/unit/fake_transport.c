@@ -214,6 +214,17 @@ static int fake_map(void *dev, unsigned region, uint64_t offset, uint64_t length
 		       : 0;
 }
 
+static int fake_dma_buf(void *dev, unsigned region, uint64_t offset, uint64_t length)
+{
+	struct world *world = dev;
+	int ret = fake_step(world, "dma_buf %u %llx %llx", region, (unsigned long long)offset,
+			    (unsigned long long)length);
+
+	if (ret < 0)
+		return ret;
+	return world->dma_bufs ? memfd_create("dma-buf", MFD_CLOEXEC) : -ENOTTY;
+}
+
 static int fake_reset(void *dev)
 {
 	return fake_step(dev, "reset");
@@ -237,6 +248,7 @@ const struct transport_ops fake_transport = {
 	.read = fake_read,
 	.write = fake_write,
 	.map = fake_map,
+	.dma_buf = fake_dma_buf,
 	.reset = fake_reset,
 	.close = fake_close,
 };

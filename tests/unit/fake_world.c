@@ -142,6 +142,7 @@ static int open_device(struct world *world)
 		.group = 7,
 		.numa_node = -1,
 		.reset_methods = world->reset_methods,
+		.backend = world->iommufd ? LEND_BACKEND_IOMMUFD : LEND_BACKEND_LEGACY,
 		.ops = &fake_transport,
 		.transport = world,
 	};

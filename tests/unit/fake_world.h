@@ -12,6 +12,7 @@
  *   device  cfg_read OFFSET LENGTH      cfg_write OFFSET LENGTH VALUE
  *           bar_read BAR OFFSET LENGTH  bar_write BAR OFFSET LENGTH VALUE
  *           irqs START+COUNT x-x        irqs off       mmap BAR OFFSET LENGTH     reset
+ *           dma_buf BAR OFFSET LENGTH
  *           intx on, intx off, intx mask, intx unmask, intx unmaskfd x
  *   monitor line PIN 0|1, line_attach PIN, line_detach PIN, timer MILLISECONDS
  *           begin, map BAR ADDRESS, unmap BAR, commit
@@ -66,6 +67,8 @@ struct world {
 	bool lenient; /* what makes no sense is refused, as a kernel does, and breaks no rule */
 	bool fail_reads;
 	bool fail_mmap;
+	bool iommufd;                      /* opened by that way */
+	bool dma_bufs;                     /* the kernel exports BARs */
 	uint8_t bytes[6][WORLD_BAR_BYTES]; /* BARs, at their offset modulo that */
 
 	/* What the device was told. */
@@ -100,6 +103,7 @@ struct world {
 	struct {
 		lend_iova_t iova;
 		uint64_t length;
+		int fd;
 	} maps[WORLD_MAPS];
 	unsigned map_count;
 
