@@ -75,6 +75,23 @@ def bind(machine):
                     f" = vfio-pci ] || {cache.LAB / 'bind'} {address} vfio-pci", check=True)
 
 
+@pytest.mark.profile("nvme-net")
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("mode, word", [("2", "MSI-?X"), ("0", "IO-APIC")])
+def test_network(l1, boot, backend, mode, word):
+    machine = l1()
+    guest = boot(machine, devices=machine.addresses[1:], append=f"e1000e.IntMode={mode}",
+                 properties=f",iommufd={BACKENDS[backend]}")
+    guest.ask("wait_for /sys/class/net/eth0 && ip link set eth0 up && "
+              "ip addr add 10.0.2.15/24 dev eth0; "
+              "until grep -q up /sys/class/net/eth0/operstate; do usleep 20000;"
+              " done; ping -c 3 -w 20 10.0.2.2")
+    lines = guest.ask(f"grep eth0 /proc/interrupts | grep -E '{word}'")
+    assert sum(int(line.split()[1]) for line in lines.splitlines()) >= 3, lines
+    guest.power_off()
+    assert backends(guest) == [backend]
+
+
 # An IOMMU without interrupt remapping
 
 @pytest.fixture
