@@ -203,7 +203,7 @@ static void make_machine(struct vmm *vmm)
 	vmm->vm = vmm->kvm < 0 ? -1 : ioctl(vmm->kvm, KVM_CREATE_VM, 0);
 	if (vmm->vm < 0 || !cpuid)
 		die("/dev/kvm");
-	if (ioctl(vmm->vm, KVM_SET_TSS_ADDR, TSS_ADDRESS) || ioctl(vmm->vm, KVM_CREATE_IRQCHIP))
+	if (ioctl(vmm->vm, KVM_SET_TSS_ADDR, TSS_ADDRESS) || ioctl(vmm->vm, KVM_CREATE_IRQCHIP, 0))
 		die("KVM's interrupt controller");
 	vmm->ram = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (vmm->ram == MAP_FAILED || set_slot(vmm, 0, 0, RAM, vmm->ram))
@@ -211,7 +211,7 @@ static void make_machine(struct vmm *vmm)
 	for (unsigned i = 0; i < SLOTS; i++)
 		vmm->slot_bar[i] = -1;
 	vmm->vcpu = ioctl(vmm->vm, KVM_CREATE_VCPU, 0);
-	vmm->run = mmap(NULL, (size_t)ioctl(vmm->kvm, KVM_GET_VCPU_MMAP_SIZE), PROT_READ | PROT_WRITE,
+	vmm->run = mmap(NULL, (size_t)ioctl(vmm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE,
 			MAP_SHARED, vmm->vcpu, 0);
 	cpuid->nent = 256;
 	if (vmm->run == MAP_FAILED || ioctl(vmm->kvm, KVM_GET_SUPPORTED_CPUID, cpuid) ||

@@ -19,6 +19,7 @@ struct host {
 	struct lend_error error;
 	char order[64]; /* what the hypervisor was told, in the middle of the kernel's calls */
 	unsigned known;
+	int fds; /* open before */
 };
 
 static inline void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -31,6 +32,15 @@ static inline void run(const char *format, ...)
 	vsnprintf(command, sizeof(command), format, args);
 	va_end(args);
 	assert_int_equal(system(command), 0);
+}
+
+static inline int open_fds(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
 }
 
 static inline int vfio_add(void *opaque, int fd)
@@ -60,6 +70,7 @@ static inline int setup(void **state)
 
 	memset(&kernel, 0, sizeof(kernel));
 	assert_non_null(host);
+	host->fds = open_fds();
 	strcpy(host->root, "/tmp/lend-node-XXXXXX");
 	assert_non_null(mkdtemp(host->root));
 	snprintf(host->sys, sizeof(host->sys), "%s/sys", host->root);
@@ -88,6 +99,7 @@ static inline int teardown(void **state)
 	assert_int_equal(kernel.objects, 0);
 	assert_int_equal(kernel.attached, 0);
 	assert_int_equal(host->known, 0);
+	assert_int_equal(open_fds(), host->fds);
 	run("rm -rf %s", host->root);
 	free(host);
 	return 0;

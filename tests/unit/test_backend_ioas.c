@@ -97,6 +97,11 @@ static void tables_that_are_not_finished(void **state)
 		     NULL);
 	close_one(host, 0);
 	expect_calls("detach", "destroy 1", NULL);
+	kernel.unfinished = false;
+	/* They collide with what is mapped, which the kernel's own may not. */
+	kernel.hwpt = -EADDRINUSE;
+	assert_int_equal(open_named(host, 0, "05:00.0"), 0);
+	expect_calls("bind 00", "ioas 3", "hwpt 4", "attach 3", NULL);
 }
 
 static void maps_by_file(void **state)

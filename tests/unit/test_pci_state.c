@@ -156,6 +156,9 @@ static void pending_goes_along(void **state)
 	world_run(to);
 	assert_int_equal(to->routes[5].delivered, 0);
 	assert_int_equal(lend_function_bar_read(to->function, 0, 0x3000, 8), 1 << 5);
+	/* Its page traps, so that the guest sees the bit. */
+	assert_int_equal(from->bars[0].direct_count, 2);
+	assert_int_equal(to->bars[0].direct_count, 1);
 	world_vector(to, 5, 0xfee01000, 0x35, false);
 	world_run(to);
 	assert_int_equal(to->routes[5].delivered, 1);
