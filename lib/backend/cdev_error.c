@@ -2,7 +2,6 @@
 /* What VFIO_DEVICE_BIND_IOMMUFD's errors mean. */
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/backend/cdev.h"
@@ -15,16 +14,12 @@
 static int say_busy(struct lend_context *context, const struct lend_host_device *host,
 		    struct lend_error *error)
 {
-	struct lend_host_holder holder;
-	char node[PATH_MAX], group[PATH_MAX];
+	char node[PATH_MAX];
 
 	if (group_is_blocked(context, host))
 		return group_say_not_viable(context, host, error);
 	cdev_path(context, host, node);
-	snprintf(group, sizeof(group), "%s/vfio/%d", context_dev(context), host->group);
-	if (lend_host_holder(context, node, &holder) && !lend_host_holder(context, group, &holder))
-		return group_say_in_use(context, host->name, group, error);
-	return group_say_in_use(context, host->name, node, error);
+	return group_say_busy(context, host, node, error);
 }
 
 int cdev_say_bind(struct lend_context *context, const struct lend_host_device *host, int code, bool token,

@@ -7,9 +7,9 @@
 #include "lend/host.h"
 
 /**
- * The way to `host` that `config` asks for, or the better one. It is also
- * `*other_too` worth trying the legacy one when this one is refused for want
- * of interrupt remapping: each has a switch of its own for that.
+ * The way to `host` that `config` asks for, or the better one. `*other_too`:
+ * when that is refused for want of interrupt remapping, the legacy one is worth
+ * a try: each has a switch of its own for that.
  */
 enum lend_backend choose_backend(struct lend_context *context, const struct lend_host_device *host,
 				 const struct lend_device_config *config, bool *other_too);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What stands in the way of a device, said so that a person can cure it. */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,12 +31,28 @@ int group_say_in_use(struct lend_context *context, const char *name, const char 
 			 name, path, path);
 }
 
+int group_say_busy(struct lend_context *context, const struct lend_host_device *host, const char *path,
+		   struct lend_error *error)
+{
+	char nodes[2][PATH_MAX] = {"", ""};
+	struct lend_host_holder holder;
+
+	if (host->vfio_node[0])
+		snprintf(nodes[0], PATH_MAX, "%s/vfio/devices/%s", context_dev(context), host->vfio_node);
+	if (host->group >= 0)
+		snprintf(nodes[1], PATH_MAX, "%s/vfio/%d", context_dev(context), host->group);
+	for (unsigned i = 0; i < 2; i++)
+		if (nodes[i][0] && !lend_host_holder(context, nodes[i], &holder))
+			return group_say_in_use(context, host->name, nodes[i], error);
+	return group_say_in_use(context, host->name, path, error);
+}
+
 int group_say_open(struct lend_context *context, const struct lend_host_device *host, const char *path,
 		   int code, struct lend_error *error)
 {
 	switch (code) {
 	case EBUSY:
-		return group_say_in_use(context, host->name, path, error);
+		return group_say_busy(context, host, path, error);
 	case ENOENT:
 	case ENXIO:
 	case ENODEV:
