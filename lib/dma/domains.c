@@ -22,10 +22,12 @@ static void say_peers(struct lend_space *space, const struct dma_map *map, int c
 	if (space->peers_said)
 		return;
 	space->peers_said = true;
-	context_log_limited(space->context, &space->bucket, alone ? LEND_LOG_INFO : LEND_LOG_WARNING,
-			    "a BAR at 0x%llx, and maybe others, cannot be reached by other devices "
-			    "(peer-to-peer): %s",
-			    (unsigned long long)map->iova, strerror(-code));
+	context_log_limited(
+		space->context, &space->bucket, alone ? LEND_LOG_INFO : LEND_LOG_WARNING,
+		"a BAR at 0x%llx, and maybe others, cannot be reached by other devices "
+		"(peer-to-peer): %s%s",
+		(unsigned long long)map->iova, strerror(-code),
+		code == -EFAULT ? "; with iommufd they can from Linux 6.19 on, with iommufd=off before" : "");
 }
 
 int space_map_one(struct lend_space *space, struct dma_map *map, unsigned domain)
