@@ -41,6 +41,8 @@ CFLAGS  ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(WARN) -fvisibility=hidden -fstack-protector-strong -pthread -D_GNU_SOURCE \
               -DLEND_VERSION='"$(VERSION)"' -Iinclude -I. -I$(B)/gen $(CFLAGS)
 ALL_LDFLAGS := -pthread $(LDFLAGS)
+# A sanitizer's own symbols come with the program that loads the library.
+SO_LDFLAGS := $(if $(SAN),,-Wl,-z$(comma)defs)
 ifneq ($(SAN),)
 ALL_CFLAGS  += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 ALL_LDFLAGS += -fsanitize=$(SAN)
@@ -53,17 +55,33 @@ vmm_src  := $(sort $(wildcard vmm/*.c vmm/*/*.c))
 tool_src := $(sort $(wildcard tool/*.c tool/*/*.c))
 test_src := $(sort $(wildcard tests/unit/test_*.c))
 fake_src := $(sort $(filter-out $(test_src),$(wildcard tests/unit/*.c)))
+conform_src := $(sort $(wildcard tests/conform/*.c))
 headers  := $(sort $(wildcard include/lend/*.h))
 pages    := $(sort $(wildcard man/*.scd))
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 tests := $(patsubst tests/unit/%.c,$(B)/tests/%,$(test_src))
 
-all: $(B)/lend
+# What liblend itself needs: files of quirks are JSON.
+LIB_LIBS := $(shell pkg-config --libs jansson 2>/dev/null || echo -ljansson)
+
+# The interface of liblend.so changes incompatibly when this does (docs/api.md).
+SONAME  := liblend.so.0
+SO      := liblend.so.$(VERSION)
+
+all: $(B)/lend $(B)/$(SO)
 
 $(B)/lend: $(call obj,$(tool_src)) $(B)/libvmm.a $(B)/liblend.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+# One set of objects for both libraries.
+$(call obj,$(lib_src)): ALL_CFLAGS += -fPIC
+
+$(B)/$(SO): $(call obj,$(lib_src)) lib/liblend.map
+	$(call say,LINK,$@)
+	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/liblend.map $(SO_LDFLAGS) $(ALL_LDFLAGS) \
+	  -o $@ $(filter %.o,$^) $(LIB_LIBS)
 
 $(B)/liblend.a: $(call obj,$(lib_src))
 $(B)/libvmm.a: $(call obj,$(vmm_src))
@@ -90,8 +108,14 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend.
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBS)
 
-check-unit: $(tests) check-headers check-layers check-conformance
-	$(Q)tests/unit/run $(tests)
+# The same cases on every backend; without arguments on the fake.
+$(B)/tests/conform: $(call obj,$(conform_src)) $(B)/libfake.a $(B)/libvmm.a $(B)/liblend.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBS)
+
+check-unit: $(tests) $(B)/tests/conform check-headers check-layers check-symbols check-conformance
+	$(Q)tests/unit/run $(tests) $(B)/tests/conform
 
 # Each public header compiles alone, as strict C11 and as C++17.
 check-headers:
@@ -99,6 +123,10 @@ check-headers:
 	  $(CC) -std=c11 -pedantic-errors -Wall -Wextra -Werror -Iinclude -fsyntax-only -x c $$h && \
 	  $(CXX) -std=c++17 -pedantic-errors -Wall -Wextra -Werror -Iinclude -fsyntax-only -x c++ $$h || exit 1; \
 	done
+
+# What is exported is what the headers declare.
+check-symbols: $(B)/$(SO)
+	$(Q)tests/unit/symbols $<
 
 # Knowledge points one way (docs/architecture.md).
 check-layers:
@@ -114,7 +142,7 @@ $(B)/man/%: man/%.scd
 	$(call say,MAN,$@)
 	$(Q)$(SCDOC) <$< >$@
 
-install: $(B)/lend man
+install: $(B)/lend man install-lib
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(B)/lend $(DESTDIR)$(PREFIX)/bin/lend
 	$(Q)for p in $(notdir $(patsubst %.scd,%,$(pages))); do s=$${p##*.}; \
@@ -123,13 +151,28 @@ install: $(B)/lend man
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 644 tool/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lend
 
+# The drawing of docs/architecture.md; graphviz makes it when its source has changed.
+docs/architecture.svg: docs/architecture.dot
+	dot -Tsvg $< | sed '/^<!-- Generated/,/-->$$/d' >$@
+
+# The library alone: headers, both kinds, pkg-config's file.
+install-lib: $(B)/$(SO) $(B)/liblend.a
+	install -d $(DESTDIR)$(PREFIX)/include/lend $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 $(headers) $(DESTDIR)$(PREFIX)/include/lend
+	install -m 644 $(B)/liblend.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(B)/$(SO) $(DESTDIR)$(PREFIX)/lib
+	ln -sf $(SO) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/liblend.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' lib/liblend.pc.in \
+	  >$(DESTDIR)$(PREFIX)/lib/pkgconfig/liblend.pc
+
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 clean:
 	rm -rf $(O)
 
-.PHONY: all check-unit check-headers check-layers check-conformance man install format clean
+.PHONY: all check-unit check-headers check-layers check-symbols check-conformance man install install-lib format clean
 .SECONDARY:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

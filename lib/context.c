@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The context: log sink, roots of the pseudo file systems, registry of open groups. */
+/* The context: log sink, roots of the pseudo file systems, registry of open groups and of iommufd's devices.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@ int lend_context_new(const struct lend_context_config *config, struct lend_conte
 	pthread_mutex_init(&context->groups.lock, NULL);
 	pthread_mutex_init(&context->devices.lock, NULL);
 	pthread_mutex_init(&context->rules.lock, NULL);
+	pthread_mutex_init(&context->iommufd.lock, NULL);
+	context->iommufd.fd = -1;
 	context->log = given.log;
 	context->opaque = given.opaque;
 	context->sysfs_root = strdup(given.sysfs_root ? given.sysfs_root : "/sys");
@@ -49,6 +52,7 @@ void lend_context_free(struct lend_context *context)
 	pthread_mutex_destroy(&context->rules.lock);
 	pthread_mutex_destroy(&context->groups.lock);
 	pthread_mutex_destroy(&context->devices.lock);
+	pthread_mutex_destroy(&context->iommufd.lock);
 	free(context);
 }
 
@@ -80,4 +84,9 @@ struct context_rules *context_rules(struct lend_context *context)
 struct context_devices *context_devices(struct lend_context *context)
 {
 	return &context->devices;
+}
+
+struct context_iommufd *context_iommufd(struct lend_context *context)
+{
+	return &context->iommufd;
 }

@@ -64,5 +64,12 @@ struct context_rules {
 	void (*free)(struct rules *rules);
 };
 struct context_rules *context_rules(struct lend_context *context);
+/** The iommufd that all spaces of the context share (lib/backend/iommufd.c); `lock` guards the rest. */
+struct context_iommufd {
+	pthread_mutex_t lock;
+	int fd; /* -1: none is open */
+	struct lend_cdev *first;
+};
+struct context_iommufd *context_iommufd(struct lend_context *context);
 
 #endif

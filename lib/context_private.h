@@ -12,6 +12,7 @@ struct lend_context {
 	struct context_groups groups;
 	struct context_devices devices;
 	struct context_rules rules;
+	struct context_iommufd iommufd;
 };
 
 #endif

@@ -5,7 +5,7 @@
 # Properties of -device vfio-pci: those that are on or off, and the others.
 _lend_switches="x-req x-no-mmap x-intx x-no-kvm-intx x-no-kvm-msi x-no-kvm-msix x-allow-unreset \
 x-vga x-no-kvm-ioeventfd x-no-vfio-ioeventfd x-no-geforce-quirks"
-_lend_words="host sysfsdev romfile rombar romsize ats x-config x-on-error x-intx-mmap-timeout-ms \
+_lend_words="host sysfsdev iommufd fd vf-token romfile rombar romsize ats x-config x-on-error x-intx-mmap-timeout-ms \
 x-msix-relocation x-pci-vendor-id x-pci-device-id x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code \
 x-nv-gpudirect-clique"
 
@@ -40,6 +40,7 @@ _lend_device() {
 		sysfsdev=*) for d in $(_lend_devices); do values+=("${before}sysfsdev=/sys/bus/pci/devices/$d"); done ;;
 		rombar=*) values=("${before}rombar="{0,1,-1}) ;;
 		ats=*) values=("${before}ats="{auto,on,off}) ;;
+		iommufd=*) values=("${before}iommufd="{on,off,auto}) ;;
 		x-config=*) values=("${before}x-config="{strict,open}) ;;
 		x-on-error=*) values=("${before}x-on-error="{stop,keep}) ;;
 		x-msix-relocation=*) values=("${before}x-msix-relocation="{off,bar0,bar1,bar2,bar3,bar4,bar5}) ;;
@@ -70,9 +71,10 @@ _lend_run() {
 		;;
 	machine | -machine) _lend_offer "$full" "$word" cf8=on cf8=off; return ;;
 	device | -device) _lend_device "$full" "$word"; return ;;
+	object | -object) _lend_offer "$full" "$word" iommufd,id=; compopt -o nospace; return ;;
 	m | -m | c | -c | smp | -smp | append | -append | uuid | -uuid) return ;;
 	esac
-	local options="m c smp kernel initrd append serial uuid no-reboot machine device v stats help"
+	local options="m c smp kernel initrd append serial uuid no-reboot machine object device v stats help"
 	if [[ $full == --* ]]; then
 		COMPREPLY=($(compgen -P -- -W "$options" -- "${full#--}"))
 	else

@@ -131,7 +131,8 @@ static int show_memory(struct vmm *vmm, struct lend_error *error)
 			.iova = piece->gpa.a,
 			.length = piece->length,
 			.va = memory->base + piece->offset,
-			.fd = -1,
+			.fd = memory->fd,
+			.offset = piece->offset,
 			.kind = LEND_RANGE_RAM,
 		};
 	}

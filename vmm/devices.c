@@ -27,9 +27,16 @@ static void *open_one(void *opaque)
 {
 	struct opening *opening = opaque;
 	struct vmm *vmm = opening->vmm;
+	const struct vmm_device_config *asked = &vmm->config.devices[opening->index];
+	struct lend_device_config config = LEND_DEVICE_CONFIG_INIT;
 
-	opening->ret = lend_device_open(vmm->space, vmm->config.devices[opening->index].host,
-					&vmm->assigned[opening->index].device, &opening->error);
+	config.address = asked->host;
+	config.fd = asked->fd;
+	config.iommu_fd = vmm->config.iommu_fd;
+	config.backend = asked->backend;
+	config.vf_token = asked->vf_token;
+	opening->ret = lend_device_open_with(vmm->space, &config, &vmm->assigned[opening->index].device,
+					     &opening->error);
 	if (!opening->ret)
 		memcpy(vmm->assigned[opening->index].name,
 		       lend_device_info(vmm->assigned[opening->index].device)->name,
@@ -101,17 +108,18 @@ static enum lend_place natural_place(const struct assigned *assigned)
 	return link.is_pcie && link.type != PCI_EXP_TYPE_RC_END ? LEND_PLACE_PORT : LEND_PLACE_ROOT;
 }
 
-static bool is_vf(struct vmm *vmm, const struct lend_device_info *info)
+/* What is no sibling of its neighbours on the host, or has none: VFs, and mediated devices. */
+static bool is_alone(struct vmm *vmm, const struct lend_device_info *info)
 {
 	struct lend_host_device host = {0};
 
-	return lend_host_find(vmm->context, info->name, &host, NULL) == 0 && host.is_vf;
+	return info->is_mdev || (lend_host_find(vmm->context, info->name, &host, NULL) == 0 && host.is_vf);
 }
 
 static int make_functions(struct vmm *vmm, struct lend_error *error)
 {
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		vmm->assigned[i].alone = is_vf(vmm, lend_device_info(vmm->assigned[i].device));
+		vmm->assigned[i].alone = is_alone(vmm, lend_device_info(vmm->assigned[i].device));
 	for (unsigned i = 0; i < vmm->assigned_count; i++) {
 		int ret = make_function(vmm, i, LEND_PLACE_PORT, error);
 

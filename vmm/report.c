@@ -31,14 +31,26 @@ void vmm_stats(const struct vmm *vmm, struct vmm_stats *out)
 	}
 	for (unsigned i = 0; i < 0x100; i++)
 		out->port[i] = __atomic_load_n(&vmm->vcpus.port[i], __ATOMIC_RELAXED);
+	out->device_count = vmm->assigned_count;
 	for (unsigned i = 0; i < vmm->assigned_count; i++) {
+		const struct lend_device_info *info;
 		struct lend_function_counters counters;
 
-		if (!vmm->assigned[i].function)
-			continue;
+		if (!vmm->assigned[i].device)
+			continue; /* given back */
+		info = lend_device_info(vmm->assigned[i].device);
+		memcpy(out->devices[i].name, info->name, sizeof(out->devices[i].name));
+		out->devices[i].backend = info->backend;
 		lend_function_count(vmm->assigned[i].function, &counters);
 		out->bar += counters.bar_reads + counters.bar_writes;
 	}
+}
+
+static void explain_backend(struct vmm *vmm, const struct lend_device_info *info)
+{
+	vmm_log(vmm, LEND_LOG_INFO, "%s: backend: %s", info->name,
+		info->backend == LEND_BACKEND_IOMMUFD ? "iommufd (the device's own node and /dev/iommu)"
+						      : "legacy (its group and a type1 container)");
 }
 
 void vmm_explain(struct vmm *vmm)
@@ -46,9 +58,11 @@ void vmm_explain(struct vmm *vmm)
 	struct lend_explain_row rows[64];
 
 	for (unsigned i = 0; i < vmm->assigned_count; i++) {
+		const struct lend_device_info *info = lend_device_info(vmm->assigned[i].device);
 		const char *name = vmm->assigned[i].name;
 		size_t count = lend_function_explain(vmm->assigned[i].function, rows, 64);
 
+		explain_backend(vmm, info);
 		for (size_t j = 0; j < count && j < 64; j++)
 			vmm_log(vmm, LEND_LOG_INFO, "%s: BAR %u %#llx to %#llx %s", name, rows[j].region,
 				(unsigned long long)rows[j].offset,

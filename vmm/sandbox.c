@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two tables: the system calls that stay, and the ioctls that stay. A row is
- * there because something on the ways through needs it after the start; the
- * reason stands above its group.
+ * Two tables: the system calls that stay, and the ioctls that stay; liblend
+ * has a third, of its own ioctls. A row is there because something on the ways
+ * through needs it after the start; the reason stands above its group.
  */
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/kvm.h>
-#include <linux/vfio.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -81,17 +80,9 @@ static const unsigned ioctls[] = {
 	KVM_SET_GSI_ROUTING,
 	KVM_IRQFD,
 	KVM_IRQ_LINE,
-	VFIO_DEVICE_SET_IRQS,
 	/* Writes that are learned (NVIDIA's acknowledgements). */
 	KVM_IOEVENTFD,
-	VFIO_DEVICE_IOEVENTFD,
-	VFIO_IOMMU_MAP_DMA,
-	VFIO_IOMMU_UNMAP_DMA,
-	/* Reset, and giving everything back. */
-	VFIO_DEVICE_RESET,
-	VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
-	VFIO_DEVICE_PCI_HOT_RESET,
-	VFIO_GROUP_UNSET_CONTAINER,
+	/* Giving devices back. */
 	KVM_SET_DEVICE_ATTR,
 };
 
@@ -105,15 +96,24 @@ static int drop_capabilities(void)
 	return syscall(SYS_capset, &header, none) ? -errno : 0;
 }
 
+static int allow_ioctl(scmp_filter_ctx filter, uint32_t request)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+				SCMP_A1_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, request));
+}
+
 static int add_rules(scmp_filter_ctx filter)
 {
+	const uint32_t *devices;
+	size_t device_count = lend_ioctls(&devices);
 	int ret = 0;
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]) && !ret; i++)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
 	for (size_t i = 0; i < sizeof(ioctls) / sizeof(ioctls[0]) && !ret; i++)
-		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				       SCMP_A1_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, ioctls[i]));
+		ret = allow_ioctl(filter, ioctls[i]);
+	for (size_t i = 0; i < device_count && !ret; i++)
+		ret = allow_ioctl(filter, devices[i]);
 	/* A kick of our own threads, and of no other process; a thread's name. */
 	ret = ret ? ret
 		  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,

@@ -25,9 +25,12 @@ enum vmm_end {
 
 /** One -device vfio-pci,... as the user wrote it. */
 struct vmm_device_config {
-	const char *host;   /* address or sysfs path */
-	bool allow_unreset; /* x-allow-unreset=on: also where nothing could reset it */
-	bool stop_on_error; /* x-on-error=stop: an error of the device ends the machine */
+	const char *host; /* address or sysfs path; NULL: fd says which */
+	int fd;           /* its open node, borrowed; -1: none */
+	enum lend_backend backend;
+	const char *vf_token; /* NULL: none */
+	bool allow_unreset;   /* x-allow-unreset=on: also where nothing could reset it */
+	bool stop_on_error;   /* x-on-error=stop: an error of the device ends the machine */
 	/* The properties of the function; size, place, multifunction and peer are the machine's to fill in.
 	 */
 	struct lend_function_config function;
@@ -46,6 +49,7 @@ struct vmm_config {
 	uint8_t uuid[16]; /* all zero: none */
 	const struct vmm_device_config *devices;
 	unsigned device_count;
+	int iommu_fd; /* an open /dev/iommu, borrowed; -1: opened where one is needed */
 	void (*log)(void *opaque, enum lend_log_level level, const char *line); /* from any thread */
 	void *opaque;
 };
@@ -55,6 +59,11 @@ struct vmm_stats {
 	uint64_t exits, mmio, pio, config, bar, serial, faults, reboots;
 	uint64_t port[0x100]; /* accesses to I/O ports 0 to 0xff, one a port */
 	uint64_t boot_ns;     /* from vmm_new() being called to the first instruction of the guest */
+	unsigned device_count;
+	struct {
+		char name[LEND_NAME_SIZE];
+		enum lend_backend backend;
+	} devices[VMM_DEVICES_MAX];
 };
 
 /**

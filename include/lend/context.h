@@ -42,6 +42,13 @@ LEND_API int lend_context_new(const struct lend_context_config *config, struct l
 /** Frees a context; every space of it must be gone. NULL is allowed. One thread at a time. */
 LEND_API void lend_context_free(struct lend_context *context);
 
+/**
+ * The ioctl requests that the library makes once all devices are open, up to
+ * the end of their close: what a filter of system calls has to let through
+ * then. `*out` is a static table; returns how many there are. Any thread.
+ */
+LEND_API size_t lend_ioctls(const uint32_t **out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -20,6 +20,13 @@ enum { LEND_REGION_ROM = 6, LEND_REGION_CONFIG = 7, LEND_REGION_VGA = 8, LEND_RE
 /** Interrupt indexes, as linux/vfio.h numbers them. */
 enum { LEND_IRQ_INTX, LEND_IRQ_MSI, LEND_IRQ_MSIX, LEND_IRQ_ERR, LEND_IRQ_REQ, LEND_IRQ_COUNT };
 
+/** Ways to a device. */
+enum lend_backend {
+	LEND_BACKEND_AUTO,    /* iommufd where the kernel has it and the process may use it, else legacy */
+	LEND_BACKEND_LEGACY,  /* the group's node /dev/vfio/N, and a container with type1 */
+	LEND_BACKEND_IOMMUFD, /* the device's own node /dev/vfio/devices/vfioN, and /dev/iommu */
+};
+
 struct lend_area {
 	uint64_t offset; /* in the region */
 	uint64_t length;
@@ -39,7 +46,9 @@ struct lend_region {
 
 struct lend_device_info {
 	struct lend_bdf bdf;
-	char name[16]; /* "0000:05:00.0" */
+	char name[LEND_NAME_SIZE]; /* "0000:05:00.0"; of a mediated device, its UUID */
+	enum lend_backend backend; /* the way to the device that was taken; never LEND_BACKEND_AUTO */
+	bool is_mdev;              /* a mediated device: bdf is all zero */
 	uint16_t vendor, device, subsystem_vendor, subsystem;
 	uint32_t class_code;  /* 24 bits */
 	bool can_reset;       /* the kernel knows a way to reset this function alone */
@@ -51,27 +60,75 @@ struct lend_device_info {
 	int numa_node; /* -1: unknown */
 };
 
+/** What is to be opened, and how. Start from LEND_DEVICE_CONFIG_INIT. */
+struct lend_device_config {
+	size_t size;
+	/**
+	 * "0000:05:00.0", "05:00.0", or a sysfs path, also that of a mediated
+	 * device. NULL: `fd` says which.
+	 */
+	const char *address;
+	/**
+	 * The device's open node (/dev/vfio/devices/vfioN), not bound to an
+	 * iommufd yet; -1: the library opens it. It is duplicated: the caller
+	 * keeps its own, and the device is free when both are closed. With
+	 * `address` too, the two must be the same device.
+	 */
+	int fd;
+	/**
+	 * An open /dev/iommu, -1: the library opens it. Duplicated. All spaces of
+	 * a context share one: that of the first device that asks for one.
+	 */
+	int iommu_fd;
+	enum lend_backend backend;
+	const char *vf_token; /* UUID that the driver of a VF's PF set; NULL: none */
+};
+
+#define LEND_DEVICE_CONFIG_INIT                                                                              \
+	{                                                                                                    \
+		sizeof(struct lend_device_config), NULL, -1, -1, LEND_BACKEND_AUTO, NULL                     \
+	}
+
 /**
- * Opens the PCI function at `address` ("0000:05:00.0", "05:00.0" or a sysfs
- * path) into `space`: its IOMMU group is opened unless the space has it, put
- * in a container that fits (or a new one, into which the space's ranges go),
- * told to the hypervisor (host op vfio_add), and then the device opened.
+ * Opens a device into `space`. Legacy: its IOMMU group is opened unless the
+ * space has it, put in a container that fits (or a new one, into which the
+ * space's ranges go), told to the hypervisor (host op vfio_add), and then the
+ * device opened. iommufd: its node is opened, told to the hypervisor, bound,
+ * and attached to page tables that fit, or new ones.
  *
  * Several threads may open devices into one space at the same time.
  * Errors, each with a sentence: -ENODEV no such device; -ENXIO not bound to
  * vfio-pci; -EPERM group not viable, or no interrupt remapping; -ENOTSUP no
  * IOMMU; -EACCES node of the group not accessible; -EBUSY in use by another
  * process; -EEXIST already open in this space; -EPROTO the kernel's answer
- * makes no sense; else what the kernel said.
+ * makes no sense; -EINVAL config->size, or a combination that cannot be;
+ * -ENODEV `fd` is another device than `address`; -ENOTTY, -EBADF `fd` is no
+ * device of VFIO, or closed; -EOPNOTSUPP the kernel lacks what was asked for;
+ * else what the kernel said.
  */
+LEND_API int lend_device_open_with(struct lend_space *space, const struct lend_device_config *config,
+				   struct lend_device **out, struct lend_error *error);
+
+/** lend_device_open_with() of an address, all else at its default. */
 LEND_API int lend_device_open(struct lend_space *space, const char *address, struct lend_device **out,
 			      struct lend_error *error);
 
 /**
  * Closes a device; every function on it must be freed. The kernel resets it.
- * The group is closed with its last device. NULL is allowed.
+ * A group is closed with its last device. NULL is allowed.
  */
 LEND_API void lend_device_close(struct lend_device *device);
+
+/**
+ * Moves an open device to another space of the same context: from then on it
+ * reaches the memory of that one. It must be quiet meanwhile: its DMA is
+ * blocked from the first space to the second. No function may be on it.
+ * -EOPNOTSUPP: the backend cannot (a legacy group is in one container as long
+ * as its device is open); -EBUSY: it has a function; -EINVAL: of another
+ * context; else what the new space said, and the device is in the old one.
+ * -ENOTRECOVERABLE: it fits neither any more; close it. One thread a device.
+ */
+LEND_API int lend_device_move(struct lend_device *device, struct lend_space *space, struct lend_error *error);
 
 /** What is known of the device; lives as long as the device. Any thread. */
 LEND_API const struct lend_device_info *lend_device_info(const struct lend_device *device);

@@ -16,15 +16,18 @@ extern "C" {
 
 struct lend_host_device {
 	struct lend_bdf bdf;
-	char name[16];   /* "0000:05:00.0" */
-	char driver[64]; /* empty: none */
-	int group;       /* -1: no IOMMU group */
+	char name[LEND_NAME_SIZE]; /* "0000:05:00.0"; of a mediated device, its UUID */
+	char driver[64];           /* empty: none */
+	int group;                 /* -1: no IOMMU group */
 	uint16_t vendor, device;
 	uint32_t class_code; /* 24 bits */
 	bool is_bridge;      /* header type 1 */
 	bool is_vf;
 	int numa_node;          /* -1: unknown */
 	char reset_methods[64]; /* "flr bus", empty: none or not known */
+	bool is_mdev;           /* a mediated device: ids, class and address are 0 */
+	char vfio_node[16];     /* "vfio3": it has the node /dev/vfio/devices/vfio3; empty: none */
+	uint32_t node_major, node_minor;
 };
 
 /**
@@ -36,9 +39,20 @@ LEND_API int lend_bdf_parse(const char *text, struct lend_bdf *out);
 /** Writes "DDDD:BB:DD.F" and its NUL (13 bytes, 16 for wide domains) into `out`. */
 LEND_API void lend_bdf_format(const struct lend_bdf *bdf, char out[16]);
 
-/** Finds a device. -EINVAL: not an address; -ENODEV: no such device. */
+/**
+ * Finds a device by its address, by a sysfs path that ends in one, or by the
+ * sysfs path of a mediated device. -EINVAL: neither; -ENODEV: no such device.
+ */
 LEND_API int lend_host_find(struct lend_context *context, const char *address, struct lend_host_device *out,
 			    struct lend_error *error);
+
+/**
+ * Finds the device behind `fd`, the open node of a VFIO device
+ * (/dev/vfio/devices/vfioN). -ENOTTY: the descriptor is none; -EBADF: closed;
+ * -ENODEV: its device is gone.
+ */
+LEND_API int lend_host_find_fd(struct lend_context *context, int fd, struct lend_host_device *out,
+			       struct lend_error *error);
 
 /**
  * The members of an IOMMU group, ascending by address: writes at most `max`,

@@ -11,6 +11,7 @@
 #include "host_ops.h"
 #include "reset.h"
 #include "space.h"
+#include "state.h"
 #include "types.h"
 
 #endif

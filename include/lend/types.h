@@ -49,6 +49,9 @@ struct lend_bdf {
 	uint8_t function; /* 0 to 7 */
 };
 
+/** Room for the name of a device: "0000:05:00.0", or the UUID of a mediated one. */
+enum { LEND_NAME_SIZE = 40 };
+
 enum lend_log_level {
 	LEND_LOG_ERROR,
 	LEND_LOG_WARNING,

@@ -63,6 +63,9 @@ struct transport_ops {
 	int (*write)(void *dev, unsigned region, uint64_t offset, const void *data, unsigned length);
 	/* Maps [offset, offset + length) of a region over the reserved address `at`. */
 	int (*map)(void *dev, unsigned region, uint64_t offset, uint64_t length, void *at);
+	/* The same bytes as a descriptor that an IOMMU can map for other devices; -ENOTTY: the kernel has
+	 * none. */
+	int (*dma_buf)(void *dev, unsigned region, uint64_t offset, uint64_t length);
 	int (*reset)(void *dev);
 	/* What a reset of its bus would take along, and that reset; `fds`: descriptors of the groups. */
 	int (*hot_reset_info)(void *dev, struct backend_hot_reset *out);
@@ -72,14 +75,47 @@ struct transport_ops {
 	void (*close)(void *dev);
 };
 
+/** Host bytes [va, va + length) that devices see at [iova, iova + length). */
+struct domain_map {
+	lend_iova_t iova;
+	uint64_t length;
+	void *va;
+	int fd;          /* file behind the bytes, -1: none; borrowed */
+	uint64_t offset; /* of the first byte in fd */
+	bool writable;
+	bool peer; /* a BAR of a device */
+};
+
+struct domain_ops;
+struct domain_user;
+
+/** Makes a domain with its first user behind it. */
+typedef int (*domain_make)(struct lend_context *context, const struct domain_user *user,
+			   const struct domain_ops **ops, void **domain, struct lend_error *error);
+
+/** Who comes to a domain: a legacy group, or a device that is bound to an iommufd. */
+struct domain_user {
+	domain_make make; /* also the kind of the domains that may take it */
+	void *arg;        /* of that kind */
+	int fd;           /* the group's, or the device's; names the user to detach */
+	uint32_t id;      /* of the device in its iommufd */
+	const char *name; /* of the device, for sentences; may go once it is attached */
+};
+
 struct domain_ops {
-	int (*map)(void *domain, lend_iova_t iova, void *va, uint64_t length, bool writable);
+	/*
+	 * Whole pages. -EEXIST: overlaps a map; -EINVAL: misaligned, empty, or
+	 * outside of the windows; -ENOSPC: too many maps; -ENOMEM: the limit of
+	 * locked memory, or memory.
+	 */
+	int (*map)(void *domain, const struct domain_map *map);
+	/* Exactly one map. -ENOENT: nothing is mapped there; another error: a part of a map, which stays. */
 	int (*unmap)(void *domain, lend_iova_t iova, uint64_t length);
 	/* As lend_space_windows(). */
 	size_t (*windows)(void *domain, struct lend_iova_window *out, size_t max);
-	/* Puts a group (its descriptor) behind this domain, takes it off; -EINVAL: does not fit. */
-	int (*attach)(void *domain, int group_fd);
-	int (*detach)(void *domain, int group_fd);
+	/* -EINVAL: does not fit, another domain may; any other error is final. */
+	int (*attach)(void *domain, const struct domain_user *user);
+	int (*detach)(void *domain, const struct domain_user *user);
 	void (*close)(void *domain);
 };
 

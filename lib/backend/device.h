@@ -9,12 +9,15 @@
 
 #include "lib/backend/backend.h"
 
+struct lend_cdev;
 struct lend_group;
 
 struct lend_device {
 	struct lend_device *next; /* in the context's list, guarded by its lock */
 	struct lend_space *space;
-	struct lend_group *group; /* NULL: none (a fake, later a cdev) */
+	struct lend_group *group; /* NULL: none (a fake, or a cdev) */
+	struct lend_cdev *cdev;   /* NULL: none */
+	unsigned functions;       /* on it; atomic */
 	const struct transport_ops *ops;
 	void *transport;
 	struct lend_device_info info;
@@ -26,6 +29,9 @@ struct lend_device {
 /** What is known of a device before it is opened. */
 struct device_source {
 	struct lend_bdf bdf;
+	const char *name; /* NULL: the address */
+	enum lend_backend backend;
+	bool is_mdev;
 	int group;     /* -1: none */
 	int numa_node; /* -1: not known */
 	const char *reset_methods;

@@ -94,8 +94,12 @@ static int read_irqs(struct lend_device *device, unsigned count, struct lend_err
 		struct backend_irq_info irq = {0};
 		int ret = device->ops->irq_info(device->transport, i, &irq);
 
-		/* Old kernels and conventional devices have no error and request interrupt. */
-		if (ret < 0 && i < LEND_IRQ_ERR)
+		/*
+		 * Old kernels and conventional devices have no error and request
+		 * interrupt, and drivers of mediated devices name no index that
+		 * they do not have.
+		 */
+		if (ret < 0 && i < LEND_IRQ_ERR && !(device->info.is_mdev && ret == -EINVAL))
 			return error_say(error, ret, "%s: cannot read what interrupt index %u is: %s",
 					 device->info.name, i, strerror(-ret));
 		if (ret < 0)
@@ -115,7 +119,8 @@ static int read_ids(struct lend_device *device, struct lend_error *error)
 	uint8_t head[PCI_STD_HEADER_SIZEOF];
 	int ret;
 
-	if (size < PCI_CFG_SPACE_SIZE)
+	/* The kernel's sample of a mediated device counts the last byte of its config space out. */
+	if (size < (info->is_mdev ? (uint64_t)PCI_STD_HEADER_SIZEOF : PCI_CFG_SPACE_SIZE))
 		return error_say(error, -EPROTO, "%s: its config space has only %llu bytes", info->name,
 				 (unsigned long long)size);
 	info->config_size = size < PCI_CFG_SPACE_EXP_SIZE ? PCI_CFG_SPACE_SIZE : PCI_CFG_SPACE_EXP_SIZE;
@@ -146,7 +151,12 @@ int device_open_with(struct lend_space *space, const struct device_source *sourc
 	device->info.bdf = source->bdf;
 	device->info.group = source->group;
 	device->info.numa_node = source->numa_node;
-	lend_bdf_format(&source->bdf, device->info.name);
+	device->info.backend = source->backend;
+	device->info.is_mdev = source->is_mdev;
+	if (source->name)
+		snprintf(device->info.name, sizeof(device->info.name), "%s", source->name);
+	else
+		lend_bdf_format(&source->bdf, device->info.name);
 	if (source->reset_methods)
 		snprintf(device->reset_methods, sizeof(device->reset_methods), "%s", source->reset_methods);
 	ret = read_info(device, &irqs, &regions, error);

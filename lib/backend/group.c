@@ -11,6 +11,7 @@
 #include "lib/backend/group.h"
 #include "lib/backend/group_error.h"
 #include "lib/backend/space.h"
+#include "lib/backend/token.h"
 #include "lib/backend/type1.h"
 #include "lib/bdf.h"
 #include "lib/context.h"
@@ -64,7 +65,7 @@ static int new_group(struct lend_space *space, const struct lend_host_device *ho
 {
 	struct lend_context *context = space_context(space);
 	struct lend_group *group = calloc(1, sizeof(*group));
-	char name[sizeof(host->name)];
+	struct domain_user user = {.make = type1_new, .name = host->name};
 	int ret;
 
 	if (!group)
@@ -74,8 +75,8 @@ static int new_group(struct lend_space *space, const struct lend_host_device *ho
 	ret = group->fd = open_group(context, host, error);
 	if (ret < 0)
 		goto free_group;
-	memcpy(name, host->name, sizeof(name));
-	ret = space_attach(space, group->fd, type1_new, name, error);
+	user.fd = group->fd;
+	ret = space_attach(space, &user, error);
 	if (ret < 0)
 		goto close_fd;
 	/* Before a device is opened: some drivers want to know the hypervisor by then. */
@@ -101,7 +102,7 @@ static int add_user(struct lend_group *group, struct lend_space *space, const st
 				 "%s: IOMMU group %d is in use by another machine of this process",
 				 host->name, group->id);
 	for (unsigned i = 0; i < group->user_count; i++)
-		if (bdf_equal(&group->users[i], &host->bdf))
+		if (bdf_equal(&group->users[i], &host->bdf)) /* a mediated device is alone in its group */
 			return error_say(error, -EEXIST, "%s is given twice", host->name);
 	if (group->user_count == GROUP_DEVICES_MAX)
 		return error_say(error, -E2BIG, "%s: too many devices in IOMMU group %d", host->name,
@@ -178,16 +179,28 @@ int group_fd(struct lend_context *context, int id)
 	return fd;
 }
 
-int group_open_device(struct lend_group *group, const char *name, struct lend_error *error)
+int group_open_device(struct lend_group *group, const char *name, const char *vf_token,
+		      struct lend_error *error)
 {
 	struct lend_context *context = space_context(group->space);
-	int fd = sys_vfio_group_get_device_fd(group->fd, name);
-	char path[PATH_MAX];
+	char path[PATH_MAX], full[LEND_NAME_SIZE + sizeof(" vf_token=") + TOKEN_TEXT];
+	uint8_t token[TOKEN_SIZE];
+	int fd;
 
+	if (vf_token && token_parse(vf_token, token))
+		return error_say(error, -EINVAL, "%s: the VF token '%.60s' is no UUID", name, vf_token);
+	snprintf(full, sizeof(full), "%s%s%.36s", name, vf_token ? " vf_token=" : "",
+		 vf_token ? vf_token : "");
+	fd = sys_vfio_group_get_device_fd(group->fd, full);
 	if (fd == -EBUSY) {
 		group_path(context, group->id, path);
 		return group_say_in_use(context, name, path, error);
 	}
+	if (fd == -EACCES)
+		return error_say(error, fd,
+				 "%s: it is a virtual function and the token is not the one that the user of "
+				 "its physical function set; give that with vf-token=",
+				 name);
 	if (fd < 0)
 		return error_say(error, fd, "%s: the kernel does not hand it out: %s; dmesg may say why",
 				 name, strerror(-fd));

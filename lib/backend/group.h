@@ -33,7 +33,9 @@ void group_put(struct lend_group *group, const struct lend_bdf *bdf);
  */
 int group_fd(struct lend_context *context, int id);
 
-/** Opens a device of the group: a descriptor. No lock is taken: opening resets the device. */
-int group_open_device(struct lend_group *group, const char *name, struct lend_error *error);
+/** Opens a device of the group, with the token (NULL: none) of its PF: a descriptor. No lock is taken:
+ * opening resets the device. */
+int group_open_device(struct lend_group *group, const char *name, const char *vf_token,
+		      struct lend_error *error);
 
 #endif

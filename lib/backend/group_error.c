@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What stands in the way of a device, said so that a person can cure it. */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,12 +31,28 @@ int group_say_in_use(struct lend_context *context, const char *name, const char 
 			 name, path, path);
 }
 
+int group_say_busy(struct lend_context *context, const struct lend_host_device *host, const char *path,
+		   struct lend_error *error)
+{
+	char nodes[2][PATH_MAX] = {"", ""};
+	struct lend_host_holder holder;
+
+	if (host->vfio_node[0])
+		snprintf(nodes[0], PATH_MAX, "%s/vfio/devices/%s", context_dev(context), host->vfio_node);
+	if (host->group >= 0)
+		snprintf(nodes[1], PATH_MAX, "%s/vfio/%d", context_dev(context), host->group);
+	for (unsigned i = 0; i < 2; i++)
+		if (nodes[i][0] && !lend_host_holder(context, nodes[i], &holder))
+			return group_say_in_use(context, host->name, nodes[i], error);
+	return group_say_in_use(context, host->name, path, error);
+}
+
 int group_say_open(struct lend_context *context, const struct lend_host_device *host, const char *path,
 		   int code, struct lend_error *error)
 {
 	switch (code) {
 	case EBUSY:
-		return group_say_in_use(context, host->name, path, error);
+		return group_say_busy(context, host, path, error);
 	case ENOENT:
 	case ENXIO:
 	case ENODEV:
@@ -58,6 +75,17 @@ static bool in_the_way(const struct lend_host_device *device)
 {
 	return device->driver[0] && !device->is_bridge && !group_is_vfio_driver(device->driver) &&
 	       strcmp(device->driver, "pci-stub") != 0;
+}
+
+bool group_is_blocked(struct lend_context *context, const struct lend_host_device *host)
+{
+	struct lend_host_device siblings[SIBLINGS_MAX];
+	int count = lend_host_group(context, host->group, siblings, SIBLINGS_MAX);
+
+	for (int i = 0; i < count && i < SIBLINGS_MAX; i++)
+		if (in_the_way(&siblings[i]))
+			return true;
+	return false;
 }
 
 /* Words in a row; one that does not fit whole is counted instead of cut. */

@@ -13,9 +13,19 @@ int group_say_open(struct lend_context *context, const struct lend_host_device *
 int group_say_in_use(struct lend_context *context, const char *name, const char *path,
 		     struct lend_error *error);
 
+/**
+ * The same, where `path` is the node that was tried, and whoever has the device
+ * may have it by the other one: its own, or its group's.
+ */
+int group_say_busy(struct lend_context *context, const struct lend_host_device *host, const char *path,
+		   struct lend_error *error);
+
 /** A sibling is in the hands of a driver of the host. */
 int group_say_not_viable(struct lend_context *context, const struct lend_host_device *host,
 			 struct lend_error *error);
+
+/** Whether a driver of the host has another device of the group. */
+bool group_is_blocked(struct lend_context *context, const struct lend_host_device *host);
 
 /** The host has no IOMMU, or it is off. */
 int group_say_no_iommu(const struct lend_host_device *host, struct lend_error *error);

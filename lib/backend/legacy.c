@@ -11,6 +11,7 @@
 
 #include "lib/backend/areas.h"
 #include "lib/backend/legacy.h"
+#include "lib/sys/iommufd.h"
 #include "lib/sys/vfio.h"
 
 struct legacy {
@@ -134,6 +135,13 @@ static int legacy_map(void *dev, unsigned region, uint64_t offset, uint64_t leng
 	return va == MAP_FAILED ? -errno : 0;
 }
 
+static int legacy_dma_buf(void *dev, unsigned region, uint64_t offset, uint64_t length)
+{
+	struct legacy *legacy = dev;
+
+	return sys_vfio_dma_buf(legacy->fd, region, offset, length);
+}
+
 static int legacy_reset(void *dev)
 {
 	struct legacy *legacy = dev;
@@ -197,6 +205,7 @@ static const struct transport_ops legacy_ops = {
 	.read = legacy_read,
 	.write = legacy_write,
 	.map = legacy_map,
+	.dma_buf = legacy_dma_buf,
 	.reset = legacy_reset,
 	.hot_reset_info = legacy_hot_reset_info,
 	.hot_reset = legacy_hot_reset,
@@ -208,10 +217,8 @@ int legacy_new(int fd, const struct transport_ops **ops, void **dev)
 {
 	struct legacy *legacy = calloc(1, sizeof(*legacy));
 
-	if (!legacy) {
-		close(fd);
+	if (!legacy)
 		return -ENOMEM;
-	}
 	legacy->fd = fd;
 	*ops = &legacy_ops;
 	*dev = legacy;

@@ -5,7 +5,7 @@
 
 #include "lib/backend/backend.h"
 
-/** Takes `fd`, also when it fails: `*dev` and `*ops` make a transport. -ENOMEM. */
+/** Takes `fd`, unless it fails: `*dev` and `*ops` make a transport. -ENOMEM. */
 int legacy_new(int fd, const struct transport_ops **ops, void **dev);
 
 #endif

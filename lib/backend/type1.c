@@ -24,11 +24,11 @@ struct type1 {
 	struct sys_iommu_info info; /* its ranges are read anew when a group comes */
 };
 
-static int type1_map(void *domain, lend_iova_t iova, void *va, uint64_t length, bool writable)
+static int type1_map(void *domain, const struct domain_map *map)
 {
 	struct type1 *type1 = domain;
 
-	return sys_vfio_map_dma(type1->fd, iova, va, length, writable);
+	return sys_vfio_map_dma(type1->fd, map->iova, map->va, map->length, map->writable);
 }
 
 static int type1_unmap(void *domain, lend_iova_t iova, uint64_t length)
@@ -72,24 +72,25 @@ static int refresh(struct type1 *type1)
 	return 0;
 }
 
-static int type1_attach(void *domain, int group_fd)
+/* Whatever the kernel says when it does not fit: a container of its own may take the group. */
+static int type1_attach(void *domain, const struct domain_user *user)
 {
 	struct type1 *type1 = domain;
-	int ret = sys_vfio_group_set_container(group_fd, type1->fd);
 
-	if (!ret)
-		refresh(type1);
-	return ret;
+	if (sys_vfio_group_set_container(user->fd, type1->fd) < 0)
+		return -EINVAL;
+	refresh(type1);
+	return 0;
 }
 
 /*
  * What can be addressed may have become more, and is not asked for: a process
  * that gives its devices back behind a filter needs no call beside this one.
  */
-static int type1_detach(void *domain, int group_fd)
+static int type1_detach(void *domain, const struct domain_user *user)
 {
 	(void)domain;
-	return sys_vfio_group_unset_container(group_fd);
+	return sys_vfio_group_unset_container(user->fd);
 }
 
 static void type1_close(void *domain)
@@ -147,10 +148,10 @@ static int say_set_iommu(struct lend_error *error, int code, const char *name)
 			 strerror(-code));
 }
 
-int type1_new(struct lend_context *context, void *arg, int group_fd, const struct domain_ops **ops,
+int type1_new(struct lend_context *context, const struct domain_user *user, const struct domain_ops **ops,
 	      void **domain, struct lend_error *error)
 {
-	const char *name = arg;
+	const char *name = user->name;
 	struct type1 *type1;
 	int ret;
 
@@ -160,7 +161,7 @@ int type1_new(struct lend_context *context, void *arg, int group_fd, const struc
 	ret = type1->fd = open_container(context, name, error);
 	if (ret < 0)
 		goto free_type1;
-	ret = sys_vfio_group_set_container(group_fd, type1->fd);
+	ret = sys_vfio_group_set_container(user->fd, type1->fd);
 	if (ret < 0) {
 		error_say(error, ret, "%s: cannot put its group into a container: %s", name, strerror(-ret));
 		goto close_fd;
@@ -181,7 +182,7 @@ int type1_new(struct lend_context *context, void *arg, int group_fd, const struc
 	return 0;
 
 unset_container:
-	sys_vfio_group_unset_container(group_fd);
+	sys_vfio_group_unset_container(user->fd);
 close_fd:
 	close(type1->fd);
 free_type1:

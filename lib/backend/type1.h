@@ -5,8 +5,8 @@
 
 #include "lib/backend/backend.h"
 
-/** A domain_make (lib/backend/space.h); `arg`: the name of the device, for messages. */
-int type1_new(struct lend_context *context, void *arg, int group_fd, const struct domain_ops **ops,
+/** A domain_make; its users are groups. */
+int type1_new(struct lend_context *context, const struct domain_user *user, const struct domain_ops **ops,
 	      void **domain, struct lend_error *error);
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Groups coming to a space and leaving it, and the domains that they bring. Locks: lib/dma/space.h. */
+/* Groups and devices coming to a space and leaving it, and the domains that they bring. Locks:
+ * lib/dma/space.h. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/dma/space.h"
 #include "lib/error.h"
@@ -48,19 +50,23 @@ static void empty(struct lend_space *space, unsigned domain)
 	}
 }
 
-/* The domain that takes the group, or -ENOENT. What a domain says when it does not fit is not told apart. */
-static int join(struct lend_space *space, int group_fd)
+/* The domain that takes the user; -EINVAL: none does. Any other error is final. */
+static int join(struct lend_space *space, const struct domain_user *user)
 {
 	for (unsigned i = 0; i < DOMAINS_MAX; i++) {
 		struct space_domain *at = &space->domains[i];
+		int ret;
 
-		if (at->ops && !at->ops->attach(at->opaque, group_fd))
-			return (int)i;
+		if (!at->ops || at->make != user->make)
+			continue;
+		ret = at->ops->attach(at->opaque, user);
+		if (ret != -EINVAL)
+			return ret < 0 ? ret : (int)i;
 	}
-	return -ENOENT;
+	return -EINVAL;
 }
 
-static int grow(struct lend_space *space, int group_fd, domain_make make, void *arg, struct lend_error *error)
+static int grow(struct lend_space *space, const struct domain_user *user, struct lend_error *error)
 {
 	struct space_domain *at;
 	unsigned place = 0;
@@ -71,14 +77,15 @@ static int grow(struct lend_space *space, int group_fd, domain_make make, void *
 	if (place == DOMAINS_MAX)
 		return error_say(error, -ENOSPC, "too many IOMMU domains behind one machine");
 	at = &space->domains[place];
-	ret = make(space->context, arg, group_fd, &at->ops, &at->opaque, error);
+	ret = user->make(space->context, user, &at->ops, &at->opaque, error);
 	if (ret < 0) {
 		*at = (struct space_domain){0};
 		return ret;
 	}
+	at->make = user->make;
 	ret = fill(space, place, error);
 	if (ret < 0) {
-		at->ops->detach(at->opaque, group_fd);
+		at->ops->detach(at->opaque, user);
 		at->ops->close(at->opaque);
 		*at = (struct space_domain){0};
 		return ret;
@@ -86,52 +93,68 @@ static int grow(struct lend_space *space, int group_fd, domain_make make, void *
 	return (int)place;
 }
 
-int space_attach(struct lend_space *space, int group_fd, domain_make make, void *arg,
-		 struct lend_error *error)
+static int place(struct lend_space *space, const struct domain_user *user, struct lend_error *error)
 {
-	struct space_group *group = calloc(1, sizeof(*group));
+	int domain = join(space, user);
+
+	if (domain == -EINVAL)
+		return grow(space, user, error);
+	if (domain == -EADDRINUSE)
+		return error_say(
+			error, domain,
+			"%s: guest memory that is mapped already lies on addresses that are reserved "
+			"for it; give it together with the others",
+			user->name);
+	if (domain < 0)
+		return error_say(error, domain, "%s: cannot put it behind the machine's IOMMU: %s",
+				 user->name, strerror(-domain));
+	return domain;
+}
+
+int space_attach(struct lend_space *space, const struct domain_user *user, struct lend_error *error)
+{
+	struct space_user *kept = calloc(1, sizeof(*kept));
 	int domain;
 
-	if (!group)
+	if (!kept)
 		return error_say(error, -ENOMEM, "out of memory");
 	pthread_mutex_lock(&space->lock);
-	domain = join(space, group_fd);
-	if (domain < 0)
-		domain = grow(space, group_fd, make, arg, error);
+	domain = place(space, user, error);
 	if (domain >= 0) {
-		space->domains[domain].groups++;
-		group->fd = group_fd;
-		group->domain = (unsigned)domain;
-		group->next = space->groups;
-		space->groups = group;
+		space->domains[domain].users++;
+		kept->user = *user;
+		kept->user.name = NULL;
+		kept->domain = (unsigned)domain;
+		kept->next = space->users;
+		space->users = kept;
 	}
 	pthread_mutex_unlock(&space->lock);
 	if (domain < 0)
-		free(group);
+		free(kept);
 	return domain < 0 ? domain : 0;
 }
 
-/* Unmapped before the last group leaves: the memory must be out of reach while the group still holds it. */
-void space_detach(struct lend_space *space, int group_fd)
+/* Unmapped before the last user leaves: the memory must be out of reach while the user still holds it. */
+void space_detach(struct lend_space *space, int fd)
 {
-	struct space_group **link, *group;
+	struct space_user **link, *user;
 	struct space_domain *at;
 
 	pthread_mutex_lock(&space->lock);
-	for (link = &space->groups; *link && (*link)->fd != group_fd;)
+	for (link = &space->users; *link && (*link)->user.fd != fd;)
 		link = &(*link)->next;
-	group = *link;
-	if (group) {
-		*link = group->next;
-		at = &space->domains[group->domain];
-		if (at->groups == 1)
-			empty(space, group->domain);
-		at->ops->detach(at->opaque, group_fd);
-		if (!--at->groups) {
+	user = *link;
+	if (user) {
+		*link = user->next;
+		at = &space->domains[user->domain];
+		if (at->users == 1)
+			empty(space, user->domain);
+		at->ops->detach(at->opaque, &user->user);
+		if (!--at->users) {
 			at->ops->close(at->opaque);
 			*at = (struct space_domain){0};
 		}
 	}
 	pthread_mutex_unlock(&space->lock);
-	free(group);
+	free(user);
 }

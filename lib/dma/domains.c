@@ -14,17 +14,40 @@ static unsigned long long mib(uint64_t bytes)
 	return (unsigned long long)((bytes + (1 << 20) - 1) >> 20);
 }
 
+/* Once: what fails for one BAR fails for most, each time that one moves. Who is alone misses nothing. */
+static void say_peers(struct lend_space *space, const struct dma_map *map, int code)
+{
+	bool alone = !space->users || !space->users->next;
+
+	if (space->peers_said)
+		return;
+	space->peers_said = true;
+	context_log_limited(
+		space->context, &space->bucket, alone ? LEND_LOG_INFO : LEND_LOG_WARNING,
+		"a BAR at 0x%llx, and maybe others, cannot be reached by other devices "
+		"(peer-to-peer): %s%s",
+		(unsigned long long)map->iova, strerror(-code),
+		code == -EFAULT ? "; with iommufd they can from Linux 6.19 on, with iommufd=off before" : "");
+}
+
 int space_map_one(struct lend_space *space, struct dma_map *map, unsigned domain)
 {
 	struct space_domain *at = &space->domains[domain];
-	int ret = at->ops->map(at->opaque, map->iova, map->va, map->length, map->kind != LEND_RANGE_ROM);
+	struct domain_map want = {
+		.iova = map->iova,
+		.length = map->length,
+		.va = map->va,
+		.fd = map->fd,
+		.offset = map->offset,
+		.writable = map->kind != LEND_RANGE_ROM,
+		.peer = map->kind == LEND_RANGE_BAR,
+	};
+	int ret = at->ops->map(at->opaque, &want);
 
 	if (!ret)
 		map->domains |= UINT64_C(1) << domain;
-	if (ret < 0 && map->kind == LEND_RANGE_BAR) {
-		context_log_limited(space->context, &space->bucket, LEND_LOG_WARNING,
-				    "a BAR at 0x%llx cannot be reached by other devices (peer-to-peer): %s",
-				    (unsigned long long)map->iova, strerror(-ret));
+	if (ret < 0 && want.peer) {
+		say_peers(space, map, ret);
 		return 0;
 	}
 	return ret;

@@ -130,13 +130,21 @@ static bool continues(const struct dma_map *a, const struct dma_map *b)
 	       a->iova + a->length == b->iova && a->va + a->length == b->va;
 }
 
+/* One map by address is worth more than several by file. */
+static void append(struct dma_map *map, const struct dma_map *next)
+{
+	if (map->fd != next->fd || map->offset + map->length != next->offset)
+		map->fd = -1;
+	map->length += next->length;
+}
+
 void maps_merge(struct map_list *list)
 {
 	size_t used = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
 		if (used && continues(&list->at[used - 1], &list->at[i]))
-			list->at[used - 1].length += list->at[i].length;
+			append(&list->at[used - 1], &list->at[i]);
 		else
 			list->at[used++] = list->at[i];
 	}

@@ -14,6 +14,8 @@ struct dma_map {
 	lend_iova_t iova;
 	uint64_t length;
 	uint8_t *va;
+	int fd; /* -1: none, or the pieces that were merged are not one piece of a file */
+	uint64_t offset;
 	enum lend_range_kind kind;
 	uint64_t domains; /* bit n: mapped in domain n of the space */
 };

@@ -33,8 +33,8 @@ void lend_space_free(struct lend_space *space)
 {
 	if (!space)
 		return;
-	while (space->groups)
-		space_detach(space, space->groups->fd);
+	while (space->users)
+		space_detach(space, space->users->user.fd);
 	free(space->ranges.at);
 	free(space->maps.at);
 	pthread_mutex_destroy(&space->lock);
@@ -83,7 +83,14 @@ static int make_maps(const struct lend_range *ranges, size_t count, struct map_l
 		     struct lend_error *error)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct dma_map map = {ranges[i].iova, ranges[i].length, ranges[i].va, ranges[i].kind, 0};
+		struct dma_map map = {
+			.iova = ranges[i].iova,
+			.length = ranges[i].length,
+			.va = ranges[i].va,
+			.fd = ranges[i].fd,
+			.offset = ranges[i].offset,
+			.kind = ranges[i].kind,
+		};
 		size_t index = maps_find(out, map.iova);
 		int ret;
 
@@ -180,6 +187,7 @@ static int split(struct lend_space *space, size_t index, lend_iova_t iova, uint6
 	right.length = whole.length - left.length - length;
 	right.iova = iova + length;
 	right.va = whole.va + left.length + length;
+	right.offset = whole.offset + left.length + length;
 	left.domains = right.domains = 0;
 	if (left.length) {
 		again = space_map_all(space, &left);

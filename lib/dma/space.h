@@ -17,16 +17,17 @@
 
 enum { DOMAINS_MAX = 64 }; /* bits of dma_map.domains */
 
-struct space_group {
-	struct space_group *next;
-	int fd;
+struct space_user {
+	struct space_user *next;
+	struct domain_user user; /* without its name */
 	unsigned domain;
 };
 
 struct space_domain {
 	const struct domain_ops *ops; /* NULL: this place is free */
 	void *opaque;
-	unsigned groups;
+	domain_make make; /* its kind */
+	unsigned users;
 };
 
 struct lend_space {
@@ -37,9 +38,10 @@ struct lend_space {
 
 	pthread_mutex_t lock;
 	struct range_list ranges; /* as lend_space_map() was given them */
-	struct map_list maps;	  /* as the domains have them */
+	struct map_list maps;     /* as the domains have them */
 	struct space_domain domains[DOMAINS_MAX];
-	struct space_group *groups;
+	struct space_user *users;
+	bool peers_said; /* that peer-to-peer maps fail */
 	uint64_t mapped; /* bytes of RAM and ROM */
 };
 

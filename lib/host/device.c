@@ -32,7 +32,7 @@ static bool read_is_bridge(const char *dir, uint32_t class_code)
 	return class_code >> 8 == CLASS_PCI_BRIDGE;
 }
 
-static int read_group(const char *dir)
+int host_read_group(const char *dir)
 {
 	char text[32], *end;
 	long group;
@@ -64,7 +64,8 @@ int host_read_device(struct lend_context *context, const struct lend_bdf *bdf, s
 	out->class_code = read_id(dir, "class", 0xffffff);
 	out->is_bridge = read_is_bridge(dir, out->class_code);
 	out->is_vf = !sysfs_link(dir, "physfn", physfn, sizeof(physfn));
-	out->group = read_group(dir);
+	out->group = host_read_group(dir);
+	host_read_node(dir, out);
 	if (!sysfs_number(dir, "numa_node", &numa) && numa >= 0 && numa <= INT_MAX)
 		out->numa_node = (int)numa;
 	if (sysfs_link(dir, "driver", out->driver, sizeof(out->driver)))
@@ -83,6 +84,8 @@ int lend_host_find(struct lend_context *context, const char *address, struct len
 
 	if (!error)
 		error = &nowhere;
+	if (!host_find_mdev(address, out))
+		return 0;
 	ret = lend_bdf_parse(address, &bdf);
 	if (ret) {
 		snprintf(error->text, sizeof(error->text),

@@ -26,4 +26,14 @@ int sysfs_link(const char *dir, const char *name, char *out, size_t size);
 /** Fills `out` for the function at `bdf`; -ENODEV: there is none. */
 int host_read_device(struct lend_context *context, const struct lend_bdf *bdf, struct lend_host_device *out);
 
+/** Fills in the device's own node, from dir/vfio-dev; nothing when it has none. */
+void host_read_node(const char *dir, struct lend_host_device *out);
+
+/** Whether `path` is the directory of a mediated device; then fills `out`. 0, -ENODEV, -EINVAL: it is none.
+ */
+int host_find_mdev(const char *path, struct lend_host_device *out);
+
+/** The group of the device in `dir`, -1: none. */
+int host_read_group(const char *dir);
+
 #endif

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "lib/pci/bar.h"
 
@@ -59,6 +60,22 @@ static uint64_t map_size(const struct bar *bar, uint64_t page)
 	return bar->guest.size > page ? bar->guest.size : page;
 }
 
+/* type1 maps BARs by their address; iommufd takes them as dma-bufs alone, where the kernel has these. */
+static void export_areas(struct lend_function *function, unsigned index)
+{
+	struct bar *bar = &function->bars[index];
+	struct lend_device *device = function->device;
+	bool ask = device->info.backend == LEND_BACKEND_IOMMUFD && !function->no_files && !bar->sub_page;
+
+	for (unsigned i = 0; i < bar->area_count && ask; i++) {
+		const struct lend_area *area = &bar->areas[i];
+
+		bar->files[i] = device->ops->dma_buf(device->transport, index, area->offset, area->length);
+		function->no_files |= bar->files[i] == -ENOTTY;
+		ask = bar->files[i] >= 0;
+	}
+}
+
 static void map_bar(struct lend_function *function, unsigned index)
 {
 	struct bar *bar = &function->bars[index];
@@ -68,6 +85,7 @@ static void map_bar(struct lend_function *function, unsigned index)
 
 	if (!ret) {
 		bar->va = va;
+		export_areas(function, index);
 		return;
 	}
 	if (va)
@@ -96,6 +114,8 @@ void bars_map(struct lend_function *function)
 		const struct lend_region *region = &function->device->regions[i];
 		struct bar *bar = &function->bars[i];
 
+		for (unsigned j = 0; j < AREAS_ROOM; j++)
+			bar->files[j] = -1;
 		if (!bar->guest.size)
 			continue;
 		bar->trapped = bar->guest.io            ? LEND_REASON_IO_PORTS
@@ -126,6 +146,9 @@ void bars_unmap(struct lend_function *function)
 
 		if (bar->va)
 			munmap(bar->va, map_size(bar, function->page));
+		for (unsigned j = 0; bar->va && j < bar->area_count; j++)
+			if (bar->files[j] >= 0)
+				close(bar->files[j]);
 		bar->va = NULL;
 	}
 }

@@ -31,7 +31,7 @@ static void peers_add(struct lend_function *function, struct bar *bar)
 			.iova = bar->address + bar->areas[i].offset,
 			.length = bar->areas[i].length,
 			.va = bar->va + bar->areas[i].offset,
-			.fd = -1,
+			.fd = bar->files[i],
 			.kind = LEND_RANGE_BAR,
 		};
 		int ret = lend_space_map(function->device->space, &range, 1, NULL);

@@ -23,10 +23,12 @@
 static int read_config(struct lend_function *function, struct lend_error *error)
 {
 	unsigned size = (unsigned)function->device->info.config_size;
+	uint64_t there = function->device->regions[LEND_REGION_CONFIG].size;
 	int ret;
 
 	function->config.size = size;
-	ret = device_read(function->device, LEND_REGION_CONFIG, 0, function->config.hw, size);
+	ret = device_read(function->device, LEND_REGION_CONFIG, 0, function->config.hw,
+			  there < size ? (unsigned)there : size);
 	if (ret < 0)
 		return error_say(error, ret, "%s: cannot read its config space: %s", function->name,
 				 strerror(-ret));
@@ -70,6 +72,7 @@ static int setup(struct lend_function *function, const struct lend_function_conf
 static void destroy(struct lend_function *function)
 {
 	quirks_after_reset(function);
+	__atomic_fetch_sub(&function->device->functions, 1, __ATOMIC_RELAXED);
 	vectors_destroy(function);
 	bars_unmap(function);
 	rom_destroy(function);
@@ -91,6 +94,7 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	if (!function)
 		return error_say(error, -ENOMEM, "%s: out of memory", device->info.name);
 	function->device = device;
+	__atomic_fetch_add(&device->functions, 1, __ATOMIC_RELAXED);
 	function->context = space_context(device->space);
 	function->ops = space_ops(device->space);
 	function->host = space_host(device->space);

@@ -64,6 +64,7 @@ struct bar {
 	unsigned area_count;   /* parts that are mapped; fixed */
 	struct lend_area areas[AREAS_ROOM];
 	bool sub_page;            /* its one area is a page, larger than the BAR; fixed */
+	int files[AREAS_ROOM];    /* the same as dma-bufs, for peers; -1: none; fixed */
 	enum lend_reason trapped; /* why the rest is not; fixed */
 	uint8_t *va;              /* of the BAR's first byte; fixed, NULL: none is mapped */
 	bool placed;              /* atomic: the monitor has it at `address` */
@@ -167,6 +168,7 @@ struct lend_function {
 	uint64_t page; /* bytes of the host's */
 	enum lend_place place;
 	bool multifunction, no_mmap, no_intx, strict, no_msi_bypass, no_msix_bypass;
+	bool no_files; /* the kernel has no dma-bufs of BARs */
 	enum lend_ats ats;
 	struct lend_ids ids;  /* in place of the device's */
 	unsigned pm, exp, af; /* offsets of capabilities, 0: none */

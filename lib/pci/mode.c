@@ -21,6 +21,9 @@ void mode_enter(struct lend_function *function, enum mode mode)
 	if (mode == function->mode)
 		return;
 	leave(function);
+	/* Messages that could not be turned off, which was said: VFIO has no line for the device meanwhile. */
+	if (mode == MODE_INTX && function->messages.started)
+		mode = MODE_NONE;
 	/* What came while message interrupts were off, or went off, is dropped. */
 	function->messages.count = function->messages.room;
 	if (function->messages.count)

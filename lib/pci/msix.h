@@ -16,4 +16,7 @@ void msix_windows(struct lend_function *function);
 void msix_table_read(struct lend_function *function, uint64_t offset, uint8_t *bytes, unsigned length);
 void msix_table_write(struct lend_function *function, uint64_t offset, const uint8_t *bytes, unsigned length);
 
+/** Stores the bits of an entry that can be written; `at` counts from the table's start. */
+void msix_table_store(struct lend_function *function, uint64_t at, const uint8_t *bytes, unsigned length);
+
 #endif

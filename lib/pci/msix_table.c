@@ -33,17 +33,22 @@ void msix_table_read(struct lend_function *function, uint64_t offset, uint8_t *b
 	pthread_mutex_unlock(&function->lock);
 }
 
-void msix_table_write(struct lend_function *function, uint64_t offset, const uint8_t *bytes, unsigned length)
+void msix_table_store(struct lend_function *function, uint64_t at, const uint8_t *bytes, unsigned length)
 {
-	uint64_t at = offset - function->msix.table;
-
-	pthread_mutex_lock(&function->lock);
 	for (unsigned i = 0; i < length; i++) {
 		uint8_t *byte = &function->state.table[at + i];
 		uint8_t mask = writable((unsigned)(at + i) % TABLE_ENTRY);
 
 		*byte = (uint8_t)((*byte & ~mask) | (bytes[i] & mask));
 	}
+}
+
+void msix_table_write(struct lend_function *function, uint64_t offset, const uint8_t *bytes, unsigned length)
+{
+	uint64_t at = offset - function->msix.table;
+
+	pthread_mutex_lock(&function->lock);
+	msix_table_store(function, at, bytes, length);
 	if (function->mode == MODE_MSIX)
 		vectors_sync(function, (unsigned)(at / TABLE_ENTRY),
 			     (unsigned)((at + length - 1) / TABLE_ENTRY));

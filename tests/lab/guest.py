@@ -49,11 +49,12 @@ done
 {line}
 """
 
-# What is left of a run: its processes, and groups that somebody holds.
+# What is left of a run: its processes, and groups and nodes that somebody holds.
 LEFT = """cat {cgroup}/cgroup.procs
 for g in /dev/vfio/[0-9]*; do
 	[ ! -e $g ] || (exec 3<>$g) 2>/dev/null || echo busy: $g
-done"""
+done
+find /proc/[0-9]*/fd -lname '/dev/vfio/*' -o -lname /dev/iommu 2>/dev/null"""
 
 
 class Guest:

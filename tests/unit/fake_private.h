@@ -15,7 +15,7 @@ LEND_PRINTF(2, 3) void fake_violation(struct world *world, const char *format, .
 
 extern const struct transport_ops fake_transport;
 extern const struct lend_host_ops fake_host;
-int fake_domain_make(struct lend_context *context, void *arg, int group_fd, const struct domain_ops **ops,
-		     void **domain, struct lend_error *error);
+int fake_domain_make(struct lend_context *context, const struct domain_user *user,
+		     const struct domain_ops **ops, void **domain, struct lend_error *error);
 
 #endif

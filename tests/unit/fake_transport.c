@@ -2,8 +2,10 @@
 /* The fake device. Its config space is plain memory: each bit that is written reads back. */
 #include <errno.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "lib/le.h"
 #include "tests/unit/fake_private.h"
@@ -25,6 +27,8 @@ static int fake_region_info(void *dev, unsigned index, struct lend_region *out)
 {
 	struct world *world = dev;
 
+	if (index >= world->region_count)
+		return -EINVAL;
 	*out = world->regions[index];
 	if (index < 6 && out->size && !world->sparse[index] && !world->unmappable[index] &&
 	    !(world->config[0x10 + 4 * index] & 1)) {
@@ -38,6 +42,8 @@ static int fake_irq_info(void *dev, unsigned index, struct backend_irq_info *out
 {
 	struct world *world = dev;
 
+	if (index >= world->irq_count)
+		return -EINVAL;
 	*out = (struct backend_irq_info){world->vectors[index], world->noresize};
 	return fake_step(world, "irq_info %u", index);
 }
@@ -61,7 +67,8 @@ static int set_intx(struct world *world, const struct backend_irqs *irqs)
 {
 	int fd = irqs->fds ? irqs->fds[0] : -1;
 
-	if (!world->vectors[LEND_IRQ_INTX] || irqs->start || irqs->count > 1)
+	if (!world->vectors[LEND_IRQ_INTX] || irqs->start || irqs->count > 1 ||
+	    (irqs->count && world->msix_on))
 		return -EINVAL;
 	if (irqs->action == BACKEND_IRQ_TRIGGER) {
 		int ret = fake_step(world, "intx %s", irqs->count ? "on" : "off");
@@ -95,6 +102,17 @@ static int set_notify(struct world *world, const struct backend_irqs *irqs)
 	return ret;
 }
 
+/* The name that the kernel gives to eventfds. */
+static int check_eventfd(int fd)
+{
+	char path[40], name[40] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (readlink(path, name, sizeof(name) - 1) < 0)
+		return -EBADF;
+	return strstr(name, "[eventfd]") ? 0 : -EINVAL;
+}
+
 static int fake_set_irqs(void *dev, const struct backend_irqs *irqs)
 {
 	struct world *world = dev;
@@ -108,6 +126,8 @@ static int fake_set_irqs(void *dev, const struct backend_irqs *irqs)
 		return -ENODEV;
 	if (irqs->index != LEND_IRQ_MSIX && irqs->index != LEND_IRQ_MSI)
 		return -EINVAL;
+	if (irqs->count && world->intx_fd >= 0)
+		return -EINVAL;
 	world->irq_index = irqs->index;
 	if (!irqs->count) {
 		for (unsigned i = 0; i < WORLD_VECTORS; i++)
@@ -119,6 +139,12 @@ static int fake_set_irqs(void *dev, const struct backend_irqs *irqs)
 		return -EINVAL;
 	if (world->grant && irqs->start + irqs->count > world->grant)
 		return (int)world->grant;
+	for (unsigned i = 0; i < irqs->count; i++) {
+		int ret = irqs->fds && irqs->fds[i] >= 0 ? check_eventfd(irqs->fds[i]) : 0;
+
+		if (ret < 0)
+			return ret;
+	}
 	for (unsigned i = 0; i < irqs->count; i++)
 		world->irq_fds[irqs->start + i] = irqs->fds ? irqs->fds[i] : -1;
 	world->msix_on = true;
@@ -131,8 +157,9 @@ static int check(struct world *world, unsigned region, uint64_t offset, unsigned
 
 	if (offset < size && length <= size - offset)
 		return 0;
-	fake_violation(world, "access of %u bytes at 0x%llx of region %u", length, (unsigned long long)offset,
-		       region);
+	if (!world->lenient)
+		fake_violation(world, "access of %u bytes at 0x%llx of region %u", length,
+			       (unsigned long long)offset, region);
 	return -EINVAL;
 }
 
@@ -207,16 +234,31 @@ static int fake_write(void *dev, unsigned region, uint64_t offset, const void *d
 static int fake_map(void *dev, unsigned region, uint64_t offset, uint64_t length, void *at)
 {
 	struct world *world = dev;
+	uint64_t size =
+		(world->regions[region].size + 0xffff) & ~UINT64_C(0xffff); /* whole pages, of up to 64 KiB */
 	int ret = fake_step(world, "mmap %u %llx %llx", region, (unsigned long long)offset,
 			    (unsigned long long)length);
 
 	if (ret < 0 || world->fail_mmap)
 		return ret < 0 ? ret : -EINVAL;
+	if (offset > size || length > size - offset)
+		return -EINVAL;
 	/* The device's memory: only its addresses matter, nobody may touch it. */
 	return mmap(at, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) ==
 			       MAP_FAILED
 		       ? -errno
 		       : 0;
+}
+
+static int fake_dma_buf(void *dev, unsigned region, uint64_t offset, uint64_t length)
+{
+	struct world *world = dev;
+	int ret = fake_step(world, "dma_buf %u %llx %llx", region, (unsigned long long)offset,
+			    (unsigned long long)length);
+
+	if (ret < 0)
+		return ret;
+	return world->dma_bufs ? memfd_create("dma-buf", MFD_CLOEXEC) : -ENOTTY;
 }
 
 static int fake_reset(void *dev)
@@ -287,6 +329,7 @@ const struct transport_ops fake_transport = {
 	.read = fake_read,
 	.write = fake_write,
 	.map = fake_map,
+	.dma_buf = fake_dma_buf,
 	.reset = fake_reset,
 	.hot_reset_info = fake_hot_reset_info,
 	.hot_reset = fake_hot_reset,

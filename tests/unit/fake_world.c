@@ -141,10 +141,11 @@ static int open_space(struct world *world)
 					     .log = take_log,
 					     .opaque = world,
 					     .quirks_dir = world->quirks_dir ? world->quirks_dir : ""};
+	struct domain_user user = {.make = fake_domain_make, .arg = world, .fd = -1, .name = "fake"};
 
 	assert_int_equal(lend_context_new(&config, &world->context), 0);
 	assert_int_equal(lend_space_new(world->context, &fake_host, world, &world->space), 0);
-	return space_attach(world->space, -1, fake_domain_make, world, &world->error);
+	return space_attach(world->space, &user, &world->error);
 }
 
 static int open_device(struct world *world)
@@ -154,6 +155,7 @@ static int open_device(struct world *world)
 		.group = 7,
 		.numa_node = -1,
 		.reset_methods = world->reset_methods,
+		.backend = world->iommufd ? LEND_BACKEND_IOMMUFD : LEND_BACKEND_LEGACY,
 		.ops = &fake_transport,
 		.transport = world,
 	};

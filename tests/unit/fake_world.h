@@ -13,6 +13,7 @@
  *           bar_read BAR OFFSET LENGTH  bar_write BAR OFFSET LENGTH VALUE
  *           irqs START+COUNT x-x        irqs off       mmap BAR OFFSET LENGTH     reset
  *           ioeventfd BAR OFFSET LENGTH DATA x
+ *           dma_buf BAR OFFSET LENGTH
  *           intx on, intx off, intx mask, intx unmask, intx unmaskfd x
  *   monitor line PIN 0|1, line_attach PIN, line_detach PIN, timer MILLISECONDS
  *           begin, map BAR ADDRESS, unmap BAR, commit
@@ -70,9 +71,12 @@ struct world {
 	int notify_fd[2]; /* ERR and REQ; -1: none */
 	unsigned grant;   /* vectors that set_irqs gives at the most, 0: all */
 	const char *reset_methods;
-	bool dead; /* everything reads all ones */
+	bool dead;    /* everything reads all ones */
+	bool lenient; /* what makes no sense is refused, as a kernel does, and breaks no rule */
 	bool fail_reads;
 	bool fail_mmap;
+	bool iommufd;                      /* opened by that way */
+	bool dma_bufs;                     /* the kernel exports BARs */
 	uint8_t bytes[6][WORLD_BAR_BYTES]; /* BARs, at their offset modulo that */
 	uint8_t rom[4096];
 	unsigned rom_length;           /* bytes that can be read of it */
@@ -118,6 +122,7 @@ struct world {
 	struct {
 		lend_iova_t iova;
 		uint64_t length;
+		int fd;
 	} maps[WORLD_MAPS];
 	unsigned map_count;
 

@@ -253,6 +253,26 @@ static void in_use_by_nobody_we_see(void **state)
 	expect(host, "fuser -v /dev/vfio/7");
 }
 
+/* By its own node: opening the group says no more than "busy". */
+static void in_use_by_the_other_way(void **state)
+{
+	struct host *host = *state;
+	struct lend_host_device device;
+	char path[100];
+
+	add_device(host, "0000:05:00.0", "vfio-pci", 7);
+	run("d=%s/bus/pci/devices/0000:05:00.0/vfio-dev/vfio3; mkdir -p $d; echo 244:3 >$d/dev", host->sys);
+	run("mkdir -p %s/vfio/devices; touch %s/vfio/7 %s/vfio/devices/vfio3", host->dev, host->dev,
+	    host->dev);
+	run("mkdir -p %s/77/fd; echo qemu >%s/77/comm; ln -s %s/vfio/devices/vfio3 %s/77/fd/9", host->proc,
+	    host->proc, host->dev, host->proc);
+	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, NULL), 0);
+	snprintf(path, sizeof(path), "%s/vfio/7", host->dev);
+	assert_int_equal(group_say_open(host->context, &device, path, EBUSY, &host->error), -EBUSY);
+	expect(host, "process 77 (qemu), which has");
+	expect(host, "vfio/devices/vfio3");
+}
+
 #define on_host(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -268,6 +288,7 @@ int main(void)
 		on_host(not_viable_for_many),
 		on_host(in_use),
 		on_host(in_use_by_nobody_we_see),
+		on_host(in_use_by_the_other_way),
 	};
 
 	return cmocka_run_group_tests_name("backend_open", tests, NULL, NULL);

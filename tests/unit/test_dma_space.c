@@ -11,22 +11,25 @@ enum { MAPS = 64 };
 struct domain {
 	unsigned calls, fail_at; /* maps, and the one that fails, from 1 */
 	int code;
-	bool refuses; /* a group that wants to join */
+	int refuses; /* what a user that wants to join is told */
 	bool closed;
 	unsigned count;
 	struct {
 		lend_iova_t iova;
 		uint64_t length;
 		uint8_t *va;
+		int fd;
 		bool writable;
 	} maps[MAPS];
 	size_t window_count;
 	struct lend_iova_window windows[4];
 };
 
-static int domain_map(void *opaque, lend_iova_t iova, void *va, uint64_t length, bool writable)
+static int domain_map(void *opaque, const struct domain_map *map)
 {
 	struct domain *domain = opaque;
+	lend_iova_t iova = map->iova;
+	uint64_t length = map->length;
 
 	if (++domain->calls == domain->fail_at)
 		return domain->code;
@@ -36,8 +39,9 @@ static int domain_map(void *opaque, lend_iova_t iova, void *va, uint64_t length,
 	assert_true(domain->count < MAPS);
 	domain->maps[domain->count].iova = iova;
 	domain->maps[domain->count].length = length;
-	domain->maps[domain->count].va = va;
-	domain->maps[domain->count++].writable = writable;
+	domain->maps[domain->count].va = map->va;
+	domain->maps[domain->count].fd = map->fd;
+	domain->maps[domain->count++].writable = map->writable;
 	return 0;
 }
 
@@ -64,17 +68,17 @@ static size_t domain_windows(void *opaque, struct lend_iova_window *out, size_t 
 	return domain->window_count;
 }
 
-static int domain_attach(void *opaque, int group_fd)
+static int domain_attach(void *opaque, const struct domain_user *user)
 {
 	struct domain *domain = opaque;
 
-	(void)group_fd;
-	return domain->refuses ? -EINVAL : 0;
+	(void)user;
+	return domain->refuses;
 }
 
-static int domain_detach(void *opaque, int group_fd)
+static int domain_detach(void *opaque, const struct domain_user *user)
 {
-	(void)opaque, (void)group_fd;
+	(void)opaque, (void)user;
 	return 0;
 }
 
@@ -83,16 +87,16 @@ static void domain_close(void *opaque)
 	((struct domain *)opaque)->closed = true;
 }
 
-static int make(struct lend_context *context, void *arg, int group_fd, const struct domain_ops **ops,
+static int make(struct lend_context *context, const struct domain_user *user, const struct domain_ops **ops,
 		void **domain, struct lend_error *error)
 {
 	static const struct domain_ops table = {
 		domain_map, domain_unmap, domain_windows, domain_attach, domain_detach, domain_close,
 	};
 
-	(void)context, (void)group_fd, (void)error;
+	(void)context, (void)error;
 	*ops = &table;
-	*domain = arg;
+	*domain = user->arg;
 	return 0;
 }
 
@@ -121,7 +125,7 @@ static int setup(void **state)
 		fixture.domains[i].code = -ENODEV;
 		fixture.domains[i].window_count = 1;
 		fixture.domains[i].windows[0].last = UINT64_MAX;
-		fixture.domains[i].refuses = true;
+		fixture.domains[i].refuses = -EINVAL;
 	}
 	assert_int_equal(lend_context_new(&config, &fixture.context), 0);
 	assert_int_equal(lend_space_new(fixture.context, &ops, NULL, &fixture.space), 0);
@@ -142,7 +146,10 @@ static int teardown(void **state)
 
 static int attach(struct fixture *fixture, unsigned index)
 {
-	return space_attach(fixture->space, (int)index, make, &fixture->domains[index], &fixture->error);
+	struct domain_user user = {
+		.make = make, .arg = &fixture->domains[index], .fd = (int)index, .name = "0000:05:00.0"};
+
+	return space_attach(fixture->space, &user, &fixture->error);
 }
 
 static struct lend_range range(lend_iova_t iova, uint64_t length, uintptr_t va, enum lend_range_kind kind)
@@ -293,7 +300,7 @@ static void group_joins_a_domain_that_takes_it(void **state)
 {
 	struct fixture *fixture = *state;
 
-	fixture->domains[0].refuses = false;
+	fixture->domains[0].refuses = 0;
 	assert_int_equal(attach(fixture, 0), 0);
 	assert_int_equal(attach(fixture, 1), 0);
 	assert_int_equal(add(fixture, 0x1000, 0x1000, 0x10000, LEND_RANGE_RAM), 0);

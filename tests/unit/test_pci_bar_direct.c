@@ -238,6 +238,28 @@ static void peer_map_that_fails_is_no_failure(void **state)
 	stop(world);
 }
 
+/* With iommufd a BAR is shown to peers by its dma-buf, where the kernel has one; it is asked once where not.
+ */
+static void peers_by_dma_buf(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct world *world = world_new();
+
+		world_nvme(world);
+		world_bar(world, 2, 0, 0x2000);
+		world->iommufd = i > 0;
+		world->dma_bufs = i == 1;
+		assert_int_equal(world_open(world), 0);
+		assert_int_equal(world_count(world, "dma_buf"), i == 0 ? 0 : i == 1 ? 3 : 1);
+		world_start(world);
+		assert_true(world->map_count > 0);
+		for (unsigned j = 0; j < world->map_count; j++)
+			assert_int_equal(world->maps[j].fd >= 0, i == 1);
+		stop(world); /* and no descriptor is left */
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +273,7 @@ int main(void)
 		cmocka_unit_test(xsa_476_bar_above_4g_is_taken_away),
 		cmocka_unit_test(withdrawn),
 		cmocka_unit_test(peer_map_that_fails_is_no_failure),
+		cmocka_unit_test(peers_by_dma_buf),
 	};
 
 	return cmocka_run_group_tests_name("pci_bar_direct", tests, NULL, NULL);

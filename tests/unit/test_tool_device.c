@@ -69,8 +69,9 @@ static void addresses(void **state)
 	assert_says("not the address");
 	assert_int_equal(
 		parse_device("vfio-pci,sysfsdev=/sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"),
-		-EINVAL);
-	assert_says("mediated device");
+		0);
+	assert_string_equal(options.devices[0].host,
+			    "/sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
 	assert_int_equal(parse_device("vfio-pci,host=05:00.0,host=06:00.0"), -EINVAL);
 	assert_says("two devices");
 	assert_int_equal(parse_device("vfio-pci"), -EINVAL);
@@ -114,6 +115,54 @@ static void twice_and_too_many(void **state)
 	assert_int_equal(ret, -EINVAL);
 	assert_says("31");
 	assert_int_equal(options.device_count, VMM_DEVICES_MAX);
+}
+
+static void backends(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0"), 0);
+	assert_int_equal(options.devices[0].backend, LEND_BACKEND_AUTO);
+	assert_int_equal(options.devices[0].fd, -1);
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,iommufd=off"), 0);
+	assert_int_equal(options.devices[0].backend, LEND_BACKEND_LEGACY);
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,iommufd=on"), 0);
+	assert_int_equal(options.devices[0].backend, LEND_BACKEND_IOMMUFD);
+	assert_int_equal(parse("-kernel", "K", "-object", "iommufd,id=i0", "-device",
+			       "vfio-pci,host=05:00.0,iommufd=i0", NULL),
+			 0);
+	assert_int_equal(options.devices[0].backend, LEND_BACKEND_IOMMUFD);
+	assert_false(options.has_iommu_fd);
+	assert_int_equal(parse("-kernel", "K", "-object", "iommufd,id=i0,fd=0", NULL), 0);
+	assert_true(options.has_iommu_fd);
+	assert_int_equal(options.iommu_fd, 0);
+	assert_int_equal(parse("-kernel", "K", "-object", "iommufd,fd=x", NULL), -EINVAL);
+	assert_says("fd=");
+	assert_int_equal(parse("-kernel", "K", "-object", "rng-random,id=r", NULL), -EINVAL);
+	assert_says("rng-random");
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,iommufd="), -EINVAL);
+	assert_says("iommufd=");
+}
+
+static void passed_devices(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_device("vfio-pci,fd=7"), 0);
+	assert_int_equal(options.devices[0].fd, 7);
+	assert_int_equal(parse_device("vfio-pci,fd=/run/broker"), 0);
+	assert_string_equal(options.devices[0].fd_socket, "/run/broker");
+	/* Two of them have no names that could be the same. */
+	assert_int_equal(parse("-kernel", "K", "-device", "vfio-pci,fd=7", "-device", "vfio-pci,fd=8", NULL),
+			 0);
+	assert_int_equal(parse_device("vfio-pci,fd=7,iommufd=off"), -EINVAL);
+	assert_says("iommufd=off");
+	assert_int_equal(parse_device("vfio-pci,fd=-1"), -EINVAL);
+	assert_int_equal(parse_device("vfio-pci,fd=7x"), -EINVAL);
+	assert_says("fd=7x");
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,vf-token=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"),
+			 0);
+	assert_string_equal(options.devices[0].vf_token, "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,vf-token=1"), -EINVAL);
+	assert_says("vf-token=1");
 }
 
 /* Each name of the specification's table is known; at its default it is accepted, else refused with its
@@ -334,6 +383,8 @@ int main(void)
 		cmocka_unit_test(nearest_property),
 		cmocka_unit_test(properties_of_the_function),
 		cmocka_unit_test(properties_that_make_no_sense),
+		cmocka_unit_test(backends),
+		cmocka_unit_test(passed_devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

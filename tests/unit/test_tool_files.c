@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -121,6 +122,76 @@ static void socket_is_removed(void **state)
 	assert_int_equal(st.st_size, 4);
 }
 
+/* A broker, in a process of its own, that hands out `fd` (-1: nothing) to one client. */
+static void start_broker(const char *path, int fd)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), client;
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct iovec data = {(char *)(uintptr_t) "x", 1};
+	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+	pid_t pid;
+
+	strcpy(address.sun_path, path);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid) {
+		close(listener);
+		return;
+	}
+	client = accept(listener, NULL, NULL);
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	if (fd >= 0) {
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	_exit(sendmsg(client, &message, 0) == 1 ? 0 : 1);
+}
+
+static void devices_are_taken(void **state)
+{
+	struct stage *stage = *state;
+	struct run_device *device = &stage->options.devices[0];
+	char kernel[128];
+	struct files files;
+	struct stat ours, theirs;
+	int status, pipes[2];
+
+	snprintf(kernel, sizeof(kernel), "%s/kernel", stage->root);
+	put(stage, "kernel", "x");
+	stage->options.kernel = kernel;
+	stage->options.device_count = 1;
+	device->fd = 999;
+	assert_int_equal(files_open(&stage->options, &files, &stage->error), -EBADF);
+	assert_non_null(strstr(stage->error.text, "fd=999"));
+	assert_int_equal(pipe(pipes), 0);
+	device->fd = -1;
+	snprintf(device->fd_socket, sizeof(device->fd_socket), "%s/broker", stage->root);
+	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOENT);
+	assert_non_null(strstr(stage->error.text, device->fd_socket));
+	start_broker(device->fd_socket, pipes[0]);
+	assert_int_equal(files_open(&stage->options, &files, &stage->error), 0);
+	assert_int_equal(fstat(pipes[0], &ours), 0);
+	assert_int_equal(fstat(files.devices[0], &theirs), 0);
+	assert_int_equal(ours.st_ino, theirs.st_ino);
+	files_close(&stage->options, &files);
+	assert_int_equal(files.devices[0], -1);
+	assert_true(wait(&status) > 0 && !status);
+	unlink(device->fd_socket);
+	/* One that hands out nothing. */
+	start_broker(device->fd_socket, -1);
+	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOMSG);
+	assert_non_null(strstr(stage->error.text, "did not hand out"));
+	assert_true(wait(&status) > 0);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 static void counters_as_json(void **state)
 {
 	struct keeper_result result = {.status = TOOL_OK, .said = true, .end.value = VMM_END_REBOOT};
@@ -139,6 +210,9 @@ static void counters_as_json(void **state)
 	result.end.stats.exits = INT64_MAX;
 	result.end.stats.port[0x70] = 3;
 	result.end.stats.port[0xff] = 4;
+	result.end.stats.device_count = 1;
+	strcpy(result.end.stats.devices[0].name, "0000:05:00.0");
+	result.end.stats.devices[0].backend = LEND_BACKEND_IOMMUFD;
 	assert_int_equal(stats_write(fd, &result), 0);
 	length = pread(fd, text, sizeof(text) - 1, 0);
 	assert_true(length > 0);
@@ -146,6 +220,7 @@ static void counters_as_json(void **state)
 	assert_int_equal(strncmp(text, start, strlen(start)), 0);
 	assert_non_null(strstr(text, "\"exits\": 9223372036854775807,\n"));
 	assert_non_null(strstr(text, "\"port\": {\n    \"0x70\": 3,\n    \"0xff\": 4\n  }\n}\n"));
+	assert_non_null(strstr(text, "\"name\": \"0000:05:00.0\",\n      \"backend\": \"iommufd\"\n"));
 	assert_null(strstr(text, "before"));
 	result = (struct keeper_result){.status = TOOL_FAILED};
 	assert_int_equal(stats_write(fd, &result), 0);
@@ -163,6 +238,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(files_are_looked_at),
 		CASE(socket_is_removed),
+		CASE(devices_are_taken),
 		CASE(counters_as_json),
 	};
 

@@ -51,8 +51,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A process of that name holds the group of the device. */
-static void hold_group(struct stage *stage, const char *name)
+/* A process of that name holds a node of the device. */
+static void hold(struct stage *stage, const char *node, const char *name)
 {
 	int word[2], ready[2];
 	char path[128], byte;
@@ -60,7 +60,7 @@ static void hold_group(struct stage *stage, const char *name)
 	assert_int_equal(pipe(word) | pipe(ready), 0);
 	stage->holder = fork();
 	if (!stage->holder) {
-		snprintf(path, sizeof(path), "%s/vfio/7", stage->root);
+		snprintf(path, sizeof(path), "%s/vfio/%s", stage->root, node);
 		prctl(PR_SET_NAME, name);
 		close(word[1]);
 		if (open(path, O_RDONLY) < 0 || write(ready[1], "r", 1) != 1)
@@ -72,6 +72,11 @@ static void hold_group(struct stage *stage, const char *name)
 	close(ready[1]);
 	close(word[0]);
 	stage->word = word[1];
+}
+
+static void hold_group(struct stage *stage, const char *name)
+{
+	hold(stage, "7", name);
 }
 
 static void let_go(struct stage *stage)
@@ -109,6 +114,24 @@ static void others_are_not_waited_for(void **state)
 	let_go(stage);
 }
 
+/* One that has the device by its own node, which the group's does not show. */
+static void node_is_looked_at(void **state)
+{
+	struct stage *stage = *state;
+	char command[400];
+
+	snprintf(command, sizeof(command),
+		 "cd %s && mkdir -p vfio/devices bus/pci/devices/%s/vfio-dev/vfio3 && touch "
+		 "vfio/devices/vfio3 "
+		 "&& echo 244:3 >bus/pci/devices/%s/vfio-dev/vfio3/dev",
+		 stage->root, address, address);
+	assert_int_equal(system(command), 0);
+	hold(stage, "devices/vfio3", "qemu");
+	assert_false(orphan_await(&stage->roots, address, 1000000));
+	let_go(stage);
+	assert_true(orphan_await(&stage->roots, address, 0));
+}
+
 /* Asked from a process that has the same parent as the holder: that is a keeper. */
 static void kept_machine_is_not_waited_for(void **state)
 {
@@ -133,6 +156,7 @@ int main(void)
 		CASE(nobody),
 		CASE(orphan_is_waited_for),
 		CASE(others_are_not_waited_for),
+		CASE(node_is_looked_at),
 		CASE(kept_machine_is_not_waited_for),
 	};
 

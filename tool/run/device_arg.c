@@ -69,14 +69,19 @@ static int parse_parts(struct run_device *device, char *text, struct lend_error 
 static int check_new(const struct run_options *options, const struct run_device *device,
 		     struct lend_error *error)
 {
-	if (!device->host[0])
+	bool passed = device->fd >= 0 || device->fd_socket[0];
+
+	if (passed && device->backend == LEND_BACKEND_LEGACY)
+		return tool_fail(error, -EINVAL,
+				 "-device vfio-pci: fd= is for iommufd alone; leave iommufd=off out");
+	if (!device->host[0] && !passed)
 		return tool_fail(error, -EINVAL,
 				 "-device vfio-pci names no device; add host=ADDRESS, like host=05:00.0");
 	if (device->function.rom_size && !device->romfile[0])
 		return tool_fail(error, -EINVAL, "%s: romsize= is the size for a file; add romfile=FILE",
 				 device->host);
 	for (unsigned i = 0; i < options->device_count; i++)
-		if (!strcmp(options->devices[i].host, device->host))
+		if (device->host[0] && !strcmp(options->devices[i].host, device->host))
 			return tool_fail(error, -EINVAL,
 					 "the device %s is given twice; leave one -device out", device->host);
 	return 0;
@@ -84,7 +89,7 @@ static int check_new(const struct run_options *options, const struct run_device 
 
 int device_parse(struct run_options *options, const char *value, struct lend_error *error)
 {
-	struct run_device device = {.function = {.intx_timeout_ms = INTX_TIMEOUT_MS}};
+	struct run_device device = {.fd = -1, .function = {.intx_timeout_ms = INTX_TIMEOUT_MS}};
 	char *copy;
 	int ret;
 

@@ -94,11 +94,35 @@ static int open_serial(const struct run_options *options, struct lend_error *err
 	return socket_listen(options->serial_path, error);
 }
 
+static int open_device(const struct run_device *device, struct lend_error *error)
+{
+	if (device->fd_socket[0])
+		return socket_take_fd(device->fd_socket, error);
+	if (fcntl(device->fd, F_GETFD) < 0)
+		return tool_fail(error, -EBADF,
+				 "-device vfio-pci,fd=%d: no such descriptor is open; a shell opens one with "
+				 "%d<>/dev/vfio/devices/vfioN",
+				 device->fd, device->fd);
+	return device->fd;
+}
+
+static int open_devices(const struct run_options *options, struct files *out, struct lend_error *error)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < options->device_count && ret >= 0; i++)
+		if (options->devices[i].fd >= 0 || options->devices[i].fd_socket[0])
+			ret = out->devices[i] = open_device(&options->devices[i], error);
+	return ret;
+}
+
 int files_open(const struct run_options *options, struct files *out, struct lend_error *error)
 {
 	int ret;
 
-	*out = (struct files){-1, -1, -1, -1, {{0}}};
+	*out = (struct files){.kernel = -1, .initrd = -1, .serial = -1, .stats = -1};
+	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++)
+		out->devices[i] = -1;
 	ret = out->kernel = open_image(options->kernel, "kernel", error);
 	if (ret >= 0 && options->initrd)
 		ret = out->initrd = open_image(options->initrd, "initrd", error);
@@ -108,6 +132,8 @@ int files_open(const struct run_options *options, struct files *out, struct lend
 		ret = out->serial = open_serial(options, error);
 	if (ret >= 0)
 		ret = read_roms(options, out, error);
+	if (ret >= 0)
+		ret = open_devices(options, out, error);
 	if (ret >= 0)
 		return 0;
 	files_close(options, out);
@@ -119,6 +145,12 @@ static void close_one(int *fd)
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
+}
+
+void files_give_devices(struct files *files)
+{
+	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++)
+		close_one(&files->devices[i]);
 }
 
 void files_close(const struct run_options *options, struct files *files)
@@ -133,4 +165,5 @@ void files_close(const struct run_options *options, struct files *files)
 		free(files->roms[i].bytes);
 		files->roms[i].bytes = NULL;
 	}
+	files_give_devices(files);
 }

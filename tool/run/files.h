@@ -15,10 +15,13 @@ struct file_rom {
 struct files {
 	int kernel, initrd, serial, stats;
 	struct file_rom roms[VMM_DEVICES_MAX]; /* one a device */
+	int devices[VMM_DEVICES_MAX];          /* one a -device */
 };
 
 /** Opens all that `options` names. 0, or a negative errno with the sentence and nothing open. */
 int files_open(const struct run_options *options, struct files *out, struct lend_error *error);
+/** Closes those of devices: the machine has its own, and a device is free when nobody has one. */
+void files_give_devices(struct files *files);
 /** Closes them; a socket that was made for -serial is removed. */
 void files_close(const struct run_options *options, struct files *files);
 

@@ -94,9 +94,14 @@ static int make_machine(struct keeper *keeper)
 	ret = open_channels(&channels, config->serial != SERIAL_NONE);
 	if (!ret) {
 		struct start start = {config, channels.control[1], channels.serial[1]};
-		const int keep[] = {start.control, start.serial, config->keep[0], config->keep[1]};
+		int keep[4 + KEEPER_MORE_MAX] = {start.control, start.serial, config->keep[0],
+						 config->keep[1]};
 
-		ret = keeper->machine = spawn(start_machine, &start, keep, sizeof(keep) / sizeof(*keep));
+		for (unsigned i = 0; i < config->more_count; i++)
+			keep[4 + i] = config->more[i];
+		ret = keeper->machine = spawn(start_machine, &start, keep, 4 + config->more_count);
+		if (ret > 0 && config->started)
+			config->started(config->opaque);
 	}
 	if (ret > 0) {
 		keeper->control = take_end(channels.control);

@@ -13,7 +13,7 @@
 #include "tool/run/options.h"
 #include "tool/tool.h"
 
-enum { KEEPER_KEEP_MAX = 2 };
+enum { KEEPER_KEEP_MAX = 2, KEEPER_MORE_MAX = VMM_DEVICES_MAX + 1 };
 
 struct keeper_config {
 	int input, output, messages; /* standard input, output and error; not closed */
@@ -26,6 +26,9 @@ struct keeper_config {
 	int (*machine)(int control, int serial, void *opaque);
 	void *opaque;
 	int keep[KEEPER_KEEP_MAX]; /* further descriptors that the machine needs; -1: none */
+	const int *more;           /* and yet further ones */
+	unsigned more_count;
+	void (*started)(void *opaque); /* the machine has its descriptors; NULL: nothing to do */
 	struct ladder_times times;
 	unsigned flush_ms; /* how long readers of output may take once the machine has ended */
 };

@@ -77,7 +77,8 @@ static bool await_orphans(struct machine *machine)
 	const struct run_options *options = machine->config->options;
 
 	for (unsigned i = 0; i < options->device_count; i++)
-		if (!orphan_await(&machine->config->roots, options->devices[i].host, ORPHAN_WAIT_MS))
+		if (options->devices[i].host[0] &&
+		    !orphan_await(&machine->config->roots, options->devices[i].host, ORPHAN_WAIT_MS))
 			return false;
 	return options->device_count > 0;
 }
@@ -101,6 +102,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		.no_reboot = options->no_reboot,
 		.devices = devices,
 		.device_count = options->device_count,
+		.iommu_fd = options->has_iommu_fd ? options->iommu_fd : -1,
 		.log = log_line,
 		.opaque = machine,
 	};
@@ -110,14 +112,17 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 	memcpy(config.uuid, options->uuid, sizeof(config.uuid));
 	for (unsigned i = 0; i < options->device_count; i++)
 		devices[i] = (struct vmm_device_config){
-			.host = options->devices[i].host,
+			.host = options->devices[i].host[0] ? options->devices[i].host : NULL,
+			.fd = machine->config->files ? machine->config->files->devices[i] : -1,
+			.backend = options->devices[i].backend,
+			.vf_token = options->devices[i].vf_token[0] ? options->devices[i].vf_token : NULL,
 			.allow_unreset = options->devices[i].allow_unreset,
 			.stop_on_error = options->devices[i].stop_on_error,
 			.function = options->devices[i].function,
 		};
-	for (unsigned i = 0; i < options->device_count && machine->config->roms; i++) {
-		devices[i].function.rom = machine->config->roms[i].bytes;
-		devices[i].function.rom_length = machine->config->roms[i].length;
+	for (unsigned i = 0; i < options->device_count && machine->config->files; i++) {
+		devices[i].function.rom = machine->config->files->roms[i].bytes;
+		devices[i].function.rom_length = machine->config->files->roms[i].length;
 	}
 	ret = vmm_new(&config, &machine->vmm, error);
 	if (ret == -EBUSY && await_orphans(machine))

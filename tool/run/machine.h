@@ -18,9 +18,9 @@ struct machine_roots {
 
 struct machine_config {
 	const struct run_options *options;
-	const struct file_rom *roms; /* one a device */
 	int kernel_fd, initrd_fd;
 	struct machine_roots roots;
+	struct files *files; /* the devices that were passed as descriptors; NULL: none */
 };
 
 /**

@@ -5,6 +5,8 @@
  * One dash or two, "-name VALUE" or "-name=VALUE"; the last one given counts.
  */
 #include <errno.h>
+#include <stdlib.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
@@ -114,6 +116,28 @@ static int set_machine(struct run_options *options, const char *value, struct le
 	return 0;
 }
 
+/* "iommufd,id=NAME[,fd=N]". The name is not used: all devices of a machine share one iommufd. */
+static int set_object(struct run_options *options, const char *value, struct lend_error *error)
+{
+	const char *fd = strstr(value, ",fd=");
+	char *end;
+	long number;
+
+	if (strncmp(value, "iommufd", 7) || (value[7] && value[7] != ','))
+		return tool_fail(error, -EINVAL, "-object %.100s is not known; the only one is iommufd",
+				 value);
+	if (!fd)
+		return 0;
+	number = strtol(fd + 4, &end, 10);
+	if (end == fd + 4 || (*end && *end != ',') || number < 0 || number > INT_MAX)
+		return tool_fail(error, -EINVAL,
+				 "-object %.100s: fd= is the number of an open descriptor of /dev/iommu",
+				 value);
+	options->has_iommu_fd = true;
+	options->iommu_fd = (int)number;
+	return 0;
+}
+
 static int set_verbose(struct run_options *options, const char *value, struct lend_error *error)
 {
 	(void)value, (void)error;
@@ -140,7 +164,8 @@ static const struct option options_table[] = {
 	{"kernel", true, set_kernel},   {"initrd", true, set_initrd},   {"append", true, set_append},
 	{"serial", true, set_serial},   {"uuid", true, set_uuid},       {"no-reboot", false, set_no_reboot},
 	{"machine", true, set_machine}, {"device", true, device_parse}, {"v", false, set_verbose},
-	{"stats", true, set_stats},     {"help", false, set_help},      {"h", false, set_help},
+	{"object", true, set_object},   {"stats", true, set_stats},     {"help", false, set_help},
+	{"h", false, set_help},
 };
 
 /* What people type out of habit, and what to do instead. */

@@ -20,7 +20,11 @@ enum { ROMFILE_MAX = 1024 };
 
 /* One -device vfio-pci,… */
 struct run_device {
-	char host[16];             /* "0000:05:00.0"; empty: not given yet */
+	char host[256];      /* "0000:05:00.0", or the path of a mediated device; empty: not given */
+	int fd;              /* its open node, inherited; -1: not given */
+	char fd_socket[108]; /* the path of a socket that hands it out; empty: not given */
+	enum lend_backend backend;
+	char vf_token[40];         /* empty: none */
 	char romfile[ROMFILE_MAX]; /* empty: none */
 	bool allow_unreset, stop_on_error;
 	struct lend_function_config function; /* without what the machine fills in */
@@ -40,6 +44,8 @@ struct run_options {
 	bool help;        /* --help was there: nothing else was checked */
 	unsigned verbose; /* how many -v */
 	const char *stats;
+	bool has_iommu_fd; /* -object iommufd,fd=N */
+	int iommu_fd;
 	struct run_device devices[VMM_DEVICES_MAX];
 	unsigned device_count;
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting for a machine whose keeper is gone; see orphan.h. */
+#include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -69,6 +70,10 @@ static bool find_holder(const struct machine_roots *roots, const char *address, 
 	ret = lend_host_find(context, address, &device, NULL);
 	if (!ret) {
 		snprintf(path, sizeof(path), "%s/vfio/%d", roots->dev, device.group);
+		ret = lend_host_holder(context, path, out);
+	}
+	if (ret == -ENOENT && device.vfio_node[0]) {
+		snprintf(path, sizeof(path), "%s/vfio/devices/%s", roots->dev, device.vfio_node);
 		ret = lend_host_holder(context, path, out);
 	}
 	lend_context_free(context);

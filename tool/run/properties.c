@@ -5,6 +5,8 @@
  * default is accepted, because command lines that spell defaults out are common.
  */
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,12 +55,67 @@ static int set_sysfsdev(struct run_device *device, row_t *row, const char *value
 	if (!last)
 		return tool_fail(error, -EINVAL,
 				 "sysfsdev=%.100s is no path; give it as host=, or a path below /sys", value);
-	if (!value_uuid(last + 1, uuid))
+	if (value_uuid(last + 1, uuid))
+		return set_address(device, row->name, value, error);
+	/* A mediated device has no address: its path is its name. */
+	if (device->host[0] || strlen(value) >= sizeof(device->host))
 		return tool_fail(error, -EINVAL,
-				 "sysfsdev=%.100s is a mediated device, which comes with a later version; "
-				 "give a PCI device",
+				 "sysfsdev=%.100s is too long, or the -device names another one already",
 				 value);
-	return set_address(device, row->name, value, error);
+	strcpy(device->host, value);
+	return 0;
+}
+
+/* An inherited descriptor, or the path of a socket that hands one out. */
+static int set_fd(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	char *end;
+	long fd = strtol(value, &end, 10);
+
+	(void)row;
+	if (value[0] == '/') {
+		if (strlen(value) >= sizeof(device->fd_socket))
+			return tool_fail(error, -EINVAL, "fd=%.100s: a socket's path has at most %zu bytes",
+					 value, sizeof(device->fd_socket) - 1);
+		strcpy(device->fd_socket, value);
+		return 0;
+	}
+	if (end == value || *end || fd < 0 || fd > INT_MAX)
+		return tool_fail(error, -EINVAL,
+				 "fd=%.100s is neither the number of an open descriptor nor the path of a "
+				 "socket that hands one out",
+				 value);
+	device->fd = (int)fd;
+	return 0;
+}
+
+/* on, off, auto; any other word is the id of an -object iommufd, as users of other monitors give it. */
+static int set_iommufd(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	bool on;
+
+	(void)row;
+	if (!*value)
+		return tool_fail(error, -EINVAL, "iommufd= is empty; give on, off or auto");
+	if (!strcmp(value, "auto"))
+		device->backend = LEND_BACKEND_AUTO;
+	else if (value_switch(value, &on))
+		device->backend = LEND_BACKEND_IOMMUFD;
+	else
+		device->backend = on ? LEND_BACKEND_IOMMUFD : LEND_BACKEND_LEGACY;
+	return 0;
+}
+
+static int set_vf_token(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	uint8_t uuid[16];
+
+	(void)row;
+	if (value_uuid(value, uuid))
+		return tool_fail(error, -EINVAL, "vf-token=%.100s is no UUID; give one as uuidgen prints it",
+				 value);
+	snprintf(device->vf_token, sizeof(device->vf_token), "%s", value);
+	return 0;
 }
 
 static int take_switch(row_t *row, const char *value, bool *out, struct lend_error *error)
@@ -288,9 +345,9 @@ static const struct property table[] = {
 	WORKS("host", WORD, set_host),
 	WORKS("sysfsdev", WORD, set_sysfsdev),
 	WORKS("id", WORD, set_id),
-	REFUSED("fd", NUMBER, NULL, LATER),
-	REFUSED("iommufd", WORD, NULL, LATER),
-	REFUSED("vf-token", WORD, NULL, LATER),
+	WORKS("fd", WORD, set_fd),
+	WORKS("iommufd", WORD, set_iommufd),
+	WORKS("vf-token", WORD, set_vf_token),
 	WORKS("romfile", WORD, set_romfile),
 	WORKS("rombar", NUMBER, set_rombar),
 	NUMBER("romsize", set_romsize, UINT64_C(1) << 31),

@@ -24,6 +24,8 @@ static const char help_text[] =
 	"  -device vfio-pci,host=ADDRESS[,PROPERTY=VALUE]...\n"
 	"                       hands a device over; may be given more than once\n"
 	"       x-no-mmap=on    every access to its BARs is trapped\n"
+	"       iommufd=on|off|auto\n"
+	"                       through /dev/iommu and the device's own node, or its group's\n"
 	"       x-intx=off      it gets no interrupt line (there are more: man lend-run)\n"
 	"       x-allow-unreset=on\n"
 	"                       hands it over although nothing could reset it\n"
@@ -50,14 +52,19 @@ static const char help_text[] =
 	"  lend run -m 1G -kernel vmlinux -append \"console=ttyS0 quiet\" -serial file:guest.log \\\n"
 	"      -device vfio-pci,host=05:00.0 -device vfio-pci,host=06:00.0,x-no-mmap=on\n";
 
-static void run_machine(const struct run_options *options, const struct files *files,
-			struct keeper_result *result)
+static void machine_started(void *opaque)
 {
+	files_give_devices(((struct machine_config *)opaque)->files);
+}
+
+static void run_machine(const struct run_options *options, struct files *files, struct keeper_result *result)
+{
+	int more[KEEPER_MORE_MAX] = {options->has_iommu_fd ? options->iommu_fd : -1};
 	struct machine_config machine = {
 		.options = options,
-		.roms = files->roms,
 		.kernel_fd = files->kernel,
 		.initrd_fd = files->initrd,
+		.files = files,
 		.roots = {"/dev", "/proc", "/sys"},
 	};
 	struct keeper_config keeper = {
@@ -69,10 +76,14 @@ static void run_machine(const struct run_options *options, const struct files *f
 		.machine = machine_main,
 		.opaque = &machine,
 		.keep = {files->kernel, files->initrd},
+		.more = more,
+		.more_count = KEEPER_MORE_MAX,
+		.started = machine_started,
 		.times = keeper_times,
 		.flush_ms = KEEPER_FLUSH_MS,
 	};
 
+	memcpy(more + 1, files->devices, sizeof(files->devices));
 	keeper_run(&keeper, result);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* -serial unix:PATH; see socket.h. */
+/* Unix sockets of a run; see socket.h. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -83,4 +83,59 @@ int socket_accept(int listener)
 		return client.fd;
 	close(client.fd);
 	return -EAGAIN;
+}
+
+enum { TAKE_WAIT_S = 10 };
+
+/* One byte with one descriptor; what comes beyond that is closed. */
+static int take_fd(int socket)
+{
+	char byte;
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec data = {&byte, 1};
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+	const struct cmsghdr *header;
+	ssize_t ret;
+	int fd;
+
+	do
+		ret = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	while (ret < 0 && errno == EINTR);
+	if (ret < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	header = CMSG_FIRSTHDR(&message);
+	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
+	    header->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -ENOMSG;
+	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+	return fd;
+}
+
+int socket_take_fd(const char *path, struct lend_error *error)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const struct timeval wait = {.tv_sec = TAKE_WAIT_S};
+	int fd, ret = 0;
+
+	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return tool_fail(error, -errno, "cannot make a socket for fd=%s: %s", path, strerror(errno));
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) ||
+	    connect(fd, (const struct sockaddr *)&address, sizeof(address)))
+		ret = -errno;
+	if (!ret)
+		ret = take_fd(fd);
+	close(fd);
+	if (ret == -ENOMSG)
+		return tool_fail(error, ret, "%s, for fd=, did not hand out one descriptor", path);
+	return ret < 0 ? tool_fail(error, ret, "cannot take a device from %s, for fd=: %s", path,
+				   strerror(-ret))
+		       : ret;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* -serial unix:PATH: a socket that listens, and one client at a time. */
+/* Unix sockets: -serial unix:PATH, which listens for one client at a time, and fd=PATH, a client. */
 #ifndef TOOL_RUN_SOCKET_H
 #define TOOL_RUN_SOCKET_H
 
@@ -13,5 +13,11 @@ int socket_listen(const char *path, struct lend_error *error);
 
 /** Takes the client that waits; -EAGAIN: none does, or it went away meanwhile. */
 int socket_accept(int listener);
+
+/**
+ * Connects to `path` and takes the one descriptor that is handed out there
+ * (SCM_RIGHTS). The descriptor, or a negative errno with the sentence.
+ */
+int socket_take_fd(const char *path, struct lend_error *error);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { SPAWN_KEEP_MAX = 8 };
+enum { SPAWN_KEEP_MAX = 48 };
 
 /**
  * Points standard input, output and error at /dev/null and closes each other

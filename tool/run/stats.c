@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tool/run/stats.h"
@@ -32,6 +33,29 @@ static json_t *ports(const struct vmm_stats *stats)
 	return object;
 }
 
+static const char *backend_name(enum lend_backend backend)
+{
+	return backend == LEND_BACKEND_IOMMUFD ? "iommufd" : "legacy";
+}
+
+/* What the machine says is not believed: its counts and names are cut. */
+static json_t *devices(const struct vmm_stats *stats)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < stats->device_count && i < VMM_DEVICES_MAX; i++) {
+		json_t *device = json_object();
+
+		json_object_set_new(
+			device, "name",
+			json_stringn(stats->devices[i].name,
+				     strnlen(stats->devices[i].name, sizeof(stats->devices[i].name))));
+		json_object_set_new(device, "backend", json_string(backend_name(stats->devices[i].backend)));
+		json_array_append_new(array, device);
+	}
+	return array;
+}
+
 static json_t *report(const struct keeper_result *result)
 {
 	const struct vmm_stats *stats = &result->end.stats;
@@ -49,6 +73,7 @@ static json_t *report(const struct keeper_result *result)
 	json_object_set_new(object, "status", json_integer(result->status));
 	for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++)
 		json_object_set_new(object, counters[i].name, json_integer((json_int_t)counters[i].value));
+	json_object_set_new(object, "devices", devices(stats));
 	json_object_set_new(object, "port", ports(stats));
 	return object;
 }

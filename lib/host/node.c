@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What VFIO adds to sysfs: the node of a device of its own (vfio-dev), and
+ * mediated devices, which have no address and are known by a UUID.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "lib/host/sysfs.h"
+
+enum { UUID_LENGTH = 36 };
+
+static bool take_node(const char *dir, const char *name, struct lend_host_device *out)
+{
+	char text[32], rest;
+
+	if (strncmp(name, "vfio", 4) || strlen(name) >= sizeof(out->vfio_node))
+		return false;
+	if (sysfs_read(dir, "dev", text, sizeof(text)) < 0 ||
+	    sscanf(text, "%u:%u%c", &out->node_major, &out->node_minor, &rest) != 2)
+		return false;
+	snprintf(out->vfio_node, sizeof(out->vfio_node), "%.15s", name);
+	return true;
+}
+
+void host_read_node(const char *dir, struct lend_host_device *out)
+{
+	char nodes[PATH_MAX], node[PATH_MAX];
+	const struct dirent *entry;
+	DIR *listed;
+
+	if (sysfs_path(nodes, "%s/vfio-dev", dir))
+		return;
+	listed = opendir(nodes);
+	if (!listed)
+		return;
+	while ((entry = readdir(listed)))
+		if (!sysfs_path(node, "%s/%s", nodes, entry->d_name) && take_node(node, entry->d_name, out))
+			break;
+	closedir(listed);
+}
+
+static bool is_uuid(const char *text)
+{
+	for (unsigned i = 0; i < UUID_LENGTH; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
+			return false;
+	}
+	return !text[UUID_LENGTH];
+}
+
+int host_find_mdev(const char *path, struct lend_host_device *out)
+{
+	char real[PATH_MAX], bus[32];
+	const char *name;
+
+	if (path[0] != '/')
+		return -EINVAL;
+	if (!realpath(path, real))
+		return -ENODEV;
+	name = strrchr(real, '/') + 1;
+	if (!is_uuid(name) || sysfs_link(real, "subsystem", bus, sizeof(bus)) || strcmp(bus, "mdev") != 0)
+		return -EINVAL;
+	memset(out, 0, sizeof(*out));
+	out->is_mdev = true;
+	out->numa_node = -1;
+	snprintf(out->name, sizeof(out->name), "%.36s", name);
+	out->group = host_read_group(real);
+	host_read_node(real, out);
+	if (sysfs_link(real, "driver", out->driver, sizeof(out->driver)))
+		out->driver[0] = '\0';
+	return 0;
+}
+
+static int say(struct lend_error *error, int code, const char *text, int fd)
+{
+	if (error)
+		snprintf(error->text, sizeof(error->text), "fd %d %s", fd, text);
+	return code;
+}
+
+/* Cuts `count` components off the end of a path. */
+static void cut(char *path, unsigned count)
+{
+	while (count-- && strrchr(path, '/'))
+		*strrchr(path, '/') = '\0';
+}
+
+int lend_host_find_fd(struct lend_context *context, int fd, struct lend_host_device *out,
+		      struct lend_error *error)
+{
+	static const char none[] = "is no VFIO device; open /dev/vfio/devices/vfioN and pass that";
+	char link[PATH_MAX], dir[PATH_MAX];
+	struct lend_bdf bdf;
+	struct stat stat;
+	int ret;
+
+	if (fstat(fd, &stat))
+		return say(error, -errno, "is not open", fd);
+	if (!S_ISCHR(stat.st_mode))
+		return say(error, -ENOTTY, none, fd);
+	ret = sysfs_path(link, "%s/dev/char/%u:%u", context_sysfs(context), major(stat.st_rdev),
+			 minor(stat.st_rdev));
+	if (ret || !realpath(link, dir))
+		return say(error, -ENODEV, "is a device that this computer has no more", fd);
+	if (!strstr(dir, "/vfio-dev/vfio"))
+		return say(error, -ENOTTY, none, fd);
+	cut(dir, 2);
+	if (!lend_bdf_parse(dir, &bdf))
+		ret = host_read_device(context, &bdf, out);
+	else
+		ret = host_find_mdev(dir, out);
+	return ret ? say(error, ret == -EINVAL ? -ENOTTY : ret, none, fd) : 0;
+}

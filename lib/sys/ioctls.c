@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ioctls that come after all devices are open, as a table: a monitor that
+ * restricts its system calls then needs them. The reason stands above a group.
+ */
+#include "lend/context.h"
+#include "lib/sys/abi.h"
+
+static const uint32_t requests[] = {
+	/* Interrupts that change. */
+	VFIO_DEVICE_SET_IRQS,
+	/* Writes that are learned (quirks). */
+	VFIO_DEVICE_IOEVENTFD,
+	/* BARs that move, for peers; memory that comes and goes. */
+	VFIO_IOMMU_MAP_DMA,
+	VFIO_IOMMU_UNMAP_DMA,
+	ABI_IOMMU_IOAS_MAP,
+	ABI_IOMMU_IOAS_MAP_FILE,
+	ABI_IOMMU_IOAS_UNMAP,
+	/* Reset, and giving everything back. */
+	VFIO_DEVICE_RESET,
+	VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
+	VFIO_DEVICE_PCI_HOT_RESET,
+	VFIO_GROUP_UNSET_CONTAINER,
+	ABI_DEVICE_DETACH_IOMMUFD_PT,
+	ABI_IOMMU_DESTROY,
+};
+
+size_t lend_ioctls(const uint32_t **out)
+{
+	*out = requests;
+	return sizeof(requests) / sizeof(*requests);
+}

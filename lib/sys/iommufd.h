@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ioctls of iommufd (/dev/iommu), and those of a VFIO device's own node
+ * (/dev/vfio/devices/vfioN, a cdev) that bind it to one. One function each,
+ * returning 0 or a negative errno; ids are the kernel's numbers of objects
+ * within one iommufd. -ENOTTY: this kernel does not know the call.
+ */
+#ifndef LIB_SYS_IOMMUFD_H
+#define LIB_SYS_IOMMUFD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/sys/vfio.h"
+
+/* Devices. */
+
+/** `token`: 16 bytes that a virtual function's owner knows, or NULL. `*id`: the device in the iommufd. */
+int sys_cdev_bind(int device, int iommufd, const uint8_t *token, uint32_t *id);
+/** `table`: a page table or an address space; a device that has one gets this one instead. */
+int sys_cdev_attach(int device, uint32_t table);
+int sys_cdev_detach(int device);
+
+/** 0: the kernel exports BARs of this device as dma-bufs; -ENOTTY: not. */
+int sys_vfio_probe_dma_buf(int device);
+/** A dma-buf of [offset, offset + length) of a region: a descriptor. */
+int sys_vfio_dma_buf(int device, unsigned region, uint64_t offset, uint64_t length);
+
+/* iommufd. */
+
+int sys_iommu_destroy(int iommufd, uint32_t id);
+int sys_ioas_alloc(int iommufd, uint32_t *id);
+
+struct sys_ioas_ranges {
+	uint64_t alignment; /* of addresses and lengths; 0: not told */
+	size_t count;
+	struct sys_iova_range *ranges; /* to be freed */
+};
+/** What may be mapped. -EPROTO: the answer makes no sense. */
+int sys_ioas_ranges(int iommufd, uint32_t ioas, struct sys_ioas_ranges *out);
+
+struct sys_ioas_map {
+	uint64_t iova, length;
+	bool writable;
+};
+int sys_ioas_map(int iommufd, uint32_t ioas, const struct sys_ioas_map *map, const void *va);
+/** The bytes of `fd` (a memfd, or a dma-buf) from `start` on. */
+int sys_ioas_map_file(int iommufd, uint32_t ioas, const struct sys_ioas_map *map, int fd, uint64_t start);
+/** `*unmapped`: bytes that were. -ENOENT: nothing was mapped there. */
+int sys_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, uint64_t length, uint64_t *unmapped);
+
+/** Page tables that fit the device, with all that the address space has in them. */
+int sys_hwpt_alloc(int iommufd, uint32_t device, uint32_t ioas, uint32_t *id);
+
+#endif

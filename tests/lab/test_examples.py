@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""The examples, built against an installed library by what pkg-config says, and
+run in L1 on edu."""
+
+import os
+import shlex
+import subprocess
+
+import pytest
+
+from bare import image  # noqa: F401, a fixture
+from lab import cache
+
+CC = os.environ.get("CC", "gcc")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The library installed into a folder of its own, for both kinds of linking."""
+    root = cache.ROOT / "build/examples"
+    subprocess.run(["make", "-s", "-C", cache.ROOT, "install-lib", f"PREFIX={root}"],
+                   check=True, stdout=subprocess.DEVNULL)
+    return root
+
+
+@pytest.fixture(scope="module", params=["shared", "static"])
+def build(installed, request):
+    """build(name): the example's program. It sees the installed headers alone."""
+    def make(name):
+        flags = subprocess.run(
+            ["pkg-config", "--cflags", "--libs", "liblend"] +
+            (["--static"] if request.param == "static" else []),
+            env={**os.environ, "PKG_CONFIG_PATH": f"{installed}/lib/pkgconfig"},
+            check=True, capture_output=True, text=True).stdout.split()
+        if request.param == "static":
+            flags = [f for f in flags if f != "-llend"] + [f"{installed}/lib/liblend.a"]
+        else:
+            flags += [f"-Wl,-rpath,{installed}/lib"]
+        out = installed / f"{name}-{request.param}"
+        subprocess.run([CC, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", out,
+                        f"{name}.c", *flags], check=True, cwd=cache.ROOT / "examples")
+        needs = subprocess.run(["readelf", "-d", out], check=True, capture_output=True,
+                               text=True).stdout
+        assert ("liblend.so.0" in needs) == (request.param == "shared")
+        return out
+    return make
+
+
+def run(machine, *words):
+    address = machine.addresses[0]
+    driver = f"/sys/bus/pci/devices/{address}/driver"
+    machine.run(f"[ \"$(basename $(readlink {driver}))\" = vfio-pci ] ||"
+                f" {cache.LAB / 'bind'} {address} vfio-pci", check=True)
+    result = machine.run(shlex.join(str(w).format(address=address) for w in words),
+                         timeout=60)
+    assert result.status == 0, result.err + result.out
+    return result.out
+
+
+@pytest.mark.profile("edu")
+def test_dma_loop(l1, build):
+    assert run(l1(), build("dma-loop"), "{address}", 50) == \
+        "dma-loop: 50 times 4096 bytes there and back\n"
+
+
+@pytest.mark.profile("edu")
+def test_tiny_vmm(l1, build, image):
+    program = build("tiny-vmm")
+    assert len((cache.ROOT / "examples/tiny-vmm.c").read_text().splitlines()) <= 400
+    out = run(l1(), program, "{address}", image,
+              "-- scan; edu 00:01.0 fact 10; edu 00:01.0 dma; edu 00:01.0 irq msi 3; off")
+    assert "1234:11e8" in out
+    assert "edu fact 10 3628800" in out
+    assert "edu dma 4096 bytes there and back" in out
+    assert "edu irq msi 4 interrupts, status 0x107, 0 spurious" in out, out
+    assert out.endswith("guest: off now\n")

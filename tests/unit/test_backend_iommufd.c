@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Devices by their own node: which way is taken, descriptors that are passed, and what is refused. */
+#include "tests/unit/fake_iommufd_host.h"
+
+static void mediated(void **state)
+{
+	struct host *host = *state;
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/devices/virtual/mtty/mtty/" UUID, host->sys);
+	run("mkdir -p %s %s/bus/mdev/drivers/vfio_mtty; ln -s %s/bus/mdev %s/subsystem; ln -s "
+	    "%s/bus/mdev/drivers/vfio_mtty %s/driver",
+	    path, host->sys, host->sys, path, host->sys, path);
+	add_node(host, path, 0);
+	assert_int_equal(open_named(host, 0, path), 0);
+	/* No page tables: its driver pins what it reads and writes. */
+	expect_calls("bind 00", "ioas 1", "attach 1", NULL);
+	assert_string_equal(lend_device_info(host->device[0])->name, UUID);
+	assert_true(lend_device_info(host->device[0])->is_mdev);
+}
+
+static void auto_prefers_iommufd(void **state)
+{
+	struct host *host = *state;
+	struct lend_device_config config = named("05:00.0");
+
+	add_device(host, "0000:05:00.0", 0);
+	config.backend = LEND_BACKEND_AUTO;
+	assert_int_equal(try(host, 0, &config), 0);
+	assert_int_equal(lend_device_info(host->device[0])->backend, LEND_BACKEND_IOMMUFD);
+	close_one(host, 0);
+	/* Interrupts are not remapped: the legacy way has a switch of its own for that. */
+	kernel.bind = -EPERM;
+	assert_int_equal(try(host, 0, &config), -ENOTTY);
+	expect(host, "IOMMU group 7");
+	config.backend = LEND_BACKEND_IOMMUFD;
+	assert_int_equal(try(host, 0, &config), -EPERM);
+	expect(host, "/sys/module/iommufd/parameters/allow_unsafe_interrupts");
+	kernel.bind = 0;
+	config.backend = LEND_BACKEND_AUTO;
+	run("rm %s/iommu", host->dev);
+	assert_int_equal(try(host, 0, &config), -ENOTTY);
+	expect(host, "IOMMU group 7");
+	config.backend = LEND_BACKEND_IOMMUFD;
+	assert_int_equal(try(host, 0, &config), -EOPNOTSUPP);
+	expect(host, "no iommufd");
+	expect(host, "iommufd=off");
+}
+
+static void passed_descriptor(void **state)
+{
+	struct host *host = *state;
+	struct lend_device_config config = LEND_DEVICE_CONFIG_INIT;
+
+	add_device(host, "0000:05:00.0", 0);
+	config.fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	assert_int_equal(try(host, 0, &config), 0);
+	assert_string_equal(lend_device_info(host->device[0])->name, "0000:05:00.0");
+	close_one(host, 0);
+	assert_true(fcntl(config.fd, F_GETFD) >= 0); /* ours still */
+	/* Of another device than named. */
+	add_device(host, "0000:06:00.0", 1);
+	config.address = "05:00.0";
+	assert_int_equal(try(host, 0, &config), -ENODEV);
+	expect(host, "is 0000:06:00.0, not 0000:05:00.0");
+	config.address = NULL;
+	config.backend = LEND_BACKEND_LEGACY;
+	assert_int_equal(try(host, 0, &config), -EINVAL);
+	config.backend = LEND_BACKEND_AUTO;
+	close(config.fd);
+	assert_int_equal(try(host, 0, &config), -EBADF);
+	config.fd = open(host->root, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(try(host, 0, &config), -ENOTTY);
+	expect(host, "/dev/vfio/devices/vfioN");
+	close(config.fd);
+	config.fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	assert_int_equal(try(host, 0, &config), -ENODEV);
+	close(config.fd);
+	assert_int_equal(kernel.count, 0);
+}
+
+static void node_of_another_device(void **state)
+{
+	struct host *host = *state;
+
+	add_device(host, "0000:05:00.0", 0);
+	run("ln -sf /dev/null %s/vfio/devices/vfio0", host->dev);
+	assert_int_equal(open_named(host, 0, "05:00.0"), -EACCES);
+	expect(host, "is not the device that sysfs says it is (1:5)");
+	assert_int_equal(kernel.count, 0);
+}
+
+static void busy(void **state)
+{
+	struct host *host = *state;
+
+	add_device(host, "0000:05:00.0", 0);
+	assert_int_equal(open_named(host, 0, "05:00.0"), 0);
+	assert_int_equal(open_named(host, 1, "0000:05:00.0"), -EEXIST);
+	expect(host, "given twice");
+	close_one(host, 0);
+	kernel.bind = -EINVAL; /* what it says of one that is bound already */
+	assert_int_equal(open_named(host, 0, "05:00.0"), -EBUSY);
+	expect(host, "vfio/devices/vfio0");
+	kernel.bind = -EBUSY;
+	run("mkdir -p %s/77/fd; echo qemu >%s/77/comm; ln -s %s/vfio/7 %s/77/fd/9", host->proc, host->proc,
+	    host->dev, host->proc);
+	assert_int_equal(open_named(host, 0, "05:00.0"), -EBUSY);
+	expect(host, "process 77 (qemu), which has");
+	expect(host, "vfio/7");
+	/* A sibling that a driver of the host has looks the same to the kernel. */
+	run("mkdir -p %s/bus/pci/devices/0000:05:00.1 %s/bus/pci/drivers/e1000e; cd "
+	    "%s/bus/pci/devices/0000:05:00.1; ln -s ../../drivers/e1000e driver; ln -s $PWD "
+	    "%s/kernel/iommu_groups/7/devices/",
+	    host->sys, host->sys, host->sys, host->sys);
+	assert_int_equal(open_named(host, 0, "05:00.0"), -EPERM);
+	expect(host, "0000:05:00.1 (e1000e)");
+}
+
+static void vf_tokens(void **state)
+{
+	struct host *host = *state;
+	struct lend_device_config config = named("05:00.0");
+
+	add_device(host, "0000:05:00.0", 0);
+	config.vf_token = UUID;
+	assert_int_equal(try(host, 0, &config), 0);
+	assert_string_equal(kernel.lines[0], "bind 83");
+	close_one(host, 0);
+	kernel.bind = -EINVAL;
+	assert_int_equal(try(host, 0, &config), -EOPNOTSUPP);
+	expect(host, "takes no VF token");
+	kernel.bind = -EACCES;
+	assert_int_equal(try(host, 0, &config), -EACCES);
+	expect(host, "vf-token=");
+	config.vf_token = "no token";
+	assert_int_equal(try(host, 0, &config), -EINVAL);
+	expect(host, "no UUID");
+}
+
+/* What fails behind the attach is taken back to the beginning. */
+static void fails_late(void **state)
+{
+	struct host *host = *state;
+
+	add_device(host, "0000:05:00.0", 0);
+	kernel.info = -EIO;
+	assert_int_equal(open_named(host, 0, "05:00.0"), -EIO);
+	expect_calls("bind 00", "ioas 1", "hwpt 2", "attach 2", "ranges", "detach", "destroy 2", "destroy 1",
+		     NULL);
+	kernel.info = 0;
+	kernel.ioas = -ENOMEM;
+	assert_int_equal(open_named(host, 0, "05:00.0"), -ENOMEM);
+	assert_int_equal(host->known, 0);
+}
+
+static void config_of_another_header(void **state)
+{
+	struct host *host = *state;
+	struct lend_device_config config = named("05:00.0");
+
+	config.size = 8;
+	assert_int_equal(try(host, 0, &config), -EINVAL);
+	config = (struct lend_device_config)LEND_DEVICE_CONFIG_INIT;
+	assert_int_equal(try(host, 0, &config), -EINVAL);
+	expect(host, "neither an address nor a descriptor");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		on_host(mediated),
+		on_host(auto_prefers_iommufd),
+		on_host(passed_descriptor),
+		on_host(node_of_another_device),
+		on_host(busy),
+		on_host(vf_tokens),
+		on_host(fails_late),
+		on_host(config_of_another_header),
+	};
+
+	return cmocka_run_group_tests_name("backend_iommufd", tests, NULL, NULL);
+}
