@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Ownership of what is on a bus. The kernel checks it again; here it gets a name. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,25 +17,35 @@ static bool is_self(const struct lend_device *device, const struct lend_bdf *bdf
 	return bdf_equal(&device->info.bdf, bdf);
 }
 
+/* By id the kernel has judged already, and does not say which one it was. */
+static bool is_owned(const struct lend_device *device, const struct backend_hot_reset *list,
+		     const struct backend_dependent *one)
+{
+	if (is_self(device, &one->bdf))
+		return true;
+	return list->by_id ? list->owned : group_fd(space_context(device->space), one->group) >= 0;
+}
+
 static int check_owned(const struct lend_device *device, const struct backend_hot_reset *list,
 		       struct lend_error *error)
 {
-	struct lend_context *context = space_context(device->space);
-	char name[16];
+	char name[16], group[32] = "";
 
 	for (unsigned i = 0; i < list->count; i++) {
 		const struct backend_dependent *one = &list->at[i];
 
-		if (list->by_id ? list->owned
-				: group_fd(context, one->group) >= 0 || is_self(device, &one->bdf))
+		if (is_owned(device, list, one))
 			continue;
 		lend_bdf_format(&one->bdf, name);
-		return error_say(
-			error, -EPERM,
-			"its bus is shared with %s (IOMMU group %d), which is not handed over; hand it "
-			"over too, and both can be reset",
-			name, one->group);
+		if (!list->by_id)
+			snprintf(group, sizeof(group), " (IOMMU group %d)", one->group);
+		return error_say(error, -EPERM,
+				 "its bus is shared with %s%s, which is not handed over; hand it over too, "
+				 "and both can be reset",
+				 name, group);
 	}
+	if (list->by_id && !list->owned)
+		return error_say(error, -EPERM, "its bus is shared with what the kernel does not name");
 	return 0;
 }
 

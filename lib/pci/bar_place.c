@@ -99,9 +99,10 @@ static int tell_map(struct lend_function *function, unsigned index, lend_gpa_t a
 	return function->ops->bar_map(function->host, function->peer, &map);
 }
 
-/* Takes the BARs of the set `out` away: all or none. */
+/* Takes the BARs of the set `out` away; those that the monitor keeps stay placed, and it is an error. */
 static int unplace(struct lend_function *function, unsigned out)
 {
+	unsigned gone = 0;
 	int ret = 0, one;
 
 	if (!out)
@@ -113,19 +114,23 @@ static int unplace(struct lend_function *function, unsigned out)
 	function->ops->bar_begin(function->host, function->peer);
 	for (unsigned i = 0; i < PLACES; i++) {
 		one = out & 1u << i ? function->ops->bar_unmap(function->host, function->peer, i) : 0;
-		ret = ret ? ret : one;
+		if (one < 0)
+			ret = one;
+		else
+			gone |= out & 1u << i;
 	}
 	one = function->ops->bar_commit(function->host, function->peer);
-	ret = ret ? ret : one;
+	if (one < 0) {
+		ret = one;
+		gone = 0;
+	}
 	for (unsigned i = 0; i < PLACES; i++) {
 		struct bar *bar = &function->bars[i];
 
-		if (!(out & 1u << i))
-			continue;
-		if (ret < 0)
-			peers_add(function, bar);
-		else
+		if (gone & 1u << i)
 			set_placed(bar, false);
+		else if (out & 1u << i)
+			peers_add(function, bar);
 	}
 	if (ret < 0)
 		function_log(function, LEND_LOG_ERROR, "the machine cannot take its BARs away: %s",
@@ -217,7 +222,8 @@ int bars_remove(struct lend_function *function)
 		out |= function->bars[i].placed ? 1u << i : 0;
 	if (unplace(function, out) < 0) /* as many as will go */
 		for (unsigned i = 0; i < PLACES; i++)
-			unplace(function, out & 1u << i);
+			if (function->bars[i].placed)
+				unplace(function, out & 1u << i);
 	for (unsigned i = 0; i < PLACES; i++)
 		count += (out & 1u << i) && !function->bars[i].placed;
 	return count;

@@ -86,8 +86,12 @@ static int write_device(struct lend_function *function, unsigned offset, unsigne
 		}
 		take = run == length ? length : run >= 2 && !((offset + at) & 1) ? 2 : 1;
 		ret = config_device_write(function, offset + at, take, (uint32_t)le_load(bytes + at, take));
-		if (ret < 0)
+		if (ret < 0) {
+			function_log(function, LEND_LOG_WARNING,
+				     "cannot write %u bytes of config space at 0x%x: %s", take, offset + at,
+				     strerror(-ret));
 			return ret;
+		}
 		__atomic_store_n(&function->used, true, __ATOMIC_RELAXED);
 		at += take;
 	}
@@ -157,9 +161,6 @@ void lend_function_config_write(struct lend_function *function, unsigned offset,
 	pthread_mutex_lock(&function->lock);
 	ret = is_gone(function) ? 0 : apply(function, offset, length, bytes);
 	pthread_mutex_unlock(&function->lock);
-	if (ret < 0) {
+	if (ret < 0) /* said where it failed */
 		count_one(function->counters.ignored);
-		function_log(function, LEND_LOG_WARNING, "cannot write %u bytes of config space at 0x%x: %s",
-			     length, offset, strerror(-ret));
-	}
 }

@@ -136,6 +136,7 @@ struct intx {
 	uint64_t hold_ns; /* how long BARs stay trapped after an interrupt; 0: until INTx goes off */
 	int fd, resample; /* eventfds; -1 */
 	bool bypass;      /* the hypervisor does all of it */
+	bool watched;     /* else: our loop */
 	bool pending;     /* atomic: signalled, and masked by the kernel until the guest has served it */
 	bool raised;      /* the line, as we set it */
 	uint64_t slow;    /* signals that our loop has seen */

@@ -190,6 +190,8 @@ def test_device_in_use_by_a_machine(here, boot):
 # The host
 
 @pytest.mark.profile("nvme-no-iommu")
+@pytest.mark.zoo("nvme", "no interrupt", iommu="none",
+                 note="cannot be without an IOMMU, and lend says so")
 def test_no_iommu(here):
     # vfio-pci takes no device without an IOMMU: it stays with its driver.
     address = here.machine.addresses[0]

@@ -126,6 +126,7 @@ struct world {
 	size_t line_count, line_room;
 	bool mute;               /* keep no record */
 	unsigned calls, fail_at; /* calls that can fail; the one that does, from 1, 0: none */
+	unsigned dies_at;        /* the call from which on the device is dead, 0: none */
 	char violation[160];
 	unsigned log_lines;
 	uint64_t log_bytes;

@@ -31,7 +31,7 @@ static void direct_areas(struct world *world, unsigned count, uint64_t first, ui
 }
 
 /* Spec 14, case 2: only the table's pages trap, wherever the table is. */
-static void msix_table_anywhere(void **state)
+static void case_14_2_msix_table_anywhere(void **state)
 {
 	static const struct {
 		unsigned vectors;
@@ -241,7 +241,7 @@ static void peer_map_that_fails_is_no_failure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(msix_table_anywhere),
+		cmocka_unit_test(case_14_2_msix_table_anywhere),
 		cmocka_unit_test(sparse_areas),
 		cmocka_unit_test(small_bar_is_direct_at_a_page),
 		cmocka_unit_test(small_bar_that_cannot_be_mapped),

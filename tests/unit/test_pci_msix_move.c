@@ -56,6 +56,29 @@ static void behind_what_is_there(void **state)
 	stop(world);
 }
 
+/* spec 4.3: a BAR smaller than what the table needs becomes twice that. */
+static void behind_a_small_bar(void **state)
+{
+	struct world *world = world_new();
+	struct lend_bar bar;
+
+	(void)state;
+	world_nvme(world);
+	world_bar(world, 2, 0, 0x100);
+	world->function_config.msix_to = LEND_MSIX_TO_BAR + 2;
+	assert_int_equal(world_open(world), 0);
+	lend_function_bar(world->function, 2, &bar);
+	assert_int_equal(bar.size, 0x2000);
+	assert_int_equal(world_read(world, 0x50 + PCI_MSIX_TABLE, 4), 0x1002);
+	world_start(world);
+	world_write(world, PCI_BASE_ADDRESS_2, 4, 0xe0100000);
+	assert_int_equal(lend_function_bar_read(world->function, 2, 0x100c, 4), 1);
+	assert_int_equal(lend_function_bar_read(world->function, 2, 0x100, 4), UINT32_MAX); /* nothing */
+	lend_function_bar_write(world->function, 2, 0x10, 4, 0xcafe);
+	assert_int_equal(lend_function_bar_read(world->function, 2, 0x10, 4), 0xcafe);
+	stop(world);
+}
+
 static void in_a_bar_of_its_own(void **state)
 {
 	struct world *world = moved(2, 0);
@@ -148,6 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(behind_what_is_there),
+		cmocka_unit_test(behind_a_small_bar),
 		cmocka_unit_test(in_a_bar_of_its_own),
 		cmocka_unit_test(interrupts_and_pending_bits),
 		cmocka_unit_test(heals_a_pba_in_no_bar),

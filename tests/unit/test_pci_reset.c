@@ -78,6 +78,34 @@ static void soft_reset_bit_decides_where_nothing_is_told(void **state)
 	}
 }
 
+/* 8.1: with an FLR it does not; and the kernel's list outranks what the capabilities say. */
+static void the_kernels_list_decides(void **state)
+{
+	static const struct {
+		const char *methods;
+		bool flr;
+		enum lend_reset_method first, next;
+	} rows[] = {
+		{"", true, LEND_RESET_OPEN, LEND_RESET_FUNCTION},
+		{"bus", true, LEND_RESET_FUNCTION, LEND_RESET_FUNCTION}, /* what it did at open was no FLR */
+		{"pm bus", true, LEND_RESET_BUS, LEND_RESET_BUS},
+		{"flr", false, LEND_RESET_OPEN, LEND_RESET_FUNCTION},
+		{"device_specific flr", false, LEND_RESET_OPEN, LEND_RESET_FUNCTION},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct world *world = with_methods(rows[i].methods);
+
+		world_set(world, 0x80 + PCI_EXP_DEVCAP, 4, rows[i].flr ? PCI_EXP_DEVCAP_FLR : 0);
+		assert_int_equal(world_open(world), 0);
+		assert_int_equal(reset(world, 0).ran, rows[i].first);
+		world_start(world);
+		assert_int_equal(reset(world, 0).ran, rows[i].next);
+		stop(world);
+	}
+}
+
 static void bus_is_tried_when_the_function_does_not(void **state)
 {
 	struct world *world = with_methods("flr bus");
@@ -98,7 +126,7 @@ static void bus_is_tried_when_the_function_does_not(void **state)
 }
 
 /* section 14, case 10: a sibling that belongs to somebody else. */
-static void bus_of_others_is_left_alone(void **state)
+static void case_14_10_sibling_of_others(void **state)
 {
 	struct world *world = with_methods("");
 	struct lend_reset_report report;
@@ -111,7 +139,11 @@ static void bus_of_others_is_left_alone(void **state)
 	report = reset(world, -EOPNOTSUPP);
 	assert_int_equal(report.ran, LEND_RESET_NONE);
 	assert_int_equal(world_count(world, "bus_reset"), 0);
-	assert_non_null(strstr(report.obstacle, "0000:05:00"));
+	assert_non_null(strstr(report.obstacle, "0000:05:00.1, which"));
+	world->dependent_count = 1; /* itself alone, and still not ours: nothing is guessed */
+	report = reset(world, -EOPNOTSUPP);
+	assert_int_equal(world_count(world, "bus_reset"), 0);
+	assert_non_null(strstr(report.obstacle, "does not name"));
 	stop(world);
 }
 
@@ -162,7 +194,7 @@ static void close_second(struct second *second)
 }
 
 /* section 14, case 10: a sibling in the same machine. One reset serves both, and both were stopped before. */
-static void siblings_are_reset_together_once(void **state)
+static void case_14_10_siblings_together(void **state)
 {
 	struct world *world = with_methods("");
 	struct lend_reset_report reports[2];
@@ -217,7 +249,7 @@ static void sibling_in_use_is_not_taken_along(void **state)
 }
 
 /* section 14, case 11: no way at all. It is said, and the function is in its first state all the same. */
-static void no_reset_leaves_the_first_state(void **state)
+static void case_14_11_no_way_to_reset(void **state)
 {
 	struct world *world = with_methods("");
 	struct lend_reset_report report;
@@ -255,6 +287,48 @@ static void what_was_found_is_said(void **state)
 	stop(world);
 }
 
+/* 8.2: a driver that used messages left the line switched off; the next one finds it on. */
+static void interrupt_disable_does_not_outlive_a_reset(void **state)
+{
+	struct world *world = with_methods("flr");
+
+	(void)state;
+	world->vectors[LEND_IRQ_INTX] = 1;
+	assert_int_equal(world_open(world), 0);
+	world_write(world, PCI_COMMAND, 2, PCI_COMMAND_INTX_DISABLE | PCI_COMMAND_SERR);
+	assert_int_equal(world_get(world, PCI_COMMAND, 2), PCI_COMMAND_INTX_DISABLE | PCI_COMMAND_SERR);
+	world_clear(world);
+	reset(world, 0);
+	world_expect_order(world, "cfg_write 4 2 100", "reset", "intx on", NULL);
+	assert_int_equal(world_read(world, PCI_COMMAND, 2), PCI_COMMAND_SERR);
+	assert_true(world_raise(world));
+	world_run(world);
+	assert_int_equal(world->line.delivered, 1);
+	stop(world);
+}
+
+/* 8.2: a register that cannot be read is not written either. */
+static void failed_read_is_not_acted_on(void **state)
+{
+	struct world *world = with_methods("flr");
+
+	(void)state;
+	assert_int_equal(world_open(world), 0);
+	world_start(world);
+	world_write(world, 0x44, 2, 3);
+	world->dead = true;
+	world_clear(world);
+	reset(world, 0);
+	assert_int_equal(world_count(world, "cfg_write"), 0);
+	world->dead = false;
+	world->fail_reads = true;
+	world_clear(world);
+	reset(world, 0);
+	assert_int_equal(world_count(world, "cfg_write"), 0);
+	world->fail_reads = false;
+	stop(world);
+}
+
 static void resets_are_counted(void **state)
 {
 	struct world *world = with_methods("flr");
@@ -278,13 +352,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(power_state_is_the_last_resort),
 		cmocka_unit_test(soft_reset_bit_decides_where_nothing_is_told),
+		cmocka_unit_test(the_kernels_list_decides),
 		cmocka_unit_test(bus_is_tried_when_the_function_does_not),
-		cmocka_unit_test(bus_of_others_is_left_alone),
+		cmocka_unit_test(case_14_10_sibling_of_others),
 		cmocka_unit_test(group_that_is_not_open_is_not_ours),
-		cmocka_unit_test(siblings_are_reset_together_once),
+		cmocka_unit_test(case_14_10_siblings_together),
 		cmocka_unit_test(sibling_in_use_is_not_taken_along),
-		cmocka_unit_test(no_reset_leaves_the_first_state),
+		cmocka_unit_test(case_14_11_no_way_to_reset),
 		cmocka_unit_test(what_was_found_is_said),
+		cmocka_unit_test(interrupt_disable_does_not_outlive_a_reset),
+		cmocka_unit_test(failed_read_is_not_acted_on),
 		cmocka_unit_test(resets_are_counted),
 	};
 

@@ -87,7 +87,7 @@ static void rom_is_read_once_and_lazily(void **state)
 	stop(world);
 }
 
-static void ids_in_the_image_are_made_right(void **state)
+static void case_14_15_wrong_device_id(void **state)
 {
 	struct world *world = with_rom(0x1000);
 	uint8_t sum = 0;
@@ -123,7 +123,7 @@ static void ids_that_the_user_gave_count(void **state)
 }
 
 /* spec 14, case 15: no signature, a data structure beyond the end. */
-static void images_that_are_none_stay_as_they_are(void **state)
+static void case_14_15_no_signature(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
@@ -140,7 +140,7 @@ static void images_that_are_none_stay_as_they_are(void **state)
 	}
 }
 
-static void rom_that_cannot_be_read_is_all_ones(void **state)
+static void case_14_15_read_error(void **state)
 {
 	struct world *world = with_rom(0x1000);
 
@@ -175,6 +175,23 @@ static void rom_that_lies_about_its_size(void **state)
 	stop(world);
 }
 
+static void case_14_15_size_0(void **state)
+{
+	struct world *world = with_rom(0);
+	struct lend_bar bar;
+
+	(void)state;
+	assert_int_equal(world_open(world), 0);
+	lend_function_bar(world->function, LEND_REGION_ROM, &bar);
+	assert_int_equal(bar.size, 0);
+	enable(world);
+	assert_int_equal(world_read(world, PCI_ROM_ADDRESS, 4), 0); /* not even its enable bit */
+	assert_false(world->bars[LEND_REGION_ROM].placed);
+	assert_int_equal(rom_at(world, 0, 4), UINT32_MAX);
+	assert_int_equal(world->log_lines, 0);
+	stop(world);
+}
+
 static void rom_odd_size_is_rounded(void **state)
 {
 	struct world *world = with_rom(0x1900);
@@ -187,33 +204,45 @@ static void rom_odd_size_is_rounded(void **state)
 	stop(world);
 }
 
+/* The device's, and a file that is given with it. */
 static void rombar_0_leaves_it_out(void **state)
 {
-	struct world *world = with_rom(0x1000);
-	struct lend_bar bar;
+	static const char image[2048];
 
-	(void)state;
-	world->function_config.rom_mode = LEND_ROM_NONE;
-	assert_int_equal(world_open(world), 0);
-	lend_function_bar(world->function, LEND_REGION_ROM, &bar);
-	assert_int_equal(bar.size, 0);
-	world_write(world, PCI_ROM_ADDRESS, 4, UINT32_MAX);
-	assert_int_equal(world_read(world, PCI_ROM_ADDRESS, 4), 0);
-	stop(world);
-}
-
-static void denied_rom_needs_the_users_word(void **state)
-{
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		struct world *world = with_rom(0x1000);
 		struct lend_bar bar;
 
-		world_set(world, PCI_VENDOR_ID, 4, 0x168e14e4);
-		world->function_config.rom_mode = i ? LEND_ROM_SHOW : LEND_ROM_AUTO;
+		world->function_config.rom_mode = LEND_ROM_NONE;
+		world->function_config.rom = i ? image : NULL;
+		world->function_config.rom_length = i ? sizeof(image) : 0;
 		assert_int_equal(world_open(world), 0);
 		lend_function_bar(world->function, LEND_REGION_ROM, &bar);
-		assert_int_equal(bar.size, i ? 0x1000 : 0);
+		assert_int_equal(bar.size, 0);
+		world_write(world, PCI_ROM_ADDRESS, 4, UINT32_MAX);
+		assert_int_equal(world_read(world, PCI_ROM_ADDRESS, 4), 0);
+		stop(world);
+	}
+}
+
+/* rombar=1, or a file in its place. */
+static void denied_rom_needs_the_users_word(void **state)
+{
+	static const char image[2048];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct world *world = with_rom(0x1000);
+		struct lend_bar bar;
+
+		world_set(world, PCI_VENDOR_ID, 4, 0x168e14e4);
+		world->function_config.rom_mode = i == 1 ? LEND_ROM_SHOW : LEND_ROM_AUTO;
+		world->function_config.rom = i == 2 ? image : NULL;
+		world->function_config.rom_length = i == 2 ? sizeof(image) : 0;
+		assert_int_equal(world_open(world), 0);
+		lend_function_bar(world->function, LEND_REGION_ROM, &bar);
+		assert_int_equal(bar.size, i == 0 ? 0 : i == 1 ? 0x1000 : 0x800);
 		assert_int_equal(world->log_lines, i ? 0 : 1);
 		stop(world);
 	}
@@ -273,11 +302,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rom_is_sized_and_placed),
 		cmocka_unit_test(rom_is_read_once_and_lazily),
-		cmocka_unit_test(ids_in_the_image_are_made_right),
+		cmocka_unit_test(case_14_15_wrong_device_id),
 		cmocka_unit_test(ids_that_the_user_gave_count),
-		cmocka_unit_test(images_that_are_none_stay_as_they_are),
-		cmocka_unit_test(rom_that_cannot_be_read_is_all_ones),
+		cmocka_unit_test(case_14_15_no_signature),
+		cmocka_unit_test(case_14_15_read_error),
 		cmocka_unit_test(rom_that_lies_about_its_size),
+		cmocka_unit_test(case_14_15_size_0),
 		cmocka_unit_test(rom_odd_size_is_rounded),
 		cmocka_unit_test(rombar_0_leaves_it_out),
 		cmocka_unit_test(denied_rom_needs_the_users_word),
