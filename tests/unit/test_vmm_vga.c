@@ -109,7 +109,9 @@ static void ioeventfds(void **state)
 	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), 0);
 	assert_int_equal(kvm.event_address, 0x1004);
 	assert_int_equal(kvm.event_flags, KVM_IOEVENTFD_FLAG_PIO);
-	what.bar = 6;
+	what.bar = 6; /* the ROM, which is nowhere */
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), -ENOENT);
+	what.bar = 7;
 	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), -ENOENT);
 }
 
