@@ -89,8 +89,10 @@ void function_quiet(struct lend_function *function)
 	if (function->msi.cap)
 		clear_enable(function, function->msi.cap + PCI_MSI_FLAGS);
 	mode_enter(function, MODE_NONE);
-	if (function->messages.started) /* it did not go off: once more */
+	/* What did not go off, or down: once more. */
+	if (function->messages.started)
 		trigger_off(function);
+	intx_quiet(function);
 	bars_remove(function);
 	stop_master(function);
 	wait_pending(function);

@@ -5,7 +5,7 @@
  * folder in /tmp. What was asked is in vfio.order, a word each:
  *
  *   status version extension set_container set_iommu iommu_info kvm+ kvm- device
- *   info region irq bus_info bus_reset map unmap unset_container
+ *   info region irq irqs:FLAGS,INDEX,START+COUNT,DESCRIPTORS bus_info bus_reset map unmap unset_container
  */
 #ifndef TESTS_UNIT_FAKE_VFIO_H
 #define TESTS_UNIT_FAKE_VFIO_H
@@ -148,6 +148,16 @@ static int answer_bus(struct vfio_pci_hot_reset_info *info)
 	return 0;
 }
 
+static int set_irqs(const struct vfio_irq_set *set)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "irqs:%x,%u,%u+%u,%zu", set->flags, set->index, set->start, set->count,
+		 (set->argsz - sizeof(*set)) / sizeof(int32_t));
+	said(text);
+	return 0;
+}
+
 static int reset_bus(const struct vfio_pci_hot_reset *reset)
 {
 	said("bus_reset");
@@ -223,6 +233,8 @@ int ioctl(int fd, unsigned long request, ...)
 		((struct vfio_irq_info *)arg)->count = vfio.irq_count;
 		((struct vfio_irq_info *)arg)->flags = vfio.irq_flags;
 		return 0;
+	case VFIO_DEVICE_SET_IRQS:
+		return set_irqs(arg);
 	case VFIO_IOMMU_MAP_DMA:
 	case VFIO_IOMMU_UNMAP_DMA:
 		return answer_dma(request, arg);

@@ -245,6 +245,43 @@ static void list_of_a_bus(void **state)
 	lend_device_close(device);
 }
 
+/* What VFIO is told of interrupts, as linux/vfio.h has it. */
+static void interrupts_as_the_kernel_takes_them(void **state)
+{
+	static const int fds[] = {5, -1, 6};
+	static const struct {
+		struct backend_irqs irqs;
+		const char *want;
+	} rows[] = {
+		{{BACKEND_IRQ_TRIGGER, LEND_IRQ_MSIX, 2, 3, fds}, "irqs:24,2,2+3,3 "},
+		{{BACKEND_IRQ_TRIGGER, LEND_IRQ_MSIX, 0, 0, NULL}, "irqs:21,2,0+0,0 "}, /* off */
+		{{BACKEND_IRQ_TRIGGER, LEND_IRQ_INTX, 0, 1, fds}, "irqs:24,0,0+1,1 "},
+		{{BACKEND_IRQ_MASK, LEND_IRQ_INTX, 0, 1, NULL}, "irqs:9,0,0+1,0 "},
+		{{BACKEND_IRQ_UNMASK, LEND_IRQ_INTX, 0, 1, NULL}, "irqs:11,0,0+1,0 "},
+		{{BACKEND_IRQ_UNMASK, LEND_IRQ_INTX, 0, 1, fds}, "irqs:14,0,0+1,1 "},
+		{{BACKEND_IRQ_TRIGGER, LEND_IRQ_REQ, 0, 1, fds + 1}, "irqs:24,4,0+1,1 "},
+	};
+	struct lend_device *device = open_one("05:00.0");
+
+	(void)state;
+	vfio.order[0] = '\0';
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(device->ops->set_irqs(device->transport, &rows[i].irqs), 0);
+		expect_order(rows[i].want);
+	}
+	lend_device_close(device);
+}
+
+/* A region that ends before its size does: what cannot be read is an error, not zeros. */
+static void config_space_that_ends_early(void **state)
+{
+	(void)state;
+	run("truncate -s %u %s/device", CONFIG_AT + 32, vfio.root);
+	refused(-EIO, "config space");
+	run("truncate -s 0 %s/device", vfio.root);
+	refused(-EIO, "config space");
+}
+
 /* 8.5: every group of the list is open here, and goes along once. */
 static void groups_of_a_bus(void **state)
 {
@@ -305,6 +342,8 @@ int main(void)
 		TEST(chains_of_a_region_that_lie),
 		TEST(numbers_that_lie),
 		TEST(list_of_a_bus),
+		TEST(interrupts_as_the_kernel_takes_them),
+		TEST(config_space_that_ends_early),
 		TEST(groups_of_a_bus),
 		TEST(maps_that_fail),
 	};

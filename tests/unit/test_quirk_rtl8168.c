@@ -7,10 +7,11 @@ enum { DATA = 0x70, ADDRESS = 0x74, VECTORS = 4 };
 #define WRITE UINT32_C(0x80000000)
 #define TABLE UINT32_C(0x0001f000) /* the block, and all bytes of the data */
 
-static struct world *realtek(uint32_t id)
+static struct world *shown_as(uint32_t id, const struct lend_ids *ids)
 {
 	struct world *world = device(0x10ec, id, 0x020000);
 
+	world->function_config.ids = *ids;
 	world_bar(world, 2, PCI_BASE_ADDRESS_MEM_TYPE_64, 0x1000);
 	world_bar(world, 4, PCI_BASE_ADDRESS_MEM_TYPE_64, 0x4000);
 	world_msix(world, VECTORS, 4, 0, 4, 0x800);
@@ -20,6 +21,11 @@ static struct world *realtek(uint32_t id)
 	world_write(world, PCI_COMMAND, 2, DECODE);
 	world_clear(world);
 	return world;
+}
+
+static struct world *realtek(uint32_t id)
+{
+	return shown_as(id, &(struct lend_ids){0});
 }
 
 static uint32_t table(struct world *world, unsigned offset)
@@ -119,12 +125,29 @@ static void another_device(void **state)
 	stop(world);
 }
 
+/* spec/vfio-pci.md, 11: what the user calls it decides. */
+static void ids_of_the_users_choice(void **state)
+{
+	const struct lend_ids away = {.given = LEND_ID_DEVICE, .device = 0x1234};
+	const struct lend_ids to = {.given = LEND_ID_DEVICE, .device = 0x8168};
+	struct world *world = shown_as(0x8168, &away);
+
+	(void)state;
+	bar_put(world, 2, ADDRESS, 4, WRITE | TABLE);
+	assert_int_equal(world_count(world, "bar_write 2 74 4"), 1);
+	stop(world);
+	world = shown_as(0x1234, &to);
+	bar_put(world, 2, ADDRESS, 4, WRITE | TABLE);
+	assert_int_equal(world_count(world, "bar_write 2 74 4"), 0);
+	stop(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(write_and_read), cmocka_unit_test(other_blocks_are_the_devices),
 		cmocka_unit_test(byte_enables),   cmocka_unit_test(hostile),
-		cmocka_unit_test(another_device),
+		cmocka_unit_test(another_device), cmocka_unit_test(ids_of_the_users_choice),
 	};
 
 	return cmocka_run_group_tests_name("quirk_rtl8168", tests, NULL, NULL);
