@@ -90,13 +90,15 @@ def pytest_collection_modifyitems(items):
         mark = item.get_closest_marker("profile")
         if mark and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(mark.args[0]))
-    # Tests of one profile next to each other, otherwise as written.
-    order = {}
-    for item in items:
+    # Tests of one profile next to each other, otherwise as written. Workers
+    # take profiles in this order: the longest first, and last what needs none.
+    def profile(item):
         mark = item.get_closest_marker("profile")
-        order.setdefault(mark.args[0] if mark else "", len(order))
-    items.sort(key=lambda i: order[
-        m.args[0] if (m := i.get_closest_marker("profile")) else ""])
+        return mark.args[0] if mark else ""
+
+    counts = collections.Counter(map(profile, items))
+    order = {name: n for n, name in enumerate(counts)}
+    items.sort(key=lambda i: (not profile(i), -counts[profile(i)], order[profile(i)]))
 
 
 @pytest.hookimpl(hookwrapper=True)

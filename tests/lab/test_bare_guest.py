@@ -6,10 +6,13 @@ import re
 import pytest
 
 import guest
+import zoo
+import zoo_config
 from bare import (  # noqa: F401, fixtures among them
     EDU, GIB, IVSHMEM, Q35_SLOT, TESTDEV, bare, bare_on_qemu, found, image,
     machine, peer, slot,
 )
+from lab import cache
 
 pytestmark = pytest.mark.profile("bare")
 
@@ -50,6 +53,21 @@ def test_config_space_of_every_width(bare):
     assert g.value("cfg 00:1e.0 0 4") == 0xffffffff
     g.ask(f"cfgw {slot(1)} 0 4 0")
     assert g.value(f"cfg {slot(1)} 0 4") == 0x11e81234
+    g.power_off()
+
+
+def test_config_space_is_the_hosts(bare, machine):
+    """But for what may differ (zoo_config.py), with messages on where there are."""
+    devices = EDU, TESTDEV, IVSHMEM
+    g = bare(*devices)
+    g.ask(f"msix {slot(3)} on")
+    for number, device in enumerate(devices, 1):
+        function = zoo.Function(machine, machine.addresses[device])
+        function.guest = f"0000:{slot(number)}"
+        seen = bytes.fromhex(g.ask(f"cfg {slot(number)} 0 256"))
+        has = machine.run(f"od -An -v -tx1 {function.sysfs}/config", check=True).out
+        zoo_config.compare(function, bytes.fromhex(has), seen,
+                           cache.ROOT / "build/lab/zoo/test_config_space_is_the_hosts")
     g.power_off()
 
 
