@@ -234,8 +234,8 @@ static int fake_write(void *dev, unsigned region, uint64_t offset, const void *d
 static int fake_map(void *dev, unsigned region, uint64_t offset, uint64_t length, void *at)
 {
 	struct world *world = dev;
-	uint64_t size =
-		(world->regions[region].size + 0xffff) & ~UINT64_C(0xffff); /* whole pages, of up to 64 KiB */
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t size = (world->regions[region].size + page - 1) & ~(page - 1); /* whole pages, as VFIO */
 	int ret = fake_step(world, "mmap %u %llx %llx", region, (unsigned long long)offset,
 			    (unsigned long long)length);
 
