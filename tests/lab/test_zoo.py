@@ -122,3 +122,20 @@ def test_sound(zoo, at, mode, append):
         g.ask(f"wait_for {codec}")
         assert g.ask(f"cat {codec}/vendor_id {codec}/type").split() == \
             ["0x1af40022", "0x1"]
+
+
+# A ROM
+
+@pytest.mark.profile(OTHERS)
+@pytest.mark.zoo("secondary-vga, its ROM", "no interrupt")
+def test_rom(zoo):
+    """The guest reads the ROM through its sysfs as the host does through its own."""
+    address = zoo.l1.addresses[9]
+    z.bind(zoo.l1, [address])
+    rom = f"/sys/bus/pci/devices/{address}/rom"
+    has = zoo.l1.run(f"echo 1 >{rom}; sha256sum <{rom}; wc -c <{rom}; echo 0 >{rom}",
+                     check=True).out.split()
+    with zoo.lent([address], None) as g:
+        rom = f"/sys/bus/pci/devices/{g.functions[0].guest}/rom"
+        seen = g.ask(f"echo 1 >{rom} && sha256sum <{rom} && wc -c <{rom}").split()
+    assert has[0] == seen[0] and int(seen[2]) >= 32 << 10

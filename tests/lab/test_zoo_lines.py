@@ -3,6 +3,7 @@
 kernel's bypass, and user space (x-no-kvm-intx)."""
 
 import itertools
+import re
 
 import pytest
 
@@ -28,10 +29,13 @@ def test_line_of_two(bare, properties):
     g = bare(*EDU, properties=properties)
     line = f"edu {slot(1)} pair 00:01.1"
     assert g.ask(f"{line} 5") == "pair 20 raised, 20 seen"
-    # The line is free again for either.
-    for function in ("00:01.0", "00:01.1"):
-        assert g.ask(f"edu {function} irq intx") == \
-            "irq intx 4 interrupts, status 0x107, 0 spurious"
+    # The line is free again for either. In user space's way the handler's first
+    # access lets VFIO signal once more, when the device has not been told yet.
+    for function, way in zip(("00:01.0", "00:01.1"), properties):
+        said = g.ask(f"edu {function} irq intx")
+        got, spurious = map(int, re.fullmatch(
+            r"irq intx (\d+) interrupts, status 0x107, (\d+) spurious", said).groups())
+        assert got - spurious == 4 and (way or not spurious), said
     g.power_off()
 
 
