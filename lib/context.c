@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The context: log sink, roots of the pseudo file systems, registry of open groups. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +13,10 @@ int lend_context_new(const struct lend_context_config *config, struct lend_conte
 	struct lend_context_config given = {.size = sizeof(given)};
 	struct lend_context *context;
 
-	if (config && config->size < sizeof(given))
+	if (config && config->size < offsetof(struct lend_context_config, state_root))
 		return -EINVAL;
 	if (config)
-		given = *config;
+		memcpy(&given, config, config->size < sizeof(given) ? config->size : sizeof(given));
 	context = calloc(1, sizeof(*context));
 	if (!context)
 		return -ENOMEM;
@@ -25,7 +26,10 @@ int lend_context_new(const struct lend_context_config *config, struct lend_conte
 	context->sysfs_root = strdup(given.sysfs_root ? given.sysfs_root : "/sys");
 	context->dev_root = strdup(given.dev_root ? given.dev_root : "/dev");
 	context->proc_root = strdup(given.proc_root ? given.proc_root : "/proc");
-	if (!context->sysfs_root || !context->dev_root || !context->proc_root) {
+	context->state_root = strdup(given.state_root ? given.state_root : "/run/lend");
+	context->config_root = strdup(given.config_root ? given.config_root : "/etc/lend");
+	if (!context->sysfs_root || !context->dev_root || !context->proc_root || !context->state_root ||
+	    !context->config_root) {
 		lend_context_free(context);
 		return -ENOMEM;
 	}
@@ -40,6 +44,8 @@ void lend_context_free(struct lend_context *context)
 	free(context->sysfs_root);
 	free(context->dev_root);
 	free(context->proc_root);
+	free(context->state_root);
+	free(context->config_root);
 	pthread_mutex_destroy(&context->groups.lock);
 	free(context);
 }
@@ -57,6 +63,21 @@ const char *context_dev(const struct lend_context *context)
 const char *context_proc(const struct lend_context *context)
 {
 	return context->proc_root;
+}
+
+const char *context_state(const struct lend_context *context)
+{
+	return context->state_root;
+}
+
+const char *context_config(const struct lend_context *context)
+{
+	return context->config_root;
+}
+
+struct context_kernel *context_kernel(struct lend_context *context)
+{
+	return &context->kernel;
 }
 
 struct context_groups *context_groups(struct lend_context *context)

@@ -28,6 +28,12 @@ struct lend_context_config {
 	 */
 	void (*log)(void *opaque, enum lend_log_level level, const char *line);
 	void *opaque;
+	/**
+	 * Where it is remembered what devices were taken from, until the next boot
+	 * and beyond it; NULL: "/run/lend", "/etc/lend". Copied.
+	 */
+	const char *state_root;
+	const char *config_root;
 };
 
 /**

@@ -3,6 +3,7 @@
 #ifndef LEND_LEND_H
 #define LEND_LEND_H
 
+#include "bind.h"
 #include "context.h"
 #include "device.h"
 #include "explain.h"
@@ -11,6 +12,7 @@
 #include "host_ops.h"
 #include "reset.h"
 #include "space.h"
+#include "survey.h"
 #include "types.h"
 
 #endif
