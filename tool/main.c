@@ -9,7 +9,7 @@
 #include "tool/tool.h"
 
 static const struct tool_command *const commands[] = {
-	&tool_ls, &tool_bind, &tool_unbind, &tool_vf, &tool_run,
+	&tool_ls, &tool_check, &tool_bind, &tool_unbind, &tool_vf, &tool_run,
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(*commands) };

@@ -4,6 +4,7 @@
 #define LEND_LEND_H
 
 #include "bind.h"
+#include "check.h"
 #include "context.h"
 #include "device.h"
 #include "explain.h"

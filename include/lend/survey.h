@@ -42,6 +42,7 @@ enum lend_use_kind {
 struct lend_use {
 	enum lend_use_kind kind;
 	char text[160]; /* "/dev/nvme0n1p2 is mounted at /" */
+	char cure[96];  /* a command that ends it, for root: "umount /"; empty: none is known */
 };
 
 struct lend_survey_device {

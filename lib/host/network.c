@@ -35,10 +35,12 @@ static void find_routes(struct walk *walk, bool has_address)
 		if (!destination && !mask) {
 			survey_use(walk->survey, walk->device, LEND_USE_ROUTE,
 				   "the default route goes through %s", name);
+			survey_cure(walk->device, "ip address flush dev", name);
 		} else if (!has_address &&
 			   inet_ntop(AF_INET, &(struct in_addr){destination}, text, sizeof(text))) {
 			survey_use(walk->survey, walk->device, LEND_USE_ADDRESS, "%s has a route to %s/%d",
 				   name, text, __builtin_popcount(mask));
+			survey_cure(walk->device, "ip address flush dev", name);
 			has_address = true;
 		}
 	}
@@ -79,6 +81,7 @@ static bool find_inet(struct walk *walk)
 			continue;
 		survey_use(walk->survey, walk->device, LEND_USE_ADDRESS, "%s has the address %s", walk->name,
 			   text);
+		survey_cure(walk->device, "ip address flush dev", walk->name);
 		found = true;
 	}
 	return found;
@@ -88,9 +91,10 @@ static int find_upper(void *opaque, const char *name)
 {
 	struct walk *walk = opaque;
 
-	if (!strncmp(name, "upper_", 6))
-		survey_use(walk->survey, walk->device, LEND_USE_BRIDGED, "%s is below %s", walk->name,
-			   name + 6);
+	if (strncmp(name, "upper_", 6) != 0)
+		return 0;
+	survey_use(walk->survey, walk->device, LEND_USE_BRIDGED, "%s is below %s", walk->name, name + 6);
+	survey_cure(walk->device, "ip link delete", name + 6);
 	return 0;
 }
 
@@ -110,6 +114,7 @@ static void find_master(struct walk *walk)
 			what = "is in the bond";
 	}
 	survey_use(walk->survey, walk->device, LEND_USE_BRIDGED, "%s %s %s", walk->name, what, master);
+	survey_cure(walk->device, "ip link set nomaster dev", walk->name);
 }
 
 static int add_interface(void *opaque, const char *name)

@@ -108,9 +108,11 @@ void survey_others(struct lend_survey *survey)
 
 		if (seen->boot_vga && !lend_host_is_vfio(seen->is.driver))
 			survey_use(survey, device, LEND_USE_CONSOLE, "the console of this computer is on it");
-		if (seen->vfs)
+		if (seen->vfs) {
 			survey_use(survey, device, LEND_USE_VFS, "it has %u virtual function%s", seen->vfs,
 				   seen->vfs == 1 ? "" : "s");
+			survey_command(device, "lend vf %s 0", seen->is.name);
+		}
 		find_sound(survey, device);
 		find_lent(survey, device);
 	}

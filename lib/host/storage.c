@@ -78,6 +78,7 @@ static bool find_mounts(struct walk *walk, const char *name)
 			continue;
 		found = true;
 		survey_use(survey, walk->device, LEND_USE_MOUNT, "%s is mounted at %s", name, mount->point);
+		survey_cure(walk->device, "umount", mount->point);
 	}
 	return found;
 }
@@ -101,8 +102,10 @@ static void find_swap(struct walk *walk, const char *name)
 	char line[PATH_MAX];
 
 	for (const char *at = walk->swaps; at && *at; at += strcspn(at, "\n"), at += *at == '\n') {
-		if (sscanf(at, "%4095s", line) == 1 && is_path_of(walk, line))
-			survey_use(walk->survey, walk->device, LEND_USE_SWAP, "%s is swap space", name);
+		if (sscanf(at, "%4095s", line) != 1 || !is_path_of(walk, line))
+			continue;
+		survey_use(walk->survey, walk->device, LEND_USE_SWAP, "%s is swap space", name);
+		survey_cure(walk->device, "swapoff", line);
 	}
 }
 
@@ -133,12 +136,18 @@ static int find_holder(void *opaque, const char *kernel)
 	name_of(below, below->node, under);
 	name_of(&walk, walk.node, name);
 	read_attribute(&walk, walk.node, "md/level", level, sizeof(level));
-	if (level[0])
+	/* What is on top is told first: it is to be ended first. */
+	find_uses(&walk);
+	if (level[0]) {
 		survey_use(walk.survey, walk.device, LEND_USE_RAID, "%s is a member of %s (%s)", under, name,
 			   level);
-	else
+		survey_cure(walk.device, "mdadm --stop", name);
+	} else {
 		survey_use(walk.survey, walk.device, LEND_USE_VOLUME, "%s holds %s", under, name);
-	find_uses(&walk);
+		read_attribute(&walk, walk.node, "dm/name", name, sizeof(name));
+		if (name[0])
+			survey_cure(walk.device, "dmsetup remove", name);
+	}
 	return 0;
 }
 
@@ -146,14 +155,14 @@ static void find_uses(struct walk *walk)
 {
 	char dir[PATH_MAX], name[80];
 
+	if (!sysfs_path(dir, "%s/dev/block/%s/holders", context_sysfs(walk->survey->context),
+			walk->node->number))
+		sysfs_each(dir, find_holder, walk);
 	name_of(walk, walk->node, name);
 	if (!find_mounts(walk, name) && !sysfs_path(dir, "%s/fs/btrfs", context_sysfs(walk->survey->context)))
 		sysfs_each(dir, find_btrfs, walk);
 	find_swap(walk, name);
 	find_opened(walk);
-	if (!sysfs_path(dir, "%s/dev/block/%s/holders", context_sysfs(walk->survey->context),
-			walk->node->number))
-		sysfs_each(dir, find_holder, walk);
 }
 
 void survey_storage(struct lend_survey *survey)

@@ -64,6 +64,31 @@ void survey_use(struct lend_survey *survey, struct device *device, enum lend_use
 	va_end(args);
 }
 
+void survey_command(struct device *device, const char *format, ...)
+{
+	struct lend_use *use = device->seen.use_count ? &device->uses[device->seen.use_count - 1] : NULL;
+	va_list args;
+	int length;
+
+	if (!use)
+		return;
+	va_start(args, format);
+	length = vsnprintf(use->cure, sizeof(use->cure), format, args);
+	va_end(args);
+	/* A command that was cut would do something else. */
+	if (length < 0 || (size_t)length >= sizeof(use->cure))
+		use->cure[0] = '\0';
+}
+
+void survey_cure(struct device *device, const char *command, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.-:";
+	const char *quote = word[strspn(word, plain)] ? "'" : "";
+
+	if (!strchr(word, '\''))
+		survey_command(device, "%s %s%s%s", command, quote, word, quote);
+}
+
 void survey_interface(struct device *device, const char *name)
 {
 	char *words = device->seen.interfaces;

@@ -65,6 +65,12 @@ LEND_PRINTF(4, 5)
 void survey_use(struct lend_survey *survey, struct device *device, enum lend_use_kind kind,
 		const char *format, ...);
 
+/** The command that ends the use that was added last; `word` is quoted for a shell where it must be. */
+void survey_cure(struct device *device, const char *command, const char *word);
+
+/** The same, as a whole; nothing where it does not fit. */
+LEND_PRINTF(2, 3) void survey_command(struct device *device, const char *format, ...);
+
 /** Adds a word to the device's interfaces, if it fits. */
 void survey_interface(struct device *device, const char *name);
 
