@@ -8,7 +8,7 @@
 #include "tool/args.h"
 #include "tool/nearest.h"
 
-static const struct args_option *find(const struct args *args, const char *name, size_t length)
+static const struct args_option *find_option(const struct args *args, const char *name, size_t length)
 {
 	for (const struct args_option *option = args->options; option->name; option++)
 		if ((strlen(option->name) == length && !strncmp(option->name, name, length)) ||
@@ -17,7 +17,7 @@ static const struct args_option *find(const struct args *args, const char *name,
 	return NULL;
 }
 
-static int unknown(const struct args *args, const char *name, size_t length, struct lend_error *error)
+static int say_unknown(const struct args *args, const char *name, size_t length, struct lend_error *error)
 {
 	char word[64];
 	struct nearest nearest = {.word = word};
@@ -36,14 +36,14 @@ static int parse_option(struct args *args, int argc, char *const *argv, int *at,
 	const char *name = argv[*at] + (argv[*at][1] == '-' ? 2 : 1);
 	size_t length = strcspn(name, "=");
 	const char *value = name[length] ? name + length + 1 : NULL;
-	const struct args_option *option = find(args, name, length);
+	const struct args_option *option = find_option(args, name, length);
 
 	if ((length == 4 && !strncmp(name, "help", 4)) || (length == 1 && *name == 'h')) {
 		args->help = true;
 		return 0;
 	}
 	if (!option)
-		return unknown(args, name, length, error);
+		return say_unknown(args, name, length, error);
 	if (option->flag) {
 		*option->flag = true;
 		return value ? tool_fail(error, -EINVAL, "--%s takes no value; leave out '=%.100s'",

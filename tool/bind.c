@@ -12,7 +12,7 @@
 #include "lend/bind.h"
 #include "tool/take.h"
 
-static const char help_text[] =
+static const char bind_help[] =
 	"lend bind: takes devices from their drivers, for virtual machines.\n"
 	"\n"
 	"usage: lend bind [OPTION]... DEVICE...\n"
@@ -121,7 +121,7 @@ static int bind_devices(const struct args *args, const struct lend_bind_options 
 	return status;
 }
 
-static int run(int argc, char **argv)
+static int run_bind(int argc, char **argv)
 {
 	struct lend_bind_options take = {.size = sizeof(take), .note = take_note};
 	const char *user = NULL, *limit = NULL;
@@ -157,6 +157,6 @@ static int run(int argc, char **argv)
 const struct tool_command tool_bind = {
 	.name = "bind",
 	.summary = "take devices from their drivers",
-	.help = help_text,
-	.run = run,
+	.help = bind_help,
+	.run = run_bind,
 };

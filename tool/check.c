@@ -10,7 +10,7 @@
 #include "tool/host.h"
 #include "tool/run/options.h"
 
-static const char help_text[] =
+static const char check_help[] =
 	"lend check: says what stands between now and a machine with these devices.\n"
 	"\n"
 	"usage: lend check [OPTION]... DEVICE...\n"
@@ -119,8 +119,8 @@ static enum tool_status print_text(const struct lend_check *check)
 	return fflush(stdout) || ferror(stdout) ? TOOL_FAILED : TOOL_OK;
 }
 
-static int check(struct lend_context *context, const struct lend_survey *survey, const struct args *args,
-		 const struct lend_check_options *options, bool json)
+static int check_devices(struct lend_context *context, const struct lend_survey *survey,
+			 const struct args *args, const struct lend_check_options *options, bool json)
 {
 	const struct lend_survey_device *devices[ARGS_DEVICES_MAX];
 	struct lend_bdf bdfs[ARGS_DEVICES_MAX];
@@ -143,7 +143,7 @@ static int check(struct lend_context *context, const struct lend_survey *survey,
 	return status ? (int)status : passed ? TOOL_OK : TOOL_FAILED;
 }
 
-static int run(int argc, char **argv)
+static int run_check(int argc, char **argv)
 {
 	const struct passwd *user = geteuid() ? getpwuid(geteuid()) : NULL;
 	struct lend_check_options options = {
@@ -172,7 +172,7 @@ static int run(int argc, char **argv)
 	options.huge_page = machine.huge_page;
 	if (host_open(&context, &survey))
 		return TOOL_FAILED;
-	status = check(context, survey, &args, &options, json);
+	status = check_devices(context, survey, &args, &options, json);
 	host_close(context, survey);
 	return status;
 }
@@ -180,6 +180,6 @@ static int run(int argc, char **argv)
 const struct tool_command tool_check = {
 	.name = "check",
 	.summary = "say what stands between now and a machine with a device",
-	.help = help_text,
-	.run = run,
+	.help = check_help,
+	.run = run_check,
 };

@@ -7,7 +7,7 @@
 
 #include "tool/ls.h"
 
-static const char help_text[] =
+static const char ls_help[] =
 	"lend ls: shows the PCI devices of this computer, and which can be lent.\n"
 	"\n"
 	"usage: lend ls [OPTION]... [DEVICE]...\n"
@@ -55,7 +55,7 @@ static int show(struct ls *ls, const struct args *args, bool tree, bool json)
 	return status;
 }
 
-static int run(int argc, char **argv)
+static int run_ls(int argc, char **argv)
 {
 	bool tree = false, json = false, done;
 	struct ls ls = {.colours = show_colours(), .width = show_width()};
@@ -83,6 +83,6 @@ static int run(int argc, char **argv)
 const struct tool_command tool_ls = {
 	.name = "ls",
 	.summary = "show the devices of this computer, and which can be lent",
-	.help = help_text,
-	.run = run,
+	.help = ls_help,
+	.run = run_ls,
 };

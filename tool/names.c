@@ -16,7 +16,7 @@ struct names {
 };
 
 /* What pci_init() would have set. An error is being out of memory; this must not come back. */
-__attribute__((noreturn)) static void fail(char *format, ...)
+__attribute__((noreturn)) static void out_of_memory(char *format, ...)
 {
 	(void)format;
 	tool_say("not enough memory");
@@ -35,7 +35,7 @@ struct names *names_new(void)
 	if (!names)
 		return NULL;
 	names->access = pci_alloc();
-	names->access->error = fail;
+	names->access->error = out_of_memory;
 	names->access->warning = be_quiet;
 	names->access->debug = be_quiet;
 	return names;

@@ -6,7 +6,7 @@
 #include "lend/bind.h"
 #include "tool/take.h"
 
-static const char help_text[] =
+static const char unbind_help[] =
 	"lend unbind: gives devices back to the drivers that they were taken from.\n"
 	"\n"
 	"usage: lend unbind [OPTION]... DEVICE...\n"
@@ -87,7 +87,7 @@ static int unbind_devices(struct lend_context *context, const struct lend_survey
 	return status;
 }
 
-static int run(int argc, char **argv)
+static int run_unbind(int argc, char **argv)
 {
 	struct lend_bind_options give = {.size = sizeof(give), .note = take_note};
 	bool stale = false, persistent = false, done;
@@ -126,6 +126,6 @@ static int run(int argc, char **argv)
 const struct tool_command tool_unbind = {
 	.name = "unbind",
 	.summary = "give them back",
-	.help = help_text,
-	.run = run,
+	.help = unbind_help,
+	.run = run_unbind,
 };

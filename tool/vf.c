@@ -7,15 +7,15 @@
 #include "lend/bind.h"
 #include "tool/take.h"
 
-static const char help_text[] = "lend vf: makes virtual functions of a device with SR-IOV, or removes them.\n"
-				"\n"
-				"usage: lend vf [OPTION]... DEVICE COUNT\n"
-				"\n"
-				"  --force    also when some are in use\n"
-				"  --limit S  seconds that the driver may take (30)\n"
-				"  --help     this text\n"
-				"\n"
-				"COUNT is how many there are afterwards: 0 removes all.\n";
+static const char vf_help[] = "lend vf: makes virtual functions of a device with SR-IOV, or removes them.\n"
+			      "\n"
+			      "usage: lend vf [OPTION]... DEVICE COUNT\n"
+			      "\n"
+			      "  --force    also when some are in use\n"
+			      "  --limit S  seconds that the driver may take (30)\n"
+			      "  --help     this text\n"
+			      "\n"
+			      "COUNT is how many there are afterwards: 0 removes all.\n";
 
 static void list(const char *pf)
 {
@@ -56,7 +56,7 @@ static int set(struct args *args, unsigned count, const struct lend_bind_options
 	return status;
 }
 
-static int run(int argc, char **argv)
+static int run_vf(int argc, char **argv)
 {
 	struct lend_bind_options make = {.size = sizeof(make), .note = take_note};
 	const char *limit = NULL;
@@ -90,6 +90,6 @@ static int run(int argc, char **argv)
 const struct tool_command tool_vf = {
 	.name = "vf",
 	.summary = "make virtual functions of a device, or remove them",
-	.help = help_text,
-	.run = run,
+	.help = vf_help,
+	.run = run_vf,
 };

@@ -69,13 +69,15 @@ static int parse_parts(struct run_device *device, char *text, struct lend_error 
 static int check_new(const struct run_options *options, const struct run_device *device,
 		     struct lend_error *error)
 {
-	if (!device->host[0])
+	if (!device->host[0] && !device->name[0])
 		return tool_fail(error, -EINVAL,
 				 "-device vfio-pci names no device; add host=ADDRESS, like host=05:00.0");
 	for (unsigned i = 0; i < options->device_count; i++)
-		if (!strcmp(options->devices[i].host, device->host))
+		if (!strcmp(options->devices[i].host, device->host) &&
+		    !strcmp(options->devices[i].name, device->name))
 			return tool_fail(error, -EINVAL,
-					 "the device %s is given twice; leave one -device out", device->host);
+					 "the device %s is given twice; leave one -device out",
+					 device->host[0] ? device->host : device->name);
 	return 0;
 }
 

@@ -18,7 +18,10 @@ enum serial_kind {
 
 /* One -device vfio-pci,… */
 struct run_device {
-	char host[16]; /* "0000:05:00.0"; empty: not given yet */
+	char host[16];  /* "0000:05:00.0"; empty: not given yet, or named otherwise */
+	char name[128]; /* as lend_survey_resolve() takes it, where host= is no address */
+	char expect[96];
+	bool managed;
 	bool no_mmap, no_intx, no_kvm_intx;
 	unsigned intx_timeout_ms;
 };

@@ -5,10 +5,11 @@
  * default is accepted, because command lines that spell defaults out are common.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lend/host.h"
+#include "lend/survey.h"
 #include "tool/nearest.h"
 #include "tool/run/properties.h"
 #include "tool/tool.h"
@@ -20,11 +21,11 @@ static int set_address(struct run_device *device, const char *name, const char *
 {
 	struct lend_bdf bdf;
 
-	if (device->host[0])
+	if (device->host[0] || device->name[0])
 		return tool_fail(
 			error, -EINVAL,
-			"-device vfio-pci names two devices, %s and %.100s; give one with each -device",
-			device->host, value);
+			"-device vfio-pci names two devices, %.100s and %.100s; give one with each -device",
+			device->host[0] ? device->host : device->name, value);
 	if (lend_bdf_parse(value, &bdf))
 		return tool_fail(error, -EINVAL,
 				 "%s=%.100s is not the address of a PCI device; write it like 0000:05:00.0, "
@@ -36,6 +37,14 @@ static int set_address(struct run_device *device, const char *name, const char *
 
 static int set_host(struct run_device *device, const char *value, struct lend_error *error)
 {
+	struct lend_bdf bdf;
+
+	/* Another name than an address is looked up later, when the host is looked at. */
+	if (!device->host[0] && !device->name[0] && lend_bdf_parse(value, &bdf) &&
+	    lend_survey_is_name(value) && strlen(value) < sizeof(device->name)) {
+		strcpy(device->name, value);
+		return 0;
+	}
 	if (value[0] == '/')
 		return tool_fail(error, -EINVAL,
 				 "host=%.100s is a path; give it as sysfsdev=, or an address like 05:00.0",
@@ -100,6 +109,24 @@ static int set_intx_timeout(struct run_device *device, const char *value, struct
 	return 0;
 }
 
+static int set_managed(struct run_device *device, const char *value, struct lend_error *error)
+{
+	return set_switch(&device->managed, "managed", value, error);
+}
+
+static int set_expect(struct run_device *device, const char *value, struct lend_error *error)
+{
+	unsigned vendor, id;
+	int end = 0;
+
+	if (sscanf(value, "%4x:%4x%n", &vendor, &id, &end) != 2 || end != 9 ||
+	    (value[end] && value[end] != '/') || strlen(value) >= sizeof(device->expect))
+		return tool_fail(error, -EINVAL,
+				 "expect=%.100s is not VENDOR:DEVICE[/SERIAL], like 8086:10d3", value);
+	strcpy(device->expect, value);
+	return 0;
+}
+
 /* A name for the device, which nothing here refers to. */
 static int set_id(struct run_device *device, const char *value, struct lend_error *error)
 {
@@ -116,6 +143,8 @@ static int set_id(struct run_device *device, const char *value, struct lend_erro
 static const struct property table[] = {
 	{.name = "host", .set = set_host},
 	{.name = "sysfsdev", .set = set_sysfsdev},
+	{.name = "managed", .set = set_managed},
+	{.name = "expect", .set = set_expect},
 	{.name = "x-no-mmap", .set = set_no_mmap},
 	{.name = "id", .set = set_id},
 	{"fd", PROPERTY_NUMBER, NULL, LATER, NULL},
