@@ -54,6 +54,7 @@ tool_src := $(sort $(wildcard tool/*.c tool/*/*.c))
 test_src := $(sort $(wildcard tests/unit/test_*.c))
 fake_src := $(sort $(filter-out $(test_src),$(wildcard tests/unit/*.c)))
 headers  := $(sort $(wildcard include/lend/*.h))
+units    := $(sort $(wildcard tool/systemd/*.in))
 pages    := $(sort $(wildcard man/*.scd))
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -118,6 +119,11 @@ install: $(B)/lend man
 	  install -m 644 $(B)/man/$$p $(DESTDIR)$(PREFIX)/share/man/man$$s/$$p || exit 1; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 644 tool/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lend
+	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -m 644 tool/completion.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_lend
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	$(Q)for u in $(units); do \
+	  sed 's|@BINDIR@|$(PREFIX)/bin|' $$u >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$(basename $$u .in) || exit 1; done
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

@@ -42,7 +42,7 @@ PROFILES = {
         devices=("pcie-pci-bridge,id=pb", "e1000,netdev=n0,bus=pb,addr=1"),
         qemu_args=("-netdev", "user,id=n0")),
     "edu": Profile(kernel="lab", devices=("edu",)),
-    # hosts that lab/record-sysfs records, and that devices are taken from
+    # hosts that lab/record-sysfs records (but the last), and that devices are taken from
     "host-plain": Profile(
         kernel="lab", drives=DISK,
         devices=NVME + ("e1000e,netdev=n0", "e1000e", "edu",
@@ -65,4 +65,11 @@ PROFILES = {
                              drives=DISK),
     "host-virtio-iommu": Profile(kernel="lab", iommu="virtio", devices=NVME,
                                  drives=DISK),
+    # an IOMMU that the kernel leaves off, and two drives in one group
+    "host-newcomer": Profile(
+        kernel="lab", iommu="none", drives=DISK * 2,
+        devices=("pcie-root-port,id=mf,bus=pcie.0,addr=0x18",
+                 "nvme,serial=lend0,drive=d0,bus=mf,addr=0.0,multifunction=on",
+                 "nvme,serial=lend1,drive=d1,bus=mf,addr=0.1"),
+        qemu_args=("-device", "intel-iommu,intremap=on,device-iotlb=on")),
 }

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,13 +23,17 @@ struct answer {
  * many. It keeps no descriptor of ours: one that is left behind would hold
  * locks, and pipes that somebody waits for the end of.
  */
-static void help(const char *path, const char *text, int to)
+static void help(const char *path, const char *text, int to, pid_t parent)
 {
 	struct answer answer = {0};
 	ssize_t done;
 	int fd;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* An order that nobody waits for any more must not come after those that mend what was left. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
 	setsid();
 	dup2(to, STDIN_FILENO);
 	if (close_range(STDOUT_FILENO, ~0u, 0))
@@ -73,7 +78,7 @@ static bool await(int fd, unsigned limit_ms)
 static int ask_helper(const char *path, const char *text, struct answer *out, unsigned limit_ms)
 {
 	int ends[2], ret = -ETIMEDOUT;
-	pid_t helper;
+	pid_t parent = getpid(), helper;
 
 	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
@@ -81,7 +86,7 @@ static int ask_helper(const char *path, const char *text, struct answer *out, un
 	if (helper < 0) {
 		ret = -errno;
 	} else if (!helper) {
-		help(path, text, ends[1]);
+		help(path, text, ends[1], parent);
 	} else {
 		close(ends[1]);
 		ends[1] = -1;
