@@ -46,7 +46,7 @@ ALL_CFLAGS  += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-point
 ALL_LDFLAGS += -fsanitize=$(SAN)
 endif
 
-TOOL_LIBS := $(shell pkg-config --libs libseccomp jansson libpci 2>/dev/null || echo -lseccomp -ljansson -lpci)
+TOOL_LIBS := $(shell pkg-config --libs libseccomp jansson 2>/dev/null || echo -lseccomp -ljansson)
 
 lib_src  := $(sort $(wildcard lib/*.c lib/*/*.c lib/*/*/*.c))
 vmm_src  := $(sort $(wildcard vmm/*.c vmm/*/*.c))

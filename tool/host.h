@@ -24,6 +24,7 @@ enum tool_status host_resolve(const struct lend_survey *survey, const struct arg
 
 /** Names, from the database of pciutils; numbers where it has none. */
 struct names;
+/** NULL: without the database; the functions below take that. */
 struct names *names_new(void);
 void names_free(struct names *names);
 /** "NVMe Controller: Red Hat, Inc. QEMU NVM Express Controller", cut at `size`. */

@@ -2,7 +2,11 @@
 /*
  * Names of devices, by libpci's database alone: pci_init() is not called, which
  * would look for ways to the hardware and end the process where it finds none.
+ * The library is loaded when the first name is wanted: a machine needs none, and
+ * libpci with all that it needs would cost each of its processes 96 KiB. Where
+ * it is not there, devices have numbers.
  */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +17,9 @@
 
 struct names {
 	struct pci_access *access;
+	struct pci_access *(*alloc)(void);
+	char *(*lookup)(struct pci_access *access, char *out, int size, int flags, ...);
+	void (*free_list)(struct pci_access *access);
 };
 
 /* What pci_init() would have set. An error is being out of memory; this must not come back. */
@@ -28,13 +35,30 @@ static void be_quiet(char *format, ...)
 	(void)format;
 }
 
+static bool load(struct names *names)
+{
+	void *library = dlopen("libpci.so.3", RTLD_NOW | RTLD_LOCAL);
+
+	if (!library)
+		return false;
+	/* POSIX lets a pointer to data hold one to a function; C does not say so. */
+	*(void **)&names->alloc = dlsym(library, "pci_alloc");
+	*(void **)&names->lookup = dlsym(library, "pci_lookup_name");
+	*(void **)&names->free_list = dlsym(library, "pci_free_name_list");
+	return names->alloc && names->lookup && names->free_list;
+}
+
 struct names *names_new(void)
 {
 	struct names *names = calloc(1, sizeof(*names));
 
 	if (!names)
 		return NULL;
-	names->access = pci_alloc();
+	if (!load(names)) {
+		free(names);
+		return NULL;
+	}
+	names->access = names->alloc();
 	names->access->error = out_of_memory;
 	names->access->warning = be_quiet;
 	names->access->debug = be_quiet;
@@ -44,7 +68,7 @@ struct names *names_new(void)
 void names_free(struct names *names)
 {
 	if (names)
-		pci_free_name_list(names->access);
+		names->free_list(names->access);
 	free(names);
 }
 
@@ -54,7 +78,7 @@ static void look_up(struct names *names, char *out, size_t size, int flags, int 
 	char *found = NULL;
 
 	if (names)
-		found = pci_lookup_name(names->access, out, (int)size, flags, a, b);
+		found = names->lookup(names->access, out, (int)size, flags, a, b);
 	if (!found)
 		snprintf(out, size, "%04x", flags == PCI_LOOKUP_DEVICE ? b : a);
 	else if (found != out)

@@ -153,6 +153,7 @@ static int take_all(struct taking *taking)
 		     (held->record.phase == PHASE_LENT &&
 		      (!held->record.owner || record_is_owned(taking->op.context, &held->record))))) {
 			operation_note(&taking->op, "%s: with %s already", held->name, driver);
+			ret = operation_give_nodes(&taking->op, taking->devices[i]);
 			continue;
 		}
 		ret = held_take(&taking->op, taking->devices[i], held);

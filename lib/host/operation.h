@@ -46,6 +46,9 @@ void held_unlock(struct held *held);
 /** Takes a locked device from its driver (take.c). */
 int held_take(const struct operation *op, const struct lend_survey_device *device, struct held *held);
 
+/** Gives the nodes of a device to the user that the options name, if they do (take.c). */
+int operation_give_nodes(const struct operation *op, const struct lend_survey_device *device);
+
 /** Gives a locked device back to the driver that its record names (give.c). */
 int held_give(const struct operation *op, struct held *held);
 

@@ -29,7 +29,7 @@ static int give_node(void *opaque, const char *node)
 }
 
 /* The nodes that the user is to open: the group's, and the device's own where there is one. */
-static int give_nodes(const struct operation *op, const struct lend_survey_device *device)
+int operation_give_nodes(const struct operation *op, const struct lend_survey_device *device)
 {
 	char dir[PATH_MAX], folder[PATH_MAX], group[16];
 	struct gift gift = {op, folder, device->is.name};
@@ -118,7 +118,7 @@ int held_take(const struct operation *op, const struct lend_survey_device *devic
 	if (!ret)
 		ret = verify(op, held->name);
 	if (!ret)
-		ret = give_nodes(op, device);
+		ret = operation_give_nodes(op, device);
 	if (ret)
 		return ret;
 	held->record.phase = PHASE_LENT;
