@@ -75,6 +75,23 @@ static int write_count(const struct operation *op, const struct lend_survey_devi
 	return 0;
 }
 
+/* What was remembered of virtual functions that went while they were lent. */
+static void forget_gone(const struct operation *op, const struct lend_survey *survey,
+			const struct lend_survey_device *pf)
+{
+	const struct lend_survey_device *vf;
+
+	for (size_t i = 0; (vf = lend_survey_at(survey, i)); i++) {
+		struct record record;
+
+		if (strcmp(vf->physfn, pf->is.name) != 0)
+			continue;
+		record_read(op->context, vf->is.name, &record);
+		if (record.phase == PHASE_NONE)
+			record_remove(op->context, vf->is.name);
+	}
+}
+
 static int set_vfs(const struct operation *op, const struct lend_survey *survey,
 		   const struct lend_survey_device *pf, unsigned count)
 {
@@ -94,8 +111,10 @@ static int set_vfs(const struct operation *op, const struct lend_survey *survey,
 	if (!ret)
 		ret = check_driver(op, pf);
 	/* From one number to another the kernel goes by none alone. */
-	if (!ret && pf->vfs)
+	if (!ret && pf->vfs) {
 		ret = write_count(op, pf, 0);
+		forget_gone(op, survey, pf);
+	}
 	if (!ret && count)
 		ret = write_count(op, pf, count);
 	if (!ret)
