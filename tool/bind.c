@@ -2,12 +2,9 @@
 /* lend bind: takes devices from their drivers. */
 #include <errno.h>
 #include <pwd.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "lend/bind.h"
 #include "tool/take.h"
@@ -43,26 +40,6 @@ static int find_user(const char *name, uid_t *out, struct lend_error *error)
 	else
 		return tool_fail(error, -EINVAL, "there is no user '%.100s'", name);
 	return 0;
-}
-
-void take_load_driver(void)
-{
-	char *const line[] = {(char *)"modprobe", (char *)"-q", (char *)"vfio-pci", NULL};
-	extern char **environ;
-	pid_t child;
-
-	/* Built in, or loaded, it is there; where modprobe cannot help, lend_bind() says what is missing. */
-	if (getenv("LEND_ROOT") || !access("/sys/bus/pci/drivers/vfio-pci", F_OK))
-		return;
-	if (!posix_spawnp(&child, "modprobe", NULL, NULL, line, environ))
-		waitpid(child, NULL, 0);
-}
-
-void take_note(void *opaque, const char *line)
-{
-	(void)opaque;
-	printf("%s\n", line);
-	fflush(stdout);
 }
 
 static int bind_boot(const struct lend_bind_options *options)

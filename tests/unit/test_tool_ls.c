@@ -15,7 +15,7 @@
 #include "tests/unit/host_tree.h"
 #include "tool/args.c"
 #include "tool/bind.c"
-#include "tool/boot.c"
+#include "tool/take.c"
 #include "tool/check.c"
 #include "tool/host.c"
 #include "tool/ls.c"
@@ -28,6 +28,7 @@
 #include "tool/run/value.c"
 #include "tool/say.c"
 #include "tool/show.c"
+#include "tool/topology.c"
 
 static char out[1 << 16];
 
@@ -204,6 +205,30 @@ static void test_usage(void **state)
 	says("0000:01:00.0 went to nvme and not to vfio-pci");
 }
 
+static void test_topology(void **state)
+{
+	static char text[1 << 16];
+	char path[] = "/tmp/lend-test-XXXXXX.dot";
+	FILE *file;
+
+	(void)state;
+	close(mkstemps(path, 4));
+	assert_int_equal(RUN("conventional", &tool_topology, "-o", path), TOOL_OK);
+	file = fopen(path, "r");
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	unlink(path);
+	assert_non_null(strstr(text, "label=\"IOMMU group 7\""));
+	assert_non_null(strstr(text, "\"0000:01:00.0\" -> \"0000:02:01.0\";"));
+	assert_non_null(strstr(text, "\"pci0000:00\" -> \"0000:00:10.0\";"));
+	assert_int_equal(RUN("conventional", &tool_topology, "-o", "/tmp/host.gif"), TOOL_USAGE);
+	assert_int_equal(RUN("conventional", &tool_topology), TOOL_USAGE);
+	assert_int_equal(RUN("conventional", &tool_topology, "-o", "/nonexistent/host.dot"), TOOL_FAILED);
+	if (system("command -v dot >/dev/null"))
+		return;
+	assert_int_equal(RUN("conventional", &tool_topology, "-o", "/nonexistent/host.svg"), TOOL_FAILED);
+}
+
 /* A serial number or mount point with control characters does nothing to a terminal. */
 static void test_clean_text(void **state)
 {
@@ -220,7 +245,7 @@ int main(void)
 		cmocka_unit_test(test_table),       cmocka_unit_test(test_on_a_terminal),
 		cmocka_unit_test(test_tree),        cmocka_unit_test(test_json),
 		cmocka_unit_test(test_check_lines), cmocka_unit_test(test_usage),
-		cmocka_unit_test(test_clean_text),
+		cmocka_unit_test(test_clean_text),  cmocka_unit_test(test_topology),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

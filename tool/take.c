@@ -1,12 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* lend bind --boot at boot: a unit of systemd, installed with lend. */
+/* What lend bind, unbind, vf and run share; see take.h. */
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tool/take.h"
 
+void take_load_driver(void)
+{
+	char *const line[] = {(char *)"modprobe", (char *)"-q", (char *)"vfio-pci", NULL};
+	extern char **environ;
+	pid_t child;
+
+	/* Built in, or loaded, it is there; where modprobe cannot help, lend_bind() says what is missing. */
+	if (getenv("LEND_ROOT") || !access("/sys/bus/pci/drivers/vfio-pci", F_OK))
+		return;
+	if (!posix_spawnp(&child, "modprobe", NULL, NULL, line, environ))
+		waitpid(child, NULL, 0);
+}
+
+void take_note(void *opaque, const char *line)
+{
+	(void)opaque;
+	printf("%s\n", line);
+	fflush(stdout);
+}
+
+/* A unit of systemd, installed with lend. */
 int take_enable_boot(void)
 {
 	char *const line[] = {(char *)"systemctl", (char *)"-q", (char *)"enable",
