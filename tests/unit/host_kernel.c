@@ -93,6 +93,25 @@ static int probe(struct host_tree *tree, const char *address)
 	return 0;
 }
 
+/* All virtual functions go, lent ones too. */
+static void remove_vfs(struct host_tree *tree, const char *address)
+{
+	char link[PATH_MAX], path[PATH_MAX], target[PATH_MAX];
+
+	for (int i = 0; i < 256; i++) {
+		ssize_t length;
+
+		snprintf(link, sizeof(link), "%s/bus/pci/devices/%s/virtfn%d", tree->sys, address, i);
+		length = readlink(link, target, sizeof(target) - 1);
+		if (length < 0)
+			return;
+		target[length] = '\0';
+		unlink(link);
+		snprintf(path, sizeof(path), "%s/bus/pci/devices/%.32s", tree->sys, strrchr(target, '/') + 1);
+		unlink(path);
+	}
+}
+
 static int obey_device(struct host_tree *tree, const char *address, const char *attribute, const char *text)
 {
 	char path[PATH_MAX];
@@ -102,6 +121,8 @@ static int obey_device(struct host_tree *tree, const char *address, const char *
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/%s", address, attribute);
 	if (access(tree_path(tree, path), F_OK))
 		return -ENOENT;
+	if (tree->vfs_go && !strcmp(attribute, "sriov_numvfs") && !strcmp(text, "0"))
+		remove_vfs(tree, address);
 	if (!strcmp(attribute, "reset"))
 		tree->resets++;
 	else if (!strcmp(attribute, "driver_override") && !strcmp(text, "\n"))

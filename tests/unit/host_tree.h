@@ -30,6 +30,7 @@ struct host_tree {
 	char stuck[64];   /* a driver that does not let go */
 	char refuses[64]; /* a driver that does not take a device */
 	char deny[16];    /* a device none of whose attributes can be written */
+	bool vfs_go;      /* virtual functions vanish when there are to be none */
 	unsigned resets;
 	char log[4096]; /* "unbind nvme 0000:01:00.0\n" ... */
 };

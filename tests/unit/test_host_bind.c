@@ -217,6 +217,20 @@ static void virtual_functions(void **state)
 	assert_non_null(strstr(notes, "VF token"));
 }
 
+/* A virtual function that was lent goes: what was remembered of it goes with it. */
+static void a_virtual_function_that_goes(void **state)
+{
+	struct host_tree *tree = *state;
+	struct lend_bdf pf = tree_bdf("01:00.0");
+
+	tree->vfs_go = true;
+	assert_int_equal(bind_one(tree, "01:10.0", NULL, NULL), 0);
+	assert_non_null(tree_get(tree, "run/lend/0000:01:10.0"));
+	assert_int_equal(lend_set_vfs(tree->context, &pf, 0, NULL, NULL), 0);
+	assert_null(tree_get(tree, "run/lend/0000:01:10.0"));
+	assert_int_equal(lend_mend(tree->context, NULL, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +246,7 @@ int main(void)
 		TEST(all_or_none, multifunction),
 		TEST(without_privilege, plain),
 		TEST(virtual_functions, sriov),
+		TEST(a_virtual_function_that_goes, sriov),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
