@@ -67,7 +67,8 @@ PROFILES = {
                                  drives=DISK),
     # an IOMMU that the kernel leaves off, and two drives in one group
     "host-newcomer": Profile(
-        kernel="lab", iommu="none", drives=DISK * 2,
+        kernel="lab", iommu="none", append="intel_iommu=off",
+        drives=DISK * 2,
         devices=("pcie-root-port,id=mf,bus=pcie.0,addr=0x18",
                  "nvme,serial=lend0,drive=d0,bus=mf,addr=0.0,multifunction=on",
                  "nvme,serial=lend1,drive=d1,bus=mf,addr=0.1"),

@@ -80,12 +80,16 @@ static void find_opened(struct lend_survey *survey)
 	}
 }
 
-/* The group's node, or the device's own. */
+/*
+ * The group's node, or the device's own. A device without a driver may be one
+ * that VFIO is just being taken from: the kernel removes the link first, and
+ * then waits for whoever has the device.
+ */
 static void find_lent(struct lend_survey *survey, struct device *device)
 {
 	char group[40] = "", cdev[48] = "";
 
-	if (!lend_host_is_vfio(device->seen.is.driver))
+	if (device->seen.is.driver[0] && !lend_host_is_vfio(device->seen.is.driver))
 		return;
 	if (device->seen.is.group >= 0)
 		snprintf(group, sizeof(group), "/dev/vfio/%d", device->seen.is.group);

@@ -65,12 +65,11 @@ void tree_bind(const struct host_tree *tree, const char *address, const char *dr
 
 static int take_off(struct host_tree *tree, const char *driver, const char *address)
 {
-	if (!strcmp(driver, tree->stuck))
-		return -ETIMEDOUT;
 	if (strcmp(tree_driver(tree, address), driver) != 0)
 		return -ENODEV;
+	/* The link goes first, and then the driver is asked. */
 	tree_bind(tree, address, NULL);
-	return 0;
+	return strcmp(driver, tree->stuck) ? 0 : -ETIMEDOUT;
 }
 
 static int probe(struct host_tree *tree, const char *address)
