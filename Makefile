@@ -91,7 +91,7 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend.
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBS)
 
-check-unit: $(tests) check-headers check-layers
+check-unit: $(tests) check-headers check-layers check-conformance
 	$(Q)tests/unit/run $(tests)
 
 # Each public header compiles alone, as strict C11 and as C++17.
@@ -104,6 +104,10 @@ check-headers:
 # Knowledge points one way (docs/architecture.md).
 check-layers:
 	$(Q)tests/unit/layers
+
+# Each rule of the specification has its tests (docs/conformance.md).
+check-conformance:
+	$(Q)tests/unit/conformance
 
 man: $(patsubst man/%.scd,$(B)/man/%,$(pages))
 $(B)/man/%: man/%.scd
@@ -131,7 +135,7 @@ format:
 clean:
 	rm -rf $(O)
 
-.PHONY: all check-unit check-headers check-layers man install format clean
+.PHONY: all check-unit check-headers check-layers check-conformance man install format clean
 .SECONDARY:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -4,8 +4,9 @@
 Rules for devices, so that addresses are known before L1 runs: the n-th device
 of PCI Express gets a root port of its own and is 0000:0n:00.0 (n from 1, in
 hexadecimal); the n-th of the others sits on the root bus at 0000:00:08.0 and
-up. A spec that names its bus is left where it says, with no address known.
-Each device has an id (dev0, dev1, ... in order) unless the spec gives one.
+up. A spec that starts with + is the next function of the slot before it. A
+spec that names its bus is left where it says, with no address known. Each
+device has an id (dev0, dev1, ... in order) unless the spec gives one.
 """
 
 import dataclasses
@@ -57,35 +58,64 @@ def is_express(driver):
         driver.startswith("virtio-") and "-pci" in driver
 
 
+class _Places:
+    """Gives devices their slots, and the functions of a slot their numbers."""
+
+    def __init__(self):
+        self._ports = self._others = 0
+        self._bus, self._slot, self._address, self._function = "", 0, "", 0
+
+    def _here(self):
+        return f",bus={self._bus},addr={self._slot:#x}.{self._function}", \
+            f"{self._address}.{self._function}"
+
+    def next_function(self):
+        self._function += 1
+        return [], *self._here()
+
+    def next_port(self):
+        self._bus, self._slot, self._function = f"rp{self._ports}", 0, 0
+        port = ["-device", f"pcie-root-port,id={self._bus},bus=pcie.0,"
+                f"chassis={self._ports + 1},"
+                f"addr={FIRST_PORT_SLOT + self._ports:#x}"]
+        self._ports += 1
+        self._address = f"0000:{self._ports:02x}:00"
+        return port, *self._here()
+
+    def next_on_root_bus(self):
+        self._bus, self._slot = "pcie.0", FIRST_ROOT_BUS_SLOT + self._others
+        self._others, self._function = self._others + 1, 0
+        self._address = f"0000:00:{self._slot:02x}"
+        return [], *self._here()
+
+
 def place(devices):
     """[(arguments, address or "")] for the -device specs."""
-    placed, ports, chassis, slots = [], 0, 0x40, 0
+    placed, chassis, places = [], 0x40, _Places()
     for index, spec in enumerate(devices):
+        is_next = spec.startswith("+")
+        spec = spec.removeprefix("+")
         driver, options = _options(spec)
-        arguments, address = [], ""
+        arguments, where, address = [], "", ""
         if "id" not in options:
             spec += f",id=dev{index}"
         if driver in NICS and "romfile" not in options:
             spec += ",romfile="
-        if driver == "pcie-root-port" and "chassis" not in options:
+        if is_next:
+            arguments, where, address = places.next_function()
+        elif driver == "pcie-root-port" and "chassis" not in options:
             chassis += 1
             spec += f",chassis={chassis}"
-        elif "bus" in options or "addr" in options:
+        elif "bus" in options or "addr" in options or driver == "pcie-root-port":
             pass
         elif is_express(driver):
-            port = f"rp{ports}"
-            arguments += ["-device", f"pcie-root-port,id={port},bus=pcie.0,"
-                          f"chassis={ports + 1},"
-                          f"addr={FIRST_PORT_SLOT + ports:#x}"]
-            ports += 1
-            spec += f",bus={port}"
-            address = f"0000:{ports:02x}:00.0"
-        elif driver != "pcie-root-port":
-            slot = FIRST_ROOT_BUS_SLOT + slots
-            slots += 1
-            spec += f",bus=pcie.0,addr={slot:#x}"
-            address = f"0000:00:{slot:02x}.0"
-        placed.append((arguments + ["-device", spec], address))
+            arguments, where, address = places.next_port()
+        else:
+            arguments, where, address = places.next_on_root_bus()
+        if not is_next and devices[index + 1:index + 2] \
+                and devices[index + 1].startswith("+"):
+            where += ",multifunction=on"
+        placed.append((arguments + ["-device", spec + where], address))
     return placed
 
 

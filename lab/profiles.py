@@ -10,6 +10,15 @@ from lab.machine import Profile
 
 NVME = ("nvme,serial=lend0,drive=d0",)
 DISK = ("random:64M",)
+# Of Express alone: no BAR of ports, and through the IOMMU like any other.
+VIRTIO = ",disable-legacy=on,iommu_platform=on"
+
+
+def users(count):
+    """QEMU's user network for each card: 10.0.2.0/24 is n0's, 10.0.3.0/24 n1's."""
+    return tuple(word for n in range(count) for word in
+                 ("-netdev", f"user,id=n{n},net=10.0.{n + 2}.0/24"))
+
 
 PROFILES = {
     # no device: the lab itself, bad input
@@ -30,6 +39,17 @@ PROFILES = {
     "nvme-net": Profile(
         kernel="lab", drives=DISK, devices=NVME + ("e1000e,netdev=n0",),
         qemu_args=("-netdev", "user,id=n0")),
+    # one test takes the network card away for good
+    "pulled": Profile(
+        kernel="lab", drives=DISK, devices=NVME + ("e1000e,netdev=n0",),
+        qemu_args=("-netdev", "user,id=n0")),
+    # two functions of one slot that only their bus can reset
+    # (a pcie-root-port's link is not up again in time for the kernel)
+    "bus-reset": Profile(
+        kernel="lab",
+        devices=("ioh3420,id=q1,bus=pcie.0,chassis=9",
+                 "e1000e,bus=q1,addr=0.0,multifunction=on",
+                 "e1000e,bus=q1,addr=0.1")),
     # two functions of one slot without ACS: one group, not viable alone
     "multifunction": Profile(
         kernel="lab", drives=DISK * 2,
@@ -42,6 +62,35 @@ PROFILES = {
         devices=("pcie-pci-bridge,id=pb", "e1000,netdev=n0,bus=pb,addr=1"),
         qemu_args=("-netdev", "user,id=n0")),
     "edu": Profile(kernel="lab", devices=("edu",)),
+    # The zoo (tests/lab/zoo.py), in three of about the same length.
+    "zoo-express": Profile(
+        kernel="lab", drives=("random:16M",) * 5, qemu_args=users(2),
+        devices=("nvme,serial=zoo0,drive=d0", "e1000e,netdev=n0",
+                 "qemu-xhci,id=usb", "usb-storage,bus=usb.0,drive=d1",
+                 "qemu-xhci,id=msi,msi=on,msix=off",
+                 "usb-storage,bus=msi.0,drive=d2",
+                 f"virtio-blk-pci,drive=d3{VIRTIO}",
+                 f"virtio-net-pci,netdev=n1{VIRTIO}")),
+    # No RAM above 4 GiB: there firmware puts BARs too, and the VFs of QEMU 10's
+    # igb do not decode addresses so high.
+    "zoo-others": Profile(
+        kernel="lab", mem="2048", drives=("random:16M",) * 2 + ("random:8M",) * 2,
+        qemu_args=users(4) + ("-audiodev", "none,id=sound"),
+        devices=("igb,netdev=n0",
+                 "nvme,serial=lend0,drive=d0", "+nvme,serial=lend1,drive=d1",
+                 "ich9-ahci,id=ahci", "ide-hd,bus=ahci.0,drive=d2",
+                 "intel-hda,id=hda", "hda-duplex,bus=hda.0,audiodev=sound",
+                 "sdhci-pci", "sd-card,bus=sd-bus,drive=d3",
+                 "secondary-vga,romfile=vgabios-stdvga.bin", "edu", "+edu",
+                 # last: it takes a bus number more
+                 "pcie-pci-bridge,id=pb",
+                 "e1000,netdev=n1,bus=pb,addr=1.0,multifunction=on",
+                 "e1000,netdev=n2,bus=pb,addr=1.1",
+                 "e1000,netdev=n3,bus=pb,addr=2")),
+    "zoo-virtio-iommu": Profile(
+        kernel="lab", iommu="virtio", drives=("random:16M",),
+        qemu_args=users(1),
+        devices=("edu", "nvme,serial=zoo0,drive=d0", "e1000e,netdev=n0")),
     # hosts that lab/record-sysfs records (but the last), and that devices are taken from
     "host-plain": Profile(
         kernel="lab", drives=DISK,

@@ -13,7 +13,7 @@ int lend_context_new(const struct lend_context_config *config, struct lend_conte
 	struct lend_context_config given = {.size = sizeof(given)};
 	struct lend_context *context;
 
-	if (config && config->size < offsetof(struct lend_context_config, state_root))
+	if (config && config->size < offsetof(struct lend_context_config, quirks_dir))
 		return -EINVAL;
 	if (config)
 		memcpy(&given, config, config->size < sizeof(given) ? config->size : sizeof(given));
@@ -21,6 +21,8 @@ int lend_context_new(const struct lend_context_config *config, struct lend_conte
 	if (!context)
 		return -ENOMEM;
 	pthread_mutex_init(&context->groups.lock, NULL);
+	pthread_mutex_init(&context->devices.lock, NULL);
+	pthread_mutex_init(&context->rules.lock, NULL);
 	context->log = given.log;
 	context->opaque = given.opaque;
 	context->sysfs_root = strdup(given.sysfs_root ? given.sysfs_root : "/sys");
@@ -28,8 +30,9 @@ int lend_context_new(const struct lend_context_config *config, struct lend_conte
 	context->proc_root = strdup(given.proc_root ? given.proc_root : "/proc");
 	context->state_root = strdup(given.state_root ? given.state_root : "/run/lend");
 	context->config_root = strdup(given.config_root ? given.config_root : "/etc/lend");
+	context->rules.directory = strdup(given.quirks_dir ? given.quirks_dir : "/etc/lend/quirks.d");
 	if (!context->sysfs_root || !context->dev_root || !context->proc_root || !context->state_root ||
-	    !context->config_root) {
+	    !context->config_root || !context->rules.directory) {
 		lend_context_free(context);
 		return -ENOMEM;
 	}
@@ -46,7 +49,12 @@ void lend_context_free(struct lend_context *context)
 	free(context->proc_root);
 	free(context->state_root);
 	free(context->config_root);
+	free(context->rules.directory);
+	if (context->rules.free)
+		context->rules.free(context->rules.rules);
+	pthread_mutex_destroy(&context->rules.lock);
 	pthread_mutex_destroy(&context->groups.lock);
+	pthread_mutex_destroy(&context->devices.lock);
 	free(context);
 }
 
@@ -83,4 +91,14 @@ struct context_kernel *context_kernel(struct lend_context *context)
 struct context_groups *context_groups(struct lend_context *context)
 {
 	return &context->groups;
+}
+
+struct context_rules *context_rules(struct lend_context *context)
+{
+	return &context->rules;
+}
+
+struct context_devices *context_devices(struct lend_context *context)
+{
+	return &context->devices;
 }

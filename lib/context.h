@@ -60,4 +60,22 @@ struct context_groups {
 };
 struct context_groups *context_groups(struct lend_context *context);
 
+/** The devices that are open (lib/backend/device.c); `lock` is a leaf and guards the list. */
+struct context_devices {
+	pthread_mutex_t lock;
+	struct lend_device *first;
+};
+struct context_devices *context_devices(struct lend_context *context);
+/** The user's rules (lib/pci/rules_match.c), read when the first function is made. */
+struct context_rules {
+	pthread_mutex_t lock; /* guards the rest */
+	char *directory;      /* empty: none */
+	bool read;
+	int result;              /* of reading */
+	struct lend_error error; /* the sentence, if it failed */
+	struct rules *rules;     /* do not change once read; live as long as the context */
+	void (*free)(struct rules *rules);
+};
+struct context_rules *context_rules(struct lend_context *context);
+
 #endif

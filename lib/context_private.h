@@ -11,6 +11,8 @@ struct lend_context {
 	void *opaque;
 	struct context_groups groups;
 	struct context_kernel kernel;
+	struct context_devices devices;
+	struct context_rules rules;
 };
 
 #endif

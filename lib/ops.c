@@ -45,6 +45,12 @@ static int no_msi_attach(void *host, void *peer, unsigned vector, int eventfd)
 	return -EOPNOTSUPP;
 }
 
+static int no_msi_signal(void *host, void *peer, unsigned vector)
+{
+	(void)host, (void)peer, (void)vector;
+	return -EOPNOTSUPP;
+}
+
 static int no_watch(void *host, int fd, lend_watch_fn fn, void *opaque)
 {
 	(void)host, (void)fd, (void)fn, (void)opaque;
@@ -91,6 +97,18 @@ static void no_event(void *host, void *peer, enum lend_event event, const char *
 	(void)host, (void)peer, (void)event, (void)text;
 }
 
+static int no_vga_map(void *host, void *peer, bool memory, bool ports)
+{
+	(void)host, (void)peer, (void)memory, (void)ports;
+	return -EOPNOTSUPP;
+}
+
+static int no_ioeventfd(void *host, void *peer, const struct lend_ioeventfd *what)
+{
+	(void)host, (void)peer, (void)what;
+	return -EOPNOTSUPP;
+}
+
 static const struct lend_host_ops absent = {
 	.size = sizeof(absent),
 	.bar_begin = no_begin,
@@ -113,6 +131,10 @@ static const struct lend_host_ops absent = {
 	.vfio_add = no_fd,
 	.vfio_del = no_fd,
 	.event = no_event,
+	.msi_signal = no_msi_signal,
+	.vga_map = no_vga_map,
+	.ioeventfd_add = no_ioeventfd,
+	.ioeventfd_remove = no_ioeventfd,
 };
 
 int ops_fill(struct lend_host_ops *out, const struct lend_host_ops *given)
@@ -146,6 +168,10 @@ int ops_fill(struct lend_host_ops *out, const struct lend_host_ops *given)
 	TAKE(vfio_add)
 	TAKE(vfio_del)
 	TAKE(event)
+	TAKE(msi_signal)
+	TAKE(vga_map)
+	TAKE(ioeventfd_add)
+	TAKE(ioeventfd_remove)
 #undef TAKE
 	return 0;
 }

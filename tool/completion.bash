@@ -2,6 +2,13 @@
 # bash completion for lend(1): commands, options, values, and this computer's
 # devices, by address and by the name of their interface or disk.
 
+# Properties of -device vfio-pci: those that are on or off, and the others.
+_lend_switches="managed x-req x-no-mmap x-intx x-no-kvm-intx x-no-kvm-msi x-no-kvm-msix x-allow-unreset \
+x-vga x-no-kvm-ioeventfd x-no-vfio-ioeventfd x-no-geforce-quirks"
+_lend_words="host sysfsdev expect romfile rombar romsize ats x-config x-on-error x-intx-mmap-timeout-ms \
+x-msix-relocation x-pci-vendor-id x-pci-device-id x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code \
+x-nv-gpudirect-clique"
+
 _lend_devices() {
 	local d
 	for d in /sys/bus/pci/devices/*; do
@@ -40,16 +47,23 @@ _lend_device() {
 	case $full in
 	*,*=*)
 		local last=${full##*,}
+		# A property whose value is a number, or a file, is left to the user.
 		local before=${full%"$last"}
 		case $last in
 		host=*) for d in $(_lend_devices); do values+=("${before}host=$d"); done ;;
 		sysfsdev=*) for d in $(_lend_devices); do values+=("${before}sysfsdev=/sys/bus/pci/devices/$d"); done ;;
-		managed=* | x-no-mmap=* | x-intx=* | x-no-kvm-intx=*) values=("$before${last%%=*}="{on,off}) ;;
-		*=*) ;; # expect, x-intx-mmap-timeout-ms: what only the user knows
-		*) values=("$before"{host,sysfsdev,managed,expect,x-no-mmap,x-intx,x-no-kvm-intx,x-intx-mmap-timeout-ms}=) ;;
+		rombar=*) values=("${before}rombar="{0,1,-1}) ;;
+		ats=*) values=("${before}ats="{auto,on,off}) ;;
+		x-config=*) values=("${before}x-config="{strict,open}) ;;
+		x-on-error=*) values=("${before}x-on-error="{stop,keep}) ;;
+		x-msix-relocation=*) values=("${before}x-msix-relocation="{off,bar0,bar1,bar2,bar3,bar4,bar5}) ;;
+		*=*)
+			[[ " $_lend_switches " == *" ${last%%=*} "* ]] && values=("$before${last%%=*}="{on,off})
+			;;
+		*) for d in $_lend_switches $_lend_words; do values+=("$before$d="); done ;;
 		esac
 		;;
-	vfio-pci,*) values=(vfio-pci,{host,sysfsdev,managed,expect,x-no-mmap,x-intx,x-no-kvm-intx,x-intx-mmap-timeout-ms}=) ;;
+	vfio-pci,*) for d in $_lend_switches $_lend_words; do values+=("vfio-pci,$d="); done ;;
 	*) values=(vfio-pci,host=) ;;
 	esac
 	_lend_offer "$full" "$word" "${values[@]}"

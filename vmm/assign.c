@@ -5,6 +5,7 @@
  * that need no trap: where a slot cannot be had the access traps, and works.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -72,6 +73,7 @@ static void remove_slots(struct vmm *vmm, struct assigned_bar *bar)
 {
 	while (bar->slot_count)
 		slots_remove(&vmm->slots, bar->slots[--bar->slot_count]);
+	subpages_remove(&vmm->subpages, &vmm->slots, bar);
 }
 
 static void remove_bar(struct vmm *vmm, struct assigned_bar *bar)
@@ -96,16 +98,23 @@ static void add_slots(struct vmm *vmm, struct assigned_bar *bar)
 {
 	for (size_t i = 0; i < bar->map.direct_count; i++) {
 		const struct lend_bar_direct *direct = &bar->direct[i];
-		int slot = slots_add(&vmm->slots, gpa(bar->map.address + direct->offset), direct->length,
-				     direct->va);
+		int slot;
+
+		if (bar->map.size < direct->length) { /* smaller than a page; where it cannot be it traps */
+			subpages_add(&vmm->subpages, &vmm->slots, bar->bus, bar, bar->map.address,
+				     bar->map.size, direct->va);
+			continue;
+		}
+		slot = slots_add(&vmm->slots, gpa(bar->map.address + direct->offset), direct->length,
+				 direct->va);
 
 		if (slot >= 0)
 			bar->slots[bar->slot_count++] = slot;
 		else if (vmm_may_log(vmm))
 			vmm_log(vmm, LEND_LOG_WARNING,
 				"%s: BAR %u traps at %#llx, KVM takes no memory slot for it: %s",
-				lend_device_info(bar->owner->device)->name, bar->index,
-				(unsigned long long)bar->map.address, strerror(-slot));
+				bar->owner->name, bar->index, (unsigned long long)bar->map.address,
+				strerror(-slot));
 	}
 }
 
@@ -118,8 +127,10 @@ static void add_bar(struct vmm *vmm, struct assigned_bar *bar)
 	if (is_taken(vmm, &bar->map) || bus_add(bus, &range))
 		return; /* where something else answers already */
 	bar->bus = bus;
-	if (!bar->map.io)
-		add_slots(vmm, bar);
+	if (bar->map.io)
+		return;
+	subpages_evict(&vmm->subpages, &vmm->slots, bar, bar->map.address, bar->map.size);
+	add_slots(vmm, bar);
 }
 
 /* Other parts of it are direct now: its range stays, so that what another processor does meanwhile traps. */
@@ -219,6 +230,17 @@ static int msi_detach(void *host, void *peer, unsigned vector, int eventfd)
 	return irqfd(host, peer, vector, eventfd, KVM_IRQFD_FLAG_DEASSIGN);
 }
 
+/* The line level of a GSI that has a message's route has no meaning: raising it sends the message. */
+static int msi_signal(void *host, void *peer, unsigned vector)
+{
+	struct assigned *assigned = peer;
+	struct vmm *vmm = host;
+
+	if (vector >= VECTORS_MAX || assigned->gsi[vector] < 0)
+		return -ENOENT;
+	return hv_irq_line(vmm->vm, (unsigned)assigned->gsi[vector], 1);
+}
+
 static int set_line(void *host, void *peer, unsigned pin, bool raised)
 {
 	struct assigned *assigned = peer;
@@ -303,8 +325,22 @@ static void event(void *host, void *peer, enum lend_event kind, const char *text
 		[LEND_EVENT_RESET] = LEND_LOG_INFO,
 	};
 	struct assigned *assigned = peer;
+	struct vmm *vmm = host;
+	char line[256];
 
-	vmm_log(host, levels[kind], "%s: %s", lend_device_info(assigned->device)->name, text);
+	if (kind != LEND_EVENT_ERROR || !assigned->stop_on_error) {
+		vmm_log(vmm, levels[kind], "%s: %s", assigned->name, text);
+	} else {
+		snprintf(line, sizeof(line),
+			 "%s: the device reported an uncorrectable error (x-on-error=stop); "
+			 "dmesg has what it was",
+			 assigned->name);
+		vmm_request(vmm, REQUEST_DEVICE, line);
+	}
+	if (kind == LEND_EVENT_REQUEST) {
+		__atomic_store_n(&assigned->leaving, true, __ATOMIC_RELEASE);
+		vmm_wake(vmm);
+	}
 }
 
 const struct lend_host_ops assign_ops = {
@@ -329,6 +365,10 @@ const struct lend_host_ops assign_ops = {
 	.vfio_add = vfio_add,
 	.vfio_del = vfio_del,
 	.event = event,
+	.msi_signal = msi_signal,
+	.vga_map = assigned_vga,
+	.ioeventfd_add = assigned_ioeventfd_add,
+	.ioeventfd_remove = assigned_ioeventfd_remove,
 };
 
 int assigned_init(struct assigned *assigned, struct vmm *vmm)

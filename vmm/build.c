@@ -10,6 +10,7 @@
 #include "vmm/error.h"
 #include "vmm/kvm.h"
 #include "vmm/machine.h"
+#include "vmm/report.h"
 #include "vmm/x86/tables.h"
 
 static void on_request(void *opaque)
@@ -28,7 +29,7 @@ static int on_fault(void *opaque)
 	int removed = 0;
 
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		removed += lend_function_bar_fault(vmm->assigned[i].function);
+		removed += vmm->assigned[i].function ? lend_function_bar_fault(vmm->assigned[i].function) : 0;
 	return removed;
 }
 
@@ -112,13 +113,16 @@ static int init_core(struct vmm *vmm, struct lend_error *error)
 /* RAM for the guest (slots) and for the devices (the space). */
 static int show_memory(struct vmm *vmm, struct lend_error *error)
 {
-	struct lend_range ranges[MEMORY_PIECES_MAX];
+	struct memory_piece pieces[MEMORY_PIECES_MAX + 1];
+	struct lend_range ranges[MEMORY_PIECES_MAX + 1];
 	struct memory *memory = &vmm->memory;
+	unsigned count;
 
 	memory->piece_count = vmm->layout.ram_count;
 	memcpy(memory->pieces, vmm->layout.ram, sizeof(memory->pieces));
-	for (unsigned i = 0; i < memory->piece_count; i++) {
-		const struct memory_piece *piece = &memory->pieces[i];
+	count = map_shown(memory, machine_has_vga(vmm), pieces);
+	for (unsigned i = 0; i < count; i++) {
+		const struct memory_piece *piece = &pieces[i];
 		int slot = slots_add(&vmm->slots, piece->gpa, piece->length, memory->base + piece->offset);
 
 		if (slot < 0)
@@ -131,7 +135,7 @@ static int show_memory(struct vmm *vmm, struct lend_error *error)
 			.kind = LEND_RANGE_RAM,
 		};
 	}
-	return lend_space_map(vmm->space, ranges, memory->piece_count, error);
+	return lend_space_map(vmm->space, ranges, count, error);
 }
 
 /* Memory is populated while the devices are opened; both take their time. */
@@ -206,6 +210,7 @@ int machine_build(struct vmm *vmm, struct lend_error *error)
 	int ret = boot_check(&config, vmm->config.memory, error);
 
 	ret = ret ? ret : init_core(vmm, error);
+	report_open(vmm);
 	ret = ret ? ret : chips_init(vmm, error);
 	ret = ret ? ret : init_devices(vmm, error);
 	ret = ret ? ret : init_vcpus(vmm, error);

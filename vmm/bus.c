@@ -50,6 +50,18 @@ int bus_add(struct bus *bus, const struct bus_range *range)
 	return ret;
 }
 
+bool bus_overlaps(struct bus *bus, uint64_t start, uint64_t length)
+{
+	bool overlaps;
+	unsigned at;
+
+	pthread_rwlock_rdlock(&bus->lock);
+	at = position(bus, start);
+	overlaps = length && at < bus->count && bus->ranges[at].start <= start + (length - 1);
+	pthread_rwlock_unlock(&bus->lock);
+	return overlaps;
+}
+
 void bus_remove(struct bus *bus, const void *opaque, uint64_t tag)
 {
 	unsigned kept = 0;

@@ -10,6 +10,7 @@
 #define VMM_BUS_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct bus_ops {
@@ -37,6 +38,9 @@ void bus_init(struct bus *bus);
 
 /** -EEXIST: overlaps another range; -ENOSPC; -EINVAL: empty or wraps. */
 int bus_add(struct bus *bus, const struct bus_range *range);
+
+/** Whether anybody answers in [start, start + length). */
+bool bus_overlaps(struct bus *bus, uint64_t start, uint64_t length);
 
 void bus_remove(struct bus *bus, const void *opaque, uint64_t tag);
 

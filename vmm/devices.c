@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of the assigned devices: opened in a thread each (an open may hold
- * a reset, and an FLR takes 100 ms), made functions, placed on the buses,
- * reset, and given up in the reverse order.
+ * The assigned devices before the guest starts: opened in a thread each (an
+ * open may hold a reset, and an FLR takes 100 ms), made functions, placed on
+ * the buses. What comes after is in devices_life.c.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -30,6 +30,10 @@ static void *open_one(void *opaque)
 
 	opening->ret = lend_device_open(vmm->space, vmm->config.devices[opening->index].host,
 					&vmm->assigned[opening->index].device, &opening->error);
+	if (!opening->ret)
+		memcpy(vmm->assigned[opening->index].name,
+		       lend_device_info(vmm->assigned[opening->index].device)->name,
+		       sizeof(vmm->assigned[opening->index].name));
 	return NULL;
 }
 
@@ -44,6 +48,8 @@ int devices_open(struct vmm *vmm, struct lend_error *error)
 		return fail(error, -ENOMEM, "not enough memory");
 	vmm->assigned_count = count;
 	for (unsigned i = 0; i < count; i++) {
+		vmm->assigned[i].allow_unreset = vmm->config.devices[i].allow_unreset;
+		vmm->assigned[i].stop_on_error = vmm->config.devices[i].stop_on_error;
 		ret = ret ? ret : assigned_init(&vmm->assigned[i], vmm);
 		openings[i] = (struct opening){.vmm = vmm, .index = i};
 		openings[i].started =
@@ -73,16 +79,11 @@ static bool siblings(const struct vmm *vmm, unsigned i, unsigned j)
 static int make_function(struct vmm *vmm, unsigned index, enum lend_place place, struct lend_error *error)
 {
 	struct assigned *assigned = &vmm->assigned[index];
-	struct lend_function_config config = {
-		.size = sizeof(config),
-		.place = place,
-		.no_mmap = vmm->config.devices[index].no_mmap,
-		.no_intx = vmm->config.devices[index].no_intx,
-		.no_intx_bypass = vmm->config.devices[index].no_kvm_intx,
-		.intx_timeout_ms = vmm->config.devices[index].intx_timeout_ms,
-		.peer = assigned,
-	};
+	struct lend_function_config config = vmm->config.devices[index].function;
 
+	config.size = sizeof(config);
+	config.place = place;
+	config.peer = assigned;
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
 		config.multifunction |= siblings(vmm, i, index);
 	lend_function_free(assigned->function);
@@ -206,69 +207,4 @@ int devices_place(struct vmm *vmm, struct lend_error *error)
 	while (!ret && needs.low > ADDR_ECAM - LOW_WINDOW_LOWEST && !move_largest(vmm, error))
 		ret = place_functions(vmm, &needs, error);
 	return ret ? ret : layout_plan(&needs, &vmm->layout, error);
-}
-
-static const char *method_text(const struct lend_reset_report *report)
-{
-	static const char *const text[] = {
-		[LEND_RESET_NONE] = "not reset",
-		[LEND_RESET_OPEN] = "reset by the kernel when it was opened",
-		[LEND_RESET_FUNCTION] = "reset",
-	};
-
-	return text[report->ran];
-}
-
-/*
- * A device that cannot be reset alone goes to the guest as it is, with a
- * warning: resets of a whole bus, and a refusal, come with the next version.
- */
-int devices_reset(struct vmm *vmm, struct lend_error *error)
-{
-	struct lend_function *functions[VMM_DEVICES_MAX];
-	struct lend_reset_report reports[VMM_DEVICES_MAX] = {0};
-
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		functions[i] = vmm->assigned[i].function;
-	lend_context_reset(vmm->context, functions, vmm->assigned_count, reports);
-	for (unsigned i = 0; i < vmm->assigned_count; i++) {
-		const struct lend_reset_report *report = &reports[i];
-		const char *name = lend_device_info(vmm->assigned[i].device)->name;
-
-		if (report->result == -EOPNOTSUPP)
-			vmm_log(vmm, LEND_LOG_WARNING,
-				"%s: nothing can reset it alone (the kernel offers: %s)", name,
-				report->offered[0] ? report->offered : "nothing");
-		else if (report->result)
-			return fail(error, report->result, "%s: its reset failed: %s (the kernel offers: %s)",
-				    name, strerror(-report->result), report->offered);
-		else if (!report->checked)
-			vmm_log(vmm, LEND_LOG_WARNING,
-				"%s: after its reset it does not answer as before, or is not quiet", name);
-		else
-			vmm_log(vmm, LEND_LOG_DEBUG, "%s: %s", name, method_text(report));
-	}
-	return 0;
-}
-
-void devices_quiesce(struct vmm *vmm)
-{
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		if (vmm->assigned[i].function)
-			lend_function_quiesce(vmm->assigned[i].function);
-}
-
-/* All are quiet before the first is closed: one may still write into another. */
-void devices_close(struct vmm *vmm)
-{
-	devices_quiesce(vmm);
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		lend_function_free(vmm->assigned[i].function);
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		lend_device_close(vmm->assigned[i].device);
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		assigned_free(&vmm->assigned[i]);
-	free(vmm->assigned);
-	vmm->assigned = NULL;
-	vmm->assigned_count = 0;
 }

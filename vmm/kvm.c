@@ -107,6 +107,17 @@ int hv_port_eventfd(int vm, uint16_t port, int eventfd)
 	return result(ioctl(vm, KVM_IOEVENTFD, &event));
 }
 
+int hv_ioeventfd(int vm, uint64_t address, unsigned length, uint64_t data, int eventfd, uint32_t flags)
+{
+	struct kvm_ioeventfd event = {.datamatch = data,
+				      .addr = address,
+				      .len = length,
+				      .fd = eventfd,
+				      .flags = flags | KVM_IOEVENTFD_FLAG_DATAMATCH};
+
+	return result(ioctl(vm, KVM_IOEVENTFD, &event));
+}
+
 int hv_get_irqchip(int vm, struct kvm_irqchip *chip)
 {
 	return result(ioctl(vm, KVM_GET_IRQCHIP, chip));

@@ -11,10 +11,11 @@
 #include "vmm/routes.h"
 #include "vmm/serial.h"
 #include "vmm/slots.h"
+#include "vmm/subpages.h"
 #include "vmm/vcpu.h"
 #include "vmm/vmm.h"
 
-enum { BAR_COUNT = 6, BAR_SLOTS = LEND_AREAS_MAX + 2, VECTORS_MAX = 2048 };
+enum { BAR_COUNT = 7, /* the expansion ROM is one */ BAR_SLOTS = LEND_DIRECT_MAX, VECTORS_MAX = 2048 };
 
 /** A BAR as the buses know it. */
 struct assigned_bar {
@@ -35,9 +36,14 @@ struct assigned {
 	struct lend_device *device;
 	struct lend_function *function;
 	enum lend_place place;
-	bool alone;    /* a VF: it shares its slot with nobody */
+	bool alone; /* a VF: it shares its slot with nobody */
+	bool allow_unreset, stop_on_error;
+	bool leaving; /* atomic: the host wants it back; the loop gives it up */
+	char name[16];
 	unsigned slot; /* of the root bus, its own or its port's */
-	int timer;     /* timerfd */
+	bool vga_memory,
+		vga_ports; /* the legacy VGA ranges are on the buses; guarded by the function's lock */
+	int timer;         /* timerfd */
 	lend_watch_fn timer_fn;
 	void *timer_opaque;
 	struct assigned_bar bars[BAR_COUNT]; /* guarded by the function's lock */
@@ -45,7 +51,15 @@ struct assigned {
 	int16_t gsi_next[VECTORS_MAX];       /* as it will be after msi_commit() */
 };
 
-enum request { REQUEST_NONE, REQUEST_RESET, REQUEST_OFF, REQUEST_PANIC, REQUEST_FATAL, REQUEST_STOP };
+enum request {
+	REQUEST_NONE,
+	REQUEST_RESET,
+	REQUEST_OFF,
+	REQUEST_PANIC,
+	REQUEST_FATAL,
+	REQUEST_DEVICE,
+	REQUEST_STOP
+};
 
 struct vmm {
 	struct vmm_config config;
@@ -55,6 +69,7 @@ struct vmm {
 	struct memory memory;
 	struct layout layout;
 	struct slots slots;
+	struct subpages subpages;
 	struct routes routes;
 	struct lines lines;
 	struct bus memory_bus, port_bus;
@@ -71,8 +86,10 @@ struct vmm {
 	pthread_mutex_t lock; /* guards request and its text */
 	enum request request;
 	char request_text[256];
-	int cmos_fd;    /* eventfd that takes what is written to the CMOS ports */
-	int request_fd; /* eventfd: wakes the loop */
+	int cmos_fd;          /* eventfd that takes what is written to the CMOS ports */
+	int interrupts;       /* /proc/interrupts, for the report; -1: not to be had */
+	int request_fd;       /* eventfd: wakes the loop */
+	struct assigned *vga; /* who has the legacy VGA ranges; atomic, NULL: nobody */
 	uint64_t boot_ns, reboots;
 	uint64_t log_window; /* guarded by lock, as the next is: when counting began */
 	unsigned log_lines;
@@ -86,6 +103,12 @@ bool vmm_may_log(struct vmm *vmm);
 /** Asks the loop to act; the first request that is not done yet stays. Stops the vCPUs. Any thread. */
 void vmm_request(struct vmm *vmm, enum request request, const char *text);
 
+/** Lets the vCPUs go on after a pause, unless a request waits. On the loop's thread. */
+void vmm_resume(struct vmm *vmm);
+
+/** Wakes the loop, so that it looks for what there is to do. Any thread. */
+void vmm_wake(struct vmm *vmm);
+
 /* build.c */
 int machine_build(struct vmm *vmm, struct lend_error *error);
 /** Everything that is the same before the first boot and before each other one. */
@@ -94,7 +117,12 @@ int machine_boot(struct vmm *vmm, struct lend_error *error);
 /* devices.c */
 int devices_open(struct vmm *vmm, struct lend_error *error);
 int devices_place(struct vmm *vmm, struct lend_error *error);
+
+/* devices_life.c */
 int devices_reset(struct vmm *vmm, struct lend_error *error);
+/** Gives up what the host wants back; vCPUs are paused meanwhile. On the loop's thread, outside of callbacks.
+ */
+void devices_release(struct vmm *vmm);
 void devices_quiesce(struct vmm *vmm);
 void devices_close(struct vmm *vmm);
 
@@ -107,5 +135,13 @@ void chips_free(struct vmm *vmm);
 extern const struct lend_host_ops assign_ops; /* host: struct vmm, peer: struct assigned */
 int assigned_init(struct assigned *assigned, struct vmm *vmm);
 void assigned_free(struct assigned *assigned);
+
+/* vga.c: the legacy VGA ranges, as a host operation; and whether there is a hole in RAM for them. */
+int assigned_vga(void *host, void *peer, bool memory, bool ports);
+bool machine_has_vga(const struct vmm *vmm);
+
+/* ioeventfd.c: host operations. */
+int assigned_ioeventfd_add(void *host, void *peer, const struct lend_ioeventfd *what);
+int assigned_ioeventfd_remove(void *host, void *peer, const struct lend_ioeventfd *what);
 
 #endif

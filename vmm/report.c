@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* What the machine tells of itself. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "vmm/machine.h"
+#include "vmm/report.h"
+
+enum { INTERRUPTS_MAX = 1 << 20, ROWS = 128 };
 
 void vmm_stats(const struct vmm *vmm, struct vmm_stats *out)
 {
@@ -23,6 +34,8 @@ void vmm_stats(const struct vmm *vmm, struct vmm_stats *out)
 	for (unsigned i = 0; i < vmm->assigned_count; i++) {
 		struct lend_function_counters counters;
 
+		if (!vmm->assigned[i].function)
+			continue;
 		lend_function_count(vmm->assigned[i].function, &counters);
 		out->bar += counters.bar_reads + counters.bar_writes;
 	}
@@ -33,13 +46,184 @@ void vmm_explain(struct vmm *vmm)
 	struct lend_explain_row rows[64];
 
 	for (unsigned i = 0; i < vmm->assigned_count; i++) {
-		const char *name = lend_device_info(vmm->assigned[i].device)->name;
+		const char *name = vmm->assigned[i].name;
 		size_t count = lend_function_explain(vmm->assigned[i].function, rows, 64);
 
 		for (size_t j = 0; j < count && j < 64; j++)
-			vmm_log(vmm, LEND_LOG_INFO, "%s: BAR %u %#llx to %#llx %s: %s", name, rows[j].region,
+			vmm_log(vmm, LEND_LOG_INFO, "%s: BAR %u %#llx to %#llx %s", name, rows[j].region,
 				(unsigned long long)rows[j].offset,
-				(unsigned long long)(rows[j].offset + rows[j].length - 1),
-				rows[j].direct ? "direct" : "trapped", rows[j].text);
+				(unsigned long long)(rows[j].offset + rows[j].length - 1), rows[j].text);
 	}
+}
+
+void report_open(struct vmm *vmm)
+{
+	vmm->interrupts = open("/proc/interrupts", O_RDONLY | O_CLOEXEC);
+}
+
+void report_close(struct vmm *vmm)
+{
+	if (vmm->interrupts >= 0)
+		close(vmm->interrupts);
+	vmm->interrupts = -1;
+}
+
+/* " 45:  12  0  PCI-MSI-0000:01:00.0  0-edge  vfio-msix[0](0000:01:00.0)": counts follow the number. */
+int64_t report_line_count(const char *line, const char *name)
+{
+	size_t length = strlen(line), want = strlen(name);
+	const char *at = strchr(line, ':');
+	int64_t sum = 0;
+	char *end;
+
+	if (!at || length < want || strcmp(line + length - want, name))
+		return -1;
+	for (at++;; at = end) {
+		unsigned long long count = strtoull(at, &end, 10);
+
+		if (end == at || (*end != ' ' && *end))
+			return sum;
+		sum += (int64_t)count;
+	}
+}
+
+/* All of the host's table, as a string; NULL: it cannot be had. */
+static char *read_interrupts(struct vmm *vmm)
+{
+	char *text = vmm->interrupts < 0 ? NULL : malloc(INTERRUPTS_MAX);
+	size_t done = 0;
+
+	while (text && done < INTERRUPTS_MAX - 1) {
+		ssize_t ret = pread(vmm->interrupts, text + done, INTERRUPTS_MAX - 1 - done, (off_t)done);
+
+		if (ret <= 0)
+			break;
+		done += (size_t)ret;
+	}
+	if (text)
+		text[done] = '\0';
+	return text;
+}
+
+static int64_t host_count(const char *table, const char *name)
+{
+	char line[4096];
+
+	for (const char *at = table; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
+		size_t length = strcspn(at, "\n");
+		int64_t count;
+
+		if (length >= sizeof(line))
+			continue;
+		memcpy(line, at, length);
+		line[length] = '\0';
+		count = report_line_count(line, name);
+		if (count >= 0)
+			return count;
+	}
+	return -1;
+}
+
+struct printer {
+	void (*print)(void *opaque, const char *line);
+	void *opaque;
+};
+
+static LEND_PRINTF(2, 3) void print(const struct printer *printer, const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	printer->print(printer->opaque, line);
+}
+
+/* VFIO names its handlers; what it counts and the loop has not seen went by the bypass. */
+static void print_vector(const struct printer *printer, const struct assigned *assigned,
+			 const struct lend_vector_count *row, const char *table)
+{
+	static const char *const kinds[] = {
+		[LEND_IRQ_INTX] = "intx", [LEND_IRQ_MSI] = "msi", [LEND_IRQ_MSIX] = "msix"};
+	char handler[64], name[32], host[48] = "";
+	int64_t count;
+
+	if (row->irq == LEND_IRQ_INTX)
+		snprintf(name, sizeof(name), "INTx");
+	else
+		snprintf(name, sizeof(name), "%s vector %u", row->irq == LEND_IRQ_MSI ? "MSI" : "MSI-X",
+			 row->vector);
+	if (row->irq == LEND_IRQ_INTX)
+		snprintf(handler, sizeof(handler), "vfio-intx(%s)", assigned->name);
+	else
+		snprintf(handler, sizeof(handler), "vfio-%s[%u](%s)", kinds[row->irq], row->vector,
+			 assigned->name);
+	count = table ? host_count(table, handler) : -1;
+	if (count >= 0)
+		snprintf(host, sizeof(host), "%lld of the host's, ", (long long)count);
+	print(printer, "%s: %s: %s%llu by the loop, now %s", assigned->name, name, host,
+	      (unsigned long long)row->slow, row->bypass ? "by the bypass" : "by the loop");
+}
+
+static void print_pages(const struct printer *printer, const struct assigned *assigned)
+{
+	struct lend_page_count rows[ROWS];
+	size_t count = lend_function_pages(assigned->function, rows, ROWS);
+
+	for (size_t i = 0; i < count && i < ROWS; i++) {
+		if (rows[i].bar == LEND_PAGE_REST)
+			print(printer, "%s: other pages: %llu reads, %llu writes trapped", assigned->name,
+			      (unsigned long long)rows[i].reads, (unsigned long long)rows[i].writes);
+		else
+			print(printer, "%s: BAR %u page 0x%llx: %llu reads, %llu writes trapped",
+			      assigned->name, rows[i].bar, (unsigned long long)rows[i].offset,
+			      (unsigned long long)rows[i].reads, (unsigned long long)rows[i].writes);
+	}
+}
+
+static void print_device(const struct printer *printer, struct assigned *assigned, const char *table)
+{
+	struct lend_function_counters c;
+	struct lend_vector_count *rows;
+	size_t count;
+
+	lend_function_count(assigned->function, &c);
+	print(printer,
+	      "%s: config space %llu reads, %llu writes, %llu went to the device; BARs %llu reads, %llu "
+	      "writes "
+	      "trapped",
+	      assigned->name, (unsigned long long)c.config_reads, (unsigned long long)c.config_writes,
+	      (unsigned long long)c.config_syscalls, (unsigned long long)c.bar_reads,
+	      (unsigned long long)c.bar_writes);
+	print(printer,
+	      "%s: %llu interrupts by the loop, %llu peer-to-peer maps, %llu resets, %llu accesses ignored%s",
+	      assigned->name, (unsigned long long)c.slow_interrupts, (unsigned long long)c.peer_maps,
+	      (unsigned long long)c.resets, (unsigned long long)c.ignored,
+	      lend_function_gone(assigned->function) ? "; stopped by an error" : "");
+	print_pages(printer, assigned);
+	count = lend_function_vectors(assigned->function, NULL, 0);
+	rows = calloc(count ? count : 1, sizeof(*rows));
+	if (!rows)
+		return;
+	if (lend_function_vectors(assigned->function, rows, count) < count)
+		count = 0; /* another mode by now */
+	for (size_t i = 0; i < count; i++)
+		print_vector(printer, assigned, &rows[i], table);
+	free(rows);
+}
+
+void vmm_report(struct vmm *vmm, void (*fn)(void *opaque, const char *line), void *opaque)
+{
+	const struct printer printer = {fn, opaque};
+	char *table = read_interrupts(vmm);
+
+	print(&printer, "guest memory mapped for the devices: %llu MiB; memory slots of KVM: %u",
+	      (unsigned long long)(lend_space_mapped(vmm->space) >> 20), vmm->slots.used);
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		if (vmm->assigned[i].function)
+			print_device(&printer, &vmm->assigned[i], table);
+		else
+			print(&printer, "%s: given back to the host", vmm->assigned[i].name);
+	free(table);
 }

@@ -82,10 +82,15 @@ static const unsigned ioctls[] = {
 	KVM_IRQFD,
 	KVM_IRQ_LINE,
 	VFIO_DEVICE_SET_IRQS,
+	/* Writes that are learned (NVIDIA's acknowledgements). */
+	KVM_IOEVENTFD,
+	VFIO_DEVICE_IOEVENTFD,
 	VFIO_IOMMU_MAP_DMA,
 	VFIO_IOMMU_UNMAP_DMA,
 	/* Reset, and giving everything back. */
 	VFIO_DEVICE_RESET,
+	VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
+	VFIO_DEVICE_PCI_HOT_RESET,
 	VFIO_GROUP_UNSET_CONTAINER,
 	KVM_SET_DEVICE_ATTR,
 };

@@ -15,6 +15,7 @@
 
 #include "vmm/error.h"
 #include "vmm/machine.h"
+#include "vmm/report.h"
 
 enum { LOG_LINES = 8 };
 #define LOG_WINDOW_NS 10000000000ULL
@@ -55,11 +56,25 @@ bool vmm_may_log(struct vmm *vmm)
 	return may;
 }
 
-void vmm_request(struct vmm *vmm, enum request request, const char *text)
+void vmm_wake(struct vmm *vmm)
 {
 	uint64_t one = 1;
-	ssize_t woken;
 
+	/* It fails at the counter's limit alone, when the loop is awake anyway. */
+	if (write(vmm->request_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+void vmm_resume(struct vmm *vmm)
+{
+	pthread_mutex_lock(&vmm->lock);
+	if (vmm->request == REQUEST_NONE)
+		vcpus_order(&vmm->vcpus, VCPUS_RUN);
+	pthread_mutex_unlock(&vmm->lock);
+}
+
+void vmm_request(struct vmm *vmm, enum request request, const char *text)
+{
 	vcpus_order(&vmm->vcpus, VCPUS_PAUSE);
 	pthread_mutex_lock(&vmm->lock);
 	/* A stop goes before a reboot: the guest does not keep the machine from ending. */
@@ -67,9 +82,7 @@ void vmm_request(struct vmm *vmm, enum request request, const char *text)
 		vmm->request = request;
 		snprintf(vmm->request_text, sizeof(vmm->request_text), "%s", text);
 	}
-	/* It fails at the counter's limit alone, when the loop is awake anyway. */
-	woken = write(vmm->request_fd, &one, sizeof(one));
-	(void)woken;
+	vmm_wake(vmm);
 	pthread_mutex_unlock(&vmm->lock);
 }
 
@@ -80,7 +93,7 @@ static enum request take_request(struct vmm *vmm, struct lend_error *error)
 	pthread_mutex_lock(&vmm->lock);
 	request = vmm->request;
 	vmm->request = REQUEST_NONE;
-	if (request == REQUEST_FATAL)
+	if (request == REQUEST_FATAL || request == REQUEST_DEVICE)
 		fail(error, 0, "%s", vmm->request_text);
 	pthread_mutex_unlock(&vmm->lock);
 	return request;
@@ -95,10 +108,12 @@ int vmm_new(const struct vmm_config *config, struct vmm **out, struct lend_error
 	if (!vmm)
 		return fail(error, -ENOMEM, "not enough memory");
 	vmm->config = *config;
-	vmm->kvm = vmm->vm = vmm->vfio = vmm->cmos_fd = vmm->request_fd = vmm->loop.epoll = -1;
+	vmm->kvm = vmm->vm = vmm->vfio = vmm->cmos_fd = vmm->interrupts = vmm->request_fd = vmm->loop.epoll =
+		-1;
 	pthread_mutex_init(&vmm->lock, NULL);
 	bus_init(&vmm->memory_bus);
 	bus_init(&vmm->port_bus);
+	subpages_init(&vmm->subpages);
 	ret = machine_build(vmm, error);
 	if (ret) {
 		vmm_free(vmm);
@@ -129,7 +144,7 @@ static bool act(struct vmm *vmm, enum request request, enum vmm_end *end, struct
 	static const enum vmm_end ends[] = {
 		[REQUEST_RESET] = VMM_END_REBOOT, [REQUEST_OFF] = VMM_END_POWEROFF,
 		[REQUEST_PANIC] = VMM_END_PANIC,  [REQUEST_FATAL] = VMM_END_FAULT,
-		[REQUEST_STOP] = VMM_END_STOPPED,
+		[REQUEST_DEVICE] = VMM_END_ERROR, [REQUEST_STOP] = VMM_END_STOPPED,
 	};
 
 	vcpus_order(&vmm->vcpus, VCPUS_PAUSE);
@@ -151,10 +166,7 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 
 	if (ret)
 		return VMM_END_ERROR;
-	pthread_mutex_lock(&vmm->lock);
-	if (vmm->request == REQUEST_NONE)
-		vcpus_order(&vmm->vcpus, VCPUS_RUN);
-	pthread_mutex_unlock(&vmm->lock);
+	vmm_resume(vmm);
 	while (!ended) {
 		enum request request = take_request(vmm, error);
 
@@ -162,6 +174,7 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 			ended = act(vmm, request, &end, error);
 			continue;
 		}
+		devices_release(vmm);
 		ret = loop_once(&vmm->loop);
 		if (ret) {
 			fail(error, ret, "the machine's event loop failed: %s", strerror(-ret));
@@ -207,6 +220,7 @@ void vmm_free(struct vmm *vmm)
 	chips_free(vmm);
 	loop_free(&vmm->loop);
 	lend_context_free(vmm->context);
+	report_close(vmm);
 	close_fd(&vmm->request_fd);
 	close_fd(&vmm->vfio);
 	close_fd(&vmm->vm);

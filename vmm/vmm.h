@@ -25,11 +25,12 @@ enum vmm_end {
 
 /** One -device vfio-pci,... as the user wrote it. */
 struct vmm_device_config {
-	const char *host;         /* address or sysfs path */
-	bool no_mmap;             /* x-no-mmap=on */
-	bool no_intx;             /* x-intx=off */
-	bool no_kvm_intx;         /* x-no-kvm-intx=on */
-	unsigned intx_timeout_ms; /* x-intx-mmap-timeout-ms */
+	const char *host;   /* address or sysfs path */
+	bool allow_unreset; /* x-allow-unreset=on: also where nothing could reset it */
+	bool stop_on_error; /* x-on-error=stop: an error of the device ends the machine */
+	/* The properties of the function; size, place, multifunction and peer are the machine's to fill in.
+	 */
+	struct lend_function_config function;
 };
 
 struct vmm_config {
@@ -79,6 +80,12 @@ void vmm_stop(struct vmm *vmm);
 int vmm_watch(struct vmm *vmm, int fd, void (*fn)(void *opaque), void *opaque);
 
 void vmm_stats(const struct vmm *vmm, struct vmm_stats *out);
+
+/**
+ * Counters of each device as lines of text, through `print`: accesses that
+ * trapped, interrupts, maps, resets. From the event loop (a vmm_watch callback).
+ */
+void vmm_report(struct vmm *vmm, void (*print)(void *opaque, const char *line), void *opaque);
 
 /** One line for each part of each BAR (lend_function_explain), through the log at INFO. */
 void vmm_explain(struct vmm *vmm);

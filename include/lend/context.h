@@ -28,6 +28,9 @@ struct lend_context_config {
 	 */
 	void (*log)(void *opaque, enum lend_log_level level, const char *line);
 	void *opaque;
+	/** Files of rules for single devices, lend-quirks(5); NULL: "/etc/lend/quirks.d", "": none. Copied.
+	 */
+	const char *quirks_dir;
 	/**
 	 * Where it is remembered what devices were taken from, until the next boot
 	 * and beyond it; NULL: "/run/lend", "/etc/lend". Copied.

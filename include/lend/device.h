@@ -16,7 +16,7 @@ extern "C" {
 struct lend_device;
 
 /** Region indexes, as linux/vfio.h numbers them: BARs are 0 to 5. */
-enum { LEND_REGION_ROM = 6, LEND_REGION_CONFIG = 7, LEND_REGION_COUNT = 9 };
+enum { LEND_REGION_ROM = 6, LEND_REGION_CONFIG = 7, LEND_REGION_VGA = 8, LEND_REGION_COUNT = 9 };
 /** Interrupt indexes, as linux/vfio.h numbers them. */
 enum { LEND_IRQ_INTX, LEND_IRQ_MSI, LEND_IRQ_MSIX, LEND_IRQ_ERR, LEND_IRQ_REQ, LEND_IRQ_COUNT };
 
@@ -25,11 +25,13 @@ struct lend_area {
 	uint64_t length;
 };
 
-enum { LEND_AREAS_MAX = 16 };
+/** Parts of a BAR that VFIO maps, and those that are left when what has to trap is cut out: at the most. */
+enum { LEND_AREAS_MAX = 16, LEND_DIRECT_MAX = 24 };
 
 struct lend_region {
 	uint64_t size; /* 0: not implemented */
 	bool readable, writable;
+	bool sub_page;       /* smaller than a page, and a map of that whole page can be had */
 	bool msix_mappable;  /* the kernel lets the MSI-X table be mapped */
 	unsigned area_count; /* parts that can be mapped; ascending, no overlap */
 	struct lend_area areas[LEND_AREAS_MAX];
@@ -41,6 +43,7 @@ struct lend_device_info {
 	uint16_t vendor, device, subsystem_vendor, subsystem;
 	uint32_t class_code;  /* 24 bits */
 	bool can_reset;       /* the kernel knows a way to reset this function alone */
+	unsigned atomics;     /* as in struct lend_link */
 	uint64_t config_size; /* 256 or 4096 */
 	unsigned vectors[LEND_IRQ_COUNT];
 	bool msix_noresize; /* vectors cannot be added while MSI-X is on */

@@ -17,6 +17,8 @@ enum lend_reason {
 	LEND_REASON_SUB_PAGE,     /* trapped: smaller than a page */
 	LEND_REASON_MMAP_FAILED,  /* trapped: mapping it failed */
 	LEND_REASON_ASKED,        /* trapped: the user asked for it (x-no-mmap) */
+	LEND_REASON_QUIRK,        /* trapped: registers there lead to what is virtual */
+	LEND_REASON_RULE,         /* trapped: a file of rules asks for it (lend-quirks(5)) */
 };
 
 struct lend_explain_row {

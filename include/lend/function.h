@@ -25,6 +25,34 @@ enum lend_place {
 	LEND_PLACE_ROOT, /* on the root bus of a PCI Express host bridge */
 };
 
+/** Which expansion ROM the guest sees, where `rom` gives none. */
+enum lend_rom_mode {
+	LEND_ROM_AUTO, /* the device's, unless it is known to do harm */
+	LEND_ROM_SHOW, /* the device's in any case */
+	LEND_ROM_NONE,
+};
+
+/** Ids that the guest sees instead of the device's: those whose bit is in `given`. */
+enum {
+	LEND_ID_VENDOR = 1,
+	LEND_ID_DEVICE = 2,
+	LEND_ID_SUB_VENDOR = 4,
+	LEND_ID_SUBSYSTEM = 8,
+	LEND_ID_CLASS = 16,
+};
+struct lend_ids {
+	unsigned given;
+	uint16_t vendor, device, sub_vendor, subsystem;
+	uint32_t class_code; /* 24 bits */
+};
+
+/** Where the MSI-X table goes: LEND_MSIX_STAYS, or LEND_MSIX_TO_BAR + 0 to 5. */
+enum { LEND_MSIX_STAYS, LEND_MSIX_TO_BAR = 1 };
+
+/** What the guest sees of address translation services. */
+enum lend_ats { LEND_ATS_AUTO, LEND_ATS_ON, LEND_ATS_OFF };
+
+/** How a function is made. Zero in each field but `size` is the default, the timeout excepted. */
 struct lend_function_config {
 	size_t size;
 	enum lend_place place;
@@ -32,8 +60,26 @@ struct lend_function_config {
 	bool no_mmap;             /* x-no-mmap: trap every BAR */
 	bool no_intx;             /* x-intx=off: the interrupt pin reads 0 */
 	bool no_intx_bypass;      /* x-no-kvm-intx: line interrupts go through the monitor's loop */
+	bool no_msi_bypass;       /* x-no-kvm-msi, and MSI-X alike: they go through the monitor's loop */
+	bool no_msix_bypass;      /* x-no-kvm-msix */
+	bool no_request;          /* x-req=off: the host's kernel may ask for the device in vain */
+	bool strict_config;       /* x-config=strict: bytes in no capability cannot be written */
+	enum lend_ats ats;        /* ats= */
 	unsigned intx_timeout_ms; /* x-intx-mmap-timeout-ms: how long BARs stay trapped then; 0: for good */
+	unsigned msix_to;         /* x-msix-relocation */
+	struct lend_ids ids;      /* x-pci-vendor-id and its like */
+	enum lend_rom_mode rom_mode;
+	const void *rom;          /* bytes of an expansion ROM in place of the device's; copied */
+	size_t rom_length;        /* 0: none */
+	uint64_t rom_size;        /* of the guest's register: a power of two; 0: as the bytes need it */
 	void *peer;               /* handed back in the host operations */
+	bool vga;                 /* x-vga: the legacy VGA ranges, if it is a VGA adapter */
+	bool no_ioeventfd;        /* x-no-kvm-ioeventfd: writes that come again and again go on trapping */
+	bool no_device_ioeventfd; /* x-no-vfio-ioeventfd: the monitor's loop carries them out, not the kernel
+				   */
+	bool no_geforce;          /* x-no-geforce-quirks */
+	bool has_clique;          /* x-nv-gpudirect-clique: */
+	uint8_t clique;           /* 0 to 15 */
 };
 
 /** A BAR as the guest sees it. */
@@ -48,6 +94,8 @@ struct lend_function_counters {
 	uint64_t config_syscalls;             /* of which went to the device */
 	uint64_t slow_interrupts;             /* interrupts that our event loop saw */
 	uint64_t ignored;                     /* accesses that made no sense */
+	uint64_t peer_maps;                   /* parts of BARs made reachable for other devices */
+	uint64_t resets;                      /* of the function, alone or with its bus */
 };
 
 /**
@@ -55,13 +103,21 @@ struct lend_function_counters {
  * interrupt is on. The device must stay open for the function's life.
  * -EINVAL: config->size; -EPROTO: the device's config space makes no sense
  * (sentence says where); -ENOTSUP: a kind of device that cannot be assigned
- * (bridge, PCI Express port); -ENOMEM.
+ * (bridge, PCI Express port), or VGA ranges that the kernel does not give;
+ * -EINVAL: a file of the user's rules is wrong (sentence names it); -ENOMEM.
  */
 LEND_API int lend_function_new(struct lend_device *device, const struct lend_function_config *config,
 			       struct lend_function **out, struct lend_error *error);
 
 /** Quiesces the function (see below) and frees it. NULL is allowed. */
 LEND_API void lend_function_free(struct lend_function *function);
+
+/**
+ * Whether the guest has no device any more: an error stopped it, or the host
+ * wants it back (LEND_EVENT_ERROR, LEND_EVENT_REQUEST). All of it reads all
+ * ones then, and what is written is dropped. Any thread.
+ */
+LEND_API bool lend_function_gone(const struct lend_function *function);
 
 /**
  * Stops the function: interrupts off and their eventfds detached, routes freed,
@@ -91,7 +147,19 @@ LEND_API uint64_t lend_function_bar_read(struct lend_function *function, unsigne
 LEND_API void lend_function_bar_write(struct lend_function *function, unsigned bar, uint64_t offset,
 				      unsigned length, uint64_t value);
 
-/** BAR `index` (0 to 5) as the guest sizes it; `*out` is zeroed for others. Any thread. */
+/**
+ * A trapped access of `length` bytes (1 to 8) to a legacy VGA address: memory at
+ * 0xa0000 to 0xbffff, ports 0x3b0 to 0x3bb and 0x3c0 to 0x3df. What is not
+ * decoded now, or not in these ranges, reads all ones. Any thread.
+ */
+LEND_API uint64_t lend_function_vga_read(struct lend_function *function, uint32_t address, unsigned length);
+LEND_API void lend_function_vga_write(struct lend_function *function, uint32_t address, unsigned length,
+				      uint64_t value);
+
+/**
+ * BAR `index` (0 to 5, LEND_REGION_ROM: the expansion ROM, a BAR of 32 bits) as
+ * the guest sizes it; `*out` is zeroed for others. Any thread.
+ */
 LEND_API void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out);
 
 /**
@@ -101,16 +169,49 @@ LEND_API void lend_function_bar(const struct lend_function *function, unsigned i
  */
 LEND_API int lend_function_bar_fault(struct lend_function *function);
 
+/**
+ * The monitor's route of the line interrupt has changed (its controller was
+ * programmed, or is another): the library attaches it anew, and takes it as
+ * served, in case an end of interrupt was missed (spec 5.5). What line_set has
+ * raised is the monitor's to move. Any thread; not from a host operation.
+ */
+LEND_API void lend_function_line_changed(struct lend_function *function);
+
 /** Type, slot and link of the device for a port above it: 0 where unknown. */
 struct lend_link {
 	bool is_pcie;
 	uint8_t type;  /* PCI Express device/port type, PCI Express Base 7.5.3.2 */
 	uint8_t speed; /* as LNKCAP encodes it */
 	uint8_t width;
+	uint8_t atomics; /* AtomicOps that the host completes for it: bit 0 32 bits, 1 64, 2 128 */
 };
 LEND_API void lend_function_link(const struct lend_function *function, struct lend_link *out);
 
 LEND_API void lend_function_count(const struct lend_function *function, struct lend_function_counters *out);
+
+/** Trapped accesses to one page (4 KiB) of a BAR. */
+struct lend_page_count {
+	unsigned bar;    /* 0 to 5, LEND_REGION_ROM, or LEND_PAGE_REST: pages that there was no room for */
+	uint64_t offset; /* of the page, in the BAR */
+	uint64_t reads, writes;
+};
+enum { LEND_PAGE_REST = 255 };
+
+/** Writes at most `max` rows and returns how many there are; in no order. Any thread. */
+LEND_API size_t lend_function_pages(const struct lend_function *function, struct lend_page_count *out,
+				    size_t max);
+
+/** How a vector, or the line, interrupts, and how often by way of the monitor's loop. */
+struct lend_vector_count {
+	unsigned irq;    /* LEND_IRQ_INTX, LEND_IRQ_MSI or LEND_IRQ_MSIX */
+	unsigned vector; /* 0 for the line */
+	bool bypass; /* the hypervisor takes it now: those are not seen here, the host's kernel counts them */
+	uint64_t slow; /* interrupts that the monitor's loop saw */
+};
+
+/** Rows for what interrupts now or has done so; as above. */
+LEND_API size_t lend_function_vectors(struct lend_function *function, struct lend_vector_count *out,
+				      size_t max);
 
 LEND_API struct lend_device *lend_function_device(const struct lend_function *function);
 

@@ -21,13 +21,18 @@ extern "C" {
 /** A part of a BAR that the guest may reach without trapping. */
 struct lend_bar_direct {
 	uint64_t offset; /* in the BAR; page aligned, as length is */
+	/*
+	 * Of a BAR smaller than a page it is a page all the same: the monitor maps
+	 * it only while nothing else of the guest lies in that page, and lets the
+	 * BAR trap otherwise. What is behind the BAR there belongs to no device.
+	 */
 	uint64_t length;
 	void *va; /* host mapping of the device's bytes */
 };
 
 /** Where a BAR answers, and which parts of it need no trap. */
 struct lend_bar_map {
-	unsigned bar;       /* 0 to 5 */
+	unsigned bar;       /* 0 to 5, LEND_REGION_ROM: the expansion ROM */
 	bool io;            /* an I/O port range: address and size are ports */
 	lend_gpa_t address; /* guest address of the BAR's first byte */
 	uint64_t size;
@@ -43,6 +48,13 @@ enum lend_event {
 };
 
 typedef void (*lend_watch_fn)(void *opaque);
+
+/** A guest's write of `length` (1, 2, 4 or 8) bytes `data` at `offset` of a BAR, told by an eventfd. */
+struct lend_ioeventfd {
+	unsigned bar, length;
+	uint64_t offset, data;
+	int fd;
+};
 
 struct lend_host_ops {
 	size_t size; /* sizeof(struct lend_host_ops) as the monitor was compiled */
@@ -113,8 +125,35 @@ struct lend_host_ops {
 	int (*vfio_add)(void *host, int fd);
 	int (*vfio_del)(void *host, int fd);
 
-	/** Something happened to the device; `text` is one line. Must not block. */
+	/**
+	 * Something happened to the device; `text` is one line. Must not block.
+	 * Called without the function's lock, from the monitor's loop or from
+	 * inside lend_context_reset(). After LEND_EVENT_REQUEST the monitor frees
+	 * the function and closes the device, or the host waits for it.
+	 */
 	void (*event)(void *host, void *peer, enum lend_event event, const char *text);
+
+	/*
+	 * Delivers a vector's committed message once: for vectors that are not
+	 * attached because they must not be (x-no-kvm-msi), or could not be.
+	 */
+	int (*msi_signal)(void *host, void *peer, unsigned vector);
+
+	/*
+	 * The legacy VGA ranges: from now on memory at 0xa0000 to 0xbffff, and
+	 * the ports 0x3b0 to 0x3bb and 0x3c0 to 0x3df, answer or do not. Accesses
+	 * come to lend_function_vga_read() and _write(). -EBUSY: another function
+	 * has them.
+	 */
+	int (*vga_map)(void *host, void *peer, bool memory, bool ports);
+
+	/*
+	 * From add until remove, a guest's write of exactly that value and width
+	 * at that place of a placed BAR signals the eventfd and does nothing else.
+	 * Removed before the BAR goes or moves.
+	 */
+	int (*ioeventfd_add)(void *host, void *peer, const struct lend_ioeventfd *what);
+	int (*ioeventfd_remove)(void *host, void *peer, const struct lend_ioeventfd *what);
 };
 
 #ifdef __cplusplus

@@ -16,23 +16,36 @@ enum lend_reset_method {
 	LEND_RESET_NONE,     /* nothing ran */
 	LEND_RESET_OPEN,     /* the kernel reset it when it was opened, and it was not used since */
 	LEND_RESET_FUNCTION, /* the kernel's reset of one function (FLR, AF, PM or its own choice) */
+	LEND_RESET_BUS,      /* its whole bus, with all functions on it (hot reset) */
+	LEND_RESET_QUIRK,    /* a way that this device alone knows */
 };
 
 /** One a function: what was done to it and how that was checked. */
 struct lend_reset_report {
 	enum lend_reset_method ran;
-	char offered[64]; /* what the kernel offers: sysfs reset_method, e.g. "flr bus" */
-	int result;       /* 0 or negative errno; -EOPNOTSUPP: no way to reset it */
-	bool checked;     /* read back: it answers, and decode and bus master are off */
+	char offered[64];   /* what the kernel offers: sysfs reset_method, e.g. "flr bus" */
+	char along[192];    /* other functions that were reset with it, "0000:05:00.1 0000:05:00.2" */
+	char obstacle[256]; /* why its bus was not reset, where nothing less did it; else empty */
+	int result;         /* 0 or negative errno; -EOPNOTSUPP: no way to reset it */
+	bool checked;       /* read back, and found as it should be */
+	const char *check;  /* what was found; static */
 };
 
 /**
  * Resets functions: each is quiesced, reset, and its guest-visible state is
  * what it was after lend_function_new(), and its line interrupt is on: a
- * function comes to life with its first reset. vCPUs must be stopped. `reports` has
- * room for `count`. Returns 0 when every function was reset, else the first
- * error; all are tried. A function that the kernel has reset at open and that
- * nothing has used since is not reset again.
+ * function comes to life with its first reset, and one that an error stopped
+ * (LEND_EVENT_ERROR) does again, if it answers. vCPUs must be stopped.
+ *
+ * The order for each: the device's own way; a reset of the function by the
+ * kernel, unless all that it has for that is the power state; a reset of its
+ * bus; the power state. A bus is reset only when every function on it is ours
+ * and each that is open in this context is among `functions`; it counts for
+ * all of them. A function that the kernel has reset at open, with more than
+ * the power state, and that nothing has used since is not reset again.
+ *
+ * `reports` has room for `count`. Returns 0 when every function was reset, else
+ * the first error; all are tried, and all are usable afterwards.
  */
 LEND_API int lend_context_reset(struct lend_context *context, struct lend_function **functions, size_t count,
 				struct lend_reset_report *reports);

@@ -16,7 +16,7 @@ int areas_store(struct lend_region *region, struct lend_area *areas, size_t coun
 void areas_clip(struct lend_region *region, uint64_t page);
 
 /** Room that areas_cut() needs: each cut can make one area more. */
-enum { AREAS_ROOM = LEND_AREAS_MAX + 4 };
+enum { AREAS_ROOM = LEND_DIRECT_MAX };
 
 /** Cuts [start, end) out of `areas`, which has AREAS_ROOM; returns the new count. What no longer fits is
  * dropped. */

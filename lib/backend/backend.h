@@ -15,6 +15,7 @@ struct backend_device_info {
 	bool is_pci;
 	bool can_reset;
 	unsigned region_count, irq_count;
+	unsigned atomics; /* as lend_link has them */
 };
 
 struct backend_irq_info {
@@ -33,6 +34,25 @@ struct backend_irqs {
 	const int *fds; /* count eventfds, -1 for none; NULL: no data (count 0 turns the index off) */
 };
 
+/** The guest's write of `length` bytes `data` to a region, carried out when the eventfd `fd` is signalled. */
+struct backend_ioeventfd {
+	unsigned region, length;
+	uint64_t offset, data;
+	int fd; /* -1: no more */
+};
+
+/** A function that a reset of the bus takes along, the device itself included. */
+struct backend_dependent {
+	struct lend_bdf bdf;
+	int group; /* -1: told by the device's own id */
+};
+
+struct backend_hot_reset {
+	bool by_id, owned; /* by_id: no groups are needed, and owned says whether it is allowed */
+	unsigned count;
+	struct backend_dependent *at; /* to be freed */
+};
+
 struct transport_ops {
 	int (*info)(void *dev, struct backend_device_info *out);
 	int (*region_info)(void *dev, unsigned index, struct lend_region *out);
@@ -44,6 +64,11 @@ struct transport_ops {
 	/* Maps [offset, offset + length) of a region over the reserved address `at`. */
 	int (*map)(void *dev, unsigned region, uint64_t offset, uint64_t length, void *at);
 	int (*reset)(void *dev);
+	/* What a reset of its bus would take along, and that reset; `fds`: descriptors of the groups. */
+	int (*hot_reset_info)(void *dev, struct backend_hot_reset *out);
+	int (*hot_reset)(void *dev, const int *fds, unsigned count);
+	/* -EOPNOTSUPP, or whatever the kernel says: the caller then writes itself. */
+	int (*ioeventfd)(void *dev, const struct backend_ioeventfd *what);
 	void (*close)(void *dev);
 };
 

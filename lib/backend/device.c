@@ -9,6 +9,8 @@
 #include "lib/backend/group_error.h"
 #include "lib/backend/legacy.h"
 #include "lib/backend/space.h"
+#include "lib/bdf.h"
+#include "lib/context.h"
 #include "lib/error.h"
 
 /* Checks what can be checked before anything is opened. */
@@ -72,10 +74,46 @@ int lend_device_open(struct lend_space *space, const char *address, struct lend_
 	return 0;
 }
 
+void device_register(struct lend_device *device)
+{
+	struct context_devices *devices = context_devices(space_context(device->space));
+
+	pthread_mutex_lock(&devices->lock);
+	device->next = devices->first;
+	devices->first = device;
+	pthread_mutex_unlock(&devices->lock);
+}
+
+static void forget(struct lend_device *device)
+{
+	struct context_devices *devices = context_devices(space_context(device->space));
+	struct lend_device **link = &devices->first;
+
+	pthread_mutex_lock(&devices->lock);
+	while (*link && *link != device)
+		link = &(*link)->next;
+	if (*link)
+		*link = device->next;
+	pthread_mutex_unlock(&devices->lock);
+}
+
+bool device_is_open(struct lend_context *context, const struct lend_bdf *bdf)
+{
+	struct context_devices *devices = context_devices(context);
+	bool found = false;
+
+	pthread_mutex_lock(&devices->lock);
+	for (const struct lend_device *at = devices->first; at; at = at->next)
+		found |= bdf_equal(&at->info.bdf, bdf);
+	pthread_mutex_unlock(&devices->lock);
+	return found;
+}
+
 void lend_device_close(struct lend_device *device)
 {
 	if (!device)
 		return;
+	forget(device);
 	device->ops->close(device->transport);
 	if (device->group)
 		group_put(device->group, &device->info.bdf);

@@ -12,6 +12,7 @@
 struct lend_group;
 
 struct lend_device {
+	struct lend_device *next; /* in the context's list, guarded by its lock */
 	struct lend_space *space;
 	struct lend_group *group; /* NULL: none (a fake, later a cdev) */
 	const struct transport_ops *ops;
@@ -19,6 +20,7 @@ struct lend_device {
 	struct lend_device_info info;
 	struct lend_region regions[LEND_REGION_COUNT];
 	char reset_methods[64]; /* sysfs reset_method, empty: not known */
+	bool rules_said;        /* lib/pci's: what the user's rules do to it is said once; does change */
 };
 
 /** What is known of a device before it is opened. */
@@ -37,6 +39,11 @@ struct device_source {
  */
 int device_open_with(struct lend_space *space, const struct device_source *source, struct lend_device **out,
 		     struct lend_error *error);
+
+/** Puts a device in the context's list; lend_device_close() takes it out. */
+void device_register(struct lend_device *device);
+/** Whether the function at `bdf` is open in this context. Any thread. */
+bool device_is_open(struct lend_context *context, const struct lend_bdf *bdf);
 
 /** Exactly `length` bytes at `offset` of a region: 0, or a negative errno (-EIO: fewer). */
 int device_read(const struct lend_device *device, unsigned region, uint64_t offset, void *data,

@@ -40,6 +40,7 @@ static int read_info(struct lend_device *device, unsigned *irq_count, unsigned *
 			"%s: VFIO offers %u regions and %u interrupt indexes, fewer than a PCI device has",
 			name, info.region_count, info.irq_count);
 	device->info.can_reset = info.can_reset;
+	device->info.atomics = info.atomics;
 	*irq_count = info.irq_count;
 	*region_count = info.region_count;
 	return 0;
@@ -74,6 +75,9 @@ static int read_regions(struct lend_device *device, unsigned count, struct lend_
 		if (ret < 0)
 			return error_say(error, ret, "%s: cannot read what region %u is: %s",
 					 device->info.name, i, strerror(-ret));
+		/* A map of it is a page; the kernel has made sure that the rest of that page is nobody's. */
+		region->sub_page = region->size && region->size < page && region->area_count == 1 &&
+				   !region->areas[0].offset && region->areas[0].length == region->size;
 		ret = i < LEND_REGION_ROM ? check_bar(device, i, error) : 0;
 		if (ret < 0)
 			return ret;
@@ -156,6 +160,7 @@ int device_open_with(struct lend_space *space, const struct device_source *sourc
 		free(device);
 		return ret;
 	}
+	device_register(device);
 	*out = device;
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "lib/backend/group_error.h"
 #include "lib/backend/space.h"
 #include "lib/backend/type1.h"
+#include "lib/bdf.h"
 #include "lib/context.h"
 #include "lib/error.h"
 #include "lib/sys/vfio.h"
@@ -25,12 +26,6 @@ struct lend_group {
 	unsigned user_count;
 	struct lend_bdf users[GROUP_DEVICES_MAX];
 };
-
-static bool same_bdf(const struct lend_bdf *a, const struct lend_bdf *b)
-{
-	return a->domain == b->domain && a->bus == b->bus && a->device == b->device &&
-	       a->function == b->function;
-}
 
 static void group_path(const struct lend_context *context, int id, char out[PATH_MAX])
 {
@@ -106,7 +101,7 @@ static int add_user(struct lend_group *group, struct lend_space *space, const st
 				 "%s: IOMMU group %d is in use by another machine of this process",
 				 host->name, group->id);
 	for (unsigned i = 0; i < group->user_count; i++)
-		if (same_bdf(&group->users[i], &host->bdf))
+		if (bdf_equal(&group->users[i], &host->bdf))
 			return error_say(error, -EEXIST, "%s is given twice", host->name);
 	if (group->user_count == GROUP_DEVICES_MAX)
 		return error_say(error, -E2BIG, "%s: too many devices in IOMMU group %d", host->name,
@@ -160,7 +155,7 @@ void group_put(struct lend_group *group, const struct lend_bdf *bdf)
 
 	pthread_mutex_lock(&groups->lock);
 	for (unsigned i = 0; i < group->user_count; i++) {
-		if (!same_bdf(&group->users[i], bdf))
+		if (!bdf_equal(&group->users[i], bdf))
 			continue;
 		group->users[i] = group->users[--group->user_count];
 		break;
@@ -168,6 +163,19 @@ void group_put(struct lend_group *group, const struct lend_bdf *bdf)
 	if (!group->user_count)
 		close_group(groups, group);
 	pthread_mutex_unlock(&groups->lock);
+}
+
+int group_fd(struct lend_context *context, int id)
+{
+	struct context_groups *groups = context_groups(context);
+	int fd = -1;
+
+	pthread_mutex_lock(&groups->lock);
+	for (const struct lend_group *group = groups->first; group; group = group->next)
+		if (group->id == id)
+			fd = group->fd;
+	pthread_mutex_unlock(&groups->lock);
+	return fd;
 }
 
 int group_open_device(struct lend_group *group, const char *name, struct lend_error *error)

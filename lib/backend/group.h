@@ -26,6 +26,13 @@ int group_get(struct lend_space *space, const struct lend_host_device *host, str
 /** Gives it back, for the device at `bdf`, whose descriptor is closed. */
 void group_put(struct lend_group *group, const struct lend_bdf *bdf);
 
+/**
+ * The descriptor of group `id` while it is open in this context, else -1. It
+ * may be closed by another thread meanwhile: for calls to which the kernel
+ * takes nothing but the right group.
+ */
+int group_fd(struct lend_context *context, int id);
+
 /** Opens a device of the group: a descriptor. No lock is taken: opening resets the device. */
 int group_open_device(struct lend_group *group, const char *name, struct lend_error *error);
 

@@ -27,7 +27,8 @@ static int legacy_info(void *dev, struct backend_device_info *out)
 
 	if (ret < 0)
 		return ret;
-	*out = (struct backend_device_info){info.is_pci, info.can_reset, info.regions, info.irqs};
+	*out = (struct backend_device_info){info.is_pci, info.can_reset, info.regions, info.irqs,
+					    info.atomics};
 	return 0;
 }
 
@@ -140,6 +141,46 @@ static int legacy_reset(void *dev)
 	return sys_vfio_device_reset(legacy->fd);
 }
 
+static int legacy_ioeventfd(void *dev, const struct backend_ioeventfd *what)
+{
+	struct legacy *legacy = dev;
+
+	return sys_vfio_device_ioeventfd(legacy->fd, legacy->offset[what->region] + what->offset,
+					 what->length, what->data, what->fd);
+}
+
+static int legacy_hot_reset_info(void *dev, struct backend_hot_reset *out)
+{
+	struct legacy *legacy = dev;
+	struct sys_hot_reset info;
+	int ret = sys_vfio_hot_reset_info(legacy->fd, &info);
+
+	*out = (struct backend_hot_reset){0};
+	if (ret < 0)
+		return ret;
+	out->at = calloc(info.count ? info.count : 1, sizeof(*out->at));
+	if (!out->at)
+		ret = -ENOMEM;
+	for (size_t i = 0; i < info.count && !ret; i++) {
+		const struct sys_dependent *one = &info.at[i];
+
+		out->at[i].bdf = (struct lend_bdf){one->domain, one->bus, one->devfn >> 3, one->devfn & 7};
+		out->at[i].group = info.by_id ? -1 : (int)one->id;
+	}
+	out->by_id = info.by_id;
+	out->owned = info.owned;
+	out->count = ret ? 0 : (unsigned)info.count;
+	free(info.at);
+	return ret;
+}
+
+static int legacy_hot_reset(void *dev, const int *fds, unsigned count)
+{
+	struct legacy *legacy = dev;
+
+	return sys_vfio_hot_reset(legacy->fd, fds, count);
+}
+
 static void legacy_close(void *dev)
 {
 	struct legacy *legacy = dev;
@@ -157,6 +198,9 @@ static const struct transport_ops legacy_ops = {
 	.write = legacy_write,
 	.map = legacy_map,
 	.reset = legacy_reset,
+	.hot_reset_info = legacy_hot_reset_info,
+	.hot_reset = legacy_hot_reset,
+	.ioeventfd = legacy_ioeventfd,
 	.close = legacy_close,
 };
 

@@ -14,7 +14,7 @@
 
 static unsigned reg(unsigned index)
 {
-	return PCI_BASE_ADDRESS_0 + 4 * index;
+	return index == ROM_BAR ? PCI_ROM_ADDRESS : PCI_BASE_ADDRESS_0 + 4 * index;
 }
 
 static int check(const struct lend_function *function, unsigned index, struct lend_error *error)
@@ -39,30 +39,38 @@ static int check(const struct lend_function *function, unsigned index, struct le
 	return 0;
 }
 
+void bar_registers(struct lend_function *function, unsigned index)
+{
+	const struct lend_bar *guest = &function->bars[index].guest;
+	uint64_t mask = ~(guest->size - 1);
+	uint32_t type = guest->io ? PCI_BASE_ADDRESS_SPACE_IO
+				  : (guest->is_64 ? PCI_BASE_ADDRESS_MEM_TYPE_64 : 0) |
+					    (guest->prefetchable ? PCI_BASE_ADDRESS_MEM_PREFETCH : 0);
+
+	if (guest->io && guest->size < 4)
+		mask = PCI_BASE_ADDRESS_IO_MASK;
+	config_set_bits(function, reg(index), 4, UINT32_MAX, type);
+	config_set_writable(function, reg(index), 4, (uint32_t)mask);
+	if (guest->is_64)
+		config_set_writable(function, reg(index + 1), 4, (uint32_t)(mask >> 32));
+}
+
 static int setup(struct lend_function *function, unsigned index, struct lend_error *error)
 {
 	struct bar *bar = &function->bars[index];
 	uint32_t type = config_hw(function, reg(index), 4);
-	uint64_t mask;
 	int ret;
 
 	bar->guest.size = function->device->regions[index].size;
 	if (!bar->guest.size)
 		return 0;
 	bar->guest.io = type & PCI_BASE_ADDRESS_SPACE_IO;
-	type &= bar->guest.io ? ~(uint32_t)PCI_BASE_ADDRESS_IO_MASK : ~(uint32_t)PCI_BASE_ADDRESS_MEM_MASK;
 	bar->guest.is_64 = !bar->guest.io && (type & PCI_BASE_ADDRESS_MEM_TYPE_64);
 	bar->guest.prefetchable = !bar->guest.io && (type & PCI_BASE_ADDRESS_MEM_PREFETCH);
 	ret = check(function, index, error);
 	if (ret < 0)
 		return ret;
-	mask = ~(bar->guest.size - 1);
-	if (bar->guest.io && bar->guest.size < 4)
-		mask = PCI_BASE_ADDRESS_IO_MASK;
-	config_set_bits(function, reg(index), 4, UINT32_MAX, type);
-	config_set_writable(function, reg(index), 4, (uint32_t)mask);
-	if (bar->guest.is_64)
-		config_set_writable(function, reg(index + 1), 4, (uint32_t)(mask >> 32));
+	bar_registers(function, index);
 	return 0;
 }
 
@@ -81,7 +89,7 @@ int bars_setup(struct lend_function *function, struct lend_error *error)
 
 void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out)
 {
-	*out = index < BAR_COUNT ? function->bars[index].guest : (struct lend_bar){0};
+	*out = index < PLACES ? function->bars[index].guest : (struct lend_bar){0};
 }
 
 /* Rejected addresses are simply not mapped (spec 3.3): a guest passes through them when it sizes BARs. */
@@ -109,6 +117,10 @@ bool bar_wanted(const struct lend_function *function, unsigned index, lend_gpa_t
 	if (!(command & (bar->io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)))
 		return false;
 	at = config_state(function, reg(index), 4);
+	if (index == ROM_BAR && !(at & PCI_ROM_ADDRESS_ENABLE))
+		return false;
+	if (index == ROM_BAR)
+		at &= PCI_ROM_ADDRESS_MASK;
 	at &= bar->io ? PCI_BASE_ADDRESS_IO_MASK : PCI_BASE_ADDRESS_MEM_MASK;
 	if (bar->is_64)
 		at |= (lend_gpa_t)config_state(function, reg(index + 1), 4) << 32;

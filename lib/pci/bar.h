@@ -12,6 +12,9 @@
 /** Reads types and sizes, sets up the registers. -EPROTO: they make no sense. */
 int bars_setup(struct lend_function *function, struct lend_error *error);
 
+/** Sets the registers of BAR `index` up for what bars[index].guest says. */
+void bar_registers(struct lend_function *function, unsigned index);
+
 /** Where the guest wants BAR `index`, by its registers, decode bits and power state; false: nowhere. */
 bool bar_wanted(const struct lend_function *function, unsigned index, lend_gpa_t *address);
 
@@ -29,7 +32,8 @@ int bars_remove(struct lend_function *function);
 /** Gives the monitor the direct areas of a placed BAR anew. */
 int bar_refresh(struct lend_function *function, unsigned index);
 
-/** The direct areas of a BAR as they are now; returns how many. */
-size_t bar_direct(const struct lend_function *function, unsigned index, struct lend_bar_direct *out);
+/** The direct areas of a BAR as they are now, were it at `address`; returns how many. */
+size_t bar_direct(const struct lend_function *function, unsigned index, lend_gpa_t address,
+		  struct lend_bar_direct *out);
 
 #endif

@@ -53,10 +53,16 @@ static int map_areas(struct lend_function *function, unsigned index, uint8_t *va
 	return 0;
 }
 
+/* Address space of a BAR, and of the whole page that a smaller one is mapped by. */
+static uint64_t map_size(const struct bar *bar, uint64_t page)
+{
+	return bar->guest.size > page ? bar->guest.size : page;
+}
+
 static void map_bar(struct lend_function *function, unsigned index)
 {
 	struct bar *bar = &function->bars[index];
-	uint64_t size = bar->guest.size; /* a page or more */
+	uint64_t size = map_size(bar, function->page);
 	uint8_t *va = reserve(size, size < ALIGN_MAX ? size : ALIGN_MAX);
 	int ret = va ? map_areas(function, index, va) : -ENOMEM;
 
@@ -70,20 +76,16 @@ static void map_bar(struct lend_function *function, unsigned index)
 		    "%s: cannot map BAR %u: %s; each access to it traps, which is slow", function->name,
 		    index, strerror(-ret));
 	bar->area_count = 0;
+	bar->sub_page = false;
 	bar->trapped = LEND_REASON_MMAP_FAILED;
 }
 
-/* Of the table's BAR, only the pages that hold the table are trapped (spec 4.2). */
-static void cut_table(struct lend_function *function, unsigned index)
+/* Whether a part of the BAR has to trap: of one that is smaller than a page then all of it does. */
+static bool has_windows(const struct lend_function *function, unsigned index)
 {
-	uint64_t page = function->page;
-	const struct msix *msix = &function->msix;
-	struct bar *bar = &function->bars[index];
+	uint64_t end;
 
-	if (!msix->cap || msix->table_bar != index)
-		return;
-	bar->area_count = areas_cut(bar->areas, bar->area_count, msix->table & ~(page - 1),
-				    (msix->table + msix->table_length + page - 1) & ~(page - 1));
+	return windows_reason(function, index, 0, &end) != LEND_REASON_DIRECT;
 }
 
 void bars_map(struct lend_function *function)
@@ -100,11 +102,18 @@ void bars_map(struct lend_function *function)
 			       : function->no_mmap      ? LEND_REASON_ASKED
 			       : bar->guest.size < page ? LEND_REASON_SUB_PAGE
 							: LEND_REASON_NOT_MAPPABLE;
+		if (bar->trapped == LEND_REASON_SUB_PAGE && region->sub_page && !has_windows(function, i)) {
+			bar->sub_page = true;
+			bar->areas[0] = (struct lend_area){0, page};
+			bar->area_count = 1;
+			map_bar(function, i);
+		}
 		if (bar->trapped != LEND_REASON_NOT_MAPPABLE)
 			continue;
 		memcpy(bar->areas, region->areas, region->area_count * sizeof(*bar->areas));
 		bar->area_count = region->area_count;
-		cut_table(function, i);
+		/* Only the pages that hold windows are trapped: the MSI-X table's (spec 4.2), quirks'. */
+		bar->area_count = windows_cut(function, i, bar->areas, bar->area_count);
 		if (bar->area_count)
 			map_bar(function, i);
 	}
@@ -116,7 +125,7 @@ void bars_unmap(struct lend_function *function)
 		struct bar *bar = &function->bars[i];
 
 		if (bar->va)
-			munmap(bar->va, bar->guest.size);
+			munmap(bar->va, map_size(bar, function->page));
 		bar->va = NULL;
 	}
 }

@@ -15,6 +15,7 @@
 
 #include "lib/pci/bar.h"
 #include "lib/pci/config.h"
+#include "lib/pci/quirk.h"
 
 static void set_placed(struct bar *bar, bool placed)
 {
@@ -23,6 +24,8 @@ static void set_placed(struct bar *bar, bool placed)
 
 static void peers_add(struct lend_function *function, struct bar *bar)
 {
+	if (bar->sub_page)
+		return; /* an IOMMU maps whole pages, and the rest of this one is not the BAR's */
 	for (unsigned i = 0; i < bar->area_count; i++) {
 		struct lend_range range = {
 			.iova = bar->address + bar->areas[i].offset,
@@ -33,12 +36,14 @@ static void peers_add(struct lend_function *function, struct bar *bar)
 		};
 		int ret = lend_space_map(function->device->space, &range, 1, NULL);
 
-		if (!ret)
+		if (!ret) {
 			bar->peers |= UINT32_C(1) << i;
-		else
+			count_one(function->counters.peer_maps);
+		} else {
 			function_log(function, LEND_LOG_WARNING,
 				     "its BAR at 0x%llx cannot be reached by other devices: %s",
 				     (unsigned long long)range.iova, strerror(-ret));
+		}
 	}
 }
 
@@ -52,7 +57,8 @@ static void peers_remove(struct lend_function *function, struct bar *bar)
 }
 
 /* The PBA's pages are left out while they show other bits than the device's (msix_table.c). */
-size_t bar_direct(const struct lend_function *function, unsigned index, struct lend_bar_direct *out)
+size_t bar_direct(const struct lend_function *function, unsigned index, lend_gpa_t address,
+		  struct lend_bar_direct *out)
 {
 	const struct bar *bar = &function->bars[index];
 	const struct msix *msix = &function->msix;
@@ -60,6 +66,9 @@ size_t bar_direct(const struct lend_function *function, unsigned index, struct l
 	unsigned count = bar->area_count;
 
 	if (function->intx.trapped)
+		return 0;
+	/* Its page is the guest's page only where both begin at the same place (spec 3.4). */
+	if (bar->sub_page && address & (function->page - 1))
 		return 0;
 	memcpy(areas, bar->areas, sizeof(areas));
 	if (msix->pba_hidden && msix->pba_bar == index) {
@@ -83,39 +92,45 @@ static int tell_map(struct lend_function *function, unsigned index, lend_gpa_t a
 		.io = bar->guest.io,
 		.address = address,
 		.size = bar->guest.size,
-		.direct_count = bar_direct(function, index, direct),
+		.direct_count = bar_direct(function, index, address, direct),
 		.direct = direct,
 	};
 
 	return function->ops->bar_map(function->host, function->peer, &map);
 }
 
-/* Takes the BARs of the set `out` away: all or none. */
+/* Takes the BARs of the set `out` away; those that the monitor keeps stay placed, and it is an error. */
 static int unplace(struct lend_function *function, unsigned out)
 {
+	unsigned gone = 0;
 	int ret = 0, one;
 
 	if (!out)
 		return 0;
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	quirks_bars_move(function, out);
+	for (unsigned i = 0; i < PLACES; i++)
 		if (out & 1u << i)
 			peers_remove(function, &function->bars[i]);
 	function->ops->bar_begin(function->host, function->peer);
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		one = out & 1u << i ? function->ops->bar_unmap(function->host, function->peer, i) : 0;
-		ret = ret ? ret : one;
+		if (one < 0)
+			ret = one;
+		else
+			gone |= out & 1u << i;
 	}
 	one = function->ops->bar_commit(function->host, function->peer);
-	ret = ret ? ret : one;
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	if (one < 0) {
+		ret = one;
+		gone = 0;
+	}
+	for (unsigned i = 0; i < PLACES; i++) {
 		struct bar *bar = &function->bars[i];
 
-		if (!(out & 1u << i))
-			continue;
-		if (ret < 0)
-			peers_add(function, bar);
-		else
+		if (gone & 1u << i)
 			set_placed(bar, false);
+		else if (out & 1u << i)
+			peers_add(function, bar);
 	}
 	if (ret < 0)
 		function_log(function, LEND_LOG_ERROR, "the machine cannot take its BARs away: %s",
@@ -126,14 +141,15 @@ static int unplace(struct lend_function *function, unsigned out)
 int bars_quiet(struct lend_function *function)
 {
 	unsigned out = 0;
+	int ret = vga_quiet(function);
 
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES && !ret; i++) {
 		lend_gpa_t address;
 
 		if (function->bars[i].placed && !bar_wanted(function, i, &address))
 			out |= 1u << i;
 	}
-	return unplace(function, out);
+	return ret ? ret : unplace(function, out);
 }
 
 /* One move of all of `in` to the addresses `to`; what the monitor refuses at once is not in the set any more.
@@ -141,7 +157,7 @@ int bars_quiet(struct lend_function *function)
 static int place(struct lend_function *function, unsigned *in, const lend_gpa_t *to)
 {
 	function->ops->bar_begin(function->host, function->peer);
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		int ret = *in & 1u << i ? tell_map(function, i, to[i]) : 0;
 
 		if (ret >= 0)
@@ -155,11 +171,12 @@ static int place(struct lend_function *function, unsigned *in, const lend_gpa_t 
 
 void bars_live(struct lend_function *function)
 {
-	lend_gpa_t to[BAR_COUNT] = {0};
+	lend_gpa_t to[PLACES] = {0};
 	unsigned in = 0, stale, wanted;
 	int ret;
 
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	vga_live(function);
+	for (unsigned i = 0; i < PLACES; i++) {
 		struct bar *bar = &function->bars[i];
 
 		if (bar_wanted(function, i, &to[i]) && !(bar->placed && bar->address == to[i]))
@@ -167,9 +184,10 @@ void bars_live(struct lend_function *function)
 	}
 	if (!in)
 		return;
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	for (unsigned i = 0; i < PLACES; i++)
 		if (in & 1u << i && function->bars[i].placed)
 			peers_remove(function, &function->bars[i]);
+	quirks_bars_move(function, in);
 	wanted = in;
 	ret = place(function, &in, to);
 	if (ret < 0) {
@@ -177,7 +195,7 @@ void bars_live(struct lend_function *function)
 			     strerror(-ret));
 		in = 0;
 	}
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		struct bar *bar = &function->bars[i];
 
 		if (!(in & 1u << i))
@@ -188,7 +206,7 @@ void bars_live(struct lend_function *function)
 	}
 	/* What did not move is still where it was: take it away, for the guest is not to see it there. */
 	stale = 0;
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	for (unsigned i = 0; i < PLACES; i++)
 		if (wanted & ~in & 1u << i && function->bars[i].placed)
 			stale |= 1u << i;
 	unplace(function, stale);
@@ -199,12 +217,14 @@ int bars_remove(struct lend_function *function)
 	unsigned out = 0;
 	int count = 0;
 
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	vga_remove(function);
+	for (unsigned i = 0; i < PLACES; i++)
 		out |= function->bars[i].placed ? 1u << i : 0;
 	if (unplace(function, out) < 0) /* as many as will go */
-		for (unsigned i = 0; i < BAR_COUNT; i++)
-			unplace(function, out & 1u << i);
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+		for (unsigned i = 0; i < PLACES; i++)
+			if (function->bars[i].placed)
+				unplace(function, out & 1u << i);
+	for (unsigned i = 0; i < PLACES; i++)
 		count += (out & 1u << i) && !function->bars[i].placed;
 	return count;
 }

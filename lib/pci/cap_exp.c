@@ -82,5 +82,6 @@ void lend_function_link(const struct lend_function *function, struct lend_link *
 		return; /* it has no link */
 	link = config_hw(function, function->exp + PCI_EXP_LNKCAP, 4);
 	out->speed = (uint8_t)(link & PCI_EXP_LNKCAP_SLS);
+	out->atomics = (uint8_t)function->device->info.atomics;
 	out->width = (uint8_t)((link & PCI_EXP_LNKCAP_MLW) >> TYPE_SHIFT);
 }

@@ -12,6 +12,7 @@
 #include "lib/error.h"
 #include "lib/pci/config.h"
 #include "lib/pci/capabilities.h"
+#include "lib/pci/quirk.h"
 
 enum {
 	HOPS_MAX = 48,       /* (256 - 64) / 4 */
@@ -59,11 +60,12 @@ static int setup(struct lend_function *function, const struct cap *cap, struct l
 	const struct cap_row *row = cap_row((uint8_t)cap->id);
 	int ret;
 
-	if (cap->length < row->length && row->policy == CAP_EMULATED)
+	if (cap->length < row->length && row->policy == CAP_EMULATED &&
+	    !rules_deny_cap(function, (uint8_t)cap->id))
 		return error_say(error, -EPROTO,
 				 "%s: its %s capability at 0x%x has only %u bytes before the next one",
 				 function->name, row->name, cap->offset, cap->length);
-	ret = row->policy == CAP_HIDDEN ? CAP_HIDE : 0;
+	ret = row->policy == CAP_HIDDEN || rules_deny_cap(function, (uint8_t)cap->id) ? CAP_HIDE : 0;
 	if (!ret && row->setup)
 		ret = row->setup(function, cap, error);
 	if (ret != CAP_HIDE)
@@ -80,10 +82,29 @@ static void link_cap(struct lend_function *function, unsigned *tail, unsigned of
 	*tail = offset;
 }
 
+/* Capabilities of ours go behind the device's own. */
+static int link_ours(struct lend_function *function, const struct cap *caps, unsigned count, unsigned *tail,
+		     struct lend_error *error)
+{
+	struct quirk_cap ours;
+	size_t row = 0;
+	int ret;
+
+	for (;;) {
+		ret = quirks_capability(function, caps, count, &row, &ours, error);
+		if (ret < 0 || !ours.offset)
+			return ret;
+		for (unsigned i = 0; i < ours.length; i++)
+			config_set_virtual(function, ours.offset + i, 1, ours.bytes[i]);
+		link_cap(function, tail, ours.offset);
+	}
+}
+
 int capabilities_setup(struct lend_function *function, struct lend_error *error)
 {
 	struct cap caps[HOPS_MAX];
 	unsigned count = walk(function, caps), tail = 0;
+	int failed;
 
 	measure(caps, count, PCI_CFG_SPACE_SIZE);
 	for (unsigned i = 0; i < count; i++) {
@@ -95,7 +116,10 @@ int capabilities_setup(struct lend_function *function, struct lend_error *error)
 		if (ret != CAP_HIDE)
 			link_cap(function, &tail, caps[i].offset);
 	}
-	if (count) {
+	failed = link_ours(function, caps, count, &tail, error);
+	if (failed < 0)
+		return failed;
+	if (count || tail) {
 		if (!tail)
 			config_set_virtual(function, PCI_CAPABILITY_LIST, 1, 0);
 		config_set_bits(function, PCI_STATUS, 2, PCI_STATUS_CAP_LIST, tail ? PCI_STATUS_CAP_LIST : 0);

@@ -20,6 +20,7 @@
 #include "lib/pci/bar.h"
 #include "lib/pci/config.h"
 #include "lib/pci/mode.h"
+#include "lib/pci/notify.h"
 
 static const struct {
 	int (*quiet)(struct lend_function *function);
@@ -52,6 +53,8 @@ uint32_t lend_function_config_read(struct lend_function *function, unsigned offs
 		count_one(function->counters.ignored);
 		return ones(length);
 	}
+	if (is_gone(function))
+		return ones(length);
 	virt = (uint32_t)le_load(function->config.virt + offset, length);
 	value = config_state(function, offset, length);
 	if (virt == ones(length))
@@ -83,8 +86,12 @@ static int write_device(struct lend_function *function, unsigned offset, unsigne
 		}
 		take = run == length ? length : run >= 2 && !((offset + at) & 1) ? 2 : 1;
 		ret = config_device_write(function, offset + at, take, (uint32_t)le_load(bytes + at, take));
-		if (ret < 0)
+		if (ret < 0) {
+			function_log(function, LEND_LOG_WARNING,
+				     "cannot write %u bytes of config space at 0x%x: %s", take, offset + at,
+				     strerror(-ret));
 			return ret;
+		}
 		__atomic_store_n(&function->used, true, __ATOMIC_RELAXED);
 		at += take;
 	}
@@ -152,11 +159,8 @@ void lend_function_config_write(struct lend_function *function, unsigned offset,
 	}
 	le_store(bytes, length, value);
 	pthread_mutex_lock(&function->lock);
-	ret = apply(function, offset, length, bytes);
+	ret = is_gone(function) ? 0 : apply(function, offset, length, bytes);
 	pthread_mutex_unlock(&function->lock);
-	if (ret < 0) {
+	if (ret < 0) /* said where it failed */
 		count_one(function->counters.ignored);
-		function_log(function, LEND_LOG_WARNING, "cannot write %u bytes of config space at 0x%x: %s",
-			     length, offset, strerror(-ret));
-	}
 }

@@ -25,6 +25,8 @@ void config_set_hook(struct lend_function *function, unsigned offset, unsigned l
 uint32_t config_state(const struct lend_function *function, unsigned offset, unsigned length);
 void config_store(struct lend_function *function, unsigned offset, unsigned length, uint32_t value);
 
+/** What the guest saw of it when the function was made: ids that were overridden, too. */
+uint32_t config_shown(const struct lend_function *function, unsigned offset, unsigned length);
 /** What the device had when it was opened. */
 uint32_t config_hw(const struct lend_function *function, unsigned offset, unsigned length);
 

@@ -74,6 +74,17 @@ uint32_t config_hw(const struct lend_function *function, unsigned offset, unsign
 	return (uint32_t)le_load(function->config.hw + offset, length);
 }
 
+uint32_t config_shown(const struct lend_function *function, unsigned offset, unsigned length)
+{
+	uint32_t virt;
+
+	if (!inside(function, offset, length))
+		return 0;
+	virt = (uint32_t)le_load(function->config.virt + offset, length);
+	return (config_state(function, offset, length) & virt) |
+	       (config_hw(function, offset, length) & ~virt);
+}
+
 int config_device_read(struct lend_function *function, unsigned offset, unsigned length, uint32_t *out)
 {
 	uint8_t bytes[4];

@@ -11,6 +11,8 @@ static const char *const texts[] = {
 	[LEND_REASON_SUB_PAGE] = "trapped: smaller than a page, which others may share",
 	[LEND_REASON_MMAP_FAILED] = "trapped: mapping it failed",
 	[LEND_REASON_ASKED] = "trapped: asked for (x-no-mmap)",
+	[LEND_REASON_QUIRK] = "trapped: registers of this device that lead to what is virtual",
+	[LEND_REASON_RULE] = "trapped: a file of rules asks for it",
 };
 
 struct rows {
@@ -34,16 +36,23 @@ static void add(struct rows *rows, unsigned region, uint64_t start, uint64_t end
 	rows->count++;
 }
 
-/* A part without a map: because of the table, if that lies in it and the rest of the BAR has maps. */
+/* A part without a map: because of the windows in it, if the rest of the BAR could have maps. */
 static void add_gap(const struct lend_function *function, struct rows *rows, unsigned index, uint64_t start,
 		    uint64_t end)
 {
-	const struct bar *bar = &function->bars[index];
-	const struct msix *msix = &function->msix;
-	bool table = msix->cap && msix->table_bar == index && bar->trapped == LEND_REASON_NOT_MAPPABLE &&
-		     msix->table < end && start < msix->table + msix->table_length;
+	enum lend_reason trapped = function->bars[index].trapped;
 
-	add(rows, index, start, end, table ? LEND_REASON_MSIX_TABLE : bar->trapped);
+	while (trapped == LEND_REASON_NOT_MAPPABLE && start < end) {
+		uint64_t from = start, stop;
+		enum lend_reason reason = windows_reason(function, index, start, &start), next;
+
+		/* What traps for the same reason is one row. */
+		while (start < end && (next = windows_reason(function, index, start, &stop)) == reason)
+			start = stop;
+		start = start < end ? start : end;
+		add(rows, index, from, start, reason ? reason : trapped);
+	}
+	add(rows, index, start, end, trapped);
 }
 
 size_t lend_function_explain(const struct lend_function *function, struct lend_explain_row *out, size_t max)
@@ -56,6 +65,8 @@ size_t lend_function_explain(const struct lend_function *function, struct lend_e
 
 		for (unsigned j = 0; j < bar->area_count; j++) {
 			uint64_t start = bar->areas[j].offset, end = start + bar->areas[j].length;
+
+			end = end < bar->guest.size ? end : bar->guest.size; /* of one smaller than a page */
 
 			add_gap(function, &rows, i, at, start);
 			add(&rows, i, start, end, LEND_REASON_DIRECT);

@@ -13,6 +13,7 @@
 #include "lib/error.h"
 #include "lib/pci/config.h"
 #include "lib/pci/capabilities.h"
+#include "lib/pci/quirk.h"
 
 enum {
 	HOPS_MAX = 960, /* (4096 - 256) / 4 */
@@ -75,7 +76,7 @@ static void measure(struct cap *caps, unsigned count)
 static int setup(struct lend_function *function, const struct cap *cap, struct lend_error *error)
 {
 	const struct cap_row *row = cap_row_extended(cap->id);
-	int ret = row->policy == CAP_HIDDEN ? CAP_HIDE : 0;
+	int ret = row->policy == CAP_HIDDEN || rules_deny_extended(function, cap->id) ? CAP_HIDE : 0;
 
 	/* Unlike a standard one it can be left out: none of them makes the device work. */
 	if (!ret && row->policy == CAP_EMULATED && cap->length < row->length) {
@@ -96,7 +97,7 @@ int extended_setup(struct lend_function *function, struct lend_error *error)
 {
 	uint32_t head = config_hw(function, START, 4), header = 0;
 	struct cap caps[HOPS_MAX];
-	unsigned count, tail = START;
+	unsigned count = 0, tail = START;
 
 	/* Without a PCI Express capability the guest does not look there. */
 	if (function->config.size <= PCI_CFG_SPACE_SIZE || !function->exp || !head || head == UINT32_MAX)

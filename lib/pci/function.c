@@ -10,7 +10,14 @@
 #include "lib/pci/capabilities.h"
 #include "lib/pci/config.h"
 #include "lib/pci/messages.h"
+#include "lib/pci/msix.h"
+#include "lib/pci/notify.h"
 #include "lib/pci/quiesce.h"
+#include "lib/pci/quirk.h"
+#include "lib/pci/reset.h"
+#include "lib/pci/rom.h"
+#include "lib/pci/rules.h"
+#include "lib/pci/strict.h"
 
 /* The device's bytes as they are now; what is set up is derived from them and never read again. */
 static int read_config(struct lend_function *function, struct lend_error *error)
@@ -26,31 +33,46 @@ static int read_config(struct lend_function *function, struct lend_error *error)
 	return 0;
 }
 
-static int setup(struct lend_function *function, struct lend_error *error)
+static int setup(struct lend_function *function, const struct lend_function_config *config,
+		 struct lend_error *error)
 {
 	int ret = read_config(function, error);
 
+	if (!ret)
+		ret = rules_apply(function, error);
 	if (!ret)
 		ret = header_setup(function, error);
 	if (!ret)
 		ret = bars_setup(function, error);
 	if (!ret)
+		ret = vga_setup(function, error);
+	if (!ret)
 		ret = capabilities_setup(function, error); /* the MSI-X table has to be in a BAR */
+	if (!ret)
+		ret = rom_setup(function, config, error);
 	if (!ret && vectors_init(function) < 0)
 		ret = error_say(error, -ENOMEM, "%s: out of memory", function->name);
 	if (ret < 0)
 		return ret;
-	bars_map(function); /* all but the table */
+	if (function->strict)
+		strict_setup(function);
+	msix_windows(function);
+	quirks_setup(function);
+	rules_windows(function);
+	bars_map(function); /* all but the windows */
 	memcpy(function->config.start, function->state.config, sizeof(function->config.start));
 	state_start(function);
 	reset_judge(function);
+	notify_start(function);
 	return 0;
 }
 
 static void destroy(struct lend_function *function)
 {
+	quirks_after_reset(function);
 	vectors_destroy(function);
 	bars_unmap(function);
+	rom_destroy(function);
 	pthread_mutex_destroy(&function->lock);
 	log_bucket_destroy(&function->bucket);
 	free(function);
@@ -79,11 +101,27 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->multifunction = config->multifunction;
 	function->no_mmap = config->no_mmap;
 	function->no_intx = config->no_intx;
+	function->strict = config->strict_config;
+	function->no_msi_bypass = config->no_msi_bypass;
+	function->no_msix_bypass = config->no_msix_bypass;
+	function->msix.to = config->msix_to;
+	function->ats = config->ats;
+	function->ids = config->ids;
+	function->no_request = config->no_request;
+	function->notify[NOTIFY_ERROR] = function->notify[NOTIFY_REQUEST] = -1;
+	function->quirk_options = (struct quirk_options){
+		.vga = config->vga,
+		.no_geforce = config->no_geforce,
+		.no_ioeventfd = config->no_ioeventfd,
+		.no_device_ioeventfd = config->no_device_ioeventfd,
+		.has_clique = config->has_clique,
+		.clique = config->clique & 0xf,
+	};
 	function->intx.no_bypass = config->no_intx_bypass;
 	function->intx.hold_ns = config->intx_timeout_ms * UINT64_C(1000000);
 	pthread_mutex_init(&function->lock, NULL);
 	log_bucket_init(&function->bucket);
-	ret = setup(function, error);
+	ret = setup(function, config, error);
 	if (ret < 0) {
 		destroy(function);
 		return ret;
@@ -96,6 +134,7 @@ void lend_function_free(struct lend_function *function)
 {
 	if (!function)
 		return;
+	notify_stop(function);
 	lend_function_quiesce(function);
 	destroy(function);
 }
@@ -103,6 +142,11 @@ void lend_function_free(struct lend_function *function)
 struct lend_device *lend_function_device(const struct lend_function *function)
 {
 	return function->device;
+}
+
+bool lend_function_gone(const struct lend_function *function)
+{
+	return is_gone(function);
 }
 
 #define get(counter) __atomic_load_n(&function->counters.counter, __ATOMIC_RELAXED)
@@ -117,5 +161,7 @@ void lend_function_count(const struct lend_function *function, struct lend_funct
 		.config_syscalls = get(config_syscalls),
 		.slow_interrupts = get(slow_interrupts),
 		.ignored = get(ignored),
+		.peer_maps = get(peer_maps),
+		.resets = get(resets),
 	};
 }

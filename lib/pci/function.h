@@ -18,10 +18,16 @@
 #include "lib/backend/device.h"
 #include "lib/backend/space.h"
 #include "lib/context.h"
+#include "lib/pci/pages.h"
+#include "lib/pci/quirk_state.h"
+#include "lib/pci/vga.h"
+#include "lib/pci/window.h"
 
 enum {
 	CONFIG_MAX = 4096,
 	BAR_COUNT = 6,
+	ROM_BAR = LEND_REGION_ROM, /* its place among the BARs */
+	PLACES = BAR_COUNT + 1,
 	VECTORS_MAX = 2048, /* PCI Local Bus 3.0, 6.8.2 */
 	MSI_MAX = 32,       /* 6.8.1.3 */
 	TABLE_ENTRY = 16,   /* bytes of a vector in the MSI-X table */
@@ -57,11 +63,19 @@ struct bar {
 	struct lend_bar guest; /* fixed */
 	unsigned area_count;   /* parts that are mapped; fixed */
 	struct lend_area areas[AREAS_ROOM];
+	bool sub_page;            /* its one area is a page, larger than the BAR; fixed */
 	enum lend_reason trapped; /* why the rest is not; fixed */
 	uint8_t *va;              /* of the BAR's first byte; fixed, NULL: none is mapped */
 	bool placed;              /* atomic: the monitor has it at `address` */
 	lend_gpa_t address;
 	uint32_t peers; /* bit n: area n is in the space, for other devices */
+};
+
+/** The expansion ROM's bytes (rom.h). */
+struct rom {
+	bool loaded;    /* atomic: the next two do not change any more */
+	uint8_t *bytes; /* NULL: they could not be had */
+	uint64_t length;
 };
 
 struct vector {
@@ -72,7 +86,9 @@ struct vector {
 	bool routed;   /* the monitor has a route to be freed */
 	bool current;  /* which is committed, to address and data */
 	bool attached; /* fd goes to the route */
+	bool loop;     /* by way of our loop, not of the hypervisor */
 	bool live;     /* VFIO signals fd */
+	uint64_t slow; /* signals that our loop has seen */
 	uint64_t address;
 	uint32_t data;
 };
@@ -90,6 +106,10 @@ struct msix {
 	unsigned count; /* vectors */
 	unsigned table_bar, pba_bar;
 	uint64_t table, pba, table_length, pba_length; /* in their BARs */
+	unsigned to; /* LEND_MSIX_STAYS, or where the user wants the table */
+	bool moved;  /* it is there, and the device's own PBA is at the next two */
+	unsigned hw_pba_bar;
+	uint64_t hw_pba;
 	bool pba_hidden; /* the PBA's pages are withdrawn from the direct areas */
 };
 
@@ -116,14 +136,26 @@ struct intx {
 	uint64_t hold_ns; /* how long BARs stay trapped after an interrupt; 0: until INTx goes off */
 	int fd, resample; /* eventfds; -1 */
 	bool bypass;      /* the hypervisor does all of it */
+	bool watched;     /* else: our loop */
 	bool pending;     /* atomic: signalled, and masked by the kernel until the guest has served it */
 	bool raised;      /* the line, as we set it */
+	uint64_t slow;    /* signals that our loop has seen */
 	bool trapped;     /* the direct areas are withdrawn, so that the guest's next access is seen */
 };
 
 struct counters { /* atomic */
 	uint64_t bar_reads, bar_writes, config_reads, config_writes, config_syscalls, slow_interrupts,
-		ignored;
+		ignored, resets, peer_maps;
+};
+
+/** Interrupts of the kernel's own (notify.h). */
+enum { NOTIFY_ERROR, NOTIFY_REQUEST, NOTIFY_COUNT };
+
+/** Whether the guest still has a device. */
+enum gone {
+	GONE_NOT,
+	GONE_FAILED,  /* an error stopped it; a reset may bring it back */
+	GONE_LEAVING, /* the host wants it */
 };
 
 struct lend_function {
@@ -134,23 +166,36 @@ struct lend_function {
 	const char *name;
 	uint64_t page; /* bytes of the host's */
 	enum lend_place place;
-	bool multifunction, no_mmap, no_intx;
+	bool multifunction, no_mmap, no_intx, strict, no_msi_bypass, no_msix_bypass;
+	enum lend_ats ats;
+	struct lend_ids ids;  /* in place of the device's */
 	unsigned pm, exp, af; /* offsets of capabilities, 0: none */
 	bool flr;             /* a good reset exists */
+	bool pm_reset;        /* all that the kernel can do is to change the power state */
+	bool no_request;
+	int notify[NOTIFY_COUNT]; /* eventfds; -1 */
 	struct config config;
+	struct windows windows;
+	struct rules_applied rules;
+	struct quirk_options quirk_options;
 	struct log_bucket bucket;
 	struct counters counters;
+	struct pages pages;
 	bool used; /* atomic: something was written to the device since it was opened */
 
 	pthread_mutex_t lock;
-	struct bar bars[BAR_COUNT];
+	struct bar bars[PLACES];
+	struct rom rom;
 	bool reset_since_open;
+	enum gone gone; /* written with the lock, read with atomics */
 	bool withdrawn; /* the kernel does not serve the BARs although the guest's decode bits say so */
 	enum mode mode;
 	struct msi msi;
 	struct msix msix;
 	struct messages messages;
 	struct intx intx;
+	struct quirk_state quirks;
+	struct vga vga;
 	struct function_state state;
 };
 

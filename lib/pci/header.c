@@ -35,9 +35,28 @@ static const struct field fields[] = {
 	{PCI_BASE_ADDRESS_3, 4, UINT32_MAX, 0, HOOK_DECODE},
 	{PCI_BASE_ADDRESS_4, 4, UINT32_MAX, 0, HOOK_DECODE},
 	{PCI_BASE_ADDRESS_5, 4, UINT32_MAX, 0, HOOK_DECODE},
-	/* No ROM yet: the register reads 0, which means none. */
+	/* Reads 0, which means none; rom.c has more where there is one. */
 	{PCI_ROM_ADDRESS, 4, UINT32_MAX, 0, HOOK_NONE},
 };
+
+/* The device's own ids stay what matters to the host; the guest's driver goes by these. */
+static void set_ids(struct lend_function *function, const struct lend_ids *ids)
+{
+	const struct {
+		unsigned bit, offset, length;
+		uint32_t value;
+	} rows[] = {
+		{LEND_ID_VENDOR, PCI_VENDOR_ID, 2, ids->vendor},
+		{LEND_ID_DEVICE, PCI_DEVICE_ID, 2, ids->device},
+		{LEND_ID_SUB_VENDOR, PCI_SUBSYSTEM_VENDOR_ID, 2, ids->sub_vendor},
+		{LEND_ID_SUBSYSTEM, PCI_SUBSYSTEM_ID, 2, ids->subsystem},
+		{LEND_ID_CLASS, PCI_CLASS_PROG, 3, ids->class_code},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (ids->given & rows[i].bit)
+			config_set_virtual(function, rows[i].offset, rows[i].length, rows[i].value);
+}
 
 int header_setup(struct lend_function *function, struct lend_error *error)
 {
@@ -59,6 +78,7 @@ int header_setup(struct lend_function *function, struct lend_error *error)
 		config_set_writable(function, field->offset, field->length, field->writable);
 		config_set_hook(function, field->offset, field->length, field->hook);
 	}
+	set_ids(function, &function->ids);
 	intx_setup(function);
 	config_set_bits(function, PCI_HEADER_TYPE, 1, MULTIFUNCTION,
 			function->multifunction ? MULTIFUNCTION : 0);

@@ -23,7 +23,11 @@ void intx_setup(struct lend_function *function)
 	struct intx *intx = &function->intx;
 
 	intx->fd = intx->resample = -1;
-	/* Beyond 4 it is no pin, but a device that does not answer (spec 5.2). */
+	/* Beyond 4 it is no pin; the device may still have messages (spec 5.2). */
+	if (pin > 4 && !function->no_intx)
+		context_log(function->context, LEND_LOG_WARNING,
+			    "%s: its interrupt pin is %u, which is none: it gets no line interrupt",
+			    function->name, pin);
 	if (!function->no_intx && pin <= 4 && function->device->info.vectors[LEND_IRQ_INTX])
 		intx->pin = pin;
 	config_set_virtual(function, PCI_INTERRUPT_PIN, 1, intx->pin);
@@ -103,6 +107,7 @@ static void on_signal(void *opaque)
 	if (function->mode == MODE_INTX && !intx->bypass && intx->fd >= 0 &&
 	    read(intx->fd, &count, sizeof(count)) == sizeof(count)) {
 		count_one(function->counters.slow_interrupts);
+		intx->slow++;
 		set_pending(intx, true);
 		trap(function, true);
 		update_line(function);
@@ -111,6 +116,21 @@ static void on_signal(void *opaque)
 					     function);
 	}
 	pthread_mutex_unlock(&function->lock);
+}
+
+static int watch(struct lend_function *function)
+{
+	int ret = function->ops->watch(function->host, function->intx.fd, on_signal, function);
+
+	function->intx.watched = !ret;
+	return ret;
+}
+
+static void unwatch(struct lend_function *function)
+{
+	if (function->intx.watched)
+		function->ops->unwatch(function->host, function->intx.fd);
+	function->intx.watched = false;
 }
 
 void intx_served(struct lend_function *function)
@@ -161,6 +181,46 @@ close:
 	return ret;
 }
 
+/* The way back (spec 5.4): masked, detached, and unmasked, so that a signal that was missed comes again. */
+static void leave_bypass(struct lend_function *function)
+{
+	struct intx *intx = &function->intx;
+	int none = -1;
+
+	set_irqs(function, BACKEND_IRQ_MASK, NULL);
+	function->ops->line_detach(function->host, function->peer, intx->pin, intx->fd);
+	set_irqs(function, BACKEND_IRQ_UNMASK, &none);
+	intx->bypass = false;
+	close(intx->resample);
+	intx->resample = -1;
+}
+
+void lend_function_line_changed(struct lend_function *function)
+{
+	struct intx *intx = &function->intx;
+	int ret;
+
+	pthread_mutex_lock(&function->lock);
+	if (function->mode != MODE_INTX)
+		goto unlock;
+	if (intx->bypass)
+		leave_bypass(function);
+	else
+		unwatch(function);
+	ret = enter_bypass(function);
+	if (ret < 0 && !intx->bypass)
+		ret = watch(function);
+	if (ret < 0)
+		function_log(function, LEND_LOG_WARNING, "its interrupt line cannot be routed anew: %s",
+			     strerror(-ret));
+	set_pending(intx, false);
+	update_line(function);
+	trap(function, false);
+	set_irqs(function, BACKEND_IRQ_UNMASK, NULL);
+unlock:
+	pthread_mutex_unlock(&function->lock);
+}
+
 static void close_all(struct intx *intx)
 {
 	if (intx->fd >= 0)
@@ -181,7 +241,7 @@ int intx_on(struct lend_function *function)
 		goto fail;
 	ret = enter_bypass(function);
 	if (ret < 0 && !intx->bypass)
-		ret = function->ops->watch(function->host, intx->fd, on_signal, function);
+		ret = watch(function);
 	if (ret < 0)
 		goto off;
 	return 0;
@@ -207,9 +267,8 @@ void intx_off(struct lend_function *function)
 		set_irqs(function, BACKEND_IRQ_MASK, NULL);
 		function->ops->line_detach(function->host, function->peer, intx->pin, intx->fd);
 		set_irqs(function, BACKEND_IRQ_UNMASK, &none);
-	} else if (intx->fd >= 0) {
-		function->ops->unwatch(function->host, intx->fd);
 	}
+	unwatch(function);
 	set_irqs(function, BACKEND_IRQ_TRIGGER, NULL);
 	set_pending(intx, false);
 	intx->bypass = false;

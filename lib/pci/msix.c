@@ -15,34 +15,13 @@
 #include "lib/pci/config.h"
 #include "lib/pci/mode.h"
 #include "lib/pci/msix.h"
-
-/* Devices whose PBA register is known to lie outside of its BAR (spec 4.1). */
-static const struct pba_fix {
-	uint16_t vendor, device, mask;
-	uint32_t offset;
-} pba_fixes[] = {
-	{0x1425, 0x5800, 0xff00, 0x1000}, /* Chelsio T5: virtual functions */
-	{0x1d22, 0x3685, 0xffff, 0xb400}, /* Baidu Kunlun: virtual function */
-};
+#include "lib/pci/quirk.h"
 
 static uint64_t bar_size(const struct lend_function *function, unsigned bar)
 {
 	const struct lend_bar *guest = &function->bars[bar].guest;
 
 	return guest->io ? 0 : guest->size;
-}
-
-static void fix_pba(struct lend_function *function)
-{
-	const struct lend_device_info *info = &function->device->info;
-	struct msix *msix = &function->msix;
-
-	if (msix->pba < bar_size(function, msix->pba_bar))
-		return;
-	for (size_t i = 0; i < sizeof(pba_fixes) / sizeof(*pba_fixes); i++)
-		if (info->vendor == pba_fixes[i].vendor &&
-		    (info->device & pba_fixes[i].mask) == pba_fixes[i].device)
-			msix->pba = pba_fixes[i].offset;
 }
 
 static bool fits(uint64_t offset, uint64_t length, uint64_t size)
@@ -91,11 +70,16 @@ int msix_setup(struct lend_function *function, const struct cap *cap, struct len
 	msix->pba_bar = pba & PCI_MSIX_PBA_BIR;
 	msix->pba = pba & PCI_MSIX_PBA_OFFSET;
 	msix->pba_length = (msix->count + 63) / 64 * 8;
-	if (msix->pba_bar < BAR_COUNT)
-		fix_pba(function);
-	ret = check(function, error);
+	if (msix->pba_bar < BAR_COUNT && msix->pba >= bar_size(function, msix->pba_bar))
+		msix->pba = quirk_pba(function, msix->pba);
+	/* A place of its own heals a PBA that is in no BAR. */
+	ret = msix->to ? msix_move(function, error) : 0;
+	if (!ret)
+		ret = check(function, error);
 	if (ret < 0)
 		return ret;
+	table = (uint32_t)msix->table | msix->table_bar;
+	pba = (uint32_t)msix->pba | msix->pba_bar;
 	msix->cap = cap->offset;
 	flags &= ~(uint32_t)(PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
 	config_set_virtual(function, cap->offset + PCI_MSIX_FLAGS, 2, flags);

@@ -8,14 +8,12 @@
 
 /** The capability's setup (capabilities.h), before BARs are mapped. */
 int msix_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
-/** The virtual table and PBA inside a BAR (msix_table.c). */
-enum overlay { OVERLAY_NONE, OVERLAY_TABLE, OVERLAY_PBA };
-/** What is at `offset` of a BAR; `*end`: where that ends. */
-enum overlay msix_overlay(const struct lend_function *function, unsigned bar, uint64_t offset, uint64_t *end);
+/** Puts the table where the user wants it (msix_move.c); -EINVAL: it cannot be there. */
+int msix_move(struct lend_function *function, struct lend_error *error);
+/** Puts table and PBA, where they are by now, over their BARs (window.h; msix_table.c). */
+void msix_windows(struct lend_function *function);
 /** `length` bytes, all of them inside the table or the PBA; `offset` is the BAR's. */
 void msix_table_read(struct lend_function *function, uint64_t offset, uint8_t *bytes, unsigned length);
 void msix_table_write(struct lend_function *function, uint64_t offset, const uint8_t *bytes, unsigned length);
-/** Adds our pending bits to the device's, which `bytes` has. */
-void msix_pba_read(struct lend_function *function, uint64_t offset, uint8_t *bytes, unsigned length);
 
 #endif

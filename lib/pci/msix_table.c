@@ -4,33 +4,11 @@
  * offset is taken, a byte at a time; only the bits that PCI defines can be
  * written. The bytes around them, in the same pages, are the device's.
  */
+#include <string.h>
+
 #include <linux/pci_regs.h>
 
 #include "lib/pci/msix.h"
-
-enum overlay msix_overlay(const struct lend_function *function, unsigned bar, uint64_t offset, uint64_t *end)
-{
-	const struct msix *msix = &function->msix;
-	enum overlay what = OVERLAY_NONE;
-
-	*end = UINT64_MAX;
-	if (!msix->cap)
-		return what;
-	for (int i = 0; i < 2; i++) {
-		uint64_t start = i ? msix->pba : msix->table;
-		uint64_t length = i ? msix->pba_length : msix->table_length;
-
-		if (bar != (i ? msix->pba_bar : msix->table_bar))
-			continue;
-		if (offset >= start && offset - start < length) {
-			*end = start + length;
-			return i ? OVERLAY_PBA : OVERLAY_TABLE;
-		}
-		if (offset < start && start < *end)
-			*end = start;
-	}
-	return what;
-}
 
 /* The bits of a byte of an entry that can be written. */
 static uint8_t writable(unsigned byte)
@@ -72,18 +50,119 @@ void msix_table_write(struct lend_function *function, uint64_t offset, const uin
 	pthread_mutex_unlock(&function->lock);
 }
 
+static int read_table(struct lend_function *function, const struct window *window, uint64_t offset,
+		      uint8_t *bytes, unsigned length)
+{
+	(void)window;
+	msix_table_read(function, offset, bytes, length);
+	return 0;
+}
+
+static int write_table(struct lend_function *function, const struct window *window, uint64_t offset,
+		       const uint8_t *bytes, unsigned length)
+{
+	(void)window;
+	msix_table_write(function, offset, bytes, length);
+	return 0;
+}
+
+/* What the device's own PBA says, wherever the guest sees it; 0 where it has none. */
+static void read_device(struct lend_function *function, uint64_t at, uint8_t *bytes, unsigned length)
+{
+	const struct msix *msix = &function->msix;
+	unsigned bar = msix->moved ? msix->hw_pba_bar : msix->pba_bar;
+	uint64_t offset = (msix->moved ? msix->hw_pba : msix->pba) + at;
+	unsigned step = length & (length - 1) ? 1 : length;
+
+	memset(bytes, 0, length);
+	if (bar >= BAR_COUNT || offset >= function->device->regions[bar].size ||
+	    length > function->device->regions[bar].size - offset)
+		return;
+	for (unsigned i = 0; i < length; i += step) {
+		int ret = device_read(function->device, bar, offset + i, bytes + i, step);
+
+		if (ret >= 0)
+			continue;
+		memset(bytes, 0xff, length);
+		function_log(function, LEND_LOG_WARNING, "cannot read the pending bits in BAR %u: %s", bar,
+			     strerror(-ret));
+		return;
+	}
+}
+
 /*
  * The device's own bits count too: a vector that was never unmasked is masked
  * in the device, which then shows it as pending by itself.
  */
-void msix_pba_read(struct lend_function *function, uint64_t offset, uint8_t *bytes, unsigned length)
+static int read_pba(struct lend_function *function, const struct window *window, uint64_t offset,
+		    uint8_t *bytes, unsigned length)
 {
 	uint64_t at = offset - function->msix.pba;
 
+	(void)window;
+	read_device(function, at, bytes, length);
 	pthread_mutex_lock(&function->lock);
 	pending_collect(function, (unsigned)at * 8, (unsigned)(at + length) * 8 - 1);
 	pending_show(function);
 	for (unsigned i = 0; i < length; i++)
 		bytes[i] |= function->state.pending[at + i];
 	pthread_mutex_unlock(&function->lock);
+	return 0;
+}
+
+static int write_ignored(struct lend_function *function, const struct window *window, uint64_t offset,
+			 const uint8_t *bytes, unsigned length)
+{
+	(void)function, (void)window, (void)offset, (void)bytes, (void)length;
+	return 0;
+}
+
+static int read_nothing(struct lend_function *function, const struct window *window, uint64_t offset,
+			uint8_t *bytes, unsigned length)
+{
+	(void)function, (void)window, (void)offset;
+	memset(bytes, 0xff, length);
+	return 0;
+}
+
+/* Behind what the device has, in a BAR that was made larger for the table. */
+static void nothing_window(struct lend_function *function, unsigned bar)
+{
+	uint64_t size = function->device->regions[bar].size;
+	const struct window nothing = {.region = bar,
+				       .offset = size,
+				       .length = function->bars[bar].guest.size - size,
+				       .read = read_nothing,
+				       .write = write_ignored,
+				       .mapped = true,
+				       .name = "nothing"};
+
+	window_add(function, &nothing);
+}
+
+/* Only the table's pages are trapped; the PBA's are while they show other bits than the device's. */
+void msix_windows(struct lend_function *function)
+{
+	const struct msix *msix = &function->msix;
+	const struct window table = {.region = msix->table_bar,
+				     .offset = msix->table,
+				     .length = msix->table_length,
+				     .read = read_table,
+				     .write = write_table,
+				     .reason = LEND_REASON_MSIX_TABLE,
+				     .name = "MSI-X table"};
+	const struct window pba = {.region = msix->pba_bar,
+				   .offset = msix->pba,
+				   .length = msix->pba_length,
+				   .read = read_pba,
+				   .write = write_ignored,
+				   .mapped = true,
+				   .name = "MSI-X PBA"};
+
+	if (!msix->cap)
+		return;
+	window_add(function, &table);
+	window_add(function, &pba);
+	if (msix->moved)
+		nothing_window(function, msix->table_bar); /* the last: it answers for what is left */
 }

@@ -39,7 +39,7 @@ bool pending_clear(struct lend_function *function, unsigned vector)
 void pending_collect(struct lend_function *function, unsigned first, unsigned last)
 {
 	for (unsigned i = first; i <= last && i < function->messages.count; i++) {
-		const struct vector *vector = &function->messages.vectors[i];
+		struct vector *vector = &function->messages.vectors[i];
 		uint64_t count;
 
 		if (vector->fd < 0 || vector->attached || read(vector->fd, &count, sizeof(count)) < 0)
@@ -47,6 +47,7 @@ void pending_collect(struct lend_function *function, unsigned first, unsigned la
 		if (function->mode != MODE_MSI && function->mode != MODE_MSIX)
 			continue;
 		__atomic_fetch_add(&function->counters.slow_interrupts, count, __ATOMIC_RELAXED);
+		vector->slow += count;
 		set(function, i);
 	}
 }

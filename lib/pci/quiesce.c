@@ -18,7 +18,12 @@
 
 enum { WAIT_STEPS = 1000 }; /* of a millisecond */
 
-#define ACTIVE ((uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER))
+/*
+ * Interrupt disable is not active, but goes too (spec 8.2): the kernel keeps it
+ * over a reset, and the next driver would wait for its line in vain.
+ */
+#define ACTIVE                                                                                               \
+	((uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE))
 
 /* A device that does not answer is not written to: nothing is known of it. */
 static void stop_master(struct lend_function *function)
@@ -26,7 +31,7 @@ static void stop_master(struct lend_function *function)
 	uint32_t command;
 	int ret;
 
-	config_store(function, PCI_COMMAND, 1, config_state(function, PCI_COMMAND, 1) & ~ACTIVE);
+	config_store(function, PCI_COMMAND, 2, config_state(function, PCI_COMMAND, 2) & ~ACTIVE);
 	if (config_device_read(function, PCI_COMMAND, 2, &command) < 0 || command == UINT16_MAX ||
 	    !(command & ACTIVE))
 		return;
@@ -77,6 +82,8 @@ static void clear_enable(struct lend_function *function, unsigned at)
 
 void function_quiet(struct lend_function *function)
 {
+	if (function->gone != GONE_NOT)
+		return; /* it was stopped then, and is not asked any more */
 	if (function->msix.cap)
 		clear_enable(function, function->msix.cap + PCI_MSIX_FLAGS);
 	if (function->msi.cap)

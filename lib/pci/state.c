@@ -5,6 +5,7 @@
 #include <linux/pci_regs.h>
 
 #include "lib/pci/config.h"
+#include "lib/pci/quirk.h"
 
 void state_start(struct lend_function *function)
 {
@@ -19,4 +20,5 @@ void state_start(struct lend_function *function)
 		state->table[i * TABLE_ENTRY + PCI_MSIX_ENTRY_VECTOR_CTRL] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
 	memset(state->pending, 0, sizeof(state->pending));
 	function->withdrawn = false;
+	quirks_after_reset(function);
 }

@@ -11,13 +11,34 @@
 
 #include "lib/pci/messages.h"
 
-/* The monitor's loop: a masked vector's eventfd can be read. Called without the lock. */
+/* A vector that the hypervisor does not take: each of its signals becomes a message here. */
+static void deliver(struct lend_function *function, struct vector *vector)
+{
+	uint64_t count;
+	int ret;
+
+	if (read(vector->fd, &count, sizeof(count)) != sizeof(count))
+		return;
+	vector->slow += count;
+	__atomic_fetch_add(&function->counters.slow_interrupts, count, __ATOMIC_RELAXED);
+	ret = function->ops->msi_signal(function->host, function->peer, vector->number);
+	if (ret < 0)
+		function_log(function, LEND_LOG_WARNING, "cannot deliver interrupt vector %u: %s",
+			     vector->number, strerror(-ret));
+}
+
+/*
+ * The monitor's loop: the eventfd of a vector that is masked, or that goes
+ * through the loop, can be read. Called without the lock.
+ */
 static void event(void *opaque)
 {
 	struct vector *vector = opaque;
 	struct lend_function *function = vector->function;
 
 	pthread_mutex_lock(&function->lock);
+	if (vector->attached && vector->loop)
+		deliver(function, vector);
 	pending_collect(function, vector->number, vector->number); /* nothing, if it is attached by now */
 	pending_show(function);
 	pthread_mutex_unlock(&function->lock);
@@ -48,12 +69,43 @@ void vector_watch(struct lend_function *function, struct vector *vector)
 
 static void detach(struct lend_function *function, struct vector *vector)
 {
-	int ret = function->ops->msi_detach(function->host, function->peer, vector->number, vector->fd);
+	int ret = 0;
+
+	if (vector->loop)
+		unwatch(function, vector);
+	else
+		ret = function->ops->msi_detach(function->host, function->peer, vector->number, vector->fd);
 
 	if (ret < 0)
 		function_log(function, LEND_LOG_WARNING, "cannot detach interrupt vector %u: %s",
 			     vector->number, strerror(-ret));
-	vector->attached = false;
+	vector->attached = vector->loop = false;
+}
+
+static bool may_bypass(const struct lend_function *function)
+{
+	return function->mode == MODE_MSI ? !function->no_msi_bypass : !function->no_msix_bypass;
+}
+
+/* To the hypervisor; where that must not be or fails, to our loop. */
+static int attach(struct lend_function *function, struct vector *vector)
+{
+	int ret = -EOPNOTSUPP;
+
+	if (may_bypass(function)) {
+		ret = function->ops->msi_attach(function->host, function->peer, vector->number, vector->fd);
+		if (ret < 0)
+			function_log(function, LEND_LOG_WARNING,
+				     "cannot attach interrupt vector %u: %s; it goes through the monitor, "
+				     "which is slow",
+				     vector->number, strerror(-ret));
+	}
+	if (ret < 0) {
+		ret = function->ops->watch(function->host, vector->fd, event, vector);
+		vector->watched = vector->loop = !ret;
+	}
+	vector->attached = !ret;
+	return ret;
 }
 
 static void mask(struct lend_function *function, struct vector *vector)
@@ -153,12 +205,10 @@ static void unmask(struct lend_function *function, struct vector *vector)
 
 	unwatch(function, vector);
 	pending_collect(function, vector->number, vector->number);
-	ret = function->ops->msi_attach(function->host, function->peer, vector->number, vector->fd);
+	ret = attach(function, vector);
 	if (ret < 0)
-		function_log(function, LEND_LOG_WARNING, "cannot attach interrupt vector %u: %s",
+		function_log(function, LEND_LOG_WARNING, "interrupt vector %u cannot be delivered: %s",
 			     vector->number, strerror(-ret));
-	else
-		vector->attached = true;
 }
 
 void vectors_sync(struct lend_function *function, unsigned first, unsigned last)

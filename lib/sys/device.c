@@ -11,17 +11,38 @@
 #include "lib/sys/info.h"
 #include "lib/sys/vfio.h"
 
+enum {
+	CAP_ATOMIC_COMP = 5, /* VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP, of Linux 6.5 */
+	ATOMICS_KNOWN = 7,
+};
+#ifdef VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP
+_Static_assert(CAP_ATOMIC_COMP == VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP, "ABI");
+#endif
+
 int sys_vfio_device_info(int device, struct sys_device_info *out)
 {
 	struct vfio_device_info info = {0};
 	void *answer;
 	size_t size;
+	struct sys_cap cap;
+	uint32_t atomics;
 	int ret = sys_info(device, VFIO_DEVICE_GET_INFO, &info, sizeof(info), &answer, &size);
 
 	if (ret < 0)
 		return ret;
 	memcpy(&info, answer, sizeof(info));
+	out->atomics = 0;
+	ret = info.flags & VFIO_DEVICE_FLAGS_CAPS
+		      ? sys_caps_find(answer, size, info.cap_offset, CAP_ATOMIC_COMP,
+				      sizeof(struct vfio_info_cap_header) + sizeof(atomics), &cap)
+		      : 0;
+	if (ret > 0) {
+		memcpy(&atomics, cap.data + sizeof(struct vfio_info_cap_header), sizeof(atomics));
+		out->atomics = atomics & ATOMICS_KNOWN;
+	}
 	free(answer);
+	if (ret < 0)
+		return ret;
 	out->is_pci = info.flags & VFIO_DEVICE_FLAGS_PCI;
 	out->can_reset = info.flags & VFIO_DEVICE_FLAGS_RESET;
 	out->regions = info.num_regions;
@@ -134,4 +155,16 @@ int sys_vfio_set_irqs(int device, enum sys_irq_action action, unsigned index, un
 int sys_vfio_device_reset(int device)
 {
 	return ioctl(device, VFIO_DEVICE_RESET) < 0 ? -errno : 0;
+}
+
+int sys_vfio_device_ioeventfd(int device, uint64_t offset, unsigned length, uint64_t data, int eventfd)
+{
+	struct vfio_device_ioeventfd event = {
+		.argsz = sizeof(event), .flags = length, .offset = offset, .data = data, .fd = eventfd};
+
+	/* The flags of the widths are the widths. */
+	_Static_assert(VFIO_DEVICE_IOEVENTFD_8 == 1 && VFIO_DEVICE_IOEVENTFD_16 == 2 &&
+			       VFIO_DEVICE_IOEVENTFD_32 == 4 && VFIO_DEVICE_IOEVENTFD_64 == 8,
+		       "widths");
+	return ioctl(device, VFIO_DEVICE_IOEVENTFD, &event) < 0 ? -errno : 0;
 }

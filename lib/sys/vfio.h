@@ -49,6 +49,7 @@ int sys_vfio_group_get_device_fd(int group, const char *name);
 struct sys_device_info {
 	bool is_pci, can_reset;
 	unsigned regions, irqs;
+	unsigned atomics; /* completed by the host: bit 0 32 bits, 1 64, 2 128 */
 };
 int sys_vfio_device_info(int device, struct sys_device_info *out);
 
@@ -84,5 +85,30 @@ int sys_vfio_set_irqs(int device, enum sys_irq_action action, unsigned index, un
 		      const int *fds);
 
 int sys_vfio_device_reset(int device);
+
+/** A function that a reset of the bus takes along. */
+struct sys_dependent {
+	uint32_t id; /* its group, or its own with `by_id` */
+	uint16_t domain;
+	uint8_t bus, devfn;
+};
+
+struct sys_hot_reset {
+	bool by_id; /* of a device opened by its own node */
+	bool owned; /* then: all of them are ours to reset */
+	size_t count;
+	struct sys_dependent *at; /* to be freed */
+};
+
+/** -ENODEV: no bus that could be reset; -EPROTO: the answer makes no sense. */
+int sys_vfio_hot_reset_info(int device, struct sys_hot_reset *out);
+
+/** Resets the bus; `fds`: the groups of all functions on it, none for a device with `by_id`. */
+int sys_vfio_hot_reset(int device, const int *fds, unsigned count);
+/**
+ * Writes `data` (1, 2, 4 or 8 bytes) at `offset` of the descriptor whenever the
+ * eventfd is signalled; -1: no more. -ENOTTY: Linux before 4.17.
+ */
+int sys_vfio_device_ioeventfd(int device, uint64_t offset, unsigned length, uint64_t data, int eventfd);
 
 #endif

@@ -71,3 +71,11 @@ const char *mem_command(struct words *words)
 
 	return access(&all, words);
 }
+
+/* port PORT WIDTH [VALUE]: any I/O port */
+const char *port_command(struct words *words)
+{
+	const struct bar all = {.there = true, .ports = true};
+
+	return access(&all, words);
+}

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* QEMU's teaching device, as its docs/specs/edu describes it. */
 #include "devices.h"
+#include "edu.h"
 #include "irq.h"
 #include "msi.h"
 #include "pci.h"
 #include "serial.h"
 
-enum { LIVE = 4, FACTORIAL = 8, STATUS = 0x20, IRQ_STATUS = 0x24, IRQ_RAISE = 0x60, IRQ_ACK = 0x64 };
-enum { DMA_FROM = 0x80, DMA_TO = 0x88, DMA_COUNT = 0x90, DMA_COMMAND = 0x98 };
-enum { DMA_START = 1, DMA_TO_MEMORY = 2, DMA_INTERRUPTS = 4, DMA_BUFFER = 0x40000, DMA_STATUS = 0x100 };
 enum { SIZE = 4096, SPURIOUS_MAX = 100 };
 
 static uint8_t memory[2][SIZE] __attribute__((aligned(4096)));
@@ -192,13 +190,13 @@ static const char *interrupts(unsigned address, struct words *words)
 	return failure;
 }
 
-/* edu ADDRESS fact|dma|load|show|irq ... */
+/* edu ADDRESS fact|dma|load|show|irq|pair ... */
 const char *edu_command(struct words *words)
 {
 	const char *verb;
 	unsigned address;
 
-	if (!word_address(words, &address) || pci_read(address, 0, 4) != 0x11e81234)
+	if (!word_address(words, &address) || pci_read(address, 0, 4) != EDU_IDS)
 		return "no edu there";
 	registers = pci_bar(address, 0);
 	pci_command(address, COMMAND_MEMORY | COMMAND_MASTER, 0);
@@ -213,5 +211,7 @@ const char *edu_command(struct words *words)
 		return show();
 	if (same(verb, "irq"))
 		return interrupts(address, words);
-	return "fact, dma, load, show or irq";
+	if (same(verb, "pair"))
+		return edu_pair(address, words);
+	return "fact, dma, load, show, irq or pair";
 }

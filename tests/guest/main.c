@@ -86,6 +86,7 @@ static const struct command {
 	{"cfgw", cfgw_command},
 	{"bar", bar_command},
 	{"mem", mem_command},
+	{"port", port_command},
 	{"edu", edu_command},
 	{"ivshmem", ivshmem_command},
 	{"msix", msix_command},

@@ -157,12 +157,16 @@ def machine(l1, peer):
 @pytest.fixture
 def bare(machine, lend, image):
     """bare(EDU, ...): the guest with these devices, waiting for commands."""
-    def make(*devices, memory="128M", append="", options=(), **others):
+    def make(*devices, memory="128M", append="", options=(),
+             properties="", **others):
         addresses = [machine.addresses[d] for d in devices]
         words = [lend, "run", "-m", memory, "-kernel", image,
                  "-append", append, "-serial", "stdio", *options]
-        for address in addresses:
-            words += ["-device", f"vfio-pci,host={address}"]
+        # Nothing can reset edu, ivshmem and pci-testdev: they are on the root bus.
+        if isinstance(properties, str):
+            properties = [properties] * len(addresses)
+        for address, more in zip(addresses, properties, strict=True):
+            words += ["-device", f"vfio-pci,host={address},x-allow-unreset=on{more}"]
         return Bare(machine, words, addresses, **others).ready()
     return make
 

@@ -31,6 +31,9 @@ from lab.profiles import PROFILES  # noqa: E402
 from lab.session import Session  # noqa: E402
 
 import guest  # noqa: E402
+import zoo as the_zoo  # noqa: E402
+from zoo_far import Far  # noqa: E402
+from zoo_matrix import Matrix  # noqa: E402
 
 KEPT = 2
 slowest = []
@@ -74,7 +77,12 @@ class Pool:
 def pytest_configure(config):
     config.addinivalue_line("markers", "profile(name): the L1 that a test uses")
     config.addinivalue_line("markers", "xdist_group(name): run by one worker")
+    config.addinivalue_line("markers", "zoo(device, mode): a cell of the matrix")
     config.lab_pool = Pool(config)
+    name, title = ("zoo-on-qemu.txt", "device zoo on QEMU's vfio-pci") \
+        if the_zoo.ON_QEMU else ("zoo.txt", "device zoo")
+    config.pluginmanager.register(Matrix(
+        ROOT / "build/lab" / name, not hasattr(config, "workerinput"), title))
 
 
 def pytest_collection_modifyitems(items):
@@ -162,8 +170,8 @@ def boot(l1, lend, kernel, guest_image):
     """boot(machine): a guest on an L1, with all its devices; see guest.py.
 
     Options: kernel_name (stock, cloud, bpo, lab; vmlinux is the lab's, booted
-    by PVH), modules, cpus, memory, append, properties (of every device),
-    devices, serial, options (more of lend run's), wait (until the guest takes
+    by PVH), modules, cpus, memory, append, properties (of every device,
+    or a list of each one's), devices, serial, options (more of lend run's), wait (until the guest takes
     lines), init (the text of another one), and those of Guest.
     """
     def make(machine, kernel_name="lab", modules=(), cpus=1, memory="256M",
@@ -180,12 +188,28 @@ def boot(l1, lend, kernel, guest_image):
                  "-initrd", guest_image(init, kernel_name, modules),
                  "-append", f"{guest.APPEND} {append}".strip(),
                  "-serial", serial, "--stats", stats, *options]
-        for address in devices:
-            words += ["-device", f"vfio-pci,host={address}{properties}"]
+        if isinstance(properties, str):
+            properties = [properties] * len(devices)
+        for address, more in zip(devices, properties, strict=True):
+            words += ["-device", f"vfio-pci,host={address}{more}"]
         made = guest.Guest(machine, words, devices, stats=stats, **others)
         return made.ready() if wait else made
 
     return make
+
+
+@pytest.fixture(scope="session")
+def far():
+    """What the guests of the zoo talk to over a network."""
+    made = Far()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def zoo(request, l1, boot, guest_image, far):
+    """The devices of the L1 that the test is marked with; see zoo.py."""
+    return the_zoo.Zoo(boot, guest_image(the_zoo.INIT), l1(), far, request.node.name)
 
 
 @pytest.fixture(scope="session")

@@ -119,7 +119,7 @@ def as_user(limit="unlimited"):
 @pytest.mark.parametrize("options, says", [
     (["-device", "vfio-pci,host=01:00.0,x-no-mmpa=on"],
      ["x-no-mmpa", "the nearest is x-no-mmap"]),
-    (["-device", "vfio-pci,host=01:00.0,x-vga=on"], ["x-vga=on", "later version"]),
+    (["-device", "vfio-pci,host=01:00.0,x-igd-lpc=on"], ["x-igd-lpc=on", "integrated"]),
     (["-device", "vfio-pci,host=01:00.0", "-device",
       "vfio-pci,sysfsdev=/sys/bus/pci/devices/0000:01:00.0"],
      ["0000:01:00.0 is given twice"]),
@@ -190,6 +190,8 @@ def test_device_in_use_by_a_machine(here, boot):
 # The host
 
 @pytest.mark.profile("nvme-no-iommu")
+@pytest.mark.zoo("nvme", "no interrupt", iommu="none",
+                 note="cannot be without an IOMMU, and lend says so")
 def test_no_iommu(here):
     # vfio-pci takes no device without an IOMMU: it stays with its driver.
     address = here.machine.addresses[0]

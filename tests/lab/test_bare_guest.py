@@ -70,6 +70,7 @@ def test_bar_moves_and_goes_away(bare):
 
 # edu
 
+@pytest.mark.zoo("edu", "no interrupt")
 def test_edu_works(bare):
     g = bare(EDU)
     assert g.ask(f"edu {slot(1)} fact 10") == "fact 10 3628800"
@@ -115,7 +116,9 @@ def test_edu_interrupts_on_qemu(bare_on_qemu, mode):
     g.power_off()
 
 
-@pytest.mark.parametrize("mode", ["intx", "msi"])
+@pytest.mark.parametrize("mode", [
+    pytest.param("intx", marks=pytest.mark.zoo("edu", "INTx")),
+    pytest.param("msi", marks=pytest.mark.zoo("edu", "MSI"))])
 def test_edu_interrupts(bare, mode):
     g = bare(EDU)
     assert g.ask(f"edu {slot(1)} irq {mode}") == \

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.profile("bare")
 
 # ivshmem
 
+@pytest.mark.zoo("ivshmem-doorbell", "no interrupt")
 def test_bar_of_1_gib(bare, peer):
     g = bare(IVSHMEM)
     seed = 0x5eed0000 << 32
@@ -31,6 +32,7 @@ def msix(g, line):
     return int(g.ask(f"msix {slot(1)} {line}").split()[-1])
 
 
+@pytest.mark.zoo("ivshmem-doorbell", "MSI-X")
 def test_msix(bare, peer):
     g = bare(IVSHMEM)
     assert g.ask(f"ivshmem {slot(1)} id") == f"id {GUEST_ID}"
@@ -59,6 +61,7 @@ def test_msix(bare, peer):
     g.power_off()
 
 
+@pytest.mark.zoo("ivshmem-doorbell", "MSI-X")
 def test_msix_function_mask(bare, peer):
     g = bare(IVSHMEM)
     g.ask(f"msix {slot(1)} on")
@@ -72,6 +75,7 @@ def test_msix_function_mask(bare, peer):
     g.power_off()
 
 
+@pytest.mark.zoo("ivshmem-doorbell", "MSI-X")
 def test_masks_lose_nothing(bare, peer):
     """Masks come and go while interrupts do; what came last always arrives."""
     g = bare(IVSHMEM)
@@ -96,6 +100,7 @@ def test_masks_lose_nothing(bare, peer):
     g.power_off()
 
 
+@pytest.mark.zoo("ivshmem-doorbell", "MSI-X")
 def test_doorbell(bare, peer):
     g = bare(IVSHMEM)
     peer.rung()
@@ -110,6 +115,7 @@ def test_doorbell(bare, peer):
     g.power_off()
 
 
+@pytest.mark.zoo("ivshmem-doorbell", "no interrupt")
 def test_peer_to_peer(bare, peer):
     """A device writes into another one's BAR, above 4 GiB, and reads it."""
     g = bare(IVSHMEM, EDU_WIDE)

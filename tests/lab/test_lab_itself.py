@@ -240,6 +240,9 @@ def test_addresses_follow_from_the_profile():
     assert addresses(Profile(devices=("edu", "nvme,drive=d0", "pci-testdev"))) \
         == ["0000:00:08.0", "0000:01:00.0", "0000:00:09.0"]
     assert addresses(Profile(devices=("e1000,bus=x,addr=1",))) == [""]
+    assert addresses(Profile(devices=("nvme", "+nvme", "nvme", "edu", "+edu"))) \
+        == ["0000:01:00.0", "0000:01:00.1", "0000:02:00.0", "0000:00:08.0",
+            "0000:00:08.1"]
 
 
 def test_guest_images_are_reproducible(tmp_path):

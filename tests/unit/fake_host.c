@@ -151,8 +151,8 @@ static int fake_msi_attach(void *host, void *peer, unsigned vector, int eventfd)
 		fake_violation(world, "vector %u attached without a committed route", vector);
 	if (route->attached >= 0)
 		fake_violation(world, "vector %u attached twice", vector);
-	if (ret < 0)
-		return ret;
+	if (ret < 0 || world->refuse_attach)
+		return ret < 0 ? ret : -ENOSPC;
 	route->attached = eventfd;
 	/* As KVM does: what is counted already is delivered. */
 	route->delivered += drain(eventfd);
@@ -173,6 +173,19 @@ static int fake_msi_detach(void *host, void *peer, unsigned vector, int eventfd)
 		route->delivered += drain(eventfd);
 	route->attached = -1;
 	return 0;
+}
+
+static int fake_msi_signal(void *host, void *peer, unsigned vector)
+{
+	struct world *world = host;
+	int ret = fake_step(world, "signal %x", vector);
+
+	(void)peer;
+	if (!world->routes[vector].committed)
+		fake_violation(world, "vector %u signalled without a committed route", vector);
+	if (!ret)
+		world->routes[vector].delivered++;
+	return ret;
 }
 
 static int fake_watch(void *host, int fd, lend_watch_fn fn, void *opaque)
@@ -287,6 +300,55 @@ static void fake_event(void *host, void *peer, enum lend_event event, const char
 	world->events++;
 }
 
+static int fake_vga_map(void *host, void *peer, bool memory, bool ports)
+{
+	struct world *world = host;
+	int ret = fake_step(world, "vga %d %d", memory, ports);
+
+	(void)peer;
+	if (!ret && world->vga_maps_failing && world->vga_maps_failing--)
+		ret = -EBUSY;
+	if (!ret) {
+		world->vga_memory = memory;
+		world->vga_ports = ports;
+	}
+	return ret;
+}
+
+static int fake_ioeventfd_add(void *host, void *peer, const struct lend_ioeventfd *what)
+{
+	struct world *world = host;
+	int ret = fake_step(world, "ioevent_add %u %llx %x %llx", what->bar, (unsigned long long)what->offset,
+			    what->length, (unsigned long long)what->data);
+
+	(void)peer;
+	if (!world->bars[what->bar].placed)
+		fake_violation(world, "an ioeventfd in BAR %u, which is nowhere", what->bar);
+	if (world->no_host_ioeventfd_here)
+		return -EOPNOTSUPP;
+	if (!ret)
+		world->ioeventfds[world->ioeventfd_count++] = *what;
+	return ret;
+}
+
+static int fake_ioeventfd_remove(void *host, void *peer, const struct lend_ioeventfd *what)
+{
+	struct world *world = host;
+
+	(void)peer;
+	fake_record(world, "ioevent_remove %u %llx", what->bar, (unsigned long long)what->offset);
+	if (!world->bars[what->bar].placed)
+		fake_violation(world, "BAR %u went before its ioeventfd", what->bar);
+	for (unsigned i = 0; i < world->ioeventfd_count; i++) {
+		if (world->ioeventfds[i].fd != what->fd)
+			continue;
+		world->ioeventfds[i] = world->ioeventfds[--world->ioeventfd_count];
+		return 0;
+	}
+	fake_violation(world, "an ioeventfd is removed that was not added");
+	return -ENOENT;
+}
+
 const struct lend_host_ops fake_host = {
 	.size = sizeof(fake_host),
 	.bar_begin = fake_bar_begin,
@@ -309,6 +371,10 @@ const struct lend_host_ops fake_host = {
 	.vfio_add = fake_vfio_add,
 	.vfio_del = fake_vfio_del,
 	.event = fake_event,
+	.msi_signal = fake_msi_signal,
+	.vga_map = fake_vga_map,
+	.ioeventfd_add = fake_ioeventfd_add,
+	.ioeventfd_remove = fake_ioeventfd_remove,
 };
 
 bool world_interrupt(struct world *world, unsigned vector)

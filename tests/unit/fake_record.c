@@ -32,7 +32,11 @@ void fake_record(struct world *world, const char *format, ...)
 
 bool fake_turn(struct world *world)
 {
-	return __atomic_add_fetch(&world->calls, 1, __ATOMIC_RELAXED) == world->fail_at;
+	unsigned call = __atomic_add_fetch(&world->calls, 1, __ATOMIC_RELAXED);
+
+	if (call == world->dies_at)
+		world->dead = true;
+	return call == world->fail_at;
 }
 
 int fake_step(struct world *world, const char *format, ...)

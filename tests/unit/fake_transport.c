@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The fake device. Its config space is plain memory: each bit that is written reads back. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -82,12 +83,26 @@ static int set_intx(struct world *world, const struct backend_irqs *irqs)
 	return fake_step(world, "intx %s", world->intx_masked ? "mask" : "unmask");
 }
 
+static int set_notify(struct world *world, const struct backend_irqs *irqs)
+{
+	int *fd = &world->notify_fd[irqs->index - LEND_IRQ_ERR];
+	int ret = fake_step(world, "notify %u %c", irqs->index, irqs->fds[0] < 0 ? '-' : 'x');
+
+	if (!world->vectors[irqs->index] || irqs->count != 1 || (world->refuse_notify && irqs->fds[0] >= 0))
+		return -EINVAL;
+	if (!ret || irqs->fds[0] < 0)
+		*fd = irqs->fds[0];
+	return ret;
+}
+
 static int fake_set_irqs(void *dev, const struct backend_irqs *irqs)
 {
 	struct world *world = dev;
 
 	if (irqs->index == LEND_IRQ_INTX)
 		return set_intx(world, irqs);
+	if (irqs->index == LEND_IRQ_ERR || irqs->index == LEND_IRQ_REQ)
+		return set_notify(world, irqs);
 	record_irqs(world, irqs);
 	if (fake_turn(world))
 		return -ENODEV;
@@ -124,17 +139,36 @@ static int check(struct world *world, unsigned region, uint64_t offset, unsigned
 /* Atomic, because accesses come from several threads without a lock, as they do to a device. */
 static uint8_t *byte_at(struct world *world, unsigned region, uint64_t offset)
 {
-	return region == LEND_REGION_CONFIG ? &world->config[offset]
-					    : &world->bytes[region][offset % WORLD_BAR_BYTES];
+	return region == LEND_REGION_VGA      ? &world->vga[offset]
+	       : region == LEND_REGION_CONFIG ? &world->config[offset]
+					      : &world->bytes[region][offset % WORLD_BAR_BYTES];
+}
+
+/* As much as there is, as the kernel does; nothing is an error of the bus. */
+static int read_rom(struct world *world, uint64_t offset, void *data, unsigned length)
+{
+	int ret = fake_step(world, "bar_read 6 %llx %x", (unsigned long long)offset, length);
+
+	if (ret < 0 || !world->rom_length)
+		return ret < 0 ? ret : -EIO;
+	if (offset >= world->rom_length)
+		return 0;
+	if (length > world->rom_length - offset)
+		length = world->rom_length - (unsigned)offset;
+	memcpy(data, world->rom + offset, length);
+	return (int)length;
 }
 
 static int fake_read(void *dev, unsigned region, uint64_t offset, void *data, unsigned length)
 {
 	struct world *world = dev;
-	int ret =
-		region == LEND_REGION_CONFIG
-			? fake_step(world, "cfg_read %llx %x", (unsigned long long)offset, length)
-			: fake_step(world, "bar_read %u %llx %x", region, (unsigned long long)offset, length);
+	int ret;
+
+	if (region == LEND_REGION_ROM)
+		return read_rom(world, offset, data, length);
+	ret = region == LEND_REGION_CONFIG
+		      ? fake_step(world, "cfg_read %llx %x", (unsigned long long)offset, length)
+		      : fake_step(world, "bar_read %u %llx %x", region, (unsigned long long)offset, length);
 
 	if (!ret)
 		ret = check(world, region, offset, length);
@@ -187,7 +221,52 @@ static int fake_map(void *dev, unsigned region, uint64_t offset, uint64_t length
 
 static int fake_reset(void *dev)
 {
-	return fake_step(dev, "reset");
+	struct world *world = dev;
+	int ret = fake_step(world, "reset");
+
+	return ret ? ret : world->fail_reset;
+}
+
+static int fake_hot_reset_info(void *dev, struct backend_hot_reset *out)
+{
+	struct world *world = dev;
+	int ret = fake_step(world, "bus_info");
+
+	*out = (struct backend_hot_reset){.by_id = world->by_id, .owned = world->owned};
+	if (ret || world->no_bus)
+		return ret ? ret : -ENODEV;
+	out->at = calloc(8, sizeof(*out->at));
+	if (!out->at)
+		return -ENOMEM;
+	out->count = world->dependent_count;
+	memcpy(out->at, world->dependents, sizeof(world->dependents));
+	return 0;
+}
+
+static int fake_hot_reset(void *dev, const int *fds, unsigned count)
+{
+	struct world *world = dev;
+	int ret = fake_step(world, "bus_reset %u", count);
+
+	(void)fds;
+	return ret ? ret : world->fail_bus_reset;
+}
+
+static int fake_ioeventfd(void *dev, const struct backend_ioeventfd *what)
+{
+	struct world *world = dev;
+	int ret = fake_step(world, "ioeventfd %u %llx %x %llx %c", what->region,
+			    (unsigned long long)what->offset, what->length, (unsigned long long)what->data,
+			    what->fd < 0 ? '-' : 'x');
+
+	if (what->fd < 0) {
+		world->device_ioeventfds--;
+		return 0;
+	}
+	if (world->no_device_ioeventfd_here)
+		return -ENOTTY;
+	world->device_ioeventfds += !ret;
+	return ret;
 }
 
 static void fake_close(void *dev)
@@ -209,5 +288,8 @@ const struct transport_ops fake_transport = {
 	.write = fake_write,
 	.map = fake_map,
 	.reset = fake_reset,
+	.hot_reset_info = fake_hot_reset_info,
+	.hot_reset = fake_hot_reset,
+	.ioeventfd = fake_ioeventfd,
 	.close = fake_close,
 };

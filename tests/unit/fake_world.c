@@ -34,6 +34,8 @@ struct world *world_new(void)
 	world->reset_methods = "flr bus";
 	for (unsigned i = 0; i < WORLD_VECTORS; i++)
 		world->irq_fds[i] = world->routes[i].attached = -1;
+	world->no_bus = true;
+	world->notify_fd[0] = world->notify_fd[1] = -1;
 	world->intx_fd = world->intx_unmask_fd = -1;
 	world->line.attached = world->line.resample = -1;
 	world_set(world, PCI_VENDOR_ID, 4, 0x11221b36);
@@ -115,6 +117,14 @@ void world_nvme(struct world *world)
 	world_set(world, 0x150, 4, PCI_EXT_CAP_ID_DSN | 1 << 16);
 }
 
+void world_vga(struct world *world)
+{
+	world->regions[LEND_REGION_VGA] =
+		(struct lend_region){.size = sizeof(world->vga), .readable = true, .writable = true};
+	world_set(world, PCI_CLASS_REVISION, 4, 0x03000000);
+	world->function_config.vga = true;
+}
+
 static void take_log(void *opaque, enum lend_log_level level, const char *line)
 {
 	struct world *world = opaque;
@@ -127,7 +137,10 @@ static void take_log(void *opaque, enum lend_log_level level, const char *line)
 
 static int open_space(struct world *world)
 {
-	struct lend_context_config config = {.size = sizeof(config), .log = take_log, .opaque = world};
+	struct lend_context_config config = {.size = sizeof(config),
+					     .log = take_log,
+					     .opaque = world,
+					     .quirks_dir = world->quirks_dir ? world->quirks_dir : ""};
 
 	assert_int_equal(lend_context_new(&config, &world->context), 0);
 	assert_int_equal(lend_space_new(world->context, &fake_host, world, &world->space), 0);
@@ -150,17 +163,11 @@ static int open_device(struct world *world)
 
 int world_open(struct world *world)
 {
-	struct lend_function_config config = {
-		.size = sizeof(config),
-		.place = world->place,
-		.multifunction = world->multifunction,
-		.no_mmap = world->no_mmap,
-		.no_intx = world->no_intx,
-		.no_intx_bypass = world->no_intx_bypass,
-		.intx_timeout_ms = world->intx_timeout_ms,
-		.peer = world,
-	};
+	struct lend_function_config config = world->function_config;
 	int ret;
+
+	config.size = sizeof(config);
+	config.peer = world;
 
 	world->fds_before = world_open_fds();
 	world->regions[LEND_REGION_CONFIG] =
@@ -177,7 +184,7 @@ int world_open(struct world *world)
 
 static void check_left(struct world *world)
 {
-	for (unsigned i = 0; i < 6; i++)
+	for (unsigned i = 0; i < 7; i++)
 		assert_false(world->bars[i].placed);
 	for (unsigned i = 0; i < WORLD_VECTORS; i++) {
 		assert_false(world->routes[i].set);
@@ -186,7 +193,13 @@ static void check_left(struct world *world)
 	assert_int_equal(world->watch_count, 0);
 	assert_false(world->line.raised);
 	assert_int_equal(world->line.attached, -1);
+	assert_int_equal(world->notify_fd[0], -1);
+	assert_int_equal(world->notify_fd[1], -1);
 	assert_int_equal(world->map_count, 0);
+	assert_false(world->vga_memory);
+	assert_false(world->vga_ports);
+	assert_int_equal(world->ioeventfd_count, 0);
+	assert_int_equal(world->device_ioeventfds, 0);
 	assert_false(world->bar_open);
 	assert_false(world->msi_open);
 	assert_int_equal(world_open_fds(), world->fds_before);

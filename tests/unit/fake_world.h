@@ -12,11 +12,13 @@
  *   device  cfg_read OFFSET LENGTH      cfg_write OFFSET LENGTH VALUE
  *           bar_read BAR OFFSET LENGTH  bar_write BAR OFFSET LENGTH VALUE
  *           irqs START+COUNT x-x        irqs off       mmap BAR OFFSET LENGTH     reset
+ *           ioeventfd BAR OFFSET LENGTH DATA x
  *           intx on, intx off, intx mask, intx unmask, intx unmaskfd x
  *   monitor line PIN 0|1, line_attach PIN, line_detach PIN, timer MILLISECONDS
  *           begin, map BAR ADDRESS, unmap BAR, commit
  *           msi_begin, msi_set VECTOR ADDRESS DATA, msi_free VECTOR, msi_commit
  *           attach VECTOR, detach VECTOR, watch, unwatch
+ *           vga MEMORY PORTS, ioevent_add BAR OFFSET LENGTH DATA, ioevent_remove BAR OFFSET
  *   IOMMU   dma_map IOVA LENGTH, dma_unmap IOVA LENGTH
  */
 #ifndef TESTS_UNIT_FAKE_WORLD_H
@@ -60,12 +62,23 @@ struct world {
 	unsigned vectors[LEND_IRQ_COUNT];
 	bool noresize, can_reset, not_pci;
 	unsigned region_count, irq_count;
-	unsigned grant; /* vectors that set_irqs gives at the most, 0: all */
+	struct backend_dependent dependents[8]; /* what a reset of its bus takes along */
+	unsigned dependent_count;
+	bool by_id, owned, no_bus;
+	int fail_reset, fail_bus_reset; /* negative errno that they return */
+	bool refuse_notify;
+	int notify_fd[2]; /* ERR and REQ; -1: none */
+	unsigned grant;   /* vectors that set_irqs gives at the most, 0: all */
 	const char *reset_methods;
 	bool dead; /* everything reads all ones */
 	bool fail_reads;
 	bool fail_mmap;
 	uint8_t bytes[6][WORLD_BAR_BYTES]; /* BARs, at their offset modulo that */
+	uint8_t rom[4096];
+	unsigned rom_length;           /* bytes that can be read of it */
+	uint8_t vga[0xc0000];          /* the legacy VGA region, at their addresses */
+	bool no_device_ioeventfd_here; /* VFIO's ioeventfd fails */
+	bool no_host_ioeventfd_here;   /* the monitor's does */
 
 	/* What the device was told. */
 	int irq_fds[WORLD_VECTORS]; /* -1: none */
@@ -76,7 +89,7 @@ struct world {
 	uint8_t written[4096]; /* not 0: a config write reached this byte, cleared by the test */
 
 	/* The monitor. */
-	struct world_bar bars[6], next_bars[6];
+	struct world_bar bars[7], next_bars[7];
 	struct world_route routes[WORLD_VECTORS];
 	struct world_watch watches[WORLD_VECTORS];
 	unsigned watch_count;
@@ -86,7 +99,8 @@ struct world {
 		int attached, resample; /* eventfds, -1: none */
 		unsigned delivered;
 	} line;
-	bool no_bypass; /* line_attach fails */
+	bool no_bypass;     /* line_attach fails */
+	bool refuse_attach; /* msi_attach fails */
 	struct {
 		uint64_t nanoseconds; /* 0: not set */
 		lend_watch_fn fn;
@@ -94,6 +108,11 @@ struct world {
 	} timer;
 	unsigned fail_bar_commit, fail_bar_unmap; /* the next so many fail */
 	unsigned events;
+	bool vga_memory, vga_ports;
+	unsigned vga_maps_failing; /* the next so many vga_map fail */
+	struct lend_ioeventfd ioeventfds[32];
+	unsigned ioeventfd_count;
+	unsigned device_ioeventfds; /* VFIO's, that are on */
 
 	/* The IOMMU. */
 	struct {
@@ -107,6 +126,7 @@ struct world {
 	size_t line_count, line_room;
 	bool mute;               /* keep no record */
 	unsigned calls, fail_at; /* calls that can fail; the one that does, from 1, 0: none */
+	unsigned dies_at;        /* the call from which on the device is dead, 0: none */
 	char violation[160];
 	unsigned log_lines;
 	uint64_t log_bytes;
@@ -119,9 +139,8 @@ struct world {
 	struct lend_device *device;
 	struct lend_function *function;
 	struct lend_error error;
-	enum lend_place place;
-	bool multifunction, no_mmap, no_intx, no_intx_bypass;
-	unsigned intx_timeout_ms;
+	struct lend_function_config function_config; /* size, place and peer are filled in by world_open() */
+	const char *quirks_dir;                      /* NULL: none */
 };
 
 /** A device without capabilities or BARs that answers; free with world_free(). */
@@ -150,6 +169,9 @@ void world_close(struct world *world);
 /* The guest. */
 uint32_t world_read(struct world *world, unsigned offset, unsigned length);
 void world_write(struct world *world, unsigned offset, unsigned length, uint32_t value);
+/** Gives the device the VGA region, class VGA, and the function x-vga. */
+void world_vga(struct world *world);
+
 /** Writes vector's entry of the MSI-X table through BAR accesses: address, data, then control. */
 void world_vector(struct world *world, unsigned vector, uint64_t address, uint32_t data, bool masked);
 /** Places BAR 0 at 0xe0000000 (64-bit: upper half 0) and turns memory decode and bus master on. */

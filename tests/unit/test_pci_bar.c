@@ -58,7 +58,7 @@ static void sizing_with_other_values(void **state)
 }
 
 /* Spec 14, case 8: nothing is placed on the way, and the BAR comes back where it was. */
-static void sizing_64_with_decode_on(void **state)
+static void case_14_8_sizing_64_with_decode_on(void **state)
 {
 	struct world *world = two_bars();
 
@@ -199,6 +199,27 @@ static void failed_unmap_keeps_decode(void **state)
 	stop(world);
 }
 
+/* One of two stays: the other is not taken for placed, and comes back with decode. */
+static void one_that_stays_and_one_that_goes(void **state)
+{
+	struct world *world = two_bars();
+
+	(void)state;
+	world_write(world, PCI_BASE_ADDRESS_1, 4, 0x10);
+	world_write(world, PCI_BASE_ADDRESS_2, 4, 0xe0000000);
+	world_write(world, PCI_COMMAND, 2, MEM);
+	world->fail_bar_unmap = 1;
+	world_clear(world);
+	world_write(world, PCI_COMMAND, 2, 0);
+	world_expect_order(world, "unmap 0", "unmap 2", "commit", "map 2 e0000000", "commit", NULL);
+	assert_true(world->bars[0].placed && world->bars[2].placed);
+	assert_int_equal(world->map_count, 2);
+	world->fail_bar_unmap = 1;
+	lend_function_quiesce(world->function); /* takes what it can, one by one */
+	assert_false(world->bars[0].placed || world->bars[2].placed);
+	stop(world);
+}
+
 static void power_state_unmaps(void **state)
 {
 	struct world *world = world_new();
@@ -268,7 +289,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizing_by_masks),
 		cmocka_unit_test(sizing_with_other_values),
-		cmocka_unit_test(sizing_64_with_decode_on),
+		cmocka_unit_test(case_14_8_sizing_64_with_decode_on),
 		cmocka_unit_test(addresses_that_are_not_placed),
 		cmocka_unit_test(kvmtool_b4fc4f6_low_bits_are_dropped),
 		cmocka_unit_test(xsa_120_decode_order),
@@ -276,6 +297,7 @@ int main(void)
 		cmocka_unit_test(toggles_leave_nothing),
 		cmocka_unit_test(failed_commit_rolls_back),
 		cmocka_unit_test(failed_unmap_keeps_decode),
+		cmocka_unit_test(one_that_stays_and_one_that_goes),
 		cmocka_unit_test(power_state_unmaps),
 		cmocka_unit_test(guest_reset_unmaps),
 		cmocka_unit_test(sizes_that_make_no_sense),

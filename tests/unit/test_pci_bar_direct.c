@@ -31,7 +31,7 @@ static void direct_areas(struct world *world, unsigned count, uint64_t first, ui
 }
 
 /* Spec 14, case 2: only the table's pages trap, wherever the table is. */
-static void msix_table_anywhere(void **state)
+static void case_14_2_msix_table_anywhere(void **state)
 {
 	static const struct {
 		unsigned vectors;
@@ -115,9 +115,58 @@ static void explain_rows(void **state)
 	assert_int_equal(rows[1].length, 0x1000);
 	assert_true(rows[2].direct);
 	assert_int_equal(rows[3].reason, LEND_REASON_IO_PORTS);
-	assert_int_equal(rows[4].reason, LEND_REASON_SUB_PAGE);
+	assert_true(rows[4].direct); /* by its whole page */
+	assert_int_equal(rows[4].length, 0x800);
 	assert_int_equal(rows[5].reason, LEND_REASON_NOT_MAPPABLE);
 	assert_int_equal(rows[5].region, 3);
+	stop(world);
+}
+
+/* spec 3.4: a BAR smaller than a page is direct where it begins a page of the guest. */
+static void small_bar_is_direct_at_a_page(void **state)
+{
+	struct world *world = world_new();
+	struct lend_explain_row row;
+
+	(void)state;
+	world_bar(world, 0, 0, 0x100);
+	start(world);
+	world_start(world);
+	assert_int_equal(world->bars[0].direct_count, 1);
+	assert_int_equal(world->bars[0].direct[0].length, 0x1000);
+	assert_int_equal(world->map_count, 0); /* no device reaches the rest of the page */
+	world_write(world, PCI_BASE_ADDRESS_0, 4, 0xe0000100);
+	assert_true(world->bars[0].placed);
+	assert_int_equal(world->bars[0].direct_count, 0);
+	world_write(world, PCI_BASE_ADDRESS_0, 4, 0xe0001000);
+	assert_int_equal(world->bars[0].direct_count, 1);
+	assert_int_equal(lend_function_bar_read(world->function, 0, 0x100, 4),
+			 UINT32_MAX); /* beyond its end */
+	stop(world);
+
+	world = world_new();
+	world_bar(world, 0, 0, 0x100);
+	world->unmappable[0] = true;
+	start(world);
+	world_start(world);
+	assert_int_equal(world->bars[0].direct_count, 0);
+	assert_int_equal(lend_function_explain(world->function, &row, 1), 1);
+	assert_int_equal(row.reason, LEND_REASON_SUB_PAGE);
+	stop(world);
+}
+
+static void small_bar_that_cannot_be_mapped(void **state)
+{
+	struct world *world = world_new();
+
+	(void)state;
+	world_bar(world, 0, 0, 0x100);
+	world->fail_mmap = true;
+	start(world);
+	world_start(world);
+	assert_int_equal(world->bars[0].direct_count, 0);
+	lend_function_bar_write(world->function, 0, 0x10, 4, 0x12345678);
+	assert_int_equal(lend_function_bar_read(world->function, 0, 0x10, 4), 0x12345678);
 	stop(world);
 }
 
@@ -128,7 +177,7 @@ static void no_mmap_traps_all(void **state)
 
 	(void)state;
 	world_bar(world, 0, 0, 0x4000);
-	world->no_mmap = true;
+	world->function_config.no_mmap = true;
 	start(world);
 	assert_int_equal(world_count(world, "mmap"), 0);
 	direct_areas(world, 0, 0, 0);
@@ -192,10 +241,16 @@ static void peer_map_that_fails_is_no_failure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(msix_table_anywhere), cmocka_unit_test(sparse_areas),
-		cmocka_unit_test(mmap_fails),          cmocka_unit_test(explain_rows),
-		cmocka_unit_test(no_mmap_traps_all),   cmocka_unit_test(xsa_476_bar_above_4g_is_taken_away),
-		cmocka_unit_test(withdrawn),           cmocka_unit_test(peer_map_that_fails_is_no_failure),
+		cmocka_unit_test(case_14_2_msix_table_anywhere),
+		cmocka_unit_test(sparse_areas),
+		cmocka_unit_test(small_bar_is_direct_at_a_page),
+		cmocka_unit_test(small_bar_that_cannot_be_mapped),
+		cmocka_unit_test(mmap_fails),
+		cmocka_unit_test(explain_rows),
+		cmocka_unit_test(no_mmap_traps_all),
+		cmocka_unit_test(xsa_476_bar_above_4g_is_taken_away),
+		cmocka_unit_test(withdrawn),
+		cmocka_unit_test(peer_map_that_fails_is_no_failure),
 	};
 
 	return cmocka_run_group_tests_name("pci_bar_direct", tests, NULL, NULL);

@@ -89,7 +89,7 @@ static void walk_all_extended_ids(void **state)
 	}
 }
 
-static void dead_device_is_refused(void **state)
+static void case_14_1_dead_device_is_refused(void **state)
 {
 	struct world *world = world_new();
 
@@ -132,13 +132,13 @@ static struct world *place(unsigned type, enum lend_place where)
 {
 	struct world *world = world_new();
 
-	world->place = where;
+	world->function_config.place = where;
 	world_exp(world, type, 0);
 	return start(world);
 }
 
 /* Spec 14, case 14. */
-static void type_follows_the_place(void **state)
+static void case_14_14_type_follows_the_place(void **state)
 {
 	struct lend_link link;
 	struct world *world;
@@ -194,7 +194,7 @@ static void header_fields(void **state)
 	assert_int_equal(world_read(world, PCI_ROM_ADDRESS, 4), 0);
 	stop(world);
 	world = world_new();
-	world->multifunction = true;
+	world->function_config.multifunction = true;
 	start(world);
 	assert_int_equal(world_read(world, PCI_HEADER_TYPE, 1), 0x80);
 	stop(world);
@@ -221,11 +221,16 @@ static void rebar_that_lies_is_hidden(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_id_has_a_row),     cmocka_unit_test(walk_all_standard_ids),
-		cmocka_unit_test(walk_all_extended_ids),  cmocka_unit_test(dead_device_is_refused),
-		cmocka_unit_test(bridges_are_refused),    cmocka_unit_test(cut_short_capability_is_refused),
-		cmocka_unit_test(type_follows_the_place), cmocka_unit_test(version_zero_becomes_one),
-		cmocka_unit_test(header_fields),          cmocka_unit_test(rebar_that_lies_is_hidden),
+		cmocka_unit_test(every_id_has_a_row),
+		cmocka_unit_test(walk_all_standard_ids),
+		cmocka_unit_test(walk_all_extended_ids),
+		cmocka_unit_test(case_14_1_dead_device_is_refused),
+		cmocka_unit_test(bridges_are_refused),
+		cmocka_unit_test(cut_short_capability_is_refused),
+		cmocka_unit_test(case_14_14_type_follows_the_place),
+		cmocka_unit_test(version_zero_becomes_one),
+		cmocka_unit_test(header_fields),
+		cmocka_unit_test(rebar_that_lies_is_hidden),
 	};
 
 	return cmocka_run_group_tests_name("pci_capabilities", tests, NULL, NULL);

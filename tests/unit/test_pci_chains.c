@@ -14,7 +14,7 @@ static void set_header(struct world *world, unsigned at, unsigned id, unsigned n
 }
 
 /* Spec 14, case 13. */
-static void extended_head_hidden(void **state)
+static void case_14_13_head_hidden(void **state)
 {
 	struct world *world = world_new();
 
@@ -29,7 +29,7 @@ static void extended_head_hidden(void **state)
 	stop(world);
 }
 
-static void extended_only_one_hidden(void **state)
+static void case_14_13_only_one_hidden(void **state)
 {
 	struct world *world = world_new();
 
@@ -180,8 +180,8 @@ static void random_images(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(extended_head_hidden),
-		cmocka_unit_test(extended_only_one_hidden),
+		cmocka_unit_test(case_14_13_head_hidden),
+		cmocka_unit_test(case_14_13_only_one_hidden),
 		cmocka_unit_test(standard_only_one_hidden),
 		cmocka_unit_test(broken_standard_chains),
 		cmocka_unit_test(pointer_low_bits_are_masked),

@@ -85,7 +85,7 @@ static void all_vectors_in_one_update(void **state)
 }
 
 /* Spec 14, case 5. */
-static void fewer_than_asked(void **state)
+static void case_14_5_fewer_than_asked(void **state)
 {
 	struct world *world = start(FULL, 8);
 
@@ -181,7 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(registers_are_as_in_hardware),
 		cmocka_unit_test(all_vectors_in_one_update),
-		cmocka_unit_test(fewer_than_asked),
+		cmocka_unit_test(case_14_5_fewer_than_asked),
 		cmocka_unit_test(without_masks_it_is_never_masked),
 		cmocka_unit_test(a_new_message_counts_at_once),
 		cmocka_unit_test(a_masked_vector_pends_and_is_delivered_once),

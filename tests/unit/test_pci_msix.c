@@ -41,7 +41,7 @@ static void first_unmask_order(void **state)
 }
 
 /* Spec 14, case 3. */
-static void noresize_grows(void **state)
+static void case_14_3_noresize_grows(void **state)
 {
 	struct world *world = start_noresize();
 
@@ -143,7 +143,7 @@ static void disable_order(void **state)
 }
 
 /* Spec 14, case 5, for MSI-X without dynamic allocation. */
-static void partial_grant(void **state)
+static void case_14_5_partial_grant(void **state)
 {
 	struct world *world = world_new();
 
@@ -217,12 +217,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(enable_with_all_masked),
 		cmocka_unit_test(first_unmask_order),
-		cmocka_unit_test(noresize_grows),
+		cmocka_unit_test(case_14_3_noresize_grows),
 		cmocka_unit_test(enable_in_one_batch),
 		cmocka_unit_test(enable_in_one_batch_noresize),
 		cmocka_unit_test(change_while_unmasked),
 		cmocka_unit_test(disable_order),
-		cmocka_unit_test(partial_grant),
+		cmocka_unit_test(case_14_5_partial_grant),
 		cmocka_unit_test(growth_refused_keeps_the_old),
 		cmocka_unit_test(fewer_interrupts_than_vectors),
 		cmocka_unit_test(failed_commit_is_retried),

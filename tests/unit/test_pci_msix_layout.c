@@ -22,7 +22,7 @@ static void refuse(unsigned vectors, unsigned bar, uint32_t table, unsigned pba_
 }
 
 /* Spec 14, case 12. */
-static void layouts_that_make_no_sense(void **state)
+static void case_14_12_layouts(void **state)
 {
 	(void)state;
 	refuse(64, 6, 0, 0, 0x3000);
@@ -66,7 +66,7 @@ static void no_interrupts_hides_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(layouts_that_make_no_sense),
+		cmocka_unit_test(case_14_12_layouts),
 		cmocka_unit_test(pba_fixups),
 		cmocka_unit_test(no_interrupts_hides_it),
 	};

@@ -7,7 +7,7 @@
 #include "tests/unit/test_pci_msix.h"
 
 /* Spec 14, case 4. */
-static void pending_is_delivered_once(void **state)
+static void case_14_4_pending_is_delivered_once(void **state)
 {
 	struct world *world = start();
 	struct lend_function_counters counters;
@@ -231,7 +231,7 @@ static void g3_no_interrupt_is_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pending_is_delivered_once),
+		cmocka_unit_test(case_14_4_pending_is_delivered_once),
 		cmocka_unit_test(pending_without_the_loop),
 		cmocka_unit_test(loop_late),
 		cmocka_unit_test(mask_all_keeps_interrupts),

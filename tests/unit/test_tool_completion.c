@@ -36,11 +36,14 @@ static void addresses(void **state)
 
 static void switches(void **state)
 {
-	static const char *const names[] = {"x-no-mmap", "x-intx", "x-no-kvm-intx"};
+	static const char *const names[] = {"x-no-mmap",          "x-intx",
+					    "x-no-kvm-intx",      "x-vga",
+					    "x-no-kvm-ioeventfd", "x-no-vfio-ioeventfd",
+					    "x-no-geforce-quirks"};
 	char typed[64], offered[160];
 
 	(void)state;
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		snprintf(typed, sizeof(typed), "vfio-pci,%s=", names[i]);
 		snprintf(offered, sizeof(offered), "%son %soff", typed, typed);
 		expect(typed, offered);
@@ -55,7 +58,11 @@ static void names(void **state)
 	(void)state;
 	expect("vfio-pci,x-i", "vfio-pci,x-intx= vfio-pci,x-intx-mmap-timeout-ms=");
 	expect("vfio-pci,host=5:0.0,x-n",
-	       "vfio-pci,host=5:0.0,x-no-mmap= vfio-pci,host=5:0.0,x-no-kvm-intx=");
+	       "vfio-pci,host=5:0.0,x-no-mmap= vfio-pci,host=5:0.0,x-no-kvm-intx= "
+	       "vfio-pci,host=5:0.0,x-no-kvm-msi= vfio-pci,host=5:0.0,x-no-kvm-msix= "
+	       "vfio-pci,host=5:0.0,x-no-kvm-ioeventfd= vfio-pci,host=5:0.0,x-no-vfio-ioeventfd= "
+	       "vfio-pci,host=5:0.0,x-no-geforce-quirks= vfio-pci,host=5:0.0,x-nv-gpudirect-clique=");
+	expect("vfio-pci,x-v", "vfio-pci,x-vga=");
 	expect("vfio-pci,x-intx-mmap-timeout-ms=", "");
 }
 

@@ -103,7 +103,7 @@ static void addresses(void **state)
 	assert_int_equal(parse_device("vfio-pci,sysfsdev=/sys/bus/pci/devices/0000:05:00.0"), 0);
 	assert_string_equal(options.devices[0].host, "0000:05:00.0");
 	assert_int_equal(parse_device("vfio-pci,x-no-mmap=yes,host=05:00.0,id=d0"), 0);
-	assert_true(options.devices[0].no_mmap);
+	assert_true(options.devices[0].function.no_mmap);
 	assert_int_equal(parse_device("vfio-pci,host=05:00"), -EINVAL);
 	assert_says("host=05:00 ");
 	assert_int_equal(parse_device("vfio-pci,host=/sys/bus/pci/devices/0000:05:00.0"), -EINVAL);
@@ -136,8 +136,8 @@ static void addresses(void **state)
 	assert_says("leave it out");
 	/* A doubled comma is one, in a value. */
 	assert_int_equal(parse_device("vfio-pci,host=05:00.0,id=a,,b"), 0);
-	assert_int_equal(parse_device("vfio-pci,host=05:00.0,romfile=a,,b"), -EINVAL);
-	assert_says("romfile=a,b ");
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,romfile=a,,b"), 0);
+	assert_string_equal(options.devices[0].romfile, "a,b");
 }
 
 static void twice_and_too_many(void **state)
@@ -251,8 +251,8 @@ static void defaults_in_other_words(void **state)
 					   "x-intx-mmap-timeout-ms=0x44c",
 					   "rombar=-1",
 					   "ats=auto"};
-	static const char *const wrong[] = {"x-vga=on", "x-vga=0", "x-req=off",       "rombar=0",
-					    "rombar=",  "ats=off", "x-no-kvm-msi=on", "romsize=64K"};
+	static const char *const wrong[] = {"x-igd-lpc=on", "display=on", "xres=640", "enable-migration=on",
+					    "x-igd-gms=2"};
 	char text[128];
 
 	(void)state;
@@ -265,6 +265,95 @@ static void defaults_in_other_words(void **state)
 		snprintf(text, sizeof(text), "vfio-pci,host=05:00.0,%s", wrong[i]);
 		assert_int_equal(parse_device(text), -EINVAL);
 		assert_says("not supported");
+	}
+}
+
+static const struct run_device *parsed(const char *properties)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "vfio-pci,host=05:00.0,%s", properties);
+	if (parse_device(text))
+		fail_msg("%s: %s", text, error.text);
+	return &options.devices[0];
+}
+
+static void properties_of_the_function(void **state)
+{
+	const struct lend_function_config *function;
+
+	(void)state;
+	function =
+		&parsed("x-intx=off,x-no-kvm-intx=on,x-no-kvm-msi=on,x-no-kvm-msix=on,x-req=off")->function;
+	assert_true(function->no_intx && function->no_intx_bypass && function->no_msi_bypass &&
+		    function->no_msix_bypass && function->no_request);
+	assert_int_equal(function->intx_timeout_ms, 1100);
+	function =
+		&parsed("x-intx-mmap-timeout-ms=0,x-config=strict,ats=off,x-msix-relocation=bar4")->function;
+	assert_int_equal(function->intx_timeout_ms, 0);
+	assert_true(function->strict_config);
+	assert_int_equal(function->ats, LEND_ATS_OFF);
+	assert_int_equal(function->msix_to, LEND_MSIX_TO_BAR + 4);
+	function = &parsed("x-pci-vendor-id=0x1022,x-pci-device-id=7,x-pci-sub-vendor-id=0xffff,"
+			   "x-pci-sub-device-id=0,x-pci-class-code=0x030000")
+			    ->function;
+	assert_int_equal(function->ids.given, LEND_ID_VENDOR | LEND_ID_DEVICE | LEND_ID_SUB_VENDOR |
+						      LEND_ID_SUBSYSTEM | LEND_ID_CLASS);
+	assert_int_equal(function->ids.vendor, 0x1022);
+	assert_int_equal(function->ids.device, 7);
+	assert_int_equal(function->ids.sub_vendor, 0xffff);
+	assert_int_equal(function->ids.class_code, 0x030000);
+	assert_int_equal(parsed("rombar=0")->function.rom_mode, LEND_ROM_NONE);
+	assert_int_equal(parsed("rombar=1")->function.rom_mode, LEND_ROM_SHOW);
+	assert_int_equal(parsed("romfile=")->function.rom_mode, LEND_ROM_NONE);
+	assert_int_equal(parsed("romfile=x.rom,romsize=65536")->function.rom_size, 65536);
+	function = &parsed("x-vga=on,x-no-kvm-ioeventfd=on,x-no-vfio-ioeventfd=on,x-no-geforce-quirks=on,"
+			   "x-nv-gpudirect-clique=0xf")
+			    ->function;
+	assert_true(function->vga && function->no_ioeventfd && function->no_device_ioeventfd &&
+		    function->no_geforce && function->has_clique);
+	assert_int_equal(function->clique, 15);
+	assert_false(parsed("x-nv-gpudirect-clique=255,x-vga=off")->function.has_clique);
+	assert_true(parsed("x-allow-unreset=on")->allow_unreset);
+	assert_true(parsed("x-on-error=stop")->stop_on_error);
+	assert_false(parsed("x-on-error=keep")->stop_on_error);
+}
+
+static void properties_that_make_no_sense(void **state)
+{
+	static const char *const wrong[] = {"x-pci-vendor-id=0xffff",
+					    "x-pci-device-id=0x10000",
+					    "x-pci-device-id=-1",
+					    "x-pci-class-code=0x1000000",
+					    "rombar=2",
+					    "romsize=3000",
+					    "romsize=65536",
+					    "x-msix-relocation=bar6",
+					    "x-msix-relocation=auto",
+					    "ats=maybe",
+					    "x-config=lax",
+					    "x-on-error=continue",
+					    "x-allow-unreset=perhaps",
+					    "x-vga=0",
+					    "x-no-kvm-ioeventfd=maybe",
+					    "x-no-vfio-ioeventfd=",
+					    "x-no-geforce-quirks=2",
+					    "x-nv-gpudirect-clique=16",
+					    "x-nv-gpudirect-clique=254",
+					    "x-nv-gpudirect-clique=-1",
+					    "x-nv-gpudirect-clique=",
+					    "x-nv-gpudirect-clique=3x"};
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		char name[64];
+
+		snprintf(text, sizeof(text), "vfio-pci,host=05:00.0,%s", wrong[i]);
+		if (parse_device(text) != -EINVAL)
+			fail_msg("%s is taken", wrong[i]);
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(wrong[i], "="), wrong[i]);
+		assert_says(name);
 	}
 }
 
@@ -283,10 +372,15 @@ static void nearest_property(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(other_names),      cmocka_unit_test(managed_and_expected),
-		cmocka_unit_test(addresses),        cmocka_unit_test(twice_and_too_many),
-		cmocka_unit_test(every_property),   cmocka_unit_test(defaults_in_other_words),
+		cmocka_unit_test(other_names),
+		cmocka_unit_test(managed_and_expected),
+		cmocka_unit_test(addresses),
+		cmocka_unit_test(twice_and_too_many),
+		cmocka_unit_test(every_property),
+		cmocka_unit_test(defaults_in_other_words),
 		cmocka_unit_test(nearest_property),
+		cmocka_unit_test(properties_of_the_function),
+		cmocka_unit_test(properties_that_make_no_sense),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

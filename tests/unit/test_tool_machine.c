@@ -69,7 +69,7 @@ int vmm_new(const struct vmm_config *config, struct vmm **out, struct lend_error
 	config->log(config->opaque, LEND_LOG_DEBUG, "detail");
 	config->log(config->opaque, LEND_LOG_WARNING, "care");
 	assert_string_equal(config->devices[0].host, "0000:05:00.0");
-	assert_true(config->devices[0].no_mmap);
+	assert_true(config->devices[0].function.no_mmap);
 	*out = &play.vmm;
 	return 0;
 }
@@ -125,6 +125,13 @@ void vmm_stats(const struct vmm *vmm, struct vmm_stats *out)
 	out->exits = 42;
 }
 
+void vmm_report(struct vmm *vmm, void (*print)(void *opaque, const char *line), void *opaque)
+{
+	call('p');
+	print(opaque, "counted");
+	vmm_stop(vmm);
+}
+
 void vmm_explain(struct vmm *vmm)
 {
 	(void)vmm;
@@ -172,11 +179,12 @@ static int setup(void **state)
 	assert_int_equal(control_pair(stage->control), 0);
 	stage->options = (struct run_options){.memory = 1 << 20, .cpus = 1, .kernel = "K", .device_count = 1};
 	strcpy(stage->options.devices[0].host, "0000:05:00.0");
-	stage->options.devices[0].no_mmap = true;
-	stage->config =
-		(struct machine_config){&stage->options, -1, -1, {stage->root, stage->root, stage->root}};
+	stage->options.devices[0].function.no_mmap = true;
+	stage->config = (struct machine_config){
+		&stage->options, NULL, -1, -1, {stage->root, stage->root, stage->root}};
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
+	sigaddset(&term, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &term, NULL);
 	*state = stage;
 	return 0;
@@ -353,6 +361,27 @@ static void signal_is_the_button(void **state)
 }
 
 /* Nobody reads: no line waits, and the end is sent as soon as there is room. */
+/* Asked for by the keeper or by the signal, the counters are said however little is said otherwise. */
+static void counters_are_asked_for(void **state)
+{
+	struct stage *stage = *state;
+
+	play.loops = true;
+	control_send(stage->control[0], CONTROL_REPORT);
+	run_it(stage, "nxrpscf");
+	assert_message(stage, CONTROL_LOG, "care");
+	assert_message(stage, CONTROL_RUNNING, "");
+	assert_message(stage, CONTROL_LOG, "counted");
+	assert_message(stage, CONTROL_END, "");
+	memset(&play, 0, sizeof(play));
+	play.loops = true;
+	kill(getpid(), SIGUSR1);
+	run_it(stage, "nxrpscf");
+	assert_message(stage, CONTROL_LOG, "care");
+	assert_message(stage, CONTROL_RUNNING, "");
+	assert_message(stage, CONTROL_LOG, "counted");
+}
+
 static void nobody_waits_for_a_log(void **state)
 {
 	struct stage *stage = *state;
@@ -393,6 +422,7 @@ int main(void)
 		CASE(keeper_asks),
 		CASE(keeper_goes),
 		CASE(signal_is_the_button),
+		CASE(counters_are_asked_for),
 		CASE(nobody_waits_for_a_log),
 	};
 

@@ -107,9 +107,9 @@ static void every_option(void **state)
 	assert_string_equal(options.stats, "S");
 	assert_int_equal(options.device_count, 2);
 	assert_string_equal(options.devices[0].host, "0000:05:00.0");
-	assert_false(options.devices[0].no_mmap);
+	assert_false(options.devices[0].function.no_mmap);
 	assert_string_equal(options.devices[1].host, "0001:06:1f.7");
-	assert_true(options.devices[1].no_mmap);
+	assert_true(options.devices[1].function.no_mmap);
 }
 
 static void one_dash_or_two(void **state)

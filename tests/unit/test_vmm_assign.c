@@ -150,6 +150,85 @@ static void slots_are_back_after_many_toggles(void **state)
 	assert_int_equal(vmm.memory_bus.count, 0);
 }
 
+/* spec 3.4: a BAR smaller than a page is mapped by its page until somebody else comes into it. */
+static void small_bar_has_its_page_alone(void **state)
+{
+	(void)state;
+	assign_ops.bar_begin(&vmm, &device);
+	map(0, false, 0xe0000000, 0x100, true);
+	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(kvm.slot_count, 1);
+	assert_int_equal(kvm.slots[0].size, 4096);
+	assign_ops.bar_begin(&vmm, &device);
+	map(1, false, 0xe0000800, 0x100, false);
+	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(kvm.slot_count, 0);
+	assert_true(answers(&vmm.memory_bus, 0xe0000000));
+	assert_true(answers(&vmm.memory_bus, 0xe0000800));
+	/* The neighbour goes; the next time that the BAR is placed it has its page again. */
+	assign_ops.bar_begin(&vmm, &device);
+	assert_int_equal(assign_ops.bar_unmap(&vmm, &device, 1), 0);
+	map(0, false, 0xe0000000, 0x100, true);
+	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(kvm.slot_count, 1);
+	assign_ops.bar_begin(&vmm, &device);
+	assert_int_equal(assign_ops.bar_unmap(&vmm, &device, 0), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(kvm.slot_count, 0);
+}
+
+/* The neighbour comes with it, or was there before. */
+static void case_14_9_small_bar_beside_another(void **state)
+{
+	(void)state;
+	for (unsigned before = 0; before < 2; before++) {
+		assign_ops.bar_begin(&vmm, &device);
+		map(1, false, 0xe0000800, 0x100, false);
+		if (before) {
+			assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+			assign_ops.bar_begin(&vmm, &device);
+		}
+		map(0, false, 0xe0000000, 0x100, true);
+		assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+		assert_int_equal(kvm.slot_count, 0);
+		assert_true(answers(&vmm.memory_bus, 0xe0000000));
+		assert_true(answers(&vmm.memory_bus, 0xe0000800));
+		assign_ops.bar_begin(&vmm, &device);
+		assert_int_equal(assign_ops.bar_unmap(&vmm, &device, 0), 0);
+		assert_int_equal(assign_ops.bar_unmap(&vmm, &device, 1), 0);
+		assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	}
+}
+
+/* A message of a vector that goes through the loop: sent by the GSI that has its route. */
+static void a_signal_is_a_message(void **state)
+{
+	(void)state;
+	assert_int_equal(assign_ops.msi_signal(&vmm, &device, 0), -ENOENT);
+	assert_int_equal(assign_ops.msi_signal(&vmm, &device, VECTORS_MAX), -ENOENT);
+	assign_ops.msi_begin(&vmm, &device);
+	assert_int_equal(assign_ops.msi_set(&vmm, &device, 3, 0xfee00000, 0x41), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	kvm.level_changes = 0;
+	assert_int_equal(assign_ops.msi_signal(&vmm, &device, 3), 0);
+	assert_int_equal(kvm.level_changes, 1);
+}
+
+static void request_and_error_reach_the_machine(void **state)
+{
+	(void)state;
+	assign_ops.event(&vmm, &device, LEND_EVENT_ERROR, "broken");
+	assert_int_equal(asked.request, REQUEST_NONE);
+	assert_false(device.leaving);
+	assign_ops.event(&vmm, &device, LEND_EVENT_REQUEST, "wanted");
+	assert_true(device.leaving);
+	assert_int_equal(asked.wakes, 1);
+	device.stop_on_error = true;
+	assign_ops.event(&vmm, &device, LEND_EVENT_ERROR, "broken");
+	assert_int_equal(asked.request, REQUEST_DEVICE);
+	assert_non_null(strstr(asked.text, "0000:01:00.0"));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -157,6 +236,8 @@ int main(void)
 		TEST(a_bar_is_a_range_and_slots),   TEST(a_move_takes_away_before_it_adds),
 		TEST(a_refresh_keeps_the_range),    TEST(ram_and_interrupt_controllers_win),
 		TEST(without_a_slot_the_bar_traps), TEST(slots_are_back_after_many_toggles),
+		TEST(small_bar_has_its_page_alone), TEST(case_14_9_small_bar_beside_another),
+		TEST(a_signal_is_a_message),        TEST(request_and_error_reach_the_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,9 +11,9 @@
 #include "vmm/pci/topology.h"
 
 struct lend_function {
-	struct lend_bar bars[6];
+	struct lend_bar bars[7];
 	struct lend_link link;
-	uint32_t bar[6];
+	uint32_t bar[7];
 	unsigned last_offset, last_length, reads, writes;
 	uint32_t id;
 };
@@ -38,7 +38,7 @@ void lend_function_config_write(struct lend_function *function, unsigned offset,
 
 void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out)
 {
-	*out = function->bars[index];
+	*out = index < 6 ? function->bars[index] : (struct lend_bar){0}; /* no expansion ROM */
 }
 
 void lend_function_link(const struct lend_function *function, struct lend_link *out)
@@ -147,6 +147,30 @@ static void bars_go_where_linux_leaves_them(void **state)
 	assert_int_equal(config_read(port, PCI_PREF_MEMORY_LIMIT, 2), 0x0ff1);
 	assert_int_equal(config_read(port, PCI_IO_BASE, 2), 0x1010);
 	assert_int_equal(config_read(port, 0x40 + PCI_EXP_LNKSTA, 2) & 0x3ff, 3 | 8 << 4);
+}
+
+/* spec/vfio-pci.md, 2.7: what the host completes, at the port of a function that is alone on it. */
+static void atomics_of_a_single_function(void **state)
+{
+	const unsigned devcap2 = 0x40 + PCI_EXP_DEVCAP2;
+
+	(void)state;
+	for (unsigned atomics = 0; atomics < 8; atomics++) {
+		static struct topology topology;
+		struct lend_function f[3] = {{.link = {.is_pcie = true, .atomics = (uint8_t)atomics}},
+					     {.link = {.is_pcie = true, .atomics = 7}},
+					     {.link = {.is_pcie = true, .atomics = 7}}};
+		const struct placement placements[] = {at_port(&f[0], 0, 0), at_port(&f[1], 1, 0),
+						       at_port(&f[2], 1, 1)};
+
+		topology = (struct topology){0};
+		assert_int_equal(topology_place(&topology, placements, 3), 0);
+		assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+		assert_int_equal(config_read(&topology.slots[1].config, devcap2, 4), atomics << 7);
+		assert_int_equal(config_read(&topology.slots[2].config, devcap2, 4), 0); /* two functions */
+		topology_remove(&topology, &f[0]);
+		assert_int_equal(config_read(&topology.slots[1].config, devcap2, 4), 0);
+	}
 }
 
 static void a_window_without_bars_is_closed(void **state)
@@ -259,6 +283,7 @@ int main(void)
 		cmocka_unit_test(virtual_functions_get_slots_of_their_own),
 		cmocka_unit_test(too_many_devices_are_refused),
 		cmocka_unit_test(bars_go_where_linux_leaves_them),
+		cmocka_unit_test(atomics_of_a_single_function),
 		cmocka_unit_test(a_window_without_bars_is_closed),
 		cmocka_unit_test(bars_that_do_not_fit_are_refused),
 		cmocka_unit_test(config_accesses_find_their_function),

@@ -106,6 +106,7 @@ static bool is_valid(const struct control_message *message, size_t length)
 	case CONTROL_RUNNING:
 	case CONTROL_BUTTON:
 	case CONTROL_STOP:
+	case CONTROL_REPORT:
 		return length == HEADER;
 	default:
 		return false;

@@ -19,6 +19,7 @@ enum control_type {
 	/* keeper to machine */
 	CONTROL_BUTTON, /* press the power button */
 	CONTROL_STOP,   /* stop now */
+	CONTROL_REPORT, /* print the counters */
 };
 
 struct control_message {

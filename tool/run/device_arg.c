@@ -72,6 +72,9 @@ static int check_new(const struct run_options *options, const struct run_device 
 	if (!device->host[0] && !device->name[0])
 		return tool_fail(error, -EINVAL,
 				 "-device vfio-pci names no device; add host=ADDRESS, like host=05:00.0");
+	if (device->function.rom_size && !device->romfile[0])
+		return tool_fail(error, -EINVAL, "%s: romsize= is the size for a file; add romfile=FILE",
+				 device->host);
 	for (unsigned i = 0; i < options->device_count; i++)
 		if (!strcmp(options->devices[i].host, device->host) &&
 		    !strcmp(options->devices[i].name, device->name))
@@ -83,7 +86,7 @@ static int check_new(const struct run_options *options, const struct run_device 
 
 int device_parse(struct run_options *options, const char *value, struct lend_error *error)
 {
-	struct run_device device = {.intx_timeout_ms = INTX_TIMEOUT_MS};
+	struct run_device device = {.function = {.intx_timeout_ms = INTX_TIMEOUT_MS}};
 	char *copy;
 	int ret;
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,8 @@
 #include "tool/run/files.h"
 #include "tool/run/socket.h"
 #include "tool/tool.h"
+
+#define ROM_MAX (INT64_C(1) << 31)
 
 /* A file to be loaded: O_NONBLOCK, since opening a pipe by mistake would wait for ever. */
 static int open_image(const char *path, const char *what, struct lend_error *error)
@@ -27,6 +30,51 @@ static int open_image(const char *path, const char *what, struct lend_error *err
 	if (S_ISREG(st.st_mode))
 		return tool_fail(error, -ENOEXEC, "the %s %s is empty; give another file", what, path);
 	return tool_fail(error, -ENOEXEC, "the %s %s is not a regular file; give another one", what, path);
+}
+
+static int read_all(int fd, char *bytes, size_t length)
+{
+	for (size_t done = 0; done < length;) {
+		ssize_t ret = read(fd, bytes + done, length - done);
+
+		if (ret < 0 && errno == EINTR)
+			continue;
+		if (ret <= 0)
+			return ret < 0 ? -errno : -EIO;
+		done += (size_t)ret;
+	}
+	return 0;
+}
+
+static int read_rom(const char *path, struct file_rom *out, struct lend_error *error)
+{
+	struct stat st;
+	int fd = open_image(path, "expansion ROM", error), ret;
+
+	if (fd < 0)
+		return fd;
+	ret = fstat(fd, &st) ? -errno : 0;
+	if (!ret && st.st_size > ROM_MAX) {
+		close(fd);
+		return tool_fail(error, -EFBIG, "the expansion ROM %s is larger than 2 GiB", path);
+	}
+	if (!ret) {
+		out->length = (size_t)st.st_size;
+		out->bytes = malloc(out->length);
+		ret = out->bytes ? read_all(fd, out->bytes, out->length) : -ENOMEM;
+	}
+	close(fd);
+	return ret ? tool_fail(error, ret, "cannot read the expansion ROM %s: %s", path, strerror(-ret)) : 0;
+}
+
+static int read_roms(const struct run_options *options, struct files *out, struct lend_error *error)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < options->device_count && ret >= 0; i++)
+		if (options->devices[i].romfile[0])
+			ret = read_rom(options->devices[i].romfile, &out->roms[i], error);
+	return ret;
 }
 
 static int open_output(const char *path, const char *option, struct lend_error *error)
@@ -50,7 +98,7 @@ int files_open(const struct run_options *options, struct files *out, struct lend
 {
 	int ret;
 
-	*out = (struct files){-1, -1, -1, -1};
+	*out = (struct files){-1, -1, -1, -1, {{0}}};
 	ret = out->kernel = open_image(options->kernel, "kernel", error);
 	if (ret >= 0 && options->initrd)
 		ret = out->initrd = open_image(options->initrd, "initrd", error);
@@ -58,6 +106,8 @@ int files_open(const struct run_options *options, struct files *out, struct lend
 		ret = out->stats = open_output(options->stats, "--stats", error);
 	if (ret >= 0 && options->serial_path)
 		ret = out->serial = open_serial(options, error);
+	if (ret >= 0)
+		ret = read_roms(options, out, error);
 	if (ret >= 0)
 		return 0;
 	files_close(options, out);
@@ -79,4 +129,8 @@ void files_close(const struct run_options *options, struct files *files)
 	close_one(&files->initrd);
 	close_one(&files->serial);
 	close_one(&files->stats);
+	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++) {
+		free(files->roms[i].bytes);
+		files->roms[i].bytes = NULL;
+	}
 }

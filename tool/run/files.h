@@ -5,9 +5,16 @@
 
 #include "tool/run/options.h"
 
+/* The bytes of a romfile; the machine's process has them by the fork. */
+struct file_rom {
+	void *bytes; /* NULL: none */
+	size_t length;
+};
+
 /* Descriptors, -1: not asked for. */
 struct files {
 	int kernel, initrd, serial, stats;
+	struct file_rom roms[VMM_DEVICES_MAX]; /* one a device */
 };
 
 /** Opens all that `options` names. 0, or a negative errno with the sentence and nothing open. */

@@ -26,7 +26,7 @@ static bool is_ignored(int signal)
 
 void keeper_signals(sigset_t *out)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGCHLD};
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGCHLD, SIGUSR1};
 
 	sigemptyset(out);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
@@ -143,6 +143,9 @@ static void take_signal(struct keeper *keeper, uint32_t signal)
 	case SIGCONT:
 		/* Whoever had the terminal meanwhile has left it as it was before. */
 		take_terminal(keeper);
+		return;
+	case SIGUSR1:
+		control_send(keeper->control, CONTROL_REPORT);
 		return;
 	case SIGQUIT:
 		keeper_step(keeper, ladder_ask_stop(&keeper->ladder, keeper_now()));

@@ -111,11 +111,14 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 	for (unsigned i = 0; i < options->device_count; i++)
 		devices[i] = (struct vmm_device_config){
 			.host = options->devices[i].host,
-			.no_mmap = options->devices[i].no_mmap,
-			.no_intx = options->devices[i].no_intx,
-			.no_kvm_intx = options->devices[i].no_kvm_intx,
-			.intx_timeout_ms = options->devices[i].intx_timeout_ms,
+			.allow_unreset = options->devices[i].allow_unreset,
+			.stop_on_error = options->devices[i].stop_on_error,
+			.function = options->devices[i].function,
 		};
+	for (unsigned i = 0; i < options->device_count && machine->config->roms; i++) {
+		devices[i].function.rom = machine->config->roms[i].bytes;
+		devices[i].function.rom_length = machine->config->roms[i].length;
+	}
 	ret = vmm_new(&config, &machine->vmm, error);
 	if (ret == -EBUSY && await_orphans(machine))
 		ret = vmm_new(&config, &machine->vmm, error);
@@ -137,6 +140,15 @@ static void press_button(struct machine *machine)
 	vmm_power_button(machine->vmm);
 }
 
+/* A line that the user asked for, however little is said otherwise. */
+static void print_line(void *opaque, const char *line)
+{
+	struct machine *machine = opaque;
+
+	if (control_send_log(machine->control, LEND_LOG_INFO, line))
+		atomic_fetch_add(&machine->lost, 1);
+}
+
 /* The keeper said something, or is gone. */
 static void on_control(void *opaque)
 {
@@ -149,28 +161,38 @@ static void on_control(void *opaque)
 			press_button(machine);
 		else if (ret == 1 && message.type == CONTROL_STOP)
 			vmm_stop(machine->vmm);
+		else if (ret == 1 && message.type == CONTROL_REPORT)
+			vmm_report(machine->vmm, print_line, machine);
 	}
 	if (ret != -EAGAIN)
 		vmm_stop(machine->vmm);
 }
 
-/* SIGTERM to this process itself, as a service's stop sends it to all of them. */
+/*
+ * SIGTERM to this process itself, as a service's stop sends it to all of them;
+ * SIGUSR1 asks for the counters.
+ */
 static void on_signal(void *opaque)
 {
 	struct machine *machine = opaque;
 	struct signalfd_siginfo info;
 
-	while (read(machine->signals, &info, sizeof(info)) == sizeof(info))
-		press_button(machine);
+	while (read(machine->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGUSR1)
+			vmm_report(machine->vmm, print_line, machine);
+		else
+			press_button(machine);
+	}
 }
 
 static int watch(struct machine *machine, struct lend_error *error)
 {
-	sigset_t term;
+	sigset_t term; /* and SIGUSR1; both are blocked since before the fork (keeper.c) */
 	int ret;
 
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
+	sigaddset(&term, SIGUSR1);
 	machine->signals = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (machine->signals < 0)
 		return tool_fail(error, -errno, "cannot watch for signals: %s", strerror(errno));

@@ -6,7 +6,7 @@
 #ifndef TOOL_RUN_MACHINE_H
 #define TOOL_RUN_MACHINE_H
 
-#include "tool/run/options.h"
+#include "tool/run/files.h"
 
 /* The name of the process. */
 #define MACHINE_NAME "lend-machine"
@@ -18,6 +18,7 @@ struct machine_roots {
 
 struct machine_config {
 	const struct run_options *options;
+	const struct file_rom *roms; /* one a device */
 	int kernel_fd, initrd_fd;
 	struct machine_roots roots;
 };

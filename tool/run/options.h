@@ -16,14 +16,16 @@ enum serial_kind {
 	SERIAL_NONE,
 };
 
+enum { ROMFILE_MAX = 1024 };
+
 /* One -device vfio-pci,… */
 struct run_device {
-	char host[16];  /* "0000:05:00.0"; empty: not given yet, or named otherwise */
-	char name[128]; /* as lend_survey_resolve() takes it, where host= is no address */
-	char expect[96];
-	bool managed;
-	bool no_mmap, no_intx, no_kvm_intx;
-	unsigned intx_timeout_ms;
+	char host[16];             /* "0000:05:00.0"; empty: not given yet, or named otherwise */
+	char name[128];            /* as lend_survey_resolve() takes it, where host= is no address */
+	char expect[96];           /* VENDOR:DEVICE[/SERIAL]; empty: any */
+	char romfile[ROMFILE_MAX]; /* empty: none */
+	bool managed, allow_unreset, stop_on_error;
+	struct lend_function_config function; /* without what the machine fills in */
 };
 
 /* Strings point into argv. */

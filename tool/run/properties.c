@@ -14,7 +14,9 @@
 #include "tool/run/properties.h"
 #include "tool/tool.h"
 
-enum { TIMEOUT_MAX_MS = 3600000 };
+enum { TIMEOUT_MAX_MS = 3600000, CLIQUE_MAX = 15, CLIQUE_OFF = 255 };
+
+typedef const struct property row_t;
 
 static int set_address(struct run_device *device, const char *name, const char *value,
 		       struct lend_error *error)
@@ -35,7 +37,7 @@ static int set_address(struct run_device *device, const char *name, const char *
 	return 0;
 }
 
-static int set_host(struct run_device *device, const char *value, struct lend_error *error)
+static int set_host(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
 {
 	struct lend_bdf bdf;
 
@@ -49,10 +51,10 @@ static int set_host(struct run_device *device, const char *value, struct lend_er
 		return tool_fail(error, -EINVAL,
 				 "host=%.100s is a path; give it as sysfsdev=, or an address like 05:00.0",
 				 value);
-	return set_address(device, "host", value, error);
+	return set_address(device, row->name, value, error);
 }
 
-static int set_sysfsdev(struct run_device *device, const char *value, struct lend_error *error)
+static int set_sysfsdev(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
 {
 	const char *last = strrchr(value, '/');
 	uint8_t uuid[16];
@@ -65,72 +67,213 @@ static int set_sysfsdev(struct run_device *device, const char *value, struct len
 				 "sysfsdev=%.100s is a mediated device, which comes with a later version; "
 				 "give a PCI device",
 				 value);
-	return set_address(device, "sysfsdev", value, error);
+	return set_address(device, row->name, value, error);
 }
 
-static int set_switch(bool *out, const char *name, const char *value, struct lend_error *error)
-{
-	if (value_switch(value, out))
-		return tool_fail(error, -EINVAL, "%s=%.100s is neither on nor off; give one of them", name,
-				 value);
-	return 0;
-}
-
-static int set_no_mmap(struct run_device *device, const char *value, struct lend_error *error)
-{
-	return set_switch(&device->no_mmap, "x-no-mmap", value, error);
-}
-
-static int set_intx(struct run_device *device, const char *value, struct lend_error *error)
-{
-	bool on = true;
-	int ret = set_switch(&on, "x-intx", value, error);
-
-	device->no_intx = !on;
-	return ret;
-}
-
-static int set_no_kvm_intx(struct run_device *device, const char *value, struct lend_error *error)
-{
-	return set_switch(&device->no_kvm_intx, "x-no-kvm-intx", value, error);
-}
-
-static int set_intx_timeout(struct run_device *device, const char *value, struct lend_error *error)
-{
-	char *end;
-	unsigned long ms = strtoul(value, &end, 0);
-
-	if (end == value || *end || value[0] == '-' || ms > TIMEOUT_MAX_MS)
-		return tool_fail(
-			error, -EINVAL,
-			"x-intx-mmap-timeout-ms=%.100s is no number of milliseconds; give one from 0 to %d",
-			value, TIMEOUT_MAX_MS);
-	device->intx_timeout_ms = (unsigned)ms;
-	return 0;
-}
-
-static int set_managed(struct run_device *device, const char *value, struct lend_error *error)
-{
-	return set_switch(&device->managed, "managed", value, error);
-}
-
-static int set_expect(struct run_device *device, const char *value, struct lend_error *error)
+static int set_expect(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
 {
 	unsigned vendor, id;
 	int end = 0;
 
 	if (sscanf(value, "%4x:%4x%n", &vendor, &id, &end) != 2 || end != 9 ||
 	    (value[end] && value[end] != '/') || strlen(value) >= sizeof(device->expect))
-		return tool_fail(error, -EINVAL,
-				 "expect=%.100s is not VENDOR:DEVICE[/SERIAL], like 8086:10d3", value);
+		return tool_fail(error, -EINVAL, "%s=%.100s is not VENDOR:DEVICE[/SERIAL], like 8086:10d3",
+				 row->name, value);
 	strcpy(device->expect, value);
 	return 0;
 }
 
-/* A name for the device, which nothing here refers to. */
-static int set_id(struct run_device *device, const char *value, struct lend_error *error)
+static int take_switch(row_t *row, const char *value, bool *out, struct lend_error *error)
 {
-	(void)device;
+	if (value_switch(value, out))
+		return tool_fail(error, -EINVAL, "%s=%.100s is neither on nor off; give one of them",
+				 row->name, value);
+	return 0;
+}
+
+static bool *switch_of(struct run_device *device, row_t *row)
+{
+	return (bool *)((char *)device + row->at);
+}
+
+/* The field says the same as the property, or, of the next one, the opposite. */
+static int set_switch(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	return take_switch(row, value, switch_of(device, row), error);
+}
+
+static int set_opposite(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	bool on = true;
+	int ret = take_switch(row, value, &on, error);
+
+	*switch_of(device, row) = !on;
+	return ret;
+}
+
+static int take_number(row_t *row, const char *value, uint64_t *out, struct lend_error *error)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(value, &end, 0);
+	if (errno || end == value || *end || value[0] == '-' || value[0] == ' ' || *out > row->most)
+		return tool_fail(error, -EINVAL, "%s=%.100s is no number from 0 to %s%llx", row->name, value,
+				 row->most > 9 ? "0x" : "", (unsigned long long)row->most);
+	return 0;
+}
+
+static int set_intx_timeout(struct run_device *device, row_t *row, const char *value,
+			    struct lend_error *error)
+{
+	uint64_t ms;
+
+	if (take_number(row, value, &ms, NULL))
+		return tool_fail(error, -EINVAL,
+				 "%s=%.100s is no number of milliseconds; give one from 0 to %llu", row->name,
+				 value, (unsigned long long)row->most);
+	device->function.intx_timeout_ms = (unsigned)ms;
+	return 0;
+}
+
+static int set_clique(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	uint64_t clique;
+
+	if (take_number(row, value, &clique, NULL) || (clique > CLIQUE_MAX && clique != CLIQUE_OFF))
+		return tool_fail(error, -EINVAL,
+				 "%s=%.100s is no clique; give a number from 0 to %d, or %d for none",
+				 row->name, value, CLIQUE_MAX, CLIQUE_OFF);
+	device->function.has_clique = clique != CLIQUE_OFF;
+	device->function.clique = (uint8_t)(clique & CLIQUE_MAX);
+	return 0;
+}
+
+static int set_id16(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	uint64_t id;
+	int ret = take_number(row, value, &id, error);
+
+	if (ret)
+		return ret;
+	*(uint16_t *)((char *)device + row->at) = (uint16_t)id;
+	device->function.ids.given |= row->bit;
+	return 0;
+}
+
+static int set_class(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	uint64_t class_code;
+	int ret = take_number(row, value, &class_code, error);
+
+	if (ret)
+		return ret;
+	device->function.ids.class_code = (uint32_t)class_code;
+	device->function.ids.given |= row->bit;
+	return 0;
+}
+
+/* romfile= without a file means no ROM at all, as users of other monitors know it. */
+static int set_romfile(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	if (strlen(value) >= sizeof(device->romfile))
+		return tool_fail(error, -EINVAL, "%s= is longer than %zu bytes; give a shorter path",
+				 row->name, sizeof(device->romfile) - 1);
+	strcpy(device->romfile, value);
+	if (!*value)
+		device->function.rom_mode = LEND_ROM_NONE;
+	return 0;
+}
+
+static int set_rombar(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	bool shown = true;
+
+	if (!strcmp(value, "-1"))
+		return 0;
+	if (!strcmp(value, "0") || !strcmp(value, "1"))
+		shown = value[0] == '1';
+	else if (value_switch(value, &shown))
+		return tool_fail(error, -EINVAL, "%s=%.100s is not 0, 1 or -1 (as the device has it)",
+				 row->name, value);
+	device->function.rom_mode = shown ? LEND_ROM_SHOW : LEND_ROM_NONE;
+	return 0;
+}
+
+static int set_romsize(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	uint64_t size;
+	int ret;
+
+	if (!strcmp(value, "-1"))
+		return 0;
+	ret = take_number(row, value, &size, error);
+	if (ret)
+		return ret;
+	if (!size || size & (size - 1))
+		return tool_fail(error, -EINVAL, "%s=%.100s is no power of two; give bytes, like 65536",
+				 row->name, value);
+	device->function.rom_size = size;
+	return 0;
+}
+
+static int set_relocation(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	device->function.msix_to = LEND_MSIX_STAYS;
+	if (!strcmp(value, "off"))
+		return 0;
+	if (!strncmp(value, "bar", 3) && value[3] >= '0' && value[3] <= '5' && !value[4]) {
+		device->function.msix_to = LEND_MSIX_TO_BAR + (unsigned)(value[3] - '0');
+		return 0;
+	}
+	if (!strcmp(value, "auto"))
+		return tool_fail(
+			error, -EINVAL,
+			"%s=auto: no device is known that needs another place; name one, bar0 to bar5, or "
+			"leave it off",
+			row->name);
+	return tool_fail(error, -EINVAL, "%s=%.100s is not known; give off, or a place from bar0 to bar5",
+			 row->name, value);
+}
+
+static int set_ats(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	bool on;
+
+	device->function.ats = LEND_ATS_AUTO;
+	if (!strcmp(value, "auto"))
+		return 0;
+	if (value_switch(value, &on))
+		return tool_fail(error, -EINVAL, "%s=%.100s is not known; give on, off or auto", row->name,
+				 value);
+	device->function.ats = on ? LEND_ATS_ON : LEND_ATS_OFF;
+	return 0;
+}
+
+/* One of two words; the field is true for the first. */
+static int set_word(bool *out, row_t *row, const char *value, const char *yes, const char *no,
+		    struct lend_error *error)
+{
+	*out = !strcmp(value, yes);
+	if (*out || !strcmp(value, no))
+		return 0;
+	return tool_fail(error, -EINVAL, "%s=%.100s is not known; give %s or %s", row->name, value, yes, no);
+}
+
+static int set_config(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	return set_word(&device->function.strict_config, row, value, "strict", "open", error);
+}
+
+static int set_on_error(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	return set_word(&device->stop_on_error, row, value, "stop", "keep", error);
+}
+
+/* A name for the device, which nothing here refers to. */
+static int set_id(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	(void)device, (void)row;
 	return *value ? 0 : tool_fail(error, -EINVAL, "id= is empty; give a name, or leave it out");
 }
 
@@ -140,64 +283,94 @@ static int set_id(struct run_device *device, const char *value, struct lend_erro
 #define NO_IGD       "Intel's integrated graphics need more than lend does for them"
 #define PLACED       "lend chooses the place of each device, behind a root port of its own"
 
+#define WORKS(name_, kind_, set_)                                                                            \
+	{                                                                                                    \
+		.name = name_, .kind = PROPERTY_##kind_, .set = set_                                         \
+	}
+#define SWITCH(name_, set_, field_)                                                                          \
+	{                                                                                                    \
+		.name = name_, .kind = PROPERTY_SWITCH, .set = set_,                                         \
+		.at = offsetof(struct run_device, field_)                                                    \
+	}
+#define NUMBER(name_, set_, most_)                                                                           \
+	{                                                                                                    \
+		.name = name_, .kind = PROPERTY_NUMBER, .set = set_, .most = most_                           \
+	}
+#define ID16(name_, field_, bit_, most_)                                                                     \
+	{                                                                                                    \
+		.name = name_, .kind = PROPERTY_NUMBER, .set = set_id16,                                     \
+		.at = offsetof(struct run_device, function.ids.field_), .most = most_, .bit = bit_           \
+	}
+#define REFUSED(name_, kind_, standard_, reason_)                                                            \
+	{                                                                                                    \
+		.name = name_, .kind = PROPERTY_##kind_, .standard = standard_, .reason = reason_            \
+	}
+
 static const struct property table[] = {
-	{.name = "host", .set = set_host},
-	{.name = "sysfsdev", .set = set_sysfsdev},
-	{.name = "managed", .set = set_managed},
-	{.name = "expect", .set = set_expect},
-	{.name = "x-no-mmap", .set = set_no_mmap},
-	{.name = "id", .set = set_id},
-	{"fd", PROPERTY_NUMBER, NULL, LATER, NULL},
-	{"iommufd", PROPERTY_WORD, NULL, LATER, NULL},
-	{"vf-token", PROPERTY_WORD, NULL, LATER, NULL},
-	{"romfile", PROPERTY_WORD, NULL, LATER, NULL},
-	{"rombar", PROPERTY_NUMBER, "-1", LATER, NULL},
-	{"romsize", PROPERTY_NUMBER, "-1", LATER, NULL},
-	{"multifunction", PROPERTY_SWITCH, "off", PLACED, NULL},
-	{"addr", PROPERTY_WORD, NULL, PLACED, NULL},
-	{"bus", PROPERTY_WORD, NULL, PLACED, NULL},
-	{"acpi-index", PROPERTY_NUMBER, "0", "lend numbers no devices in its ACPI tables", NULL},
-	{"bootindex", PROPERTY_NUMBER, NULL,
-	 "the guest is started from its kernel, without an order of devices", NULL},
-	{"failover_pair_id", PROPERTY_WORD, NULL, "there is no other network device to fail over to", NULL},
-	{"x-vga", PROPERTY_SWITCH, "off", LATER, NULL},
-	{"x-req", PROPERTY_SWITCH, "on", LATER, NULL},
-	{.name = "x-intx", .set = set_intx},
-	{.name = "x-no-kvm-intx", .set = set_no_kvm_intx},
-	{.name = "x-intx-mmap-timeout-ms", .set = set_intx_timeout},
-	{"x-no-kvm-msi", PROPERTY_SWITCH, "off", LATER, NULL},
-	{"x-no-kvm-msix", PROPERTY_SWITCH, "off", LATER, NULL},
-	{"x-no-kvm-ioeventfd", PROPERTY_SWITCH, "off", LATER, NULL},
-	{"x-no-vfio-ioeventfd", PROPERTY_SWITCH, "off", LATER, NULL},
-	{"x-no-geforce-quirks", PROPERTY_SWITCH, "off", LATER, NULL},
-	{"x-msix-relocation", PROPERTY_WORD, "off", LATER, NULL},
-	{"x-pci-vendor-id", PROPERTY_NUMBER, NULL, LATER, NULL},
-	{"x-pci-device-id", PROPERTY_NUMBER, NULL, LATER, NULL},
-	{"x-pci-sub-vendor-id", PROPERTY_NUMBER, NULL, LATER, NULL},
-	{"x-pci-sub-device-id", PROPERTY_NUMBER, NULL, LATER, NULL},
-	{"x-pci-class-code", PROPERTY_NUMBER, NULL, LATER, NULL},
-	{"x-nv-gpudirect-clique", PROPERTY_NUMBER, "255", LATER, NULL},
-	{"x-igd-opregion", PROPERTY_SWITCH, "on", NO_IGD, NULL},
-	{"x-igd-lpc", PROPERTY_SWITCH, "off", NO_IGD, NULL},
-	{"x-igd-legacy-mode", PROPERTY_WORD, "auto", NO_IGD, NULL},
-	{"x-igd-gms", PROPERTY_NUMBER, "0", NO_IGD, NULL},
-	{"display", PROPERTY_WORD, "off", NO_DISPLAY, NULL},
-	{"xres", PROPERTY_NUMBER, "0", NO_DISPLAY, NULL},
-	{"yres", PROPERTY_NUMBER, "0", NO_DISPLAY, NULL},
-	{"ramfb", PROPERTY_SWITCH, "off", NO_DISPLAY, NULL},
-	{"use-legacy-x86-rom", PROPERTY_SWITCH, "off", NO_DISPLAY, NULL},
-	{"x-ramfb-migrate", PROPERTY_WORD, "auto", NO_DISPLAY, NULL},
-	{"enable-migration", PROPERTY_WORD, "auto", NO_MIGRATION, NULL},
-	{"x-pre-copy-dirty-page-tracking", PROPERTY_SWITCH, "on", NO_MIGRATION, NULL},
-	{"x-device-dirty-page-tracking", PROPERTY_SWITCH, "on", NO_MIGRATION, NULL},
-	{"x-migration-multifd-transfer", PROPERTY_WORD, "auto", NO_MIGRATION, NULL},
-	{"x-migration-load-config-after-iter", PROPERTY_WORD, "auto", NO_MIGRATION, NULL},
-	{"x-migration-max-queued-buffers-size", PROPERTY_NUMBER, NULL, NO_MIGRATION, NULL},
-	{"migration-events", PROPERTY_SWITCH, "off", NO_MIGRATION, NULL},
-	{"x-balloon-allowed", PROPERTY_SWITCH, "off", "it is for mediated devices", NULL},
-	{"skip-vsc-check", PROPERTY_SWITCH, "on", NO_MIGRATION, NULL},
-	{"ats", PROPERTY_WORD, "auto", LATER, NULL},
-	{"x-vpasid-cap-offset", PROPERTY_NUMBER, "0", "the guest has no IOMMU that would use it", NULL},
+	WORKS("host", WORD, set_host),
+	WORKS("sysfsdev", WORD, set_sysfsdev),
+	WORKS("expect", WORD, set_expect),
+	SWITCH("managed", set_switch, managed),
+	WORKS("id", WORD, set_id),
+	REFUSED("fd", NUMBER, NULL, LATER),
+	REFUSED("iommufd", WORD, NULL, LATER),
+	REFUSED("vf-token", WORD, NULL, LATER),
+	WORKS("romfile", WORD, set_romfile),
+	WORKS("rombar", NUMBER, set_rombar),
+	NUMBER("romsize", set_romsize, UINT64_C(1) << 31),
+	REFUSED("multifunction", SWITCH, "off", PLACED),
+	REFUSED("addr", WORD, NULL, PLACED),
+	REFUSED("bus", WORD, NULL, PLACED),
+	REFUSED("acpi-index", NUMBER, "0", "lend numbers no devices in its ACPI tables"),
+	REFUSED("bootindex", NUMBER, NULL,
+		"the guest is started from its kernel, without an order of devices"),
+	REFUSED("failover_pair_id", WORD, NULL, "there is no other network device to fail over to"),
+	SWITCH("x-vga", set_switch, function.vga),
+	SWITCH("x-req", set_opposite, function.no_request),
+	SWITCH("x-no-mmap", set_switch, function.no_mmap),
+	SWITCH("x-intx", set_opposite, function.no_intx),
+	NUMBER("x-intx-mmap-timeout-ms", set_intx_timeout, TIMEOUT_MAX_MS),
+	SWITCH("x-no-kvm-intx", set_switch, function.no_intx_bypass),
+	SWITCH("x-no-kvm-msi", set_switch, function.no_msi_bypass),
+	SWITCH("x-no-kvm-msix", set_switch, function.no_msix_bypass),
+	SWITCH("x-no-kvm-ioeventfd", set_switch, function.no_ioeventfd),
+	SWITCH("x-no-vfio-ioeventfd", set_switch, function.no_device_ioeventfd),
+	SWITCH("x-no-geforce-quirks", set_switch, function.no_geforce),
+	WORKS("x-msix-relocation", WORD, set_relocation),
+	ID16("x-pci-vendor-id", vendor, LEND_ID_VENDOR, 0xfffe),
+	ID16("x-pci-device-id", device, LEND_ID_DEVICE, 0xffff),
+	ID16("x-pci-sub-vendor-id", sub_vendor, LEND_ID_SUB_VENDOR, 0xffff),
+	ID16("x-pci-sub-device-id", subsystem, LEND_ID_SUBSYSTEM, 0xffff),
+	{.name = "x-pci-class-code",
+	 .kind = PROPERTY_NUMBER,
+	 .set = set_class,
+	 .most = 0xffffff,
+	 .bit = LEND_ID_CLASS},
+	NUMBER("x-nv-gpudirect-clique", set_clique, CLIQUE_OFF),
+	REFUSED("x-igd-opregion", SWITCH, "on", NO_IGD),
+	REFUSED("x-igd-lpc", SWITCH, "off", NO_IGD),
+	REFUSED("x-igd-legacy-mode", WORD, "auto", NO_IGD),
+	REFUSED("x-igd-gms", NUMBER, "0", NO_IGD),
+	REFUSED("display", WORD, "off", NO_DISPLAY),
+	REFUSED("xres", NUMBER, "0", NO_DISPLAY),
+	REFUSED("yres", NUMBER, "0", NO_DISPLAY),
+	REFUSED("ramfb", SWITCH, "off", NO_DISPLAY),
+	REFUSED("use-legacy-x86-rom", SWITCH, "off", NO_DISPLAY),
+	REFUSED("x-ramfb-migrate", WORD, "auto", NO_DISPLAY),
+	REFUSED("enable-migration", WORD, "auto", NO_MIGRATION),
+	REFUSED("x-pre-copy-dirty-page-tracking", SWITCH, "on", NO_MIGRATION),
+	REFUSED("x-device-dirty-page-tracking", SWITCH, "on", NO_MIGRATION),
+	REFUSED("x-migration-multifd-transfer", WORD, "auto", NO_MIGRATION),
+	REFUSED("x-migration-load-config-after-iter", WORD, "auto", NO_MIGRATION),
+	REFUSED("x-migration-max-queued-buffers-size", NUMBER, NULL, NO_MIGRATION),
+	REFUSED("migration-events", SWITCH, "off", NO_MIGRATION),
+	REFUSED("x-balloon-allowed", SWITCH, "off", "it is for mediated devices"),
+	REFUSED("skip-vsc-check", SWITCH, "on", NO_MIGRATION),
+	WORKS("ats", WORD, set_ats),
+	REFUSED("x-vpasid-cap-offset", NUMBER, "0", "the guest has no IOMMU that would use it"),
+	WORKS("x-config", WORD, set_config),
+	SWITCH("x-allow-unreset", set_switch, allow_unreset),
+	WORKS("x-on-error", WORD, set_on_error),
 };
 
 const struct property *property_row(size_t index)
@@ -247,7 +420,7 @@ int property_set(struct run_device *device, const char *name, const char *value,
 		if (strcmp(name, property->name))
 			continue;
 		if (property->set)
-			return property->set(device, value, error);
+			return property->set(device, property, value, error);
 		return is_standard(property, value) ? 0 : refuse(property, value, error);
 	}
 	return tool_fail(error, -EINVAL, "-device vfio-pci has no property '%.100s'; the nearest is %s", name,

@@ -23,7 +23,11 @@ struct property {
 	const char *standard; /* its default, accepted although it cannot be changed; NULL: has none */
 	const char *reason;   /* why nothing else than the default is accepted */
 	/* Not NULL: the property works; the rest of the row is not used. */
-	int (*set)(struct run_device *device, const char *value, struct lend_error *error);
+	int (*set)(struct run_device *device, const struct property *row, const char *value,
+		   struct lend_error *error);
+	size_t at;     /* of what it sets, in struct run_device */
+	uint64_t most; /* the largest number that it takes */
+	unsigned bit;  /* in function.ids.given */
 };
 
 /** Sets one property of a device. 0, or -EINVAL with the sentence in `error`. */

@@ -32,6 +32,8 @@ static const char help_text[] =
 	"                       do not start with another device than this\n"
 	"       x-no-mmap=on    every access to its BARs is trapped\n"
 	"       x-intx=off      it gets no interrupt line (there are more: man lend-run)\n"
+	"       x-allow-unreset=on\n"
+	"                       hands it over although nothing could reset it\n"
 	"  -serial stdio        the guest's serial line is this terminal: Ctrl-a x ends, Ctrl-a h helps\n"
 	"  -serial file:PATH    it goes to a file\n"
 	"  -serial unix:PATH    a socket is made there, for one client\n"
@@ -48,6 +50,7 @@ static const char help_text[] =
 	"is missing. One dash or two are the same.\n"
 	"\n"
 	"SIGTERM and SIGINT press the guest's power button; again, or 30 s later, it is ended.\n"
+	"SIGUSR1 prints what each device has done.\n"
 	"Exit status: 0 ended, 1 failed, 2 wrong usage, 3 the guest made a triple fault, 4 it panicked.\n"
 	"\n"
 	"examples:\n"
@@ -61,6 +64,7 @@ static void run_machine(const struct run_options *options, const struct files *f
 {
 	struct machine_config machine = {
 		.options = options,
+		.roms = files->roms,
 		.kernel_fd = files->kernel,
 		.initrd_fd = files->initrd,
 		.roots = {"/dev", "/proc", "/sys"},

@@ -11,7 +11,13 @@
 #include "vmm/pci/ids.h"
 
 enum { CLASS_HOST_BRIDGE = 0x060000, CLASS_BRIDGE = 0x060400 };
-enum { EXP = 0x40, SSVID = 0x80, EXP_VERSION = 2, MPSS_512 = 2 };
+enum {
+	EXP = 0x40,
+	SSVID = 0x80,
+	EXP_VERSION = 2,
+	MPSS_512 = 2,
+	ATOMIC_SHIFT = 7 /* PCI_EXP_DEVCAP2_ATOMIC_COMP32 and the two above it */
+};
 
 static void identify(struct config *config, uint16_t device, uint32_t class_code)
 {
@@ -83,6 +89,8 @@ static void set_express(struct config *config, const struct port_setup *setup)
 	config_set(config, EXP + PCI_EXP_LNKCAP2, 4, ((1u << speed) - 1) << 1);
 	config_set(config, EXP + PCI_EXP_LNKCTL2, 2, speed);
 
+	config_set(config, EXP + PCI_EXP_DEVCAP2, 4, (uint32_t)(setup->atomics & 7) << ATOMIC_SHIFT);
+
 	config_set(config, SSVID, 1, PCI_CAP_ID_SSVID);
 	config_set(config, SSVID + PCI_SSVID_VENDOR_ID, 2, ID_VENDOR);
 	config_set(config, SSVID + PCI_SSVID_DEVICE_ID, 2, ID_SUBSYSTEM);
@@ -106,4 +114,9 @@ void root_port_init(struct config *config, const struct port_setup *setup)
 	set_prefetch(config, setup);
 	set_io(config, setup);
 	set_express(config, setup);
+}
+
+void root_port_empty(struct config *config)
+{
+	config_set(config, EXP + PCI_EXP_DEVCAP2, 4, 0);
 }

@@ -12,10 +12,14 @@ void host_bridge_init(struct config *config);
 struct port_setup {
 	uint8_t slot, secondary;
 	struct lend_link link;                    /* of what is below it */
+	uint8_t atomics;                          /* AtomicOps that it completes, as in lend_link */
 	uint64_t memory_start, memory_length;     /* 1 MiB granular, below 4 GiB */
 	uint64_t prefetch_start, prefetch_length; /* 1 MiB granular, 64 bits */
 	uint32_t io_start, io_length;             /* 4 KiB granular */
 };
+
+/** What is below the port is gone: it completes no AtomicOps any more. */
+void root_port_empty(struct config *config);
 
 void root_port_init(struct config *config, const struct port_setup *setup);
 

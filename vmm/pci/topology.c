@@ -75,6 +75,17 @@ unsigned topology_slot(const struct topology *topology, const struct lend_functi
 	return 0;
 }
 
+void topology_remove(struct topology *topology, const struct lend_function *function)
+{
+	for (unsigned i = 1; i < PCI_SLOTS; i++)
+		for (unsigned f = 0; f < PCI_FUNCTIONS; f++)
+			if (topology->slots[i].functions[f] == function) {
+				topology->slots[i].functions[f] = NULL;
+				if (topology->slots[i].kind == SLOT_PORT)
+					root_port_empty(&topology->slots[i].config);
+			}
+}
+
 static struct pci_slot *find_port(struct topology *topology, unsigned bus)
 {
 	for (unsigned i = 1; i < PCI_SLOTS; i++) {

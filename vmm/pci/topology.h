@@ -48,6 +48,9 @@ struct placement {
  */
 int topology_place(struct topology *topology, const struct placement *placements, unsigned count);
 
+/** The function is not there any more; its slot, or the port above it, stays. vCPUs are paused. */
+void topology_remove(struct topology *topology, const struct lend_function *function);
+
 /** The slot of the root bus where the function is, or its port. */
 unsigned topology_slot(const struct topology *topology, const struct lend_function *function);
 

@@ -14,7 +14,13 @@
 #include "vmm/error.h"
 #include "vmm/pci/topology.h"
 
-enum { BARS = 6, LARGE_ROOT_BAR = 16 << 20, PORT_GRAIN = 1 << 20, PAGE = 4096, IO_GRAIN = 4096 };
+enum {
+	BARS = LEND_REGION_ROM + 1,
+	LARGE_ROOT_BAR = 16 << 20,
+	PORT_GRAIN = 1 << 20,
+	PAGE = 4096,
+	IO_GRAIN = 4096
+};
 
 struct cursors {
 	uint64_t low, high, io;
@@ -45,7 +51,9 @@ static uint64_t *cursor_of(struct cursors *cursors, enum area area)
 static void put_bar(struct lend_function *function, unsigned index, const struct lend_bar *bar,
 		    uint64_t address)
 {
-	lend_function_config_write(function, PCI_BASE_ADDRESS_0 + 4 * index, 4, (uint32_t)address);
+	unsigned at = index == LEND_REGION_ROM ? PCI_ROM_ADDRESS : PCI_BASE_ADDRESS_0 + 4 * index;
+
+	lend_function_config_write(function, at, 4, (uint32_t)address); /* a ROM stays disabled */
 	if (bar->is_64)
 		lend_function_config_write(function, PCI_BASE_ADDRESS_0 + 4 * index + 4, 4,
 					   (uint32_t)(address >> 32));
@@ -132,6 +140,16 @@ void topology_needs(const struct topology *topology, struct layout_needs *needs)
 	needs->high_align = cursors.high_align;
 }
 
+/* A root port completes AtomicOps for one function (spec/vfio-pci.md, 2.7): it is what the host does for it.
+ */
+static bool is_single(const struct pci_slot *slot)
+{
+	for (unsigned f = 1; f < PCI_FUNCTIONS; f++)
+		if (slot->functions[f])
+			return false;
+	return slot->functions[0];
+}
+
 static void init_bridges(struct topology *topology)
 {
 	uint8_t secondary = 1;
@@ -148,6 +166,7 @@ static void init_bridges(struct topology *topology)
 		for (unsigned f = PCI_FUNCTIONS; f--;)
 			if (slot->functions[f])
 				lend_function_link(slot->functions[f], &slot->setup.link);
+		slot->setup.atomics = is_single(slot) ? slot->setup.link.atomics : 0;
 		root_port_init(&slot->config, &slot->setup);
 	}
 }

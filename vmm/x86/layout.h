@@ -20,6 +20,8 @@
 #define ADDR_CMDLINE     0x20000ULL
 #define CMDLINE_MAX      0x10000ULL
 #define ADDR_LOW_END     0x9f000ULL /* RAM below ends here */
+#define ADDR_VGA         0xa0000ULL /* legacy VGA memory: no RAM where a device has it */
+#define ADDR_VGA_END     0xc0000ULL
 #define ADDR_ACPI        0xe0000ULL
 #define ADDR_ACPI_END    0xf0000ULL
 #define ADDR_SMBIOS      0xf0000ULL /* where the kernel scans for its entry point */

@@ -29,3 +29,22 @@ unsigned map_entries(const struct memory *memory, const struct layout *layout, s
 		out[count++] = (struct map_entry){ADDR_ECAM, (uint64_t)layout->buses << 20, MAP_RESERVED};
 	return count;
 }
+
+/* The bytes of the hole are lost, and not moved: huge pages need the same offset in both address spaces. */
+unsigned map_shown(const struct memory *memory, bool vga, struct memory_piece *out)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < memory->piece_count; i++) {
+		struct memory_piece piece = memory->pieces[i];
+
+		if (piece.gpa.a == 0 && vga) {
+			out[count++] = (struct memory_piece){gpa(0), piece.offset, ADDR_VGA};
+			piece.gpa = gpa(ADDR_VGA_END);
+			piece.offset += ADDR_VGA_END;
+			piece.length -= ADDR_VGA_END;
+		}
+		out[count++] = piece;
+	}
+	return count;
+}

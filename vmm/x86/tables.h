@@ -26,4 +26,10 @@ enum { MAP_RAM = 1, MAP_RESERVED = 2, MAP_ACPI = 3, MAP_MAX = MEMORY_PIECES_MAX 
 /** Fills `out` (room for MAP_MAX), ascending; returns how many. */
 unsigned map_entries(const struct memory *memory, const struct layout *layout, struct map_entry *out);
 
+/**
+ * The pieces of RAM that the guest and its devices see: all, but for a hole
+ * where legacy VGA memory is, if a device has that. Room for one piece more.
+ */
+unsigned map_shown(const struct memory *memory, bool vga, struct memory_piece *out);
+
 #endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Realtek 8168 has a back door to registers of other blocks: data at 0x70,
+ * address at 0x74 of BAR 2. The address register has a command in bit 31 (1:
+ * write, 0: read), which the device inverts when the command is done; the block
+ * in bits 30:16, of which 1 is the MSI-X table; enables of the data's bytes in
+ * 15:12; and the offset in 11:0. The table of the guest is virtual, so commands
+ * to that block are carried out here. Drivers use these registers as 32 bits;
+ * writes of other widths are ignored, for they could make such a command up.
+ */
+#include "lib/le.h"
+#include "lib/pci/msix.h"
+#include "lib/pci/quirks/quirks.h"
+
+enum { BAR = 2, DATA = 0x70, ADDRESS = 0x74 };
+
+#define WRITE          UINT32_C(0x80000000)
+#define BLOCK_MASK     UINT32_C(0x7fff0000)
+#define BLOCK_TABLE    UINT32_C(0x00010000)
+#define ENABLES(value) ((value) >> 12 & 0xf)
+#define OFFSET(value)  ((value)&0xffc)
+
+/* The four bytes of the table at `offset`, of which those beyond its end read ones and cannot be written. */
+static unsigned room(const struct lend_function *function, uint32_t offset)
+{
+	const struct msix *msix = &function->msix;
+	uint64_t left = offset < msix->table_length ? msix->table_length - offset : 0;
+
+	return left < 4 ? (unsigned)left : 4;
+}
+
+static uint32_t table_read(struct lend_function *function, uint32_t offset)
+{
+	uint8_t bytes[4] = {0xff, 0xff, 0xff, 0xff};
+
+	msix_table_read(function, function->msix.table + offset, bytes, room(function, offset));
+	return le32(bytes);
+}
+
+static void table_write(struct lend_function *function, uint32_t address, uint32_t value)
+{
+	unsigned enables = ENABLES(address) ? ENABLES(address) : 0xf;
+	uint32_t offset = OFFSET(address);
+	uint8_t bytes[4];
+
+	le_store(bytes, 4, value);
+	if (enables == 0xf && room(function, offset) == 4) {
+		msix_table_write(function, function->msix.table + offset, bytes, 4);
+		return;
+	}
+	for (unsigned i = 0; i < room(function, offset); i++)
+		if (enables & 1u << i)
+			msix_table_write(function, function->msix.table + offset + i, bytes + i, 1);
+}
+
+static bool is_whole(uint64_t offset, unsigned length)
+{
+	return length == 4 && (offset == DATA || offset == ADDRESS);
+}
+
+static int read_register(struct lend_function *function, const struct window *window, uint64_t offset,
+			 uint8_t *bytes, unsigned length)
+{
+	uint32_t address, value;
+	uint8_t all[4];
+	bool table;
+
+	pthread_mutex_lock(&function->lock);
+	table = function->quirks.rtl8168.table;
+	address = function->quirks.rtl8168.address;
+	pthread_mutex_unlock(&function->lock);
+	if (!table)
+		return window_device_read(function, window->region, offset, bytes, length);
+	if (offset >= ADDRESS)
+		value = address ^ WRITE; /* done */
+	else
+		value = table_read(function, OFFSET(address));
+	le_store(all, 4, value);
+	for (unsigned i = 0; i < length; i++)
+		bytes[i] = all[(offset + i) & 3];
+	return 0;
+}
+
+static int write_register(struct lend_function *function, const struct window *window, uint64_t offset,
+			  const uint8_t *bytes, unsigned length)
+{
+	uint32_t value, data;
+	bool table;
+
+	if (!is_whole(offset, length)) {
+		count_one(function->counters.ignored);
+		return 0;
+	}
+	value = le32(bytes);
+	pthread_mutex_lock(&function->lock);
+	if (offset == DATA) {
+		function->quirks.rtl8168.data = value;
+	} else {
+		function->quirks.rtl8168.address = value;
+		function->quirks.rtl8168.table = (value & BLOCK_MASK) == BLOCK_TABLE;
+	}
+	table = function->quirks.rtl8168.table;
+	data = function->quirks.rtl8168.data;
+	pthread_mutex_unlock(&function->lock);
+	if (offset == DATA || !table)
+		return window_device_write(function, window->region, offset, bytes, length);
+	if (value & WRITE)
+		table_write(function, value, data);
+	return 0;
+}
+
+void rtl8168_setup(struct lend_function *function, const struct quirk *row)
+{
+	const struct window window = {
+		.region = BAR, .offset = DATA, .length = 8, .read = read_register, .write = write_register};
+
+	if (function->msix.cap && !function->bars[BAR].guest.io)
+		quirk_window(function, row, &window);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* The legacy VGA ranges and ioeventfds on this machine. */
+#include "tests/unit/vmm_doubles.h"
+#include "vmm/x86/tables.h"
+
+static bool answers(struct bus *bus, uint64_t address)
+{
+	uint64_t value;
+
+	/* The double answers with the address. */
+	return bus_read(bus, address, 1, &value) == 0 && value == address;
+}
+
+static void what_is_decoded_answers(void **state)
+{
+	static const uint64_t ports[] = {0x3b0, 0x3bb, 0x3c0, 0x3df}, others[] = {0x3af, 0x3bc, 0x3bf, 0x3e0};
+
+	(void)state;
+	assert_int_equal(assign_ops.vga_map(&vmm, &device, true, false), 0);
+	assert_true(answers(&vmm.memory_bus, 0xa0000));
+	assert_true(answers(&vmm.memory_bus, 0xbffff));
+	assert_false(answers(&vmm.memory_bus, 0x9ffff));
+	assert_false(answers(&vmm.memory_bus, 0xc0000));
+	assert_false(answers(&vmm.port_bus, 0x3c0));
+	assert_int_equal(assign_ops.vga_map(&vmm, &device, true, true), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_true(answers(&vmm.port_bus, ports[i]));
+		assert_false(answers(&vmm.port_bus, others[i]));
+	}
+	assert_int_equal(assign_ops.vga_map(&vmm, &device, false, true), 0);
+	assert_false(answers(&vmm.memory_bus, 0xa0000));
+	assert_int_equal(assign_ops.vga_map(&vmm, &device, false, false), 0);
+	assert_int_equal(vmm.port_bus.count, 0);
+	assert_int_equal(vmm.memory_bus.count, 0);
+}
+
+static void one_device_at_a_time(void **state)
+{
+	static struct assigned other;
+
+	(void)state;
+	assert_int_equal(assign_ops.vga_map(&vmm, &device, true, true), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, &other, true, false), -EBUSY);
+	assert_int_equal(assign_ops.vga_map(&vmm, &other, false, false), 0);
+	assert_true(answers(&vmm.memory_bus, 0xa0000));
+	assert_int_equal(assign_ops.vga_map(&vmm, &device, false, false), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, &other, true, false), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, &other, false, false), 0);
+}
+
+/* Ports that are taken already: nothing of it, and somebody else may have them. */
+static void all_or_nothing(void **state)
+{
+	static const struct bus_ops none = {0};
+	const struct bus_range taken = {.start = 0x3d4, .length = 2, .ops = &none, .opaque = &kvm};
+
+	(void)state;
+	assert_int_equal(bus_add(&vmm.port_bus, &taken), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, &device, true, true), -EEXIST);
+	assert_int_equal(vmm.memory_bus.count, 0);
+	assert_int_equal(vmm.port_bus.count, 1);
+	assert_null(vmm.vga);
+	assert_int_equal(assign_ops.vga_map(&vmm, &device, true, false), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, &device, true, true), -EEXIST);
+	assert_true(answers(&vmm.memory_bus, 0xa0000)); /* as it was */
+	assert_int_equal(assign_ops.vga_map(&vmm, &device, false, false), 0);
+	assert_null(vmm.vga);
+}
+
+static void ram_has_a_hole(void **state)
+{
+	const struct memory memory = {.piece_count = 2,
+				      .pieces = {{gpa(0), 0, GIB(1)}, {gpa(ADDR_4GIB), GIB(1), GIB(2)}}};
+	struct memory_piece out[MEMORY_PIECES_MAX + 1];
+
+	(void)state;
+	assert_int_equal(map_shown(&memory, false, out), 2);
+	assert_int_equal(out[0].length, GIB(1));
+	assert_int_equal(map_shown(&memory, true, out), 3);
+	assert_int_equal(out[0].length, 0xa0000);
+	assert_int_equal(out[1].gpa.a, 0xc0000);
+	assert_int_equal(out[1].offset, 0xc0000); /* huge pages stay possible */
+	assert_int_equal(out[1].length, GIB(1) - 0xc0000);
+	assert_int_equal(out[2].length, GIB(2));
+}
+
+static void ioeventfds(void **state)
+{
+	const struct lend_bar_direct none = {0};
+	const struct lend_bar_map memory = {.address = 0xe0000000, .size = 0x100000, .direct = &none};
+	const struct lend_bar_map ports = {
+		.bar = 5, .io = true, .address = 0x1000, .size = 0x80, .direct = &none};
+	struct lend_ioeventfd what = {.bar = 0, .length = 1, .offset = 0x88068, .data = 0xff, .fd = 7};
+
+	(void)state;
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), -ENOENT); /* it is nowhere */
+	assign_ops.bar_begin(&vmm, &device);
+	assert_int_equal(assign_ops.bar_map(&vmm, &device, &memory), 0);
+	assert_int_equal(assign_ops.bar_map(&vmm, &device, &ports), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), 0);
+	assert_int_equal(kvm.event_address, 0xe0088068);
+	assert_int_equal(kvm.event_data, 0xff);
+	assert_int_equal(kvm.event_flags, 0);
+	assert_int_equal(assign_ops.ioeventfd_remove(&vmm, &device, &what), 0);
+	assert_int_equal(kvm.event_flags, KVM_IOEVENTFD_FLAG_DEASSIGN);
+	what.bar = 5;
+	what.offset = 4;
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), 0);
+	assert_int_equal(kvm.event_address, 0x1004);
+	assert_int_equal(kvm.event_flags, KVM_IOEVENTFD_FLAG_PIO);
+	what.bar = 6;
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), -ENOENT);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_decoded_answers), TEST(one_device_at_a_time), TEST(all_or_nothing),
+		TEST(ram_has_a_hole),          TEST(ioeventfds),
+	};
+
+	return cmocka_run_group_tests_name("vmm_vga", tests, NULL, NULL);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What happens to the assigned devices once they are there: reset, given up
+ * because the host wants one back, made quiet, closed.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/error.h"
+#include "vmm/machine.h"
+
+static const char *method_text(enum lend_reset_method method)
+{
+	static const char *const text[] = {
+		[LEND_RESET_NONE] = "not reset",
+		[LEND_RESET_OPEN] = "reset by the kernel when it was opened",
+		[LEND_RESET_FUNCTION] = "reset",
+		[LEND_RESET_BUS] = "reset with its bus",
+		[LEND_RESET_QUIRK] = "reset in its own way",
+	};
+
+	return text[method];
+}
+
+/* A guest gets no device with what the last one left in it, unless its user says so. */
+static int judge_reset(struct vmm *vmm, const struct assigned *assigned,
+		       const struct lend_reset_report *report, struct lend_error *error)
+{
+	const char *offered = report->offered[0] ? report->offered : "nothing";
+	const char *obstacle = report->obstacle[0] ? report->obstacle : "its bus cannot be reset";
+
+	if (report->result == -EOPNOTSUPP && !assigned->allow_unreset)
+		return fail(
+			error, report->result,
+			"%s: nothing can reset it (the kernel offers %s for it alone; %s), so the guest "
+			"would "
+			"get what its last user left; with x-allow-unreset=on it is handed over all the same",
+			assigned->name, offered, obstacle);
+	if (report->result && !assigned->allow_unreset)
+		return fail(error, report->result,
+			    "%s: its reset failed: %s (the kernel offers %s for it alone; %s)",
+			    assigned->name, strerror(-report->result), offered, obstacle);
+	if (report->result)
+		vmm_log(vmm, LEND_LOG_WARNING, "%s: handed over without a reset: %s", assigned->name,
+			strerror(-report->result));
+	else if (!report->checked)
+		vmm_log(vmm, LEND_LOG_WARNING, "%s: after its reset, %s", assigned->name, report->check);
+	else
+		vmm_log(vmm, LEND_LOG_INFO, "%s: %s%s%s; %s%s%s", assigned->name, method_text(report->ran),
+			report->along[0] ? ", and with it " : "", report->along, report->check,
+			report->obstacle[0] ? "; " : "", report->obstacle);
+	return 0;
+}
+
+int devices_reset(struct vmm *vmm, struct lend_error *error)
+{
+	struct lend_function *functions[VMM_DEVICES_MAX];
+	const struct assigned *owners[VMM_DEVICES_MAX];
+	struct lend_reset_report reports[VMM_DEVICES_MAX] = {0};
+	unsigned count = 0;
+	int ret = 0;
+
+	for (unsigned i = 0; i < vmm->assigned_count; i++) {
+		if (!vmm->assigned[i].function)
+			continue; /* given up */
+		owners[count] = &vmm->assigned[i];
+		functions[count++] = vmm->assigned[i].function;
+	}
+	lend_context_reset(vmm->context, functions, count, reports);
+	for (unsigned i = 0; i < count && !ret; i++)
+		ret = judge_reset(vmm, owners[i], &reports[i], error);
+	return ret;
+}
+
+static void release(struct vmm *vmm, struct assigned *assigned)
+{
+	struct lend_function *function = assigned->function;
+	struct lend_device *device = assigned->device;
+
+	topology_remove(&vmm->topology, function);
+	assigned->function = NULL;
+	assigned->device = NULL;
+	lend_function_free(function);
+	lend_device_close(device);
+	vmm_log(vmm, LEND_LOG_WARNING, "%s: given back to the host; the guest has it no more",
+		assigned->name);
+}
+
+void devices_release(struct vmm *vmm)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		any |= __atomic_load_n(&vmm->assigned[i].leaving, __ATOMIC_ACQUIRE);
+	if (!any)
+		return;
+	vcpus_order(&vmm->vcpus, VCPUS_PAUSE);
+	vcpus_wait_parked(&vmm->vcpus);
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		if (__atomic_exchange_n(&vmm->assigned[i].leaving, false, __ATOMIC_ACQ_REL) &&
+		    vmm->assigned[i].function)
+			release(vmm, &vmm->assigned[i]);
+	vmm_resume(vmm);
+}
+
+void devices_quiesce(struct vmm *vmm)
+{
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		if (vmm->assigned[i].function)
+			lend_function_quiesce(vmm->assigned[i].function);
+}
+
+/* All are quiet before the first is closed: one may still write into another. */
+void devices_close(struct vmm *vmm)
+{
+	devices_quiesce(vmm);
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		lend_function_free(vmm->assigned[i].function);
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		lend_device_close(vmm->assigned[i].device);
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		assigned_free(&vmm->assigned[i]);
+	free(vmm->assigned);
+	vmm->assigned = NULL;
+	vmm->assigned_count = 0;
+}

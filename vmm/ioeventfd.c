@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Writes of the guest that KVM turns into signals, at where their BAR is now. */
+#include <errno.h>
+
+#include "vmm/kvm.h"
+#include "vmm/machine.h"
+
+static int set(struct vmm *vmm, const struct assigned *assigned, const struct lend_ioeventfd *what,
+	       uint32_t flags)
+{
+	const struct assigned_bar *bar = &assigned->bars[what->bar < BAR_COUNT ? what->bar : 0];
+
+	if (what->bar >= BAR_COUNT || !bar->bus)
+		return -ENOENT;
+	if (bar->map.io)
+		flags |= KVM_IOEVENTFD_FLAG_PIO;
+	return hv_ioeventfd(vmm->vm, bar->map.address + what->offset, what->length, what->data, what->fd,
+			    flags);
+}
+
+int assigned_ioeventfd_add(void *host, void *peer, const struct lend_ioeventfd *what)
+{
+	return set(host, peer, what, 0);
+}
+
+int assigned_ioeventfd_remove(void *host, void *peer, const struct lend_ioeventfd *what)
+{
+	return set(host, peer, what, KVM_IOEVENTFD_FLAG_DEASSIGN);
+}

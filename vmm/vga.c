@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The legacy VGA ranges on the buses. One device has them at a time: the first
+ * that decodes them, as there can be one such device behind real bridges. RAM
+ * has a hole for the memory (build.c), so the bus answers there.
+ */
+#include <errno.h>
+
+#include "vmm/machine.h"
+
+/* Of bus ranges; a BAR's are 0. */
+enum { TAG_VGA_MEMORY = 1, TAG_VGA_PORTS };
+
+static uint64_t read_from(void *opaque, uint64_t start, uint64_t offset, unsigned length)
+{
+	struct assigned *assigned = opaque;
+
+	return lend_function_vga_read(assigned->function, (uint32_t)(start + offset), length);
+}
+
+static void write_to(void *opaque, uint64_t start, uint64_t offset, unsigned length, uint64_t value)
+{
+	struct assigned *assigned = opaque;
+
+	lend_function_vga_write(assigned->function, (uint32_t)(start + offset), length, value);
+}
+
+/* A handler is told the offset in its range alone: one pair for each range. */
+#define HANDLERS(name, start)                                                                                \
+	static uint64_t name##_read(void *opaque, uint64_t offset, unsigned length)                          \
+	{                                                                                                    \
+		return read_from(opaque, start, offset, length);                                             \
+	}                                                                                                    \
+	static void name##_write(void *opaque, uint64_t offset, unsigned length, uint64_t value)             \
+	{                                                                                                    \
+		write_to(opaque, start, offset, length, value);                                              \
+	}                                                                                                    \
+	static const struct bus_ops name##_ops = {.read = name##_read, .write = name##_write};
+
+HANDLERS(memory, ADDR_VGA)
+HANDLERS(mono, 0x3b0)
+HANDLERS(color, 0x3c0)
+
+static const struct bus_range memory_range = {
+	.start = ADDR_VGA, .length = ADDR_VGA_END - ADDR_VGA, .ops = &memory_ops, .tag = TAG_VGA_MEMORY};
+static const struct bus_range port_ranges[] = {
+	{.start = 0x3b0, .length = 12, .ops = &mono_ops, .tag = TAG_VGA_PORTS},
+	{.start = 0x3c0, .length = 32, .ops = &color_ops, .tag = TAG_VGA_PORTS},
+};
+
+static int add(struct bus *bus, const struct bus_range *ranges, unsigned count, struct assigned *owner)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < count && !ret; i++) {
+		struct bus_range range = ranges[i];
+
+		range.opaque = owner;
+		ret = bus_add(bus, &range);
+	}
+	if (ret)
+		bus_remove(bus, owner, ranges->tag);
+	return ret;
+}
+
+/* Brings one kind of range to what it shall be; what is so already is not touched, not even for a moment. */
+static int set(struct bus *bus, const struct bus_range *ranges, unsigned count, struct assigned *owner,
+	       bool *is, bool on)
+{
+	int ret = 0;
+
+	if (on && !*is)
+		ret = add(bus, ranges, count, owner);
+	else if (!on && *is)
+		bus_remove(bus, owner, ranges->tag);
+	if (!ret)
+		*is = on;
+	return ret;
+}
+
+static bool take(struct vmm *vmm, struct assigned *owner)
+{
+	struct assigned *holder = NULL;
+
+	return __atomic_compare_exchange_n(&vmm->vga, &holder, owner, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST) ||
+	       holder == owner;
+}
+
+int assigned_vga(void *host, void *peer, bool memory, bool ports)
+{
+	struct assigned *owner = peer;
+	struct vmm *vmm = host;
+	bool had = owner->vga_memory;
+	int ret;
+
+	if (!take(vmm, owner))
+		return memory || ports ? -EBUSY : 0;
+	ret = set(&vmm->memory_bus, &memory_range, 1, owner, &owner->vga_memory, memory);
+	if (!ret) {
+		ret = set(&vmm->port_bus, port_ranges, 2, owner, &owner->vga_ports, ports);
+		if (ret)
+			set(&vmm->memory_bus, &memory_range, 1, owner, &owner->vga_memory, had);
+	}
+	if (!owner->vga_memory && !owner->vga_ports)
+		__atomic_store_n(&vmm->vga, NULL, __ATOMIC_SEQ_CST);
+	return ret;
+}
+
+bool machine_has_vga(const struct vmm *vmm)
+{
+	for (unsigned i = 0; i < vmm->config.device_count; i++)
+		if (vmm->config.devices[i].function.vga)
+			return true;
+	return false;
+}
