@@ -43,9 +43,13 @@ void check_reset(struct lend_check *check, const struct lend_survey_device *devi
 		if (some)
 			check_row(check, "reset", device, LEND_PASSED, "the kernel can reset it");
 		else
-			check_row(check, "reset", device, LEND_NOTE,
-				  "the kernel knows no way to reset it: what one guest left in it the next "
-				  "one finds");
+			CHECK_CURE(check_row(check, "reset", device, LEND_FAILED,
+					     "the kernel knows no way to reset it: what one guest left in it "
+					     "the next one finds, and lend run refuses it"),
+				   advice,
+				   "give it to guests that may know of each other, with "
+				   "-device vfio-pci,host=%s,x-allow-unreset=on",
+				   device->is.name);
 		return;
 	}
 	list_neighbours(check, device, neighbours, sizeof(neighbours));
