@@ -57,6 +57,7 @@ test_src := $(sort $(wildcard tests/unit/test_*.c))
 fake_src := $(sort $(filter-out $(test_src),$(wildcard tests/unit/*.c)))
 conform_src := $(sort $(wildcard tests/conform/*.c))
 headers  := $(sort $(wildcard include/lend/*.h))
+units    := $(sort $(wildcard tool/systemd/*.in))
 pages    := $(sort $(wildcard man/*.scd))
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -150,6 +151,11 @@ install: $(B)/lend man install-lib
 	  install -m 644 $(B)/man/$$p $(DESTDIR)$(PREFIX)/share/man/man$$s/$$p || exit 1; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 644 tool/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lend
+	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -m 644 tool/completion.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_lend
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	$(Q)for u in $(units); do \
+	  sed 's|@BINDIR@|$(PREFIX)/bin|' $$u >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$(basename $$u .in) || exit 1; done
 
 # The drawing of docs/architecture.md; graphviz makes it when its source has changed.
 docs/architecture.svg: docs/architecture.dot

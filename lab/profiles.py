@@ -91,4 +91,35 @@ PROFILES = {
         kernel="lab", iommu="virtio", drives=("random:16M",),
         qemu_args=users(1),
         devices=("edu", "nvme,serial=zoo0,drive=d0", "e1000e,netdev=n0")),
+    # hosts that lab/record-sysfs records (but the last), and that devices are taken from
+    "host-plain": Profile(
+        kernel="lab", drives=DISK,
+        devices=NVME + ("e1000e,netdev=n0", "e1000e", "edu",
+                        "intel-hda"),
+        qemu_args=("-netdev", "user,id=n0")),
+    "host-multifunction": Profile(
+        kernel="lab", drives=DISK * 2,
+        devices=("pcie-root-port,id=mf,bus=pcie.0,addr=0x18",
+                 "nvme,serial=lend0,drive=d0,bus=mf,addr=0.0,multifunction=on",
+                 "nvme,serial=lend1,drive=d1,bus=mf,addr=0.1")),
+    "host-conventional": Profile(
+        kernel="lab",
+        devices=("pcie-pci-bridge,id=pb", "e1000,netdev=n0,bus=pb,addr=1",
+                 "e1000,bus=pb,addr=2"),
+        qemu_args=("-netdev", "user,id=n0")),
+    "host-sriov": Profile(
+        kernel="lab", devices=("igb,netdev=n0",),
+        qemu_args=("-netdev", "user,id=n0")),
+    "host-no-iommu": Profile(kernel="lab", iommu="none", devices=NVME,
+                             drives=DISK),
+    "host-virtio-iommu": Profile(kernel="lab", iommu="virtio", devices=NVME,
+                                 drives=DISK),
+    # an IOMMU that the kernel leaves off, and two drives in one group
+    "host-newcomer": Profile(
+        kernel="lab", iommu="none", append="intel_iommu=off",
+        drives=DISK * 2,
+        devices=("pcie-root-port,id=mf,bus=pcie.0,addr=0x18",
+                 "nvme,serial=lend0,drive=d0,bus=mf,addr=0.0,multifunction=on",
+                 "nvme,serial=lend1,drive=d1,bus=mf,addr=0.1"),
+        qemu_args=("-device", "intel-iommu,intremap=on,device-iotlb=on")),
 }

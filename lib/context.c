@@ -2,6 +2,7 @@
 /* The context: log sink, roots of the pseudo file systems, registry of open groups and of iommufd's devices.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,8 +31,11 @@ int lend_context_new(const struct lend_context_config *config, struct lend_conte
 	context->sysfs_root = strdup(given.sysfs_root ? given.sysfs_root : "/sys");
 	context->dev_root = strdup(given.dev_root ? given.dev_root : "/dev");
 	context->proc_root = strdup(given.proc_root ? given.proc_root : "/proc");
+	context->state_root = strdup(given.state_root ? given.state_root : "/run/lend");
+	context->config_root = strdup(given.config_root ? given.config_root : "/etc/lend");
 	context->rules.directory = strdup(given.quirks_dir ? given.quirks_dir : "/etc/lend/quirks.d");
-	if (!context->sysfs_root || !context->dev_root || !context->proc_root || !context->rules.directory) {
+	if (!context->sysfs_root || !context->dev_root || !context->proc_root || !context->state_root ||
+	    !context->config_root || !context->rules.directory) {
 		lend_context_free(context);
 		return -ENOMEM;
 	}
@@ -46,6 +50,8 @@ void lend_context_free(struct lend_context *context)
 	free(context->sysfs_root);
 	free(context->dev_root);
 	free(context->proc_root);
+	free(context->state_root);
+	free(context->config_root);
 	free(context->rules.directory);
 	if (context->rules.free)
 		context->rules.free(context->rules.rules);
@@ -69,6 +75,21 @@ const char *context_dev(const struct lend_context *context)
 const char *context_proc(const struct lend_context *context)
 {
 	return context->proc_root;
+}
+
+const char *context_state(const struct lend_context *context)
+{
+	return context->state_root;
+}
+
+const char *context_config(const struct lend_context *context)
+{
+	return context->config_root;
+}
+
+struct context_kernel *context_kernel(struct lend_context *context)
+{
+	return &context->kernel;
 }
 
 struct context_groups *context_groups(struct lend_context *context)

@@ -12,6 +12,19 @@
 const char *context_sysfs(const struct lend_context *context);
 const char *context_dev(const struct lend_context *context);
 const char *context_proc(const struct lend_context *context);
+/** Where what was taken is remembered until the next boot, and beyond it; without a trailing slash. */
+const char *context_state(const struct lend_context *context);
+const char *context_config(const struct lend_context *context);
+
+/**
+ * What stands in for the kernel where host operations write to sysfs; NULL:
+ * files are written (lib/host/write.c). Set by tests before the first operation.
+ */
+struct context_kernel {
+	int (*write)(void *opaque, const char *path, const char *text, unsigned limit_ms);
+	void *opaque;
+};
+struct context_kernel *context_kernel(struct lend_context *context);
 
 /**
  * One line of log, without a newline, cut at 511 bytes. Never limited: not for

@@ -19,12 +19,12 @@ die() { say "$*"; exit 1; }
 # Packages by purpose. The demo's list stays short: it is the first thing
 # that a newcomer waits for.
 PKGS_BUILD="gcc make libc6-dev linux-libc-dev acpica-tools
-	libjansson-dev libseccomp-dev pkgconf"
+	libjansson-dev libpci-dev libseccomp-dev pkgconf"
 PKGS_LAB="python3 qemu-system-x86 busybox-static kmod xz-utils zstd"
 PKGS_KERNEL="gcc make libc6-dev flex bison bc libelf-dev xz-utils kmod
 	binutils"
 PKGS_CHECK="clang g++ llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
-	pciutils procps strace"
+	pciutils procps strace graphviz zsh"
 
 # The lab's kernels and QEMU are fetched through the computer's own package
 # sources, which only Debian's have; lab_is_here: they are, or are in the cache.

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-# bash completion for lend(1): commands, options, values, and the addresses of
-# this computer's devices.
+# bash completion for lend(1): commands, options, values, and this computer's
+# devices, by address and by the name of their interface or disk.
 
 # Properties of -device vfio-pci: those that are on or off, and the others.
-_lend_switches="x-req x-no-mmap x-intx x-no-kvm-intx x-no-kvm-msi x-no-kvm-msix x-allow-unreset \
+_lend_switches="managed x-req x-no-mmap x-intx x-no-kvm-intx x-no-kvm-msi x-no-kvm-msix x-allow-unreset \
 x-vga x-no-kvm-ioeventfd x-no-vfio-ioeventfd x-no-geforce-quirks"
-_lend_words="host sysfsdev iommufd fd vf-token romfile rombar romsize ats x-config x-on-error x-intx-mmap-timeout-ms \
+_lend_words="host sysfsdev expect iommufd fd vf-token romfile rombar romsize ats x-config x-on-error x-intx-mmap-timeout-ms \
 x-msix-relocation x-pci-vendor-id x-pci-device-id x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code \
 x-nv-gpudirect-clique"
 
@@ -13,6 +13,20 @@ _lend_devices() {
 	local d
 	for d in /sys/bus/pci/devices/*; do
 		[[ -e $d ]] && echo "${d##*/}"
+	done
+}
+
+# Names beside addresses, for where a device stands alone.
+_lend_names() {
+	local d
+	_lend_devices
+	for d in /sys/class/net/*/device /sys/class/nvme/*/device; do
+		[[ -e $d ]] || continue
+		d=${d%/device}
+		case $d in
+		*/nvme/*) for d in "$d"/nvme*n*; do [[ -e $d ]] && echo "${d##*/}"; done ;;
+		*) echo "${d##*/}" ;;
+		esac
 	done
 }
 
@@ -59,6 +73,10 @@ _lend_device() {
 
 _lend_run() {
 	local full=$1 word=$2 previous=$3
+	if [[ $full == @* ]]; then
+		COMPREPLY=($(compgen -f -P @ -- "${full#@}"))
+		return
+	fi
 	case ${previous#-} in
 	kernel | -kernel | initrd | -initrd | stats | -stats)
 		compopt -o default
@@ -82,6 +100,31 @@ _lend_run() {
 	fi
 }
 
+# lend ls, check, bind, unbind, vf, topology
+_lend_host() {
+	local command=$1 full=$2 word=$3 previous=$4 options
+	case $command$previous in
+	bind--user) COMPREPLY=($(compgen -u -- "$full")); return ;;
+	topology-o | topology--output) compopt -o default; return ;;
+	*--limit | check-m | check--memory) return ;;
+	esac
+	if [[ $full != -* ]]; then
+		[[ $command == topology ]] || _lend_offer "$full" "$word" "$(_lend_names)"
+		return
+	fi
+	case $command in
+	ls) options="--verbose --tree --json" ;;
+	check) options="--memory --json" ;;
+	bind) options="--siblings --user --persist --force --limit --boot" ;;
+	unbind) options="--siblings --persist --force --limit --stale" ;;
+	vf) options="--force --limit" ;;
+	topology) options="--output" ;;
+	esac
+	COMPREPLY=($(compgen -W "$options --help" -- "$full"))
+}
+
+_lend_commands="ls check bind unbind vf topology run"
+
 _lend() {
 	local word=${COMP_WORDS[COMP_CWORD]} line=${COMP_LINE:0:COMP_POINT}
 	local full=${line##*[[:space:]]}
@@ -92,11 +135,14 @@ _lend() {
 	[[ $word == [=:] ]] && word=
 	COMPREPLY=()
 	if ((${#words[@]} == 1)); then
-		COMPREPLY=($(compgen -W "run help --help --version" -- "$full"))
+		COMPREPLY=($(compgen -W "$_lend_commands help --help --version" -- "$full"))
 		return
 	fi
 	case ${words[1]} in
-	help) COMPREPLY=($(compgen -W "run" -- "$full")) ;;
+	help) COMPREPLY=($(compgen -W "$_lend_commands" -- "$full")) ;;
+	ls | check | bind | unbind | vf | topology)
+		_lend_host "${words[1]}" "$full" "$word" "${words[-1]}"
+		;;
 	run) _lend_run "$full" "$word" "${words[-1]}" ;;
 	esac
 }

@@ -26,7 +26,8 @@ struct tool_command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct tool_command tool_run;
+extern const struct tool_command tool_ls, tool_check, tool_bind, tool_unbind, tool_vf, tool_topology,
+	tool_run;
 
 /** Leaves the sentence in `error` (may be NULL) and returns `ret`. */
 LEND_PRINTF(3, 4) int tool_fail(struct lend_error *error, int ret, const char *format, ...);

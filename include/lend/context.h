@@ -31,6 +31,12 @@ struct lend_context_config {
 	/** Files of rules for single devices, lend-quirks(5); NULL: "/etc/lend/quirks.d", "": none. Copied.
 	 */
 	const char *quirks_dir;
+	/**
+	 * Where it is remembered what devices were taken from, until the next boot
+	 * and beyond it; NULL: "/run/lend", "/etc/lend". Copied.
+	 */
+	const char *state_root;
+	const char *config_root;
 };
 
 /**

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Discovery of the host's devices, from sysfs: no device is opened, nothing
- * is changed. Any thread.
+ * Discovery of the host's devices, from sysfs and procfs: no device is opened,
+ * nothing is changed. Any thread.
  */
 #ifndef LEND_HOST_H
 #define LEND_HOST_H
@@ -72,6 +72,9 @@ struct lend_host_holder {
  * "/dev/vfio/7") open, from procfs. -ENOENT: none, or not visible to this user.
  */
 LEND_API int lend_host_holder(struct lend_context *context, const char *path, struct lend_host_holder *out);
+
+/** Whether the driver of that name is vfio-pci or a variant of it (mlx5_vfio_pci, ...). */
+LEND_API bool lend_host_is_vfio(const char *driver);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,8 @@
 #ifndef LEND_LEND_H
 #define LEND_LEND_H
 
+#include "bind.h"
+#include "check.h"
 #include "context.h"
 #include "device.h"
 #include "explain.h"
@@ -12,6 +14,7 @@
 #include "reset.h"
 #include "space.h"
 #include "state.h"
+#include "survey.h"
 #include "types.h"
 
 #endif

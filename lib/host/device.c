@@ -75,6 +75,11 @@ int host_read_device(struct lend_context *context, const struct lend_bdf *bdf, s
 	return 0;
 }
 
+bool lend_host_is_vfio(const char *driver)
+{
+	return strstr(driver, "vfio") != NULL;
+}
+
 int lend_host_find(struct lend_context *context, const char *address, struct lend_host_device *out,
 		   struct lend_error *error)
 {

@@ -14,17 +14,20 @@ struct members {
 	size_t count, room;
 };
 
-static int compare(const void *left, const void *right)
+int bdf_compare(const struct lend_bdf *a, const struct lend_bdf *b)
 {
-	const struct lend_bdf *a = left, *b = right;
-
 	if (a->domain != b->domain)
 		return a->domain < b->domain ? -1 : 1;
 	if (a->bus != b->bus)
-		return a->bus - b->bus;
+		return a->bus < b->bus ? -1 : 1;
 	if (a->device != b->device)
-		return a->device - b->device;
-	return a->function - b->function;
+		return a->device < b->device ? -1 : 1;
+	return (a->function > b->function) - (a->function < b->function);
+}
+
+static int compare(const void *left, const void *right)
+{
+	return bdf_compare(left, right);
 }
 
 static int add_member(struct members *members, const struct lend_bdf *bdf)

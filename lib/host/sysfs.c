@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Small reads below a root directory; see sysfs.h. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -61,24 +62,109 @@ int sysfs_number(const char *dir, const char *name, long *out)
 	return 0;
 }
 
-int sysfs_link(const char *dir, const char *name, char *out, size_t size)
+int sysfs_target(const char *dir, const char *name, char out[PATH_MAX])
 {
-	char path[PATH_MAX], target[PATH_MAX];
-	const char *last;
+	char path[PATH_MAX];
 	ssize_t length;
 	int ret;
 
 	ret = sysfs_path(path, "%s/%s", dir, name);
 	if (ret)
 		return ret;
-	length = readlink(path, target, sizeof(target) - 1);
+	length = readlink(path, out, PATH_MAX - 1);
 	if (length < 0)
 		return -errno;
-	target[length] = '\0';
+	out[length] = '\0';
+	return (int)length;
+}
+
+int sysfs_link(const char *dir, const char *name, char *out, size_t size)
+{
+	char target[PATH_MAX];
+	const char *last;
+	int ret;
+
+	ret = sysfs_target(dir, name, target);
+	if (ret < 0)
+		return ret;
 	last = strrchr(target, '/');
 	last = last ? last + 1 : target;
 	if (strlen(last) >= size)
 		return -ENAMETOOLONG;
 	strcpy(out, last);
 	return 0;
+}
+
+char *sysfs_load(const char *dir, const char *name, size_t *length)
+{
+	const size_t most = 1 << 20, step = 4096;
+	size_t room = 0, used = 0;
+	char path[PATH_MAX], *text = NULL;
+	ssize_t got = -1;
+	int fd;
+
+	if (sysfs_path(path, "%s/%s", dir, name))
+		return NULL;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	do {
+		char *more = realloc(text, room + step);
+
+		got = -1;
+		if (!more)
+			break;
+		text = more;
+		room += step;
+		while (room - used > 1 && (got = read(fd, text + used, room - used - 1)) > 0)
+			used += (size_t)got;
+	} while (got > 0 && room < most);
+	close(fd);
+	if (got) {
+		free(text);
+		return NULL;
+	}
+	text[used] = '\0';
+	if (length)
+		*length = used;
+	return text;
+}
+
+bool sysfs_owner(const char *path, struct lend_bdf *out)
+{
+	const size_t longest = 15; /* "fffffff:ff:1f.7" */
+	const char *end = path + strlen(path);
+	char name[16];
+
+	while (end > path) {
+		const char *start = memrchr(path, '/', (size_t)(end - path));
+		size_t length;
+
+		start = start ? start + 1 : path;
+		length = (size_t)(end - start);
+		/* A short form is one of ours, not of the kernel's. */
+		if (length > strlen("00:00.0") && length <= longest) {
+			memcpy(name, start, length);
+			name[length] = '\0';
+			if (!lend_bdf_parse(name, out))
+				return true;
+		}
+		end = start > path ? start - 1 : path;
+	}
+	return false;
+}
+
+int sysfs_each(const char *dir, int (*each)(void *opaque, const char *name), void *opaque)
+{
+	const struct dirent *entry;
+	DIR *open = opendir(dir);
+	int ret = 0;
+
+	if (!open)
+		return -errno;
+	while (!ret && (entry = readdir(open)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			ret = each(opaque, entry->d_name);
+	closedir(open);
+	return ret;
 }

@@ -23,6 +23,21 @@ int sysfs_number(const char *dir, const char *name, long *out);
 /** The last component of what the link dir/name points to. */
 int sysfs_link(const char *dir, const char *name, char *out, size_t size);
 
+/** What the link dir/name points to, as it is written. Bytes or negative errno. */
+int sysfs_target(const char *dir, const char *name, char out[PATH_MAX]);
+
+/** The whole file, a NUL added; NULL: not there, or more than a MiB. To be freed. `length` may be NULL. */
+char *sysfs_load(const char *dir, const char *name, size_t *length);
+
+/** The PCI function that a path of sysfs lies in: its last component that is an address. False: in none. */
+bool sysfs_owner(const char *path, struct lend_bdf *out);
+
+/** Calls `each` for the entries of a directory but "." and "..", until one returns other than 0. */
+int sysfs_each(const char *dir, int (*each)(void *opaque, const char *name), void *opaque);
+
+/** -1, 0, 1. */
+int bdf_compare(const struct lend_bdf *a, const struct lend_bdf *b);
+
 /** Fills `out` for the function at `bdf`; -ENODEV: there is none. */
 int host_read_device(struct lend_context *context, const struct lend_bdf *bdf, struct lend_host_device *out);
 

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -65,12 +66,55 @@ static void names(void **state)
 	expect("vfio-pci,x-intx-mmap-timeout-ms=", "");
 }
 
+/* A whole line, as bash gives it to the completion of lend. */
+static void expect_line(const char *typed, const char *offered)
+{
+	char command[700], line[400] = "";
+	FILE *bash;
+
+	snprintf(command, sizeof(command),
+		 "bash -c '. tool/completion.bash; compopt() { :; }; _lend_names() { echo 0000:05:00.0 eth1; "
+		 "}; "
+		 "COMP_LINE=\"$1\"; COMP_POINT=${#COMP_LINE}; read -ra COMP_WORDS <<<\"$1\"; "
+		 "[[ $1 == *\" \" ]] && COMP_WORDS+=(\"\"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
+		 "_lend; echo \"${COMPREPLY[*]}\"' bash '%s'",
+		 typed);
+	bash = popen(command, "r");
+	assert_non_null(bash);
+	assert_non_null(fgets(line, sizeof(line), bash));
+	assert_int_equal(pclose(bash), 0);
+	line[strcspn(line, "\n")] = '\0';
+	assert_string_equal(line, offered);
+}
+
+static void commands(void **state)
+{
+	(void)state;
+	expect_line("lend ", "ls check bind unbind vf topology run help --help --version");
+	expect_line("lend un", "unbind");
+	expect_line("lend bind ", "0000:05:00.0 eth1");
+	expect_line("lend bind --siblings e", "eth1");
+	expect_line("lend bind --si", "--siblings");
+	expect_line("lend check --", "--memory --json --help");
+	expect_line("lend ls --t", "--tree");
+	expect_line("lend unbind --limit ", "");
+	expect_line("lend help v", "vf");
+}
+
+/* zsh reads its completion without a complaint. */
+static void zsh(void **state)
+{
+	(void)state;
+	if (system("command -v zsh >/dev/null"))
+		return;
+	assert_int_equal(system("zsh -n tool/completion.zsh"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses),
-		cmocka_unit_test(switches),
-		cmocka_unit_test(names),
+		cmocka_unit_test(addresses), cmocka_unit_test(switches), cmocka_unit_test(names),
+		cmocka_unit_test(commands),  cmocka_unit_test(zsh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

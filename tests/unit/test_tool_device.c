@@ -52,6 +52,51 @@ static void assert_says(const char *word)
 	assert_null(strchr(error.text, '\n'));
 }
 
+/* What is no address is looked up when the host is. */
+static void other_names(void **state)
+{
+	static const char *const names[] = {"eth1", "/dev/nvme0n1", "8086:10d3", "8086:10d3/SN 1",
+					    "pci0000:00/1c.0/00.0"};
+	char text[96];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(text, sizeof(text), "vfio-pci,host=%s", names[i]);
+		assert_int_equal(parse_device(text), 0);
+		assert_string_equal(options.devices[0].name, names[i]);
+		assert_string_equal(options.devices[0].host, "");
+	}
+	assert_int_equal(parse_device("vfio-pci,host=eth1,host=05:00.0"), -EINVAL);
+	assert_says("two devices, eth1 and 05:00.0");
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,host=eth1"), -EINVAL);
+	assert_int_equal(
+		parse("-kernel", "K", "-device", "vfio-pci,host=eth1", "-device", "vfio-pci,host=eth1", NULL),
+		-EINVAL);
+	assert_says("eth1 is given twice");
+	assert_int_equal(
+		parse("-kernel", "K", "-device", "vfio-pci,host=eth1", "-device", "vfio-pci,host=eth2", NULL),
+		0);
+}
+
+static void managed_and_expected(void **state)
+{
+	static const char *const wrong[] = {"", "8086", "8086:10d", "8086:10d3x", "nvme", "8086:10d3 /x"};
+	char text[96];
+
+	(void)state;
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,managed=on,expect=8086:10d3/SN 1"), 0);
+	assert_true(options.devices[0].managed);
+	assert_string_equal(options.devices[0].expect, "8086:10d3/SN 1");
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,managed=off"), 0);
+	assert_false(options.devices[0].managed);
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,managed=maybe"), -EINVAL);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		snprintf(text, sizeof(text), "vfio-pci,host=05:00.0,expect=%s", wrong[i]);
+		assert_int_equal(parse_device(text), -EINVAL);
+		assert_says("VENDOR:DEVICE");
+	}
+}
+
 static void addresses(void **state)
 {
 	(void)state;
@@ -376,6 +421,8 @@ static void nearest_property(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(other_names),
+		cmocka_unit_test(managed_and_expected),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(twice_and_too_many),
 		cmocka_unit_test(every_property),

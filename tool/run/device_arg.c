@@ -74,16 +74,18 @@ static int check_new(const struct run_options *options, const struct run_device 
 	if (passed && device->backend == LEND_BACKEND_LEGACY)
 		return tool_fail(error, -EINVAL,
 				 "-device vfio-pci: fd= is for iommufd alone; leave iommufd=off out");
-	if (!device->host[0] && !passed)
+	if (!device->host[0] && !device->name[0] && !passed)
 		return tool_fail(error, -EINVAL,
 				 "-device vfio-pci names no device; add host=ADDRESS, like host=05:00.0");
 	if (device->function.rom_size && !device->romfile[0])
 		return tool_fail(error, -EINVAL, "%s: romsize= is the size for a file; add romfile=FILE",
 				 device->host);
 	for (unsigned i = 0; i < options->device_count; i++)
-		if (device->host[0] && !strcmp(options->devices[i].host, device->host))
+		if ((device->host[0] || device->name[0]) && !strcmp(options->devices[i].host, device->host) &&
+		    !strcmp(options->devices[i].name, device->name))
 			return tool_fail(error, -EINVAL,
-					 "the device %s is given twice; leave one -device out", device->host);
+					 "the device %s is given twice; leave one -device out",
+					 device->host[0] ? device->host : device->name);
 	return 0;
 }
 

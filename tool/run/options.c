@@ -252,11 +252,6 @@ int options_parse(int argc, char *const *argv, struct run_options *out, struct l
 	for (int at = 1; !ret && at < argc && !out->help; at++) {
 		if (argv[at][0] == '-' && argv[at][1] && strcmp(argv[at], "--"))
 			ret = parse_one(argc, argv, &at, out, error);
-		else if (argv[at][0] == '@')
-			ret = tool_fail(error, -EINVAL,
-					"files of arguments (%.100s) come with a later version; give the "
-					"options themselves",
-					argv[at]);
 		else
 			ret = tool_fail(error, -EINVAL, "'%.100s' is no option; lend run --help lists them",
 					argv[at]);

@@ -20,13 +20,15 @@ enum { ROMFILE_MAX = 1024 };
 
 /* One -device vfio-pci,… */
 struct run_device {
-	char host[256];      /* "0000:05:00.0", or the path of a mediated device; empty: not given */
+	char host[256];      /* "0000:05:00.0", or the path of a mediated device; empty: named otherwise */
+	char name[128];      /* as lend_survey_resolve() takes it, where host= is no address */
+	char expect[96];     /* VENDOR:DEVICE[/SERIAL]; empty: any */
 	int fd;              /* its open node, inherited; -1: not given */
 	char fd_socket[108]; /* the path of a socket that hands it out; empty: not given */
 	enum lend_backend backend;
 	char vf_token[40];         /* empty: none */
 	char romfile[ROMFILE_MAX]; /* empty: none */
-	bool allow_unreset, stop_on_error;
+	bool managed, allow_unreset, stop_on_error;
 	struct lend_function_config function; /* without what the machine fills in */
 };
 

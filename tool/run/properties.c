@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lend/host.h"
+#include "lend/survey.h"
 #include "tool/nearest.h"
 #include "tool/run/properties.h"
 #include "tool/tool.h"
@@ -24,11 +24,11 @@ static int set_address(struct run_device *device, const char *name, const char *
 {
 	struct lend_bdf bdf;
 
-	if (device->host[0])
+	if (device->host[0] || device->name[0])
 		return tool_fail(
 			error, -EINVAL,
-			"-device vfio-pci names two devices, %s and %.100s; give one with each -device",
-			device->host, value);
+			"-device vfio-pci names two devices, %.100s and %.100s; give one with each -device",
+			device->host[0] ? device->host : device->name, value);
 	if (lend_bdf_parse(value, &bdf))
 		return tool_fail(error, -EINVAL,
 				 "%s=%.100s is not the address of a PCI device; write it like 0000:05:00.0, "
@@ -40,6 +40,14 @@ static int set_address(struct run_device *device, const char *name, const char *
 
 static int set_host(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
 {
+	struct lend_bdf bdf;
+
+	/* Another name than an address is looked up later, when the host is looked at. */
+	if (!device->host[0] && !device->name[0] && lend_bdf_parse(value, &bdf) &&
+	    lend_survey_is_name(value) && strlen(value) < sizeof(device->name)) {
+		strcpy(device->name, value);
+		return 0;
+	}
 	if (value[0] == '/')
 		return tool_fail(error, -EINVAL,
 				 "host=%.100s is a path; give it as sysfsdev=, or an address like 05:00.0",
@@ -115,6 +123,19 @@ static int set_vf_token(struct run_device *device, row_t *row, const char *value
 		return tool_fail(error, -EINVAL, "vf-token=%.100s is no UUID; give one as uuidgen prints it",
 				 value);
 	snprintf(device->vf_token, sizeof(device->vf_token), "%s", value);
+	return 0;
+}
+
+static int set_expect(struct run_device *device, row_t *row, const char *value, struct lend_error *error)
+{
+	unsigned vendor, id;
+	int end = 0;
+
+	if (sscanf(value, "%4x:%4x%n", &vendor, &id, &end) != 2 || end != 9 ||
+	    (value[end] && value[end] != '/') || strlen(value) >= sizeof(device->expect))
+		return tool_fail(error, -EINVAL, "%s=%.100s is not VENDOR:DEVICE[/SERIAL], like 8086:10d3",
+				 row->name, value);
+	strcpy(device->expect, value);
 	return 0;
 }
 
@@ -344,6 +365,8 @@ static int set_id(struct run_device *device, row_t *row, const char *value, stru
 static const struct property table[] = {
 	WORKS("host", WORD, set_host),
 	WORKS("sysfsdev", WORD, set_sysfsdev),
+	WORKS("expect", WORD, set_expect),
+	SWITCH("managed", set_switch, managed),
 	WORKS("id", WORD, set_id),
 	WORKS("fd", WORD, set_fd),
 	WORKS("iommufd", WORD, set_iommufd),

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* lend run: from its command line to its exit status. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "tool/run/argfile.h"
 #include "tool/run/files.h"
 #include "tool/run/keeper.h"
 #include "tool/run/machine.h"
+#include "tool/run/managed.h"
 #include "tool/run/stats.h"
 
 static const char help_text[] =
 	"lend run: runs a virtual machine that owns devices of this computer.\n"
 	"\n"
 	"usage: lend run -kernel FILE [OPTION]...\n"
+	"       lend run @FILE        an argument a line, # begins a comment\n"
 	"\n"
 	"  -m SIZE              memory: MiB, or with a letter like 4G (512)\n"
 	"     SIZE,hugetlb=2M   of huge pages, of 2M or 1G\n"
@@ -23,6 +27,9 @@ static const char help_text[] =
 	"  -append TEXT         its command line\n"
 	"  -device vfio-pci,host=ADDRESS[,PROPERTY=VALUE]...\n"
 	"                       hands a device over; may be given more than once\n"
+	"       managed=on      take it from its driver now, and give it back at the end\n"
+	"       expect=VENDOR:DEVICE[/SERIAL]\n"
+	"                       do not start with another device than this\n"
 	"       x-no-mmap=on    every access to its BARs is trapped\n"
 	"       iommufd=on|off|auto\n"
 	"                       through /dev/iommu and the device's own node, or its group's\n"
@@ -40,7 +47,9 @@ static const char help_text[] =
 	"  --stats FILE         write the counters of the run there, as JSON\n"
 	"  --help               this text\n"
 	"\n"
-	"A device must be bound to vfio-pci, with all of its IOMMU group. One dash or two are the same.\n"
+	"ADDRESS may also be an interface (eth1), a node (/dev/nvme0n1) or VENDOR:DEVICE[/SERIAL].\n"
+	"Without managed=on a device must be with vfio-pci already: lend bind. lend check says what\n"
+	"is missing. One dash or two are the same.\n"
 	"\n"
 	"SIGTERM and SIGINT press the guest's power button; again, or 30 s later, it is ended.\n"
 	"SIGUSR1 prints what each device has done.\n"
@@ -87,32 +96,88 @@ static void run_machine(const struct run_options *options, struct files *files, 
 	keeper_run(&keeper, result);
 }
 
-static int run(int argc, char **argv)
+/*
+ * Blocked from before the first device is taken, so that what ends the run
+ * gives them back: the keeper takes these signals from a descriptor.
+ */
+static void hold_signals(void)
 {
-	struct keeper_result result;
-	struct run_options options;
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGQUIT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+}
+
+/* Whether the user wants out while the devices were taken, which may take a while. */
+static bool is_interrupted(void)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) ||
+	       sigismember(&pending, SIGQUIT);
+}
+
+static void run_with_devices(struct run_options *options, struct files *files, struct keeper_result *result)
+{
+	struct lend_error error = {""};
+	struct managed managed;
+
+	hold_signals();
+	result->status = TOOL_FAILED;
+	if (managed_begin(&managed, options, &error))
+		tool_say("%s", error.text);
+	else if (managed.taken && is_interrupted())
+		tool_say("interrupted before the machine was started");
+	else
+		run_machine(options, files, result);
+	if (managed_end(&managed, options, &error)) {
+		tool_say("%s", error.text);
+		result->status = result->status ? result->status : TOOL_FAILED;
+	}
+}
+
+static int run_options(struct run_options *options)
+{
+	struct keeper_result result = {0};
 	struct lend_error error;
 	struct files files;
 	int ret;
 
-	if (options_parse(argc, argv, &options, &error)) {
-		tool_say("%s", error.text);
-		return TOOL_USAGE;
-	}
-	if (options.help)
+	if (options->help)
 		return fputs(help_text, stdout) < 0 || fflush(stdout) ? TOOL_FAILED : TOOL_OK;
-	if (files_open(&options, &files, &error)) {
+	if (files_open(options, &files, &error)) {
 		tool_say("%s", error.text);
 		return TOOL_FAILED;
 	}
-	run_machine(&options, &files, &result);
+	run_with_devices(options, &files, &result);
 	ret = files.stats >= 0 ? stats_write(files.stats, &result) : 0;
 	if (ret) {
-		tool_say("cannot write %s: %s", options.stats, strerror(-ret));
+		tool_say("cannot write %s: %s", options->stats, strerror(-ret));
 		result.status = result.status ? result.status : TOOL_FAILED;
 	}
-	files_close(&options, &files);
+	files_close(options, &files);
 	return (int)result.status;
+}
+
+static int run(int argc, char **argv)
+{
+	struct run_options options;
+	struct lend_error error;
+	struct argfile argfile;
+	int status = TOOL_USAGE;
+
+	if (argfile_expand(argc, argv, &argfile, &error) ||
+	    options_parse(argfile.argc, argfile.argv, &options, &error))
+		tool_say("%s", error.text);
+	else
+		status = run_options(&options);
+	argfile_free(&argfile);
+	return status;
 }
 
 const struct tool_command tool_run = {

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Everything between now and a started machine, as data: for the computer, for
+ * this user, and for each device, one row a condition, with what cures it. No
+ * device is opened and nothing is changed. Any thread.
+ */
+#ifndef LEND_CHECK_H
+#define LEND_CHECK_H
+
+#include "survey.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum lend_verdict {
+	LEND_PASSED,
+	LEND_NOTE,    /* worth knowing; hinders nothing */
+	LEND_UNKNOWN, /* it cannot be told from here */
+	LEND_FAILED,
+};
+
+struct lend_check_row {
+	const char *topic;           /* one of a fixed set of words: "iommu", "group", ...; static */
+	char device[LEND_NAME_SIZE]; /* its address; empty: the computer, or the user */
+	enum lend_verdict verdict;
+	char text[320];
+	/* What cures it; empty where it is none of that kind. */
+	char command[320];        /* for a shell, as root */
+	char kernel_argument[64]; /* for the kernel's command line, and then a reboot */
+	char advice[256];         /* for a person */
+};
+
+struct lend_check_options {
+	size_t size;
+	uint64_t memory;    /* of the machine, in bytes; 0: 512 MiB */
+	uint64_t huge_page; /* bytes of the huge pages that it is made of; 0: none */
+	const char *user;   /* the name of who is to run the machine; NULL: root, or not told */
+	pid_t shell;        /* the process whose limits a cure raises; 0: none */
+};
+
+struct lend_check;
+
+/** Checks; `options` may be NULL. -ENODEV: there is no such device; -ENOMEM. */
+LEND_API int lend_check_new(struct lend_context *context, const struct lend_bdf *devices, size_t count,
+			    const struct lend_check_options *options, struct lend_check **out,
+			    struct lend_error *error);
+LEND_API void lend_check_free(struct lend_check *check);
+
+/** The rows in the order in which they are to be cured; NULL beyond the end. */
+LEND_API const struct lend_check_row *lend_check_at(const struct lend_check *check, size_t index);
+
+/** Whether no row failed. */
+LEND_API bool lend_check_passed(const struct lend_check *check);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

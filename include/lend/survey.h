@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A survey: all PCI functions of the host at one moment, with what uses each
+ * of them and whether it can be lent. No device is opened, nothing is changed.
+ * A survey does not change after it was made and belongs to whoever made it;
+ * any thread.
+ */
+#ifndef LEND_SURVEY_H
+#define LEND_SURVEY_H
+
+#include "host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The one word about a device. */
+enum lend_survey_state {
+	LEND_STATE_READY,    /* bound to VFIO, its group is viable, nobody has it open */
+	LEND_STATE_BINDABLE, /* lend_bind() takes it as it is */
+	LEND_STATE_SHARED,   /* the host works with other members of its group: siblings have to come along */
+	LEND_STATE_BUSY,     /* it, or a member of its group, is in use */
+	LEND_STATE_UNFIT,    /* it cannot be lent: a bridge, or no IOMMU */
+};
+
+enum lend_use_kind {
+	LEND_USE_MOUNT,   /* a mounted file system */
+	LEND_USE_SWAP,    /* swap space */
+	LEND_USE_VOLUME,  /* a device mapper's volume: LVM, encryption, multipath */
+	LEND_USE_RAID,    /* a member of an md RAID */
+	LEND_USE_ADDRESS, /* a network interface with an address */
+	LEND_USE_BRIDGED, /* a network interface in a bridge, a bond, or below another interface */
+	LEND_USE_ROUTE,   /* the default route goes through it */
+	LEND_USE_CONSOLE, /* the graphics of the console */
+	LEND_USE_SOUND,   /* a sound card that plays or records */
+	LEND_USE_OPEN,    /* a process has one of its nodes open */
+	LEND_USE_VFS,     /* virtual functions are made of it */
+	LEND_USE_LENT,    /* a process has it open through VFIO */
+};
+
+/** Something that works with a device now. */
+struct lend_use {
+	enum lend_use_kind kind;
+	char text[160]; /* "/dev/nvme0n1p2 is mounted at /" */
+	char cure[96];  /* a command that ends it, for root: "umount /"; empty: none is known */
+};
+
+struct lend_survey_device {
+	struct lend_host_device is;
+	char path[128];  /* slot path, see lend_survey_resolve() */
+	char parent[16]; /* the bridge above it; empty: it is on a root bus */
+	char serial[64]; /* as its driver tells it, empty: not known */
+	char dsn[24]; /* PCI Express serial number "52-54-00-ff-ff-12-34-56", empty: none, or no privilege */
+	uint16_t subsystem_vendor, subsystem_device;
+	uint8_t revision;
+	bool boot_vga;         /* the firmware started its console on it */
+	unsigned vfs, vfs_max; /* SR-IOV: how many virtual functions there are, and can be */
+	char physfn[16];       /* of a virtual function: what it was made of */
+	char cdev[16];         /* "vfio3": its node below /dev/vfio/devices, empty: none */
+	char interfaces[96];   /* its network interfaces and whole disks: "eth0", "nvme0n1 nvme0n2" */
+	const struct lend_use *uses;
+	size_t use_count;
+	enum lend_survey_state state;
+	const char *word; /* "ready", "bindable", "shared", "busy", or in short why not */
+	char why[256];    /* a sentence for all but ready and bindable */
+};
+
+struct lend_survey;
+
+/** Looks at the whole host. -ENOMEM, or what reading sysfs failed with (no PCI at all: a survey of none). */
+LEND_API int lend_survey_new(struct lend_context *context, struct lend_survey **out);
+LEND_API void lend_survey_free(struct lend_survey *survey);
+
+/** How many devices there are, and the one at `index`, ascending by address; NULL beyond the end. */
+LEND_API size_t lend_survey_count(const struct lend_survey *survey);
+LEND_API const struct lend_survey_device *lend_survey_at(const struct lend_survey *survey, size_t index);
+
+/** The device at an address; NULL: there is none. */
+LEND_API const struct lend_survey_device *lend_survey_find(const struct lend_survey *survey,
+							   const struct lend_bdf *bdf);
+
+/**
+ * The device that a person means by `name`:
+ *  - an address, or a path in sysfs that ends in one
+ *  - a slot path: "pci0000:00/1c.0/00.0", the root bus and the device and
+ *    function number on each bus below, which stays when buses are numbered
+ *    anew; a virtual function's is that of its physical function and "/vf3"
+ *  - a network interface: "eth1"
+ *  - a node of one: "/dev/nvme0n1", "/dev/disk/by-id/...", "/dev/dri/card0"
+ *  - vendor and device, "8086:10d3", and perhaps a serial number after a slash
+ * -EINVAL: it is none of these; -ENODEV: there is none; -ENOTUNIQ: several,
+ * which the sentence lists.
+ */
+LEND_API int lend_survey_resolve(const struct lend_survey *survey, const char *name,
+				 const struct lend_survey_device **out, struct lend_error *error);
+
+/**
+ * Whether a device is the one expected: `expected` is "8086:10d3" or
+ * "8086:10d3/SERIAL". 0; -EINVAL: not of that form; -ESTALE: it is another
+ * one; -ENODATA: its serial number cannot be told now.
+ */
+LEND_API int lend_survey_expect(const struct lend_survey *survey, const struct lend_survey_device *device,
+				const char *expected, struct lend_error *error);
+
+/** Whether `name` has the form of one that lend_survey_resolve() looks up. */
+LEND_API bool lend_survey_is_name(const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

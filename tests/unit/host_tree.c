@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/* Recorded hosts in a folder; see host_tree.h. */
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/host_kernel.h"
+#include "tests/unit/host_tree.h"
+
+const char *tree_path(const struct host_tree *tree, const char *path)
+{
+	static char out[PATH_MAX];
+
+	snprintf(out, sizeof(out), "%s/%s", tree->root, path);
+	return out;
+}
+
+static void make_folders(char *path)
+{
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(path, 0755);
+		*slash = '/';
+	}
+}
+
+static void put_bytes(const struct host_tree *tree, const char *path, const void *data, size_t length,
+		      const char *mode)
+{
+	char *full = strdup(tree_path(tree, path));
+	FILE *file;
+
+	assert_non_null(full);
+	make_folders(full);
+	file = fopen(full, mode);
+	if (!file)
+		fail_msg("%s: %s", full, strerror(errno));
+	assert_int_equal(fwrite(data, 1, length, file), length);
+	fclose(file);
+	free(full);
+}
+
+void tree_put(const struct host_tree *tree, const char *path, const char *text)
+{
+	put_bytes(tree, path, text, strlen(text), "w");
+}
+
+void tree_append(const struct host_tree *tree, const char *path, const char *text)
+{
+	put_bytes(tree, path, text, strlen(text), "a");
+}
+
+void tree_folder(const struct host_tree *tree, const char *path)
+{
+	char full[PATH_MAX + 1];
+
+	snprintf(full, sizeof(full), "%s/", tree_path(tree, path));
+	make_folders(full);
+}
+
+void tree_link(const struct host_tree *tree, const char *path, const char *target)
+{
+	char *full = strdup(tree_path(tree, path));
+
+	assert_non_null(full);
+	make_folders(full);
+	unlink(full);
+	if (symlink(target, full))
+		fail_msg("%s: %s", full, strerror(errno));
+	free(full);
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st, (void)kind, (void)ftw;
+	return remove(path);
+}
+
+void tree_remove(const struct host_tree *tree, const char *path)
+{
+	nftw(tree_path(tree, path), remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *tree_get(const struct host_tree *tree, const char *path)
+{
+	static char text[4096];
+	FILE *file = fopen(tree_path(tree, path), "r");
+	size_t length;
+
+	if (!file)
+		return NULL;
+	length = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	if (length && text[length - 1] == '\n')
+		length--;
+	text[length] = '\0';
+	return text;
+}
+
+static unsigned hex(const char *digits)
+{
+	unsigned value;
+
+	assert_int_equal(sscanf(digits, "%2x", &value), 1);
+	return value;
+}
+
+static void unpack_bytes(const struct host_tree *tree, const char *path, const char *text)
+{
+	unsigned char data[4096] = {0};
+	size_t length = 0;
+
+	while (*text) {
+		if (*text == '*') {
+			char *end;
+
+			length += strtoul(text + 1, &end, 10);
+			text = end + 1;
+		} else {
+			assert_true(length < sizeof(data));
+			data[length++] = (unsigned char)hex(text);
+			text += 2;
+		}
+		assert_true(length <= sizeof(data));
+	}
+	put_bytes(tree, path, data, length, "w");
+}
+
+/* C escapes as Python writes them: \n \t \r \\ \xHH. */
+static void unpack_text(const struct host_tree *tree, const char *path, char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; from++) {
+		if (*from != '\\') {
+			*to++ = *from;
+			continue;
+		}
+		switch (*++from) {
+		case 'n':
+			*to++ = '\n';
+			break;
+		case 't':
+			*to++ = '\t';
+			break;
+		case 'r':
+			*to++ = '\r';
+			break;
+		case 'x':
+			*to++ = (char)hex(from + 1);
+			from += 2;
+			break;
+		default:
+			*to++ = *from;
+		}
+	}
+	put_bytes(tree, path, text, (size_t)(to - text), "w");
+}
+
+static void unpack_line(const struct host_tree *tree, char *line)
+{
+	char *kind, *path;
+
+	line[strcspn(line, "\n")] = '\0';
+	kind = strsep(&line, "\t");
+	path = strsep(&line, "\t");
+	assert_non_null(path);
+	switch (*kind) {
+	case 'd':
+		tree_folder(tree, path);
+		return;
+	case 'l':
+		tree_link(tree, path, line);
+		return;
+	case 'f':
+		unpack_text(tree, path, line);
+		return;
+	case 'x':
+		unpack_bytes(tree, path, line);
+		return;
+	default:
+		fail_msg("'%s' is no kind of entry", kind);
+	}
+}
+
+static void unpack(const struct host_tree *tree, const char *name)
+{
+	char path[PATH_MAX], *line = NULL;
+	size_t room = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "tests/data/%s.tree", name);
+	file = fopen(path, "r");
+	if (!file)
+		fail_msg("%s: %s", path, strerror(errno));
+	while (getline(&line, &room, file) > 0)
+		unpack_line(tree, line);
+	free(line);
+	fclose(file);
+}
+
+struct host_tree *tree_new(const char *name)
+{
+	struct lend_context_config config = {.size = sizeof(config)};
+	struct host_tree *tree = calloc(1, sizeof(*tree));
+
+	assert_non_null(tree);
+	strcpy(tree->root, "/tmp/lend-test-tree-XXXXXX");
+	assert_non_null(mkdtemp(tree->root));
+	snprintf(tree->sys, sizeof(tree->sys), "%s/sys", tree->root);
+	snprintf(tree->proc, sizeof(tree->proc), "%s/proc", tree->root);
+	snprintf(tree->dev, sizeof(tree->dev), "%s/dev", tree->root);
+	snprintf(tree->state, sizeof(tree->state), "%s/run/lend", tree->root);
+	snprintf(tree->config, sizeof(tree->config), "%s/etc/lend", tree->root);
+	unpack(tree, name);
+	tree_folder(tree, "run");
+	tree_folder(tree, "etc");
+	config.sysfs_root = tree->sys;
+	config.proc_root = tree->proc;
+	config.dev_root = tree->dev;
+	config.state_root = tree->state;
+	config.config_root = tree->config;
+	assert_int_equal(lend_context_new(&config, &tree->context), 0);
+	kernel_play(tree);
+	return tree;
+}
+
+void tree_free(struct host_tree *tree)
+{
+	lend_survey_free(tree->survey);
+	lend_context_free(tree->context);
+	tree_remove(tree, "");
+	free(tree);
+}
+
+const struct lend_survey *tree_survey(struct host_tree *tree)
+{
+	lend_survey_free(tree->survey);
+	tree->survey = NULL;
+	assert_int_equal(lend_survey_new(tree->context, &tree->survey), 0);
+	return tree->survey;
+}
+
+const struct lend_survey_device *tree_device(struct host_tree *tree, const char *address)
+{
+	struct lend_bdf bdf = tree_bdf(address);
+	const struct lend_survey_device *device;
+
+	if (!tree->survey)
+		tree_survey(tree);
+	device = lend_survey_find(tree->survey, &bdf);
+	if (!device)
+		fail_msg("there is no %s", address);
+	return device;
+}
+
+struct lend_bdf tree_bdf(const char *address)
+{
+	struct lend_bdf bdf;
+
+	assert_int_equal(lend_bdf_parse(address, &bdf), 0);
+	return bdf;
+}
+
+void tree_process(const struct host_tree *tree, int pid, const char *command, const char *file)
+{
+	char path[128], text[256];
+
+	snprintf(path, sizeof(path), "proc/%d/fd/9", pid);
+	tree_link(tree, path, file);
+	snprintf(path, sizeof(path), "proc/%d/comm", pid);
+	snprintf(text, sizeof(text), "%s\n", command);
+	tree_put(tree, path, text);
+	snprintf(path, sizeof(path), "proc/%d/stat", pid);
+	snprintf(text, sizeof(text), "%d (%s) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 %d 0 0\n", pid, command,
+		 pid * 10);
+	tree_put(tree, path, text);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A host as lab/record-sysfs recorded it (tests/data/NAME.tree), unpacked in a
+ * folder of its own and edited there, and a kernel that is played on it.
+ * Failures end the test.
+ */
+#ifndef TESTS_UNIT_HOST_TREE_H
+#define TESTS_UNIT_HOST_TREE_H
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lend/survey.h"
+
+struct host_tree {
+	char root[64];
+	char sys[80], proc[80], dev[80], state[80], config[80];
+	struct lend_context *context;
+	struct lend_survey *survey; /* of tree_survey(), freed with the tree */
+
+	/* The played kernel. */
+	unsigned orders;  /* how many writes it was given */
+	unsigned die_at;  /* the process ends at that write, before it is done; 0: never */
+	bool die_after;   /* or after it is done */
+	char stuck[64];   /* a driver that does not let go */
+	char refuses[64]; /* a driver that does not take a device */
+	char deny[16];    /* a device none of whose attributes can be written */
+	bool vfs_go;      /* virtual functions vanish when there are to be none */
+	unsigned resets;
+	char log[4096]; /* "unbind nvme 0000:01:00.0\n" ... */
+};
+
+struct host_tree *tree_new(const char *name);
+void tree_free(struct host_tree *tree);
+
+/** Looks anew at the edited tree. */
+const struct lend_survey *tree_survey(struct host_tree *tree);
+/** The device of the last survey. */
+const struct lend_survey_device *tree_device(struct host_tree *tree, const char *address);
+
+/* Paths are relative to the root: "proc/swaps". */
+const char *tree_path(const struct host_tree *tree, const char *path);
+void tree_put(const struct host_tree *tree, const char *path, const char *text);
+void tree_append(const struct host_tree *tree, const char *path, const char *text);
+void tree_link(const struct host_tree *tree, const char *path, const char *target);
+void tree_remove(const struct host_tree *tree, const char *path);
+void tree_folder(const struct host_tree *tree, const char *path);
+/** The file, one newline at its end cut; static storage. */
+const char *tree_get(const struct host_tree *tree, const char *path);
+
+/** Puts a device with a driver, or with none (NULL), by hand. */
+void tree_bind(const struct host_tree *tree, const char *address, const char *driver);
+/** The driver of a device; "" for none; static storage. */
+const char *tree_driver(const struct host_tree *tree, const char *address);
+/** A process with a file open. */
+void tree_process(const struct host_tree *tree, int pid, const char *command, const char *file);
+
+struct lend_bdf tree_bdf(const char *address);
+
+#endif

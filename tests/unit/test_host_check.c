@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/* What lend_check_new() finds on recorded hosts, and the cures that it gives. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lend/bind.h"
+#include "lend/check.h"
+#include "tests/unit/host_tree.h"
+
+static int plain(void **state)
+{
+	*state = tree_new("plain");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	tree_free(*state);
+	return 0;
+}
+
+static struct lend_check *made;
+
+static void check(struct host_tree *tree, const char *address, const struct lend_check_options *options)
+{
+	struct lend_bdf bdf = tree_bdf(address);
+	struct lend_error error = {""};
+
+	lend_check_free(made);
+	made = NULL;
+	if (lend_check_new(tree->context, &bdf, 1, options, &made, &error))
+		fail_msg("%s", error.text);
+}
+
+/* The first row of a topic with that verdict; it has to say `text`. */
+static const struct lend_check_row *row(const char *topic, enum lend_verdict verdict, const char *text)
+{
+	const struct lend_check_row *at;
+
+	for (size_t i = 0; (at = lend_check_at(made, i)); i++)
+		if (!strcmp(at->topic, topic) && at->verdict == verdict && strstr(at->text, text))
+			return at;
+	for (size_t i = 0; (at = lend_check_at(made, i)); i++)
+		print_error("%s %d %s\n", at->topic, at->verdict, at->text);
+	fail_msg("no row is %s %d '%s'", topic, verdict, text);
+	return NULL;
+}
+
+static void a_device_with_its_driver(void **state)
+{
+	const struct lend_check_options options = {.size = sizeof(options), .user = "ann", .memory = 1 << 20};
+	struct host_tree *tree = *state;
+	struct lend_bdf bdf = tree_bdf("01:00.0");
+
+	check(tree, "01:00.0", &options);
+	assert_false(lend_check_passed(made));
+	row("iommu", LEND_PASSED, "dmar0");
+	row("interrupt-remapping", LEND_PASSED, "");
+	row("vfio-pci", LEND_PASSED, "");
+	row("kvm", LEND_PASSED, "");
+	row("kernel", LEND_PASSED, "6.12");
+	row("in-use", LEND_PASSED, "");
+	row("group", LEND_PASSED, "alone");
+	row("reset", LEND_PASSED, "flr");
+	row("reserved", LEND_PASSED, "");
+	row("bar", LEND_PASSED, "BAR 0 (16 KiB): reached directly, but for the pages of the MSI-X table");
+	row("memlock", LEND_PASSED, "");
+	assert_string_equal(row("driver", LEND_FAILED, "nvme")->command, "lend bind --user ann 0000:01:00.0");
+	assert_int_equal(lend_bind(tree->context, &bdf, 1, NULL, NULL), 0);
+	check(tree, "01:00.0", &options);
+	row("driver", LEND_PASSED, "vfio-pci");
+	assert_true(lend_check_passed(made));
+	lend_check_free(made);
+	made = NULL;
+	bdf.bus = 9;
+	assert_int_equal(lend_check_new(tree->context, &bdf, 1, NULL, &made, NULL), -ENODEV);
+}
+
+static void no_iommu(void **state)
+{
+	struct host_tree *tree = tree_new("no-iommu");
+
+	(void)state;
+	check(tree, "01:00.0", NULL);
+	assert_non_null(strstr(row("iommu", LEND_FAILED, "")->advice, "VT-d"));
+	tree_put(tree, "sys/firmware/acpi/tables/DMAR", "");
+	check(tree, "01:00.0", NULL);
+	assert_string_equal(row("iommu", LEND_FAILED, "")->kernel_argument, "intel_iommu=on");
+	tree_append(tree, "proc/cmdline", " iommu=off\n");
+	check(tree, "01:00.0", NULL);
+	assert_non_null(strstr(row("iommu", LEND_FAILED, "")->advice, "iommu=off"));
+	tree_remove(tree, "sys/firmware/acpi/tables/DMAR");
+	tree_put(tree, "sys/firmware/acpi/tables/IVRS", "");
+	check(tree, "01:00.0", NULL);
+	assert_string_equal(row("iommu", LEND_FAILED, "")->kernel_argument, "amd_iommu=on");
+	assert_string_equal(row("driver", LEND_FAILED, "")->command, "lend bind 0000:01:00.0");
+	tree_free(tree);
+}
+
+static void interrupts_not_remapped(void **state)
+{
+	struct host_tree *tree = tree_new("virtio-iommu");
+
+	(void)state;
+	check(tree, "01:00.0", NULL);
+	row("interrupt-remapping", LEND_NOTE, "allowed");
+	tree_put(tree, "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "N\n");
+	check(tree, "01:00.0", NULL);
+	assert_non_null(strstr(row("interrupt-remapping", LEND_FAILED, "")->command,
+			       "/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"));
+	tree_free(tree);
+}
+
+static void drivers_that_are_not_loaded(void **state)
+{
+	struct host_tree *tree = *state;
+
+	tree_remove(tree, "sys/bus/pci/drivers/vfio-pci");
+	tree_remove(tree, "dev/kvm");
+	check(tree, "01:00.0", NULL);
+	assert_string_equal(row("vfio-pci", LEND_FAILED, "")->command, "modprobe vfio-pci");
+	assert_string_equal(row("kvm", LEND_FAILED, "")->command, "modprobe kvm-amd");
+	tree_put(tree, "proc/cpuinfo", "vendor_id\t: GenuineIntel\n");
+	check(tree, "01:00.0", NULL);
+	assert_string_equal(row("kvm", LEND_FAILED, "")->command, "modprobe kvm-intel");
+}
+
+static void in_use(void **state)
+{
+	struct host_tree *tree = *state;
+
+	tree_append(tree, "proc/self/mountinfo", "40 23 259:0 / /my\\040data rw - ext4 /dev/nvme0n1 rw\n");
+	tree_append(tree, "proc/swaps", "/dev/nvme0n1 partition 1000 0 -2\n");
+	tree_process(tree, 55, "dd", "/dev/nvme0n1");
+	check(tree, "01:00.0", NULL);
+	assert_string_equal(row("in-use", LEND_FAILED, "mounted")->command, "umount '/my data'");
+	assert_string_equal(row("in-use", LEND_FAILED, "swap")->command, "swapoff /dev/nvme0n1");
+	assert_string_equal(row("in-use", LEND_FAILED, "process 55 (dd)")->command, "");
+	assert_string_equal(row("in-use", LEND_FAILED, "process 55 (dd)")->advice, "end that first");
+	/* A name that could not be quoted is no command. */
+	tree_put(tree, "proc/self/mountinfo", "40 23 259:0 / /it's rw - ext4 /dev/nvme0n1 rw\n");
+	check(tree, "01:00.0", NULL);
+	assert_string_equal(row("in-use", LEND_FAILED, "mounted")->command, "");
+}
+
+static void groups(void **state)
+{
+	struct host_tree *tree = tree_new("multifunction");
+	const struct lend_check_options options = {.size = sizeof(options), .user = "ann"};
+	struct lend_bdf both[] = {tree_bdf("01:00.0"), tree_bdf("01:00.1")};
+
+	(void)state;
+	tree_append(tree, "proc/self/mountinfo", "40 23 259:0 / /data rw - ext4 /dev/nvme1n1 rw\n");
+	check(tree, "01:00.0", &options);
+	assert_string_equal(row("in-use", LEND_FAILED, "0000:01:00.1, of its group: /dev/nvme1n1")->command,
+			    "umount /data");
+	assert_string_equal(row("group", LEND_FAILED, "0000:01:00.1, with nvme")->command,
+			    "lend bind --siblings --user ann 0000:01:00.0");
+	row("acs", LEND_NOTE, "a function of the same device");
+	assert_string_equal(row("driver", LEND_FAILED, "")->command,
+			    "lend bind --siblings --user ann 0000:01:00.0");
+	lend_check_free(made);
+	assert_int_equal(lend_check_new(tree->context, both, 2, NULL, &made, NULL), 0);
+	assert_string_equal(row("driver", LEND_FAILED, "")->command, "lend bind 0000:01:00.0");
+	tree_bind(tree, "0000:01:00.1", "vfio-pci");
+	check(tree, "01:00.0", NULL);
+	row("group", LEND_PASSED, "0000:01:00.1, with vfio-pci: that hinders nothing");
+	tree_free(tree);
+
+	tree = tree_new("conventional");
+	check(tree, "02:01.0", NULL);
+	row("group", LEND_PASSED, "0000:01:00.0, with no driver: a bridge");
+	row("acs", LEND_NOTE, "both are behind 0000:01:00.0");
+	row("reset", LEND_NOTE, "0000:02:02.0");
+	row("bar", LEND_NOTE, "I/O ports");
+	tree_free(tree);
+}
+
+static void resets(void **state)
+{
+	struct host_tree *tree = *state;
+	const char *methods = "sys/bus/pci/devices/0000:01:00.0/reset_method";
+
+	check(tree, "00:08.0", NULL);
+	assert_non_null(strstr(row("reset", LEND_FAILED, "no way")->advice, "x-allow-unreset=on"));
+	tree_put(tree, methods, "bus\n");
+	check(tree, "01:00.0", NULL);
+	row("reset", LEND_PASSED, "by its bus");
+	tree_put(tree, methods, "pm\n");
+	check(tree, "01:00.0", NULL);
+	row("reset", LEND_NOTE, "may leave things");
+	tree_remove(tree, methods);
+	check(tree, "01:00.0", NULL);
+	row("reset", LEND_PASSED, "the kernel can reset it");
+}
+
+static void reserved(void **state)
+{
+	struct host_tree *tree = *state;
+	char path[80];
+
+	snprintf(path, sizeof(path), "sys/kernel/iommu_groups/%d/reserved_regions",
+		 tree_device(tree, "01:00.0")->is.group);
+	tree_put(tree, path, "0x00000000000a0000 0x00000000000bffff reserved\n0xfee00000 0xfeefffff msi\n");
+	check(tree, "01:00.0", NULL);
+	row("reserved", LEND_NOTE, "0xa0000 to 0xbffff is reserved");
+	tree_put(tree, path, "0x000000007b000000 0x000000007bffffff direct\n");
+	check(tree, "01:00.0", NULL);
+	row("reserved", LEND_FAILED, "RMRR");
+	tree_put(tree, path, "0xfd00000000 0xffffffffff reserved\n");
+	check(tree, "01:00.0", NULL);
+	row("reserved", LEND_PASSED, "");
+}
+
+static void virtual_functions(void **state)
+{
+	struct host_tree *tree = tree_new("sriov");
+
+	(void)state;
+	check(tree, "01:00.0", NULL);
+	assert_string_equal(row("in-use", LEND_FAILED, "2 virtual functions")->command,
+			    "lend vf 0000:01:00.0 0");
+	check(tree, "01:10.0", NULL);
+	row("sr-iov", LEND_PASSED, "of 0000:01:00.0");
+	tree_bind(tree, "0000:01:00.0", "vfio-pci");
+	check(tree, "01:10.0", NULL);
+	row("sr-iov", LEND_NOTE, "VF token");
+	tree_free(tree);
+}
+
+static void kernels(void **state)
+{
+	static const struct {
+		const char *release, *version;
+		enum lend_verdict verdict;
+	} rows[] = {
+		{"6.12.117", "", LEND_PASSED},
+		{"6.9.0", "", LEND_PASSED},
+		{"6.8.3", "", LEND_PASSED},
+		{"6.8.2", "", LEND_FAILED},
+		{"6.6.24", "", LEND_PASSED},
+		{"6.6.23", "", LEND_FAILED},
+		{"6.5.13", "", LEND_FAILED},
+		{"5.10.215", "", LEND_PASSED},
+		{"5.10.214", "", LEND_FAILED},
+		{"5.4.274", "", LEND_FAILED}, /* the line interrupts, not the BARs */
+		{"6.1.0-43-amd64",
+		 "Linux version 6.1.0-43-amd64 (x) (gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0) "
+		 "#1 SMP Debian 6.1.162-1 (2026-02-08)\n",
+		 LEND_PASSED},
+		{"6.1.0-18-amd64",
+		 "Linux version 6.1.0-18-amd64 (x) (gcc-12 (Debian 12.2.0-14) 12.2.0) "
+		 "#1 SMP Debian 6.1.76-1 (2024-02-01)\n",
+		 LEND_FAILED},
+		{"5.14.0-503.el9.x86_64", "Linux version 5.14.0-503.el9.x86_64\n", LEND_UNKNOWN},
+		{"5.15.0-100-generic", "Linux version 5.15.0-100-generic\n", LEND_UNKNOWN},
+		{"rubbish", "", LEND_UNKNOWN},
+	};
+	struct host_tree *tree = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		tree_put(tree, "proc/sys/kernel/osrelease", rows[i].release);
+		tree_put(tree, "proc/version", rows[i].version);
+		check(tree, "01:00.0", NULL);
+		row("kernel", rows[i].verdict, "");
+	}
+	tree_put(tree, "proc/sys/kernel/osrelease", "5.15.0-200-generic");
+	tree_put(tree, "proc/version_signature", "Ubuntu 5.15.0-200.220-generic 5.15.160\n");
+	check(tree, "01:00.0", NULL);
+	row("kernel", LEND_PASSED, "");
+}
+
+static void memory(void **state)
+{
+	struct lend_check_options options = {.size = sizeof(options), .memory = 8ull << 30, .shell = 77};
+	struct host_tree *tree = *state;
+
+	check(tree, "01:00.0", &options);
+	row("memory", LEND_FAILED, "8192 MiB");
+	options.huge_page = 2 << 20;
+	options.memory = 1ull << 30;
+	tree_put(tree, "sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "511\n");
+	check(tree, "01:00.0", &options);
+	assert_non_null(strstr(row("hugepages", LEND_FAILED, "512 huge pages of 2048 KiB, and 511")->command,
+			       "echo 512 > "));
+	tree_put(tree, "sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "512\n");
+	check(tree, "01:00.0", &options);
+	row("hugepages", LEND_PASSED, "");
+}
+
+/* Limits and nodes of a user without privilege. */
+static void an_ordinary_user(void **state)
+{
+	const struct rlimit limit = {64 << 10, 64 << 10};
+	const struct lend_check_options options = {.size = sizeof(options), .user = "ann", .shell = 77};
+	struct host_tree *tree = *state;
+	char node[64], want[128];
+	int status;
+	pid_t child;
+
+	snprintf(node, sizeof(node), "dev/vfio/%d", tree_device(tree, "01:00.0")->is.group);
+	tree_put(tree, node, "");
+	tree_put(tree, "proc/self/status", "CapEff:\t0000000000000000\n");
+	chmod(tree->root, 0755);
+	chmod(tree_path(tree, node), 0600);
+	snprintf(want, sizeof(want), "chown ann %s", tree_path(tree, node));
+	child = fork();
+	if (!child) {
+		setrlimit(RLIMIT_MEMLOCK, &limit);
+		if (!geteuid() && setuid(65534))
+			_exit(1);
+		check(tree, "01:00.0", &options);
+		assert_string_equal(row("node", LEND_FAILED, node)->command, want);
+		assert_string_equal(row("memlock", LEND_FAILED, "64 KiB")->command,
+				    "prlimit --pid 77 --memlock=536870912:536870912");
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	assert_int_equal(status, 0);
+}
+
+static int end(void **state)
+{
+	(void)state;
+	lend_check_free(made);
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, plain, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_device_with_its_driver),
+		cmocka_unit_test(no_iommu),
+		cmocka_unit_test(interrupts_not_remapped),
+		TEST(drivers_that_are_not_loaded),
+		TEST(in_use),
+		cmocka_unit_test(groups),
+		TEST(resets),
+		TEST(reserved),
+		cmocka_unit_test(virtual_functions),
+		TEST(kernels),
+		TEST(memory),
+		TEST(an_ordinary_user),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, end);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* Rules that survive a reboot, and helpers that are left behind. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lend/bind.h"
+#include "lib/host/write.h"
+#include "tests/unit/host_tree.h"
+
+static int plain(void **state)
+{
+	*state = tree_new("plain");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	tree_free(*state);
+	return 0;
+}
+
+static char notes[1024];
+
+static void note(void *opaque, const char *line)
+{
+	size_t used = strlen(notes);
+
+	(void)opaque;
+	snprintf(notes + used, sizeof(notes) - used, "%s\n", line);
+}
+
+/* As lend bind --boot does it; what was in /run is gone. */
+static int boot(struct host_tree *tree)
+{
+	struct lend_bind_options options = {.size = sizeof(options), .note = note};
+
+	notes[0] = '\0';
+	tree_remove(tree, "run/lend");
+	return lend_bind_persistent(tree->context, &options, NULL);
+}
+
+static void persist(struct host_tree *tree, const char *address)
+{
+	tree_survey(tree);
+	assert_int_equal(lend_persist(tree->context, tree_device(tree, address), NULL, NULL), 0);
+}
+
+static void no_rules(void **state)
+{
+	assert_int_equal(boot(*state), 0);
+	assert_string_equal(notes, "");
+}
+
+static void the_same_device(void **state)
+{
+	struct host_tree *tree = *state;
+
+	persist(tree, "01:00.0");
+	assert_true(lend_is_persistent(tree->context, tree_device(tree, "01:00.0")));
+	assert_false(lend_is_persistent(tree->context, tree_device(tree, "02:00.0")));
+	assert_int_equal(boot(tree), 1);
+	assert_string_equal(tree_driver(tree, "0000:01:00.0"), "vfio-pci");
+	/* Called again: it is there. */
+	tree_bind(tree, "0000:01:00.0", "nvme");
+	assert_int_equal(lend_forget(tree->context, tree_device(tree, "01:00.0"), NULL), 0);
+	assert_int_equal(lend_forget(tree->context, tree_device(tree, "01:00.0"), NULL), -ENOENT);
+	assert_int_equal(boot(tree), 0);
+	assert_string_equal(tree_driver(tree, "0000:01:00.0"), "nvme");
+}
+
+/* Persisted while VFIO has it: the serial number is the one that was remembered. */
+static void persisted_when_bound(void **state)
+{
+	struct host_tree *tree = *state;
+	struct lend_bdf bdf = tree_bdf("01:00.0");
+
+	assert_int_equal(lend_bind(tree->context, &bdf, 1, NULL, NULL), 0);
+	persist(tree, "01:00.0");
+	assert_non_null(strstr(tree_get(tree, "etc/lend/bind.d/pci0000:00_10.0_00.0"), "1b36:0010/lend0"));
+}
+
+static void another_device_in_that_slot(void **state)
+{
+	struct host_tree *tree = *state;
+
+	persist(tree, "01:00.0");
+	tree_put(tree, "sys/devices/pci0000:00/0000:00:10.0/0000:01:00.0/nvme/nvme0/serial", "other  \n");
+	assert_int_equal(boot(tree), 0);
+	assert_string_equal(tree_driver(tree, "0000:01:00.0"), "nvme");
+	assert_non_null(strstr(notes, "left alone: 0000:01:00.0 has the serial number other and not lend0"));
+	tree_put(tree, "sys/bus/pci/devices/0000:01:00.0/device", "0x0011\n");
+	assert_int_equal(boot(tree), 0);
+	assert_non_null(strstr(notes, "1b36:0011 and not 1b36:0010"));
+	tree_remove(tree, "sys/bus/pci/devices/0000:01:00.0");
+	assert_int_equal(boot(tree), 0);
+	assert_non_null(strstr(notes, "nothing is at pci0000:00/10.0/00.0"));
+}
+
+/* Buses were numbered anew: the slot counts, not the address. */
+static void another_number(void **state)
+{
+	struct host_tree *tree = *state;
+	char from[PATH_MAX], to[PATH_MAX];
+
+	persist(tree, "01:00.0");
+	snprintf(from, sizeof(from), "%s/devices/pci0000:00/0000:00:10.0/0000:01:00.0", tree->sys);
+	snprintf(to, sizeof(to), "%s/devices/pci0000:00/0000:00:10.0/0000:07:00.0", tree->sys);
+	assert_int_equal(rename(from, to), 0);
+	tree_remove(tree, "sys/bus/pci/devices/0000:01:00.0");
+	tree_link(tree, "sys/bus/pci/devices/0000:07:00.0",
+		  "../../../devices/pci0000:00/0000:00:10.0/0000:07:00.0");
+	assert_int_equal(boot(tree), 1);
+	assert_string_equal(tree_driver(tree, "0000:07:00.0"), "vfio-pci");
+}
+
+static void a_failure_is_told(void **state)
+{
+	struct host_tree *tree = *state;
+
+	persist(tree, "01:00.0");
+	persist(tree, "00:09.0");
+	tree_put(tree, "etc/lend/bind.d/rubbish", "what is this\n");
+	tree_append(tree, "proc/self/mountinfo", "40 23 259:0 / /data rw - ext4 /dev/nvme0n1 rw\n");
+	assert_true(boot(tree) < 0);
+	assert_non_null(strstr(notes, "rubbish is no rule"));
+	assert_non_null(strstr(notes, "is in use"));
+	assert_string_equal(tree_driver(tree, "0000:00:09.0"), "vfio-pci");
+}
+
+/* The helper: a pipe that nobody reads is an attribute that does not come back. */
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void a_write_that_hangs(void **state)
+{
+	struct host_tree *tree = *state;
+	struct lend_context_config config = {.size = sizeof(config)};
+	struct lend_context *context;
+	char path[PATH_MAX], text[8];
+	double start = now();
+
+	assert_int_equal(lend_context_new(&config, &context), 0);
+	snprintf(path, sizeof(path), "%s", tree_path(tree, "pipe"));
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(host_write(context, path, "x", 100), -ETIMEDOUT);
+	/* Another pipe: the first one's helper would answer this one's. */
+	assert_int_equal(mkfifo(tree_path(tree, "other"), 0600), 0);
+	assert_int_equal(host_read(tree->root, "other", text, sizeof(text), 100), -ETIMEDOUT);
+	assert_true(now() - start >= 0.2 && now() - start < 20);
+	tree_put(tree, "file", "");
+	snprintf(path, sizeof(path), "%s", tree_path(tree, "file"));
+	assert_int_equal(host_write(context, path, "text\n", 30000), 0);
+	assert_int_equal(host_read(tree->root, "file", text, sizeof(text), 30000), 4);
+	assert_string_equal(text, "text");
+	assert_int_equal(host_read(tree->root, "file", text, 4, 30000), -ENAMETOOLONG);
+	assert_int_equal(host_write(context, tree_path(tree, "none/none"), "x", 30000), -ENOENT);
+	lend_context_free(context);
+}
+
+/* What is left behind holds nothing of ours: a reader of our output sees its end. */
+static void a_helper_keeps_no_descriptor(void **state)
+{
+	struct host_tree *tree = *state;
+	struct lend_context_config config = {.size = sizeof(config)};
+	struct lend_context *context;
+	char path[PATH_MAX], byte;
+	int ends[2];
+
+	assert_int_equal(lend_context_new(&config, &context), 0);
+	snprintf(path, sizeof(path), "%s", tree_path(tree, "pipe"));
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(host_write(context, path, "x", 100), -ETIMEDOUT);
+	close(ends[1]);
+	assert_int_equal(read(ends[0], &byte, 1), 0);
+	close(ends[0]);
+	lend_context_free(context);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, plain, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(no_rules),
+		TEST(the_same_device),
+		TEST(persisted_when_bound),
+		TEST(another_device_in_that_slot),
+		TEST(another_number),
+		TEST(a_failure_is_told),
+		TEST(a_write_that_hangs),
+		TEST(a_helper_keeps_no_descriptor),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

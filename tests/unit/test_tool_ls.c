@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lend ls, check, bind, unbind and vf as commands, on recorded hosts: what they
+ * print, and their exit statuses. The files under test are included: a test
+ * program is not linked with the tool's.
+ */
+#include <fcntl.h>
+#include <pty.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/host_tree.h"
+#include "tool/args.c"
+#include "tool/bind.c"
+#include "tool/take.c"
+#include "tool/check.c"
+#include "tool/host.c"
+#include "tool/ls.c"
+#include "tool/ls_json.c"
+#include "tool/ls_table.c"
+#include "tool/ls_tree.c"
+#include "tool/names.c"
+#include "tool/nearest.c"
+#include "tool/run/memory_arg.c"
+#include "tool/run/value.c"
+#include "tool/say.c"
+#include "tool/show.c"
+#include "tool/topology.c"
+
+static char out[1 << 16];
+
+/* Runs a command in a process of its own; what it printed, on both streams, is in `out`. */
+static int run_in(const char *name, const struct tool_command *command, bool terminal,
+		  const char *const *given)
+{
+	struct host_tree *tree = tree_new(name);
+	char *argv[8] = {(char *)(uintptr_t)command->name};
+	int argc = 1, from, to, status;
+	size_t used = 0;
+	ssize_t got;
+	pid_t child;
+	struct winsize size = {.ws_col = 60, .ws_row = 24};
+
+	for (; given[argc - 1]; argc++)
+		argv[argc] = (char *)(uintptr_t)given[argc - 1];
+	if (terminal) {
+		assert_int_equal(openpty(&from, &to, NULL, NULL, &size), 0);
+	} else {
+		int ends[2];
+
+		assert_int_equal(pipe(ends), 0);
+		from = ends[0];
+		to = ends[1];
+	}
+	child = fork();
+	if (!child) {
+		dup2(to, STDOUT_FILENO);
+		dup2(to, STDERR_FILENO);
+		close(from);
+		close(to);
+		setenv("LEND_ROOT", tree->root, 1);
+		setenv("TERM", "xterm", 1);
+		unsetenv("NO_COLOR");
+		status = command->run(argc, argv);
+		fflush(stdout);
+		_exit(status);
+	}
+	close(to);
+	while ((got = read(from, out + used, sizeof(out) - used - 1)) > 0)
+		used += (size_t)got;
+	out[used] = '\0';
+	close(from);
+	waitpid(child, &status, 0);
+	tree_free(tree);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+#define RUN(tree, command, ...)                                                                              \
+	run_in(tree, command, false, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+#define RUN_TTY(tree, command, ...)                                                                          \
+	run_in(tree, command, true, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+
+static void says(const char *text)
+{
+	if (!strstr(out, text))
+		fail_msg("this does not say '%s':\n%s", text, out);
+}
+
+static void says_not(const char *text)
+{
+	if (strstr(out, text))
+		fail_msg("this says '%s':\n%s", text, out);
+}
+
+static void test_table(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN("plain", &tool_ls), TOOL_OK);
+	says("ADDRESS       STATE     DRIVER         GROUP  DEVICE\n");
+	says("0000:01:00.0  bindable  nvme");
+	says("[nvme0n1]\n");
+	says("[eth0]\n");
+	says_not("\033");
+	assert_int_equal(RUN("plain", &tool_ls, "-v", "eth0"), TOOL_OK);
+	says("    path      pci0000:00/11.0/00.0\n");
+	says("    reset     pm bus\n");
+	says_not("0000:01:00.0");
+	assert_int_equal(RUN("sriov", &tool_ls, "-v", "01:00.0", "01:10.0"), TOOL_OK);
+	says("    SR-IOV    2 of 7 virtual functions\n");
+	says("    SR-IOV    a virtual function of 0000:01:00.0\n");
+	says("    in use    it has 2 virtual functions\n");
+	assert_int_equal(RUN("multifunction", &tool_ls, "-v", "01:00.0"), TOOL_OK);
+	says("with 0000:01:00.1\n");
+}
+
+/* Colours on a terminal alone, and no line longer than it is wide. */
+static void test_on_a_terminal(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN_TTY("plain", &tool_ls), TOOL_OK);
+	says("\033[36mbindable\033[0m");
+	for (char *rest = out, *line; (line = strsep(&rest, "\n"));) {
+		size_t shown = 0;
+		bool escape = false;
+
+		for (; *line && *line != '\r'; line++) {
+			escape |= *line == '\033';
+			shown += !escape;
+			if (*line == 'm')
+				escape = false;
+		}
+		assert_true(shown <= 60);
+	}
+}
+
+static void test_tree(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN("conventional", &tool_ls, "--tree"), TOOL_OK);
+	says("pci0000:00\n");
+	says("0000:00:10.0  bridge group");
+	assert_true(strstr(out, "0000:02:01.0") > strstr(out, "0000:01:00.0"));
+	says("shared group 7 (e1000)");
+}
+
+static void test_json(void **state)
+{
+	json_t *array, *device;
+
+	(void)state;
+	assert_int_equal(RUN("plain", &tool_ls, "--json", "nvme0n1"), TOOL_OK);
+	array = json_loads(out, 0, NULL);
+	assert_int_equal(json_array_size(array), 1);
+	device = json_array_get(array, 0);
+	assert_string_equal(json_string_value(json_object_get(device, "address")), "0000:01:00.0");
+	assert_string_equal(json_string_value(json_object_get(device, "state")), "bindable");
+	assert_string_equal(json_string_value(json_object_get(device, "serial")), "lend0");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(device, "interfaces"), 0)),
+			    "nvme0n1");
+	assert_true(json_is_null(json_object_get(device, "numa_node")));
+	json_decref(array);
+}
+
+static void test_check_lines(void **state)
+{
+	json_t *object;
+
+	(void)state;
+	assert_int_equal(RUN("multifunction", &tool_check, "01:00.0", "-m", "1"), TOOL_FAILED);
+	says("  ok      the IOMMU is on (dmar0)\n");
+	says("  FAILED  it is with nvme, not with vfio-pci\n");
+	says("lend bind --siblings");
+	says("of these stand in the way");
+	assert_int_equal(RUN("plain", &tool_check, "--json", "01:00.0", "-m", "1"), TOOL_FAILED);
+	object = json_loads(out, 0, NULL);
+	assert_true(json_is_false(json_object_get(object, "passed")));
+	assert_true(json_array_size(json_object_get(object, "checks")) > 8);
+	json_decref(object);
+}
+
+static void test_usage(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN("plain", &tool_ls, "--help"), TOOL_OK);
+	says("usage: lend ls");
+	assert_int_equal(RUN("plain", &tool_ls, "--jsno"), TOOL_USAGE);
+	says("the nearest is --json");
+	assert_int_equal(RUN("plain", &tool_ls, "--json=yes"), TOOL_USAGE);
+	assert_int_equal(RUN("plain", &tool_ls, "09:00.0"), TOOL_FAILED);
+	says("there is no PCI device 0000:09:00.0");
+	assert_int_equal(RUN("plain", &tool_check), TOOL_USAGE);
+	assert_int_equal(RUN("plain", &tool_check, "01:00.0", "-m", "much"), TOOL_USAGE);
+	assert_int_equal(RUN("plain", &tool_bind), TOOL_USAGE);
+	assert_int_equal(RUN("plain", &tool_bind, "--boot", "01:00.0"), TOOL_USAGE);
+	assert_int_equal(RUN("plain", &tool_bind, "01:00.0", "--limit", "0"), TOOL_USAGE);
+	assert_int_equal(RUN("plain", &tool_bind, "01:00.0", "--user", "no such user"), TOOL_USAGE);
+	assert_int_equal(RUN("plain", &tool_bind, "01:00.0", "--user"), TOOL_USAGE);
+	says("needs a value");
+	/* A tree without a kernel: the device does not move, and that is seen. */
+	assert_int_equal(RUN("plain", &tool_bind, "01:00.0"), TOOL_FAILED);
+	says("0000:01:00.0 went to nvme and not to vfio-pci");
+}
+
+static void test_topology(void **state)
+{
+	static char text[1 << 16];
+	char path[] = "/tmp/lend-test-XXXXXX.dot";
+	FILE *file;
+
+	(void)state;
+	close(mkstemps(path, 4));
+	assert_int_equal(RUN("conventional", &tool_topology, "-o", path), TOOL_OK);
+	file = fopen(path, "r");
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	unlink(path);
+	assert_non_null(strstr(text, "label=\"IOMMU group 7\""));
+	assert_non_null(strstr(text, "\"0000:01:00.0\" -> \"0000:02:01.0\";"));
+	assert_non_null(strstr(text, "\"pci0000:00\" -> \"0000:00:10.0\";"));
+	assert_int_equal(RUN("conventional", &tool_topology, "-o", "/tmp/host.gif"), TOOL_USAGE);
+	assert_int_equal(RUN("conventional", &tool_topology), TOOL_USAGE);
+	assert_int_equal(RUN("conventional", &tool_topology, "-o", "/nonexistent/host.dot"), TOOL_FAILED);
+	if (system("command -v dot >/dev/null"))
+		return;
+	assert_int_equal(RUN("conventional", &tool_topology, "-o", "/nonexistent/host.svg"), TOOL_FAILED);
+}
+
+/* A serial number or mount point with control characters does nothing to a terminal. */
+static void test_clean_text(void **state)
+{
+	char text[] = "a\033[31m\x7f\n\xc2\x9b\xc3\xa4";
+
+	(void)state;
+	show_clean(text);
+	assert_string_equal(text, "a?[31m???\x9b\xc3\xa4");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table),       cmocka_unit_test(test_on_a_terminal),
+		cmocka_unit_test(test_tree),        cmocka_unit_test(test_json),
+		cmocka_unit_test(test_check_lines), cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_clean_text),  cmocka_unit_test(test_topology),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

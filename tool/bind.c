@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* lend bind: takes devices from their drivers. */
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lend/bind.h"
+#include "tool/take.h"
+
+static const char bind_help[] =
+	"lend bind: takes devices from their drivers, for virtual machines.\n"
+	"\n"
+	"usage: lend bind [OPTION]... DEVICE...\n"
+	"       lend bind --boot\n"
+	"\n"
+	"  --siblings    take along all others of their IOMMU groups\n"
+	"  --user USER   who may open the groups' nodes\n"
+	"  --persist     do it again at each boot, if the same device is in that slot\n"
+	"  --force       also a device that is in use\n"
+	"  --limit S     seconds that a driver may take to let go (30)\n"
+	"  --boot        do what --persist asked for\n"
+	"  --help        this text\n"
+	"\n"
+	"All are taken, or none. lend unbind gives them back.\n"
+	"\n"
+	"DEVICE: 0000:05:00.0, eth1, /dev/nvme0n1, 8086:10d3, or as in man lend-ls.\n";
+
+static int find_user(const char *name, uid_t *out, struct lend_error *error)
+{
+	const struct passwd *entry = getpwnam(name);
+	char *end;
+	unsigned long number = strtoul(name, &end, 10);
+
+	if (entry)
+		*out = entry->pw_uid;
+	else if (end != name && !*end && number < (uid_t)-1)
+		*out = (uid_t)number;
+	else
+		return tool_fail(error, -EINVAL, "there is no user '%.100s'", name);
+	return 0;
+}
+
+static int bind_boot(const struct lend_bind_options *options)
+{
+	struct lend_context *context;
+	struct lend_error error = {""};
+	int ret = host_context(&context);
+
+	if (ret) {
+		tool_say("%s", strerror(-ret));
+		return TOOL_FAILED;
+	}
+	ret = lend_bind_persistent(context, options, &error);
+	lend_context_free(context);
+	if (ret < 0)
+		tool_say("%s", error.text);
+	return ret < 0 ? TOOL_FAILED : TOOL_OK;
+}
+
+/* Each that was named; siblings come along at the next boot as they do now. */
+static int persist(struct lend_context *context, const struct lend_survey_device *const *devices,
+		   size_t count, const struct lend_bind_options *options)
+{
+	struct lend_error error = {""};
+
+	for (size_t i = 0; i < count; i++) {
+		if (lend_persist(context, devices[i], options, &error)) {
+			tool_say("%s", error.text);
+			return TOOL_FAILED;
+		}
+	}
+	return take_enable_boot();
+}
+
+static int bind_devices(const struct args *args, const struct lend_bind_options *options, bool persistent)
+{
+	const struct lend_survey_device *devices[ARGS_DEVICES_MAX];
+	struct lend_bdf bdfs[ARGS_DEVICES_MAX];
+	struct lend_error error = {""};
+	struct lend_context *context;
+	struct lend_survey *survey;
+	int status;
+
+	if (host_open(&context, &survey))
+		return TOOL_FAILED;
+	status = (int)host_resolve(survey, args, devices);
+	for (size_t i = 0; !status && i < args->device_count; i++)
+		bdfs[i] = devices[i]->is.bdf;
+	if (!status && lend_bind(context, bdfs, args->device_count, options, &error)) {
+		tool_say("%s", error.text);
+		status = TOOL_FAILED;
+	}
+	if (!status && persistent)
+		status = persist(context, devices, args->device_count, options);
+	host_close(context, survey);
+	return status;
+}
+
+static int run_bind(int argc, char **argv)
+{
+	struct lend_bind_options take = {.size = sizeof(take), .note = take_note};
+	const char *user = NULL, *limit = NULL;
+	bool persistent = false, boot = false, done;
+	const struct args_option options[] = {{"siblings", 0, &take.siblings, NULL},
+					      {"persist", 0, &persistent, NULL},
+					      {"force", 0, &take.force, NULL},
+					      {"boot", 0, &boot, NULL},
+					      {"user", 0, NULL, &user},
+					      {"limit", 0, NULL, &limit},
+					      {0}};
+	struct args args = {.command = &tool_bind, .options = options};
+	struct lend_error error = {""};
+	int status = (int)args_begin(&args, argc, argv, &done);
+
+	if (done)
+		return status;
+	if ((limit && args_seconds("limit", limit, &take.limit_ms, &error)) ||
+	    (user && find_user(user, &take.user, &error)) ||
+	    (!boot != !!args.device_count &&
+	     tool_fail(&error, -EINVAL,
+		       boot ? "--boot takes the devices that --persist named; leave out '%.100s'"
+			    : "a device is missing; lend ls lists them",
+		       boot ? args.devices[0] : ""))) {
+		tool_say("%s", error.text);
+		return TOOL_USAGE;
+	}
+	take.has_user = user != NULL;
+	take_load_driver();
+	return boot ? bind_boot(&take) : bind_devices(&args, &take, persistent);
+}
+
+const struct tool_command tool_bind = {
+	.name = "bind",
+	.summary = "take devices from their drivers",
+	.help = bind_help,
+	.run = run_bind,
+};

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* lend check: what stands between now and a started machine, and what cures it. */
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lend/check.h"
+#include "tool/host.h"
+#include "tool/run/options.h"
+
+static const char check_help[] =
+	"lend check: says what stands between now and a machine with these devices.\n"
+	"\n"
+	"usage: lend check [OPTION]... DEVICE...\n"
+	"\n"
+	"  -m SIZE     the machine's memory, as for lend run (512)\n"
+	"  --json      for scripts\n"
+	"  --help      this text\n"
+	"\n"
+	"Each line that failed has the command, the kernel argument or the setting that cures\n"
+	"it, in the order in which they are to be done. Nothing is changed.\n"
+	"Exit status: 0 nothing stands in the way, 1 something does, 2 wrong usage.\n"
+	"\n"
+	"DEVICE: 0000:05:00.0, eth1, /dev/nvme0n1, 8086:10d3, or as in man lend-ls.\n";
+
+static const char *const verdicts[] = {
+	[LEND_PASSED] = "passed", [LEND_NOTE] = "note", [LEND_UNKNOWN] = "unknown", [LEND_FAILED] = "failed"};
+
+static json_t *row_json(const struct lend_check_row *row)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "topic", show_json(row->topic));
+	json_object_set_new(object, "device", row->device[0] ? show_json(row->device) : json_null());
+	json_object_set_new(object, "verdict", show_json(verdicts[row->verdict]));
+	json_object_set_new(object, "text", show_json(row->text));
+	if (row->command[0])
+		json_object_set_new(object, "command", show_json(row->command));
+	if (row->kernel_argument[0])
+		json_object_set_new(object, "kernel_argument", show_json(row->kernel_argument));
+	if (row->advice[0])
+		json_object_set_new(object, "advice", show_json(row->advice));
+	return object;
+}
+
+static enum tool_status print_json(const struct lend_check *check)
+{
+	json_t *object = json_object(), *rows = json_array();
+	const struct lend_check_row *row;
+
+	for (size_t i = 0; (row = lend_check_at(check, i)); i++)
+		json_array_append_new(rows, row_json(row));
+	json_object_set_new(object, "passed", json_boolean(lend_check_passed(check)));
+	json_object_set_new(object, "checks", rows);
+	return show_print_json(object);
+}
+
+/* A command that root is to give, as this user types it. */
+static void print_command(const char *command)
+{
+	bool simple = !strpbrk(command, ";>|&");
+
+	if (!geteuid())
+		printf("          cure: %s\n", command);
+	else if (simple)
+		printf("          cure: sudo %s\n", command);
+	else
+		printf("          cure: sudo sh -c \"%s\"\n", command);
+}
+
+static void print_row(const struct lend_check_row *row, bool colours)
+{
+	static const char *const marks[] = {
+		[LEND_PASSED] = "ok", [LEND_NOTE] = "note", [LEND_UNKNOWN] = "?", [LEND_FAILED] = "FAILED"};
+	static const char *const sequences[] = {[LEND_PASSED] = "\033[32m",
+						[LEND_NOTE] = "\033[36m",
+						[LEND_UNKNOWN] = "\033[33m",
+						[LEND_FAILED] = "\033[31m"};
+	char text[sizeof(row->text)], command[sizeof(row->command)];
+
+	snprintf(text, sizeof(text), "%s", row->text);
+	snprintf(command, sizeof(command), "%s", row->command);
+	show_clean(text);
+	show_clean(command);
+	printf("  %s%-6s%s  %s\n", colours ? sequences[row->verdict] : "", marks[row->verdict],
+	       show_plain(colours), text);
+	if (row->kernel_argument[0])
+		printf("          cure: add %s to the kernel's command line, and reboot\n"
+		       "                (Debian: GRUB_CMDLINE_LINUX in /etc/default/grub, then "
+		       "update-grub)\n",
+		       row->kernel_argument);
+	if (command[0])
+		print_command(command);
+	if (row->advice[0])
+		printf("          %s: %s\n", command[0] || row->kernel_argument[0] ? "note" : "cure",
+		       row->advice);
+}
+
+static enum tool_status print_text(const struct lend_check *check)
+{
+	const struct lend_check_row *row;
+	const char *device = "-";
+	size_t failed = 0;
+
+	for (size_t i = 0; (row = lend_check_at(check, i)); i++) {
+		/* The computer comes first, the user last. */
+		if (strcmp(row->device, device) != 0)
+			printf("%s\n", row->device[0] ? row->device : i ? "you" : "this computer");
+		device = row->device;
+		print_row(row, show_colours());
+		failed += row->verdict == LEND_FAILED;
+	}
+	if (failed)
+		printf("%zu of these stand in the way; cure them from the top, and check again\n", failed);
+	else
+		printf("nothing stands in the way\n");
+	return fflush(stdout) || ferror(stdout) ? TOOL_FAILED : TOOL_OK;
+}
+
+static int check_devices(struct lend_context *context, const struct lend_survey *survey,
+			 const struct args *args, const struct lend_check_options *options, bool json)
+{
+	const struct lend_survey_device *devices[ARGS_DEVICES_MAX];
+	struct lend_bdf bdfs[ARGS_DEVICES_MAX];
+	struct lend_check *made;
+	struct lend_error error;
+	enum tool_status status = host_resolve(survey, args, devices);
+	bool passed;
+
+	if (status)
+		return (int)status;
+	for (size_t i = 0; i < args->device_count; i++)
+		bdfs[i] = devices[i]->is.bdf;
+	if (lend_check_new(context, bdfs, args->device_count, options, &made, &error)) {
+		tool_say("%s", error.text);
+		return TOOL_FAILED;
+	}
+	status = json ? print_json(made) : print_text(made);
+	passed = lend_check_passed(made);
+	lend_check_free(made);
+	return status ? (int)status : passed ? TOOL_OK : TOOL_FAILED;
+}
+
+static int run_check(int argc, char **argv)
+{
+	const struct passwd *user = geteuid() ? getpwuid(geteuid()) : NULL;
+	struct lend_check_options options = {
+		.size = sizeof(options), .user = user ? user->pw_name : NULL, .shell = getppid()};
+	const char *memory = NULL;
+	bool json = false, done;
+	const struct args_option table[] = {{"memory", 'm', NULL, &memory}, {"json", 0, &json, NULL}, {0}};
+	struct args args = {.command = &tool_check, .options = table};
+	struct run_options machine = {0};
+	struct lend_context *context;
+	struct lend_survey *survey;
+	struct lend_error error;
+	int status = (int)args_begin(&args, argc, argv, &done);
+
+	if (done)
+		return status;
+	if (!args.device_count) {
+		tool_say("a device is missing; lend ls lists them");
+		return TOOL_USAGE;
+	}
+	if (memory && memory_parse(&machine, memory, &error)) {
+		tool_say("%s", error.text);
+		return TOOL_USAGE;
+	}
+	options.memory = machine.memory;
+	options.huge_page = machine.huge_page;
+	if (host_open(&context, &survey))
+		return TOOL_FAILED;
+	status = check_devices(context, survey, &args, &options, json);
+	host_close(context, survey);
+	return status;
+}
+
+const struct tool_command tool_check = {
+	.name = "check",
+	.summary = "say what stands between now and a machine with a device",
+	.help = check_help,
+	.run = run_check,
+};

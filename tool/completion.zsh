@@ -1,0 +1,92 @@
+#compdef lend
+# SPDX-License-Identifier: MIT
+# zsh completion for lend(1): commands, options, values, and this computer's
+# devices, by address and by the name of their interface or disk.
+
+_lend_devices() {
+	local -a devices
+	devices=(/sys/bus/pci/devices/*(N:t) /sys/class/net/*/device(N:h:t)
+		/sys/class/nvme/*/nvme*n*(N:t))
+	compadd "$@" -a devices
+}
+
+_lend_property() {
+	local -a names devices
+	if compset -P '*,host='; then
+		_lend_devices -S ,
+	elif compset -P '*,(managed|x-no-mmap|x-intx|x-no-kvm-intx)='; then
+		compadd -S , on off
+	elif compset -P '*,'; then
+		names=(host sysfsdev managed expect x-no-mmap x-intx x-no-kvm-intx
+			x-intx-mmap-timeout-ms)
+		compadd -S = -a names
+	else
+		compadd -S , vfio-pci
+	fi
+}
+
+_lend_argument() {
+	if compset -P '@'; then
+		_files
+	else
+		_message 'option, or @FILE'
+	fi
+}
+
+_lend() {
+	local context state line
+	local -a commands
+	commands=(
+		'ls:show the devices of this computer'
+		'check:say what stands between now and a machine with a device'
+		'bind:take devices from their drivers'
+		'unbind:give them back'
+		'vf:make virtual functions of a device, or remove them'
+		'topology:draw the devices of this computer'
+		'run:run a virtual machine that owns devices'
+		'help:list the commands'
+	)
+	_arguments -C '1: :->command' '*:: :->arguments' && return
+	if [[ $state == command ]]; then
+		_describe -t commands 'command of lend' commands
+		return
+	fi
+	case $words[1] in
+	ls)
+		_arguments '(-v --verbose)'{-v,--verbose}'[all that is known]' \
+			'--tree[by bus]' '--json[for scripts]' '*:device:_lend_devices' ;;
+	check)
+		_arguments '-m[memory of the machine]:size:' '--json[for scripts]' \
+			'*:device:_lend_devices' ;;
+	bind)
+		_arguments '--siblings[along with their groups]' \
+			'--user[who may open the nodes]:user:_users' \
+			'--persist[at each boot]' '--force[also when in use]' \
+			'--limit[seconds for a driver]:seconds:' \
+			'--boot[what --persist asked for]' '*:device:_lend_devices' ;;
+	unbind)
+		_arguments '--siblings[along with their groups]' \
+			'--persist[not at the next boot either]' \
+			'--force[ask who has it open]' \
+			'--limit[seconds for a driver]:seconds:' \
+			'--stale[what was left behind]' '*:device:_lend_devices' ;;
+	vf)
+		_arguments '--force[also when in use]' \
+			'--limit[seconds for the driver]:seconds:' \
+			'1:device:_lend_devices' '2:count:' ;;
+	topology) _arguments '(-o --output)'{-o,--output}'[drawing]:file:_files' ;;
+	help) _describe -t commands 'command of lend' commands ;;
+	run)
+		_arguments '-m[memory]:size:' '-c[processors]:number:' \
+			'-kernel[kernel of the guest]:file:_files' \
+			'-initrd[initial RAM disk]:file:_files' \
+			'-append[command line of the kernel]:text:' \
+			'*-device[a device]:device:_lend_property' \
+			'-serial[serial line]:where:(stdio none file\: unix\:)' \
+			'-uuid[identity]:uuid:' '-no-reboot[a reboot ends it]' \
+			'-machine[machine]:what:(cf8=on cf8=off)' '*-v[say more]' \
+			'--stats[counters]:file:_files' '*:argument:_lend_argument' ;;
+	esac
+}
+
+_lend "$@"

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* The host that a sub-command looks at. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool/host.h"
+
+enum { ROOT_MAX = 4096 };
+
+int host_context(struct lend_context **out)
+{
+	const char *root = getenv("LEND_ROOT");
+	char paths[5][ROOT_MAX];
+	static const char *const folders[] = {"sys", "proc", "dev", "run/lend", "etc/lend"};
+	struct lend_context_config config = {.size = sizeof(config)};
+
+	if (!root || !*root)
+		return lend_context_new(NULL, out);
+	for (int i = 0; i < 5; i++)
+		snprintf(paths[i], sizeof(paths[i]), "%s/%s", root, folders[i]);
+	config.sysfs_root = paths[0];
+	config.proc_root = paths[1];
+	config.dev_root = paths[2];
+	config.state_root = paths[3];
+	config.config_root = paths[4];
+	return lend_context_new(&config, out);
+}
+
+enum tool_status host_open(struct lend_context **context, struct lend_survey **survey)
+{
+	int ret = host_context(context);
+
+	*survey = NULL;
+	if (!ret) {
+		ret = lend_survey_new(*context, survey);
+		if (!ret)
+			return TOOL_OK;
+		lend_context_free(*context);
+	}
+	tool_say("cannot look at the devices of this computer: %s", strerror(-ret));
+	return TOOL_FAILED;
+}
+
+void host_close(struct lend_context *context, struct lend_survey *survey)
+{
+	lend_survey_free(survey);
+	lend_context_free(context);
+}
+
+enum tool_status host_resolve(const struct lend_survey *survey, const struct args *args,
+			      const struct lend_survey_device *out[ARGS_DEVICES_MAX])
+{
+	struct lend_error error;
+
+	for (size_t i = 0; i < args->device_count; i++) {
+		if (lend_survey_resolve(survey, args->devices[i], &out[i], &error)) {
+			tool_say("%s", error.text);
+			return TOOL_FAILED;
+		}
+	}
+	return TOOL_OK;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The devices of a run before there is a machine, and after it: names are
+ * looked up, the device is the one expected, and those with managed=on are
+ * taken from their drivers and given back. All this is the keeper's.
+ */
+#ifndef TOOL_RUN_MANAGED_H
+#define TOOL_RUN_MANAGED_H
+
+#include "tool/run/options.h"
+
+struct managed {
+	struct lend_context *context;
+	bool taken; /* there may be something to give back */
+};
+
+/**
+ * Fills in the address of each device that was named otherwise, checks what is
+ * expected, and takes the managed ones: all of them, or none. Signals that end
+ * the run are to be blocked. 0, or a negative errno with the sentence in
+ * `error`; managed_end() is to be called in any case.
+ */
+int managed_begin(struct managed *managed, struct run_options *options, struct lend_error *error);
+
+/** Gives back what was taken. 0, or a negative errno with the sentence in `error`. */
+int managed_end(struct managed *managed, const struct run_options *options, struct lend_error *error);
+
+#endif

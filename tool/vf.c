@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* lend vf: makes and removes virtual functions. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lend/bind.h"
+#include "tool/take.h"
+
+static const char vf_help[] = "lend vf: makes virtual functions of a device with SR-IOV, or removes them.\n"
+			      "\n"
+			      "usage: lend vf [OPTION]... DEVICE COUNT\n"
+			      "\n"
+			      "  --force    also when some are in use\n"
+			      "  --limit S  seconds that the driver may take (30)\n"
+			      "  --help     this text\n"
+			      "\n"
+			      "COUNT is how many there are afterwards: 0 removes all.\n";
+
+static void list(const char *pf)
+{
+	const struct lend_survey_device *device;
+	struct lend_context *context;
+	struct lend_survey *survey;
+
+	if (host_open(&context, &survey))
+		return;
+	for (size_t i = 0; (device = lend_survey_at(survey, i)); i++)
+		if (!strcmp(device->physfn, pf))
+			printf("%s  %s\n", device->is.name, device->word);
+	host_close(context, survey);
+}
+
+static int set(struct args *args, unsigned count, const struct lend_bind_options *options)
+{
+	const struct lend_survey_device *devices[ARGS_DEVICES_MAX];
+	struct lend_error error = {""};
+	struct lend_context *context;
+	struct lend_survey *survey;
+	char name[LEND_NAME_SIZE] = "";
+	int status;
+
+	if (host_open(&context, &survey))
+		return TOOL_FAILED;
+	args->device_count = 1;
+	status = (int)host_resolve(survey, args, devices);
+	if (!status && lend_set_vfs(context, &devices[0]->is.bdf, count, options, &error)) {
+		tool_say("%s", error.text);
+		status = TOOL_FAILED;
+	}
+	if (!status)
+		snprintf(name, sizeof(name), "%s", devices[0]->is.name);
+	host_close(context, survey);
+	if (!status)
+		list(name);
+	return status;
+}
+
+static int run_vf(int argc, char **argv)
+{
+	struct lend_bind_options make = {.size = sizeof(make), .note = take_note};
+	const char *limit = NULL;
+	const struct args_option options[] = {
+		{"force", 0, &make.force, NULL}, {"limit", 0, NULL, &limit}, {0}};
+	struct args args = {.command = &tool_vf, .options = options};
+	struct lend_error error;
+	unsigned long count;
+	char *end;
+	bool done;
+	int status = (int)args_begin(&args, argc, argv, &done);
+
+	if (done)
+		return status;
+	if (args.device_count != 2) {
+		tool_say("give a device and how many virtual functions it is to have: lend vf 05:00.0 4");
+		return TOOL_USAGE;
+	}
+	count = strtoul(args.devices[1], &end, 10);
+	if (end == args.devices[1] || *end || args.devices[1][0] == '-' || count > 65535) {
+		tool_say("'%.100s' is no number of virtual functions", args.devices[1]);
+		return TOOL_USAGE;
+	}
+	if (limit && args_seconds("limit", limit, &make.limit_ms, &error)) {
+		tool_say("%s", error.text);
+		return TOOL_USAGE;
+	}
+	return set(&args, (unsigned)count, &make);
+}
+
+const struct tool_command tool_vf = {
+	.name = "vf",
+	.summary = "make virtual functions of a device, or remove them",
+	.help = vf_help,
+	.run = run_vf,
+};
