@@ -123,7 +123,7 @@ def as_user(limit="unlimited"):
     (["-device", "vfio-pci,host=01:00.0", "-device",
       "vfio-pci,sysfsdev=/sys/bus/pci/devices/0000:01:00.0"],
      ["0000:01:00.0 is given twice"]),
-    (["-device", "vfio-pci,host=nvme0"], ["host=nvme0", "0000:05:00.0"]),
+    (["-device", "vfio-pci,host=n/vme"], ["host=n/vme"]),
     (["-device", "vfio-pci"], ["host="]),
     (["-kernl", "x"], ["-kernl", "the nearest is -kernel"]),
     (["-c", "0"], ["-c 0", "1 to 254"]),
@@ -138,6 +138,7 @@ def test_usage(here, options, says):
 @pytest.mark.profile("plain")
 def test_no_such_device(here):
     here.refused(devices=["0000:77:00.0"], says=["no PCI device 0000:77:00.0"])
+    here.refused(devices=["nvme7"], says=["no PCI device is 'nvme7'", "lend ls"])
 
 
 @pytest.mark.profile("nvme")
