@@ -39,6 +39,10 @@ PROFILES = {
     "nvme-net": Profile(
         kernel="lab", drives=DISK, devices=NVME + ("e1000e,netdev=n0",),
         qemu_args=("-netdev", "user,id=n0")),
+    # a BAR larger than what is below 4 GiB; its memory is never touched but in places
+    "large-bar": Profile(
+        kernel="lab", devices=("ivshmem-plain,memdev=m0",),
+        qemu_args=("-object", "memory-backend-memfd,id=m0,size=8G,share=on")),
     # one test takes the network card away for good
     "pulled": Profile(
         kernel="lab", drives=DISK, devices=NVME + ("e1000e,netdev=n0",),

@@ -160,15 +160,7 @@ int group_say_no_iommu(const struct lend_host_device *host, struct lend_error *e
 int group_say_not_bound(struct lend_context *context, const struct lend_host_device *host,
 			struct lend_error *error)
 {
-	const char *sysfs = context_sysfs(context);
-	char unbind[32] = "";
-
-	if (host->driver[0])
-		snprintf(unbind, sizeof(unbind), "echo $d > driver/unbind; ");
-	return error_say(error, -ENXIO,
-			 "%s is bound to %s, not to vfio-pci; as root: modprobe vfio-pci; d=%s; "
-			 "cd %s/bus/pci/devices/$d && echo vfio-pci > driver_override; %secho $d > "
-			 "%s/bus/pci/drivers_probe",
-			 host->name, host->driver[0] ? host->driver : "no driver", host->name, sysfs, unbind,
-			 sysfs);
+	(void)context;
+	return error_say(error, -ENXIO, "%s is bound to %s, not to vfio-pci; as root: lend bind %s",
+			 host->name, host->driver[0] ? host->driver : "no driver", host->name);
 }

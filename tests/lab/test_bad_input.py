@@ -49,6 +49,7 @@ class Here:
                 f"cp -u {image} {self.image} && chmod 755 /run/bad-input/*")
 
     def sh(self, line):
+        line = f"PATH=/run/bad-input:$PATH; {line}"
         return self.machine.run(line, check=True).out.strip()
 
     def words(self, *options, kernel=None, memory="256M", devices=()):

@@ -117,13 +117,10 @@ static void not_bound(void **state)
 	add_device(host, "0000:05:00.0", "nvme", 7);
 	assert_int_equal(try(host, "05:00.0"), -ENXIO);
 	expect(host, "bound to nvme");
-	expect(host, "driver_override");
-	expect(host, "driver/unbind");
-	expect(host, "drivers_probe");
+	expect(host, "as root: lend bind 0000:05:00.0");
 	add_device(host, "0000:06:00.0", "", 8);
 	assert_int_equal(try(host, "06:00.0"), -ENXIO);
 	expect(host, "no driver");
-	assert_null(strstr(host->error.text, "unbind"));
 }
 
 /* XSA-61: without an IOMMU it is refused, whatever it is bound to. */
