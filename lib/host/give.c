@@ -40,6 +40,22 @@ static int is_any(void *opaque, const char *name)
 	return 1;
 }
 
+static bool has_interface(const char *folder)
+{
+	char dir[PATH_MAX];
+
+	return !sysfs_path(dir, "%s/net", folder) && sysfs_each(dir, is_any, NULL) == 1;
+}
+
+/* virtio-pci makes a bus of its own in the device, on which the network's driver is. */
+static int child_has_interface(void *opaque, const char *name)
+{
+	char dir[PATH_MAX];
+
+	return !strncmp(name, "virtio", strlen("virtio")) &&
+	       !sysfs_path(dir, "%s/%s", (const char *)opaque, name) && has_interface(dir);
+}
+
 /* Whether what the driver makes of such a device is there. */
 static bool works(const struct operation *op, const char *name, uint32_t class_code)
 {
@@ -50,8 +66,8 @@ static bool works(const struct operation *op, const char *name, uint32_t class_c
 	    !sysfs_path(dir, "%s/bus/pci/devices/%s/nvme", context_sysfs(op->context), name))
 		return sysfs_each(dir, nvme_is_live, dir) == 1;
 	if (class_code >> 16 == BASE_NETWORK &&
-	    !sysfs_path(dir, "%s/bus/pci/devices/%s/net", context_sysfs(op->context), name))
-		return sysfs_each(dir, is_any, NULL) == 1;
+	    !sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(op->context), name))
+		return has_interface(dir) || sysfs_each(dir, child_has_interface, dir) == 1;
 	return true;
 }
 

@@ -7,6 +7,7 @@ import pytest
 
 import guest
 
+TIMES = 50
 NVME, NET, EDU, SOUND = ("0000:01:00.0", "0000:02:00.0", "0000:00:08.0",
                          "0000:00:09.0")
 
@@ -69,6 +70,41 @@ def test_there_and_back_fifty_times(host, lend):
                            (SOUND, "snd_hda_intel")):
         host.untouched(device, driver)
     host.no_warnings()
+
+
+# Each device to the driver that it would have on a started host.
+HOME = """for d in {0}; do
+	echo >/sys/bus/pci/devices/$d/driver_override
+	[ ! -e /sys/bus/pci/devices/$d/driver ] || echo $d >/sys/bus/pci/devices/$d/driver/unbind
+	echo $d >/sys/bus/pci/drivers_probe
+done"""
+DRIVERS = """for d in {0}; do
+	echo "$d $(basename "$(readlink /sys/bus/pci/devices/$d/driver)")"
+done"""
+
+
+@pytest.mark.parametrize("profile", [
+    pytest.param(name, marks=pytest.mark.profile(name))
+    for name in ("zoo-express", "zoo-others")])
+def test_the_zoo_there_and_back_fifty_times(profile, host, lend):
+    """All of the zoo at once, each with its driver again every time."""
+    bridge = "pcie-pci-bridge"
+    devices = [a for a, spec in zip(host.l1.addresses, host.l1.profile.devices)
+               if a and not spec.startswith(bridge)]
+    all_of_them, drivers = " ".join(devices), DRIVERS.format(" ".join(devices))
+    host.sh(HOME.format(all_of_them))
+    before = host.sh(drivers)
+    assert len(devices) >= 6 and before.count("vfio-pci") == 0
+    host.sh(f"""drivers() {{ {drivers}
+    }}
+    drivers >/tmp/before
+    for n in $(seq {TIMES}); do
+        {lend} bind --siblings {all_of_them} >/tmp/log || exit
+        [ "$(drivers | grep -c vfio-pci)" = {len(devices)} ] || exit 3
+        {lend} unbind {all_of_them} >/tmp/log || exit
+        drivers | cmp - /tmp/before || exit 4
+    done""", timeout=600)
+    assert host.sh(drivers) == before
 
 
 @pytest.mark.profile("host-plain")

@@ -67,6 +67,22 @@ static void a_device_that_does_not_start_again(void **state)
 	assert_int_equal(lend_mend(tree->context, &options, &error), 1);
 }
 
+/* A network card whose driver makes its interface, or below a virtio device, or none. */
+static void an_interface_below_virtio(void **state)
+{
+	struct lend_bind_options options = defaults();
+	struct host_tree *tree = *state;
+	struct lend_error error = {""};
+
+	options.limit_ms = 100;
+	assert_int_equal(bind_one(tree, "02:00.0", NULL, NULL), 0);
+	tree_remove(tree, "sys/bus/pci/devices/0000:02:00.0/.net");
+	assert_int_equal(unbind_one(tree, "02:00.0", &options, &error), -EIO);
+	assert_non_null(strstr(error.text, "does not get it to work"));
+	tree_put(tree, "sys/bus/pci/devices/0000:02:00.0/virtio3/net/eth7/carrier", "1");
+	assert_int_equal(lend_mend(tree->context, &options, &error), 1);
+}
+
 /* One wins; the other is told at once, and changes nothing. */
 static void another_process_at_work(void **state)
 {
@@ -198,6 +214,7 @@ int main(void)
 		TEST(a_driver_that_hangs, plain),
 		TEST(open_by_a_process, plain),
 		TEST(a_device_that_does_not_start_again, plain),
+		TEST(an_interface_below_virtio, plain),
 		TEST(another_process_at_work, plain),
 		cmocka_unit_test(killed_anywhere),
 		cmocka_unit_test(killed_while_giving_back),
