@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,9 +39,8 @@ static void *open_one(void *opaque)
 	opening->ret = lend_device_open_with(vmm->space, &config, &vmm->assigned[opening->index].device,
 					     &opening->error);
 	if (!opening->ret)
-		memcpy(vmm->assigned[opening->index].name,
-		       lend_device_info(vmm->assigned[opening->index].device)->name,
-		       sizeof(vmm->assigned[opening->index].name));
+		snprintf(vmm->assigned[opening->index].name, sizeof(vmm->assigned[opening->index].name), "%s",
+			 lend_device_info(vmm->assigned[opening->index].device)->name);
 	return NULL;
 }
 

@@ -39,7 +39,7 @@ struct assigned {
 	bool alone; /* a VF: it shares its slot with nobody */
 	bool allow_unreset, stop_on_error;
 	bool leaving; /* atomic: the host wants it back; the loop gives it up */
-	char name[16];
+	char name[LEND_NAME_SIZE];
 	unsigned slot; /* of the root bus, its own or its port's */
 	bool vga_memory,
 		vga_ports; /* the legacy VGA ranges are on the buses; guarded by the function's lock */

@@ -33,7 +33,8 @@ def build(installed, request):
             env={**os.environ, "PKG_CONFIG_PATH": f"{installed}/lib/pkgconfig"},
             check=True, capture_output=True, text=True).stdout.split()
         if request.param == "static":
-            flags = [f for f in flags if f != "-llend"] + [f"{installed}/lib/liblend.a"]
+            # Before what it needs itself.
+            flags = [f"{installed}/lib/liblend.a"] + [f for f in flags if f != "-llend"]
         else:
             flags += [f"-Wl,-rpath,{installed}/lib"]
         out = installed / f"{name}-{request.param}"

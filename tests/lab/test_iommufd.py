@@ -225,7 +225,8 @@ def test_mediated_device(l1, boot, backend):
     machine = l1()
     machine.run(f"echo {UUID} >{MTTY}/mdev_supported_types/mtty-1/create", check=True)
     guest = boot(machine, devices=(), options=[
-        "-device", f"vfio-pci,sysfsdev={MTTY}/{UUID},iommufd={BACKENDS[backend]}"])
+        "-device", f"vfio-pci,sysfsdev={MTTY}/{UUID},x-allow-unreset=on,"
+        f"iommufd={BACKENDS[backend]}"])
     out = guest.ask("cat /sys/bus/pci/devices/*/vendor /sys/bus/pci/devices/*/device")
     assert "0x4348" in out and "0x3253" in out
     guest.power_off()
