@@ -333,7 +333,6 @@ static int set_id(struct run_device *device, row_t *row, const char *value, stru
 	return *value ? 0 : tool_fail(error, -EINVAL, "id= is empty; give a name, or leave it out");
 }
 
-#define LATER        "it comes with a later version of lend"
 #define NO_DISPLAY   "lend has no display"
 #define NO_MIGRATION "lend does not migrate machines"
 #define NO_IGD       "Intel's integrated graphics need more than lend does for them"
