@@ -130,8 +130,8 @@ check-symbols: $(B)/$(SO)
 	$(Q)tests/unit/symbols $<
 
 # Knowledge points one way (docs/architecture.md).
-check-layers:
-	$(Q)tests/unit/layers
+check-layers: $(B)/liblend.a
+	$(Q)tests/unit/layers $(B)
 
 # Each rule of the specification has its tests (docs/conformance.md).
 check-conformance:

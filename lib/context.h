@@ -53,20 +53,20 @@ LEND_PRINTF(4, 5)
 void context_log_limited(struct lend_context *context, struct log_bucket *bucket, enum lend_log_level level,
 			 const char *format, ...);
 
-/** The legacy groups that are open (lib/backend/group.c); `lock` guards the list and each group in it. */
+/** The legacy groups that are open (lib/open/group.c); `lock` guards the list and each group in it. */
 struct context_groups {
 	pthread_mutex_t lock;
 	struct lend_group *first;
 };
 struct context_groups *context_groups(struct lend_context *context);
 
-/** The devices that are open (lib/backend/device.c); `lock` is a leaf and guards the list. */
+/** The devices that are open (lib/open/device.c); `lock` is a leaf and guards the list. */
 struct context_devices {
 	pthread_mutex_t lock;
 	struct lend_device *first;
 };
 struct context_devices *context_devices(struct lend_context *context);
-/** The user's rules (lib/pci/rules_match.c), read when the first function is made. */
+/** The user's rules (lib/pci/rules/rules_match.c), read when the first function is made. */
 struct context_rules {
 	pthread_mutex_t lock; /* guards the rest */
 	char *directory;      /* empty: none */
@@ -77,7 +77,7 @@ struct context_rules {
 	void (*free)(struct rules *rules);
 };
 struct context_rules *context_rules(struct lend_context *context);
-/** The iommufd that all spaces of the context share (lib/backend/iommufd.c); `lock` guards the rest. */
+/** The iommufd that all spaces of the context share (lib/open/iommufd.c); `lock` guards the rest. */
 struct context_iommufd {
 	pthread_mutex_t lock;
 	int fd; /* -1: none is open */

@@ -5,12 +5,12 @@
  * returns 0 (or a count) or a negative errno. The fake backend of the unit
  * tests stands behind the same tables.
  */
-#ifndef LIB_BACKEND_H
-#define LIB_BACKEND_H
+#ifndef LIB_BACKEND_BACKEND_H
+#define LIB_BACKEND_BACKEND_H
 
 #include "lend/device.h"
 
-/** What the transport says of a device, unchecked: lib/backend/device.c checks it. */
+/** What the transport says of a device, unchecked: lib/open/device.c checks it. */
 struct backend_device_info {
 	bool is_pci;
 	bool can_reset;

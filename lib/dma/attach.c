@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Groups and devices coming to a space and leaving it, and the domains that they bring. Locks:
- * lib/dma/space.h. */
+ * lib/dma/space_private.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/dma/space.h"
+#include "lib/dma/space_private.h"
 #include "lib/error.h"
 
 /* All maps of the space into a new domain, or none. */

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "lib/dma/space.h"
+#include "lib/dma/space_private.h"
 #include "lib/error.h"
 
 enum { WINDOWS_MAX = 64 };

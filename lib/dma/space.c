@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The space: its life, and ranges coming and going. Locks: lib/dma/space.h. */
+/* The space: its life, and ranges coming and going. Locks: lib/dma/space_private.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/dma/space.h"
+#include "lib/dma/space_private.h"
 #include "lib/error.h"
 #include "lib/ops.h"
 

@@ -2,7 +2,7 @@
 /* What all devices of a space can address: the intersection over its domains. */
 #include <string.h>
 
-#include "lib/dma/space.h"
+#include "lib/dma/space_private.h"
 
 enum { WINDOWS_MAX = 64 };
 

@@ -6,18 +6,18 @@
 #include <unistd.h>
 
 #include "lib/error.h"
-#include "lib/pci/bar.h"
-#include "lib/pci/capabilities.h"
-#include "lib/pci/config.h"
-#include "lib/pci/messages.h"
-#include "lib/pci/msix.h"
-#include "lib/pci/notify.h"
-#include "lib/pci/quiesce.h"
-#include "lib/pci/quirk.h"
-#include "lib/pci/reset.h"
-#include "lib/pci/rom.h"
-#include "lib/pci/rules.h"
-#include "lib/pci/strict.h"
+#include "lib/pci/bars/bar.h"
+#include "lib/pci/bars/rom.h"
+#include "lib/pci/caps/capabilities.h"
+#include "lib/pci/config/config.h"
+#include "lib/pci/config/strict.h"
+#include "lib/pci/interrupts/messages.h"
+#include "lib/pci/interrupts/msix.h"
+#include "lib/pci/life/notify.h"
+#include "lib/pci/reset/quiesce.h"
+#include "lib/pci/reset/reset.h"
+#include "lib/pci/rules/quirk.h"
+#include "lib/pci/rules/rules.h"
 
 /* The device's bytes as they are now; what is set up is derived from them and never read again. */
 static int read_config(struct lend_function *function, struct lend_error *error)

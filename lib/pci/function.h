@@ -15,13 +15,13 @@
 #include "lend/explain.h"
 #include "lend/function.h"
 #include "lib/backend/areas.h"
-#include "lib/backend/device.h"
-#include "lib/backend/space.h"
 #include "lib/context.h"
-#include "lib/pci/pages.h"
-#include "lib/pci/quirk_state.h"
-#include "lib/pci/vga.h"
-#include "lib/pci/window.h"
+#include "lib/dma/space.h"
+#include "lib/open/device.h"
+#include "lib/pci/bars/pages.h"
+#include "lib/pci/bars/vga.h"
+#include "lib/pci/bars/window.h"
+#include "lib/pci/rules/quirk_state.h"
 
 enum {
 	CONFIG_MAX = 4096,

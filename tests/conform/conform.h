@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/backend/device.h"
-#include "lib/dma/space.h"
+#include "lib/dma/space_private.h"
+#include "lib/open/device.h"
 #include "tests/unit/cmocka.h"
 
 struct bench {

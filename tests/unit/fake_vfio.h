@@ -23,8 +23,8 @@
 #include <linux/vfio.h>
 
 #include "lend/lend.h"
-#include "lib/backend/device.h"
-#include "lib/backend/space.h"
+#include "lib/dma/space.h"
+#include "lib/open/device.h"
 #include "tests/unit/cmocka.h"
 
 enum { CONFIG_AT = 0x100000, ANSWER_ROOM = 4096 };

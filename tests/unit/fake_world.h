@@ -26,8 +26,8 @@
 #define TESTS_UNIT_FAKE_WORLD_H
 
 #include "lend/lend.h"
-#include "lib/backend/device.h"
-#include "lib/backend/space.h"
+#include "lib/dma/space.h"
+#include "lib/open/device.h"
 
 enum { WORLD_VECTORS = 2048, WORLD_MAPS = 256, WORLD_BAR_BYTES = 0x10000 };
 

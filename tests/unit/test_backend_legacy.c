@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Groups, a container and devices on a made-up VFIO: what is asked in which order, and answers that lie. */
-#include "lib/backend/hot_reset.h"
+#include "lib/open/hot_reset.h"
 #include "tests/unit/fake_vfio.h"
 
 #define INFOS "info region region region region region region region region region irq irq irq irq irq "

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "lend/lend.h"
-#include "lib/backend/group_error.h"
+#include "lib/open/group_error.h"
 #include "tests/unit/cmocka.h"
 
 struct host {

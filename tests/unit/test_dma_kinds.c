@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/backend/space.h"
+#include "lib/dma/space_private.h"
 #include "tests/unit/cmocka.h"
 
 enum { MAPS = 16 };

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/backend/space.h"
+#include "lib/dma/space_private.h"
 #include "tests/unit/cmocka.h"
 
 enum { MAPS = 64 };

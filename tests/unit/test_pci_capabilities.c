@@ -5,7 +5,7 @@
 
 #include <linux/pci_regs.h>
 
-#include "lib/pci/capabilities.h"
+#include "lib/pci/caps/capabilities.h"
 #include "tests/unit/cmocka.h"
 #include "tests/unit/fake_world.h"
 #include "tests/unit/test_pci.h"

@@ -6,7 +6,7 @@
 
 #include <linux/pci_regs.h>
 
-#include "lib/backend/device.h"
+#include "lib/open/device.h"
 #include "tests/unit/cmocka.h"
 #include "tests/unit/fake_world.h"
 

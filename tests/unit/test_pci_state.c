@@ -11,7 +11,7 @@
 
 #include <linux/pci_regs.h>
 
-#include "lib/pci/state_file.h"
+#include "lib/pci/life/state_file.h"
 #include "tests/unit/test_pci.h"
 
 static void make_nvme(struct world *world)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* AMD's reset of Bonaire and Hawaii. */
 #include "lib/le.h"
-#include "lib/pci/quirk.h"
+#include "lib/pci/rules/quirk.h"
 #include "tests/unit/test_quirk.h"
 
 enum { SMC_INDEX = 0x200, SMC_DATA = 0x204, MEMORY_SIZE = 0x5428 };

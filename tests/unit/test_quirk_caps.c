@@ -2,7 +2,7 @@
 /* Capabilities of ours: GPUDirect's clique and VMD's BARs; and the table itself. */
 #include <string.h>
 
-#include "lib/pci/quirk.h"
+#include "lib/pci/rules/quirk.h"
 #include "tests/unit/test_quirk.h"
 
 enum { NVIDIA = 0x10de, INTEL = 0x8086 };

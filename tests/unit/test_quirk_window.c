@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/pci/window.h"
+#include "lib/pci/bars/window.h"
 #include "lib/pci/function.h"
 #include "tests/unit/test_quirk.h"
 

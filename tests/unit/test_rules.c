@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/pci/quirk.h"
-#include "lib/pci/rules.h"
+#include "lib/pci/rules/quirk.h"
+#include "lib/pci/rules/rules.h"
 #include "tests/unit/test_quirk.h"
 #include "tests/unit/test_rules.h"
 

@@ -12,7 +12,7 @@
 #include <linux/pci_regs.h>
 
 #include "lib/le.h"
-#include "lib/pci/config.h"
+#include "lib/pci/config/config.h"
 #include "lib/pci/quirks/quirks.h"
 
 enum {

@@ -5,7 +5,7 @@
  */
 #include <linux/pci_regs.h>
 
-#include "lib/pci/config.h"
+#include "lib/pci/config/config.h"
 #include "lib/pci/quirks/quirks.h"
 
 enum { PORT = 0x3c3, LEAST = 256 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The hooks of the table (table.c), each in a file of its own, and what they share. */
-#ifndef LIB_PCI_QUIRKS_H
-#define LIB_PCI_QUIRKS_H
+#ifndef LIB_PCI_QUIRKS_QUIRKS_H
+#define LIB_PCI_QUIRKS_QUIRKS_H
 
-#include "lib/pci/quirk.h"
+#include "lib/pci/rules/quirk.h"
 
 /*
  * Virtual config space seen through a window: `length` bytes at `offset` of it,

@@ -9,7 +9,7 @@
  * writes of other widths are ignored, for they could make such a command up.
  */
 #include "lib/le.h"
-#include "lib/pci/msix.h"
+#include "lib/pci/interrupts/msix.h"
 #include "lib/pci/quirks/quirks.h"
 
 enum { BAR = 2, DATA = 0x70, ADDRESS = 0x74 };

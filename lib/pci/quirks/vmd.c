@@ -12,7 +12,7 @@
 
 #include "lib/error.h"
 #include "lib/le.h"
-#include "lib/pci/config.h"
+#include "lib/pci/config/config.h"
 #include "lib/pci/quirks/quirks.h"
 
 enum { AT = 0xe8, LENGTH = 24, VERSION = 1, MARK = 4, BARS = 8 };

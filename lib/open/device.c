@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* Devices: the public calls, and the way from an address to an open descriptor. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lend/host.h"
+#include "lib/backend/transport.h"
+#include "lib/bdf.h"
+#include "lib/context.h"
+#include "lib/dma/space.h"
+#include "lib/error.h"
+#include "lib/open/cdev.h"
+#include "lib/open/choose.h"
+#include "lib/open/device.h"
+#include "lib/open/group.h"
+#include "lib/open/group_error.h"
+
+/* The device that the configuration names, by address, by descriptor, or by both. */
+static int find(struct lend_context *context, const struct lend_device_config *config,
+		struct lend_host_device *host, struct lend_error *error)
+{
+	struct lend_host_device behind;
+	int ret;
+
+	if (!config->address)
+		return lend_host_find_fd(context, config->fd, host, error);
+	ret = lend_host_find(context, config->address, host, error);
+	if (ret < 0)
+		return ret == -EINVAL ? -ENODEV : ret;
+	if (config->fd < 0)
+		return 0;
+	ret = lend_host_find_fd(context, config->fd, &behind, error);
+	if (!ret && strcmp(behind.name, host->name) != 0)
+		ret = error_say(error, -ENODEV, "fd %d is %s, not %s", config->fd, behind.name, host->name);
+	return ret;
+}
+
+/* Checks what can be checked before anything is opened. */
+static int check(struct lend_context *context, const struct lend_host_device *host, struct lend_error *error)
+{
+	if (host->group < 0 && !(host->is_mdev && host->vfio_node[0]))
+		return group_say_no_iommu(host, error);
+	if (host->is_mdev ? !host->driver[0] : !group_is_vfio_driver(host->driver))
+		return group_say_not_bound(context, host, error);
+	return 0;
+}
+
+static struct device_source source_of(const struct lend_host_device *host, enum lend_backend backend)
+{
+	return (struct device_source){
+		.bdf = host->bdf,
+		.name = host->name,
+		.backend = backend,
+		.is_mdev = host->is_mdev,
+		.group = host->group,
+		.numa_node = host->numa_node,
+		.reset_methods = host->reset_methods,
+	};
+}
+
+/* A device on `fd`, which it takes, also when it fails. */
+static int open_fd(struct lend_space *space, int fd, struct device_source *source, struct lend_device **out,
+		   struct lend_error *error)
+{
+	int ret = transport_new(fd, &source->ops, &source->transport);
+
+	if (ret < 0) {
+		close(fd);
+		return error_say(error, ret, "%s: out of memory", source->name);
+	}
+	ret = device_open_with(space, source, out, error);
+	if (ret < 0)
+		source->ops->close(source->transport);
+	return ret;
+}
+
+static int open_legacy(struct lend_space *space, const struct lend_host_device *host,
+		       const struct lend_device_config *config, struct lend_device **out,
+		       struct lend_error *error)
+{
+	struct device_source source = source_of(host, LEND_BACKEND_LEGACY);
+	struct lend_group *group;
+	int ret = group_get(space, host, &group, error);
+
+	if (ret < 0)
+		return ret;
+	ret = group_open_device(group, host->name, config->vf_token, error);
+	if (ret >= 0)
+		ret = open_fd(space, ret, &source, out, error);
+	if (ret < 0) {
+		group_put(group, &host->bdf);
+		return ret;
+	}
+	(*out)->group = group;
+	return 0;
+}
+
+void device_register(struct lend_device *device)
+{
+	struct context_devices *devices = context_devices(space_context(device->space));
+
+	pthread_mutex_lock(&devices->lock);
+	device->next = devices->first;
+	devices->first = device;
+	pthread_mutex_unlock(&devices->lock);
+}
+
+static void forget(struct lend_device *device)
+{
+	struct context_devices *devices = context_devices(space_context(device->space));
+	struct lend_device **link = &devices->first;
+
+	pthread_mutex_lock(&devices->lock);
+	while (*link && *link != device)
+		link = &(*link)->next;
+	if (*link)
+		*link = device->next;
+	pthread_mutex_unlock(&devices->lock);
+}
+
+bool device_is_open(struct lend_context *context, const struct lend_bdf *bdf)
+{
+	struct context_devices *devices = context_devices(context);
+	bool found = false;
+
+	pthread_mutex_lock(&devices->lock);
+	for (const struct lend_device *at = devices->first; at; at = at->next)
+		found |= bdf_equal(&at->info.bdf, bdf);
+	pthread_mutex_unlock(&devices->lock);
+	return found;
+}
+
+static int open_iommufd(struct lend_space *space, const struct lend_host_device *host,
+			const struct lend_device_config *config, struct lend_device **out,
+			struct lend_error *error)
+{
+	struct device_source source = source_of(host, LEND_BACKEND_IOMMUFD);
+	struct lend_cdev *cdev;
+	int ret = cdev_get(space, host, config, &cdev, error);
+
+	if (ret < 0)
+		return ret;
+	ret = transport_new(cdev->fd, &source.ops, &source.transport);
+	if (ret < 0) {
+		error_say(error, ret, "%s: out of memory", host->name);
+		cdev_detach(cdev);
+		close(cdev->fd);
+		goto put;
+	}
+	ret = device_open_with(space, &source, out, error);
+	if (ret < 0) {
+		cdev_detach(cdev);
+		source.ops->close(source.transport);
+		goto put;
+	}
+	(*out)->cdev = cdev;
+	return 0;
+
+put:
+	cdev_put(cdev);
+	return ret;
+}
+
+static int take_config(const struct lend_device_config *config, struct lend_device_config *out,
+		       struct lend_error *error)
+{
+	if (!config || config->size < sizeof(*out))
+		return error_say(error, -EINVAL, "lend_device_config: size is that of no version");
+	*out = *config;
+	if (!out->address && out->fd < 0)
+		return error_say(error, -EINVAL, "neither an address nor a descriptor names the device");
+	if (out->fd >= 0 && out->backend == LEND_BACKEND_LEGACY)
+		return error_say(
+			error, -EINVAL,
+			"a device is passed as a descriptor with iommufd alone; leave iommufd=off out");
+	return 0;
+}
+
+int lend_device_open_with(struct lend_space *space, const struct lend_device_config *given,
+			  struct lend_device **out, struct lend_error *error)
+{
+	struct lend_context *context = space_context(space);
+	struct lend_device_config config;
+	struct lend_host_device host;
+	bool other_too;
+	int ret;
+
+	ret = take_config(given, &config, error);
+	if (!ret)
+		ret = find(context, &config, &host, error);
+	if (!ret)
+		ret = check(context, &host, error);
+	if (ret < 0)
+		return ret;
+	if (choose_backend(context, &host, &config, &other_too) == LEND_BACKEND_IOMMUFD) {
+		ret = open_iommufd(space, &host, &config, out, error);
+		if (ret != -EPERM || !other_too)
+			return ret;
+	}
+	return open_legacy(space, &host, &config, out, error);
+}
+
+int lend_device_open(struct lend_space *space, const char *address, struct lend_device **out,
+		     struct lend_error *error)
+{
+	struct lend_device_config config = LEND_DEVICE_CONFIG_INIT;
+
+	config.address = address;
+	return lend_device_open_with(space, &config, out, error);
+}
+
+/* A node is taken from its page tables before it is closed, a group when its last device is. */
+void lend_device_close(struct lend_device *device)
+{
+	if (!device)
+		return;
+	forget(device);
+	if (device->cdev)
+		cdev_detach(device->cdev);
+	device->ops->close(device->transport);
+	if (device->cdev)
+		cdev_put(device->cdev);
+	if (device->group)
+		group_put(device->group, &device->info.bdf);
+	free(device);
+}
+
+int lend_device_move(struct lend_device *device, struct lend_space *space, struct lend_error *error)
+{
+	int ret;
+
+	if (!device->cdev)
+		return error_say(error, -EOPNOTSUPP,
+				 "%s: it cannot move: its group is in one container while it is open",
+				 device->info.name);
+	if (__atomic_load_n(&device->functions, __ATOMIC_RELAXED))
+		return error_say(error, -EBUSY, "%s: it cannot move while a guest's function is on it",
+				 device->info.name);
+	if (space_context(space) != space_context(device->space))
+		return error_say(error, -EINVAL, "%s: the other space is of another context",
+				 device->info.name);
+	if (space == device->space)
+		return 0;
+	ret = cdev_move(device->cdev, space, error);
+	if (!ret)
+		device->space = space;
+	return ret;
+}
+
+const struct lend_device_info *lend_device_info(const struct lend_device *device)
+{
+	return &device->info;
+}
+
+const struct lend_region *lend_device_region(const struct lend_device *device, unsigned index)
+{
+	return index < LEND_REGION_COUNT ? &device->regions[index] : NULL;
+}
+
+int device_read(const struct lend_device *device, unsigned region, uint64_t offset, void *data,
+		unsigned length)
+{
+	int ret = device->ops->read(device->transport, region, offset, data, length);
+
+	if (ret < 0)
+		return ret;
+	return (unsigned)ret == length ? 0 : -EIO;
+}
+
+int device_write(const struct lend_device *device, unsigned region, uint64_t offset, const void *data,
+		 unsigned length)
+{
+	int ret = device->ops->write(device->transport, region, offset, data, length);
+
+	if (ret < 0)
+		return ret;
+	return (unsigned)ret == length ? 0 : -EIO;
+}

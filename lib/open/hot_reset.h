@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reset of the bus that a device is on (spec/vfio-pci.md, 8.5). It takes every
+ * function on that bus along, so all of them have to be ours: each one's group
+ * open in this context, or, for devices opened by their own node, what the
+ * kernel says of them.
+ */
+#ifndef LIB_OPEN_HOT_RESET_H
+#define LIB_OPEN_HOT_RESET_H
+
+#include "lib/open/device.h"
+
+/**
+ * What the reset would take along, without the device itself; `out->at` is to
+ * be freed. -ENODEV: no bus of its own; -EPERM: a function on it is not ours,
+ * and `error` names it.
+ */
+int hot_reset_list(const struct lend_device *device, struct backend_hot_reset *out, struct lend_error *error);
+
+/** Resets the bus, which `list` was made for. */
+int hot_reset_run(const struct lend_device *device, const struct backend_hot_reset *list);
+
+#endif

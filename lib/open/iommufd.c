@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* The registry of devices that are bound to the context's iommufd. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/context.h"
+#include "lib/error.h"
+#include "lib/open/iommufd.h"
+
+static int open_iommufd(struct lend_context *context, const char *name, int given, struct lend_error *error)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (given >= 0) {
+		fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
+		return fd < 0 ? error_say(error, -errno, "%s: the iommufd, fd %d, is not open", name, given)
+			      : fd;
+	}
+	snprintf(path, sizeof(path), "%s/iommu", context_dev(context));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	if (errno == EACCES || errno == EPERM)
+		return error_say(error, -EACCES,
+				 "%s: no permission to open %s; run as root, or once as root: chown $USER %s",
+				 name, path, path);
+	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
+		return error_say(
+			error, -EOPNOTSUPP,
+			"%s: this kernel has no iommufd (%s is not there; modprobe iommufd may help); "
+			"use the legacy way, iommufd=off",
+			name, path);
+	return error_say(error, -errno, "%s: cannot open %s: %s", name, path, strerror(errno));
+}
+
+int iommufd_enter(struct lend_context *context, struct lend_cdev *cdev, int given, struct lend_error *error)
+{
+	struct context_iommufd *iommufd = context_iommufd(context);
+	int ret = 0;
+
+	pthread_mutex_lock(&iommufd->lock);
+	for (const struct lend_cdev *other = iommufd->first; other; other = other->next)
+		if (!strcmp(other->name, cdev->name))
+			ret = error_say(error, -EEXIST, "%s is given twice", cdev->name);
+	if (!ret && !iommufd->first)
+		ret = iommufd->fd = open_iommufd(context, cdev->name, given, error);
+	if (ret >= 0) {
+		ret = 0;
+		cdev->arg.iommufd = iommufd->fd;
+		cdev->next = iommufd->first;
+		iommufd->first = cdev;
+	}
+	pthread_mutex_unlock(&iommufd->lock);
+	return ret;
+}
+
+void iommufd_leave(struct lend_context *context, struct lend_cdev *cdev)
+{
+	struct context_iommufd *iommufd = context_iommufd(context);
+	struct lend_cdev **link;
+
+	pthread_mutex_lock(&iommufd->lock);
+	for (link = &iommufd->first; *link != cdev;)
+		link = &(*link)->next;
+	*link = cdev->next;
+	if (!iommufd->first) {
+		close(iommufd->fd);
+		iommufd->fd = -1;
+	}
+	pthread_mutex_unlock(&iommufd->lock);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Trapped accesses to BARs. They go to the device by its transport, never
+ * through a map, and without a lock; windows (window.h) lie over it.
+ */
+#include "lib/le.h"
+#include "lib/pci/bars/bar.h"
+#include "lib/pci/bars/rom.h"
+#include "lib/pci/interrupts/intx.h"
+
+static bool reaches(struct lend_function *function, unsigned bar, uint64_t offset, unsigned length)
+{
+	const struct bar *at = &function->bars[bar < PLACES ? bar : 0];
+
+	if (bar < PLACES && length && length <= 8 && __atomic_load_n(&at->placed, __ATOMIC_ACQUIRE) &&
+	    offset < at->guest.size && length <= at->guest.size - offset)
+		return true;
+	count_one(function->counters.ignored);
+	return false;
+}
+
+uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, uint64_t offset,
+				unsigned length)
+{
+	uint8_t bytes[8];
+
+	count_one(function->counters.bar_reads);
+	if (!reaches(function, bar, offset, length))
+		return length >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * length) - 1;
+	pages_count(&function->pages, bar, offset, false);
+	if (bar == ROM_BAR) {
+		rom_read(function, offset, bytes, length);
+	} else {
+		window_read(function, bar, offset, bytes, length);
+		intx_served(function);
+	}
+	return le_load(bytes, length);
+}
+
+void lend_function_bar_write(struct lend_function *function, unsigned bar, uint64_t offset, unsigned length,
+			     uint64_t value)
+{
+	uint8_t bytes[8];
+
+	count_one(function->counters.bar_writes);
+	if (!reaches(function, bar, offset, length) || bar == ROM_BAR)
+		return;
+	pages_count(&function->pages, bar, offset, true);
+	le_store(bytes, length, value);
+	window_write(function, bar, offset, bytes, length);
+	intx_served(function);
+}

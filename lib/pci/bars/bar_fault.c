@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A BAR that the kernel withdrew: decode is off in the device, or it is not in
+ * D0, although our state says otherwise (a reset, a driver of the host). The
+ * guest's access then ends in an error of the hypervisor, which is healed by
+ * taking the BARs away; they come back with the guest's next write to its
+ * decode bits or power state.
+ */
+#include <linux/pci_regs.h>
+
+#include "lib/pci/bars/bar.h"
+#include "lib/pci/config/config.h"
+
+/* A register that cannot be read counts as not served. */
+static bool served(struct lend_function *function)
+{
+	uint32_t value;
+
+	if (config_device_read(function, PCI_COMMAND, 2, &value) < 0 || value == UINT16_MAX ||
+	    !(value & PCI_COMMAND_MEMORY))
+		return false;
+	if (!function->pm)
+		return true;
+	return config_device_read(function, function->pm + PCI_PM_CTRL, 2, &value) == 0 &&
+	       !(value & PCI_PM_CTRL_STATE_MASK);
+}
+
+int lend_function_bar_fault(struct lend_function *function)
+{
+	int removed = 0;
+
+	pthread_mutex_lock(&function->lock);
+	if (!served(function)) {
+		function->withdrawn = true;
+		removed = bars_remove(function);
+	}
+	pthread_mutex_unlock(&function->lock);
+	if (removed)
+		function_log(function, LEND_LOG_WARNING,
+			     "the kernel withdrew its BARs under the guest; %d removed", removed);
+	return removed;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host's maps of BARs: made once, when the function is, and kept while it
+ * lives; the monitor is given parts of them. An area of address space as large
+ * as the BAR is reserved, aligned so that the kernel can use huge pages, and
+ * the areas mapped over it; guests reach them alone, never this library.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/pci/bars/bar.h"
+
+/* The largest page that processors have; more alignment gains nothing. */
+#define ALIGN_MAX (UINT64_C(1) << 30)
+
+/* Address space of `size` bytes at a multiple of `align`, inaccessible; NULL: none. */
+static uint8_t *reserve(uint64_t size, uint64_t align)
+{
+	uintptr_t start, head;
+	void *all;
+
+	if (size > SIZE_MAX - align)
+		return NULL;
+	all = mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (all == MAP_FAILED)
+		return NULL;
+	start = ((uintptr_t)all + align - 1) & ~(uintptr_t)(align - 1);
+	head = start - (uintptr_t)all;
+	if (head)
+		munmap(all, head);
+	if (align - head)
+		munmap((uint8_t *)start + size, align - head);
+	return (uint8_t *)start;
+}
+
+static int map_areas(struct lend_function *function, unsigned index, uint8_t *va)
+{
+	const struct bar *bar = &function->bars[index];
+	struct lend_device *device = function->device;
+
+	for (unsigned i = 0; i < bar->area_count; i++) {
+		const struct lend_area *area = &bar->areas[i];
+		int ret = device->ops->map(device->transport, index, area->offset, area->length,
+					   va + area->offset);
+
+		if (ret < 0)
+			return ret;
+		/* A child that keeps the device's pages would defeat the kernel's revoking them
+		 * (CVE-2020-12888). */
+		madvise(va + area->offset, area->length, MADV_DONTFORK);
+	}
+	return 0;
+}
+
+/* Address space of a BAR, and of the whole page that a smaller one is mapped by. */
+static uint64_t map_size(const struct bar *bar, uint64_t page)
+{
+	return bar->guest.size > page ? bar->guest.size : page;
+}
+
+/* type1 maps BARs by their address; iommufd takes them as dma-bufs alone, where the kernel has these. */
+static void export_areas(struct lend_function *function, unsigned index)
+{
+	struct bar *bar = &function->bars[index];
+	struct lend_device *device = function->device;
+	bool ask = device->info.backend == LEND_BACKEND_IOMMUFD && !function->no_files && !bar->sub_page;
+
+	for (unsigned i = 0; i < bar->area_count && ask; i++) {
+		const struct lend_area *area = &bar->areas[i];
+
+		bar->files[i] = device->ops->dma_buf(device->transport, index, area->offset, area->length);
+		function->no_files |= bar->files[i] == -ENOTTY;
+		ask = bar->files[i] >= 0;
+	}
+}
+
+static void map_bar(struct lend_function *function, unsigned index)
+{
+	struct bar *bar = &function->bars[index];
+	uint64_t size = map_size(bar, function->page);
+	uint8_t *va = reserve(size, size < ALIGN_MAX ? size : ALIGN_MAX);
+	int ret = va ? map_areas(function, index, va) : -ENOMEM;
+
+	if (!ret) {
+		bar->va = va;
+		export_areas(function, index);
+		return;
+	}
+	if (va)
+		munmap(va, size);
+	context_log(function->context, LEND_LOG_WARNING,
+		    "%s: cannot map BAR %u: %s; each access to it traps, which is slow", function->name,
+		    index, strerror(-ret));
+	bar->area_count = 0;
+	bar->sub_page = false;
+	bar->trapped = LEND_REASON_MMAP_FAILED;
+}
+
+/* Whether a part of the BAR has to trap: of one that is smaller than a page then all of it does. */
+static bool has_windows(const struct lend_function *function, unsigned index)
+{
+	uint64_t end;
+
+	return windows_reason(function, index, 0, &end) != LEND_REASON_DIRECT;
+}
+
+void bars_map(struct lend_function *function)
+{
+	uint64_t page = function->page;
+
+	for (unsigned i = 0; i < BAR_COUNT; i++) {
+		const struct lend_region *region = &function->device->regions[i];
+		struct bar *bar = &function->bars[i];
+
+		for (unsigned j = 0; j < AREAS_ROOM; j++)
+			bar->files[j] = -1;
+		if (!bar->guest.size)
+			continue;
+		bar->trapped = bar->guest.io            ? LEND_REASON_IO_PORTS
+			       : function->no_mmap      ? LEND_REASON_ASKED
+			       : bar->guest.size < page ? LEND_REASON_SUB_PAGE
+							: LEND_REASON_NOT_MAPPABLE;
+		if (bar->trapped == LEND_REASON_SUB_PAGE && region->sub_page && !has_windows(function, i)) {
+			bar->sub_page = true;
+			bar->areas[0] = (struct lend_area){0, page};
+			bar->area_count = 1;
+			map_bar(function, i);
+		}
+		if (bar->trapped != LEND_REASON_NOT_MAPPABLE)
+			continue;
+		memcpy(bar->areas, region->areas, region->area_count * sizeof(*bar->areas));
+		bar->area_count = region->area_count;
+		/* Only the pages that hold windows are trapped: the MSI-X table's (spec 4.2), quirks'. */
+		bar->area_count = windows_cut(function, i, bar->areas, bar->area_count);
+		if (bar->area_count)
+			map_bar(function, i);
+	}
+}
+
+void bars_unmap(struct lend_function *function)
+{
+	for (unsigned i = 0; i < BAR_COUNT; i++) {
+		struct bar *bar = &function->bars[i];
+
+		if (bar->va)
+			munmap(bar->va, map_size(bar, function->page));
+		for (unsigned j = 0; bar->va && j < bar->area_count; j++)
+			if (bar->files[j] >= 0)
+				close(bar->files[j]);
+		bar->va = NULL;
+	}
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where the ROM's bytes come from: the user's file, or the device, which is
+ * asked at the guest's first read and never again, whether it answers or not.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/pci_regs.h>
+
+#include "lib/error.h"
+#include "lib/pci/bars/rom.h"
+#include "lib/pci/config/config.h"
+#include "lib/pci/rules/quirk.h"
+
+/* Sizes that the register can tell: bits 31:11 (PCI Local Bus 3.0, 6.2.5.2). */
+#define SIZE_MIN    UINT64_C(0x800)
+#define SIZE_MAX_32 (UINT64_C(1) << 31)
+/* No ROM that a device carries is larger; what one claims beyond it reads all ones. */
+#define DEVICE_MAX (UINT64_C(16) << 20)
+
+/* ROMs that stop the guest's firmware; a file in their place, or rombar=1, is the user's word. */
+static const struct {
+	uint16_t vendor, device;
+} denied[] = {
+	{0x14e4, 0x168e}, /* Broadcom BCM57810 */
+};
+
+static bool is_denied(const struct lend_function *function)
+{
+	const struct lend_device_info *info = &function->device->info;
+
+	for (size_t i = 0; i < sizeof(denied) / sizeof(*denied); i++)
+		if (info->vendor == denied[i].vendor && info->device == denied[i].device)
+			return true;
+	return false;
+}
+
+static uint64_t round_up(uint64_t size)
+{
+	uint64_t power = SIZE_MIN;
+
+	while (power < size && power <= SIZE_MAX_32)
+		power <<= 1;
+	return power;
+}
+
+static void make_bar(struct lend_function *function, uint64_t size)
+{
+	function->bars[ROM_BAR].guest.size = size;
+	config_set_writable(function, PCI_ROM_ADDRESS, 4, (uint32_t) ~(size - 1) | PCI_ROM_ADDRESS_ENABLE);
+	config_set_hook(function, PCI_ROM_ADDRESS, 4, HOOK_DECODE);
+}
+
+static int take_file(struct lend_function *function, const struct lend_function_config *config,
+		     struct lend_error *error)
+{
+	uint64_t size = config->rom_size ? config->rom_size : round_up(config->rom_length);
+
+	if (size < SIZE_MIN || size > SIZE_MAX_32 || size & (size - 1) || config->rom_length > size)
+		return error_say(
+			error, -EINVAL,
+			"%s: an expansion ROM of %llu bytes with a file of %zu bytes is not possible: "
+			"its size is a power of two from 2 KiB to 2 GiB, and not below the file's",
+			function->name, (unsigned long long)size, config->rom_length);
+	function->rom.bytes = malloc(config->rom_length);
+	if (!function->rom.bytes)
+		return error_say(error, -ENOMEM, "%s: no memory for an expansion ROM of %zu bytes",
+				 function->name, config->rom_length);
+	memcpy(function->rom.bytes, config->rom, config->rom_length);
+	function->rom.length = config->rom_length;
+	function->rom.loaded = true;
+	make_bar(function, size);
+	return 0;
+}
+
+int rom_setup(struct lend_function *function, const struct lend_function_config *config,
+	      struct lend_error *error)
+{
+	uint64_t size = function->device->regions[LEND_REGION_ROM].size;
+
+	if (config->rom_mode == LEND_ROM_NONE)
+		return 0;
+	if (config->rom_length)
+		return take_file(function, config, error);
+	if (!size || rules_deny_rom(function))
+		return 0;
+	if (config->rom_mode == LEND_ROM_AUTO && is_denied(function)) {
+		context_log(
+			function->context, LEND_LOG_WARNING,
+			"%s: its expansion ROM is left out, it is known to stop guests; rombar=1 shows it, "
+			"romfile=FILE gives another",
+			function->name);
+		return 0;
+	}
+	make_bar(function, size > SIZE_MAX_32 ? SIZE_MAX_32 : round_up(size));
+	return 0;
+}
+
+void rom_destroy(struct lend_function *function)
+{
+	free(function->rom.bytes);
+	function->rom.bytes = NULL;
+}
+
+/* Reads until the device has no more; its length, or a negative errno for nothing at all. */
+static int read_device(struct lend_function *function, uint8_t *bytes, uint64_t size)
+{
+	struct lend_device *device = function->device;
+	uint64_t done = 0;
+
+	while (done < size) {
+		int ret = device->ops->read(device->transport, LEND_REGION_ROM, done, bytes + done,
+					    (unsigned)(size - done));
+
+		if (ret == -EAGAIN)
+			continue;
+		if (ret < 0 && !done)
+			return ret;
+		if (ret <= 0 || (uint64_t)ret > size - done)
+			break;
+		done += (uint64_t)ret;
+	}
+	return done ? 0 : -ENODATA;
+}
+
+static void load(struct lend_function *function)
+{
+	uint64_t size = function->device->regions[LEND_REGION_ROM].size;
+	uint8_t *bytes;
+	int ret;
+
+	size = size < DEVICE_MAX ? size : DEVICE_MAX;
+	bytes = malloc(size);
+	ret = -ENOMEM;
+	if (bytes) {
+		memset(bytes, 0xff, size);
+		ret = read_device(function, bytes, size);
+	}
+	if (ret < 0) {
+		function_log(
+			function, LEND_LOG_WARNING,
+			"its expansion ROM cannot be read: %s; dmesg may say why; rombar=0 leaves it out, "
+			"romfile=FILE gives another",
+			strerror(-ret));
+		free(bytes);
+		return;
+	}
+	rom_fix_ids(bytes, size, (uint16_t)config_shown(function, PCI_VENDOR_ID, 2),
+		    (uint16_t)config_shown(function, PCI_DEVICE_ID, 2));
+	function->rom.bytes = bytes;
+	function->rom.length = size;
+}
+
+void rom_read(struct lend_function *function, uint64_t offset, uint8_t *bytes, unsigned length)
+{
+	struct rom *rom = &function->rom;
+
+	if (!__atomic_load_n(&rom->loaded, __ATOMIC_ACQUIRE)) {
+		pthread_mutex_lock(&function->lock);
+		if (!rom->loaded)
+			load(function);
+		__atomic_store_n(&rom->loaded, true, __ATOMIC_RELEASE);
+		pthread_mutex_unlock(&function->lock);
+	}
+	for (unsigned i = 0; i < length; i++)
+		bytes[i] = rom->bytes && offset + i < rom->length ? rom->bytes[offset + i] : 0xff;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ranges answer while COMMAND decodes them and the function is in D0, as
+ * its BARs do. Two functions may have them on a host, one at a time in a guest:
+ * the monitor refuses the second.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <linux/pci_regs.h>
+
+#include "lib/error.h"
+#include "lib/le.h"
+#include "lib/pci/config/config.h"
+#include "lib/pci/rules/quirk.h"
+
+enum { CLASS_VGA = 0x0300 };
+
+static const struct range {
+	uint32_t start, end;
+	bool ports;
+} ranges[] = {
+	{0x3b0, 0x3bc, true},
+	{0x3c0, 0x3e0, true},
+	{0xa0000, 0xc0000, false},
+};
+
+bool vga_on(const struct lend_function *function)
+{
+	return function->vga.on;
+}
+
+int vga_setup(struct lend_function *function, struct lend_error *error)
+{
+	const struct lend_region *region = &function->device->regions[LEND_REGION_VGA];
+	struct quirk_ids ids = quirk_ids(function);
+
+	if (!function->quirk_options.vga)
+		return 0;
+	if (ids.class_code >> 8 != CLASS_VGA) {
+		context_log(function->context, LEND_LOG_INFO,
+			    "%s: is no VGA adapter (class %06x): x-vga has no effect", function->name,
+			    ids.class_code);
+		return 0;
+	}
+	if (!region->readable || !region->writable || region->size < VGA_REGION_SIZE)
+		return error_say(error, -ENOTSUP,
+				 "%s: the kernel does not hand its VGA ranges over (it needs "
+				 "CONFIG_VFIO_PCI_VGA, and vfio-pci without disable_vga): leave x-vga out",
+				 function->name);
+	function->vga.on = true;
+	return 0;
+}
+
+static bool decodes(const struct lend_function *function, uint32_t bit)
+{
+	return function->vga.on && !function->withdrawn && !pm_state(function) &&
+	       config_state(function, PCI_COMMAND, 2) & bit;
+}
+
+static int tell(struct lend_function *function, bool memory, bool ports)
+{
+	struct vga *vga = &function->vga;
+	int ret;
+
+	if (memory == vga->memory && ports == vga->ports)
+		return 0;
+	ret = function->ops->vga_map(function->host, function->peer, memory, ports);
+	if (ret < 0)
+		return ret;
+	__atomic_store_n(&vga->memory, memory, __ATOMIC_RELEASE);
+	__atomic_store_n(&vga->ports, ports, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int vga_quiet(struct lend_function *function)
+{
+	const struct vga *vga = &function->vga;
+
+	return tell(function, vga->memory && decodes(function, PCI_COMMAND_MEMORY),
+		    vga->ports && decodes(function, PCI_COMMAND_IO));
+}
+
+void vga_live(struct lend_function *function)
+{
+	int ret = tell(function, decodes(function, PCI_COMMAND_MEMORY), decodes(function, PCI_COMMAND_IO));
+
+	if (ret < 0)
+		function_log(function, LEND_LOG_WARNING, "the machine cannot place its VGA ranges: %s",
+			     strerror(-ret));
+}
+
+void vga_remove(struct lend_function *function)
+{
+	int ret = tell(function, false, false);
+
+	if (ret < 0)
+		function_log(function, LEND_LOG_ERROR, "the machine cannot take its VGA ranges away: %s",
+			     strerror(-ret));
+}
+
+/* How many bytes from `address` on are in one range that answers now. */
+static unsigned reach(struct lend_function *function, uint32_t address, unsigned length)
+{
+	const struct vga *vga = &function->vga;
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) {
+		const struct range *range = &ranges[i];
+
+		if (address < range->start || address >= range->end || length > 8)
+			continue;
+		if (!__atomic_load_n(range->ports ? &vga->ports : &vga->memory, __ATOMIC_ACQUIRE))
+			break;
+		return range->end - address < length ? range->end - address : length;
+	}
+	count_one(function->counters.ignored);
+	return 0;
+}
+
+uint64_t lend_function_vga_read(struct lend_function *function, uint32_t address, unsigned length)
+{
+	uint8_t bytes[8];
+
+	memset(bytes, 0xff, sizeof(bytes));
+	window_read(function, LEND_REGION_VGA, address, bytes, reach(function, address, length));
+	return le_load(bytes, length < 8 ? length : 8);
+}
+
+void lend_function_vga_write(struct lend_function *function, uint32_t address, unsigned length,
+			     uint64_t value)
+{
+	uint8_t bytes[8];
+
+	le_store(bytes, sizeof(bytes), value);
+	window_write(function, LEND_REGION_VGA, address, bytes, reach(function, address, length));
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PCI Express: type and link follow the place that the function has in the
+ * guest (spec 2.4), else its driver, or Windows, finds a topology that cannot
+ * be. Device control is the kernel's, function level reset included.
+ */
+#include <errno.h>
+
+#include <linux/pci_regs.h>
+
+#include "lib/error.h"
+#include "lib/pci/caps/capabilities.h"
+#include "lib/pci/config/config.h"
+
+enum {
+	LINK_END = PCI_EXP_LNKSTA + 2,   /* bytes that a capability with link registers has */
+	LINK2_END = PCI_EXP_LNKSTA2 + 2, /* and with those of version 2 */
+	WIDTH_X1 = 1 << 4,               /* LNKCAP, maximum link width */
+	TYPE_SHIFT = 4,
+};
+
+static void zero_link(struct lend_function *function, const struct cap *cap)
+{
+	if (cap->length < LINK_END)
+		return;
+	config_set_virtual(function, cap->offset + PCI_EXP_LNKCAP, 4, 0);
+	config_set_virtual(function, cap->offset + PCI_EXP_LNKCTL, 4, 0); /* and LNKSTA */
+	if (cap->length < LINK2_END)
+		return;
+	config_set_virtual(function, cap->offset + PCI_EXP_LNKCAP2, 4, 0);
+	config_set_virtual(function, cap->offset + PCI_EXP_LNKCTL2, 4, 0); /* and LNKSTA2 */
+}
+
+static void set_type(struct lend_function *function, const struct cap *cap, unsigned type)
+{
+	config_set_bits(function, cap->offset + PCI_EXP_FLAGS, 2, PCI_EXP_FLAGS_TYPE, type << TYPE_SHIFT);
+}
+
+int exp_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error)
+{
+	uint32_t flags = config_hw(function, cap->offset + PCI_EXP_FLAGS, 2);
+	unsigned type = (flags & PCI_EXP_FLAGS_TYPE) >> TYPE_SHIFT;
+
+	if (type != PCI_EXP_TYPE_ENDPOINT && type != PCI_EXP_TYPE_LEG_END && type != PCI_EXP_TYPE_RC_END)
+		return error_say(error, -ENOTSUP,
+				 "%s is no endpoint (PCI Express type 0x%x), which cannot be lent",
+				 function->name, type);
+	function->exp = cap->offset;
+	if (config_hw(function, cap->offset + PCI_EXP_DEVCAP, 4) & PCI_EXP_DEVCAP_FLR)
+		function->flr = true;
+	/* Version 0 is an error of Intel's 82599 virtual functions. */
+	if (!(flags & PCI_EXP_FLAGS_VERS))
+		config_set_bits(function, cap->offset + PCI_EXP_FLAGS, 2, PCI_EXP_FLAGS_VERS, 1);
+	if (function->place == LEND_PLACE_ROOT && type == PCI_EXP_TYPE_LEG_END)
+		return CAP_HIDE; /* there is no legacy type of a root complex's own endpoint */
+	if (function->place == LEND_PLACE_ROOT && type == PCI_EXP_TYPE_ENDPOINT) {
+		set_type(function, cap, PCI_EXP_TYPE_RC_END);
+		zero_link(function, cap);
+	}
+	if (function->place == LEND_PLACE_PORT && type == PCI_EXP_TYPE_RC_END) {
+		set_type(function, cap, PCI_EXP_TYPE_ENDPOINT);
+		if (cap->length < LINK_END)
+			return 0;
+		config_set_virtual(function, cap->offset + PCI_EXP_LNKCAP, 4,
+				   WIDTH_X1 | PCI_EXP_LNKCAP_SLS_2_5GB);
+		config_set_virtual(function, cap->offset + PCI_EXP_LNKCTL, 2, 0);
+	}
+	return 0;
+}
+
+void lend_function_link(const struct lend_function *function, struct lend_link *out)
+{
+	uint32_t flags, link;
+
+	*out = (struct lend_link){0};
+	if (!function->exp)
+		return;
+	flags = config_hw(function, function->exp + PCI_EXP_FLAGS, 2);
+	out->is_pcie = true;
+	out->type = (uint8_t)((flags & PCI_EXP_FLAGS_TYPE) >> TYPE_SHIFT);
+	if (out->type == PCI_EXP_TYPE_RC_END)
+		return; /* it has no link */
+	link = config_hw(function, function->exp + PCI_EXP_LNKCAP, 4);
+	out->speed = (uint8_t)(link & PCI_EXP_LNKCAP_SLS);
+	out->atomics = (uint8_t)function->device->info.atomics;
+	out->width = (uint8_t)((link & PCI_EXP_LNKCAP_MLW) >> TYPE_SHIFT);
+}

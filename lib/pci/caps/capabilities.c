@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The standard chain. A pointer that leaves the capabilities' area or comes
+ * back ends the walk with one line: what was found before it is kept, so that a
+ * device whose vendor miscounted can still be used. Two capabilities of which
+ * one lies over registers of ours are refused: it is not known which one lies.
+ */
+#include <errno.h>
+
+#include <linux/pci_regs.h>
+
+#include "lib/error.h"
+#include "lib/pci/caps/capabilities.h"
+#include "lib/pci/config/config.h"
+#include "lib/pci/rules/quirk.h"
+
+enum {
+	HOPS_MAX = 48,       /* (256 - 64) / 4 */
+	POINTER_MASK = 0xfc, /* the low two bits are reserved: PCI Local Bus 3.0, 6.7 */
+};
+
+static unsigned walk(struct lend_function *function, struct cap *found)
+{
+	unsigned at = config_hw(function, PCI_CAPABILITY_LIST, 1) & POINTER_MASK, count = 0;
+	uint64_t seen = 0;
+
+	if (!(config_hw(function, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST))
+		return 0;
+	for (; at && count < HOPS_MAX; count++) {
+		if (at < PCI_STD_HEADER_SIZEOF || seen & UINT64_C(1) << at / 4) {
+			context_log(function->context, LEND_LOG_WARNING,
+				    "%s: its chain of capabilities %s at 0x%x; the rest is left out",
+				    function->name,
+				    at < PCI_STD_HEADER_SIZEOF ? "leaves their area" : "comes back", at);
+			break;
+		}
+		seen |= UINT64_C(1) << at / 4;
+		found[count] = (struct cap){.offset = at, .id = (uint16_t)config_hw(function, at, 1)};
+		at = config_hw(function, at + PCI_CAP_LIST_NEXT, 1) & POINTER_MASK;
+	}
+	return count;
+}
+
+/* A capability reaches to the next one by address: the chain does not say where it ends. */
+static void measure(struct cap *caps, unsigned count, unsigned end)
+{
+	for (unsigned i = 0; i < count; i++) {
+		unsigned next = end;
+
+		for (unsigned j = 0; j < count; j++)
+			if (caps[j].offset > caps[i].offset && caps[j].offset < next)
+				next = caps[j].offset;
+		caps[i].length = next - caps[i].offset;
+	}
+}
+
+/* 0: in the chain, CAP_HIDE: not, negative: the device cannot be lent. */
+static int setup(struct lend_function *function, const struct cap *cap, struct lend_error *error)
+{
+	const struct cap_row *row = cap_row((uint8_t)cap->id);
+	int ret;
+
+	if (cap->length < row->length && row->policy == CAP_EMULATED &&
+	    !rules_deny_cap(function, (uint8_t)cap->id))
+		return error_say(error, -EPROTO,
+				 "%s: its %s capability at 0x%x has only %u bytes before the next one",
+				 function->name, row->name, cap->offset, cap->length);
+	ret = row->policy == CAP_HIDDEN || rules_deny_cap(function, (uint8_t)cap->id) ? CAP_HIDE : 0;
+	if (!ret && row->setup)
+		ret = row->setup(function, cap, error);
+	if (ret != CAP_HIDE)
+		return ret;
+	config_set_blocked(function, cap->offset,
+			   row->length && row->length < cap->length ? row->length : cap->length);
+	return ret;
+}
+
+/* Links `offset` behind the capability at `*tail`; 0 is the header's pointer. */
+static void link_cap(struct lend_function *function, unsigned *tail, unsigned offset)
+{
+	config_set_virtual(function, *tail ? *tail + PCI_CAP_LIST_NEXT : PCI_CAPABILITY_LIST, 1, offset);
+	*tail = offset;
+}
+
+/* Capabilities of ours go behind the device's own. */
+static int link_ours(struct lend_function *function, const struct cap *caps, unsigned count, unsigned *tail,
+		     struct lend_error *error)
+{
+	struct quirk_cap ours;
+	size_t row = 0;
+	int ret;
+
+	for (;;) {
+		ret = quirks_capability(function, caps, count, &row, &ours, error);
+		if (ret < 0 || !ours.offset)
+			return ret;
+		for (unsigned i = 0; i < ours.length; i++)
+			config_set_virtual(function, ours.offset + i, 1, ours.bytes[i]);
+		link_cap(function, tail, ours.offset);
+	}
+}
+
+int capabilities_setup(struct lend_function *function, struct lend_error *error)
+{
+	struct cap caps[HOPS_MAX];
+	unsigned count = walk(function, caps), tail = 0;
+	int failed;
+
+	measure(caps, count, PCI_CFG_SPACE_SIZE);
+	for (unsigned i = 0; i < count; i++) {
+		int ret = setup(function, &caps[i], error);
+
+		if (ret < 0)
+			return ret;
+		config_set_virtual(function, caps[i].offset + PCI_CAP_LIST_NEXT, 1, 0);
+		if (ret != CAP_HIDE)
+			link_cap(function, &tail, caps[i].offset);
+	}
+	failed = link_ours(function, caps, count, &tail, error);
+	if (failed < 0)
+		return failed;
+	if (count || tail) {
+		if (!tail)
+			config_set_virtual(function, PCI_CAPABILITY_LIST, 1, 0);
+		config_set_bits(function, PCI_STATUS, 2, PCI_STATUS_CAP_LIST, tail ? PCI_STATUS_CAP_LIST : 0);
+	}
+	return extended_setup(function, error);
+}

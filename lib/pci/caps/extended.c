@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The extended chain (spec/vfio-pci.md, 2.5). Its head is at a fixed place, so
+ * a hidden head stays there as a header that names nothing and leads on; when
+ * nothing is left the whole header reads 0.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/pci_regs.h>
+
+#include "lib/error.h"
+#include "lib/pci/caps/capabilities.h"
+#include "lib/pci/config/config.h"
+#include "lib/pci/rules/quirk.h"
+
+enum {
+	HOPS_MAX = 960, /* (4096 - 256) / 4 */
+	START = PCI_CFG_SPACE_SIZE,
+	END = PCI_CFG_SPACE_EXP_SIZE,
+};
+
+#define NEXT_BITS UINT32_C(0xfff00000)
+
+static unsigned next_of(uint32_t header)
+{
+	return PCI_EXT_CAP_NEXT(header);
+}
+
+static unsigned walk(struct lend_function *function, struct cap *found)
+{
+	uint8_t seen[END / 4] = {0};
+	unsigned at = START, count = 0;
+
+	while (at && count < HOPS_MAX) {
+		uint32_t header = config_hw(function, at, 4);
+
+		if (at < START || seen[at / 4] || header == UINT32_MAX) {
+			context_log(
+				function->context, LEND_LOG_WARNING,
+				"%s: its chain of extended capabilities breaks at 0x%x; the rest is left out",
+				function->name, at);
+			break;
+		}
+		seen[at / 4] = 1;
+		found[count++] = (struct cap){
+			.offset = at,
+			.id = PCI_EXT_CAP_ID(header),
+			.version = PCI_EXT_CAP_VER(header),
+		};
+		at = next_of(header);
+	}
+	return count;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	return (int)((const struct cap *)a)->offset - (int)((const struct cap *)b)->offset;
+}
+
+static void measure(struct cap *caps, unsigned count)
+{
+	static const unsigned none = END;
+	struct cap sorted[HOPS_MAX];
+
+	memcpy(sorted, caps, count * sizeof(*caps));
+	qsort(sorted, count, sizeof(*sorted), by_offset);
+	for (unsigned i = 0; i < count; i++) {
+		const struct cap *at = bsearch(&caps[i], sorted, count, sizeof(*sorted), by_offset);
+
+		caps[i].length = (at + 1 < sorted + count ? at[1].offset : none) - caps[i].offset;
+	}
+}
+
+static int setup(struct lend_function *function, const struct cap *cap, struct lend_error *error)
+{
+	const struct cap_row *row = cap_row_extended(cap->id);
+	int ret = row->policy == CAP_HIDDEN || rules_deny_extended(function, cap->id) ? CAP_HIDE : 0;
+
+	/* Unlike a standard one it can be left out: none of them makes the device work. */
+	if (!ret && row->policy == CAP_EMULATED && cap->length < row->length) {
+		context_log(function->context, LEND_LOG_WARNING,
+			    "%s: its %s capability at 0x%x is cut short by the next one, and hidden",
+			    function->name, row->name, cap->offset);
+		ret = CAP_HIDE;
+	}
+	if (!ret && row->setup)
+		ret = row->setup(function, cap, error);
+	if (ret == CAP_HIDE)
+		config_set_blocked(function, cap->offset,
+				   row->length && row->length < cap->length ? row->length : cap->length);
+	return ret;
+}
+
+int extended_setup(struct lend_function *function, struct lend_error *error)
+{
+	uint32_t head = config_hw(function, START, 4), header = 0;
+	struct cap caps[HOPS_MAX];
+	unsigned count = 0, tail = START;
+
+	/* Without a PCI Express capability the guest does not look there. */
+	if (function->config.size <= PCI_CFG_SPACE_SIZE || !function->exp || !head || head == UINT32_MAX)
+		return 0;
+	count = walk(function, caps);
+	measure(caps, count);
+	for (unsigned i = 0; i < count; i++) {
+		int ret = setup(function, &caps[i], error);
+
+		if (ret < 0)
+			return ret;
+		config_set_bits(function, caps[i].offset, 4, NEXT_BITS, 0);
+		if (ret == CAP_HIDE)
+			continue;
+		if (caps[i].offset == START)
+			header = head & ~NEXT_BITS;
+		else if (tail == START)
+			header |= caps[i].offset << 20;
+		else
+			config_set_bits(function, tail, 4, NEXT_BITS, caps[i].offset << 20);
+		tail = caps[i].offset;
+	}
+	config_set_virtual(function, START, 4, header);
+	return 0;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine of config space.
+ *
+ * A read takes no lock: virtual bits come from the state, and if any bit is the
+ * device's, one read of exactly the guest's width fetches it. What cannot be
+ * read is all ones, the virtual bits too: a failed read is never narrowed to
+ * something plausible.
+ *
+ * A write, in the order of the design: the state takes the new bytes; the hooks
+ * take away on our side what is now off (quiet); the bytes that are the
+ * device's are written; the hooks put in place what is now on (live). Hooks
+ * bring the world in line with the state, whatever it was before, so that
+ * undoing a write that failed is storing the old bytes and running them again.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "lib/le.h"
+#include "lib/pci/bars/bar.h"
+#include "lib/pci/config/config.h"
+#include "lib/pci/interrupts/mode.h"
+#include "lib/pci/life/notify.h"
+
+static const struct {
+	int (*quiet)(struct lend_function *function);
+	void (*live)(struct lend_function *function);
+} hooks[HOOK_COUNT] = {
+	[HOOK_DECODE] = {bars_quiet, bars_live}, /* COMMAND, BARs, power state */
+	[HOOK_MSI] = {msi_quiet, msi_live},      /* MSI, all of it */
+	[HOOK_MSIX] = {msix_quiet, msix_live},   /* MSI-X message control */
+	[HOOK_INTX] = {intx_quiet, intx_live},   /* COMMAND, interrupt disable */
+};
+
+static bool valid(const struct lend_function *function, unsigned offset, unsigned length)
+{
+	return (length == 1 || length == 2 || length == 4) && offset < function->config.size &&
+	       length <= function->config.size - offset;
+}
+
+static uint32_t ones(unsigned length)
+{
+	return length >= 4 ? UINT32_MAX : (UINT32_C(1) << 8 * length) - 1;
+}
+
+uint32_t lend_function_config_read(struct lend_function *function, unsigned offset, unsigned length)
+{
+	uint32_t virt, value, device;
+	int ret;
+
+	count_one(function->counters.config_reads);
+	if (!valid(function, offset, length)) {
+		count_one(function->counters.ignored);
+		return ones(length);
+	}
+	if (is_gone(function))
+		return ones(length);
+	virt = (uint32_t)le_load(function->config.virt + offset, length);
+	value = config_state(function, offset, length);
+	if (virt == ones(length))
+		return value;
+	ret = config_device_read(function, offset, length, &device);
+	if (ret < 0) {
+		function_log(function, LEND_LOG_WARNING, "cannot read %u bytes of config space at 0x%x: %s",
+			     length, offset, strerror(-ret));
+		return ones(length);
+	}
+	return (value & virt) | (device & ~virt);
+}
+
+/* The bytes that are the device's, in one access where all are, else in aligned pieces. */
+static int write_device(struct lend_function *function, unsigned offset, unsigned length,
+			const uint8_t *bytes)
+{
+	unsigned at = 0;
+
+	while (at < length) {
+		unsigned run = 0, take;
+		int ret;
+
+		while (at + run < length && !function->config.blocked[offset + at + run])
+			run++;
+		if (!run) {
+			at++;
+			continue;
+		}
+		take = run == length ? length : run >= 2 && !((offset + at) & 1) ? 2 : 1;
+		ret = config_device_write(function, offset + at, take, (uint32_t)le_load(bytes + at, take));
+		if (ret < 0) {
+			function_log(function, LEND_LOG_WARNING,
+				     "cannot write %u bytes of config space at 0x%x: %s", take, offset + at,
+				     strerror(-ret));
+			return ret;
+		}
+		__atomic_store_n(&function->used, true, __ATOMIC_RELAXED);
+		at += take;
+	}
+	return 0;
+}
+
+static int run_quiet(struct lend_function *function, unsigned set)
+{
+	for (unsigned i = 1; i < HOOK_COUNT; i++) {
+		int ret = set & 1u << i ? hooks[i].quiet(function) : 0;
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static void run_live(struct lend_function *function, unsigned set)
+{
+	for (unsigned i = 1; i < HOOK_COUNT; i++)
+		if (set & 1u << i)
+			hooks[i].live(function);
+}
+
+static int apply(struct lend_function *function, unsigned offset, unsigned length, uint8_t *bytes)
+{
+	const uint8_t *mask = function->config.mask + offset;
+	uint32_t old = config_state(function, offset, length), next = 0;
+	unsigned set = 0;
+	int ret;
+
+	pm_filter(function, offset, length, bytes);
+	for (unsigned i = 0; i < length; i++) {
+		uint8_t was = (uint8_t)(old >> 8 * i);
+
+		next |= (uint32_t)((was & ~mask[i]) | (bytes[i] & mask[i])) << 8 * i;
+		set |= 1u << function->config.hook[offset + i];
+	}
+	config_store(function, offset, length, next);
+	if (set & 1u << HOOK_DECODE)
+		function->withdrawn = false;
+	ret = run_quiet(function, set);
+	if (!ret && write_resets(function, offset, length, bytes)) {
+		set |= 1u << HOOK_DECODE; /* they come back after it */
+		bars_remove(function);
+	}
+	if (!ret)
+		ret = write_device(function, offset, length, bytes);
+	if (ret < 0)
+		config_store(function, offset, length, old);
+	run_live(function, set);
+	return ret;
+}
+
+void lend_function_config_write(struct lend_function *function, unsigned offset, unsigned length,
+				uint32_t value)
+{
+	uint8_t bytes[4];
+	int ret;
+
+	count_one(function->counters.config_writes);
+	if (!valid(function, offset, length)) {
+		count_one(function->counters.ignored);
+		return;
+	}
+	le_store(bytes, length, value);
+	pthread_mutex_lock(&function->lock);
+	ret = is_gone(function) ? 0 : apply(function, offset, length, bytes);
+	pthread_mutex_unlock(&function->lock);
+	if (ret < 0) /* said where it failed */
+		count_one(function->counters.ignored);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* x-config=strict: what lies in no capability cannot be written (exam.md, XSA-131). */
+#ifndef LIB_PCI_CONFIG_STRICT_H
+#define LIB_PCI_CONFIG_STRICT_H
+
+#include "lib/pci/caps/capabilities.h"
+
+/** Blocks the bytes that belong to no capability; after the chains were walked. */
+void strict_setup(struct lend_function *function);
+
+/** The bytes that a standard capability has by its own account; where it gives none, up to the next one. */
+unsigned cap_extent(const struct lend_function *function, const struct cap *cap);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/pci/interrupts/intx.h"
+#include "lib/pci/interrupts/messages.h"
+#include "lib/pci/interrupts/mode.h"
+
+static void leave(struct lend_function *function)
+{
+	if (function->mode == MODE_INTX)
+		intx_off(function);
+	else if (function->mode != MODE_NONE)
+		vectors_off(function);
+	function->mode = MODE_NONE;
+	pending_show(function);
+	function->messages.count = 0;
+}
+
+void mode_enter(struct lend_function *function, enum mode mode)
+{
+	if (mode == MODE_INTX && !function->intx.pin)
+		mode = MODE_NONE;
+	if (mode == function->mode)
+		return;
+	leave(function);
+	/* Messages that could not be turned off, which was said: VFIO has no line for the device meanwhile. */
+	if (mode == MODE_INTX && function->messages.started)
+		mode = MODE_NONE;
+	/* What came while message interrupts were off, or went off, is dropped. */
+	function->messages.count = function->messages.room;
+	if (function->messages.count)
+		pending_collect(function, 0, function->messages.count - 1);
+	function->messages.count = 0;
+	function->mode = mode;
+	if (mode == MODE_MSI || mode == MODE_MSIX) {
+		function->messages.irq = mode == MODE_MSI ? LEND_IRQ_MSI : LEND_IRQ_MSIX;
+		function->messages.limit = function->device->info.vectors[function->messages.irq];
+	}
+	if (mode == MODE_MSIX)
+		function->messages.count = function->msix.count;
+	if (mode == MODE_INTX && intx_on(function) < 0)
+		function->mode = MODE_NONE;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The virtual MSI-X table and the PBA, which lie over a BAR. Any width at any
+ * offset is taken, a byte at a time; only the bits that PCI defines can be
+ * written. The bytes around them, in the same pages, are the device's.
+ */
+#include <string.h>
+
+#include <linux/pci_regs.h>
+
+#include "lib/pci/interrupts/msix.h"
+
+/* The bits of a byte of an entry that can be written. */
+static uint8_t writable(unsigned byte)
+{
+	switch (byte) {
+	case PCI_MSIX_ENTRY_LOWER_ADDR:
+		return 0xfc; /* the address is a multiple of 4 */
+	case PCI_MSIX_ENTRY_VECTOR_CTRL:
+		return PCI_MSIX_ENTRY_CTRL_MASKBIT;
+	default:
+		return byte < PCI_MSIX_ENTRY_VECTOR_CTRL ? 0xff : 0;
+	}
+}
+
+void msix_table_read(struct lend_function *function, uint64_t offset, uint8_t *bytes, unsigned length)
+{
+	uint64_t at = offset - function->msix.table;
+
+	pthread_mutex_lock(&function->lock);
+	for (unsigned i = 0; i < length; i++)
+		bytes[i] = function->state.table[at + i];
+	pthread_mutex_unlock(&function->lock);
+}
+
+void msix_table_store(struct lend_function *function, uint64_t at, const uint8_t *bytes, unsigned length)
+{
+	for (unsigned i = 0; i < length; i++) {
+		uint8_t *byte = &function->state.table[at + i];
+		uint8_t mask = writable((unsigned)(at + i) % TABLE_ENTRY);
+
+		*byte = (uint8_t)((*byte & ~mask) | (bytes[i] & mask));
+	}
+}
+
+void msix_table_write(struct lend_function *function, uint64_t offset, const uint8_t *bytes, unsigned length)
+{
+	uint64_t at = offset - function->msix.table;
+
+	pthread_mutex_lock(&function->lock);
+	msix_table_store(function, at, bytes, length);
+	if (function->mode == MODE_MSIX)
+		vectors_sync(function, (unsigned)(at / TABLE_ENTRY),
+			     (unsigned)((at + length - 1) / TABLE_ENTRY));
+	pthread_mutex_unlock(&function->lock);
+}
+
+static int read_table(struct lend_function *function, const struct window *window, uint64_t offset,
+		      uint8_t *bytes, unsigned length)
+{
+	(void)window;
+	msix_table_read(function, offset, bytes, length);
+	return 0;
+}
+
+static int write_table(struct lend_function *function, const struct window *window, uint64_t offset,
+		       const uint8_t *bytes, unsigned length)
+{
+	(void)window;
+	msix_table_write(function, offset, bytes, length);
+	return 0;
+}
+
+/* What the device's own PBA says, wherever the guest sees it; 0 where it has none. */
+static void read_device(struct lend_function *function, uint64_t at, uint8_t *bytes, unsigned length)
+{
+	const struct msix *msix = &function->msix;
+	unsigned bar = msix->moved ? msix->hw_pba_bar : msix->pba_bar;
+	uint64_t offset = (msix->moved ? msix->hw_pba : msix->pba) + at;
+	unsigned step = length & (length - 1) ? 1 : length;
+
+	memset(bytes, 0, length);
+	if (bar >= BAR_COUNT || offset >= function->device->regions[bar].size ||
+	    length > function->device->regions[bar].size - offset)
+		return;
+	for (unsigned i = 0; i < length; i += step) {
+		int ret = device_read(function->device, bar, offset + i, bytes + i, step);
+
+		if (ret >= 0)
+			continue;
+		memset(bytes, 0xff, length);
+		function_log(function, LEND_LOG_WARNING, "cannot read the pending bits in BAR %u: %s", bar,
+			     strerror(-ret));
+		return;
+	}
+}
+
+/*
+ * The device's own bits count too: a vector that was never unmasked is masked
+ * in the device, which then shows it as pending by itself.
+ */
+static int read_pba(struct lend_function *function, const struct window *window, uint64_t offset,
+		    uint8_t *bytes, unsigned length)
+{
+	uint64_t at = offset - function->msix.pba;
+
+	(void)window;
+	read_device(function, at, bytes, length);
+	pthread_mutex_lock(&function->lock);
+	pending_collect(function, (unsigned)at * 8, (unsigned)(at + length) * 8 - 1);
+	pending_show(function);
+	for (unsigned i = 0; i < length; i++)
+		bytes[i] |= function->state.pending[at + i];
+	pthread_mutex_unlock(&function->lock);
+	return 0;
+}
+
+static int write_ignored(struct lend_function *function, const struct window *window, uint64_t offset,
+			 const uint8_t *bytes, unsigned length)
+{
+	(void)function, (void)window, (void)offset, (void)bytes, (void)length;
+	return 0;
+}
+
+static int read_nothing(struct lend_function *function, const struct window *window, uint64_t offset,
+			uint8_t *bytes, unsigned length)
+{
+	(void)function, (void)window, (void)offset;
+	memset(bytes, 0xff, length);
+	return 0;
+}
+
+/* Behind what the device has, in a BAR that was made larger for the table. */
+static void nothing_window(struct lend_function *function, unsigned bar)
+{
+	uint64_t size = function->device->regions[bar].size;
+	const struct window nothing = {.region = bar,
+				       .offset = size,
+				       .length = function->bars[bar].guest.size - size,
+				       .read = read_nothing,
+				       .write = write_ignored,
+				       .mapped = true,
+				       .name = "nothing"};
+
+	window_add(function, &nothing);
+}
+
+/* Only the table's pages are trapped; the PBA's are while they show other bits than the device's. */
+void msix_windows(struct lend_function *function)
+{
+	const struct msix *msix = &function->msix;
+	const struct window table = {.region = msix->table_bar,
+				     .offset = msix->table,
+				     .length = msix->table_length,
+				     .read = read_table,
+				     .write = write_table,
+				     .reason = LEND_REASON_MSIX_TABLE,
+				     .name = "MSI-X table"};
+	const struct window pba = {.region = msix->pba_bar,
+				   .offset = msix->pba,
+				   .length = msix->pba_length,
+				   .read = read_pba,
+				   .write = write_ignored,
+				   .mapped = true,
+				   .name = "MSI-X PBA"};
+
+	if (!msix->cap)
+		return;
+	window_add(function, &table);
+	window_add(function, &pba);
+	if (msix->moved)
+		nothing_window(function, msix->table_bar); /* the last: it answers for what is left */
+}

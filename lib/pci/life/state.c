@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The emulated state at its start. */
+#include <string.h>
+
+#include <linux/pci_regs.h>
+
+#include "lib/pci/config/config.h"
+#include "lib/pci/rules/quirk.h"
+
+void state_start(struct lend_function *function)
+{
+	struct function_state *state = &function->state;
+
+	state->version = FUNCTION_STATE_VERSION;
+	state->size = sizeof(*state);
+	for (unsigned i = 0; i < function->config.size; i++)
+		config_store(function, i, 1, function->config.start[i]);
+	memset(state->table, 0, sizeof(state->table));
+	for (unsigned i = 0; i < VECTORS_MAX; i++) /* PCI Local Bus 3.0, 6.8.2.9: masked after reset */
+		state->table[i * TABLE_ENTRY + PCI_MSIX_ENTRY_VECTOR_CTRL] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
+	memset(state->pending, 0, sizeof(state->pending));
+	function->withdrawn = false;
+	quirks_after_reset(function);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reset of a set of functions (spec/vfio-pci.md, section 8). All are stopped
+ * first, since a reset of a bus may take any of them along; then each gets the
+ * first way that works; then all come back.
+ *
+ * The kernel resets a device when it is first opened (VFIO_DEVICE_FLAGS_RESET
+ * says that it could); where that was a good reset and nothing has used the
+ * device since, none is added: a function level reset takes 100 ms.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/pci_regs.h>
+
+#include "lend/host.h"
+#include "lib/bdf.h"
+#include "lib/open/hot_reset.h"
+#include "lib/pci/config/config.h"
+#include "lib/pci/interrupts/mode.h"
+#include "lib/pci/life/notify.h"
+#include "lib/pci/reset/quiesce.h"
+#include "lib/pci/reset/reset.h"
+#include "lib/pci/rules/quirk.h"
+
+struct set {
+	struct lend_function **at;
+	size_t count;
+	struct lend_reset_report *reports;
+};
+
+static void prepare(struct lend_function *function, struct lend_reset_report *report)
+{
+	*report = (struct lend_reset_report){.ran = LEND_RESET_NONE, .check = "not reset"};
+	snprintf(report->offered, sizeof(report->offered), "%s", function->device->reset_methods);
+	pthread_mutex_lock(&function->lock);
+	if (function->gone != GONE_LEAVING) {
+		function_quiet(function);
+		reset_wake(function);
+	}
+	pthread_mutex_unlock(&function->lock);
+}
+
+/* The kernel takes the first method that it has: none is relied on where the user says that this one is
+ * broken. */
+static bool may_reset(const struct lend_function *function)
+{
+	const char *methods = function->device->reset_methods;
+	char first[32];
+
+	snprintf(first, sizeof(first), "%.*s", (int)strcspn(methods, " "), methods);
+	if (!methods[0] && (function->flr || function->pm_reset))
+		snprintf(first, sizeof(first), "%s", function->flr ? "flr" : "pm");
+	return function->device->info.can_reset && !rules_reset_broken(function, first);
+}
+
+/* A way that this device alone knows. */
+static bool by_quirk(struct lend_function *function, struct lend_reset_report *report)
+{
+	int ret;
+
+	pthread_mutex_lock(&function->lock);
+	ret = quirk_reset(function);
+	pthread_mutex_unlock(&function->lock);
+	if (ret < 0)
+		return false;
+	report->ran = LEND_RESET_QUIRK;
+	report->result = 0;
+	return true;
+}
+
+/* The kernel's reset of this function alone, or what it did at open. */
+static bool by_function(struct lend_function *function, struct lend_reset_report *report)
+{
+	struct lend_device *device = function->device;
+
+	if (function->flr && !function->reset_since_open &&
+	    !__atomic_load_n(&function->used, __ATOMIC_RELAXED)) {
+		report->ran = LEND_RESET_OPEN;
+		report->result = 0;
+		return true;
+	}
+	report->ran = LEND_RESET_FUNCTION;
+	report->result = device->ops->reset(device->transport);
+	return report->result == 0;
+}
+
+static bool is_in(const struct backend_hot_reset *list, const struct lend_bdf *bdf)
+{
+	for (unsigned i = 0; i < list->count; i++)
+		if (bdf_equal(&list->at[i].bdf, bdf))
+			return true;
+	return false;
+}
+
+static bool is_ours(const struct set *set, const struct lend_bdf *bdf)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (bdf_equal(&set->at[i]->device->info.bdf, bdf))
+			return true;
+	return false;
+}
+
+/* A function that somebody of this process uses meanwhile is not taken along. */
+static int check_open(const struct set *set, const struct lend_function *function,
+		      const struct backend_hot_reset *list, struct lend_error *error)
+{
+	for (unsigned i = 0; i < list->count; i++) {
+		const struct lend_bdf *bdf = &list->at[i].bdf;
+
+		if (is_ours(set, bdf) || !device_is_open(function->context, bdf))
+			continue;
+		return error_say(
+			error, -EBUSY,
+			"its bus is shared with %04x:%02x:%02x.%x, which is in use and not reset with it",
+			bdf->domain, bdf->bus, bdf->device, bdf->function);
+	}
+	return 0;
+}
+
+static void note_along(struct lend_reset_report *report, const struct lend_function *function,
+		       const struct backend_hot_reset *list)
+{
+	size_t used = 0;
+
+	for (unsigned i = 0; i < list->count; i++) {
+		char name[16];
+
+		if (bdf_equal(&list->at[i].bdf, &function->device->info.bdf))
+			continue;
+		lend_bdf_format(&list->at[i].bdf, name);
+		if (used + strlen(name) + 2 > sizeof(report->along))
+			return;
+		used += (size_t)snprintf(report->along + used, sizeof(report->along) - used, "%s%s",
+					 used ? " " : "", name);
+	}
+}
+
+/* Everything on the bus that is in the set is reset by it. */
+static void mark(struct set *set, const struct lend_function *function, const struct backend_hot_reset *list)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		struct lend_function *one = set->at[i];
+
+		if (one != function && !is_in(list, &one->device->info.bdf))
+			continue;
+		set->reports[i].ran = LEND_RESET_BUS;
+		set->reports[i].result = 0;
+		set->reports[i].along[0] = set->reports[i].obstacle[0] = '\0';
+		note_along(&set->reports[i], one, list);
+	}
+}
+
+static bool by_bus(struct set *set, size_t index)
+{
+	struct lend_function *function = set->at[index];
+	struct lend_reset_report *report = &set->reports[index];
+	struct backend_hot_reset list = {0};
+	struct lend_error error = {""};
+	int ret =
+		rules_reset_broken(function, "bus")
+			? error_say(&error, -EPERM, "a file of rules says that a reset of its bus is broken")
+			: hot_reset_list(function->device, &list, &error);
+
+	if (!ret)
+		ret = check_open(set, function, &list, &error);
+	if (!ret) {
+		ret = hot_reset_run(function->device, &list);
+		if (ret < 0)
+			error_say(&error, ret, "the reset of its bus failed: %s", strerror(-ret));
+	}
+	if (!ret)
+		mark(set, function, &list);
+	else
+		snprintf(report->obstacle, sizeof(report->obstacle), "%.*s",
+			 (int)sizeof(report->obstacle) - 1, error.text);
+	free(list.at);
+	return ret == 0;
+}
+
+/* The first way that works; what did not is in the report. */
+static void reset_one(struct set *set, size_t index)
+{
+	struct lend_function *function = set->at[index];
+	struct lend_reset_report *report = &set->reports[index];
+	int failed = 0;
+
+	if (report->ran == LEND_RESET_BUS)
+		return; /* taken along */
+	if (function->gone == GONE_LEAVING) {
+		report->result = -ENODEV;
+		return;
+	}
+	if (by_quirk(function, report))
+		return;
+	if (may_reset(function) && !function->pm_reset) {
+		if (by_function(function, report))
+			return;
+		failed = report->result;
+	}
+	if (by_bus(set, index))
+		return;
+	if (may_reset(function) && function->pm_reset && by_function(function, report))
+		return;
+	if (report->ran == LEND_RESET_NONE)
+		report->result = failed ? failed : -EOPNOTSUPP;
+}
+
+static void finish(struct lend_function *function, struct lend_reset_report *report)
+{
+	pthread_mutex_lock(&function->lock);
+	if (function->gone != GONE_LEAVING) {
+		function->reset_since_open |=
+			report->ran != LEND_RESET_NONE && report->ran != LEND_RESET_OPEN;
+		if (report->ran != LEND_RESET_NONE && report->ran != LEND_RESET_OPEN)
+			count_one(function->counters.resets);
+		report->check = reset_check(function);
+		report->checked = !report->result && report->check == reset_good;
+		if (report->checked)
+			__atomic_store_n(&function->gone, GONE_NOT, __ATOMIC_RELEASE);
+		state_start(function);
+		mode_enter(function, function->gone == GONE_NOT ? MODE_INTX : MODE_NONE);
+	}
+	pthread_mutex_unlock(&function->lock);
+	if (report->ran != LEND_RESET_NONE && report->ran != LEND_RESET_OPEN)
+		function->ops->event(function->host, function->peer, LEND_EVENT_RESET,
+				     report->result ? "its reset failed" : "it was reset");
+}
+
+int lend_context_reset(struct lend_context *context, struct lend_function **functions, size_t count,
+		       struct lend_reset_report *reports)
+{
+	struct set set = {functions, count, reports};
+	int first = 0;
+
+	(void)context;
+	for (size_t i = 0; i < count; i++)
+		prepare(functions[i], &reports[i]);
+	for (size_t i = 0; i < count; i++)
+		reset_one(&set, i);
+	for (size_t i = 0; i < count; i++) {
+		finish(functions[i], &reports[i]);
+		if (!first)
+			first = reports[i].result;
+	}
+	return first;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What a reset needs to know of one function: which ways are good, and whether it worked. */
+#ifndef LIB_PCI_RESET_RESET_H
+#define LIB_PCI_RESET_RESET_H
+
+#include "lend/reset.h"
+#include "lib/error.h"
+#include "lib/pci/function.h"
+
+/** Decides, once, whether the kernel's reset of the function is a good one, or the power state alone. */
+void reset_judge(struct lend_function *function);
+/** Back to D0, in which alone a device can be reset and read. */
+void reset_wake(struct lend_function *function);
+
+/** What is found after a reset: `reset_good`, or a sentence that says what is not. */
+extern const char reset_good[];
+const char *reset_check(struct lend_function *function);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* Ways to reset one function: what is known of them before, and what can be seen of them after. */
+#include <string.h>
+
+#include <linux/pci_regs.h>
+
+#include "lib/pci/config/config.h"
+#include "lib/pci/reset/reset.h"
+
+/* Methods that leave nothing of the last user behind. The kernel takes the first one that works. */
+static const char *const good[] = {"device_specific", "acpi", "flr", "af_flr"};
+
+static bool is_first(const char *methods, const char *name)
+{
+	size_t first = strcspn(methods, " ");
+
+	return strlen(name) == first && !strncmp(methods, name, first);
+}
+
+/* Without the kernel's word, the capabilities say whether there is an FLR (spec 8.1). */
+void reset_judge(struct lend_function *function)
+{
+	const char *methods = function->device->reset_methods;
+	uint32_t control;
+
+	if (!methods[0]) {
+		control = function->pm ? config_hw(function, function->pm + PCI_PM_CTRL, 2)
+				       : PCI_PM_CTRL_NO_SOFT_RESET;
+		function->pm_reset = !function->flr && !(control & PCI_PM_CTRL_NO_SOFT_RESET);
+		return;
+	}
+	function->flr = false;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		function->flr |= is_first(methods, good[i]);
+	function->pm_reset = is_first(methods, "pm");
+}
+
+void reset_wake(struct lend_function *function)
+{
+	unsigned control = function->pm + PCI_PM_CTRL;
+	uint32_t value;
+
+	if (!function->pm || config_device_read(function, control, 2, &value) < 0 || value == UINT16_MAX ||
+	    !(value & PCI_PM_CTRL_STATE_MASK))
+		return;
+	config_device_write(function, control, 2, value & ~(uint32_t)PCI_PM_CTRL_STATE_MASK);
+	if (!config_device_read(function, control, 2, &value) && value & PCI_PM_CTRL_STATE_MASK)
+		function_log(function, LEND_LOG_WARNING, "it does not leave power state D%u",
+			     value & PCI_PM_CTRL_STATE_MASK);
+}
+
+const char reset_good[] = "it answers with its ids, and decode and bus master are off";
+
+const char *reset_check(struct lend_function *function)
+{
+	uint32_t id, command;
+
+	if (config_device_read(function, PCI_VENDOR_ID, 4, &id) ||
+	    id != config_hw(function, PCI_VENDOR_ID, 4) ||
+	    config_device_read(function, PCI_COMMAND, 2, &command))
+		return "it does not answer as the device that it was";
+	if (command & (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER))
+		return "decode or bus master are still on";
+	return reset_good;
+}
