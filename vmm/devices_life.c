@@ -97,10 +97,12 @@ void devices_release(struct vmm *vmm)
 		return;
 	vcpus_order(&vmm->vcpus, VCPUS_PAUSE);
 	vcpus_wait_parked(&vmm->vcpus);
+	vmm_work(vmm, "giving a device back to the host");
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
 		if (__atomic_exchange_n(&vmm->assigned[i].leaving, false, __ATOMIC_ACQ_REL) &&
 		    vmm->assigned[i].function)
 			release(vmm, &vmm->assigned[i]);
+	vmm_work(vmm, NULL);
 	vmm_resume(vmm);
 }
 

@@ -97,6 +97,9 @@ struct vmm {
 
 LEND_PRINTF(3, 4) void vmm_log(struct vmm *vmm, enum lend_log_level level, const char *format, ...);
 
+/** Tells the owner that something long begins, NULL: that it is done. On the loop's thread. */
+void vmm_work(struct vmm *vmm, const char *what);
+
 /** Whether a line that a guest can cause may be said: a few in ten seconds. Any thread. */
 bool vmm_may_log(struct vmm *vmm);
 

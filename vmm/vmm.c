@@ -41,6 +41,12 @@ void vmm_log(struct vmm *vmm, enum lend_log_level level, const char *format, ...
 	vmm->config.log(vmm->config.opaque, level, line);
 }
 
+void vmm_work(struct vmm *vmm, const char *what)
+{
+	if (vmm->config.work)
+		vmm->config.work(vmm->config.opaque, what);
+}
+
 bool vmm_may_log(struct vmm *vmm)
 {
 	uint64_t now = now_ns();
@@ -126,8 +132,11 @@ int vmm_new(const struct vmm_config *config, struct vmm **out, struct lend_error
 
 static int reboot(struct vmm *vmm, struct lend_error *error)
 {
-	int ret = devices_reset(vmm, error);
+	int ret;
 
+	vmm_work(vmm, "resetting its devices");
+	ret = devices_reset(vmm, error);
+	vmm_work(vmm, NULL);
 	if (!ret && chips_reset(vmm))
 		ret = fail(error, -EIO, "KVM does not take the interrupt controllers' state");
 	ret = ret ? ret : machine_boot(vmm, error);
@@ -183,7 +192,9 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 	}
 	vcpus_order(&vmm->vcpus, VCPUS_PAUSE);
 	vcpus_wait_parked(&vmm->vcpus);
+	vmm_work(vmm, "stopping its devices");
 	devices_quiesce(vmm);
+	vmm_work(vmm, NULL);
 	return end;
 }
 

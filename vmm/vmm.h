@@ -51,6 +51,12 @@ struct vmm_config {
 	unsigned device_count;
 	int iommu_fd; /* an open /dev/iommu, borrowed; -1: opened where one is needed */
 	void (*log)(void *opaque, enum lend_log_level level, const char *line); /* from any thread */
+	/*
+	 * Something begins that takes as long as the devices need, and that the loop
+	 * answers nobody in: "resetting its devices"; NULL: it is done. From
+	 * vmm_run()'s thread. NULL: nobody wants to know.
+	 */
+	void (*work)(void *opaque, const char *what);
 	void *opaque;
 };
 

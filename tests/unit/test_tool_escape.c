@@ -96,7 +96,7 @@ static void ring_wraps(void **state)
 	ring_free(&ring);
 }
 
-static const struct ladder_times times = {.button_ms = 300, .stop_ms = 50, .end_ms = 600};
+static const struct ladder_times times = {.button_ms = 300, .stop_ms = 50, .work_ms = 200, .end_ms = 600};
 
 static void end_by_button(void **state)
 {
@@ -146,9 +146,62 @@ static void end_reported(void **state)
 	assert_int_equal(ladder_ask(&ladder, 1), LADDER_STOP);
 	ladder_end(&ladder, 2);
 	assert_int_equal(ladder_ask(&ladder, 3), LADDER_NONE);
-	/* Giving back takes its time: not the 50 ms of a stop, but not for ever. */
-	assert_int_equal(ladder_tick(&ladder, 100), LADDER_NONE);
+	/* Giving back takes its time: not the 50 ms of a stop, but not for ever, however often it is said. */
+	assert_int_equal(ladder_tick(&ladder, 51), LADDER_NONE);
+	assert_int_equal(ladder_tick(&ladder, 52), LADDER_WAIT);
+	assert_int_equal(ladder_wait(&ladder, 100), 502);
+	ladder_end(&ladder, 500);
+	ladder_work(&ladder, false, 500);
+	assert_int_equal(ladder_tick(&ladder, 601), LADDER_NONE);
 	assert_int_equal(ladder_tick(&ladder, 602), LADDER_KILL);
+	ladder_end(&ladder, 603);
+	assert_int_equal(ladder_wait(&ladder, 603), -1);
+}
+
+/* A reset takes longer than a silent machine gets; said once, it is waited for to the limit. */
+static void end_while_at_work(void **state)
+{
+	struct ladder ladder = {.times = times, .running = true};
+
+	(void)state;
+	ladder_work(&ladder, true, 5);
+	assert_int_equal(ladder_wait(&ladder, 5), -1);
+	assert_int_equal(ladder_ask_stop(&ladder, 10), LADDER_STOP);
+	assert_int_equal(ladder_tick(&ladder, 59), LADDER_NONE);
+	assert_int_equal(ladder_tick(&ladder, 60), LADDER_WAIT);
+	assert_int_equal(ladder_tick(&ladder, 61), LADDER_NONE);
+	assert_int_equal(ladder_wait(&ladder, 100), 110);
+	assert_int_equal(ladder_tick(&ladder, 209), LADDER_NONE);
+	assert_int_equal(ladder_tick(&ladder, 210), LADDER_KILL);
+}
+
+/* What comes after the work gets the time of a silent machine again. */
+static void end_after_work(void **state)
+{
+	struct ladder ladder = {.times = times, .running = true};
+
+	(void)state;
+	assert_int_equal(ladder_ask_stop(&ladder, 0), LADDER_STOP);
+	ladder_work(&ladder, true, 40);
+	assert_int_equal(ladder_tick(&ladder, 89), LADDER_NONE);
+	assert_int_equal(ladder_tick(&ladder, 90), LADDER_WAIT);
+	ladder_work(&ladder, false, 120);
+	assert_int_equal(ladder_tick(&ladder, 169), LADDER_NONE);
+	assert_int_equal(ladder_tick(&ladder, 170), LADDER_KILL);
+}
+
+/* A machine that says over and over that it is at work gets no more than the limit. */
+static void work_has_a_limit(void **state)
+{
+	struct ladder ladder = {.times = times, .running = true};
+
+	(void)state;
+	assert_int_equal(ladder_ask_stop(&ladder, 0), LADDER_STOP);
+	for (uint64_t now = 1; now < 200; now++) {
+		ladder_work(&ladder, now & 1, now);
+		assert_int_equal(ladder_tick(&ladder, now), LADDER_NONE);
+	}
+	assert_int_equal(ladder_tick(&ladder, 200), LADDER_KILL);
 }
 
 int main(void)
@@ -161,6 +214,9 @@ int main(void)
 		cmocka_unit_test(end_asked_twice),
 		cmocka_unit_test(end_before_running),
 		cmocka_unit_test(end_reported),
+		cmocka_unit_test(end_while_at_work),
+		cmocka_unit_test(end_after_work),
+		cmocka_unit_test(work_has_a_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

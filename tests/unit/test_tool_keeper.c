@@ -12,6 +12,35 @@ static int hanging(int control, int serial, void *opaque)
 	return 0;
 }
 
+/* Is resetting its devices when it is asked to stop, until the test says that this is done, or for ever. */
+static int resetting(int control, int serial, void *opaque)
+{
+	struct pollfd poll_control = {.fd = control, .events = POLLIN};
+	char byte;
+
+	control_send(control, CONTROL_RUNNING);
+	control_send_work(control, "resetting its devices", 1000);
+	put(serial, "ready\r\n");
+	assert_int_equal(read(report_to(opaque), &byte, 1), 1);
+	control_send_work(control, "", 1000);
+	poll(&poll_control, 1, -1);
+	obey(control, opaque);
+	return 0;
+}
+
+/* As a machine that its guest has taken over may: it says again that the guest runs. */
+static int running_twice(int control, int serial, void *opaque)
+{
+	char byte;
+
+	control_send(control, CONTROL_RUNNING);
+	put(serial, "the guest's log\n");
+	assert_int_equal(read(report_to(opaque), &byte, 1), 1);
+	control_send(control, CONTROL_RUNNING);
+	control_send_end(control, VMM_END_POWEROFF, "", NULL, 1000);
+	return 0;
+}
+
 static int killed(int control, int serial, void *opaque)
 {
 	char byte;
@@ -175,6 +204,62 @@ static void hanging_machine_is_killed(void **state)
 	expect(user, user->messages[0], NULL);
 	assert_non_null(strstr(user->text, "is killed\n"));
 	assert_non_null(strstr(user->text, "signal 9"));
+}
+
+/* The orderly end of slow devices is not cut short, and the user reads what is waited for. */
+static void reset_is_waited_for(void **state)
+{
+	struct user *user = *state;
+
+	user->config.machine = resetting;
+	user->config.times.stop_ms = 20;
+	user->config.times.work_ms = LIMIT_MS;
+	start(user);
+	expect(user, user->master, "ready");
+	kill(user->keeper, SIGQUIT);
+	expect(user, user->messages[0],
+	       "waiting for the machine, which is resetting its devices; it is killed");
+	assert_int_equal(write(user->report[0], "d", 1), 1);
+	expect(user, user->report[0], "stop");
+	assert_int_equal(keeper_status(user), TOOL_OK);
+}
+
+static void endless_reset_is_killed(void **state)
+{
+	struct user *user = *state;
+
+	user->config.machine = resetting;
+	user->config.times.stop_ms = 20;
+	user->config.times.work_ms = 100;
+	start(user);
+	expect(user, user->master, "ready");
+	kill(user->keeper, SIGQUIT);
+	assert_int_equal(keeper_status(user), TOOL_FAILED);
+	expect(user, user->messages[0], NULL);
+	assert_non_null(strstr(user->text, "does not end, it is still resetting its devices; its process"));
+}
+
+/* The file of -serial is emptied when the guest starts, and never after that. */
+static void serial_file_is_emptied_once(void **state)
+{
+	struct user *user = *state;
+	char path[] = "/tmp/lend-test-serial-XXXXXX", text[64] = "";
+	struct pollfd pause = {.fd = -1};
+
+	user->config.serial = SERIAL_FILE;
+	user->config.serial_fd = mkostemp(path, O_APPEND | O_CLOEXEC);
+	assert_true(user->config.serial_fd >= 0);
+	assert_int_equal(write(user->config.serial_fd, "of the last run\n", 16), 16);
+	user->config.machine = running_twice;
+	start(user);
+	while (pread(user->config.serial_fd, text, sizeof(text) - 1, 0) != 16 || strncmp(text, "the", 3))
+		poll(&pause, 1, 1);
+	assert_int_equal(write(user->report[0], "d", 1), 1);
+	assert_int_equal(keeper_status(user), TOOL_OK);
+	assert_int_equal(pread(user->config.serial_fd, text, sizeof(text) - 1, 0), 16);
+	assert_string_equal(text, "the guest's log\n");
+	close(user->config.serial_fd);
+	unlink(path);
 }
 
 static void killed_machine_is_told(void **state)
@@ -377,6 +462,9 @@ int main(void)
 		CASE(second_signal_stops),
 		CASE(time_stops),
 		CASE(hanging_machine_is_killed),
+		CASE(reset_is_waited_for),
+		CASE(endless_reset_is_killed),
+		CASE(serial_file_is_emptied_once),
 		CASE(killed_machine_is_told),
 		CASE(killed_keeper_leaves_nothing),
 		CASE(guard_respects_others),

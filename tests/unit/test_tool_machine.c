@@ -46,6 +46,7 @@ static struct {
 	bool loops;           /* vmm_run() ends by vmm_stop() or the second button */
 	const char *sentence; /* of vmm_run() */
 	unsigned noise;       /* lines that vmm_run() logs */
+	bool works;           /* vmm_run() says that it resets devices, and that it is done */
 	struct vmm vmm;
 } play;
 
@@ -86,6 +87,10 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 	call('r');
 	for (unsigned i = 0; i < play.noise; i++)
 		vmm->config.log(vmm->config.opaque, LEND_LOG_WARNING, "noise");
+	if (play.works) {
+		vmm->config.work(vmm->config.opaque, "resetting its devices");
+		vmm->config.work(vmm->config.opaque, NULL);
+	}
 	while (play.loops && !vmm->stopped) {
 		poll(vmm->polls, vmm->count, -1);
 		for (nfds_t i = 0; i < vmm->count; i++)
@@ -335,6 +340,20 @@ static void keeper_asks(void **state)
 	run_it(stage, "nxrbscf");
 }
 
+/* The keeper's patience hangs on these lines. */
+static void keeper_is_told_of_work(void **state)
+{
+	struct stage *stage = *state;
+
+	play.works = true;
+	run_it(stage, "nxrcf");
+	assert_message(stage, CONTROL_LOG, "care");
+	assert_message(stage, CONTROL_RUNNING, "");
+	assert_message(stage, CONTROL_WORK, "resetting its devices");
+	assert_message(stage, CONTROL_WORK, "");
+	assert_end(stage, VMM_END_POWEROFF, "");
+}
+
 static void keeper_goes(void **state)
 {
 	struct stage *stage = *state;
@@ -420,6 +439,7 @@ int main(void)
 		CASE(busy_is_tried_twice),
 		CASE(held_is_tried_once),
 		CASE(keeper_asks),
+		CASE(keeper_is_told_of_work),
 		CASE(keeper_goes),
 		CASE(signal_is_the_button),
 		CASE(counters_are_asked_for),

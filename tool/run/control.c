@@ -38,19 +38,32 @@ int control_send_log(int fd, enum lend_log_level level, const char *text)
 	return send_bytes(fd, &message, HEADER + strlen(message.text));
 }
 
+static int send_or_wait(int fd, const struct control_message *message, size_t length, int wait_ms)
+{
+	struct pollfd room = {.fd = fd, .events = POLLOUT};
+	int ret = send_bytes(fd, message, length);
+
+	if (ret == -EAGAIN && poll(&room, 1, wait_ms) > 0)
+		ret = send_bytes(fd, message, length);
+	return ret;
+}
+
+int control_send_work(int fd, const char *text, int wait_ms)
+{
+	struct control_message message = {.type = CONTROL_WORK};
+
+	snprintf(message.text, sizeof(message.text), "%s", text);
+	return send_or_wait(fd, &message, HEADER + strlen(message.text), wait_ms);
+}
+
 int control_send_end(int fd, enum vmm_end end, const char *text, const struct vmm_stats *stats, int wait_ms)
 {
 	struct control_message message = {.type = CONTROL_END, .value = end};
-	struct pollfd room = {.fd = fd, .events = POLLOUT};
-	int ret;
 
 	snprintf(message.text, sizeof(message.text), "%s", text);
 	if (stats)
 		message.stats = *stats;
-	ret = send_bytes(fd, &message, sizeof(message));
-	if (ret == -EAGAIN && poll(&room, 1, wait_ms) > 0)
-		ret = send_bytes(fd, &message, sizeof(message));
-	return ret;
+	return send_or_wait(fd, &message, sizeof(message), wait_ms);
 }
 
 static bool follows(unsigned char c)
@@ -101,6 +114,8 @@ static bool is_valid(const struct control_message *message, size_t length)
 	switch (message->type) {
 	case CONTROL_LOG:
 		return length <= SHORT && message->value <= LEND_LOG_DEBUG;
+	case CONTROL_WORK:
+		return length <= SHORT;
 	case CONTROL_END:
 		return length == sizeof(*message) && message->value <= VMM_END_ERROR;
 	case CONTROL_RUNNING:

@@ -15,7 +15,9 @@ enum control_type {
 	/* machine to keeper */
 	CONTROL_LOG,     /* value: enum lend_log_level; text */
 	CONTROL_RUNNING, /* the guest is about to start */
-	CONTROL_END,     /* value: enum vmm_end; text is a sentence or empty; stats */
+	CONTROL_WORK, /* something that may take its time begins: text, "resetting its devices"; empty: done
+		       */
+	CONTROL_END,  /* value: enum vmm_end; text is a sentence or empty; stats */
 	/* keeper to machine */
 	CONTROL_BUTTON, /* press the power button */
 	CONTROL_STOP,   /* stop now */
@@ -35,6 +37,9 @@ int control_pair(int out[2]);
 int control_send(int fd, enum control_type type);
 /** Sends a line of log. Never waits. */
 int control_send_log(int fd, enum lend_log_level level, const char *text);
+/** Sends that something long begins, or with an empty text that it is done; waits up to `wait_ms` for room.
+ */
+int control_send_work(int fd, const char *text, int wait_ms);
 /** Sends the end; waits up to `wait_ms` for room. `stats` may be NULL. */
 int control_send_end(int fd, enum vmm_end end, const char *text, const struct vmm_stats *stats, int wait_ms);
 

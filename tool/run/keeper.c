@@ -15,7 +15,8 @@
 #include "tool/run/keeper_state.h"
 #include "tool/run/spawn.h"
 
-const struct ladder_times keeper_times = {.button_ms = 30000, .stop_ms = 5000, .end_ms = 60000};
+const struct ladder_times keeper_times = {
+	.button_ms = 30000, .stop_ms = 5000, .work_ms = 60000, .end_ms = 60000};
 
 /* What the child is started with. */
 struct start {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the keeper does while the machine runs: signals, messages, keys, clients. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -47,10 +48,15 @@ void keeper_step(struct keeper *keeper, enum ladder_step step)
 	case LADDER_STOP:
 		control_send(keeper->control, CONTROL_STOP);
 		return;
+	case LADDER_WAIT:
+		messages_say(&keeper->messages,
+			     "waiting for the machine, which is %s; it is killed if that takes %d s more",
+			     keeper->work, ladder_wait(&keeper->ladder, keeper_now()) / 1000);
+		return;
 	case LADDER_KILL:
 		terminal_leave(&keeper->terminal);
-		messages_say(&keeper->messages, "the machine does not end; its process %d is killed",
-			     keeper->machine);
+		messages_say(&keeper->messages, "the machine does not end%s%s; its process %d is killed",
+			     keeper->work[0] ? ", it is still " : "", keeper->work, keeper->machine);
 		kill(keeper->machine, SIGKILL);
 		return;
 	}
@@ -81,6 +87,32 @@ static void reap(struct keeper *keeper)
 		keeper->over = true;
 }
 
+/* The guest runs. Said again, by a machine that its guest has taken over, it changes nothing. */
+static void take_running(struct keeper *keeper)
+{
+	if (keeper->ladder.running)
+		return;
+	keeper->ladder.running = true;
+	/* The last run's output gives way to this one's only now that there is one. */
+	if (keeper->config->serial == SERIAL_FILE && ftruncate(keeper->config->serial_fd, 0))
+		messages_say(&keeper->messages, "cannot empty the file of -serial: %s", strerror(errno));
+	take_terminal(keeper);
+}
+
+static void take_work(struct keeper *keeper, const char *text)
+{
+	snprintf(keeper->work, sizeof(keeper->work), "%.*s", (int)sizeof(keeper->work) - 1, text);
+	ladder_work(&keeper->ladder, keeper->work[0], keeper_now());
+}
+
+static void take_result(struct keeper *keeper, const struct control_message *message)
+{
+	keeper->said = true;
+	keeper->end = *message;
+	strcpy(keeper->work, "giving its devices back");
+	ladder_end(&keeper->ladder, keeper_now());
+}
+
 static void take_message(struct keeper *keeper, const struct control_message *message)
 {
 	switch (message->type) {
@@ -89,17 +121,13 @@ static void take_message(struct keeper *keeper, const struct control_message *me
 			       keeper_now());
 		return;
 	case CONTROL_RUNNING:
-		keeper->ladder.running = true;
-		/* The last run's output gives way to this one's only now that there is one. */
-		if (keeper->config->serial == SERIAL_FILE && ftruncate(keeper->config->serial_fd, 0))
-			messages_say(&keeper->messages, "cannot empty the file of -serial: %s",
-				     strerror(errno));
-		take_terminal(keeper);
+		take_running(keeper);
+		return;
+	case CONTROL_WORK:
+		take_work(keeper, message->text);
 		return;
 	case CONTROL_END:
-		keeper->said = true;
-		keeper->end = *message;
-		ladder_end(&keeper->ladder, keeper_now());
+		take_result(keeper, message);
 		return;
 	default:
 		return;

@@ -33,7 +33,9 @@ struct keeper {
 	int signals, control; /* control is -1 once the machine closed its end */
 	int client;           /* of -serial unix:, -1: none */
 	pid_t machine;
-	bool over; /* the machine process is gone: `wait_status` is how */
+	char work[64]; /* what the machine said that takes its time, "resetting its devices"; empty: nothing
+			*/
+	bool over;     /* the machine process is gone: `wait_status` is how */
 	int wait_status;
 	bool said; /* `end` is what the machine reported last */
 	struct control_message end;

@@ -24,7 +24,7 @@
 #include "vmm/sandbox.h"
 
 enum {
-	END_WAIT_MS = 2000, /* how long the end may wait for a keeper that does not read */
+	SEND_WAIT_MS = 2000, /* how long what must arrive may wait for a keeper that does not read */
 	BUTTON_HOLD_S = 2,
 	ORPHAN_WAIT_MS = 10000,
 };
@@ -48,6 +48,14 @@ static void log_line(void *opaque, enum lend_log_level level, const char *line)
 		return;
 	if (control_send_log(machine->control, level, line))
 		atomic_fetch_add(&machine->lost, 1);
+}
+
+/* Without this line the keeper would take a long reset for a machine that hangs. */
+static void at_work(void *opaque, const char *what)
+{
+	const struct machine *machine = opaque;
+
+	control_send_work(machine->control, what ? what : "", SEND_WAIT_MS);
 }
 
 /* What can be known to be missing before anything is opened. */
@@ -104,6 +112,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		.device_count = options->device_count,
 		.iommu_fd = options->has_iommu_fd ? options->iommu_fd : -1,
 		.log = log_line,
+		.work = at_work,
 		.opaque = machine,
 	};
 
@@ -265,7 +274,7 @@ int machine_main(int control, int serial, void *opaque)
 	if (machine.vmm)
 		vmm_stats(machine.vmm, &stats);
 	tell_lost(&machine);
-	control_send_end(control, end, error.text, &stats, END_WAIT_MS);
+	control_send_end(control, end, error.text, &stats, SEND_WAIT_MS);
 	vmm_free(machine.vmm);
 	if (machine.signals >= 0)
 		close(machine.signals);
