@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* BARs that the guest reaches directly: which areas, what becomes of them, peer-to-peer maps. */
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <linux/pci_regs.h>
 
 #include "lend/explain.h"
@@ -223,6 +228,44 @@ static void withdrawn(void **state)
 	stop(world);
 }
 
+/* Decode alone is not enough: outside of D0 the kernel serves nothing. */
+static void withdrawn_by_the_power_state(void **state)
+{
+	struct world *world = world_new();
+
+	(void)state;
+	world_nvme(world); /* power management at 0x40 */
+	start(world);
+	world_start(world);
+	assert_int_equal(lend_function_bar_fault(world->function), 0);
+	world_set(world, 0x44, 2, PCI_PM_CTRL_NO_SOFT_RESET | 3); /* D3hot behind our back, decode still on */
+	assert_int_equal(lend_function_bar_fault(world->function), 1);
+	assert_false(world->bars[0].placed);
+	stop(world);
+}
+
+/* CVE-2020-12888: a child that kept a device's pages would keep them when the kernel takes them back. */
+static void a_child_has_none_of_the_devices_pages(void **state)
+{
+	struct world *world = world_new();
+	const struct lend_bar_direct *direct = &world->bars[0].direct[0];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	world_nvme(world);
+	start(world);
+	world_start(world);
+	assert_int_equal(msync(direct->va, direct->length, MS_ASYNC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(msync(direct->va, direct->length, MS_ASYNC) < 0 && errno == ENOMEM ? 0 : 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	stop(world);
+}
+
 static void peer_map_that_fails_is_no_failure(void **state)
 {
 	struct world *world = two_bars();
@@ -272,6 +315,8 @@ int main(void)
 		cmocka_unit_test(no_mmap_traps_all),
 		cmocka_unit_test(xsa_476_bar_above_4g_is_taken_away),
 		cmocka_unit_test(withdrawn),
+		cmocka_unit_test(withdrawn_by_the_power_state),
+		cmocka_unit_test(a_child_has_none_of_the_devices_pages),
 		cmocka_unit_test(peer_map_that_fails_is_no_failure),
 		cmocka_unit_test(peers_by_dma_buf),
 	};

@@ -8,7 +8,7 @@
 #include "lend/reset.h"
 #include "lib/pci/function.h"
 #include "tests/unit/cmocka.h"
-#include "tests/unit/fake_world.h"
+#include "tests/unit/fake_private.h"
 
 enum { MSIX_CONTROL = 0x53, MSIX_ENABLE = 0x80, MSI_CONTROL = 0x62, MSI_ENABLE = 1, COMMAND_HIGH = 5 };
 
@@ -24,13 +24,18 @@ static struct world *world_with_pin(void)
 	return world;
 }
 
-static void come_alive(struct world *world)
+static void first_reset(struct world *world)
 {
 	struct lend_reset_report report;
 
-	assert_int_equal(world_open(world), 0);
 	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), 0);
 	world_start(world);
+}
+
+static void come_alive(struct world *world)
+{
+	assert_int_equal(world_open(world), 0);
+	first_reset(world);
 }
 
 static struct world *start(bool bypass)
@@ -235,6 +240,35 @@ static void a_monitor_without_bypass_gets_the_other_way(void **state)
 	stop(world);
 }
 
+/* The last step of the bypass: the line is unmasked, and VFIO has the eventfd that unmasks it from now on. */
+static int refuse_last_unmask(void *dev, const struct backend_irqs *irqs)
+{
+	struct world *world = dev;
+
+	if (irqs->action == BACKEND_IRQ_UNMASK && !irqs->fds && world->intx_unmask_fd >= 0)
+		return -EIO;
+	return fake_transport.set_irqs(dev, irqs);
+}
+
+/* 5.4: a line that stays masked would never interrupt: it is off, and said to be. */
+static void a_line_that_stays_masked_is_off(void **state)
+{
+	struct world *world = world_with_pin();
+	struct transport_ops ops = fake_transport;
+
+	(void)state;
+	ops.set_irqs = refuse_last_unmask;
+	assert_int_equal(world_open(world), 0);
+	world->device->ops = &ops;
+	first_reset(world);
+	world_expect_order(world, "intx unmaskfd x", "line_detach 1", "intx unmaskfd -", "intx off", NULL);
+	assert_int_equal(world->intx_fd, -1);
+	assert_int_equal(world->line.attached, -1);
+	assert_int_equal(world->log_lines, 1);
+	assert_non_null(strstr(world->last_log, "interrupt line cannot be used"));
+	stop(world);
+}
+
 static void interrupt_disable_hides_the_line(void **state)
 {
 	struct world *world = start(false);
@@ -319,6 +353,7 @@ int main(void)
 		cmocka_unit_test(case_14_6_timer_gives_the_maps_back),
 		cmocka_unit_test(case_14_6_timeout_0_keeps_them),
 		cmocka_unit_test(a_monitor_without_bypass_gets_the_other_way),
+		cmocka_unit_test(a_line_that_stays_masked_is_off),
 		cmocka_unit_test(interrupt_disable_hides_the_line),
 		cmocka_unit_test(pins_that_are_none),
 		cmocka_unit_test(ten_thousand_times),

@@ -179,6 +179,33 @@ static void growth_refused_keeps_the_old(void **state)
 	stop(world);
 }
 
+/*
+ * Each try to grow turns all vectors off and on again, which loses what the
+ * device signals in between: who was refused once is not tried again.
+ */
+static void growth_is_refused_once(void **state)
+{
+	struct world *world = start_noresize();
+
+	(void)state;
+	control(world, ENABLE);
+	unmask(world, 1);
+	world->fail_at = world->calls + 5; /* set, commit, attach, off, on */
+	unmask(world, 9);
+	assert_false(world_interrupt(world, 9));
+	world_clear(world);
+	unmask(world, 7);
+	mask(world, 9);
+	unmask(world, 9);
+	assert_int_equal(world_count(world, "irqs"), 0);
+	assert_true(world_interrupt(world, 1));
+	/* Off and on again by the guest: it is asked anew. */
+	control(world, 0);
+	control(world, ENABLE);
+	assert_true(world_interrupt(world, 9));
+	stop(world);
+}
+
 /* More vectors in the table than VFIO has interrupts for. */
 static void fewer_interrupts_than_vectors(void **state)
 {
@@ -224,6 +251,7 @@ int main(void)
 		cmocka_unit_test(disable_order),
 		cmocka_unit_test(case_14_5_partial_grant),
 		cmocka_unit_test(growth_refused_keeps_the_old),
+		cmocka_unit_test(growth_is_refused_once),
 		cmocka_unit_test(fewer_interrupts_than_vectors),
 		cmocka_unit_test(failed_commit_is_retried),
 	};

@@ -287,6 +287,34 @@ static void what_was_found_is_said(void **state)
 	stop(world);
 }
 
+static int reset_that_changes_nothing(void *dev)
+{
+	struct world *world = dev;
+
+	world_set(world, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	return 0;
+}
+
+/* The device answers with its ids, but no device that was reset decodes. */
+static void decode_after_a_reset_is_said(void **state)
+{
+	struct world *world = with_methods("flr");
+	struct transport_ops ops = fake_transport;
+	struct lend_reset_report report;
+
+	(void)state;
+	ops.reset = reset_that_changes_nothing;
+	assert_int_equal(world_open(world), 0);
+	world->device->ops = &ops;
+	world_start(world);
+	report = reset(world, 0);
+	assert_int_equal(report.ran, LEND_RESET_FUNCTION);
+	assert_false(report.checked);
+	assert_non_null(strstr(report.check, "still on"));
+	world->device->ops = &fake_transport;
+	stop(world);
+}
+
 /* 8.2: a driver that used messages left the line switched off; the next one finds it on. */
 static void interrupt_disable_does_not_outlive_a_reset(void **state)
 {
@@ -360,6 +388,7 @@ int main(void)
 		cmocka_unit_test(sibling_in_use_is_not_taken_along),
 		cmocka_unit_test(case_14_11_no_way_to_reset),
 		cmocka_unit_test(what_was_found_is_said),
+		cmocka_unit_test(decode_after_a_reset_is_said),
 		cmocka_unit_test(interrupt_disable_does_not_outlive_a_reset),
 		cmocka_unit_test(failed_read_is_not_acted_on),
 		cmocka_unit_test(resets_are_counted),

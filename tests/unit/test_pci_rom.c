@@ -175,6 +175,23 @@ static void rom_that_lies_about_its_size(void **state)
 	stop(world);
 }
 
+/* Of what the device claims 16 MiB are read, and the rest is all ones. */
+static void no_more_than_16_mib_are_read(void **state)
+{
+	struct world *world = with_rom(UINT64_C(32) << 20);
+	struct lend_bar bar;
+
+	(void)state;
+	assert_int_equal(world_open(world), 0);
+	lend_function_bar(world->function, LEND_REGION_ROM, &bar);
+	assert_int_equal(bar.size, 32 << 20);
+	enable(world);
+	assert_int_equal(rom_at(world, 100, 4), 0xcafe1234);
+	assert_int_equal(world_count(world, "bar_read 6 0 1000000"), 1);
+	assert_int_equal(rom_at(world, 16 << 20, 4), UINT32_MAX);
+	stop(world);
+}
+
 static void case_14_15_size_0(void **state)
 {
 	struct world *world = with_rom(0);
@@ -307,6 +324,7 @@ int main(void)
 		cmocka_unit_test(case_14_15_no_signature),
 		cmocka_unit_test(case_14_15_read_error),
 		cmocka_unit_test(rom_that_lies_about_its_size),
+		cmocka_unit_test(no_more_than_16_mib_are_read),
 		cmocka_unit_test(case_14_15_size_0),
 		cmocka_unit_test(rom_odd_size_is_rounded),
 		cmocka_unit_test(rombar_0_leaves_it_out),

@@ -190,6 +190,17 @@ static void not_taken(void **state)
 	file->version = 0;
 	assert_int_equal(load(to, file, size), -EINVAL);
 	file->version = STATE_VERSION;
+	/* One that differs from this device in a single point is of another kind, too. */
+	for (unsigned i = 0; i < 5; i++) {
+		struct state_file other_kind = *file;
+
+		other_kind.vendor ^= i == 0;
+		other_kind.device ^= i == 1;
+		other_kind.config_size = i == 2 ? 256 : other_kind.config_size;
+		other_kind.msix_count -= i == 3;
+		other_kind.msi_count += i == 4;
+		assert_int_equal(load(to, &other_kind, size), -ENODEV);
+	}
 	file->magic++;
 	assert_int_equal(load(to, file, size), -EINVAL);
 	assert_false(to->bars[0].placed);

@@ -130,6 +130,25 @@ static void not_in_d0_and_withdrawn(void **state)
 	stop(world);
 }
 
+/* A reset by the guest is no write to its decode bits: what the kernel withdrew stays away. */
+static void a_reset_does_not_bring_back_what_was_withdrawn(void **state)
+{
+	struct world *world = vga();
+
+	(void)state;
+	world_exp(world, PCI_EXP_TYPE_ENDPOINT, PCI_EXP_DEVCAP_FLR);
+	start(world);
+	world_write(world, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	world_set(world, PCI_COMMAND, 2, 0);
+	lend_function_bar_fault(world->function);
+	world_write(world, 0x80 + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_BCR_FLR);
+	assert_false(world->vga_memory);
+	assert_int_equal(vga_get(world, 0xa0000, 1), 0xff);
+	world_write(world, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	assert_true(world->vga_memory);
+	stop(world);
+}
+
 static void the_monitor_refuses(void **state)
 {
 	struct world *world = start(vga());
@@ -193,6 +212,7 @@ int main(void)
 		cmocka_unit_test(every_edge),
 		cmocka_unit_test(own_width),
 		cmocka_unit_test(not_in_d0_and_withdrawn),
+		cmocka_unit_test(a_reset_does_not_bring_back_what_was_withdrawn),
 		cmocka_unit_test(the_monitor_refuses),
 		cmocka_unit_test(who_gets_them),
 		cmocka_unit_test(a_failed_read_is_all_ones),
