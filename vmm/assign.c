@@ -272,8 +272,11 @@ static int set_timer(void *host, void *peer, uint64_t nanoseconds, lend_watch_fn
 						     .tv_nsec = (long)(nanoseconds % 1000000000)}};
 
 	(void)host;
-	__atomic_store_n(&assigned->timer_opaque, opaque, __ATOMIC_RELAXED);
-	__atomic_store_n(&assigned->timer_fn, fn, __ATOMIC_RELEASE);
+	/* Cancelled, they stay: a callback that is on its way has seen its timer, and still calls. */
+	if (fn) {
+		__atomic_store_n(&assigned->timer_opaque, opaque, __ATOMIC_RELAXED);
+		__atomic_store_n(&assigned->timer_fn, fn, __ATOMIC_RELEASE);
+	}
 	return timerfd_settime(assigned->timer, 0, &when, NULL) ? -errno : 0;
 }
 

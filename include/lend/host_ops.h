@@ -101,7 +101,10 @@ struct lend_host_ops {
 	/*
 	 * Calls fn(opaque) once from the monitor's event loop, as watch does, when
 	 * `nanoseconds` have passed, on the guest's time where the monitor has one
-	 * that stops. One timer a peer: setting it anew replaces the old one.
+	 * that stops. One timer a peer: setting it anew replaces the old one. With
+	 * `nanoseconds` 0 and `fn` NULL it cancels, which does not wait: a call that
+	 * is on its way may still come, and settle waits for it. Cancelling one that
+	 * is not set is no error.
 	 */
 	int (*timer)(void *host, void *peer, uint64_t nanoseconds, lend_watch_fn fn, void *opaque);
 
@@ -111,7 +114,8 @@ struct lend_host_ops {
 	 * The fn drains the descriptor. Unwatch does not wait: it is called with
 	 * the function's lock held, which fn takes too, and an fn that is on its
 	 * way may still be called once. Settle, called without any lock, returns
-	 * when no fn that was unwatched before is running or will run.
+	 * when no fn that was unwatched, and no timer's that was cancelled, before
+	 * is running or will run.
 	 */
 	int (*watch)(void *host, int fd, lend_watch_fn fn, void *opaque);
 	int (*unwatch)(void *host, int fd);

@@ -142,6 +142,7 @@ struct intx {
 	bool raised;      /* the line, as we set it */
 	uint64_t slow;    /* signals that our loop has seen */
 	bool trapped;     /* the direct areas are withdrawn, so that the guest's next access is seen */
+	bool timed;       /* the monitor has our timer */
 };
 
 struct counters { /* atomic */

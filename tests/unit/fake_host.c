@@ -274,6 +274,8 @@ static int fake_timer(void *host, void *peer, uint64_t nanoseconds, lend_watch_f
 
 	(void)peer;
 	fake_record(world, "timer %llx", (unsigned long long)(nanoseconds / 1000000));
+	if (!nanoseconds != !fn || !world->function)
+		fake_violation(world, "a timer that is neither set nor cancelled");
 	world->timer.nanoseconds = nanoseconds;
 	world->timer.fn = fn;
 	world->timer.opaque = opaque;

@@ -193,6 +193,7 @@ static void check_left(struct world *world)
 		assert_int_equal(world->routes[i].attached, -1);
 	}
 	assert_int_equal(world->watch_count, 0);
+	assert_true(world->timer.nanoseconds == 0);
 	assert_false(world->line.raised);
 	assert_int_equal(world->line.attached, -1);
 	assert_int_equal(world->notify_fd[0], -1);

@@ -15,7 +15,7 @@
  *           ioeventfd BAR OFFSET LENGTH DATA x
  *           dma_buf BAR OFFSET LENGTH
  *           intx on, intx off, intx mask, intx unmask, intx unmaskfd x
- *   monitor line PIN 0|1, line_attach PIN, line_detach PIN, timer MILLISECONDS
+ *   monitor line PIN 0|1, line_attach PIN, line_detach PIN, timer MILLISECONDS (0: cancelled)
  *           begin, map BAR ADDRESS, unmap BAR, commit
  *           msi_begin, msi_set VECTOR ADDRESS DATA, msi_free VECTOR, msi_commit
  *           attach VECTOR, detach VECTOR, watch, unwatch

@@ -102,6 +102,31 @@ static void case_14_6_an_access_serves(void **state)
 	stop(world);
 }
 
+/* The timer goes with what it is for: nobody calls a function that is stopped, or freed. */
+static void the_timer_is_cancelled(void **state)
+{
+	(void)state;
+	for (unsigned how = 0; how < 4; how++) {
+		struct world *world = start(false);
+		struct lend_reset_report report;
+
+		assert_true(world_raise(world));
+		world_run(world);
+		assert_true(world->timer.nanoseconds > 0);
+		if (how == 0)
+			lend_function_quiesce(world->function);
+		else if (how == 1)
+			world_write(world, MSIX_CONTROL, 1, MSIX_ENABLE);
+		else if (how == 2)
+			lend_context_reset(world->context, &world->function, 1, &report);
+		else
+			lend_function_line_changed(world->function);
+		assert_true(world->timer.nanoseconds == 0);
+		assert_int_equal(world_count(world, "timer 0"), 1);
+		stop(world);
+	}
+}
+
 /* The device asserts without end and the guest does nothing: one signal, one timer, no more. */
 static void case_14_6_storm(void **state)
 {
@@ -346,6 +371,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_bypass_is_put_together_in_order),
 		cmocka_unit_test(case_14_6_an_access_serves),
+		cmocka_unit_test(the_timer_is_cancelled),
 		cmocka_unit_test(case_14_6_storm),
 		cmocka_unit_test(case_14_7_route_changes_while_pending),
 		cmocka_unit_test(route_changes_in_another_mode),

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* liblend's host operations on this machine: routes, irqfds, lines and the timer. */
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include "tests/unit/vmm_doubles.h"
 
 static void many_vectors_are_one_update(void **state)
@@ -81,6 +84,26 @@ static void the_timer_fires_once(void **state)
 	assert_int_equal(timer_calls, 1);
 }
 
+static void the_timer_is_cancelled(void **state)
+{
+	uint64_t one = 1;
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	(void)state;
+	timer_calls = 0;
+	assert_int_equal(assign_ops.timer(&vmm, &device, 0, NULL, NULL), 0); /* none is set */
+	assert_int_equal(assign_ops.timer(&vmm, &device, 1, on_time, NULL), 0);
+	assert_int_equal(assign_ops.timer(&vmm, &device, 0, NULL, NULL), 0);
+	/* The loop has nothing to call but this. */
+	assert_int_equal(assign_ops.watch(&vmm, fd, on_time, NULL), 0);
+	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
+	assert_int_equal(loop_once(&vmm.loop), 0);
+	assert_int_equal(timer_calls, 1);
+	assert_int_equal(read(device.timer, &one, sizeof(one)), -1);
+	assert_int_equal(assign_ops.unwatch(&vmm, fd), 0);
+	close(fd);
+}
+
 static void gsis_come_back_and_run_out(void **state)
 {
 	(void)state;
@@ -111,6 +134,7 @@ int main(void)
 		TEST(an_update_that_fails_leaves_all_as_it_was),
 		TEST(a_line_is_up_while_one_sharer_raises_it),
 		TEST(the_timer_fires_once),
+		TEST(the_timer_is_cancelled),
 		TEST(gsis_come_back_and_run_out),
 	};
 

@@ -83,17 +83,35 @@ static void trap(struct lend_function *function, bool trapped)
 	}
 }
 
+static void start_timer(struct lend_function *function);
+
 static void on_timer(void *opaque)
 {
 	struct lend_function *function = opaque;
 	struct intx *intx = &function->intx;
 
 	pthread_mutex_lock(&function->lock);
+	intx->timed = false;
 	if (function->mode == MODE_INTX && intx->trapped && intx->pending)
-		function->ops->timer(function->host, function->peer, intx->hold_ns, on_timer, function);
+		start_timer(function);
 	else
 		trap(function, false);
 	pthread_mutex_unlock(&function->lock);
+}
+
+static void start_timer(struct lend_function *function)
+{
+	struct intx *intx = &function->intx;
+
+	intx->timed =
+		!function->ops->timer(function->host, function->peer, intx->hold_ns, on_timer, function);
+}
+
+static void stop_timer(struct lend_function *function)
+{
+	if (function->intx.timed)
+		function->ops->timer(function->host, function->peer, 0, NULL, NULL);
+	function->intx.timed = false;
 }
 
 /* The monitor's loop: the device signalled, and the kernel has masked its line. */
@@ -112,8 +130,7 @@ static void on_signal(void *opaque)
 		trap(function, true);
 		update_line(function);
 		if (intx->hold_ns)
-			function->ops->timer(function->host, function->peer, intx->hold_ns, on_timer,
-					     function);
+			start_timer(function);
 	}
 	pthread_mutex_unlock(&function->lock);
 }
@@ -215,6 +232,7 @@ void lend_function_line_changed(struct lend_function *function)
 			     strerror(-ret));
 	set_pending(intx, false);
 	update_line(function);
+	stop_timer(function);
 	trap(function, false);
 	set_irqs(function, BACKEND_IRQ_UNMASK, NULL);
 unlock:
@@ -274,6 +292,7 @@ void intx_off(struct lend_function *function)
 	intx->bypass = false;
 	function->mode = MODE_NONE;
 	update_line(function);
+	stop_timer(function);
 	trap(function, false);
 	close_all(intx);
 }

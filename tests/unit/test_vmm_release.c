@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host wants a device back while the machine's loop has things of its
+ * function: the real host operations, loop and giving back, over the library on
+ * a fake device. KVM and the vCPUs are doubles.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <linux/pci_regs.h>
+
+#include "tests/unit/cmocka.h"
+#include "tests/unit/fake_private.h"
+#include "vmm/kvm.h"
+#include "vmm/machine.h"
+
+static unsigned resumed;
+
+int hv_set_slot(int vm, uint32_t slot, uint32_t flags, uint64_t at, uint64_t size, const void *va)
+{
+	(void)vm, (void)slot, (void)flags, (void)at, (void)size, (void)va;
+	return 0;
+}
+
+int hv_set_routes(int vm, const struct kvm_irq_routing *routing)
+{
+	(void)vm, (void)routing;
+	return 0;
+}
+
+int hv_irqfd(int vm, unsigned gsi, int eventfd, uint32_t flags)
+{
+	(void)vm, (void)gsi, (void)eventfd, (void)flags;
+	return 0;
+}
+
+int hv_irqfd_resample(int vm, unsigned gsi, int eventfd, int resamplefd)
+{
+	(void)vm, (void)gsi, (void)eventfd, (void)resamplefd;
+	return 0;
+}
+
+int hv_irq_line(int vm, unsigned gsi, int level)
+{
+	(void)vm, (void)gsi, (void)level;
+	return 0;
+}
+
+int hv_ioeventfd(int vm, uint64_t address, unsigned length, uint64_t data, int eventfd, uint32_t flags)
+{
+	(void)vm, (void)address, (void)length, (void)data, (void)eventfd, (void)flags;
+	return 0;
+}
+
+int hv_vfio_file(int vfio, int fd, int add)
+{
+	(void)vfio, (void)fd, (void)add;
+	return 0;
+}
+
+void vcpus_order(struct vcpus *vcpus, enum vcpus_order order)
+{
+	(void)vcpus, (void)order;
+}
+
+void vcpus_wait_parked(struct vcpus *vcpus)
+{
+	(void)vcpus;
+}
+
+void vmm_resume(struct vmm *vmm)
+{
+	(void)vmm;
+	resumed++;
+}
+
+void vmm_wake(struct vmm *vmm)
+{
+	(void)vmm;
+}
+
+void vmm_request(struct vmm *vmm, enum request request, const char *text)
+{
+	(void)vmm, (void)request, (void)text;
+}
+
+void vmm_work(struct vmm *vmm, const char *what)
+{
+	(void)vmm, (void)what;
+}
+
+bool vmm_may_log(struct vmm *vmm)
+{
+	(void)vmm;
+	return true;
+}
+
+void vmm_log(struct vmm *vmm, enum lend_log_level level, const char *format, ...)
+{
+	(void)vmm, (void)level, (void)format;
+}
+
+struct machine {
+	struct vmm vmm;
+	struct assigned assigned;
+	struct world *world;
+};
+
+/* A drive whose line goes through the loop, with the guest's BAR placed. */
+static void build(struct machine *machine)
+{
+	struct vmm *vmm = &machine->vmm;
+	struct assigned *assigned = &machine->assigned;
+	struct world *world = machine->world = world_new();
+	struct lend_function_config config = {
+		.size = sizeof(config), .peer = assigned, .no_intx_bypass = true, .intx_timeout_ms = 1100};
+	struct domain_user user = {.make = fake_domain_make, .arg = world, .fd = -1, .name = "fake"};
+	struct device_source source = {.bdf = {0, 5, 0, 0},
+				       .group = -1,
+				       .numa_node = -1,
+				       .reset_methods = "flr bus",
+				       .ops = &fake_transport,
+				       .transport = world};
+	struct lend_context_config quiet = {.size = sizeof(quiet), .quirks_dir = ""};
+	struct lend_reset_report report;
+
+	world_nvme(world);
+	world->vectors[LEND_IRQ_INTX] = world->vectors[LEND_IRQ_REQ] = 1;
+	world->regions[LEND_REGION_CONFIG] =
+		(struct lend_region){.size = world->config_size, .readable = true, .writable = true};
+	vmm->vfio = -1;
+	vmm->assigned = assigned;
+	vmm->assigned_count = 1;
+	assert_int_equal(loop_init(&vmm->loop), 0);
+	bus_init(&vmm->memory_bus);
+	bus_init(&vmm->port_bus);
+	subpages_init(&vmm->subpages);
+	slots_init(&vmm->slots, -1, 64);
+	lines_init(&vmm->lines, -1);
+	assert_int_equal(routes_init(&vmm->routes, -1, 64), 0);
+	assert_int_equal(lend_context_new(&quiet, &world->context), 0);
+	assert_int_equal(lend_space_new(world->context, &assign_ops, vmm, &world->space), 0);
+	assert_int_equal(space_attach(world->space, &user, &world->error), 0);
+	assert_int_equal(device_open_with(world->space, &source, &assigned->device, &world->error), 0);
+	assert_int_equal(assigned_init(assigned, vmm), 0);
+	assert_int_equal(lend_function_new(assigned->device, &config, &assigned->function, &world->error), 0);
+	assert_int_equal(lend_context_reset(world->context, &assigned->function, 1, &report), 0);
+	lend_function_config_write(assigned->function, PCI_BASE_ADDRESS_0, 4, 0xe0000000);
+	lend_function_config_write(assigned->function, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+}
+
+static void take_down(struct machine *machine)
+{
+	lend_function_free(machine->assigned.function);
+	lend_device_close(machine->assigned.device);
+	assigned_free(&machine->assigned);
+	lend_space_free(machine->world->space);
+	lend_context_free(machine->world->context);
+	loop_free(&machine->vmm.loop);
+	routes_free(&machine->vmm.routes);
+	world_free(machine->world);
+}
+
+static void tell(int fd)
+{
+	uint64_t one = 1;
+
+	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
+}
+
+/* The loop has the timer that gives a BAR's direct areas back; the function goes before its time. */
+static void given_back_while_the_timer_runs(void **state)
+{
+	static struct machine machine;
+	struct itimerspec left;
+
+	(void)state;
+	build(&machine);
+	assert_true(world_raise(machine.world));
+	assert_int_equal(loop_once(&machine.vmm.loop), 0);
+	assert_int_equal(timerfd_gettime(machine.assigned.timer, &left), 0);
+	assert_true(left.it_value.tv_sec || left.it_value.tv_nsec);
+	tell(machine.world->notify_fd[1]);
+	assert_int_equal(loop_once(&machine.vmm.loop), 0);
+	devices_release(&machine.vmm);
+	assert_int_equal(resumed, 1);
+	assert_null(machine.assigned.function);
+	assert_int_equal(timerfd_gettime(machine.assigned.timer, &left), 0);
+	assert_true(!left.it_value.tv_sec && !left.it_value.tv_nsec);
+	take_down(&machine);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(given_back_while_the_timer_runs),
+	};
+
+	return cmocka_run_group_tests_name("vmm_release", tests, NULL, NULL);
+}
