@@ -18,7 +18,7 @@ const char *context_config(const struct lend_context *context);
 
 /**
  * What stands in for the kernel where host operations write to sysfs; NULL:
- * files are written (lib/host/write.c). Set by tests before the first operation.
+ * files are written (lib/host/taking/write.c). Set by tests before the first operation.
  */
 struct context_kernel {
 	int (*write)(void *opaque, const char *path, const char *text, unsigned limit_ms);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "lend/bind.h"
-#include "lib/host/write.h"
+#include "lib/host/taking/write.h"
 #include "tests/unit/host_tree.h"
 
 static int plain(void **state)

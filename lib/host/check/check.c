@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* A check's life, and the order of its rows; see check.h. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/error.h"
+#include "lib/host/check/check.h"
+
+enum { DEFAULT_MIB = 512 };
+
+struct lend_check_row *check_row(struct lend_check *check, const char *topic,
+				 const struct lend_survey_device *device, enum lend_verdict verdict,
+				 const char *format, ...)
+{
+	struct lend_check_row *row =
+		survey_row(check->survey, &check->rows, &check->row_count, sizeof(*check->rows));
+	va_list args;
+
+	if (!row)
+		row = &check->spare;
+	memset(row, 0, sizeof(*row));
+	row->topic = topic;
+	row->verdict = verdict;
+	if (device)
+		snprintf(row->device, sizeof(row->device), "%s", device->is.name);
+	va_start(args, format);
+	vsnprintf(row->text, sizeof(row->text), format, args);
+	va_end(args);
+	return row;
+}
+
+bool check_is_hindered(const struct lend_check *check, const struct lend_survey_device *device)
+{
+	const struct lend_survey_device *other;
+
+	for (size_t i = 0; device->is.group >= 0 && (other = lend_survey_at(check->survey, i)); i++) {
+		bool checked = false;
+
+		for (size_t k = 0; k < check->device_count; k++)
+			checked |= check->devices[k] == other;
+		if (!checked && other->is.group == device->is.group && stands_in_the_way(other))
+			return true;
+	}
+	return false;
+}
+
+static int find_devices(struct lend_check *check, const struct lend_bdf *devices, size_t count,
+			struct lend_error *error)
+{
+	char name[16];
+
+	check->devices = calloc(count ? count : 1, sizeof(struct lend_survey_device *));
+	if (!check->devices)
+		return error_say(error, -ENOMEM, "not enough memory");
+	check->device_count = count;
+	for (size_t i = 0; i < count; i++) {
+		check->devices[i] = lend_survey_find(check->survey, &devices[i]);
+		lend_bdf_format(&devices[i], name);
+		if (!check->devices[i])
+			return error_say(error, -ENODEV, "there is no PCI device %s", name);
+	}
+	return 0;
+}
+
+int lend_check_new(struct lend_context *context, const struct lend_bdf *devices, size_t count,
+		   const struct lend_check_options *options, struct lend_check **out,
+		   struct lend_error *error)
+{
+	struct lend_check *check = calloc(1, sizeof(*check));
+	int ret;
+
+	if (!check)
+		return error_say(error, -ENOMEM, "not enough memory");
+	check->context = context;
+	if (options)
+		memcpy(&check->options, options,
+		       options->size < sizeof(check->options) ? options->size : sizeof(check->options));
+	if (!check->options.memory)
+		check->options.memory = (uint64_t)DEFAULT_MIB << 20;
+	ret = lend_survey_new(context, &check->survey);
+	if (ret)
+		error_say(error, ret, "cannot look at the devices of this computer: %s", strerror(-ret));
+	else
+		ret = find_devices(check, devices, count, error);
+	if (!ret) {
+		check_computer(check);
+		check_kernel(check);
+		for (size_t i = 0; i < count; i++)
+			check_device(check, check->devices[i]);
+		check_user(check);
+		ret = check->survey->failed;
+	}
+	if (ret) {
+		lend_check_free(check);
+		return ret;
+	}
+	*out = check;
+	return 0;
+}
+
+void lend_check_free(struct lend_check *check)
+{
+	if (!check)
+		return;
+	free(check->rows);
+	free(check->devices);
+	lend_survey_free(check->survey);
+	free(check);
+}
+
+const struct lend_check_row *lend_check_at(const struct lend_check *check, size_t index)
+{
+	return index < check->row_count ? &check->rows[index] : NULL;
+}
+
+bool lend_check_passed(const struct lend_check *check)
+{
+	for (size_t i = 0; i < check->row_count; i++)
+		if (check->rows[i].verdict == LEND_FAILED)
+			return false;
+	return true;
+}

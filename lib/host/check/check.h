@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* The insides of a check: rows are added in the order in which they are to be cured. */
+#ifndef LIB_HOST_CHECK_CHECK_H
+#define LIB_HOST_CHECK_CHECK_H
+
+#include "lend/check.h"
+#include "lib/host/survey/survey.h"
+
+struct lend_check {
+	struct lend_context *context;
+	struct lend_survey *survey;
+	const struct lend_survey_device **devices;
+	size_t device_count;
+	struct lend_check_options options;
+	struct lend_check_row *rows;
+	size_t row_count;
+	struct lend_check_row spare; /* without memory; the check fails then */
+};
+
+/** Adds a row; never NULL. */
+LEND_PRINTF(5, 6)
+struct lend_check_row *check_row(struct lend_check *check, const char *topic,
+				 const struct lend_survey_device *device, enum lend_verdict verdict,
+				 const char *format, ...);
+
+/** Fills one of a row's cures. */
+#define CHECK_CURE(row, field, ...) snprintf((row)->field, sizeof((row)->field), __VA_ARGS__)
+
+/** Whether a member of its group, that is not checked itself, keeps it from being lent. */
+bool check_is_hindered(const struct lend_check *check, const struct lend_survey_device *device);
+
+void check_computer(struct lend_check *check); /* IOMMU, interrupt remapping, vfio-pci, KVM */
+void check_kernel(struct lend_check *check);   /* kernels that are known to lack a fix */
+void check_user(struct lend_check *check);     /* nodes, memlock, memory */
+void check_device(struct lend_check *check, const struct lend_survey_device *device);
+void check_group(struct lend_check *check, const struct lend_survey_device *device);
+void check_acs(struct lend_check *check, const struct lend_survey_device *device);
+void check_reset(struct lend_check *check, const struct lend_survey_device *device);
+void check_reserved(struct lend_check *check, const struct lend_survey_device *device);
+void check_bars(struct lend_check *check, const struct lend_survey_device *device);
+
+#endif

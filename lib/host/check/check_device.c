@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* What a device must be: fit, free, with VFIO; and its group with it. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/host/check/check.h"
+
+/* A command that lends the device, with what this case asks for. */
+static void cure_by_bind(struct lend_check *check, struct lend_check_row *row,
+			 const struct lend_survey_device *device)
+{
+	const char *user = check->options.user;
+
+	CHECK_CURE(row, command, "lend bind%s%s%s %s", check_is_hindered(check, device) ? " --siblings" : "",
+		   user ? " --user " : "", user ? user : "", device->is.name);
+}
+
+static void check_use(struct lend_check *check, const struct lend_survey_device *whom,
+		      const struct lend_survey_device *device)
+{
+	for (size_t i = 0; i < device->use_count; i++) {
+		const struct lend_use *use = &device->uses[i];
+		struct lend_check_row *row = check_row(check, "in-use", whom, LEND_FAILED, "%s%s%s",
+						       whom == device ? "" : device->is.name,
+						       whom == device ? "" : ", of its group: ", use->text);
+
+		if (use->cure[0])
+			CHECK_CURE(row, command, "%s", use->cure);
+		else
+			CHECK_CURE(row, advice, "end that first");
+	}
+	if (!device->use_count && whom == device)
+		check_row(check, "in-use", device, LEND_PASSED, "nothing uses it");
+}
+
+/* Its members, with the driver that holds each and whether that hinders. */
+void check_group(struct lend_check *check, const struct lend_survey_device *device)
+{
+	const struct lend_survey_device *other;
+	struct lend_check_row *row;
+	size_t others = 0;
+
+	for (size_t i = 0; (other = lend_survey_at(check->survey, i)); i++) {
+		bool hinders = stands_in_the_way(other);
+
+		if (other == device || other->is.group != device->is.group)
+			continue;
+		others++;
+		if (hinders)
+			check_use(check, device, other);
+		row = check_row(check, "group", device, hinders ? LEND_FAILED : LEND_PASSED,
+				"group %d has also %s, with %s: %s", device->is.group, other->is.name,
+				other->is.driver[0] ? other->is.driver : "no driver",
+				hinders               ? "it has to come along"
+				: other->is.is_bridge ? "a bridge, which hinders nothing"
+						      : "that hinders nothing");
+		if (hinders)
+			cure_by_bind(check, row, device);
+	}
+	if (!others)
+		check_row(check, "group", device, LEND_PASSED, "it is alone in IOMMU group %d",
+			  device->is.group);
+}
+
+static void check_driver(struct lend_check *check, const struct lend_survey_device *device)
+{
+	if (lend_host_is_vfio(device->is.driver)) {
+		check_row(check, "driver", device, LEND_PASSED, "it is with %s", device->is.driver);
+		return;
+	}
+	cure_by_bind(check,
+		     check_row(check, "driver", device, LEND_FAILED, "it is with %s, not with vfio-pci",
+			       device->is.driver[0] ? device->is.driver : "no driver"),
+		     device);
+}
+
+/* PCI Express Base, SR-IOV: what a physical and a virtual function owe each other. */
+static void check_sriov(struct lend_check *check, const struct lend_survey_device *device)
+{
+	const struct lend_survey_device *pf;
+	struct lend_bdf bdf;
+
+	if (device->physfn[0] && !lend_bdf_parse(device->physfn, &bdf)) {
+		pf = lend_survey_find(check->survey, &bdf);
+		if (pf && lend_host_is_vfio(pf->is.driver))
+			check_row(
+				check, "sr-iov", device, LEND_NOTE,
+				"its physical function %s is with %s: opening it takes the VF token that was "
+				"set there",
+				device->physfn, pf->is.driver);
+		else
+			check_row(check, "sr-iov", device, LEND_PASSED,
+				  "a virtual function of %s, which stays with the host", device->physfn);
+	} else if (device->vfs_max && !device->vfs) {
+		check_row(check, "sr-iov", device, LEND_NOTE,
+			  "it can have %u virtual functions: lend vf %s COUNT makes some, which can be lent "
+			  "instead, before the device itself is taken",
+			  device->vfs_max, device->is.name);
+	}
+}
+
+void check_device(struct lend_check *check, const struct lend_survey_device *device)
+{
+	if (device->state == LEND_STATE_UNFIT && strcmp(device->word, "no-iommu") != 0) {
+		check_row(check, "device", device, LEND_FAILED, "it cannot be lent: %s", device->why);
+		return;
+	}
+	check_use(check, device, device);
+	if (device->is.group >= 0) {
+		check_group(check, device);
+		check_acs(check, device);
+	}
+	check_driver(check, device);
+	check_sriov(check, device);
+	check_reset(check, device);
+	check_reserved(check, device);
+	check_bars(check, device);
+}

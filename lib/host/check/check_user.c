@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* What this user may do: open the nodes, lock the guest's memory; and whether there is that much. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "lib/host/check/check.h"
+
+static void check_node(struct lend_check *check, const struct lend_survey_device *device, const char *path)
+{
+	struct lend_check_row *row;
+
+	if (!faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS)) {
+		check_row(check, "node", device, LEND_PASSED, "you may open %s", path);
+		return;
+	}
+	if (errno == ENOENT)
+		return; /* a row of its own says what makes it */
+	row = check_row(check, "node", device, LEND_FAILED, "you may not open %s", path);
+	if (check->options.user)
+		CHECK_CURE(row, command, "chown %.64s %.200s", check->options.user, path);
+	else
+		CHECK_CURE(row, advice, "run lend as root, or have the node given to you");
+}
+
+static void check_nodes(struct lend_check *check)
+{
+	const char *dev = context_dev(check->context);
+	struct lend_check_row *row;
+	char path[PATH_MAX];
+
+	if (!sysfs_path(path, "%s/kvm", dev))
+		check_node(check, NULL, path);
+	/* The node of containers is for everybody as the kernel makes it; each has a memory of its own. */
+	if (!sysfs_path(path, "%s/vfio/vfio", dev) && !access(path, F_OK) &&
+	    faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS)) {
+		row = check_row(check, "node", NULL, LEND_FAILED, "you may not open %s", path);
+		CHECK_CURE(row, command, "chmod 666 %.200s", path);
+	}
+	for (size_t i = 0; i < check->device_count; i++)
+		if (check->devices[i]->is.group >= 0 &&
+		    !sysfs_path(path, "%s/vfio/%d", dev, check->devices[i]->is.group))
+			check_node(check, check->devices[i], path);
+}
+
+/* proc(5): the effective capabilities of this process; CAP_IPC_LOCK is bit 14. */
+static bool may_lock_all(struct lend_check *check)
+{
+	enum { CAP_IPC_LOCK = 14 };
+	char *status = sysfs_load(context_proc(check->context), "self/status", NULL), *found;
+	unsigned long long set = 0;
+
+	found = status ? strstr(status, "CapEff:") : NULL;
+	if (found)
+		sscanf(found, "CapEff: %llx", &set);
+	free(status);
+	return set >> CAP_IPC_LOCK & 1;
+}
+
+static void check_memlock(struct lend_check *check)
+{
+	const uint64_t need = check->options.memory;
+	struct lend_check_row *row;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit))
+		return;
+	if (limit.rlim_max >= need || may_lock_all(check)) {
+		check_row(check, "memlock", NULL, LEND_PASSED, "you may lock %llu MiB of memory",
+			  (unsigned long long)need >> 20);
+		return;
+	}
+	row = check_row(check, "memlock", NULL, LEND_FAILED,
+			"you may lock %llu KiB of memory, and the guest's %llu KiB must be locked",
+			(unsigned long long)limit.rlim_max >> 10, (unsigned long long)need >> 10);
+	if (check->options.shell > 0)
+		CHECK_CURE(row, command, "prlimit --pid %d --memlock=%llu:%llu", (int)check->options.shell,
+			   (unsigned long long)need, (unsigned long long)need);
+	CHECK_CURE(row, advice,
+		   "the command is for this shell; for good, memlock in /etc/security/limits.conf, or "
+		   "LimitMEMLOCK= of a service");
+}
+
+static uint64_t available(struct lend_check *check)
+{
+	char *text = sysfs_load(context_proc(check->context), "meminfo", NULL), *found;
+	unsigned long long kib = 0;
+
+	found = text ? strstr(text, "MemAvailable:") : NULL;
+	if (found)
+		sscanf(found, "MemAvailable: %llu", &kib);
+	free(text);
+	return found ? (uint64_t)kib << 10 : UINT64_MAX;
+}
+
+static void check_memory(struct lend_check *check)
+{
+	const uint64_t need = check->options.memory, there = available(check);
+	struct lend_check_row *row;
+
+	if (there >= need)
+		return;
+	row = check_row(check, "memory", NULL, LEND_FAILED,
+			"the guest's %llu MiB are more than the %llu MiB that are free",
+			(unsigned long long)need >> 20, (unsigned long long)there >> 20);
+	CHECK_CURE(row, advice, "give the guest less with -m, or end what uses memory");
+}
+
+static void check_huge_pages(struct lend_check *check)
+{
+	const uint64_t size = check->options.huge_page, need = check->options.memory;
+	unsigned long long count;
+	struct lend_check_row *row;
+	char dir[PATH_MAX];
+	long there = 0;
+
+	if (sysfs_path(dir, "%s/kernel/mm/hugepages/hugepages-%llukB", context_sysfs(check->context),
+		       (unsigned long long)size >> 10))
+		return;
+	count = (need + size - 1) / size;
+	sysfs_number(dir, "free_hugepages", &there);
+	if (there >= 0 && (unsigned long long)there >= count) {
+		check_row(check, "hugepages", NULL, LEND_PASSED, "%ld huge pages of %llu KiB are free", there,
+			  (unsigned long long)size >> 10);
+		return;
+	}
+	row = check_row(check, "hugepages", NULL, LEND_FAILED,
+			"the guest needs %llu huge pages of %llu KiB, and %ld are free", count,
+			(unsigned long long)size >> 10, there);
+	CHECK_CURE(row, command, "echo %llu > %.200s/nr_hugepages", count, dir);
+}
+
+void check_user(struct lend_check *check)
+{
+	check_nodes(check);
+	check_memlock(check);
+	if (check->options.huge_page)
+		check_huge_pages(check);
+	else
+		check_memory(check);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The nodes that drivers made for the host's devices, from sysfs' lists of
+ * block and character devices. A multipath NVMe disk is none of one device's:
+ * it gets a row for each controller that it is reached through.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/host/survey/survey.h"
+
+struct walk {
+	struct lend_survey *survey;
+	const char *list; /* ".../dev/block" */
+	bool is_block;
+	struct node made; /* the row that is being made */
+	const char *subsystem;
+};
+
+static void add_node(struct walk *walk, const struct lend_bdf *owner)
+{
+	struct lend_survey *survey = walk->survey;
+	struct node *node = survey_row(survey, &survey->nodes, &survey->node_count, sizeof(*survey->nodes));
+
+	if (!node)
+		return;
+	*node = walk->made;
+	if (owner) {
+		node->has_owner = true;
+		node->owner = *owner;
+	}
+}
+
+static int add_controller(void *opaque, const char *name)
+{
+	struct walk *walk = opaque;
+	char target[PATH_MAX];
+	struct lend_bdf owner;
+
+	if (!strncmp(name, "nvme", 4) && sysfs_target(walk->subsystem, name, target) > 0 &&
+	    sysfs_owner(target, &owner))
+		add_node(walk, &owner);
+	return 0;
+}
+
+/* "DEVNAME=snd/controlC0" of a uevent file; else the name in sysfs is the node's. */
+static void read_name(const char *dir, struct node *node)
+{
+	char *uevent = sysfs_load(dir, "uevent", NULL), *found;
+
+	snprintf(node->name, sizeof(node->name), "%s", node->kernel);
+	found = uevent ? strstr(uevent, "DEVNAME=") : NULL;
+	if (found) {
+		found += strlen("DEVNAME=");
+		found[strcspn(found, "\n")] = '\0';
+		snprintf(node->name, sizeof(node->name), "%.63s", found);
+	}
+	free(uevent);
+}
+
+static int add_entry(void *opaque, const char *number)
+{
+	struct walk *walk = opaque;
+	char target[PATH_MAX], dir[PATH_MAX], subsystem[PATH_MAX], partition[8], *multipath;
+	struct lend_bdf owner;
+	bool owned;
+
+	if (sysfs_target(walk->list, number, target) < 0 || !strchr(target, '/'))
+		return 0;
+	owned = sysfs_owner(target, &owner);
+	/* A character device without a PCI device is none of ours; a virtual disk may be on ours. */
+	if (!owned && !walk->is_block)
+		return 0;
+	if (sysfs_path(dir, "%s/%s", walk->list, number))
+		return 0;
+	walk->made = (struct node){.is_block = walk->is_block};
+	snprintf(walk->made.kernel, sizeof(walk->made.kernel), "%.39s", strrchr(target, '/') + 1);
+	snprintf(walk->made.number, sizeof(walk->made.number), "%.23s", number);
+	walk->made.is_partition = sysfs_read(dir, "partition", partition, sizeof(partition)) > 0;
+	read_name(dir, &walk->made);
+	multipath = strstr(target, "/nvme-subsystem/");
+	if (owned || !multipath) {
+		add_node(walk, owned ? &owner : NULL);
+		return 0;
+	}
+	/* ".../nvme-subsystem/nvme-subsys0/nvme0n1": the subsystem's folder links its controllers. */
+	multipath += strlen("/nvme-subsystem/");
+	multipath[strcspn(multipath, "/")] = '\0';
+	if (!sysfs_path(subsystem, "%s/%s", walk->list, target)) {
+		walk->subsystem = subsystem;
+		sysfs_each(subsystem, add_controller, walk);
+	}
+	return 0;
+}
+
+void survey_nodes(struct lend_survey *survey)
+{
+	static const char *const kinds[] = {"block", "char"};
+	char list[PATH_MAX];
+
+	for (int i = 0; i < 2; i++) {
+		struct walk walk = {.survey = survey, .list = list, .is_block = i == 0};
+
+		if (!sysfs_path(list, "%s/dev/%s", context_sysfs(survey->context), kinds[i]))
+			sysfs_each(list, add_entry, &walk);
+	}
+	for (size_t i = 0; i < survey->node_count; i++) {
+		const struct node *node = &survey->nodes[i];
+		struct device *device = node->has_owner ? survey_device(survey, &node->owner) : NULL;
+
+		if (device && node->is_block && !node->is_partition)
+			survey_interface(device, node->kernel);
+	}
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The insides of a survey. It is filled in this order: devices, nodes and
+ * interfaces, uses, and last the words, which need the uses of all members of
+ * a group.
+ */
+#ifndef LIB_HOST_SURVEY_SURVEY_H
+#define LIB_HOST_SURVEY_SURVEY_H
+
+#include "lend/survey.h"
+#include "lib/host/sysfs.h"
+
+/* A node in devtmpfs that a driver made for a device. */
+struct node {
+	char name[64];   /* "nvme0n1p1", "snd/controlC0": as below /dev */
+	char kernel[40]; /* "nvme0n1p1", "controlC0": as in sysfs */
+	char number[24]; /* "259:3" */
+	bool is_block, is_partition;
+	bool has_owner;
+	struct lend_bdf owner;
+};
+
+/* An open file of a process, below /dev. */
+struct opened {
+	char path[96];
+	pid_t pid;
+	char command[32];
+};
+
+/* One mount, of any mount namespace that can be seen. */
+struct mount {
+	char number[24];
+	char source[96];
+	char point[128];
+};
+
+struct device {
+	struct lend_survey_device seen;
+	struct lend_use *uses;
+};
+
+struct lend_survey {
+	struct lend_context *context;
+	struct device *devices;
+	size_t device_count;
+	struct node *nodes;
+	size_t node_count;
+	struct opened *opened;
+	size_t opened_count;
+	struct mount *mounts;
+	size_t mount_count;
+	int failed; /* the first -ENOMEM */
+};
+
+/**
+ * Makes room for one more row of `size` bytes at the end of `*rows`, zeroed.
+ * NULL: no memory, noted in the survey.
+ */
+void *survey_row(struct lend_survey *survey, void *rows, size_t *count, size_t size);
+
+struct device *survey_device(struct lend_survey *survey, const struct lend_bdf *bdf);
+
+/** Adds a use to a device. */
+LEND_PRINTF(4, 5)
+void survey_use(struct lend_survey *survey, struct device *device, enum lend_use_kind kind,
+		const char *format, ...);
+
+/** The command that ends the use that was added last; `word` is quoted for a shell where it must be. */
+void survey_cure(struct device *device, const char *command, const char *word);
+
+/** The same, as a whole; nothing where it does not fit. */
+LEND_PRINTF(2, 3) void survey_command(struct device *device, const char *format, ...);
+
+/** Adds a word to the device's interfaces, if it fits. */
+void survey_interface(struct device *device, const char *name);
+
+void survey_nodes(struct lend_survey *survey);   /* nodes.c */
+void survey_opened(struct lend_survey *survey);  /* opened.c */
+void survey_mounts(struct lend_survey *survey);  /* mounts.c */
+void survey_storage(struct lend_survey *survey); /* storage.c: what uses disks */
+void survey_network(struct lend_survey *survey); /* network.c */
+void survey_others(struct lend_survey *survey);  /* others.c: console, sound, open nodes, VFs, VFIO */
+void survey_words(struct lend_survey *survey);   /* words.c */
+
+/** The slot path of a device from the target of its link in bus/pci/devices. */
+void slot_path(struct lend_context *context, const char *name, const char *target, char *out, size_t size);
+
+/** What the driver tells, and what the device's configuration space has; "" where there is none. */
+void device_serial(const char *dir, char out[64]);
+void device_dsn(const char *dir, char out[24]);
+
+/** The serial number that was remembered when this very device was taken; "": none (record.c). */
+void host_known_serial(struct lend_context *context, const struct lend_survey_device *device, char out[64]);
+
+/** The members of a group that the host works with, and that keep it from being lent. */
+bool stands_in_the_way(const struct lend_survey_device *device);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What taking and giving back share: one device at a time, step by step, each
+ * step an order to the kernel with a limit. Locks of several devices are taken
+ * in ascending order of addresses, and never waited for.
+ */
+#ifndef LIB_HOST_TAKING_OPERATION_H
+#define LIB_HOST_TAKING_OPERATION_H
+
+#include "lend/bind.h"
+#include "lib/host/taking/record.h"
+
+struct operation {
+	struct lend_context *context;
+	struct lend_bind_options options; /* with defaults filled in */
+	struct lend_error *error;
+};
+
+/* A device that an operation has locked. */
+struct held {
+	char name[16];
+	int lock; /* -1: not held */
+	struct record record;
+	bool changed; /* something was done that is to be undone */
+};
+
+void operation_init(struct operation *op, struct lend_context *context,
+		    const struct lend_bind_options *options, struct lend_error *error);
+
+/** Tells whoever wants to know. */
+LEND_PRINTF(2, 3) void operation_note(const struct operation *op, const char *format, ...);
+
+/** The driver that has a device now; empty: none. */
+void operation_driver(const struct operation *op, const char *name, char out[64]);
+
+/** Writes `text` to an attribute of the device, of the bus or of a driver. With a sentence on failure. */
+int operation_override(const struct operation *op, const char *name, const char *driver);
+int operation_detach(const struct operation *op, const char *name, const char *driver);
+int operation_probe(const struct operation *op, const char *name);
+int operation_reset(const struct operation *op, const char *name);
+
+/** Locks a device and reads its record. */
+int held_lock(const struct operation *op, const char *name, struct held *held);
+void held_unlock(struct held *held);
+
+/** Takes a locked device from its driver (take.c). */
+int held_take(const struct operation *op, const struct lend_survey_device *device, struct held *held);
+
+/** Gives the nodes of a device to the user that the options name, if they do (take.c). */
+int operation_give_nodes(const struct operation *op, const struct lend_survey_device *device);
+
+/** Gives a locked device back to the driver that its record names (give.c). */
+int held_give(const struct operation *op, struct held *held);
+
+#endif

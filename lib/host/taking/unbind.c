@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* Giving devices back: those that are named, those of this process, and those that were left behind. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/error.h"
+#include "lib/host/taking/operation.h"
+
+/* Whether a process has the device, or another of its group, open: then detaching it would wait for that. */
+static int check_free(const struct operation *op, const struct lend_bdf *bdf)
+{
+	const struct lend_survey_device *device;
+	struct lend_survey *survey;
+	int ret = 0;
+
+	if (op->options.force || lend_survey_new(op->context, &survey))
+		return 0;
+	device = lend_survey_find(survey, bdf);
+	for (size_t i = 0; device && i < device->use_count; i++)
+		if (device->uses[i].kind == LEND_USE_LENT)
+			ret = error_say(op->error, -EBUSY,
+					"%s is in use: %s; end that first, or ask for it with --force",
+					device->is.name, device->uses[i].text);
+	lend_survey_free(survey);
+	return ret;
+}
+
+static int give(const struct operation *op, const struct lend_bdf *bdf)
+{
+	struct held held;
+	char name[16], driver[64];
+	int ret;
+
+	lend_bdf_format(bdf, name);
+	if (!record_inode(op->context, name))
+		return error_say(op->error, -ENODEV,
+				 "there is no PCI device %s; lend ls lists those that there are", name);
+	ret = held_lock(op, name, &held);
+	if (ret)
+		return ret;
+	operation_driver(op, name, driver);
+	if (held.record.phase == PHASE_NONE && !lend_host_is_vfio(driver)) {
+		operation_note(op, "%s: not taken, it is with %s", name, driver[0] ? driver : "no driver");
+	} else {
+		ret = check_free(op, bdf);
+		if (!ret)
+			ret = held_give(op, &held);
+	}
+	held_unlock(&held);
+	return ret;
+}
+
+int lend_unbind(struct lend_context *context, const struct lend_bdf *devices, size_t count,
+		const struct lend_bind_options *options, struct lend_error *error)
+{
+	struct lend_error later = {""};
+	struct operation op;
+	int first = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		int ret;
+
+		operation_init(&op, context, options, first ? &later : error);
+		ret = give(&op, &devices[i]);
+		if (ret && first)
+			operation_note(&op, "%s", later.text);
+		if (ret && !first)
+			first = ret;
+	}
+	return first;
+}
+
+/* Which records a walk gives back. */
+struct mending {
+	struct lend_context *context;
+	const struct lend_bind_options *options;
+	struct lend_error *error;
+	bool ours;
+	int mended, first;
+};
+
+static bool is_left_behind(const struct mending *mending, const struct record *record)
+{
+	if (mending->ours)
+		return record_is_ours(record);
+	if (record->phase == PHASE_LENT)
+		return record->owner && !record_is_owned(mending->context, record);
+	return record->phase != PHASE_NONE;
+}
+
+static int mend_one(void *opaque, const char *name)
+{
+	struct mending *mending = opaque;
+	struct lend_error error = {""};
+	struct operation op;
+	struct lend_bdf bdf;
+	struct held held = {.lock = -1};
+	int ret;
+
+	operation_init(&op, mending->context, mending->options, &error);
+	ret = lend_bdf_parse(name, &bdf);
+	if (!ret)
+		ret = held_lock(&op, name, &held);
+	/* Whoever is at work on it mends it. */
+	if (ret == -EBUSY && !mending->ours)
+		return 0;
+	if (!ret && held.record.phase == PHASE_NONE) {
+		/* The device is gone, or another one is in its place. */
+		record_remove(mending->context, name);
+	} else if (!ret && is_left_behind(mending, &held.record)) {
+		ret = check_free(&op, &bdf);
+		if (!ret)
+			ret = held_give(&op, &held);
+		mending->mended += !ret;
+	}
+	if (ret && mending->first)
+		operation_note(&op, "%s", error.text);
+	else if (ret && mending->error)
+		*mending->error = error;
+	if (ret && !mending->first)
+		mending->first = ret;
+	held_unlock(&held);
+	return 0;
+}
+
+static int walk(struct mending *mending)
+{
+	int ret = record_each(mending->context, mend_one, mending);
+
+	if (ret)
+		return error_say(mending->error, ret, "cannot read %s: %s", context_state(mending->context),
+				 strerror(-ret));
+	return mending->first ? mending->first : mending->mended;
+}
+
+int lend_give_back(struct lend_context *context, const struct lend_bind_options *options,
+		   struct lend_error *error)
+{
+	struct mending mending = {.context = context, .options = options, .error = error, .ours = true};
+
+	return walk(&mending);
+}
+
+int lend_mend(struct lend_context *context, const struct lend_bind_options *options, struct lend_error *error)
+{
+	struct mending mending = {.context = context, .options = options, .error = error};
+
+	return walk(&mending);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Accesses that may take for ever; see write.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/host/taking/write.h"
+
+/* From the helper: errno of the access, and what it read. */
+struct answer {
+	int code;
+	char text[128];
+};
+
+/*
+ * In the helper: only calls that are safe after a fork of one thread among
+ * many. It keeps no descriptor of ours: one that is left behind would hold
+ * locks, and pipes that somebody waits for the end of.
+ */
+static void help(const char *path, const char *text, int to, pid_t parent)
+{
+	struct answer answer = {0};
+	ssize_t done;
+	int fd;
+
+	signal(SIGPIPE, SIG_IGN);
+	/* An order that nobody waits for any more must not come after those that mend what was left. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	setsid();
+	dup2(to, STDIN_FILENO);
+	if (close_range(STDOUT_FILENO, ~0u, 0))
+		for (int i = STDOUT_FILENO; i < 1024; i++)
+			close(i);
+	fd = open(path, (text ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+	if (fd < 0) {
+		answer.code = errno;
+	} else {
+		done = text ? write(fd, text, strlen(text)) : read(fd, answer.text, sizeof(answer.text) - 1);
+		answer.code = done < 0 ? errno : 0;
+	}
+	if (write(STDIN_FILENO, &answer, sizeof(answer)) < 0)
+		_exit(1);
+	_exit(0);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool await(int fd, unsigned limit_ms)
+{
+	struct pollfd answered = {.fd = fd, .events = POLLIN};
+	int64_t until = now_ms() + limit_ms, left;
+
+	do {
+		int ret;
+
+		left = until - now_ms();
+		ret = poll(&answered, 1, left > 0 ? (int)left : 0);
+		if (ret >= 0 || errno != EINTR)
+			return ret > 0;
+	} while (left > 0);
+	return false;
+}
+
+static int ask_helper(const char *path, const char *text, struct answer *out, unsigned limit_ms)
+{
+	int ends[2], ret = -ETIMEDOUT;
+	pid_t parent = getpid(), helper;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	helper = fork();
+	if (helper < 0) {
+		ret = -errno;
+	} else if (!helper) {
+		help(path, text, ends[1], parent);
+	} else {
+		close(ends[1]);
+		ends[1] = -1;
+		if (await(ends[0], limit_ms))
+			ret = read(ends[0], out, sizeof(*out)) == sizeof(*out) ? -out->code : -EIO;
+		/* One that waits in the kernel cannot be killed; it ends when the kernel is done. */
+		if (ret != -ETIMEDOUT)
+			while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
+				;
+	}
+	close(ends[0]);
+	if (ends[1] >= 0)
+		close(ends[1]);
+	return ret;
+}
+
+int host_write(struct lend_context *context, const char *path, const char *text, unsigned limit_ms)
+{
+	const struct context_kernel *kernel = context_kernel(context);
+	struct answer answer;
+
+	if (kernel->write)
+		return kernel->write(kernel->opaque, path, text, limit_ms);
+	return ask_helper(path, text, &answer, limit_ms);
+}
+
+int host_read(const char *dir, const char *name, char *out, size_t size, unsigned limit_ms)
+{
+	struct answer answer;
+	char path[PATH_MAX];
+	int ret;
+
+	ret = sysfs_path(path, "%s/%s", dir, name);
+	if (!ret)
+		ret = ask_helper(path, NULL, &answer, limit_ms);
+	if (ret)
+		return ret;
+	answer.text[strcspn(answer.text, "\n")] = '\0';
+	if (strlen(answer.text) >= size)
+		return -ENAMETOOLONG;
+	strcpy(out, answer.text);
+	return (int)strlen(out);
+}
