@@ -187,6 +187,7 @@ void keeper_run(const struct keeper_config *config, struct keeper_result *result
 	if (messages_init(&keeper.messages, config->messages))
 		return;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file at the user's limit (ulimit -f) is an error of that file alone */
 	signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would hide the machine's end from us */
 	keeper_signals(&signals);
 	sigprocmask(SIG_BLOCK, &signals, &mask);
