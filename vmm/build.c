@@ -38,7 +38,12 @@ static void on_fatal(void *opaque, const char *text)
 	vmm_request(opaque, REQUEST_FATAL, text);
 }
 
-static const struct vcpus_ops vcpu_ops = {.fault = on_fault, .fatal = on_fatal};
+static void on_broken(void *opaque, const struct memory_note *note)
+{
+	machine_memory_failed(opaque, note->code, note->address);
+}
+
+static const struct vcpus_ops vcpu_ops = {.fault = on_fault, .fatal = on_fatal, .broken = on_broken};
 
 static int open_kvm(struct vmm *vmm, struct lend_error *error)
 {

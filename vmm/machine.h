@@ -86,10 +86,11 @@ struct vmm {
 	pthread_mutex_t lock; /* guards request and its text */
 	enum request request;
 	char request_text[256];
-	int cmos_fd;          /* eventfd that takes what is written to the CMOS ports */
-	int interrupts;       /* /proc/interrupts, for the report; -1: not to be had */
-	int request_fd;       /* eventfd: wakes the loop */
-	struct assigned *vga; /* who has the legacy VGA ranges; atomic, NULL: nobody */
+	int cmos_fd;             /* eventfd that takes what is written to the CMOS ports */
+	int interrupts;          /* /proc/interrupts, for the report; -1: not to be had */
+	int request_fd;          /* eventfd: wakes the loop */
+	struct memory_note note; /* of the loop's thread */
+	struct assigned *vga;    /* who has the legacy VGA ranges; atomic, NULL: nobody */
 	uint64_t boot_ns, reboots;
 	uint64_t log_window; /* guarded by lock, as the next is: when counting began */
 	unsigned log_lines;
@@ -111,6 +112,11 @@ void vmm_resume(struct vmm *vmm);
 
 /** Wakes the loop, so that it looks for what there is to do. Any thread. */
 void vmm_wake(struct vmm *vmm);
+
+/** The text of a page that failed, by its host address; `room` bytes. */
+void machine_memory_text(const struct vmm *vmm, int code, const void *address, char *text, size_t room);
+/** Ends the machine for it. Any thread. */
+void machine_memory_failed(struct vmm *vmm, int code, const void *address);
 
 /* build.c */
 int machine_build(struct vmm *vmm, struct lend_error *error);

@@ -174,6 +174,21 @@ void *memory_at(const struct memory *memory, gpa_t at, uint64_t length)
 	return NULL;
 }
 
+bool memory_find(const struct memory *memory, const void *va, gpa_t *out)
+{
+	uint64_t offset = (uintptr_t)va - (uintptr_t)memory->base;
+
+	for (unsigned i = 0; i < memory->piece_count; i++) {
+		const struct memory_piece *piece = &memory->pieces[i];
+
+		if (offset < piece->offset || offset - piece->offset >= piece->length)
+			continue;
+		*out = gpa(piece->gpa.a + (offset - piece->offset));
+		return true;
+	}
+	return false;
+}
+
 bool memory_overlaps(const struct memory *memory, gpa_t at, uint64_t length)
 {
 	for (unsigned i = 0; i < memory->piece_count; i++) {

@@ -58,6 +58,9 @@ void memory_free(struct memory *memory);
 /** Host address of [at, at + length) if one piece holds all of it, else NULL. */
 void *memory_at(const struct memory *memory, gpa_t at, uint64_t length);
 
+/** The guest's address of the byte at `va`; false: it is not RAM of the guest. */
+bool memory_find(const struct memory *memory, const void *va, gpa_t *out);
+
 /** Whether any byte of [at, at + length) is RAM. */
 bool memory_overlaps(const struct memory *memory, gpa_t at, uint64_t length);
 

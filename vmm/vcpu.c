@@ -14,161 +14,67 @@
 #include <unistd.h>
 
 #include "vmm/error.h"
+#include "vmm/exits.h"
 #include "vmm/kvm.h"
 #include "vmm/vcpu.h"
 
 #define KICK SIGUSR2
 
-enum { STACK_SIZE = 128 << 10 };
+/*
+ * The parts of one trapped access: an operand of 64 bytes that crosses a page
+ * has nine, and KVM emulates up to 1,024 steps of a string instruction at once.
+ */
+enum { STACK_SIZE = 128 << 10, PARTS_MAX = 9 * 1024 };
 
 static enum vcpus_order order_of(const struct vcpus *vcpus)
 {
 	return __atomic_load_n(&vcpus->order, __ATOMIC_ACQUIRE);
 }
 
-static void fatal(struct vcpu *vcpu, const char *text)
+/* KVM_RUN. What memory_fault.c notes meanwhile ends the machine. */
+static int enter(struct vcpu *vcpu)
 {
-	vcpus_order(vcpu->all, VCPUS_PAUSE);
-	vcpu->all->ops->fatal(vcpu->all->opaque, text);
-}
+	int ret;
 
-static void do_ports(struct vcpu *vcpu)
-{
-	struct kvm_run *run = vcpu->run;
-	unsigned size = run->io.size;
-	uint8_t *data = (uint8_t *)run + run->io.data_offset;
-
-	vcpu->pio++;
-	if (run->io.port < 0x100)
-		__atomic_fetch_add(&vcpu->all->port[run->io.port], 1, __ATOMIC_RELAXED);
-	for (unsigned i = 0; i < run->io.count; i++, data += size) {
-		uint64_t value = 0;
-
-		if (run->io.direction == KVM_EXIT_IO_IN) {
-			bus_read(vcpu->all->port_bus, run->io.port, size, &value);
-			memcpy(data, &value, size);
-		} else {
-			memcpy(&value, data, size);
-			bus_write(vcpu->all->port_bus, run->io.port, size, value);
-		}
+	vcpu->note.inside = 1;
+	ret = hv_run(vcpu->fd);
+	vcpu->note.inside = 0;
+	if (vcpu->note.code && !vcpu->note_told) {
+		vcpu->note_told = true;
+		vcpus_order(vcpu->all, VCPUS_PAUSE);
+		vcpu->all->ops->broken(vcpu->all->opaque, &vcpu->note);
 	}
-}
-
-static void do_memory(struct vcpu *vcpu)
-{
-	struct kvm_run *run = vcpu->run;
-	unsigned length = run->mmio.len;
-	uint64_t value = 0;
-
-	vcpu->mmio++;
-	if (run->mmio.is_write) {
-		memcpy(&value, run->mmio.data, length);
-		bus_write(vcpu->all->memory_bus, run->mmio.phys_addr, length, value);
-	} else {
-		bus_read(vcpu->all->memory_bus, run->mmio.phys_addr, length, &value);
-		memcpy(run->mmio.data, &value, length);
-	}
-}
-
-static void do_internal_error(struct vcpu *vcpu)
-{
-	char text[128];
-	struct kvm_regs regs = {0};
-
-	hv_get_regs(vcpu->fd, &regs);
-	snprintf(text, sizeof(text), "KVM cannot go on (internal error %u) on processor %u at %#llx",
-		 vcpu->run->internal.suberror, vcpu->id, (unsigned long long)regs.rip);
-	fatal(vcpu, text);
-}
-
-static void do_entry_failure(struct vcpu *vcpu)
-{
-	char text[128];
-
-	snprintf(text, sizeof(text), "KVM cannot enter the guest (hardware reason %#llx) on processor %u",
-		 (unsigned long long)vcpu->run->fail_entry.hardware_entry_failure_reason, vcpu->id);
-	fatal(vcpu, text);
-}
-
-static void do_exit(struct vcpu *vcpu)
-{
-	char text[128];
-
-	vcpu->exits++;
-	switch (vcpu->run->exit_reason) {
-	case KVM_EXIT_IO:
-		do_ports(vcpu);
-		break;
-	case KVM_EXIT_MMIO:
-		do_memory(vcpu);
-		break;
-	case KVM_EXIT_INTR:
-		break;
-	case KVM_EXIT_SHUTDOWN:
-	case KVM_EXIT_SYSTEM_EVENT:
-		snprintf(text, sizeof(text), "the guest's processor %u shut down (triple fault)", vcpu->id);
-		fatal(vcpu, text);
-		break;
-	case KVM_EXIT_FAIL_ENTRY:
-		do_entry_failure(vcpu);
-		break;
-	case KVM_EXIT_INTERNAL_ERROR:
-		do_internal_error(vcpu);
-		break;
-	default:
-		snprintf(text, sizeof(text), "KVM left the guest for a reason that is not handled (%u)",
-			 vcpu->run->exit_reason);
-		fatal(vcpu, text);
-	}
-}
-
-/*
- * A BAR that the kernel withdrew: take the slots of what is not served away and
- * enter again, the access then traps. Twice at one instruction with nothing
- * removed in between, by whichever processor, would be for ever.
- */
-static void do_fault(struct vcpu *vcpu)
-{
-	struct vcpus *all = vcpu->all;
-	char text[128];
-	struct kvm_regs regs = {0};
-	int count = all->ops->fault(all->opaque);
-	uint64_t removed =
-		__atomic_add_fetch(&all->removed, count > 0 ? (unsigned)count : 0, __ATOMIC_SEQ_CST);
-
-	vcpu->faults++;
-	hv_get_regs(vcpu->fd, &regs);
-	if (count > 0 || vcpu->fault_rip != regs.rip || vcpu->fault_removed != removed) {
-		vcpu->fault_rip = count > 0 ? 0 : regs.rip;
-		vcpu->fault_removed = removed;
-		return;
-	}
-	snprintf(text, sizeof(text), "processor %u cannot reach memory that it was given (EFAULT at %#llx)",
-		 vcpu->id, (unsigned long long)regs.rip);
-	fatal(vcpu, text);
+	return ret;
 }
 
 static void run_once(struct vcpu *vcpu)
 {
 	char text[128];
-	int ret = hv_run(vcpu->fd);
+	int ret = enter(vcpu);
 
 	if (ret == 0) {
 		vcpu->fault_rip = 0;
-		do_exit(vcpu);
+		exit_handle(vcpu);
 	} else if (ret == -EFAULT) {
-		do_fault(vcpu);
+		exit_fault(vcpu);
 	} else if (ret != -EINTR && ret != -EAGAIN) {
 		snprintf(text, sizeof(text), "KVM_RUN on processor %u: %s", vcpu->id, strerror(-ret));
-		fatal(vcpu, text);
+		exit_fatal(vcpu, text);
 	}
 }
 
-/* An exit is complete only when KVM_RUN is entered again: do that without entering the guest. */
+/*
+ * An exit is complete only when KVM_RUN is entered again. That is done without
+ * entering the guest: immediate_exit is looked at after the exit is completed.
+ * While the access has further parts, KVM returns each as an exit of its own,
+ * which is carried out as any other. What is left at the bound stays in KVM,
+ * which asks for it when the processor runs again.
+ */
 static void complete_exit(struct vcpu *vcpu)
 {
 	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_RELEASE);
-	hv_run(vcpu->fd);
+	for (unsigned i = 0; i < PARTS_MAX && enter(vcpu) == 0; i++)
+		exit_handle(vcpu);
 }
 
 static void park(struct vcpu *vcpu)
@@ -187,6 +93,16 @@ static void park(struct vcpu *vcpu)
 	pthread_mutex_unlock(&all->lock);
 }
 
+/* A blocked signal stays blocked over exec, so whoever started the program decides unless we do. */
+static void allow_kick(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, KICK);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static void *thread(void *opaque)
 {
 	struct vcpu *vcpu = opaque;
@@ -194,6 +110,8 @@ static void *thread(void *opaque)
 
 	snprintf(name, sizeof(name), "lend-vcpu%u", vcpu->id);
 	prctl(PR_SET_NAME, name);
+	allow_kick();
+	memory_fault_watch(&vcpu->note);
 	for (;;) {
 		enum vcpus_order order = order_of(vcpu->all);
 
@@ -316,11 +234,14 @@ int vcpus_start(struct vcpus *vcpus, struct lend_error *error)
 	int ret = 0;
 
 	sigaction(KICK, &action, NULL);
+	memory_fault_catch();
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
 	for (unsigned i = 0; i < vcpus->count && !ret; i++) {
 		if (vcpus->vcpu[i].started)
 			continue;
+		vcpus->vcpu[i].note =
+			(struct memory_note){.wake = -1, .stop = &vcpus->vcpu[i].run->immediate_exit};
 		ret = pthread_create(&vcpus->vcpu[i].thread, &attributes, thread, &vcpus->vcpu[i]);
 		vcpus->vcpu[i].started = !ret;
 	}

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "vmm/bus.h"
+#include "vmm/memory_fault.h"
 #include "vmm/vmm.h"
 #include "vmm/x86/boot.h"
 #include "vmm/x86/cpuid.h"
@@ -24,6 +25,8 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	struct reset_state reset;
+	struct memory_note note; /* of its thread, as the next is */
+	bool note_told;
 	uint64_t exits, mmio, pio, faults; /* written by its own thread alone */
 	/* The last EFAULT that removed nothing: where (0: none), and how much all had removed by then. */
 	uint64_t fault_rip, fault_removed;
@@ -35,6 +38,8 @@ struct vcpus_ops {
 	int (*fault)(void *opaque);
 	/** A processor cannot go on; the machine has to end. */
 	void (*fatal)(void *opaque, const char *text);
+	/** A page under the guest has failed; the machine has to end. */
+	void (*broken)(void *opaque, const struct memory_note *note);
 };
 
 enum vcpus_order { VCPUS_RUN, VCPUS_PAUSE, VCPUS_QUIT };

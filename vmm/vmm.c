@@ -92,6 +92,28 @@ void vmm_request(struct vmm *vmm, enum request request, const char *text)
 	pthread_mutex_unlock(&vmm->lock);
 }
 
+void machine_memory_text(const struct vmm *vmm, int code, const void *address, char *text, size_t room)
+{
+	const char *why = memory_fault_text(code);
+	gpa_t at;
+
+	if (memory_find(&vmm->memory, address, &at))
+		snprintf(text, room,
+			 "guest memory at %#llx has failed (%p here): %s; the host's kernel log has more",
+			 (unsigned long long)at.a, address, why);
+	else
+		snprintf(text, room, "memory at %p has failed: %s; the host's kernel log has more", address,
+			 why);
+}
+
+void machine_memory_failed(struct vmm *vmm, int code, const void *address)
+{
+	char text[sizeof(vmm->request_text)];
+
+	machine_memory_text(vmm, code, address, text, sizeof(text));
+	vmm_request(vmm, REQUEST_FATAL, text);
+}
+
 static enum request take_request(struct vmm *vmm, struct lend_error *error)
 {
 	enum request request;
@@ -130,6 +152,32 @@ int vmm_new(const struct vmm_config *config, struct vmm **out, struct lend_error
 	return 0;
 }
 
+struct boot_call {
+	struct vmm *vmm;
+	struct lend_error *error;
+};
+
+static int boot_again(void *opaque)
+{
+	const struct boot_call *call = opaque;
+
+	return machine_boot(call->vmm, call->error);
+}
+
+/* Guest memory has been in use for long: it may fail where the kernel's image is to go. */
+static int boot_guarded(struct vmm *vmm, struct lend_error *error)
+{
+	struct boot_call call = {vmm, error};
+	struct memory_note note = {.wake = -1};
+	char text[256];
+	int ret = memory_fault_guard(boot_again, &call, &note);
+
+	if (!note.code)
+		return ret;
+	machine_memory_text(vmm, note.code, note.address, text, sizeof(text));
+	return fail(error, ret, "%s", text);
+}
+
 static int reboot(struct vmm *vmm, struct lend_error *error)
 {
 	int ret;
@@ -139,7 +187,7 @@ static int reboot(struct vmm *vmm, struct lend_error *error)
 	vmm_work(vmm, NULL);
 	if (!ret && chips_reset(vmm))
 		ret = fail(error, -EIO, "KVM does not take the interrupt controllers' state");
-	ret = ret ? ret : machine_boot(vmm, error);
+	ret = ret ? ret : boot_guarded(vmm, error);
 	if (!ret) {
 		vmm->reboots++;
 		vcpus_order(&vmm->vcpus, VCPUS_RUN);
@@ -175,9 +223,15 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 
 	if (ret)
 		return VMM_END_ERROR;
+	vmm->note = (struct memory_note){.wake = vmm->request_fd};
+	memory_fault_watch(&vmm->note);
 	vmm_resume(vmm);
 	while (!ended) {
-		enum request request = take_request(vmm, error);
+		enum request request;
+
+		if (vmm->note.code)
+			machine_memory_failed(vmm, vmm->note.code, vmm->note.address);
+		request = take_request(vmm, error);
 
 		if (request != REQUEST_NONE) {
 			ended = act(vmm, request, &end, error);
@@ -195,6 +249,7 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 	vmm_work(vmm, "stopping its devices");
 	devices_quiesce(vmm);
 	vmm_work(vmm, NULL);
+	memory_fault_watch(NULL);
 	return end;
 }
 

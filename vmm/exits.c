@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One function a reason that KVM gives for leaving the guest. A trapped access
+ * goes to its bus; what the guest cannot go on from ends the machine.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/exits.h"
+#include "vmm/kvm.h"
+#include "vmm/vcpu.h"
+
+void exit_fatal(struct vcpu *vcpu, const char *text)
+{
+	vcpus_order(vcpu->all, VCPUS_PAUSE);
+	vcpu->all->ops->fatal(vcpu->all->opaque, text);
+}
+
+static void do_ports(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	unsigned size = run->io.size;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+
+	vcpu->pio++;
+	if (run->io.port < 0x100)
+		__atomic_fetch_add(&vcpu->all->port[run->io.port], 1, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < run->io.count; i++, data += size) {
+		uint64_t value = 0;
+
+		if (run->io.direction == KVM_EXIT_IO_IN) {
+			bus_read(vcpu->all->port_bus, run->io.port, size, &value);
+			memcpy(data, &value, size);
+		} else {
+			memcpy(&value, data, size);
+			bus_write(vcpu->all->port_bus, run->io.port, size, value);
+		}
+	}
+}
+
+static void do_memory(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	unsigned length = run->mmio.len;
+	uint64_t value = 0;
+
+	vcpu->mmio++;
+	if (run->mmio.is_write) {
+		memcpy(&value, run->mmio.data, length);
+		bus_write(vcpu->all->memory_bus, run->mmio.phys_addr, length, value);
+	} else {
+		bus_read(vcpu->all->memory_bus, run->mmio.phys_addr, length, &value);
+		memcpy(run->mmio.data, &value, length);
+	}
+}
+
+static void do_internal_error(struct vcpu *vcpu)
+{
+	char text[128];
+	struct kvm_regs regs = {0};
+
+	hv_get_regs(vcpu->fd, &regs);
+	snprintf(text, sizeof(text), "KVM cannot go on (internal error %u) on processor %u at %#llx",
+		 vcpu->run->internal.suberror, vcpu->id, (unsigned long long)regs.rip);
+	exit_fatal(vcpu, text);
+}
+
+static void do_entry_failure(struct vcpu *vcpu)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "KVM cannot enter the guest (hardware reason %#llx) on processor %u",
+		 (unsigned long long)vcpu->run->fail_entry.hardware_entry_failure_reason, vcpu->id);
+	exit_fatal(vcpu, text);
+}
+
+void exit_handle(struct vcpu *vcpu)
+{
+	char text[128];
+
+	vcpu->exits++;
+	switch (vcpu->run->exit_reason) {
+	case KVM_EXIT_IO:
+		do_ports(vcpu);
+		break;
+	case KVM_EXIT_MMIO:
+		do_memory(vcpu);
+		break;
+	case KVM_EXIT_INTR:
+		break;
+	case KVM_EXIT_SHUTDOWN:
+	case KVM_EXIT_SYSTEM_EVENT:
+		snprintf(text, sizeof(text), "the guest's processor %u shut down (triple fault)", vcpu->id);
+		exit_fatal(vcpu, text);
+		break;
+	case KVM_EXIT_FAIL_ENTRY:
+		do_entry_failure(vcpu);
+		break;
+	case KVM_EXIT_INTERNAL_ERROR:
+		do_internal_error(vcpu);
+		break;
+	default:
+		snprintf(text, sizeof(text), "KVM left the guest for a reason that is not handled (%u)",
+			 vcpu->run->exit_reason);
+		exit_fatal(vcpu, text);
+	}
+}
+
+/*
+ * A BAR that the kernel withdrew: take the slots of what is not served away and
+ * enter again, the access then traps. Twice at one instruction with nothing
+ * removed in between, by whichever processor, would be for ever.
+ */
+void exit_fault(struct vcpu *vcpu)
+{
+	struct vcpus *all = vcpu->all;
+	char text[128];
+	struct kvm_regs regs = {0};
+	int count = all->ops->fault(all->opaque);
+	uint64_t removed =
+		__atomic_add_fetch(&all->removed, count > 0 ? (unsigned)count : 0, __ATOMIC_SEQ_CST);
+
+	vcpu->faults++;
+	hv_get_regs(vcpu->fd, &regs);
+	if (count > 0 || vcpu->fault_rip != regs.rip || vcpu->fault_removed != removed) {
+		vcpu->fault_rip = count > 0 ? 0 : regs.rip;
+		vcpu->fault_removed = removed;
+		return;
+	}
+	snprintf(text, sizeof(text), "processor %u cannot reach memory that it was given (EFAULT at %#llx)",
+		 vcpu->id, (unsigned long long)regs.rip);
+	exit_fatal(vcpu, text);
+}
