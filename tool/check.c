@@ -16,6 +16,7 @@ static const char check_help[] =
 	"usage: lend check [OPTION]... DEVICE...\n"
 	"\n"
 	"  -m SIZE     the machine's memory, as for lend run (512)\n"
+	"  -c N        its processors (1)\n"
 	"  --json      for scripts\n"
 	"  --help      this text\n"
 	"\n"
@@ -148,9 +149,10 @@ static int run_check(int argc, char **argv)
 	const struct passwd *user = geteuid() ? getpwuid(geteuid()) : NULL;
 	struct lend_check_options options = {
 		.size = sizeof(options), .user = user ? user->pw_name : NULL, .shell = getppid()};
-	const char *memory = NULL;
+	const char *memory = NULL, *cpus = NULL;
 	bool json = false, done;
-	const struct args_option table[] = {{"memory", 'm', NULL, &memory}, {"json", 0, &json, NULL}, {0}};
+	const struct args_option table[] = {
+		{"memory", 'm', NULL, &memory}, {"cpus", 'c', NULL, &cpus}, {"json", 0, &json, NULL}, {0}};
 	struct args args = {.command = &tool_check, .options = table};
 	struct run_options machine = {0};
 	struct lend_context *context;
@@ -166,6 +168,10 @@ static int run_check(int argc, char **argv)
 	}
 	if (memory && memory_parse(&machine, memory, &error)) {
 		tool_say("%s", error.text);
+		return TOOL_USAGE;
+	}
+	if (cpus && value_number(cpus, 1, VMM_CPUS_MAX, &options.processors)) {
+		tool_say("-c %.100s is no number of processors; give one from 1 to %d", cpus, VMM_CPUS_MAX);
 		return TOOL_USAGE;
 	}
 	options.memory = machine.memory;

@@ -106,7 +106,7 @@ _lend_host() {
 	case $command$previous in
 	bind--user) COMPREPLY=($(compgen -u -- "$full")); return ;;
 	topology-o | topology--output) compopt -o default; return ;;
-	*--limit | check-m | check--memory) return ;;
+	*--limit | check-m | check--memory | check-c | check--cpus) return ;;
 	esac
 	if [[ $full != -* ]]; then
 		[[ $command == topology ]] || _lend_offer "$full" "$word" "$(_lend_names)"
@@ -114,7 +114,7 @@ _lend_host() {
 	fi
 	case $command in
 	ls) options="--verbose --tree --json" ;;
-	check) options="--memory --json" ;;
+	check) options="--memory --cpus --json" ;;
 	bind) options="--siblings --user --persist --force --limit --boot" ;;
 	unbind) options="--siblings --persist --force --limit --stale" ;;
 	vf) options="--force --limit" ;;

@@ -56,7 +56,8 @@ _lend() {
 		_arguments '(-v --verbose)'{-v,--verbose}'[all that is known]' \
 			'--tree[by bus]' '--json[for scripts]' '*:device:_lend_devices' ;;
 	check)
-		_arguments '-m[memory of the machine]:size:' '--json[for scripts]' \
+		_arguments '-m[memory of the machine]:size:' '-c[its processors]:number:' \
+			'--json[for scripts]' \
 			'*:device:_lend_devices' ;;
 	bind)
 		_arguments '--siblings[along with their groups]' \

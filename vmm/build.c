@@ -9,6 +9,7 @@
 
 #include "vmm/error.h"
 #include "vmm/kvm.h"
+#include "vmm/limits.h"
 #include "vmm/machine.h"
 #include "vmm/report.h"
 #include "vmm/x86/tables.h"
@@ -158,6 +159,7 @@ static int init_devices(struct vmm *vmm, struct lend_error *error)
 	filled = memory_wait(&vmm->memory, ret ? NULL : error);
 	ret = ret ? ret : filled;
 	ret = ret ? ret : devices_place(vmm, error);
+	ret = ret ? ret : limits_check(vmm, error);
 	ret = ret ? ret : show_memory(vmm, error);
 	return ret ? ret : devices_reset(vmm, error);
 }
@@ -216,6 +218,7 @@ int machine_build(struct vmm *vmm, struct lend_error *error)
 	int ret = boot_check(&config, vmm->config.memory, error);
 
 	ret = ret ? ret : init_core(vmm, error);
+	ret = ret ? ret : limits_check(vmm, error);
 	report_open(vmm);
 	ret = ret ? ret : chips_init(vmm, error);
 	ret = ret ? ret : init_devices(vmm, error);

@@ -33,10 +33,29 @@ struct lend_check_row {
 
 struct lend_check_options {
 	size_t size;
-	uint64_t memory;    /* of the machine, in bytes; 0: 512 MiB */
-	uint64_t huge_page; /* bytes of the huge pages that it is made of; 0: none */
-	const char *user;   /* the name of who is to run the machine; NULL: root, or not told */
-	pid_t shell;        /* the process whose limits a cure raises; 0: none */
+	uint64_t memory;     /* of the machine, in bytes; 0: 512 MiB */
+	uint64_t huge_page;  /* bytes of the huge pages that it is made of; 0: none */
+	const char *user;    /* the name of who is to run the machine; NULL: root, or not told */
+	pid_t shell;         /* the process whose limits a cure raises; 0: none */
+	unsigned processors; /* of the machine; 0: 1 */
+};
+
+/**
+ * What a machine takes of what the kernel limits, in the process that runs it.
+ * Fields that are 0 take nothing.
+ */
+struct lend_check_needs {
+	size_t size;
+	uint64_t memory;         /* of the guest, in bytes: it is locked for the devices */
+	unsigned processors;     /* threads of the monitor, with a descriptor each */
+	unsigned functions;      /* devices */
+	unsigned vectors;        /* interrupt vectors of all of them: MSI-X, or else MSI */
+	unsigned hidden;         /* devices whose vectors are not in that number, because nobody knows them */
+	unsigned areas;          /* parts of BARs that are mapped, of all of them */
+	const char *widest;      /* the device that has most vectors, for the sentences; NULL: none */
+	unsigned widest_vectors; /* and how many */
+	unsigned routes;         /* that the hypervisor has for a machine; 0: as many as Linux' KVM */
+	bool iommufd;            /* devices are opened by iommufd, which counts locked memory by user */
 };
 
 struct lend_check;
@@ -45,6 +64,15 @@ struct lend_check;
 LEND_API int lend_check_new(struct lend_context *context, const struct lend_bdf *devices, size_t count,
 			    const struct lend_check_options *options, struct lend_check **out,
 			    struct lend_error *error);
+
+/**
+ * Checks the limits of this process alone: descriptors, watches, threads, maps,
+ * DMA maps, routes, locked memory. It is the part of lend_check_new() that a
+ * monitor asks again once it has opened its devices and raised its limits. Of
+ * a limit that suffices there may be no row. -ENOMEM.
+ */
+LEND_API int lend_check_limits(struct lend_context *context, const struct lend_check_needs *needs,
+			       struct lend_check **out, struct lend_error *error);
 LEND_API void lend_check_free(struct lend_check *check);
 
 /** The rows in the order in which they are to be cured; NULL beyond the end. */

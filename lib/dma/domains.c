@@ -114,9 +114,9 @@ int space_say_map(struct lend_space *space, const struct dma_map *map, int code,
 	if (code == -ENOMEM && !getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY)
 		return error_say(
 			error, code,
-			"cannot pin %llu MiB of guest memory: the memlock limit is %llu MiB and %llu MiB are "
-			"needed with what is pinned already; raise it (ulimit -l, LimitMEMLOCK=) or run as "
-			"root",
+			"cannot pin %llu MiB of guest memory: the memlock limit is %llu MiB, and this machine "
+			"needs %llu MiB; through iommufd it is for all machines of this user; raise it "
+			"(ulimit -l, LimitMEMLOCK=), or run as root",
 			mib(length), (unsigned long long)(limit.rlim_cur >> 20), mib(space->mapped + length));
 	if (code == -ENOSPC)
 		return error_say(error, code,

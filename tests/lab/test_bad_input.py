@@ -109,8 +109,8 @@ def changed(here, do, undo):
         here.sh(undo)
 
 
-def as_user(limit="unlimited"):
-    return (f"exec prlimit --memlock={limit}:{limit} setpriv --reuid {USER}"
+def as_user(limit="unlimited", files=1024):
+    return (f"exec prlimit --memlock={limit}:{limit} --nofile={files} setpriv --reuid {USER}"
             f" --regid {USER} --clear-groups " + "{}")
 
 
@@ -249,6 +249,16 @@ def test_memlock_too_small(here):
                  f"chmod 660 /dev/kvm; chown 0 {node}"):
         here.refused(devices=[address], wrap=as_user(65536),
                      says=["262144 KiB", " 64 KiB", "ulimit -l"])
+
+
+@pytest.mark.profile("nvme")
+def test_too_few_open_files(here):
+    address = here.device()
+    node = here.node(address)
+    with changed(here, f"chmod 666 /dev/kvm; chown {USER} {node}",
+                 f"chmod 660 /dev/kvm; chown 0 {node}"):
+        here.refused(devices=[address], wrap=as_user(files=90),
+                     says=["90 files open at once", f"of {address}", "ulimit -n", "LimitNOFILE="])
 
 
 # Memory and the kernel

@@ -23,7 +23,6 @@
 #include "tool/run/control.c"
 #include "tool/run/kvm_node.c"
 #include "tool/run/machine.c"
-#include "tool/run/memlock.c"
 #include "tool/run/memory.c"
 #include "tool/run/orphan.c"
 #include "tool/say.c"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What memory there is and may be locked, from trees that the test makes; and
+ * What memory there is, from trees that the test makes; and
  * whether KVM's node can be used.
  */
 #include <errno.h>
@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,7 +21,6 @@
 #include <cmocka.h>
 
 #include "tool/run/kvm_node.c"
-#include "tool/run/memlock.c"
 #include "tool/run/memory.c"
 #include "tool/say.c"
 
@@ -185,47 +183,6 @@ static void huge_pages_are_counted(void **state)
 	assert_int_equal(memory_check(tree->proc, tree->sys, 6 * mib, 2 * mib, &tree->error), 0);
 }
 
-/* In a process of its own, as a user without privileges: limits are not given back. */
-static int locked(rlim_t soft, rlim_t hard, uint64_t need, bool privileged)
-{
-	struct rlimit limit = {.rlim_cur = soft, .rlim_max = hard};
-	struct lend_error error;
-	char said[128];
-	int status;
-	pid_t pid = fork();
-
-	if (!pid) {
-		int ret;
-
-		if (setrlimit(RLIMIT_MEMLOCK, &limit) || (!privileged && setuid(65534)))
-			_exit(99);
-		ret = memlock_prepare(need, said, &error);
-		getrlimit(RLIMIT_MEMLOCK, &limit);
-		if (ret)
-			_exit(strstr(error.text, "4096 KiB") && strstr(error.text, "64 KiB") ? 1 : 98);
-		_exit(limit.rlim_cur < need ? 97 : said[0] ? 2 : 0);
-	}
-	waitpid(pid, &status, 0);
-	return WEXITSTATUS(status);
-}
-
-static void memlock(void **state)
-{
-	const rlim_t kib = 1 << 10, mib = 1 << 20;
-	int result;
-
-	(void)state;
-	if (geteuid())
-		skip();
-	assert_int_equal(locked(64 * kib, 64 * kib, 0, false), 0);
-	assert_int_equal(locked(64 * kib, 64 * kib, 4 * mib, false), 1);
-	assert_int_equal(locked(64 * kib, 8 * mib, 4 * mib, false), 2);
-	assert_int_equal(locked(4 * mib, 4 * mib, 4 * mib, false), 0);
-	/* With privileges the limit is raised, or does not count. */
-	result = locked(64 * kib, 64 * kib, 4 * mib, true);
-	assert_true(result == 2 || result == 97);
-}
-
 static void kvm_node(void **state)
 {
 	struct tree *tree = *state;
@@ -254,7 +211,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(the_computer_alone), CASE(version_2_up_the_tree),   CASE(version_1_and_hybrid),
-		CASE(odd_group_lines),    CASE(check_says_both_numbers), CASE(memlock),
+		CASE(odd_group_lines),    CASE(check_says_both_numbers),
 		CASE(kvm_node),           CASE(huge_pages_are_counted),
 	};
 

@@ -17,7 +17,6 @@
 #include "tool/run/control.h"
 #include "tool/run/kvm_node.h"
 #include "tool/run/machine.h"
-#include "tool/run/memlock.h"
 #include "tool/run/memory.h"
 #include "tool/run/orphan.h"
 #include "tool/tool.h"
@@ -63,17 +62,10 @@ static int check_computer(struct machine *machine, struct lend_error *error)
 {
 	const struct run_options *options = machine->config->options;
 	const struct machine_roots *roots = &machine->config->roots;
-	char said[128];
-	int ret;
+	int ret = kvm_node_check(roots->dev, error);
 
-	ret = kvm_node_check(roots->dev, error);
-	if (!ret)
-		ret = memory_check(roots->proc, roots->sys, options->memory, options->huge_page, error);
-	if (!ret)
-		ret = memlock_prepare(options->device_count ? options->memory : 0, said, error);
-	if (!ret && said[0])
-		log_line(machine, LEND_LOG_INFO, said);
-	return ret;
+	return ret ? ret
+		   : memory_check(roots->proc, roots->sys, options->memory, options->huge_page, error);
 }
 
 /*

@@ -80,6 +80,8 @@ int lend_check_new(struct lend_context *context, const struct lend_bdf *devices,
 		       options->size < sizeof(check->options) ? options->size : sizeof(check->options));
 	if (!check->options.memory)
 		check->options.memory = (uint64_t)DEFAULT_MIB << 20;
+	if (!check->options.processors)
+		check->options.processors = 1;
 	ret = lend_survey_new(context, &check->survey);
 	if (ret)
 		error_say(error, ret, "cannot look at the devices of this computer: %s", strerror(-ret));

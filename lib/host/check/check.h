@@ -31,12 +31,23 @@ bool check_is_hindered(const struct lend_check *check, const struct lend_survey_
 
 void check_computer(struct lend_check *check); /* IOMMU, interrupt remapping, vfio-pci, KVM */
 void check_kernel(struct lend_check *check);   /* kernels that are known to lack a fix */
-void check_user(struct lend_check *check);     /* nodes, memlock, memory */
+void check_user(struct lend_check *check);     /* nodes, limits, memory */
+void check_limits(struct lend_check *check, const struct lend_check_needs *needs);
 void check_device(struct lend_check *check, const struct lend_survey_device *device);
 void check_group(struct lend_check *check, const struct lend_survey_device *device);
 void check_acs(struct lend_check *check, const struct lend_survey_device *device);
 void check_reset(struct lend_check *check, const struct lend_survey_device *device);
 void check_reserved(struct lend_check *check, const struct lend_survey_device *device);
 void check_bars(struct lend_check *check, const struct lend_survey_device *device);
+
+/* What the configuration space says of a device's messages. */
+struct check_messages {
+	bool known;       /* this user may read it */
+	unsigned vectors; /* of MSI-X, or else of MSI */
+	int table_bar;    /* of the MSI-X table; -1: none */
+};
+
+void check_messages(struct lend_check *check, const struct lend_survey_device *device,
+		    struct check_messages *out);
 
 #endif

@@ -14,31 +14,50 @@
 
 /* linux/ioport.h */
 enum { RESOURCE_IO = 0x100, RESOURCE_MEM = 0x200 };
-enum { BARS = 6, ROM = 6, STATUS = 0x06, STATUS_CAP_LIST = 0x10, CAP_POINTER = 0x34, CAP_MSIX = 0x11 };
-enum { MSIX_TABLE = 4, MSIX_BIR = 7, CAP_HOPS = 48, STANDARD_END = 0x100 };
+enum {
+	BARS = 6,
+	ROM = 6,
+	STATUS = 0x06,
+	STATUS_CAP_LIST = 0x10,
+	CAP_POINTER = 0x34,
+	CAP_MSI = 0x05,
+	CAP_MSIX = 0x11
+};
+enum { MSIX_TABLE = 4, MSIX_BIR = 7, MSIX_SIZE = 0x7ff, CAP_HOPS = 48, STANDARD_END = 0x100 };
 
-/* The BAR with the MSI-X table; -1: none, or not readable for this user. */
-static int find_msix(struct lend_check *check, const struct lend_survey_device *device)
+/* PCI Local Bus 3.0, 6.8.1.3 and 6.8.2.3: how many vectors. */
+static void take_messages(const unsigned char *capability, struct check_messages *out)
 {
-	char dir[PATH_MAX], *config;
+	unsigned control = capability[2] | (unsigned)capability[3] << 8;
+
+	if (capability[0] == CAP_MSIX) {
+		out->table_bar = capability[MSIX_TABLE] & MSIX_BIR;
+		out->vectors = (control & MSIX_SIZE) + 1;
+	} else if (capability[0] == CAP_MSI && out->table_bar < 0) {
+		out->vectors = 1u << (control >> 1 & 7);
+	}
+}
+
+void check_messages(struct lend_check *check, const struct lend_survey_device *device,
+		    struct check_messages *out)
+{
+	unsigned char *config;
+	char dir[PATH_MAX];
 	size_t length = 0;
 	unsigned at = 0;
-	int bar = -1;
 
+	*out = (struct check_messages){.table_bar = -1};
 	if (sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(check->context), device->is.name))
-		return -1;
-	config = sysfs_load(dir, "config", &length);
-	if (config && length >= STANDARD_END && config[STATUS] & STATUS_CAP_LIST)
-		at = (unsigned char)config[CAP_POINTER] & 0xfcu;
+		return;
+	config = (unsigned char *)sysfs_load(dir, "config", &length);
+	out->known = config && length >= STANDARD_END;
+	if (out->known && config[STATUS] & STATUS_CAP_LIST)
+		at = config[CAP_POINTER] & 0xfcu;
 	for (int hops = 0; at >= 0x40 && at + 8 <= STANDARD_END && hops < CAP_HOPS; hops++) {
-		if (config[at] == CAP_MSIX) {
-			bar = config[at + MSIX_TABLE] & MSIX_BIR;
-			break;
-		}
-		at = (unsigned char)config[at + 1] & 0xfcu;
+		take_messages(config + at, out);
+		at = config[at + 1] & 0xfcu;
 	}
 	free(config);
-	return bar;
 }
 
 static const char *way_of(unsigned long long size, unsigned long long flags, bool has_table)
@@ -74,13 +93,14 @@ void check_bars(struct lend_check *check, const struct lend_survey_device *devic
 {
 	char dir[PATH_MAX], *text, *rest, *line;
 	unsigned long long first, last, flags;
-	int msix = find_msix(check, device);
+	struct check_messages messages;
 
+	check_messages(check, device, &messages);
 	if (sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(check->context), device->is.name))
 		return;
 	rest = text = sysfs_load(dir, "resource", NULL);
 	for (int bar = 0; bar <= ROM && (line = strsep(&rest, "\n")); bar++)
 		if (sscanf(line, "%llx %llx %llx", &first, &last, &flags) == 3 && last > first)
-			check_bar(check, device, bar, last - first + 1, flags, bar == msix);
+			check_bar(check, device, bar, last - first + 1, flags, bar == messages.table_bar);
 	free(text);
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What this user may do: open the nodes, lock the guest's memory; and whether there is that much. */
+/* What this user may do: open the nodes, and what the kernel limits; and whether there is that much. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/host/check/check.h"
@@ -47,42 +46,40 @@ static void check_nodes(struct lend_check *check)
 			check_node(check, check->devices[i], path);
 }
 
-/* proc(5): the effective capabilities of this process; CAP_IPC_LOCK is bit 14. */
-static bool may_lock_all(struct lend_check *check)
+/* Whether lend run would open it by its own node, as lib/open/choose.c decides. */
+static bool goes_by_iommufd(struct lend_check *check, const struct lend_survey_device *device)
 {
-	enum { CAP_IPC_LOCK = 14 };
-	char *status = sysfs_load(context_proc(check->context), "self/status", NULL), *found;
-	unsigned long long set = 0;
+	char node[PATH_MAX], iommu[PATH_MAX];
 
-	found = status ? strstr(status, "CapEff:") : NULL;
-	if (found)
-		sscanf(found, "CapEff: %llx", &set);
-	free(status);
-	return set >> CAP_IPC_LOCK & 1;
+	return device->is.vfio_node[0] &&
+	       !sysfs_path(node, "%s/vfio/devices/%s", context_dev(check->context), device->is.vfio_node) &&
+	       !sysfs_path(iommu, "%s/iommu", context_dev(check->context)) &&
+	       !faccessat(AT_FDCWD, node, R_OK | W_OK, AT_EACCESS) &&
+	       !faccessat(AT_FDCWD, iommu, R_OK | W_OK, AT_EACCESS);
 }
 
-static void check_memlock(struct lend_check *check)
-{
-	const uint64_t need = check->options.memory;
-	struct lend_check_row *row;
-	struct rlimit limit;
+/* What is cut out of a BAR is seen when the device is opened; most are one part. */
+enum { BARS_A_DEVICE = 7 };
 
-	if (getrlimit(RLIMIT_MEMLOCK, &limit))
-		return;
-	if (limit.rlim_max >= need || may_lock_all(check)) {
-		check_row(check, "memlock", NULL, LEND_PASSED, "you may lock %llu MiB of memory",
-			  (unsigned long long)need >> 20);
-		return;
+static void check_needs(struct lend_check *check)
+{
+	struct lend_check_needs needs = {.memory = check->options.memory,
+					 .processors = check->options.processors,
+					 .functions = (unsigned)check->device_count,
+					 .areas = BARS_A_DEVICE * (unsigned)check->device_count};
+	struct check_messages messages;
+
+	for (size_t i = 0; i < check->device_count; i++) {
+		check_messages(check, check->devices[i], &messages);
+		needs.hidden += !messages.known;
+		needs.vectors += messages.vectors;
+		needs.iommufd |= goes_by_iommufd(check, check->devices[i]);
+		if (messages.vectors <= needs.widest_vectors)
+			continue;
+		needs.widest = check->devices[i]->is.name;
+		needs.widest_vectors = messages.vectors;
 	}
-	row = check_row(check, "memlock", NULL, LEND_FAILED,
-			"you may lock %llu KiB of memory, and the guest's %llu KiB must be locked",
-			(unsigned long long)limit.rlim_max >> 10, (unsigned long long)need >> 10);
-	if (check->options.shell > 0)
-		CHECK_CURE(row, command, "prlimit --pid %d --memlock=%llu:%llu", (int)check->options.shell,
-			   (unsigned long long)need, (unsigned long long)need);
-	CHECK_CURE(row, advice,
-		   "the command is for this shell; for good, memlock in /etc/security/limits.conf, or "
-		   "LimitMEMLOCK= of a service");
+	check_limits(check, &needs);
 }
 
 static uint64_t available(struct lend_check *check)
@@ -137,7 +134,7 @@ static void check_huge_pages(struct lend_check *check)
 void check_user(struct lend_check *check)
 {
 	check_nodes(check);
-	check_memlock(check);
+	check_needs(check);
 	if (check->options.huge_page)
 		check_huge_pages(check);
 	else

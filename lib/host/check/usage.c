@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* proc(5): status, limits of control groups; see usage.h. */
+#include <ctype.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/host/sysfs.h"
+#include "lib/host/check/usage.h"
+
+struct walk {
+	struct lend_context *context;
+	struct usage *out;
+};
+
+/* The number after "name:" at the beginning of a line; 0: there is none. */
+static unsigned long long field(const char *status, const char *name, int base)
+{
+	size_t length = strlen(name);
+
+	for (const char *line = status; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+		if (!strncmp(line, name, length) && line[length] == ':')
+			return strtoull(line + length + 1, NULL, base);
+	return 0;
+}
+
+static bool has(const char *status, unsigned capability)
+{
+	return field(status, "CapEff", 16) >> capability & 1;
+}
+
+bool usage_may(struct lend_context *context, unsigned capability)
+{
+	char *status = sysfs_load(context_proc(context), "self/status", NULL);
+	bool may = status && has(status, capability);
+
+	free(status);
+	return may;
+}
+
+static int add_process(void *opaque, const char *name)
+{
+	struct walk *walk = opaque;
+	char dir[PATH_MAX], *status;
+
+	if (!isdigit((unsigned char)name[0]) || sysfs_path(dir, "%s/%s", context_proc(walk->context), name))
+		return 0;
+	status = sysfs_load(dir, "status", NULL);
+	/* "Uid:" is followed by the real, the effective, the saved one; the kernel charges the real one. */
+	if (status && strstr(status, "\nUid:") && field(status, "Uid", 10) == getuid()) {
+		walk->out->threads += field(status, "Threads", 10);
+		if (!has(status, CAP_IPC_LOCK))
+			walk->out->pinned += field(status, "VmPin", 10) << 10;
+	}
+	free(status);
+	return 0;
+}
+
+void usage_of_user(struct lend_context *context, struct usage *out)
+{
+	struct walk walk = {context, out};
+
+	*out = (struct usage){0};
+	sysfs_each(context_proc(context), add_process, &walk);
+}
+
+/* A group and all above it: the least that one of them lets pass. `group` is cut on the way. */
+static uint64_t least_left(struct lend_context *context, const char *mount, char *group)
+{
+	uint64_t least = UINT64_MAX;
+	char dir[PATH_MAX];
+	long most, now;
+
+	for (;;) {
+		/* "max" is no number, and the root has no such file. */
+		if (!sysfs_path(dir, "%s/fs/cgroup%s%s", context_sysfs(context), mount, group) &&
+		    !sysfs_number(dir, "pids.max", &most) && !sysfs_number(dir, "pids.current", &now) &&
+		    most >= 0 && now >= 0) {
+			uint64_t left = most > now ? (uint64_t)(most - now) : 0;
+
+			least = left < least ? left : least;
+		}
+		if (!*group)
+			return least;
+		*strrchr(group, '/') = '\0';
+	}
+}
+
+uint64_t usage_threads_left(struct lend_context *context)
+{
+	char *text = sysfs_load(context_proc(context), "self/cgroup", NULL), *rest = text, *line;
+	uint64_t least = UINT64_MAX, left;
+
+	/* "0::/path" is version 2, "9:pids:/path" version 1; the root is "/". */
+	while ((line = strsep(&rest, "\n"))) {
+		char *path = strchr(line, '/');
+		const char *mount = !strncmp(line, "0::", 3) ? "" : strstr(line, ":pids:") ? "/pids" : NULL;
+
+		if (!path || !mount)
+			continue;
+		if (!path[1])
+			path[0] = '\0';
+		left = least_left(context, mount, path);
+		least = left < least ? left : least;
+	}
+	free(text);
+	return least;
+}

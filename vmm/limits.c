@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* See limits.h. What is needed, and whether it suffices, is liblend's to say: lend check says the same. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "lend/check.h"
+#include "vmm/error.h"
+#include "vmm/kvm.h"
+#include "vmm/limits.h"
+
+/* The soft limit goes up to the hard one, and both to `least` where this process may raise the hard one. */
+static void raise_limit(struct vmm *vmm, int resource, const char *what, rlim_t least)
+{
+	struct rlimit now, want;
+
+	if (getrlimit((__rlimit_resource_t)resource, &now))
+		return;
+	want.rlim_cur = want.rlim_max = now.rlim_max < least ? least : now.rlim_max;
+	if (setrlimit((__rlimit_resource_t)resource, &want)) {
+		want.rlim_cur = want.rlim_max = now.rlim_max;
+		if (setrlimit((__rlimit_resource_t)resource, &want))
+			return;
+	}
+	if (want.rlim_cur == RLIM_INFINITY && now.rlim_cur != RLIM_INFINITY)
+		vmm_log(vmm, LEND_LOG_INFO, "the limit of %s is raised from %llu to none", what,
+			(unsigned long long)now.rlim_cur);
+	else if (want.rlim_cur > now.rlim_cur)
+		vmm_log(vmm, LEND_LOG_INFO, "the limit of %s is raised from %llu to %llu", what,
+			(unsigned long long)now.rlim_cur, (unsigned long long)want.rlim_cur);
+}
+
+static void add_function(struct lend_check_needs *needs, const struct assigned *assigned)
+{
+	const struct lend_device_info *info = lend_device_info(assigned->device);
+	unsigned vectors =
+		info->vectors[LEND_IRQ_MSIX] ? info->vectors[LEND_IRQ_MSIX] : info->vectors[LEND_IRQ_MSI];
+
+	needs->vectors += vectors;
+	needs->iommufd |= info->backend == LEND_BACKEND_IOMMUFD;
+	for (unsigned i = 0; i < BAR_COUNT; i++)
+		needs->areas += lend_device_region(assigned->device, i)->area_count;
+	if (vectors <= needs->widest_vectors)
+		return;
+	needs->widest = assigned->name;
+	needs->widest_vectors = vectors;
+}
+
+/* Of a device that is not open yet nothing is counted but that it is there. */
+static void sum_up(const struct vmm *vmm, struct lend_check_needs *needs)
+{
+	int routes = hv_check(vmm->vm, KVM_CAP_IRQ_ROUTING);
+
+	*needs = (struct lend_check_needs){
+		.size = sizeof(*needs),
+		.memory = vmm->config.device_count ? vmm->config.memory : 0,
+		.processors = vmm->config.cpus,
+		.functions = vmm->config.device_count,
+		.routes = routes > 0 ? (unsigned)routes : 0,
+	};
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		if (vmm->assigned[i].device)
+			add_function(needs, &vmm->assigned[i]);
+}
+
+static int judge(struct vmm *vmm, const struct lend_check_row *row, struct lend_error *error)
+{
+	if (row->verdict == LEND_FAILED)
+		return fail(error, -EMFILE, "%s; %s", row->text,
+			    row->command[0] ? row->command : row->advice);
+	if (row->verdict == LEND_NOTE)
+		vmm_log(vmm, LEND_LOG_WARNING, "%s; %s", row->text, row->advice);
+	return 0;
+}
+
+int limits_check(struct vmm *vmm, struct lend_error *error)
+{
+	struct lend_check_needs needs;
+	const struct lend_check_row *row;
+	struct lend_check *check;
+	int ret;
+
+	sum_up(vmm, &needs);
+	raise_limit(vmm, RLIMIT_NOFILE, "open files", 0);
+	raise_limit(vmm, RLIMIT_NPROC, "threads", 0);
+	raise_limit(vmm, RLIMIT_MEMLOCK, "locked memory", needs.memory);
+	ret = lend_check_limits(vmm->context, &needs, &check, error);
+	if (ret)
+		return ret;
+	for (size_t i = 0; !ret && (row = lend_check_at(check, i)); i++)
+		ret = judge(vmm, row, error);
+	lend_check_free(check);
+	return ret;
+}
