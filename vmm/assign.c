@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * liblend's host operations, with this machine: the one place that sees both
- * sides. A BAR is a range of a bus, and on top of it memory slots for the parts
- * that need no trap: where a slot cannot be had the access traps, and works.
+ * liblend's host operations, with this machine: the table of all of them, and
+ * those of interrupts, the timer and the loop. BARs are in bars.c, the legacy
+ * VGA ranges in vga.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,153 +13,6 @@
 
 #include "vmm/kvm.h"
 #include "vmm/machine.h"
-
-static uint64_t bar_read(void *opaque, uint64_t offset, unsigned length)
-{
-	struct assigned_bar *bar = opaque;
-
-	return lend_function_bar_read(bar->owner->function, bar->index, offset, length);
-}
-
-static void bar_write(void *opaque, uint64_t offset, unsigned length, uint64_t value)
-{
-	struct assigned_bar *bar = opaque;
-
-	lend_function_bar_write(bar->owner->function, bar->index, offset, length, value);
-}
-
-static const struct bus_ops bar_ops = {.read = bar_read, .write = bar_write};
-
-static void bar_begin(void *host, void *peer)
-{
-	struct assigned *assigned = peer;
-
-	(void)host;
-	for (unsigned i = 0; i < BAR_COUNT; i++)
-		assigned->bars[i].add = assigned->bars[i].remove = assigned->bars[i].stays = false;
-}
-
-static int bar_map(void *host, void *peer, const struct lend_bar_map *map)
-{
-	struct assigned *assigned = peer;
-	struct assigned_bar *bar;
-
-	(void)host;
-	if (map->bar >= BAR_COUNT || map->direct_count > BAR_SLOTS)
-		return -EINVAL;
-	bar = &assigned->bars[map->bar];
-	bar->stays = bar->bus && bar->map.io == map->io && bar->map.address == map->address &&
-		     bar->map.size == map->size;
-	bar->map = *map;
-	memcpy(bar->direct, map->direct, map->direct_count * sizeof(bar->direct[0]));
-	bar->map.direct = bar->direct;
-	bar->remove = bar->add = true;
-	return 0;
-}
-
-static int bar_unmap(void *host, void *peer, unsigned index)
-{
-	struct assigned *assigned = peer;
-
-	(void)host;
-	if (index >= BAR_COUNT)
-		return -EINVAL;
-	assigned->bars[index].remove = true;
-	assigned->bars[index].add = assigned->bars[index].stays = false;
-	return 0;
-}
-
-static void remove_slots(struct vmm *vmm, struct assigned_bar *bar)
-{
-	while (bar->slot_count)
-		slots_remove(&vmm->slots, bar->slots[--bar->slot_count]);
-	subpages_remove(&vmm->subpages, &vmm->slots, bar);
-}
-
-static void remove_bar(struct vmm *vmm, struct assigned_bar *bar)
-{
-	remove_slots(vmm, bar);
-	if (bar->bus)
-		bus_remove(bar->bus, bar, 0);
-	bar->bus = NULL;
-}
-
-/* RAM and the interrupt controllers win; what a guest puts on top of them does not answer. */
-static bool is_taken(struct vmm *vmm, const struct lend_bar_map *map)
-{
-	if (map->io)
-		return map->address + map->size > 0x10000;
-	if (memory_overlaps(&vmm->memory, gpa(map->address), map->size))
-		return true;
-	return map->address < ADDR_4GIB && map->address + map->size > ADDR_IOAPIC;
-}
-
-static void add_slots(struct vmm *vmm, struct assigned_bar *bar)
-{
-	for (size_t i = 0; i < bar->map.direct_count; i++) {
-		const struct lend_bar_direct *direct = &bar->direct[i];
-		int slot;
-
-		if (bar->map.size < direct->length) { /* smaller than a page; where it cannot be it traps */
-			subpages_add(&vmm->subpages, &vmm->slots, bar->bus, bar, bar->map.address,
-				     bar->map.size, direct->va);
-			continue;
-		}
-		slot = slots_add(&vmm->slots, gpa(bar->map.address + direct->offset), direct->length,
-				 direct->va);
-
-		if (slot >= 0)
-			bar->slots[bar->slot_count++] = slot;
-		else if (vmm_may_log(vmm))
-			vmm_log(vmm, LEND_LOG_WARNING,
-				"%s: BAR %u traps at %#llx, KVM takes no memory slot for it: %s",
-				bar->owner->name, bar->index, (unsigned long long)bar->map.address,
-				strerror(-slot));
-	}
-}
-
-static void add_bar(struct vmm *vmm, struct assigned_bar *bar)
-{
-	struct bus *bus = bar->map.io ? &vmm->port_bus : &vmm->memory_bus;
-	struct bus_range range = {
-		.start = bar->map.address, .length = bar->map.size, .ops = &bar_ops, .opaque = bar};
-
-	if (is_taken(vmm, &bar->map) || bus_add(bus, &range))
-		return; /* where something else answers already */
-	bar->bus = bus;
-	if (bar->map.io)
-		return;
-	subpages_evict(&vmm->subpages, &vmm->slots, bar, bar->map.address, bar->map.size);
-	add_slots(vmm, bar);
-}
-
-/* Other parts of it are direct now: its range stays, so that what another processor does meanwhile traps. */
-static void refresh_bar(struct vmm *vmm, struct assigned_bar *bar)
-{
-	remove_slots(vmm, bar);
-	if (!bar->map.io)
-		add_slots(vmm, bar);
-}
-
-/* First all that goes, then all that comes: nobody answers in between, never the wrong one. */
-static int bar_commit(void *host, void *peer)
-{
-	struct assigned *assigned = peer;
-
-	for (unsigned i = 0; i < BAR_COUNT; i++)
-		if (assigned->bars[i].remove && !assigned->bars[i].stays)
-			remove_bar(host, &assigned->bars[i]);
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
-		struct assigned_bar *bar = &assigned->bars[i];
-
-		if (bar->add && bar->stays)
-			refresh_bar(host, bar);
-		else if (bar->add)
-			add_bar(host, bar);
-	}
-	bar_begin(host, peer);
-	return 0;
-}
 
 static void msi_begin(void *host, void *peer)
 {
@@ -348,10 +201,10 @@ static void event(void *host, void *peer, enum lend_event kind, const char *text
 
 const struct lend_host_ops assign_ops = {
 	.size = sizeof(assign_ops),
-	.bar_begin = bar_begin,
-	.bar_map = bar_map,
-	.bar_unmap = bar_unmap,
-	.bar_commit = bar_commit,
+	.bar_begin = assigned_bar_begin,
+	.bar_map = assigned_bar_map,
+	.bar_unmap = assigned_bar_unmap,
+	.bar_commit = assigned_bar_commit,
 	.msi_begin = msi_begin,
 	.msi_set = msi_set,
 	.msi_free = msi_free,

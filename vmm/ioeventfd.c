@@ -8,14 +8,18 @@
 static int set(struct vmm *vmm, const struct assigned *assigned, const struct lend_ioeventfd *what,
 	       uint32_t flags)
 {
-	const struct assigned_bar *bar = &assigned->bars[what->bar < BAR_COUNT ? what->bar : 0];
+	const struct assigned_bar *bar;
+	int ret = -ENOENT;
 
-	if (what->bar >= BAR_COUNT || !bar->bus)
-		return -ENOENT;
-	if (bar->map.io)
-		flags |= KVM_IOEVENTFD_FLAG_PIO;
-	return hv_ioeventfd(vmm->vm, bar->map.address + what->offset, what->length, what->data, what->fd,
-			    flags);
+	if (what->bar >= BAR_COUNT)
+		return ret;
+	bar = &assigned->bars[what->bar];
+	pthread_mutex_lock(&vmm->places);
+	if (bar->bus)
+		ret = hv_ioeventfd(vmm->vm, bar->at.map.address + what->offset, what->length, what->data,
+				   what->fd, flags | (bar->at.map.io ? KVM_IOEVENTFD_FLAG_PIO : 0));
+	pthread_mutex_unlock(&vmm->places);
+	return ret;
 }
 
 int assigned_ioeventfd_add(void *host, void *peer, const struct lend_ioeventfd *what)

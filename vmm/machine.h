@@ -17,17 +17,25 @@
 
 enum { BAR_COUNT = 7, /* the expansion ROM is one */ BAR_SLOTS = LEND_DIRECT_MAX, VECTORS_MAX = 2048 };
 
+/** Where liblend puts a BAR. */
+struct bar_place {
+	struct lend_bar_map map; /* without map.direct */
+	struct lend_bar_direct direct[BAR_SLOTS];
+};
+
 /** A BAR as the buses know it. */
 struct assigned_bar {
 	struct assigned *owner;
 	unsigned index;
-	struct bus *bus; /* where it is mapped; NULL: nowhere */
+	/* What bar_commit() has to do; guarded by the function's lock. */
+	bool remove, add;
+	struct bar_place next;
+	/* Guarded by vmm->places. */
+	bool wanted; /* liblend has it at `at` */
+	struct bar_place at;
+	struct bus *bus; /* where it answers; NULL: nowhere */
 	int slots[BAR_SLOTS];
 	unsigned slot_count;
-	/* What bar_commit() has to do. */
-	bool remove, add, stays; /* stays: on its bus, only the slots change */
-	struct lend_bar_map map;
-	struct lend_bar_direct direct[BAR_SLOTS];
 };
 
 /** An assigned device: the `peer` of liblend's host operations. */
@@ -41,14 +49,15 @@ struct assigned {
 	bool leaving; /* atomic: the host wants it back; the loop gives it up */
 	char name[LEND_NAME_SIZE];
 	unsigned slot; /* of the root bus, its own or its port's */
-	bool vga_memory,
-		vga_ports; /* the legacy VGA ranges are on the buses; guarded by the function's lock */
-	int timer;         /* timerfd */
+	/* The legacy VGA ranges that liblend wants here, and that are on the buses; guarded by vmm->places.
+	 */
+	bool vga_wants_memory, vga_wants_ports, vga_memory, vga_ports;
+	int timer; /* timerfd */
 	lend_watch_fn timer_fn;
 	void *timer_opaque;
-	struct assigned_bar bars[BAR_COUNT]; /* guarded by the function's lock */
-	int16_t gsi[VECTORS_MAX];            /* -1: no route; as KVM's table has it */
-	int16_t gsi_next[VECTORS_MAX];       /* as it will be after msi_commit() */
+	struct assigned_bar bars[BAR_COUNT];
+	int16_t gsi[VECTORS_MAX];      /* -1: no route; as KVM's table has it */
+	int16_t gsi_next[VECTORS_MAX]; /* as it will be after msi_commit() */
 };
 
 enum request {
@@ -69,7 +78,9 @@ struct vmm {
 	struct memory memory;
 	struct layout layout;
 	struct slots slots;
-	struct subpages subpages;
+	pthread_mutex_t
+		places; /* guards where BARs and VGA ranges answer; taken with a function's lock held */
+	struct subpages subpages; /* guarded by places */
 	struct routes routes;
 	struct lines lines;
 	struct bus memory_bus, port_bus;
@@ -118,10 +129,6 @@ void machine_memory_text(const struct vmm *vmm, int code, const void *address, c
 /** Ends the machine for it. Any thread. */
 void machine_memory_failed(struct vmm *vmm, int code, const void *address);
 
-/* step.c: what goes on in a row of enum vmm_step_row. Any thread. */
-LEND_PRINTF(3, 4) void step_begin(struct vmm *vmm, unsigned row, const char *format, ...);
-void step_end(struct vmm *vmm, unsigned row);
-
 /* build.c */
 int machine_build(struct vmm *vmm, struct lend_error *error);
 /** Everything that is the same before the first boot and before each other one. */
@@ -149,8 +156,18 @@ extern const struct lend_host_ops assign_ops; /* host: struct vmm, peer: struct 
 int assigned_init(struct assigned *assigned, struct vmm *vmm);
 void assigned_free(struct assigned *assigned);
 
+/* bars.c: host operations. */
+void assigned_bar_begin(void *host, void *peer);
+int assigned_bar_map(void *host, void *peer, const struct lend_bar_map *map);
+int assigned_bar_unmap(void *host, void *peer, unsigned index);
+int assigned_bar_commit(void *host, void *peer);
+/** A range has left a bus: BARs that wait for their place are tried again. With vmm->places held. */
+void bars_retry(struct vmm *vmm);
+
 /* vga.c: the legacy VGA ranges, as a host operation; and whether there is a hole in RAM for them. */
 int assigned_vga(void *host, void *peer, bool memory, bool ports);
+/** As bars_retry(), of VGA ranges. */
+void vga_retry(struct vmm *vmm);
 bool machine_has_vga(const struct vmm *vmm);
 
 /* ioeventfd.c: host operations. */

@@ -34,11 +34,16 @@ int slots_add(struct slots *slots, gpa_t at, uint64_t size, const void *va)
 	return ret ? ret : slot;
 }
 
-void slots_remove(struct slots *slots, int slot)
+int slots_remove(struct slots *slots, int slot)
 {
+	int ret;
+
 	pthread_mutex_lock(&slots->lock);
-	hv_set_slot(slots->vm, (uint32_t)slot, 0, 0, 0, NULL);
-	slots->taken[slot] = false;
-	slots->used--;
+	ret = hv_set_slot(slots->vm, (uint32_t)slot, 0, 0, 0, NULL);
+	if (!ret) {
+		slots->taken[slot] = false;
+		slots->used--;
+	}
 	pthread_mutex_unlock(&slots->lock);
+	return ret;
 }

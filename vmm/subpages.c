@@ -9,7 +9,6 @@ enum { PAGE = 4096 };
 void subpages_init(struct subpages *subpages)
 {
 	*subpages = (struct subpages){0};
-	pthread_mutex_init(&subpages->lock, NULL);
 }
 
 static struct subpage *find(struct subpages *subpages, const void *owner)
@@ -23,46 +22,48 @@ static struct subpage *find(struct subpages *subpages, const void *owner)
 int subpages_add(struct subpages *subpages, struct slots *slots, struct bus *bus, const void *owner,
 		 uint64_t address, uint64_t size, void *va)
 {
-	struct subpage *at;
-	int ret = -ENOSPC;
+	struct subpage *at = find(subpages, NULL);
+	int slot;
 
-	pthread_mutex_lock(&subpages->lock);
-	at = find(subpages, NULL);
-	if (at)
-		ret = bus_overlaps(bus, address + size, PAGE - size)
-			      ? -EBUSY
-			      : slots_add(slots, gpa(address), PAGE, va);
-	if (ret >= 0)
-		*at = (struct subpage){owner, address, ret};
-	pthread_mutex_unlock(&subpages->lock);
-	return ret < 0 ? ret : 0;
+	if (find(subpages, owner))
+		return 0;
+	if (!at)
+		return -ENOSPC;
+	if (bus_overlaps(bus, address + size, PAGE - size))
+		return -EBUSY;
+	slot = slots_add(slots, gpa(address), PAGE, va);
+	if (slot >= 0)
+		*at = (struct subpage){owner, address, slot};
+	return slot < 0 ? slot : 0;
 }
 
-void subpages_remove(struct subpages *subpages, struct slots *slots, const void *owner)
+static int unmap(struct slots *slots, struct subpage *at)
 {
-	struct subpage *at;
+	int ret = slots_remove(slots, at->slot);
 
-	pthread_mutex_lock(&subpages->lock);
-	at = find(subpages, owner);
-	if (at) {
-		slots_remove(slots, at->slot);
+	if (!ret)
 		at->owner = NULL;
-	}
-	pthread_mutex_unlock(&subpages->lock);
+	return ret;
 }
 
-void subpages_evict(struct subpages *subpages, struct slots *slots, const void *owner, uint64_t start,
-		    uint64_t length)
+int subpages_remove(struct subpages *subpages, struct slots *slots, const void *owner)
 {
-	pthread_mutex_lock(&subpages->lock);
-	for (unsigned i = 0; i < SUBPAGES_MAX; i++) {
+	struct subpage *at = find(subpages, owner);
+
+	return at ? unmap(slots, at) : 0;
+}
+
+int subpages_evict(struct subpages *subpages, struct slots *slots, const void *owner, uint64_t start,
+		   uint64_t length)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < SUBPAGES_MAX && !ret; i++) {
 		struct subpage *at = &subpages->at[i];
 
-		if (!at->owner || at->owner == owner || start >= at->address + PAGE ||
-		    start + length <= at->address)
-			continue;
-		slots_remove(slots, at->slot);
-		at->owner = NULL;
+		if (at->owner && at->owner != owner && start < at->address + PAGE &&
+		    start + (length - 1) >= at->address)
+			ret = unmap(slots, at);
 	}
-	pthread_mutex_unlock(&subpages->lock);
+	return ret;
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The legacy VGA ranges on the buses. One device has them at a time: the first
- * that decodes them, as there can be one such device behind real bridges. RAM
- * has a hole for the memory (build.c), so the bus answers there.
+ * that decodes them, as there can be one such device behind real bridges. Who
+ * comes second waits, as a BAR does (bars.c). RAM has a hole for the memory
+ * (build.c), so the bus answers there.
  */
-#include <errno.h>
-
 #include "vmm/machine.h"
 
 /* Of bus ranges; a BAR's are 0. */
@@ -78,33 +77,41 @@ static int set(struct bus *bus, const struct bus_range *ranges, unsigned count, 
 	return ret;
 }
 
-static bool take(struct vmm *vmm, struct assigned *owner)
+/* Puts on the buses what is wanted and can be there now. */
+static void show(struct vmm *vmm, struct assigned *owner)
 {
-	struct assigned *holder = NULL;
+	if (vmm->vga && vmm->vga != owner)
+		return;
+	set(&vmm->memory_bus, &memory_range, 1, owner, &owner->vga_memory, owner->vga_wants_memory);
+	set(&vmm->port_bus, port_ranges, 2, owner, &owner->vga_ports, owner->vga_wants_ports);
+	vmm->vga = owner->vga_memory || owner->vga_ports ? owner : NULL;
+}
 
-	return __atomic_compare_exchange_n(&vmm->vga, &holder, owner, false, __ATOMIC_SEQ_CST,
-					   __ATOMIC_SEQ_CST) ||
-	       holder == owner;
+void vga_retry(struct vmm *vmm)
+{
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		if (vmm->assigned[i].vga_wants_memory || vmm->assigned[i].vga_wants_ports)
+			show(vmm, &vmm->assigned[i]);
 }
 
 int assigned_vga(void *host, void *peer, bool memory, bool ports)
 {
 	struct assigned *owner = peer;
 	struct vmm *vmm = host;
-	bool had = owner->vga_memory;
-	int ret;
+	bool waits;
 
-	if (!take(vmm, owner))
-		return memory || ports ? -EBUSY : 0;
-	ret = set(&vmm->memory_bus, &memory_range, 1, owner, &owner->vga_memory, memory);
-	if (!ret) {
-		ret = set(&vmm->port_bus, port_ranges, 2, owner, &owner->vga_ports, ports);
-		if (ret)
-			set(&vmm->memory_bus, &memory_range, 1, owner, &owner->vga_memory, had);
-	}
-	if (!owner->vga_memory && !owner->vga_ports)
-		__atomic_store_n(&vmm->vga, NULL, __ATOMIC_SEQ_CST);
-	return ret;
+	pthread_mutex_lock(&vmm->places);
+	owner->vga_wants_memory = memory;
+	owner->vga_wants_ports = ports;
+	show(vmm, owner);
+	bars_retry(vmm); /* a range may have left */
+	waits = memory != owner->vga_memory || ports != owner->vga_ports;
+	pthread_mutex_unlock(&vmm->places);
+	if (waits && vmm_may_log(vmm))
+		vmm_log(vmm, LEND_LOG_WARNING,
+			"%s: its legacy VGA ranges do not answer as long as another device is there",
+			owner->name);
+	return waits;
 }
 
 bool machine_has_vga(const struct vmm *vmm)

@@ -139,6 +139,7 @@ int vmm_new(const struct vmm_config *config, struct vmm **out, struct lend_error
 	vmm->kvm = vmm->vm = vmm->vfio = vmm->cmos_fd = vmm->interrupts = vmm->request_fd = vmm->loop.epoll =
 		-1;
 	pthread_mutex_init(&vmm->lock, NULL);
+	pthread_mutex_init(&vmm->places, NULL);
 	bus_init(&vmm->memory_bus);
 	bus_init(&vmm->port_bus);
 	subpages_init(&vmm->subpages);

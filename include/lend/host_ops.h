@@ -63,9 +63,19 @@ struct lend_host_ops {
 	 * BARs. Between begin and commit the library unmaps and maps; commit
 	 * makes all of it true at once or, on failure, none of it. A map of a
 	 * BAR that is mapped replaces it. Trapped accesses in the range come to
-	 * lend_function_bar_read() and _write(). Ranges that overlap others or
-	 * lie outside what the bus forwards are the monitor's to resolve, not
-	 * an error.
+	 * lend_function_bar_read() and _write().
+	 *
+	 * A guest may put a BAR where something else answers, or where the bus
+	 * forwards nothing. That is no error: the monitor keeps what is wanted,
+	 * leaves the address to whoever was there first, and tries again each
+	 * time that a range goes away, so that a guest may move one BAR onto
+	 * the place of another and then the other away. Commit returns a
+	 * positive number for it: bit n is set for each BAR n that was mapped
+	 * since begin and answers nowhere. No other device reaches such a BAR
+	 * either until it is mapped anew.
+	 *
+	 * An unmap or a commit fails where the hypervisor does not let go of a
+	 * BAR: the library keeps it as mapped, and unmaps it again later.
 	 */
 	void (*bar_begin)(void *host, void *peer);
 	int (*bar_map)(void *host, void *peer, const struct lend_bar_map *map);
@@ -146,8 +156,9 @@ struct lend_host_ops {
 	/*
 	 * The legacy VGA ranges: from now on memory at 0xa0000 to 0xbffff, and
 	 * the ports 0x3b0 to 0x3bb and 0x3c0 to 0x3df, answer or do not. Accesses
-	 * come to lend_function_vga_read() and _write(). -EBUSY: another function
-	 * has them.
+	 * come to lend_function_vga_read() and _write(). Where something else
+	 * answers the monitor keeps what is wanted and tries again, as with BARs;
+	 * it then returns 1. One that cannot do so returns -EBUSY.
 	 */
 	int (*vga_map)(void *host, void *peer, bool memory, bool ports);
 

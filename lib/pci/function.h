@@ -69,6 +69,7 @@ struct bar {
 	uint8_t *va;              /* of the BAR's first byte; fixed, NULL: none is mapped */
 	bool placed;              /* atomic: the monitor has it at `address` */
 	lend_gpa_t address;
+	bool hidden;    /* somebody else answers at its address; it waits there */
 	uint32_t peers; /* bit n: area n is in the space, for other devices */
 };
 

@@ -65,9 +65,10 @@ static int fake_bar_commit(void *host, void *peer)
 	world->bar_open = false;
 	if (!ret && world->fail_bar_commit && world->fail_bar_commit--)
 		ret = -ENOSPC;
-	if (!ret)
-		memcpy(world->bars, world->next_bars, sizeof(world->bars));
-	return ret;
+	if (ret)
+		return ret;
+	memcpy(world->bars, world->next_bars, sizeof(world->bars));
+	return (int)world->hidden_bars;
 }
 
 static void fake_msi_begin(void *host, void *peer)

@@ -111,6 +111,7 @@ struct world {
 		void *opaque;
 	} timer;
 	unsigned fail_bar_commit, fail_bar_unmap; /* the next so many fail */
+	unsigned hidden_bars;                     /* bit n: something else answers where BAR n is put */
 	unsigned events;
 	bool vga_memory, vga_ports;
 	unsigned vga_maps_failing; /* the next so many vga_map fail */

@@ -281,6 +281,25 @@ static void peer_map_that_fails_is_no_failure(void **state)
 	stop(world);
 }
 
+/* Other devices would reach whoever was there first. */
+static void a_bar_that_waits_for_its_place_has_no_peers(void **state)
+{
+	struct world *world = two_bars();
+
+	(void)state;
+	world_write(world, PCI_BASE_ADDRESS_2, 4, 0xe0000000);
+	world->hidden_bars = 1 << 2;
+	world_write(world, PCI_COMMAND, 2, MEM);
+	assert_true(world->bars[2].placed);
+	assert_int_equal(world_count(world, "dma_map"), 0);
+	assert_int_equal(world->log_lines, 0);
+	world->hidden_bars = 0;
+	world_write(world, PCI_COMMAND, 2, 0);
+	assert_false(world->bars[2].placed);
+	world_write(world, PCI_COMMAND, 2, MEM);
+	stop(world);
+}
+
 /* With iommufd a BAR is shown to peers by its dma-buf, where the kernel has one; it is asked once where not.
  */
 static void peers_by_dma_buf(void **state)
@@ -318,6 +337,7 @@ int main(void)
 		cmocka_unit_test(withdrawn_by_the_power_state),
 		cmocka_unit_test(a_child_has_none_of_the_devices_pages),
 		cmocka_unit_test(peer_map_that_fails_is_no_failure),
+		cmocka_unit_test(a_bar_that_waits_for_its_place_has_no_peers),
 		cmocka_unit_test(peers_by_dma_buf),
 	};
 

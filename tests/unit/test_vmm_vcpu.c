@@ -444,7 +444,7 @@ static int access_of_many_parts(struct kvm_run *run)
 		memcpy(parts_read[(part - 1) % WIDE], run->mmio.data, 8);
 	if (part == 0)
 		return -EINTR; /* parked at first: nothing to complete */
-	if (part == 1) { /* while the first part is on its way out */
+	if (part == 1) {       /* while the first part is on its way out */
 		vcpus_order(&vcpus, VCPUS_PAUSE);
 		set_done();
 	}

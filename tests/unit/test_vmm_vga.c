@@ -34,37 +34,57 @@ static void what_is_decoded_answers(void **state)
 	assert_int_equal(vmm.memory_bus.count, 0);
 }
 
+/* The second waits, and has them when the first lets go. */
 static void one_device_at_a_time(void **state)
 {
-	static struct assigned other;
+	static struct assigned pair[2];
 
 	(void)state;
-	assert_int_equal(assign_ops.vga_map(&vmm, &device, true, true), 0);
-	assert_int_equal(assign_ops.vga_map(&vmm, &other, true, false), -EBUSY);
-	assert_int_equal(assign_ops.vga_map(&vmm, &other, false, false), 0);
+	memset(pair, 0, sizeof(pair));
+	vmm.assigned = pair;
+	vmm.assigned_count = 2;
+	assert_int_equal(assign_ops.vga_map(&vmm, &pair[0], true, true), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, &pair[1], true, false), 1);
+	assert_ptr_equal(vmm.vga, &pair[0]);
 	assert_true(answers(&vmm.memory_bus, 0xa0000));
-	assert_int_equal(assign_ops.vga_map(&vmm, &device, false, false), 0);
-	assert_int_equal(assign_ops.vga_map(&vmm, &other, true, false), 0);
-	assert_int_equal(assign_ops.vga_map(&vmm, &other, false, false), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, &pair[0], false, true), 0);
+	assert_false(answers(&vmm.memory_bus, 0xa0000)); /* the first still has the ports */
+	assert_int_equal(assign_ops.vga_map(&vmm, &pair[0], false, false), 0);
+	assert_ptr_equal(vmm.vga, &pair[1]);
+	assert_ptr_equal(vmm.memory_bus.ranges[0].opaque, &pair[1]);
+	assert_int_equal(vmm.port_bus.count, 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, &pair[1], false, false), 0);
+	assert_null(vmm.vga);
+	assert_int_equal(vmm.memory_bus.count, 0);
 }
 
-/* Ports that are taken already: nothing of it, and somebody else may have them. */
-static void all_or_nothing(void **state)
+/* A guest's I/O BAR lies on the ports, and goes. And the other way round. */
+static void who_comes_second_waits(void **state)
 {
-	static const struct bus_ops none = {0};
-	const struct bus_range taken = {.start = 0x3d4, .length = 2, .ops = &none, .opaque = &kvm};
+	const struct lend_bar_direct none = {0};
+	const struct lend_bar_map ports = {
+		.bar = 5, .io = true, .address = 0x3d0, .size = 0x10, .direct = &none};
 
 	(void)state;
-	assert_int_equal(bus_add(&vmm.port_bus, &taken), 0);
-	assert_int_equal(assign_ops.vga_map(&vmm, &device, true, true), -EEXIST);
-	assert_int_equal(vmm.memory_bus.count, 0);
-	assert_int_equal(vmm.port_bus.count, 1);
-	assert_null(vmm.vga);
-	assert_int_equal(assign_ops.vga_map(&vmm, &device, true, false), 0);
-	assert_int_equal(assign_ops.vga_map(&vmm, &device, true, true), -EEXIST);
-	assert_true(answers(&vmm.memory_bus, 0xa0000)); /* as it was */
+	assign_ops.bar_begin(&vmm, &device);
+	assert_int_equal(assign_ops.bar_map(&vmm, &device, &ports), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, &device, true, true), 1);
+	assert_true(answers(&vmm.memory_bus, 0xa0000)); /* each kind by itself */
+	assert_false(answers(&vmm.port_bus, 0x3b0));
+	assign_ops.bar_begin(&vmm, &device);
+	assert_int_equal(assign_ops.bar_unmap(&vmm, &device, 5), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_true(answers(&vmm.port_bus, 0x3b0));
+	assert_true(answers(&vmm.port_bus, 0x3d0));
+
+	assign_ops.bar_begin(&vmm, &device);
+	assert_int_equal(assign_ops.bar_map(&vmm, &device, &ports), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 1 << 5);
 	assert_int_equal(assign_ops.vga_map(&vmm, &device, false, false), 0);
 	assert_null(vmm.vga);
+	assert_int_equal(vmm.port_bus.count, 1);
+	assert_ptr_equal(vmm.port_bus.ranges[0].opaque, &device.bars[5]);
 }
 
 static void ram_has_a_hole(void **state)
@@ -119,7 +139,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_decoded_answers), TEST(one_device_at_a_time), TEST(all_or_nothing),
+		TEST(what_is_decoded_answers), TEST(one_device_at_a_time), TEST(who_comes_second_waits),
 		TEST(ram_has_a_hole),          TEST(ioeventfds),
 	};
 

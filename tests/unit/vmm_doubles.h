@@ -20,9 +20,11 @@ static struct {
 	} slots[64];
 	unsigned slot_count; /* mapped now */
 	int slot_error;      /* of the next map */
-	unsigned tables;     /* routing updates */
-	unsigned entries;    /* of the last one */
-	uint32_t data[64];   /* of message entries, by order */
+	int removal_error;   /* of each unmap, after so many that work */
+	unsigned removals_before_error;
+	unsigned tables;   /* routing updates */
+	unsigned entries;  /* of the last one */
+	uint32_t data[64]; /* of message entries, by order */
 	int table_error;
 	int irqfd_gsi; /* of the last attach; -1 after a detach */
 	int levels[8];
@@ -47,7 +49,18 @@ int hv_set_slot(int vm, uint32_t slot, uint32_t flags, uint64_t at, uint64_t siz
 	(void)va;
 	if (size && kvm.slot_error)
 		return kvm.slot_error;
+	if (!size && kvm.removal_error && !kvm.removals_before_error--) {
+		kvm.removals_before_error = 0;
+		return kvm.removal_error;
+	}
 	assert_true(slot < 64);
+	/* As KVM: a number that is in use cannot be made again, nor two slots overlap. */
+	if (size && kvm.slots[slot].size)
+		return -EINVAL;
+	for (unsigned i = 0; size && i < 64; i++)
+		if (kvm.slots[i].size && kvm.slots[i].gpa < at + size &&
+		    at < kvm.slots[i].gpa + kvm.slots[i].size)
+			return -EEXIST;
 	note(size ? 'S' : 's');
 	kvm.slot_count += size ? 1 : 0;
 	kvm.slot_count -= size ? 0 : 1;
@@ -206,6 +219,9 @@ static int set_up(void **state)
 	slots_init(&vmm.slots, -1, 64);
 	vmm.memory = (struct memory){.piece_count = 1, .pieces = {{.length = GIB(1)}}};
 	loop_init(&vmm.loop);
+	pthread_mutex_init(&vmm.places, NULL);
+	vmm.assigned = &device;
+	vmm.assigned_count = 1;
 	assigned_init(&device, &vmm);
 	lines_init(&vmm.lines, -1);
 	return routes_init(&vmm.routes, -1, 64);

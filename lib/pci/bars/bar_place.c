@@ -24,6 +24,8 @@ static void set_placed(struct bar *bar, bool placed)
 
 static void peers_add(struct lend_function *function, struct bar *bar)
 {
+	if (bar->hidden)
+		return; /* somebody else is at these addresses, for devices as for the guest */
 	if (bar->sub_page)
 		return; /* an IOMMU maps whole pages, and the rest of this one is not the BAR's */
 	for (unsigned i = 0; i < bar->area_count; i++) {
@@ -201,6 +203,7 @@ void bars_live(struct lend_function *function)
 		if (!(in & 1u << i))
 			continue;
 		bar->address = to[i];
+		bar->hidden = ret & 1 << i;
 		set_placed(bar, true);
 		peers_add(function, bar);
 	}
@@ -239,5 +242,5 @@ int bar_refresh(struct lend_function *function, unsigned index)
 	function->ops->bar_begin(function->host, function->peer);
 	ret = tell_map(function, index, bar->address);
 	one = function->ops->bar_commit(function->host, function->peer);
-	return ret ? ret : one;
+	return ret < 0 ? ret : one < 0 ? one : 0;
 }

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * BARs as liblend's host operations. A BAR is a range of a bus, and on top of it
+ * memory slots for the parts that need no trap: where a slot cannot be had the
+ * access traps, and works.
+ *
+ * What the guest wants and where a BAR answers are two things. Who comes first
+ * to an address answers there; who comes second waits, and is tried again each
+ * time that a range leaves a bus. So a guest that moves one BAR onto the place
+ * of another, and then the other away, finds both where it put them.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/machine.h"
+
+static uint64_t bar_read(void *opaque, uint64_t offset, unsigned length)
+{
+	struct assigned_bar *bar = opaque;
+
+	return lend_function_bar_read(bar->owner->function, bar->index, offset, length);
+}
+
+static void bar_write(void *opaque, uint64_t offset, unsigned length, uint64_t value)
+{
+	struct assigned_bar *bar = opaque;
+
+	lend_function_bar_write(bar->owner->function, bar->index, offset, length, value);
+}
+
+static const struct bus_ops bar_ops = {.read = bar_read, .write = bar_write};
+
+void assigned_bar_begin(void *host, void *peer)
+{
+	struct assigned *assigned = peer;
+
+	(void)host;
+	for (unsigned i = 0; i < BAR_COUNT; i++)
+		assigned->bars[i].add = assigned->bars[i].remove = false;
+}
+
+int assigned_bar_map(void *host, void *peer, const struct lend_bar_map *map)
+{
+	struct assigned *assigned = peer;
+	struct assigned_bar *bar;
+
+	(void)host;
+	if (map->bar >= BAR_COUNT || map->direct_count > BAR_SLOTS)
+		return -EINVAL;
+	bar = &assigned->bars[map->bar];
+	bar->next.map = *map;
+	memcpy(bar->next.direct, map->direct, map->direct_count * sizeof(bar->next.direct[0]));
+	bar->remove = bar->add = true;
+	return 0;
+}
+
+int assigned_bar_unmap(void *host, void *peer, unsigned index)
+{
+	struct assigned *assigned = peer;
+
+	(void)host;
+	if (index >= BAR_COUNT)
+		return -EINVAL;
+	assigned->bars[index].remove = true;
+	assigned->bars[index].add = false;
+	return 0;
+}
+
+/* -errno: KVM keeps a slot; it stays in the list, and is tried again with the next change. */
+static int remove_slots(struct vmm *vmm, struct assigned_bar *bar)
+{
+	int ret = 0;
+
+	while (bar->slot_count && !ret) {
+		ret = slots_remove(&vmm->slots, bar->slots[bar->slot_count - 1]);
+		if (!ret)
+			bar->slot_count--;
+	}
+	return ret ? ret : subpages_remove(&vmm->subpages, &vmm->slots, bar);
+}
+
+/* RAM and the interrupt controllers win; what a guest puts on top of them does not answer. */
+static bool is_taken(struct vmm *vmm, const struct lend_bar_map *map)
+{
+	if (map->io)
+		return map->address + map->size > 0x10000;
+	if (memory_overlaps(&vmm->memory, gpa(map->address), map->size))
+		return true;
+	return map->address < ADDR_4GIB && map->address + map->size > ADDR_IOAPIC;
+}
+
+/* A BAR smaller than a page: where the page cannot be had it traps, until the neighbour goes. */
+static void add_page(struct vmm *vmm, struct assigned_bar *bar)
+{
+	const struct lend_bar_map *map = &bar->at.map;
+
+	if (!map->io && map->direct_count && map->size < bar->at.direct[0].length)
+		subpages_add(&vmm->subpages, &vmm->slots, bar->bus, bar, map->address, map->size,
+			     bar->at.direct[0].va);
+}
+
+static void add_slots(struct vmm *vmm, struct assigned_bar *bar)
+{
+	const struct lend_bar_map *map = &bar->at.map;
+
+	if (map->io)
+		return;
+	add_page(vmm, bar);
+	for (size_t i = 0; i < map->direct_count; i++) {
+		const struct lend_bar_direct *direct = &bar->at.direct[i];
+		int slot;
+
+		if (map->size < direct->length || bar->slot_count == BAR_SLOTS)
+			continue;
+		slot = slots_add(&vmm->slots, gpa(map->address + direct->offset), direct->length, direct->va);
+		if (slot >= 0)
+			bar->slots[bar->slot_count++] = slot;
+		else if (vmm_may_log(vmm))
+			vmm_log(vmm, LEND_LOG_WARNING,
+				"%s: BAR %u traps at %#llx, KVM takes no memory slot for it: %s",
+				bar->owner->name, bar->index, (unsigned long long)map->address,
+				strerror(-slot));
+	}
+}
+
+/* Puts it on its bus, unless something else answers there. */
+static void show(struct vmm *vmm, struct assigned_bar *bar)
+{
+	const struct lend_bar_map *map = &bar->at.map;
+	struct bus *bus = map->io ? &vmm->port_bus : &vmm->memory_bus;
+	const struct bus_range range = {
+		.start = map->address, .length = map->size, .ops = &bar_ops, .opaque = bar};
+
+	if (is_taken(vmm, map) || bus_add(bus, &range))
+		return;
+	/* A page that KVM keeps would answer in its place. */
+	if (!map->io && subpages_evict(&vmm->subpages, &vmm->slots, bar, map->address, map->size)) {
+		bus_remove(bus, bar, 0);
+		return;
+	}
+	bar->bus = bus;
+	add_slots(vmm, bar);
+}
+
+void bars_retry(struct vmm *vmm)
+{
+	vga_retry(vmm);
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		for (unsigned j = 0; j < BAR_COUNT; j++)
+			if (vmm->assigned[i].bars[j].wanted && !vmm->assigned[i].bars[j].bus)
+				show(vmm, &vmm->assigned[i].bars[j]);
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		for (unsigned j = 0; j < BAR_COUNT; j++)
+			if (vmm->assigned[i].bars[j].bus)
+				add_page(vmm, &vmm->assigned[i].bars[j]);
+}
+
+/* Only its direct parts change: its range stays, so that what another processor does meanwhile traps. */
+static bool stays(const struct assigned_bar *bar)
+{
+	const struct lend_bar_map *a = &bar->at.map, *b = &bar->next.map;
+
+	return bar->add && bar->bus && a->io == b->io && a->address == b->address && a->size == b->size;
+}
+
+/* All slots of what changes; if KVM keeps one, those that are gone come back. */
+static int strip(struct vmm *vmm, struct assigned *assigned)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < BAR_COUNT && !ret; i++)
+		if (assigned->bars[i].remove)
+			ret = remove_slots(vmm, &assigned->bars[i]);
+	for (unsigned i = 0; i < BAR_COUNT && ret; i++)
+		if (assigned->bars[i].remove && assigned->bars[i].bus && !assigned->bars[i].slot_count)
+			add_slots(vmm, &assigned->bars[i]);
+	return ret;
+}
+
+/* What goes leaves its bus before what comes is added, so that BARs may change places. */
+static bool leave(struct assigned *assigned)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < BAR_COUNT; i++) {
+		struct assigned_bar *bar = &assigned->bars[i];
+
+		if (!bar->remove || stays(bar))
+			continue;
+		any |= bar->bus != NULL;
+		if (bar->bus)
+			bus_remove(bar->bus, bar, 0);
+		bar->bus = NULL;
+		bar->wanted = false;
+	}
+	return any;
+}
+
+static void come(struct vmm *vmm, struct assigned *assigned)
+{
+	for (unsigned i = 0; i < BAR_COUNT; i++) {
+		struct assigned_bar *bar = &assigned->bars[i];
+		bool stay = stays(bar);
+
+		if (!bar->add)
+			continue;
+		bar->at = bar->next;
+		bar->wanted = true;
+		if (stay)
+			add_slots(vmm, bar);
+		else
+			show(vmm, bar);
+	}
+}
+
+/* A bit for each BAR that came and answers nowhere. */
+static int hidden_of(const struct assigned *assigned)
+{
+	int hidden = 0;
+
+	for (unsigned i = 0; i < BAR_COUNT; i++)
+		if (assigned->bars[i].add && !assigned->bars[i].bus)
+			hidden |= 1 << i;
+	return hidden;
+}
+
+int assigned_bar_commit(void *host, void *peer)
+{
+	struct assigned *assigned = peer;
+	struct vmm *vmm = host;
+	int ret;
+
+	pthread_mutex_lock(&vmm->places);
+	ret = strip(vmm, assigned);
+	if (!ret) {
+		bool left = leave(assigned);
+
+		come(vmm, assigned);
+		if (left)
+			bars_retry(vmm);
+		ret = hidden_of(assigned);
+	}
+	pthread_mutex_unlock(&vmm->places);
+	assigned_bar_begin(host, peer);
+	return ret;
+}
