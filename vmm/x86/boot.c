@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "vmm/error.h"
@@ -48,19 +49,28 @@ static int put_cmdline(const struct memory *memory, const char *cmdline, struct 
 	return 0;
 }
 
+int boot_size(int fd, uint64_t *out)
+{
+	struct stat st; /* of x86-64: the kernel's own */
+
+	if (syscall(SYS_fstat, fd, &st))
+		return -errno;
+	*out = (uint64_t)st.st_size;
+	return 0;
+}
+
 int boot_initrd(const struct memory *memory, const struct boot_config *config, uint64_t floor, uint64_t limit,
 		struct boot_initrd *out, struct lend_error *error)
 {
 	uint64_t low_end = memory->pieces[0].length; /* the piece at 0 */
-	struct stat st;
 	int ret;
 
 	*out = (struct boot_initrd){0};
 	if (config->initrd_fd < 0)
 		return 0;
-	if (fstat(config->initrd_fd, &st))
-		return fail(error, -errno, "%s: %s", config->initrd_name, strerror(errno));
-	out->size = (uint64_t)st.st_size;
+	ret = boot_size(config->initrd_fd, &out->size);
+	if (ret)
+		return fail(error, ret, "%s: %s", config->initrd_name, strerror(-ret));
 	if (limit > low_end)
 		limit = low_end;
 	if (!out->size || out->size > limit || align_down(limit - out->size, 4096) < floor)
@@ -97,16 +107,18 @@ static int find_loader(const struct boot_config *config, const struct loader **o
 
 static int check_initrd(const struct boot_config *config, uint64_t memory, struct lend_error *error)
 {
-	struct stat st;
+	uint64_t size;
+	int ret;
 
 	if (config->initrd_fd < 0)
 		return 0;
-	if (fstat(config->initrd_fd, &st))
-		return fail(error, -errno, "%s: %s", config->initrd_name, strerror(errno));
-	if ((uint64_t)st.st_size >= memory)
+	ret = boot_size(config->initrd_fd, &size);
+	if (ret)
+		return fail(error, ret, "%s: %s", config->initrd_name, strerror(-ret));
+	if (size >= memory)
 		return fail(error, -ENOSPC,
 			    "%s: an initrd of %llu MiB is larger than the machine's memory: raise -m",
-			    config->initrd_name, (unsigned long long)st.st_size >> 20);
+			    config->initrd_name, (unsigned long long)size >> 20);
 	return 0;
 }
 

@@ -50,6 +50,12 @@ int pvh_load(const struct memory *memory, const struct boot_config *config, stru
 /** Puts the initrd as high as it can be below `limit`, above `floor`. */
 int boot_initrd(const struct memory *memory, const struct boot_config *config, uint64_t floor, uint64_t limit,
 		struct boot_initrd *out, struct lend_error *error);
+/**
+ * The file's size. Not by fstat(): glibc makes newfstatat of it, which the
+ * sandbox cannot allow, since it also looks up any path (AT_EMPTY_PATH does not
+ * keep it from that).
+ */
+int boot_size(int fd, uint64_t *out);
 /** Reads exactly `length` bytes of a file into guest memory; -ENOSPC: not RAM there; -ENODATA: short. */
 int boot_read(const struct memory *memory, int fd, uint64_t offset, gpa_t to, uint64_t length);
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmm/error.h"
@@ -31,11 +30,10 @@ struct image {
 static int read_image(const struct boot_config *config, struct image *image, struct lend_error *error)
 {
 	struct setup_header *header = &image->header;
-	uint64_t sectors;
-	struct stat st;
+	uint64_t sectors, size;
 
 	if (pread(config->kernel_fd, header, sizeof(*header), HEADER_OFFSET) != sizeof(*header) ||
-	    fstat(config->kernel_fd, &st))
+	    boot_size(config->kernel_fd, &size))
 		return fail(error, -ENODATA, "%s: the kernel image is truncated", config->kernel_name);
 	if (header->version < VERSION_64 || !(header->xloadflags & XLF_KERNEL_64))
 		return fail(error, -ENOEXEC,
@@ -44,14 +42,14 @@ static int read_image(const struct boot_config *config, struct image *image, str
 	sectors = header->setup_sects ? header->setup_sects : 4;
 	image->payload = (sectors + 1) * SECTOR;
 	image->size = (uint64_t)header->syssize * 16;
-	if (!image->size || image->payload + image->size > align_up((uint64_t)st.st_size, 16))
+	if (!image->size || image->payload + image->size > align_up(size, 16))
 		return fail(
 			error, -ENODATA,
 			"%s: the kernel image is truncated (%llu bytes, its header says %llu): copy it again",
-			config->kernel_name, (unsigned long long)st.st_size,
+			config->kernel_name, (unsigned long long)size,
 			(unsigned long long)(image->payload + image->size));
-	if (image->payload + image->size > (uint64_t)st.st_size)
-		image->size = (uint64_t)st.st_size - image->payload;
+	if (image->payload + image->size > size)
+		image->size = size - image->payload;
 	return 0;
 }
 

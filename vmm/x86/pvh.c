@@ -7,7 +7,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmm/error.h"
@@ -114,7 +113,7 @@ static int read_notes(const struct boot_config *config, struct elf *elf, struct 
 static int check_segment(const struct boot_config *config, uint64_t low, struct elf *elf,
 			 const Elf64_Phdr *segment, struct lend_error *error)
 {
-	struct stat st;
+	uint64_t size;
 
 	if (segment->p_filesz > segment->p_memsz)
 		return fail(error, -ENOEXEC, "%s: not a kernel image (a segment's sizes contradict)",
@@ -125,8 +124,8 @@ static int check_segment(const struct boot_config *config, uint64_t low, struct 
 			    "%s: the kernel needs %llu MiB at %#llx, the machine has %llu MiB: raise -m",
 			    config->kernel_name, (unsigned long long)(segment->p_memsz >> 20),
 			    (unsigned long long)segment->p_paddr, (unsigned long long)(low >> 20));
-	if (fstat(config->kernel_fd, &st) || segment->p_offset > (uint64_t)st.st_size ||
-	    segment->p_filesz > (uint64_t)st.st_size - segment->p_offset)
+	if (boot_size(config->kernel_fd, &size) || segment->p_offset > size ||
+	    segment->p_filesz > size - segment->p_offset)
 		return truncated(config, error);
 	if (segment->p_paddr + segment->p_memsz > elf->end)
 		elf->end = segment->p_paddr + segment->p_memsz;

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a process may do after vmm_sandbox(), tried for each call in a child of
+ * its own: what is not needed ends it with SIGSYS, what is needed works.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <linux/vfio.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "tests/unit/cmocka.h"
+#include "vmm/machine.h"
+#include "vmm/sandbox.h"
+
+/* A descriptor of which each ioctl is unknown: what passes the filter fails with ENOTTY. */
+static int plain = -1;
+static pid_t tester; /* another process; the children may not ask for their parent */
+static const char path[] = "/etc/passwd";
+
+static void enter_sandbox(void)
+{
+	static struct vmm vmm; /* without processors */
+	const struct rlimit none = {0};
+
+	setrlimit(RLIMIT_CORE, &none);
+	if (vmm_sandbox(&vmm, NULL))
+		syscall(SYS_exit_group, 99);
+}
+
+/* The signal that ended the child; -1: it came to its end. */
+static int outcome(void (*call)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		enter_sandbox();
+		call();
+		syscall(SYS_exit_group, 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status))
+		assert_int_equal(WEXITSTATUS(status), 0);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : -1;
+}
+
+#define CALL(name, ...)                                                                                      \
+	static void name(void)                                                                               \
+	{                                                                                                    \
+		syscall(__VA_ARGS__);                                                                        \
+	}
+
+CALL(open_file, SYS_open, path, O_RDONLY)
+CALL(openat_file, SYS_openat, AT_FDCWD, path, O_RDONLY)
+CALL(make_vm, SYS_ioctl, plain, KVM_CREATE_VM, 0)
+/* The kernel looks at 32 bits of the number: what stands above them must not hide it. */
+CALL(make_vm_upper, SYS_ioctl, plain, 1ull << 32 | KVM_CREATE_VM, 0)
+CALL(push_input, SYS_ioctl, plain, TIOCSTI, path)
+CALL(get_group, SYS_ioctl, plain, VFIO_GROUP_GET_DEVICE_FD, path)
+CALL(map_code, SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+CALL(make_code, SYS_mprotect, (uintptr_t)path & ~4095ul, 4096, PROT_READ | PROT_EXEC)
+CALL(make_socket, SYS_socket, 1, 1, 0)
+CALL(make_process, SYS_clone, SIGCHLD, 0, 0, 0, 0)
+CALL(run_program, SYS_execve, path, NULL, NULL)
+CALL(signal_other, SYS_tgkill, tester, tester, 0)
+CALL(kill_other, SYS_kill, 1, 0)
+CALL(trace, SYS_ptrace, 0, 0, 0, 0)
+CALL(stat_path, SYS_newfstatat, AT_FDCWD, path, NULL, 0)
+CALL(stat_path_empty, SYS_newfstatat, AT_FDCWD, path, NULL, AT_EMPTY_PATH)
+CALL(set_dumpable, SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0)
+CALL(become_root, SYS_setuid, 0)
+/* The x32 calls have the same numbers with bit 30 set, and would slip past a list that ignores it. */
+CALL(x32_read, 0x40000000 | SYS_read, plain, NULL, 0)
+
+static void what_is_not_needed_ends_the_process(void **state)
+{
+	static const struct {
+		const char *name;
+		void (*call)(void);
+	} rows[] = {
+		{"open", open_file},
+		{"openat", openat_file},
+		{"KVM_CREATE_VM", make_vm},
+		{"KVM_CREATE_VM with upper bits", make_vm_upper},
+		{"TIOCSTI", push_input},
+		{"VFIO_GROUP_GET_DEVICE_FD", get_group},
+		{"mmap of code", map_code},
+		{"mprotect to code", make_code},
+		{"socket", make_socket},
+		{"clone", make_process},
+		{"execve", run_program},
+		{"tgkill of another process", signal_other},
+		{"kill", kill_other},
+		{"ptrace", trace},
+		{"newfstatat of a path", stat_path},
+		{"newfstatat of a path with AT_EMPTY_PATH", stat_path_empty},
+		{"prctl", set_dumpable},
+		{"setuid", become_root},
+		{"x32", x32_read},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		int signal = outcome(rows[i].call);
+
+		if (signal != SIGSYS)
+			fail_msg("%s: %d in place of SIGSYS", rows[i].name, signal);
+	}
+}
+
+static void check(bool good)
+{
+	if (!good)
+		syscall(SYS_exit_group, 98);
+}
+
+static void work(void)
+{
+	struct kvm_userspace_memory_region region = {0};
+	int fd = eventfd(0, EFD_NONBLOCK);
+	uint64_t value = 1, size;
+	void *memory;
+
+	check(fd >= 0 && write(fd, &value, 8) == 8 && read(fd, &value, 8) == 8 && !close(fd));
+	check(!boot_size(plain, &size) && size == 5);
+	check(pread(plain, &value, 5, 0) == 5);
+	memory = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	check(memory != MAP_FAILED && !munmap(memory, 1 << 20));
+	memory = malloc(16 << 20);
+	check(memory != NULL);
+	free(memory);
+	/* They pass the filter, and the file knows nothing of them. */
+	check(ioctl(plain, KVM_SET_USER_MEMORY_REGION, &region) < 0 && errno == ENOTTY);
+	check(ioctl(plain, KVM_RUN, 0) < 0 && errno == ENOTTY);
+	check(ioctl(plain, VFIO_DEVICE_SET_IRQS, &region) < 0 && errno == ENOTTY);
+	check(!syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), 0));
+	check(!prctl(PR_SET_NAME, "lend-test"));
+	check(signal(SIGUSR2, SIG_IGN) != SIG_ERR);
+}
+
+static void what_is_needed_works(void **state)
+{
+	(void)state;
+	assert_int_equal(outcome(work), -1);
+}
+
+static int waiting[2];
+
+static void wait_for_parent(void)
+{
+	char byte;
+
+	if (read(waiting[0], &byte, 1) < 0)
+		return;
+}
+
+static void line_of(const char *text, const char *name, char out[64])
+{
+	const char *at = strstr(text, name);
+
+	assert_non_null(at);
+	assert_int_equal(sscanf(at + strlen(name), "%63s", out), 1);
+}
+
+/* Seen from outside: the child cannot ask any more. */
+static void capabilities_are_gone(void **state)
+{
+	static const char *const sets[] = {"CapInh:", "CapPrm:", "CapEff:", "CapAmb:"};
+	char name[64], text[4096] = "", value[64] = "0";
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(waiting), 0);
+	pid = fork();
+	if (!pid) {
+		close(waiting[1]);
+		enter_sandbox();
+		wait_for_parent();
+		syscall(SYS_exit_group, 0);
+	}
+	close(waiting[0]);
+	snprintf(name, sizeof(name), "/proc/%d/status", pid);
+	while (strcmp(value, "2")) { /* until the filter is there; CI bounds it */
+		int fd = open(name, O_RDONLY | O_CLOEXEC);
+		ssize_t length = read(fd, text, sizeof(text) - 1);
+
+		assert_true(length > 0);
+		text[length] = '\0';
+		close(fd);
+		line_of(text, "Seccomp:", value);
+		assert_null(strstr(text, "State:\tZ"));
+	}
+	line_of(text, "NoNewPrivs:", value);
+	assert_string_equal(value, "1");
+	for (unsigned i = 0; i < 4; i++) {
+		line_of(text, sets[i], value);
+		assert_int_equal(strtoull(value, NULL, 16), 0);
+	}
+	close(waiting[1]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static int group_setup(void **state)
+{
+	(void)state;
+	tester = getpid();
+	plain = memfd_create("plain", MFD_CLOEXEC);
+	return plain < 0 || write(plain, "plain", 5) != 5;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_not_needed_ends_the_process),
+		cmocka_unit_test(what_is_needed_works),
+		cmocka_unit_test(capabilities_are_gone),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, NULL);
+}
