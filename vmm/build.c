@@ -140,6 +140,7 @@ static int show_memory(struct vmm *vmm, struct lend_error *error)
 			.fd = memory->fd,
 			.offset = piece->offset,
 			.kind = LEND_RANGE_RAM,
+			.merge = true, /* it stays as long as the machine */
 		};
 	}
 	return lend_space_map(vmm->space, ranges, count, error);

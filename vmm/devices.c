@@ -13,8 +13,6 @@
 #include "vmm/error.h"
 #include "vmm/machine.h"
 
-enum { WINDOWS_MAX = 128 };
-
 struct opening {
 	struct vmm *vmm;
 	unsigned index;
@@ -200,19 +198,20 @@ static int move_largest(struct vmm *vmm, struct lend_error *error)
 
 int devices_place(struct vmm *vmm, struct lend_error *error)
 {
-	struct lend_iova_window windows[WINDOWS_MAX];
+	size_t count = lend_space_windows(vmm->space, NULL, 0); /* all devices are open: it does not change */
+	struct lend_iova_window *windows = calloc(count + 1, sizeof(*windows));
 	struct layout_needs needs = {.memory = vmm->config.memory,
 				     .physical_bits = cpuid_physical_bits(vmm->cpuid),
 				     .windows = windows};
-	size_t count = lend_space_windows(vmm->space, windows, WINDOWS_MAX);
-	int ret = make_functions(vmm, error);
+	int ret = windows ? make_functions(vmm, error) : fail(error, -ENOMEM, "out of memory");
 
-	if (!ret && count > WINDOWS_MAX)
-		ret = fail(error, -E2BIG, "the IOMMU reserves more than %d ranges of addresses", WINDOWS_MAX);
-	needs.window_count = count;
+	if (windows)
+		needs.window_count = lend_space_windows(vmm->space, windows, count);
 	if (!ret)
 		ret = place_functions(vmm, &needs, error);
 	while (!ret && needs.low > ADDR_ECAM - LOW_WINDOW_LOWEST && !move_largest(vmm, error))
 		ret = place_functions(vmm, &needs, error);
-	return ret ? ret : layout_plan(&needs, &vmm->layout, error);
+	ret = ret ? ret : layout_plan(&needs, &vmm->layout, error);
+	free(windows);
+	return ret;
 }

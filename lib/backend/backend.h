@@ -9,6 +9,7 @@
 #define LIB_BACKEND_BACKEND_H
 
 #include "lend/device.h"
+#include "lend/space.h"
 
 /** What the transport says of a device, unchecked: lib/open/device.c checks it. */
 struct backend_device_info {
@@ -82,8 +83,8 @@ struct domain_map {
 	void *va;
 	int fd;          /* file behind the bytes, -1: none; borrowed */
 	uint64_t offset; /* of the first byte in fd */
-	bool writable;
-	bool peer; /* a BAR of a device */
+	unsigned access; /* enum lend_access, never 0 */
+	bool peer;       /* a BAR of a device */
 };
 
 struct domain_ops;
@@ -109,9 +110,12 @@ struct domain_ops {
 	 * locked memory, or memory.
 	 */
 	int (*map)(void *domain, const struct domain_map *map);
-	/* Exactly one map. -ENOENT: nothing is mapped there; another error: a part of a map, which stays. */
+	/*
+	 * Exactly one map. -ENOENT: nothing is mapped there. Any other error: not
+	 * all of it is gone; a part of a map that was asked for stays whole.
+	 */
 	int (*unmap)(void *domain, lend_iova_t iova, uint64_t length);
-	/* As lend_space_windows(). */
+	/* As lend_space_windows(), and at least one. The answer changes only with attach and detach. */
 	size_t (*windows)(void *domain, struct lend_iova_window *out, size_t max);
 	/* -EINVAL: does not fit, another domain may; any other error is final. */
 	int (*attach)(void *domain, const struct domain_user *user);

@@ -48,7 +48,7 @@ static bool try_address(struct ioas *ioas, int code)
 static int ioas_map(void *domain, const struct domain_map *map)
 {
 	struct ioas *ioas = domain;
-	struct sys_ioas_map want = {map->iova, map->length, map->writable};
+	struct sys_ioas_map want = {map->iova, map->length, map->access};
 	int ret;
 
 	if (map->fd >= 0 && !ioas->no_files) {
@@ -67,9 +67,8 @@ static int ioas_map(void *domain, const struct domain_map *map)
 static int ioas_unmap(void *domain, lend_iova_t iova, uint64_t length)
 {
 	struct ioas *ioas = domain;
-	uint64_t unmapped;
 
-	return sys_ioas_unmap(ioas->iommufd, ioas->id, iova, length, &unmapped);
+	return sys_ioas_unmap(ioas->iommufd, ioas->id, iova, length);
 }
 
 /* Failure is not fatal: a map outside of what is possible fails by itself. */

@@ -28,18 +28,14 @@ static int type1_map(void *domain, const struct domain_map *map)
 {
 	struct type1 *type1 = domain;
 
-	return sys_vfio_map_dma(type1->fd, map->iova, map->va, map->length, map->writable);
+	return sys_vfio_map_dma(type1->fd, map->iova, map->va, map->length, map->access);
 }
 
 static int type1_unmap(void *domain, lend_iova_t iova, uint64_t length)
 {
 	struct type1 *type1 = domain;
-	uint64_t unmapped;
-	int ret = sys_vfio_unmap_dma(type1->fd, iova, length, &unmapped);
 
-	if (ret < 0)
-		return ret;
-	return unmapped == length ? 0 : -ENOENT;
+	return sys_vfio_unmap_dma(type1->fd, iova, length);
 }
 
 static size_t type1_windows(void *domain, struct lend_iova_window *out, size_t max)

@@ -8,46 +8,35 @@
 #include "lib/dma/space_private.h"
 #include "lib/error.h"
 
+/* Removes all maps before `end`, NULL: all there are. The domain is closed next, which removes what it keeps.
+ */
+static void empty(struct lend_space *space, unsigned domain, const struct dma_map *end)
+{
+	struct space_domain *at = &space->domains[domain];
+	uint64_t bit = UINT64_C(1) << domain;
+
+	for (struct dma_map *map = map_tree_find(&space->maps, 0); map != end;
+	     map = map_tree_next(&space->maps, map)) {
+		if (map->domains & bit)
+			at->ops->unmap(at->opaque, map->iova, map->length);
+		map->domains &= ~bit;
+	}
+}
+
 /* All maps of the space into a new domain, or none. */
 static int fill(struct lend_space *space, unsigned domain, struct lend_error *error)
 {
-	struct space_domain *at = &space->domains[domain];
-	uint64_t bit = UINT64_C(1) << domain;
-	size_t done;
-	int ret;
+	for (struct dma_map *map = map_tree_find(&space->maps, 0); map;
+	     map = map_tree_next(&space->maps, map)) {
+		int ret = space_map_one(space, map, domain);
 
-	for (done = 0; done < space->maps.count; done++) {
-		ret = space_map_one(space, &space->maps.at[done], domain);
 		if (ret < 0) {
-			ret = space_say_map(space, &space->maps.at[done], ret, error);
-			goto unmap;
+			ret = space_say_map(space, map, ret, error);
+			empty(space, domain, map);
+			return ret;
 		}
 	}
 	return 0;
-
-unmap:
-	while (done--) {
-		struct dma_map *map = &space->maps.at[done];
-
-		if (map->domains & bit)
-			at->ops->unmap(at->opaque, map->iova, map->length);
-		map->domains &= ~bit;
-	}
-	return ret;
-}
-
-static void empty(struct lend_space *space, unsigned domain)
-{
-	struct space_domain *at = &space->domains[domain];
-	uint64_t bit = UINT64_C(1) << domain;
-
-	for (size_t i = space->maps.count; i--;) {
-		struct dma_map *map = &space->maps.at[i];
-
-		if (map->domains & bit)
-			at->ops->unmap(at->opaque, map->iova, map->length);
-		map->domains &= ~bit;
-	}
 }
 
 /* The domain that takes the user; -EINVAL: none does. Any other error is final. */
@@ -83,11 +72,13 @@ static int grow(struct lend_space *space, const struct domain_user *user, struct
 		return ret;
 	}
 	at->make = user->make;
+	space->windows.known = false;
 	ret = fill(space, place, error);
 	if (ret < 0) {
 		at->ops->detach(at->opaque, user);
 		at->ops->close(at->opaque);
 		*at = (struct space_domain){0};
+		space->windows.known = false;
 		return ret;
 	}
 	return (int)place;
@@ -118,9 +109,10 @@ int space_attach(struct lend_space *space, const struct domain_user *user, struc
 
 	if (!kept)
 		return error_say(error, -ENOMEM, "out of memory");
-	pthread_mutex_lock(&space->lock);
+	space_lock(space);
 	domain = place(space, user, error);
 	if (domain >= 0) {
+		space->windows.known = false;
 		space->domains[domain].users++;
 		kept->user = *user;
 		kept->user.name = NULL;
@@ -128,7 +120,7 @@ int space_attach(struct lend_space *space, const struct domain_user *user, struc
 		kept->next = space->users;
 		space->users = kept;
 	}
-	pthread_mutex_unlock(&space->lock);
+	space_unlock(space);
 	if (domain < 0)
 		free(kept);
 	return domain < 0 ? domain : 0;
@@ -140,21 +132,22 @@ void space_detach(struct lend_space *space, int fd)
 	struct space_user **link, *user;
 	struct space_domain *at;
 
-	pthread_mutex_lock(&space->lock);
+	space_lock(space);
 	for (link = &space->users; *link && (*link)->user.fd != fd;)
 		link = &(*link)->next;
 	user = *link;
 	if (user) {
 		*link = user->next;
+		space->windows.known = false;
 		at = &space->domains[user->domain];
 		if (at->users == 1)
-			empty(space, user->domain);
+			empty(space, user->domain, NULL);
 		at->ops->detach(at->opaque, &user->user);
 		if (!--at->users) {
 			at->ops->close(at->opaque);
 			*at = (struct space_domain){0};
 		}
 	}
-	pthread_mutex_unlock(&space->lock);
+	space_unlock(space);
 	free(user);
 }

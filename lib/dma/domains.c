@@ -1,33 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* The domains behind a space: maps go to each of them or to none. Called with the space's lock held. */
+/* The domains behind a space: a map goes to each of them or to none. Called with the space's lock held. */
 #include <errno.h>
-#include <string.h>
-#include <sys/resource.h>
+#include <time.h>
 
 #include "lib/dma/space_private.h"
-#include "lib/error.h"
 
-enum { WINDOWS_MAX = 64 };
-
-static unsigned long long mib(uint64_t bytes)
+static uint64_t bit(unsigned domain)
 {
-	return (unsigned long long)((bytes + (1 << 20) - 1) >> 20);
+	return UINT64_C(1) << domain;
 }
 
-/* Once: what fails for one BAR fails for most, each time that one moves. Who is alone misses nothing. */
-static void say_peers(struct lend_space *space, const struct dma_map *map, int code)
+static void note(struct space_note *note, const struct dma_map *map, int code)
 {
-	bool alone = !space->users || !space->users->next;
-
-	if (space->peers_said)
+	if (note->count++)
 		return;
-	space->peers_said = true;
-	context_log_limited(
-		space->context, &space->bucket, alone ? LEND_LOG_INFO : LEND_LOG_WARNING,
-		"a BAR at 0x%llx, and maybe others, cannot be reached by other devices "
-		"(peer-to-peer): %s%s",
-		(unsigned long long)map->iova, strerror(-code),
-		code == -EFAULT ? "; with iommufd they can from Linux 6.19 on, with iommufd=off before" : "");
+	note->iova = map->iova;
+	note->length = map->length;
+	note->kind = map->kind;
+	note->code = code;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void note_slow(struct lend_space *space, const struct dma_map *map, uint64_t took)
+{
+	struct space_note *slow = &space->notes.slow;
+
+	if (took <= space->slow_ns || took <= slow->slow_ns)
+		return;
+	*slow = (struct space_note){0};
+	note(slow, map, 0);
+	slow->slow_ns = took;
 }
 
 int space_map_one(struct lend_space *space, struct dma_map *map, unsigned domain)
@@ -39,18 +48,34 @@ int space_map_one(struct lend_space *space, struct dma_map *map, unsigned domain
 		.va = map->va,
 		.fd = map->fd,
 		.offset = map->offset,
-		.writable = map->kind != LEND_RANGE_ROM,
+		.access = map->access,
 		.peer = map->kind == LEND_RANGE_BAR,
 	};
+	uint64_t started = now_ns();
 	int ret = at->ops->map(at->opaque, &want);
 
+	note_slow(space, map, now_ns() - started);
 	if (!ret)
-		map->domains |= UINT64_C(1) << domain;
+		map->domains |= bit(domain);
 	if (ret < 0 && want.peer) {
-		say_peers(space, map, ret);
+		note(&space->notes.peer, map, ret);
 		return 0;
 	}
 	return ret;
+}
+
+/* That nothing is mapped there is as good as removed. */
+static int unmap_one(struct lend_space *space, struct dma_map *map, unsigned domain)
+{
+	struct space_domain *at = &space->domains[domain];
+	int ret = at->ops->unmap(at->opaque, map->iova, map->length);
+
+	if (ret < 0 && ret != -ENOENT) {
+		note(&space->notes.stuck, map, ret);
+		return ret;
+	}
+	map->domains &= ~bit(domain);
+	return 0;
 }
 
 int space_map_all(struct lend_space *space, struct dma_map *map)
@@ -59,7 +84,7 @@ int space_map_all(struct lend_space *space, struct dma_map *map)
 		int ret = space->domains[i].ops ? space_map_one(space, map, i) : 0;
 
 		if (ret < 0) {
-			space_unmap_all(space, map);
+			space_drop(space, map);
 			return ret;
 		}
 	}
@@ -68,60 +93,34 @@ int space_map_all(struct lend_space *space, struct dma_map *map)
 
 int space_unmap_all(struct lend_space *space, struct dma_map *map)
 {
-	int first = 0;
+	uint64_t before = map->domains;
+	int ret = 0;
 
+	for (unsigned i = 0; i < DOMAINS_MAX && !ret; i++)
+		if (map->domains & bit(i))
+			ret = unmap_one(space, map, i);
+	if (ret < 0)
+		space_map_back(space, map, before);
+	return ret;
+}
+
+void space_map_back(struct lend_space *space, struct dma_map *map, uint64_t domains)
+{
 	for (unsigned i = 0; i < DOMAINS_MAX; i++) {
-		struct space_domain *at = &space->domains[i];
 		int ret;
 
-		if (!(map->domains & UINT64_C(1) << i))
+		if (!(domains & ~map->domains & bit(i)))
 			continue;
-		ret = at->ops->unmap(at->opaque, map->iova, map->length);
-		if (ret < 0 && ret != -ENOENT)
-			context_log_limited(space->context, &space->bucket, LEND_LOG_ERROR,
-					    "cannot unmap [0x%llx, +0x%llx) from an IOMMU: %s",
-					    (unsigned long long)map->iova, (unsigned long long)map->length,
-					    strerror(-ret));
-		if (ret < 0 && ret != -ENOENT && !first)
-			first = ret;
-		map->domains &= ~(UINT64_C(1) << i);
+		ret = space_map_one(space, map, i);
+		if (ret < 0)
+			note(&space->notes.lost, map, ret);
 	}
-	return first;
 }
 
-static bool inside(struct lend_space *space, const struct dma_map *map)
+void space_drop(struct lend_space *space, struct dma_map *map)
 {
-	struct lend_iova_window windows[WINDOWS_MAX];
-	size_t count = space_windows(space, windows, WINDOWS_MAX);
-
-	for (size_t i = 0; i < count && i < WINDOWS_MAX; i++)
-		if (windows[i].start <= map->iova && map->iova + (map->length - 1) <= windows[i].last)
-			return true;
-	return count > WINDOWS_MAX;
-}
-
-int space_say_map(struct lend_space *space, const struct dma_map *map, int code, struct lend_error *error)
-{
-	unsigned long long start = map->iova, length = map->length;
-	struct rlimit limit = {0};
-
-	if (code == -EINVAL && !inside(space, map))
-		return error_say(error, -ERANGE,
-				 "the devices' IOMMU cannot address guest memory [0x%llx, +0x%llx): it lies "
-				 "outside of "
-				 "the usable addresses or on a reserved range",
-				 start, length);
-	if (code == -ENOMEM && !getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY)
-		return error_say(
-			error, code,
-			"cannot pin %llu MiB of guest memory: the memlock limit is %llu MiB, and this machine "
-			"needs %llu MiB; through iommufd it is for all machines of this user; raise it "
-			"(ulimit -l, LimitMEMLOCK=), or run as root",
-			mib(length), (unsigned long long)(limit.rlim_cur >> 20), mib(space->mapped + length));
-	if (code == -ENOSPC)
-		return error_say(error, code,
-				 "too many DMA maps: the kernel's limit is reached (dma_entry_limit of "
-				 "vfio_iommu_type1); use larger pieces of memory");
-	return error_say(error, code, "cannot map guest memory [0x%llx, +0x%llx) for the devices: %s", start,
-			 length, strerror(-code));
+	for (unsigned i = 0; i < DOMAINS_MAX; i++)
+		if (map->domains & bit(i))
+			unmap_one(space, map, i);
+	map->domains = 0;
 }

@@ -2,11 +2,13 @@
 /* The space: its life, and ranges coming and going. Locks: lib/dma/space_private.h. */
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "lib/dma/space_private.h"
 #include "lib/error.h"
 #include "lib/ops.h"
+
+enum { SLOW_NS = 1000000000 };
 
 int lend_space_new(struct lend_context *context, const struct lend_host_ops *ops, void *host,
 		   struct lend_space **out)
@@ -23,6 +25,7 @@ int lend_space_new(struct lend_context *context, const struct lend_host_ops *ops
 	}
 	space->context = context;
 	space->host = host;
+	space->slow_ns = SLOW_NS;
 	pthread_mutex_init(&space->lock, NULL);
 	log_bucket_init(&space->bucket);
 	*out = space;
@@ -35,8 +38,11 @@ void lend_space_free(struct lend_space *space)
 		return;
 	while (space->users)
 		space_detach(space, space->users->user.fd);
-	free(space->ranges.at);
-	free(space->maps.at);
+	for (struct dma_map *map; (map = space->maps.root);) {
+		map_tree_remove(&space->maps, map);
+		free(map);
+	}
+	free(space->windows.at);
 	pthread_mutex_destroy(&space->lock);
 	log_bucket_destroy(&space->bucket);
 	free(space);
@@ -57,197 +63,196 @@ void *space_host(const struct lend_space *space)
 	return space->host;
 }
 
-static int check(struct lend_space *space, const struct lend_range *ranges, size_t count,
-		 struct lend_error *error)
+/* Before a domain is asked: none of the list lies on what the space has. */
+static int check_free(struct lend_space *space, const struct dma_map *list, struct lend_error *error)
 {
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	for (const struct dma_map *map = list; map; map = map->next) {
+		const struct dma_map *found = map_tree_find(&space->maps, map->iova);
 
-	for (size_t i = 0; i < count; i++) {
-		int ret = range_check(&ranges[i], page);
-
-		if (ret < 0)
-			return error_say(error, ret,
-					 "guest memory [0x%llx, +0x%llx) at %p is not whole pages",
-					 (unsigned long long)ranges[i].iova,
-					 (unsigned long long)ranges[i].length, ranges[i].va);
-		if (ranges_overlap(&space->ranges, ranges[i].iova, ranges[i].length))
-			return error_say(
-				error, -EEXIST, "guest memory [0x%llx, +0x%llx) overlaps what is mapped",
-				(unsigned long long)ranges[i].iova, (unsigned long long)ranges[i].length);
+		if (found && found->iova <= map_last(map))
+			return error_say(error, -EEXIST,
+					 "guest memory [0x%llx, +0x%llx) overlaps what is mapped",
+					 (unsigned long long)map->iova, (unsigned long long)map->length);
 	}
 	return 0;
 }
 
-/* Makes one map a range, in order, merged. */
-static int make_maps(const struct lend_range *ranges, size_t count, struct map_list *out,
-		     struct lend_error *error)
+static uint64_t counted(const struct dma_map *map)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct dma_map map = {
-			.iova = ranges[i].iova,
-			.length = ranges[i].length,
-			.va = ranges[i].va,
-			.fd = ranges[i].fd,
-			.offset = ranges[i].offset,
-			.kind = ranges[i].kind,
-		};
-		size_t index = maps_find(out, map.iova);
-		int ret;
-
-		if (index < out->count && out->at[index].iova <= map.iova + (map.length - 1))
-			return error_say(error, -EEXIST, "guest memory [0x%llx, +0x%llx) is given twice",
-					 (unsigned long long)map.iova, (unsigned long long)map.length);
-		ret = maps_insert(out, &map);
-		if (ret < 0)
-			return error_say(error, ret, "out of memory");
-	}
-	maps_merge(out);
-	return 0;
+	return map->kind == LEND_RANGE_BAR ? 0 : map->length;
 }
 
-static bool has_domain(const struct lend_space *space)
+/* All of the list into the domains and then into the tree, or nothing. */
+static int add(struct lend_space *space, struct dma_map *list, struct lend_error *error)
 {
-	for (unsigned i = 0; i < DOMAINS_MAX; i++)
-		if (space->domains[i].ops)
-			return true;
-	return false;
-}
+	struct dma_map *map;
 
-/* All of `maps` into the domains, then all of it into the lists, or nothing. */
-static int add(struct lend_space *space, const struct lend_range *ranges, size_t count, struct map_list *maps,
-	       struct lend_error *error)
-{
-	size_t done = 0, kept = 0;
-	int ret = maps_reserve(&space->maps, maps->count);
+	for (map = list; map; map = map->next) {
+		int ret = space_map_all(space, map);
 
-	if (ret < 0)
-		return error_say(error, ret, "out of memory");
-	for (; kept < count; kept++) {
-		ret = ranges_insert(&space->ranges, &ranges[kept]);
 		if (ret < 0) {
-			error_say(error, ret, "out of memory");
-			goto remove_ranges;
+			ret = space_say_map(space, map, ret, error);
+			for (struct dma_map *done = list; done != map; done = done->next)
+				space_drop(space, done);
+			return ret;
 		}
 	}
-	for (; done < maps->count; done++) {
-		ret = space_map_all(space, &maps->at[done]);
-		if (ret < 0) {
-			ret = space_say_map(space, &maps->at[done], ret, error);
-			goto unmap;
-		}
+	for (map = list; map; map = map->next) {
+		map_tree_insert(&space->maps, map);
+		space->mapped += counted(map);
 	}
-	for (size_t i = 0; i < maps->count; i++)
-		maps_insert(&space->maps, &maps->at[i]); /* cannot fail: reserved above */
-	if (!has_domain(space))
-		maps_merge(&space->maps);
-	for (size_t i = 0; i < count; i++)
-		space->mapped += ranges[i].kind == LEND_RANGE_BAR ? 0 : ranges[i].length;
 	return 0;
-
-unmap:
-	while (done--)
-		space_unmap_all(space, &maps->at[done]);
-remove_ranges:
-	while (kept--)
-		ranges_remove(&space->ranges, ranges_find(&space->ranges, ranges[kept].iova));
-	return ret;
 }
 
 int lend_space_map(struct lend_space *space, const struct lend_range *ranges, size_t count,
 		   struct lend_error *error)
 {
-	struct map_list maps = {0};
-	int ret;
+	struct dma_map *list;
+	int ret = maps_make(ranges, count, &list, error);
 
-	pthread_mutex_lock(&space->lock);
-	ret = check(space, ranges, count, error);
+	if (ret < 0)
+		return ret;
+	space_lock(space);
+	ret = check_free(space, list, error);
 	if (!ret)
-		ret = make_maps(ranges, count, &maps, error);
-	if (!ret)
-		ret = add(space, ranges, count, &maps, error);
-	pthread_mutex_unlock(&space->lock);
-	free(maps.at);
+		ret = add(space, list, error);
+	space_unlock(space);
+	if (ret < 0)
+		maps_free(list);
 	return ret;
 }
 
-/*
- * A range that was merged with neighbours: type1v2 unmaps whole maps alone, so
- * the map goes and what is left of it comes back. For that moment devices fault
- * on the rest; whoever takes part of a merged map out stops them first. The
- * list has room for the two halves already.
- */
-static int split(struct lend_space *space, size_t index, lend_iova_t iova, uint64_t length)
+/* Names one range as leaving; its map comes to the list with the first of them. */
+static int name_leaving(struct lend_space *space, const struct lend_range *range, struct dma_map **list,
+			struct lend_error *error)
 {
-	struct dma_map whole = space->maps.at[index];
-	struct dma_map left = whole, right = whole;
-	int ret = space_unmap_all(space, &whole), again;
+	struct dma_map *map = map_tree_find(&space->maps, range->iova);
+	struct map_range *found = map && map->iova <= range->iova ? map_range_at(map, range->iova) : NULL;
 
-	maps_remove(&space->maps, index);
-	left.length = iova - whole.iova;
-	right.length = whole.length - left.length - length;
-	right.iova = iova + length;
-	right.va = whole.va + left.length + length;
-	right.offset = whole.offset + left.length + length;
-	left.domains = right.domains = 0;
-	if (left.length) {
-		again = space_map_all(space, &left);
-		ret = ret ? ret : again;
-		maps_insert(&space->maps, &left);
+	if (!found || found->range.iova != range->iova || found->range.length != range->length)
+		return error_say(error, -ENOENT, "no guest memory was added as [0x%llx, +0x%llx)",
+				 (unsigned long long)range->iova, (unsigned long long)range->length);
+	if (found->leaving)
+		return error_say(error, -EINVAL, "guest memory [0x%llx, +0x%llx) is given twice",
+				 (unsigned long long)range->iova, (unsigned long long)range->length);
+	found->leaving = true;
+	if (!map->leaving++) {
+		map->next = *list;
+		*list = map;
 	}
-	if (right.length) {
-		again = space_map_all(space, &right);
-		ret = ret ? ret : again;
-		maps_insert(&space->maps, &right);
+	return 0;
+}
+
+/* What was merged can only leave as a whole: a domain cannot cut a map while devices use it. */
+static int check_whole(const struct dma_map *list, struct lend_error *error)
+{
+	for (const struct dma_map *map = list; map; map = map->next)
+		if (map->leaving < map->count)
+			return error_say(
+				error, -EBUSY,
+				"guest memory [0x%llx, +0x%llx) is one map of %zu merged ranges, which "
+				"only leave together",
+				(unsigned long long)map->iova, (unsigned long long)map->length, map->count);
+	return 0;
+}
+
+/* Out of all domains, or the same as before. */
+static int take_out(struct lend_space *space, struct dma_map *list, struct lend_error *error)
+{
+	for (struct dma_map *map = list; map; map = map->next) {
+		int ret;
+
+		map->before = map->domains;
+		ret = space_unmap_all(space, map);
+		if (ret < 0) {
+			for (struct dma_map *done = list; done != map; done = done->next)
+				space_map_back(space, done, done->before);
+			return error_say(error, ret,
+					 "the IOMMU does not remove guest memory [0x%llx, +0x%llx): %s",
+					 (unsigned long long)map->iova, (unsigned long long)map->length,
+					 strerror(-ret));
+		}
 	}
+	return 0;
+}
+
+static void forget(struct lend_space *space, struct dma_map *list)
+{
+	for (struct dma_map *map = list; map; map = map->next) {
+		map_tree_remove(&space->maps, map);
+		space->mapped -= counted(map);
+	}
+	maps_free(list);
+}
+
+static void stay(struct dma_map *list)
+{
+	for (struct dma_map *map = list; map; map = map->next) {
+		map->leaving = 0;
+		for (size_t i = 0; i < map->count; i++)
+			map->ranges[i].leaving = false;
+	}
+}
+
+int lend_space_unmap_ranges(struct lend_space *space, const struct lend_range *ranges, size_t count,
+			    struct lend_error *error)
+{
+	struct dma_map *list = NULL;
+	int ret = 0;
+
+	space_lock(space);
+	for (size_t i = 0; i < count && !ret; i++)
+		ret = name_leaving(space, &ranges[i], &list, error);
+	if (!ret)
+		ret = check_whole(list, error);
+	if (!ret)
+		ret = take_out(space, list, error);
+	if (ret < 0)
+		stay(list);
+	else
+		forget(space, list);
+	space_unlock(space);
 	return ret;
 }
 
 int lend_space_unmap(struct lend_space *space, lend_iova_t iova, uint64_t length)
 {
-	struct lend_range range;
-	size_t index, map;
-	int ret = -ENOENT;
+	const struct lend_range range = {.iova = iova, .length = length};
 
-	pthread_mutex_lock(&space->lock);
-	index = ranges_find(&space->ranges, iova);
-	if (index == space->ranges.count)
-		goto unlock;
-	range = space->ranges.at[index];
-	if (range.iova != iova || range.length != length)
-		goto unlock;
-	ret = maps_reserve(&space->maps, 2);
-	if (ret < 0)
-		goto unlock;
-	map = maps_find(&space->maps, iova);
-	if (space->maps.at[map].length == length) {
-		ret = space_unmap_all(space, &space->maps.at[map]);
-		maps_remove(&space->maps, map);
-	} else {
-		ret = split(space, map, iova, length);
-	}
-	ranges_remove(&space->ranges, index);
-	space->mapped -= range.kind == LEND_RANGE_BAR ? 0 : length;
-unlock:
-	pthread_mutex_unlock(&space->lock);
-	return ret;
+	return lend_space_unmap_ranges(space, &range, 1, NULL);
+}
+
+int lend_space_find(struct lend_space *space, lend_iova_t iova, struct lend_range *out)
+{
+	struct dma_map *map;
+
+	space_lock(space);
+	map = map_tree_find(&space->maps, iova);
+	if (map)
+		*out = map_range_at(map, iova)->range;
+	space_unlock(space);
+	return map ? 0 : -ENOENT;
 }
 
 uint64_t lend_space_mapped(struct lend_space *space)
 {
 	uint64_t mapped;
 
-	pthread_mutex_lock(&space->lock);
+	space_lock(space);
 	mapped = space->mapped;
-	pthread_mutex_unlock(&space->lock);
+	space_unlock(space);
 	return mapped;
 }
 
 size_t lend_space_windows(struct lend_space *space, struct lend_iova_window *out, size_t max)
 {
-	size_t count;
+	size_t count = 0;
 
-	pthread_mutex_lock(&space->lock);
-	count = space_windows(space, out, max);
-	pthread_mutex_unlock(&space->lock);
+	space_lock(space);
+	if (!space_windows(space))
+		count = space->windows.count;
+	for (size_t i = 0; i < count && i < max; i++)
+		out[i] = space->windows.at[i];
+	space_unlock(space);
 	return count;
 }

@@ -2,9 +2,10 @@
 /*
  * The space's insides, for lib/dma alone.
  *
- * `lock` guards everything below it. It is a leaf: nothing that is called with
- * it held takes another lock of the library or calls the monitor, so a function
- * may map its BARs with its own lock held.
+ * `lock` guards everything below it. It is a leaf: with it held the domains are
+ * called, but neither the monitor nor anything that takes another lock of the
+ * library, so a function may map its BARs with its own lock held. What there is
+ * to log meanwhile is kept in `notes`, and space_unlock() logs it.
  */
 #ifndef LIB_DMA_SPACE_PRIVATE_H
 #define LIB_DMA_SPACE_PRIVATE_H
@@ -12,7 +13,7 @@
 #include <pthread.h>
 
 #include "lib/context.h"
-#include "lib/dma/ranges.h"
+#include "lib/dma/maps.h"
 #include "lib/dma/space.h"
 
 enum { DOMAINS_MAX = 64 }; /* bits of dma_map.domains */
@@ -30,32 +31,64 @@ struct space_domain {
 	unsigned users;
 };
 
+/** What space_unlock() has to log: of each kind one, and how many more there were. */
+struct space_notes {
+	struct space_note {
+		unsigned count;
+		lend_iova_t iova; /* of the first; of the slowest */
+		uint64_t length;
+		enum lend_range_kind kind;
+		int code;         /* negative errno */
+		uint64_t slow_ns; /* how long it took */
+	} peer,                   /* BARs that a domain did not take */
+		stuck,            /* maps that a domain did not remove */
+		lost,             /* maps that a domain removed and did not take back */
+		slow;             /* maps that took longer than slow_ns */
+};
+
 struct lend_space {
 	struct lend_context *context;
 	struct lend_host_ops ops;
 	void *host;
-	struct log_bucket bucket; /* lines about peer-to-peer maps, which a guest causes by moving BARs */
+	struct log_bucket bucket; /* of what a guest can cause by moving BARs */
 
 	pthread_mutex_t lock;
-	struct range_list ranges; /* as lend_space_map() was given them */
-	struct map_list maps;     /* as the domains have them */
+	struct map_tree maps;
 	struct space_domain domains[DOMAINS_MAX];
 	struct space_user *users;
-	bool peers_said; /* that peer-to-peer maps fail */
 	uint64_t mapped; /* bytes of RAM and ROM */
+	struct {
+		bool known; /* and no user came or left since */
+		size_t count;
+		struct lend_iova_window *at;
+	} windows;
+	struct space_notes notes;
+	enum { PEERS_NOT_SAID, PEERS_SAID_ALONE, PEERS_SAID } peers_said; /* that BARs cannot be mapped */
+	uint64_t slow_ns; /* a map that takes longer is a line of log; the tests shorten it */
 };
 
-/** Maps `map` in one domain, sets its bit. A BAR that cannot be mapped is one line and no failure. */
+void space_lock(struct lend_space *space);
+/** Logs what was noted, without the lock. */
+void space_unlock(struct lend_space *space);
+
+/** Maps `map` in one domain, sets its bit. A BAR that cannot be mapped is a note and no failure. */
 int space_map_one(struct lend_space *space, struct dma_map *map, unsigned domain);
 /** Maps it in all domains, or in none. */
 int space_map_all(struct lend_space *space, struct dma_map *map);
-/** Unmaps it wherever it is mapped; failures are logged, and the first one returned. */
+/** Unmaps it in all domains where it is, or in none: an error means that it is where it was. */
 int space_unmap_all(struct lend_space *space, struct dma_map *map);
+/** Maps it again in those of `domains` that it was removed from; one that does not take it is a note. */
+void space_map_back(struct lend_space *space, struct dma_map *map, uint64_t domains);
+/** Unmaps it where it is, to undo what was begun: one that a domain keeps is a note. */
+void space_drop(struct lend_space *space, struct dma_map *map);
 
 /** The sentence for a map that failed with `code`. */
 int space_say_map(struct lend_space *space, const struct dma_map *map, int code, struct lend_error *error);
 
-/** lend_space_windows() with the lock held. */
-size_t space_windows(struct lend_space *space, struct lend_iova_window *out, size_t max);
+/**
+ * What all domains can address, ascending, in `space->windows`. -ENOMEM: not
+ * known. With the lock held.
+ */
+int space_windows(struct lend_space *space);
 
 #endif

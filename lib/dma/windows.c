@@ -1,46 +1,78 @@
 /* SPDX-License-Identifier: MIT */
-/* What all devices of a space can address: the intersection over its domains. */
-#include <string.h>
+/* What all devices of a space can address: the intersection over its domains. Any number of windows. */
+#include <errno.h>
+#include <stdlib.h>
 
 #include "lib/dma/space_private.h"
 
-enum { WINDOWS_MAX = 64 };
+struct list {
+	size_t count;
+	struct lend_iova_window *at;
+};
 
-static size_t intersect(const struct lend_iova_window *a, size_t a_count, const struct lend_iova_window *b,
-			size_t b_count, struct lend_iova_window *out)
+/* Two lists that ascend; the result has no more than both together. Frees both. */
+static int intersect(struct list *all, struct list *one)
 {
-	size_t i = 0, j = 0, used = 0;
+	struct list both = {0, calloc(all->count + one->count + 1, sizeof(*both.at))};
+	size_t i = 0, j = 0;
 
-	while (i < a_count && j < b_count && used < WINDOWS_MAX) {
-		lend_iova_t start = a[i].start > b[j].start ? a[i].start : b[j].start;
-		lend_iova_t last = a[i].last < b[j].last ? a[i].last : b[j].last;
+	while (both.at && i < all->count && j < one->count) {
+		const struct lend_iova_window *a = &all->at[i], *b = &one->at[j];
+		lend_iova_t start = a->start > b->start ? a->start : b->start;
+		lend_iova_t last = a->last < b->last ? a->last : b->last;
 
 		if (start <= last)
-			out[used++] = (struct lend_iova_window){start, last};
-		if (a[i].last < b[j].last)
+			both.at[both.count++] = (struct lend_iova_window){start, last};
+		if (a->last < b->last)
 			i++;
 		else
 			j++;
 	}
-	return used;
+	free(all->at);
+	free(one->at);
+	*all = both;
+	return both.at ? 0 : -ENOMEM;
 }
 
-size_t space_windows(struct lend_space *space, struct lend_iova_window *out, size_t max)
+static int ask(const struct space_domain *domain, struct list *out)
 {
-	struct lend_iova_window all[WINDOWS_MAX] = {{0, UINT64_MAX}}, one[WINDOWS_MAX], both[WINDOWS_MAX];
-	size_t count = 1;
+	/* The lock is held, and a domain's answer changes only when a user comes or leaves. */
+	size_t count = domain->ops->windows(domain->opaque, NULL, 0);
 
-	for (unsigned i = 0; i < DOMAINS_MAX; i++) {
-		struct space_domain *at = &space->domains[i];
-		size_t have;
+	out->at = calloc(count + 1, sizeof(*out->at));
+	if (!out->at)
+		return -ENOMEM;
+	out->count = domain->ops->windows(domain->opaque, out->at, count);
+	if (out->count > count)
+		out->count = count;
+	return 0;
+}
 
-		if (!at->ops)
+int space_windows(struct lend_space *space)
+{
+	struct list all = {1, NULL}, one;
+	int ret = 0;
+
+	if (space->windows.known)
+		return 0;
+	all.at = calloc(1, sizeof(*all.at));
+	if (!all.at)
+		return -ENOMEM;
+	*all.at = (struct lend_iova_window){0, UINT64_MAX};
+	for (unsigned i = 0; i < DOMAINS_MAX && !ret; i++) {
+		if (!space->domains[i].ops)
 			continue;
-		have = at->ops->windows(at->opaque, one, WINDOWS_MAX);
-		count = intersect(all, count, one, have < WINDOWS_MAX ? have : WINDOWS_MAX, both);
-		memcpy(all, both, count * sizeof(*all));
+		ret = ask(&space->domains[i], &one);
+		if (!ret)
+			ret = intersect(&all, &one);
 	}
-	if (max)
-		memcpy(out, all, (count < max ? count : max) * sizeof(*out));
-	return count;
+	if (ret < 0) {
+		free(all.at);
+		return ret;
+	}
+	free(space->windows.at);
+	space->windows.at = all.at;
+	space->windows.count = all.count;
+	space->windows.known = true;
+	return 0;
 }

@@ -38,16 +38,6 @@ int sys_cdev_detach(int device)
 	return ioctl(device, ABI_DEVICE_DETACH_IOMMUFD_PT, &detach) < 0 ? -errno : 0;
 }
 
-int sys_vfio_probe_dma_buf(int device)
-{
-	struct vfio_device_feature feature = {
-		.argsz = sizeof(feature),
-		.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_GET | ABI_FEATURE_DMA_BUF,
-	};
-
-	return ioctl(device, VFIO_DEVICE_FEATURE, &feature) < 0 ? -errno : 0;
-}
-
 int sys_vfio_dma_buf(int device, unsigned region, uint64_t offset, uint64_t length)
 {
 	struct abi_feature_dma_buf ask = {

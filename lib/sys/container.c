@@ -7,6 +7,7 @@
 
 #include <linux/vfio.h>
 
+#include "lend/space.h"
 #include "lib/sys/caps.h"
 #include "lib/sys/info.h"
 #include "lib/sys/vfio.h"
@@ -57,22 +58,14 @@ static int read_ranges(const struct sys_cap *cap, struct sys_iommu_info *out)
 		out->ranges[i] = (struct sys_iova_range){range.start, range.end};
 	}
 	out->range_count = head.nr_iovas;
-	return 0;
+	return sys_iova_ranges_check(out->ranges, out->range_count);
 }
 
 static int read_caps(const void *answer, size_t size, uint32_t first, struct sys_iommu_info *out)
 {
-	struct vfio_iommu_type1_info_dma_avail avail;
 	struct sys_cap cap;
 	int ret;
 
-	ret = sys_caps_find(answer, size, first, VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, sizeof(avail), &cap);
-	if (ret < 0)
-		return ret;
-	if (ret) {
-		memcpy(&avail, cap.data, sizeof(avail));
-		out->maps = avail.avail;
-	}
 	ret = sys_caps_find(answer, size, first, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE,
 			    sizeof(struct vfio_iommu_type1_info_cap_iova_range), &cap);
 	return ret > 0 ? read_ranges(&cap, out) : ret;
@@ -90,19 +83,18 @@ int sys_vfio_iommu_info(int container, struct sys_iommu_info *out)
 	if (ret < 0)
 		return ret;
 	memcpy(&info, answer, sizeof(info));
-	if (info.flags & VFIO_IOMMU_INFO_PGSIZES)
-		out->page_sizes = info.iova_pgsizes;
 	if (info.flags & VFIO_IOMMU_INFO_CAPS)
 		ret = read_caps(answer, size, info.cap_offset, out);
 	free(answer);
 	return ret;
 }
 
-int sys_vfio_map_dma(int container, uint64_t iova, const void *va, uint64_t length, bool writable)
+int sys_vfio_map_dma(int container, uint64_t iova, const void *va, uint64_t length, unsigned access)
 {
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map),
-		.flags = VFIO_DMA_MAP_FLAG_READ | (writable ? VFIO_DMA_MAP_FLAG_WRITE : 0),
+		.flags = (access & LEND_ACCESS_READ ? VFIO_DMA_MAP_FLAG_READ : 0u) |
+			 (access & LEND_ACCESS_WRITE ? VFIO_DMA_MAP_FLAG_WRITE : 0u),
 		.vaddr = (uintptr_t)va,
 		.iova = iova,
 		.size = length,
@@ -111,11 +103,14 @@ int sys_vfio_map_dma(int container, uint64_t iova, const void *va, uint64_t leng
 	return call(container, VFIO_IOMMU_MAP_DMA, &map);
 }
 
-int sys_vfio_unmap_dma(int container, uint64_t iova, uint64_t length, uint64_t *unmapped)
+int sys_vfio_unmap_dma(int container, uint64_t iova, uint64_t length)
 {
 	struct vfio_iommu_type1_dma_unmap unmap = {.argsz = sizeof(unmap), .iova = iova, .size = length};
 	int ret = call(container, VFIO_IOMMU_UNMAP_DMA, &unmap);
 
-	*unmapped = ret < 0 ? 0 : unmap.size;
-	return ret;
+	if (ret < 0)
+		return ret;
+	if (!unmap.size)
+		return -ENOENT;
+	return unmap.size == length ? 0 : -EPROTO;
 }

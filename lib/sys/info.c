@@ -40,3 +40,11 @@ int sys_info(int fd, unsigned long request, const void *ask, size_t size, void *
 	}
 	return -EPROTO;
 }
+
+int sys_iova_ranges_check(const struct sys_iova_range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ranges[i].first > ranges[i].last || (i && ranges[i].first <= ranges[i - 1].last))
+			return -EPROTO;
+	return 0;
+}

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Info ioctls whose answer grows with a capability chain. For lib/sys alone. */
+/* What answers of the kernel have in common: room that they need, and lists that must ascend. For lib/sys
+ * alone. */
 #ifndef LIB_SYS_INFO_H
 #define LIB_SYS_INFO_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "lib/sys/vfio.h"
 
 /**
  * Asks with the `size` bytes at `ask` (argsz first, set here), and again with as
@@ -13,5 +16,8 @@
  * or passes 1 MiB.
  */
 int sys_info(int fd, unsigned long request, const void *ask, size_t size, void **out, size_t *out_size);
+
+/** 0: each ends where it starts or behind, and before the next one starts; else -EPROTO. */
+int sys_iova_ranges_check(const struct sys_iova_range *ranges, size_t count);
 
 #endif

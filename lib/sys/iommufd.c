@@ -5,7 +5,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "lend/space.h"
 #include "lib/sys/abi.h"
+#include "lib/sys/info.h"
 #include "lib/sys/iommufd.h"
 
 /* Ranges that fit without a second call, and those that no IOMMU has. */
@@ -78,12 +80,10 @@ int sys_ioas_ranges(int iommufd, uint32_t ioas, struct sys_ioas_ranges *out)
 		if (!out->ranges)
 			ret = -ENOMEM;
 	}
-	for (uint32_t i = 0; i < ask.num_iovas && !ret; i++) {
-		if (ranges[i].start > ranges[i].last || (i && ranges[i].start <= ranges[i - 1].last))
-			ret = -EPROTO;
-		out->ranges[i] = (struct sys_iova_range){ranges[i].start, ranges[i].last};
-		out->count++;
-	}
+	for (uint32_t i = 0; i < ask.num_iovas && !ret; i++)
+		out->ranges[out->count++] = (struct sys_iova_range){ranges[i].start, ranges[i].last};
+	if (!ret)
+		ret = sys_iova_ranges_check(out->ranges, out->count);
 	free(ranges);
 	if (ret < 0) {
 		free(out->ranges);
@@ -94,7 +94,8 @@ int sys_ioas_ranges(int iommufd, uint32_t ioas, struct sys_ioas_ranges *out)
 
 static uint32_t map_flags(const struct sys_ioas_map *map)
 {
-	return ABI_MAP_FIXED_IOVA | ABI_MAP_READABLE | (map->writable ? ABI_MAP_WRITEABLE : 0u);
+	return ABI_MAP_FIXED_IOVA | (map->access & LEND_ACCESS_READ ? ABI_MAP_READABLE : 0u) |
+	       (map->access & LEND_ACCESS_WRITE ? ABI_MAP_WRITEABLE : 0u);
 }
 
 int sys_ioas_map(int iommufd, uint32_t ioas, const struct sys_ioas_map *map, const void *va)
@@ -126,13 +127,16 @@ int sys_ioas_map_file(int iommufd, uint32_t ioas, const struct sys_ioas_map *map
 	return call(iommufd, ABI_IOMMU_IOAS_MAP_FILE, &ask);
 }
 
-int sys_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, uint64_t length, uint64_t *unmapped)
+int sys_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, uint64_t length)
 {
 	struct abi_ioas_unmap ask = {.size = sizeof(ask), .ioas_id = ioas, .iova = iova, .length = length};
 	int ret = call(iommufd, ABI_IOMMU_IOAS_UNMAP, &ask);
 
-	*unmapped = ret < 0 ? 0 : ask.length;
-	return ret;
+	if (ret < 0)
+		return ret;
+	if (!ask.length)
+		return -ENOENT;
+	return ask.length == length ? 0 : -EPROTO;
 }
 
 int sys_hwpt_alloc(int iommufd, uint32_t device, uint32_t ioas, uint32_t *id)

@@ -22,9 +22,7 @@ int sys_cdev_bind(int device, int iommufd, const uint8_t *token, uint32_t *id);
 int sys_cdev_attach(int device, uint32_t table);
 int sys_cdev_detach(int device);
 
-/** 0: the kernel exports BARs of this device as dma-bufs; -ENOTTY: not. */
-int sys_vfio_probe_dma_buf(int device);
-/** A dma-buf of [offset, offset + length) of a region: a descriptor. */
+/** A dma-buf of [offset, offset + length) of a region: a descriptor. -ENOTTY: this kernel exports none. */
 int sys_vfio_dma_buf(int device, unsigned region, uint64_t offset, uint64_t length);
 
 /* iommufd. */
@@ -42,13 +40,13 @@ int sys_ioas_ranges(int iommufd, uint32_t ioas, struct sys_ioas_ranges *out);
 
 struct sys_ioas_map {
 	uint64_t iova, length;
-	bool writable;
+	unsigned access; /* enum lend_access */
 };
 int sys_ioas_map(int iommufd, uint32_t ioas, const struct sys_ioas_map *map, const void *va);
 /** The bytes of `fd` (a memfd, or a dma-buf) from `start` on. */
 int sys_ioas_map_file(int iommufd, uint32_t ioas, const struct sys_ioas_map *map, int fd, uint64_t start);
-/** `*unmapped`: bytes that were. -ENOENT: nothing was mapped there. */
-int sys_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, uint64_t length, uint64_t *unmapped);
+/** As sys_vfio_unmap_dma(). */
+int sys_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, uint64_t length);
 
 /** Page tables that fit the device, with all that the address space has in them. */
 int sys_hwpt_alloc(int iommufd, uint32_t device, uint32_t ioas, uint32_t *id);

@@ -23,18 +23,17 @@ struct sys_iova_range {
 };
 
 struct sys_iommu_info {
-	uint64_t page_sizes;           /* bitmap; 0: not told */
-	uint32_t maps;                 /* maps that may be outstanding; 0: not told */
 	size_t range_count;            /* 0: not told */
-	struct sys_iova_range *ranges; /* to be freed */
+	struct sys_iova_range *ranges; /* ascending, apart; to be freed */
 };
 
 /** -EPROTO: the answer makes no sense. */
 int sys_vfio_iommu_info(int container, struct sys_iommu_info *out);
 
-int sys_vfio_map_dma(int container, uint64_t iova, const void *va, uint64_t length, bool writable);
-/** `*unmapped`: bytes that were. */
-int sys_vfio_unmap_dma(int container, uint64_t iova, uint64_t length, uint64_t *unmapped);
+/** `access`: enum lend_access. */
+int sys_vfio_map_dma(int container, uint64_t iova, const void *va, uint64_t length, unsigned access);
+/** -ENOENT: nothing was mapped there; -EPROTO: the kernel says that it removed less than that, or more. */
+int sys_vfio_unmap_dma(int container, uint64_t iova, uint64_t length);
 
 /* Groups (/dev/vfio/N). */
 

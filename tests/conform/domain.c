@@ -10,12 +10,17 @@ enum { WINDOWS = 64, MANY = 300 };
 
 static uint8_t *memory;
 
-static int map_at(lend_iova_t iova, uint64_t length, bool writable)
+static int map_as(lend_iova_t iova, uint64_t length, unsigned access)
 {
 	const struct domain_map map = {
-		.iova = iova, .length = length, .va = memory, .fd = -1, .writable = writable};
+		.iova = iova, .length = length, .va = memory, .fd = -1, .access = access};
 
 	return domain_ops()->map(domain(), &map);
+}
+
+static int map_at(lend_iova_t iova, uint64_t length)
+{
+	return map_as(iova, length, LEND_ACCESS_READ | LEND_ACCESS_WRITE);
 }
 
 static int unmap(lend_iova_t iova, uint64_t length)
@@ -74,8 +79,8 @@ static void first_and_last_page(void **state)
 	for (size_t i = 0; i < count; i++) {
 		lend_iova_t last = w[i].last - (PAGE - 1);
 
-		assert_int_equal(map_at(w[i].start, PAGE, true), 0);
-		assert_int_equal(map_at(last, PAGE, true), 0);
+		assert_int_equal(map_at(w[i].start, PAGE), 0);
+		assert_int_equal(map_at(last, PAGE), 0);
 		assert_int_equal(unmap(w[i].start, PAGE), 0);
 		assert_int_equal(unmap(last, PAGE), 0);
 	}
@@ -91,8 +96,8 @@ static void reserved_addresses(void **state)
 	for (size_t i = 0; i < count; i++) {
 		if (w[i].last == UINT64_MAX)
 			continue;
-		assert_int_equal(map_at(w[i].last + 1, PAGE, true), -EINVAL);
-		assert_int_equal(map_at(w[i].last + 1 - PAGE, 2 * PAGE, true), -EINVAL);
+		assert_int_equal(map_at(w[i].last + 1, PAGE), -EINVAL);
+		assert_int_equal(map_at(w[i].last + 1 - PAGE, 2 * PAGE), -EINVAL);
 		assert_int_equal(unmap(w[i].last + 1 - PAGE, PAGE), -ENOENT);
 	}
 }
@@ -100,15 +105,15 @@ static void reserved_addresses(void **state)
 static void overlaps(void **state)
 {
 	(void)state;
-	assert_int_equal(map_at(0x100000, 4 * PAGE, true), 0);
-	assert_int_equal(map_at(0x100000, 4 * PAGE, true), -EEXIST);
-	assert_int_equal(map_at(0x100000 + 3 * PAGE, 2 * PAGE, true), -EEXIST);
-	assert_int_equal(map_at(0x100000 - PAGE, 2 * PAGE, true), -EEXIST);
-	assert_int_equal(map_at(0x100000 + PAGE, PAGE, true), -EEXIST);
-	assert_int_equal(map_at(0x100000 - PAGE, 8 * PAGE, true), -EEXIST);
+	assert_int_equal(map_at(0x100000, 4 * PAGE), 0);
+	assert_int_equal(map_at(0x100000, 4 * PAGE), -EEXIST);
+	assert_int_equal(map_at(0x100000 + 3 * PAGE, 2 * PAGE), -EEXIST);
+	assert_int_equal(map_at(0x100000 - PAGE, 2 * PAGE), -EEXIST);
+	assert_int_equal(map_at(0x100000 + PAGE, PAGE), -EEXIST);
+	assert_int_equal(map_at(0x100000 - PAGE, 8 * PAGE), -EEXIST);
 	/* Neighbours are no overlap. */
-	assert_int_equal(map_at(0x100000 - PAGE, PAGE, true), 0);
-	assert_int_equal(map_at(0x100000 + 4 * PAGE, PAGE, false), 0);
+	assert_int_equal(map_at(0x100000 - PAGE, PAGE), 0);
+	assert_int_equal(map_at(0x100000 + 4 * PAGE, PAGE), 0);
 	assert_int_equal(unmap(0x100000 - PAGE, PAGE), 0);
 	assert_int_equal(unmap(0x100000 + 4 * PAGE, PAGE), 0);
 	assert_int_equal(unmap(0x100000, 4 * PAGE), 0);
@@ -118,7 +123,7 @@ static void holes(void **state)
 {
 	(void)state;
 	assert_int_equal(unmap(0x200000, PAGE), -ENOENT);
-	assert_int_equal(map_at(0x200000, PAGE, true), 0);
+	assert_int_equal(map_at(0x200000, PAGE), 0);
 	assert_int_equal(unmap(0x200000, PAGE), 0);
 	assert_int_equal(unmap(0x200000, PAGE), -ENOENT);
 }
@@ -127,34 +132,34 @@ static void holes(void **state)
 static void parts(void **state)
 {
 	(void)state;
-	assert_int_equal(map_at(0x300000, 4 * PAGE, true), 0);
+	assert_int_equal(map_at(0x300000, 4 * PAGE), 0);
 	assert_true(unmap(0x300000, PAGE) < 0);
 	assert_true(unmap(0x300000 + 3 * PAGE, PAGE) < 0);
 	assert_true(unmap(0x300000 + PAGE, 2 * PAGE) < 0);
 	for (unsigned i = 0; i < 4; i++)
-		assert_int_equal(map_at(0x300000 + i * PAGE, PAGE, true), -EEXIST);
+		assert_int_equal(map_at(0x300000 + i * PAGE, PAGE), -EEXIST);
 	assert_int_equal(unmap(0x300000, 4 * PAGE), 0);
 }
 
 static void misaligned(void **state)
 {
 	(void)state;
-	assert_int_equal(map_at(0x400001, PAGE, true), -EINVAL);
-	assert_int_equal(map_at(0x400000, PAGE + 1, true), -EINVAL);
-	assert_int_equal(map_at(0x400000, PAGE / 2, true), -EINVAL);
-	assert_int_equal(map_at(0x400000, 0, true), -EINVAL);
+	assert_int_equal(map_at(0x400001, PAGE), -EINVAL);
+	assert_int_equal(map_at(0x400000, PAGE + 1), -EINVAL);
+	assert_int_equal(map_at(0x400000, PAGE / 2), -EINVAL);
+	assert_int_equal(map_at(0x400000, 0), -EINVAL);
 }
 
 static void wraps(void **state)
 {
 	(void)state;
-	assert_true(map_at(UINT64_MAX - PAGE + 1, 2 * PAGE, true) < 0);
-	assert_true(map_at(PAGE, UINT64_MAX - PAGE + 1, true) < 0);
+	assert_true(map_at(UINT64_MAX - PAGE + 1, 2 * PAGE) < 0);
+	assert_true(map_at(PAGE, UINT64_MAX - PAGE + 1) < 0);
 }
 
 static void memory_that_is_not_there(void **state)
 {
-	struct domain_map map = {.iova = 0x500000, .length = PAGE, .fd = -1, .writable = true};
+	struct domain_map map = {.iova = 0x500000, .length = PAGE, .fd = -1, .access = LEND_ACCESS_READ};
 
 	(void)state;
 	if (!bench.can_touch)
@@ -173,13 +178,13 @@ static void limits(void **state)
 	int ret = 0;
 
 	(void)state;
-	while (mapped < MANY && !(ret = map_at(at + mapped * 2 * PAGE, PAGE, true)))
+	while (mapped < MANY && !(ret = map_at(at + mapped * 2 * PAGE, PAGE)))
 		mapped++;
 	assert_int_equal(mapped, most);
 	if (most < MANY) {
 		assert_int_equal(ret, -ENOSPC);
 		assert_int_equal(unmap(at, PAGE), 0);
-		assert_int_equal(map_at(at, PAGE, true), 0);
+		assert_int_equal(map_at(at, PAGE), 0);
 	}
 	while (mapped--)
 		assert_int_equal(unmap(at + mapped * 2 * PAGE, PAGE), 0);
@@ -203,17 +208,70 @@ static void a_row_of_one_file(void **state)
 		ranges[i] = (struct lend_range){.iova = 0x10000000 + i * (uint64_t)PIECE,
 						.length = PIECE,
 						.va = base + i * PIECE,
-						.fd = fd};
+						.fd = fd,
+						.merge = true};
 	}
 	if (lend_space_map(bench.space, ranges, COUNT, &error))
 		fail_msg("%s", error.text);
 	assert_true(unmap(0x10000000, PIECE) < 0);
 	assert_true(unmap(0x10000000, PIECE * (COUNT - 1)) < 0);
-	assert_int_equal(map_at(0x10000000 + PIECE * (COUNT - 1), PAGE, true), -EEXIST);
+	assert_int_equal(map_at(0x10000000 + PIECE * (COUNT - 1), PAGE), -EEXIST);
 	assert_int_equal(bench.space->maps.count, 1);
-	/* It is left to the end of the space, which takes it out as one. */
+	/* None of the pieces leaves alone; all of them do, in any order. */
+	assert_int_equal(lend_space_unmap(bench.space, ranges[1].iova, PIECE), -EBUSY);
+	assert_int_equal(map_at(ranges[1].iova, PAGE), -EEXIST);
+	ranges[0] = ranges[COUNT - 1];
+	ranges[COUNT - 1].iova = 0x10000000;
+	if (lend_space_unmap_ranges(bench.space, ranges, COUNT, &error))
+		fail_msg("%s", error.text);
+	assert_int_equal(unmap(0x10000000, PIECE), -ENOENT);
 	munmap(base, PIECE * COUNT);
 	close(fd);
+}
+
+/* Memory that comes and goes: one piece of a row leaves and comes back, and the domain keeps all others. */
+static void pieces_come_and_go(void **state)
+{
+	enum { COUNT = 16 };
+	struct lend_range ranges[COUNT], found;
+	struct lend_error error;
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT; i++)
+		ranges[i] = (struct lend_range){
+			.iova = 0x20000000 + i * PAGE, .length = PAGE, .va = memory + i * PAGE, .fd = -1};
+	if (lend_space_map(bench.space, ranges, COUNT, &error))
+		fail_msg("%s", error.text);
+	for (unsigned i = 0; i < COUNT; i++) {
+		assert_int_equal(lend_space_unmap(bench.space, ranges[i].iova, PAGE), 0);
+		assert_int_equal(unmap(ranges[i].iova, PAGE), -ENOENT);
+		for (unsigned j = 0; j < COUNT; j++)
+			if (i != j)
+				assert_int_equal(map_at(ranges[j].iova, PAGE), -EEXIST);
+		assert_int_equal(lend_space_find(bench.space, ranges[i].iova, &found),
+				 i + 1 == COUNT ? -ENOENT : 0);
+		assert_int_equal(lend_space_map(bench.space, &ranges[i], 1, NULL), 0);
+	}
+	/* Many at once, or none of them. */
+	ranges[3].iova += PAGE / 2;
+	assert_int_equal(lend_space_unmap_ranges(bench.space, ranges, COUNT, NULL), -ENOENT);
+	assert_int_equal(map_at(ranges[2].iova, PAGE), -EEXIST);
+	assert_int_equal(lend_space_mapped(bench.space), COUNT * PAGE);
+	ranges[3].iova -= PAGE / 2;
+	assert_int_equal(lend_space_unmap_ranges(bench.space, ranges, COUNT, NULL), 0);
+	for (unsigned i = 0; i < COUNT; i++)
+		assert_int_equal(unmap(ranges[i].iova, PAGE), -ENOENT);
+	assert_int_equal(lend_space_mapped(bench.space), 0);
+}
+
+/* Each of the three accesses can be had. */
+static void accesses(void **state)
+{
+	(void)state;
+	for (unsigned access = 1; access <= 3; access++) {
+		assert_int_equal(map_as(0x600000, PAGE, access), 0);
+		assert_int_equal(unmap(0x600000, PAGE), 0);
+	}
 }
 
 /* A device bound to an iommufd can change its space; others say that they cannot, and stay. */
@@ -233,10 +291,10 @@ static void moves(void **state)
 	if (can) {
 		bench.space = other; /* the cases look at the domain of the device's space */
 		assert_null(from->domains[0].ops);
-		assert_int_equal(map_at(0, PAGE, true), -EEXIST);
+		assert_int_equal(map_at(0, PAGE), -EEXIST);
 		assert_int_equal(lend_device_move(bench.device, from, NULL), 0);
 		bench.space = from;
-		assert_int_equal(map_at(0, PAGE, true), 0);
+		assert_int_equal(map_at(0, PAGE), 0);
 		assert_int_equal(unmap(0, PAGE), 0);
 	}
 	lend_space_free(other);
@@ -256,6 +314,8 @@ const struct CMUnitTest domain_cases[] = {
 	with_pages(limits),
 	with_pages(memory_that_is_not_there),
 	with_pages(a_row_of_one_file),
+	with_pages(pieces_come_and_go),
+	with_pages(accesses),
 	with_pages(moves),
 };
 const size_t domain_case_count = sizeof(domain_cases) / sizeof(*domain_cases);

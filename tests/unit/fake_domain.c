@@ -30,7 +30,7 @@ static int fake_map(void *domain, const struct domain_map *map)
 
 	if (ret < 0)
 		return ret;
-	if (!valid(iova, length))
+	if (!valid(iova, length) || !map->access)
 		return -EINVAL;
 	for (unsigned i = 0; i < world->map_count; i++)
 		if (iova < world->maps[i].iova + world->maps[i].length && world->maps[i].iova < iova + length)

@@ -84,12 +84,6 @@ int sys_cdev_detach(int device)
 	return said(0, "detach");
 }
 
-int sys_vfio_probe_dma_buf(int device)
-{
-	(void)device;
-	return -ENOTTY;
-}
-
 int sys_vfio_dma_buf(int device, unsigned region, uint64_t offset, uint64_t length)
 {
 	(void)device, (void)region, (void)offset, (void)length;
@@ -139,10 +133,9 @@ int sys_ioas_map_file(int iommufd, uint32_t ioas, const struct sys_ioas_map *map
 		    (unsigned long long)map->length, (unsigned long long)start);
 }
 
-int sys_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, uint64_t length, uint64_t *unmapped)
+int sys_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, uint64_t length)
 {
 	(void)iommufd, (void)ioas;
-	*unmapped = length;
 	return said(kernel.unmap, "unmap %llx %llx", (unsigned long long)iova, (unsigned long long)length);
 }
 
