@@ -146,23 +146,37 @@ static int show_memory(struct vmm *vmm, struct lend_error *error)
 	return lend_space_map(vmm->space, ranges, count, error);
 }
 
-/* Memory is populated while the devices are opened; both take their time. */
-static int init_devices(struct vmm *vmm, struct lend_error *error)
+/* Of each 64th of the memory one line at most. */
+static void on_filled(void *opaque, uint64_t before, uint64_t now)
 {
-	const struct memory_kind kind = {
-		.size = vmm->config.memory, .huge_page = vmm->config.huge_page, .shared = vmm->config.shared};
-	int ret = memory_new(&vmm->memory, &kind, error);
-	int filled;
+	struct vmm *vmm = opaque;
+	uint64_t all = vmm->config.memory, part = all / 64 + 1;
 
-	if (ret)
-		return ret;
-	ret = devices_open(vmm, error);
-	filled = memory_wait(&vmm->memory, ret ? NULL : error);
-	ret = ret ? ret : filled;
-	ret = ret ? ret : devices_place(vmm, error);
-	ret = ret ? ret : limits_check(vmm, error);
-	ret = ret ? ret : show_memory(vmm, error);
-	return ret ? ret : devices_reset(vmm, error);
+	if (now && before / part == now / part)
+		return;
+	step_begin(vmm, VMM_STEP_MEMORY, "populating guest memory, %.1f of %.1f GiB done",
+		   (double)now / (double)GIB(1), (double)all / (double)GIB(1));
+}
+
+/* Memory is populated while the devices are opened; both take their time. */
+static int begin_memory(struct vmm *vmm, struct lend_error *error)
+{
+	const struct memory_kind kind = {.size = vmm->config.memory,
+					 .huge_page = vmm->config.huge_page,
+					 .shared = vmm->config.shared,
+					 .filled = on_filled,
+					 .opaque = vmm};
+
+	return memory_new(&vmm->memory, &kind, error);
+}
+
+static int open_devices(struct vmm *vmm, struct lend_error *error)
+{
+	int ret = devices_open(vmm, error);
+	int filled = memory_wait(&vmm->memory, ret ? NULL : error);
+
+	step_end(vmm, VMM_STEP_MEMORY);
+	return ret ? ret : filled;
 }
 
 static int init_vcpus(struct vmm *vmm, struct lend_error *error)
@@ -213,16 +227,50 @@ int machine_boot(struct vmm *vmm, struct lend_error *error)
 	return ret ? fail(error, ret, "KVM does not take the processors' state: %s", strerror(-ret)) : 0;
 }
 
-int machine_build(struct vmm *vmm, struct lend_error *error)
+static int check_images(struct vmm *vmm, struct lend_error *error)
 {
 	const struct boot_config config = boot_config(vmm);
-	int ret = boot_check(&config, vmm->config.memory, error);
 
-	ret = ret ? ret : init_core(vmm, error);
-	ret = ret ? ret : limits_check(vmm, error);
+	return boot_check(&config, vmm->config.memory, error);
+}
+
+static int open_report(struct vmm *vmm, struct lend_error *error)
+{
+	(void)error;
 	report_open(vmm);
-	ret = ret ? ret : chips_init(vmm, error);
-	ret = ret ? ret : init_devices(vmm, error);
-	ret = ret ? ret : init_vcpus(vmm, error);
-	return ret ? ret : machine_boot(vmm, error);
+	return 0;
+}
+
+/* In order; see docs/architecture.md, "A life". Those without a sentence tell their steps themselves. */
+static const struct {
+	int (*make)(struct vmm *vmm, struct lend_error *error);
+	const char *what;
+} parts[] = {
+	{check_images, "reading the kernel's header"},
+	{init_core, "setting up KVM and VFIO"},
+	{limits_check, "comparing what is needed with the kernel's limits"},
+	{open_report, "opening the host's table of interrupts"},
+	{chips_init, "making the interrupt controllers"},
+	{begin_memory, "reserving guest memory"},
+	{open_devices, NULL},
+	{devices_place, "reading the devices' config space"},
+	{limits_check, "comparing what the devices need with the kernel's limits"},
+	{show_memory, "mapping guest memory for KVM and the IOMMU"},
+	{devices_reset, NULL},
+	{init_vcpus, "making the processors"},
+	{machine_boot, "loading the kernel"},
+};
+
+int machine_build(struct vmm *vmm, struct lend_error *error)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts) && !ret; i++) {
+		if (parts[i].what)
+			step_begin(vmm, VMM_STEP_MAIN, "%s", parts[i].what);
+		ret = parts[i].make(vmm, error);
+		if (parts[i].what)
+			step_end(vmm, VMM_STEP_MAIN);
+	}
+	return ret;
 }

@@ -34,11 +34,14 @@ static void *open_one(void *opaque)
 	config.iommu_fd = vmm->config.iommu_fd;
 	config.backend = asked->backend;
 	config.vf_token = asked->vf_token;
+	step_begin(vmm, VMM_STEP_DEVICE + opening->index, "opening %s",
+		   asked->host ? asked->host : "the device that was handed over open");
 	opening->ret = lend_device_open_with(vmm->space, &config, &vmm->assigned[opening->index].device,
 					     &opening->error);
 	if (!opening->ret)
 		snprintf(vmm->assigned[opening->index].name, sizeof(vmm->assigned[opening->index].name), "%s",
 			 lend_device_info(vmm->assigned[opening->index].device)->name);
+	step_end(vmm, VMM_STEP_DEVICE + opening->index);
 	return NULL;
 }
 

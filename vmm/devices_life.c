@@ -53,6 +53,14 @@ static int judge_reset(struct vmm *vmm, const struct assigned *assigned,
 	return 0;
 }
 
+static void say_reset(struct vmm *vmm, const struct assigned *const *owners, unsigned count)
+{
+	if (count == 1)
+		step_begin(vmm, VMM_STEP_MAIN, "resetting %s", owners[0]->name);
+	else if (count)
+		step_begin(vmm, VMM_STEP_MAIN, "resetting %u devices, %s and others", count, owners[0]->name);
+}
+
 int devices_reset(struct vmm *vmm, struct lend_error *error)
 {
 	struct lend_function *functions[VMM_DEVICES_MAX];
@@ -67,7 +75,9 @@ int devices_reset(struct vmm *vmm, struct lend_error *error)
 		owners[count] = &vmm->assigned[i];
 		functions[count++] = vmm->assigned[i].function;
 	}
+	say_reset(vmm, owners, count);
 	lend_context_reset(vmm->context, functions, count, reports);
+	step_end(vmm, VMM_STEP_MAIN);
 	for (unsigned i = 0; i < count && !ret; i++)
 		ret = judge_reset(vmm, owners[i], &reports[i], error);
 	return ret;

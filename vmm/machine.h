@@ -129,6 +129,10 @@ void machine_memory_text(const struct vmm *vmm, int code, const void *address, c
 /** Ends the machine for it. Any thread. */
 void machine_memory_failed(struct vmm *vmm, int code, const void *address);
 
+/* step.c: what goes on in a row of enum vmm_step_row. Any thread. */
+LEND_PRINTF(3, 4) void step_begin(struct vmm *vmm, unsigned row, const char *format, ...);
+void step_end(struct vmm *vmm, unsigned row);
+
 /* build.c */
 int machine_build(struct vmm *vmm, struct lend_error *error);
 /** Everything that is the same before the first boot and before each other one. */

@@ -20,6 +20,14 @@
 
 enum { HUGE_PAGE = 2 << 20 };
 
+static void tell_filled(struct memory *memory, uint64_t more)
+{
+	uint64_t now = __atomic_add_fetch(&memory->filled, more, __ATOMIC_RELAXED);
+
+	if (memory->kind.filled)
+		memory->kind.filled(memory->kind.opaque, now - more, now);
+}
+
 /* In steps, so that an end that is asked for meanwhile is not kept waiting by one long call. */
 static void *fill(void *opaque)
 {
@@ -27,12 +35,13 @@ static void *fill(void *opaque)
 	uint8_t *base = filler->memory->base + filler->offset;
 
 	for (uint64_t done = 0; done < filler->length; done += MIB(64)) {
-		uint64_t left = filler->length - done;
+		uint64_t left = filler->length - done, length = left < MIB(64) ? left : MIB(64);
 
-		if (madvise(base + done, left < MIB(64) ? left : MIB(64), MADV_POPULATE_WRITE) == 0)
-			continue;
-		filler->ret = -errno;
-		break;
+		if (madvise(base + done, length, MADV_POPULATE_WRITE)) {
+			filler->ret = -errno;
+			break;
+		}
+		tell_filled(filler->memory, length);
 	}
 	return NULL;
 }
@@ -112,6 +121,8 @@ int memory_new(struct memory *memory, const struct memory_kind *kind, struct len
 	if (!memory->base)
 		return fail(error, -errno, "cannot reserve %llu MiB for the guest: %s; use a smaller -m",
 			    (unsigned long long)(kind->size >> 20), strerror(errno));
+	memory->kind = *kind;
+	memory->filled = 0;
 	memory->size = kind->size;
 	memory->fd = -1;
 	ret = back(memory, kind);
@@ -125,6 +136,7 @@ int memory_new(struct memory *memory, const struct memory_kind *kind, struct len
 	madvise(memory->base, memory->size, MADV_DONTDUMP);
 	if (!kind->huge_page)
 		madvise(memory->base, memory->size, MADV_HUGEPAGE);
+	tell_filled(memory, 0);
 	if (start_fillers(memory)) {
 		memory_free(memory);
 		return fail(error, -EAGAIN,

@@ -30,7 +30,22 @@ struct memory_filler {
 	int ret;
 };
 
+/** What backs guest memory. */
+struct memory_kind {
+	uint64_t size;      /* bytes, a multiple of huge_page */
+	uint64_t huge_page; /* bytes of a page of hugetlb; 0: transparent huge pages */
+	bool shared;        /* a memfd that other processes could map */
+	/*
+	 * From `before` bytes `now` are populated; with 0 and 0 it begins. From any thread. NULL:
+	 * nobody wants to know.
+	 */
+	void (*filled)(void *opaque, uint64_t before, uint64_t now);
+	void *opaque;
+};
+
 struct memory {
+	struct memory_kind kind;
+	uint64_t filled; /* bytes; atomic */
 	uint8_t *base;
 	uint64_t size;
 	int fd; /* of shared memory; -1: none */
@@ -38,13 +53,6 @@ struct memory {
 	unsigned piece_count;
 	struct memory_filler fillers[MEMORY_THREADS_MAX];
 	unsigned filler_count;
-};
-
-/** What backs guest memory. */
-struct memory_kind {
-	uint64_t size;      /* bytes, a multiple of huge_page */
-	uint64_t huge_page; /* bytes of a page of hugetlb; 0: transparent huge pages */
-	bool shared;        /* a memfd that other processes could map */
 };
 
 /** Reserves memory and starts to populate it. */

@@ -8,10 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/interrupts.h"
 #include "vmm/machine.h"
 #include "vmm/report.h"
 
-enum { INTERRUPTS_MAX = 1 << 20, ROWS = 128 };
+enum { ROWS = 128 };
 
 void vmm_stats(const struct vmm *vmm, struct vmm_stats *out)
 {
@@ -82,62 +83,6 @@ void report_close(struct vmm *vmm)
 	vmm->interrupts = -1;
 }
 
-/* " 45:  12  0  PCI-MSI-0000:01:00.0  0-edge  vfio-msix[0](0000:01:00.0)": counts follow the number. */
-int64_t report_line_count(const char *line, const char *name)
-{
-	size_t length = strlen(line), want = strlen(name);
-	const char *at = strchr(line, ':');
-	int64_t sum = 0;
-	char *end;
-
-	if (!at || length < want || strcmp(line + length - want, name))
-		return -1;
-	for (at++;; at = end) {
-		unsigned long long count = strtoull(at, &end, 10);
-
-		if (end == at || (*end != ' ' && *end))
-			return sum;
-		sum += (int64_t)count;
-	}
-}
-
-/* All of the host's table, as a string; NULL: it cannot be had. */
-static char *read_interrupts(struct vmm *vmm)
-{
-	char *text = vmm->interrupts < 0 ? NULL : malloc(INTERRUPTS_MAX);
-	size_t done = 0;
-
-	while (text && done < INTERRUPTS_MAX - 1) {
-		ssize_t ret = pread(vmm->interrupts, text + done, INTERRUPTS_MAX - 1 - done, (off_t)done);
-
-		if (ret <= 0)
-			break;
-		done += (size_t)ret;
-	}
-	if (text)
-		text[done] = '\0';
-	return text;
-}
-
-static int64_t host_count(const char *table, const char *name)
-{
-	char line[4096];
-
-	for (const char *at = table; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
-		size_t length = strcspn(at, "\n");
-		int64_t count;
-
-		if (length >= sizeof(line))
-			continue;
-		memcpy(line, at, length);
-		line[length] = '\0';
-		count = report_line_count(line, name);
-		if (count >= 0)
-			return count;
-	}
-	return -1;
-}
-
 struct printer {
 	void (*print)(void *opaque, const char *line);
 	void *opaque;
@@ -156,7 +101,7 @@ static LEND_PRINTF(2, 3) void print(const struct printer *printer, const char *f
 
 /* VFIO names its handlers; what it counts and the loop has not seen went by the bypass. */
 static void print_vector(const struct printer *printer, const struct assigned *assigned,
-			 const struct lend_vector_count *row, const char *table)
+			 const struct lend_vector_count *row, const struct interrupts *table)
 {
 	static const char *const kinds[] = {
 		[LEND_IRQ_INTX] = "intx", [LEND_IRQ_MSI] = "msi", [LEND_IRQ_MSIX] = "msix"};
@@ -173,7 +118,7 @@ static void print_vector(const struct printer *printer, const struct assigned *a
 	else
 		snprintf(handler, sizeof(handler), "vfio-%s[%u](%s)", kinds[row->irq], row->vector,
 			 assigned->name);
-	count = table ? host_count(table, handler) : -1;
+	count = interrupts_count(table, handler);
 	if (count >= 0)
 		snprintf(host, sizeof(host), "%lld of the host's, ", (long long)count);
 	print(printer, "%s: %s: %s%llu by the loop, now %s", assigned->name, name, host,
@@ -196,7 +141,8 @@ static void print_pages(const struct printer *printer, const struct assigned *as
 	}
 }
 
-static void print_device(const struct printer *printer, struct assigned *assigned, const char *table)
+static void print_device(const struct printer *printer, struct assigned *assigned,
+			 const struct interrupts *table)
 {
 	struct lend_function_counters c;
 	struct lend_vector_count *rows;
@@ -230,14 +176,15 @@ static void print_device(const struct printer *printer, struct assigned *assigne
 void vmm_report(struct vmm *vmm, void (*fn)(void *opaque, const char *line), void *opaque)
 {
 	const struct printer printer = {fn, opaque};
-	char *table = read_interrupts(vmm);
+	struct interrupts table;
 
+	interrupts_read(vmm->interrupts, &table);
 	print(&printer, "guest memory mapped for the devices: %llu MiB; memory slots of KVM: %u",
 	      (unsigned long long)(lend_space_mapped(vmm->space) >> 20), vmm->slots.used);
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
 		if (vmm->assigned[i].function)
-			print_device(&printer, &vmm->assigned[i], table);
+			print_device(&printer, &vmm->assigned[i], &table);
 		else
 			print(&printer, "%s: given back to the host", vmm->assigned[i].name);
-	free(table);
+	interrupts_free(&table);
 }

@@ -13,6 +13,14 @@ struct vmm;
 
 enum { VMM_CPUS_MAX = 254, VMM_DEVICES_MAX = 31 };
 
+/** What goes on at the same time while a machine is built: a step at most in each row. */
+enum vmm_step_row {
+	VMM_STEP_MAIN,   /* one part after the other */
+	VMM_STEP_MEMORY, /* guest memory is populated */
+	VMM_STEP_DEVICE, /* and the next ones: a device each, in the order of the configuration */
+	VMM_STEP_ROWS = VMM_STEP_DEVICE + VMM_DEVICES_MAX,
+};
+
 /** How a run ended. */
 enum vmm_end {
 	VMM_END_POWEROFF, /* the guest switched the machine off */
@@ -51,6 +59,11 @@ struct vmm_config {
 	unsigned device_count;
 	int iommu_fd; /* an open /dev/iommu, borrowed; -1: opened where one is needed */
 	void (*log)(void *opaque, enum lend_log_level level, const char *line); /* from any thread */
+	/*
+	 * A step of vmm_new() begins in a row, or what is known of it changes; an empty `what` is its
+	 * end. From any thread. NULL: nobody wants to know.
+	 */
+	void (*step)(void *opaque, unsigned row, const char *what);
 	/*
 	 * Something begins that takes as long as the devices need, and that the loop
 	 * answers nobody in: "resetting its devices"; NULL: it is done. From

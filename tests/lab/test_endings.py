@@ -63,6 +63,19 @@ def test_signal_before_the_guest_runs(l1, boot):
     assert "lend-guest: ready" not in result.out
 
 
+def test_start_says_what_it_waits_for(l1, boot):
+    """A machine that stands still before the guest runs; then it goes on."""
+    machine = l1()
+    guest = boot(machine, wait=False)
+    machine.run("until pid=$(pgrep -x lend-machine); do :; done; kill -STOP $pid",
+                check=True)
+    guest.command.kill(signal.SIGUSR1)
+    guest.command.expect(r"the guest has not started after \d+ s; under way: \w+")
+    guest.command.expect(r"the guest has not started after 1\d s; under way: \w+", 30)
+    machine.run("pkill -CONT -x lend-machine", check=True)
+    guest.ready().power_off()
+
+
 def test_triple_fault(l1, boot):
     guest = boot(l1(), append="reboot=t")
     guest.tell("reboot -f")

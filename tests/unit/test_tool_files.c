@@ -192,6 +192,33 @@ static void devices_are_taken(void **state)
 	close(pipes[1]);
 }
 
+/* A server that takes no client, with its backlog full, and one that sends nothing: neither is waited for
+ * long. */
+static void a_silent_server_is_not_waited_for(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stage *stage = *state;
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), client, clients = 0, fds[8];
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/broker", stage->root);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	alarm(60);
+	assert_int_equal(socket_take_fd(address.sun_path, 20, &stage->error), -ETIMEDOUT);
+	assert_non_null(strstr(stage->error.text, "did not hand out a device in time"));
+	/* What was given up takes its place in the backlog all the same: fill it up. */
+	do {
+		client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		fds[clients++] = client;
+	} while (clients < 8 && !connect(client, (struct sockaddr *)&address, sizeof(address)));
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(socket_take_fd(address.sun_path, 20, &stage->error), -ETIMEDOUT);
+	alarm(0);
+	while (clients)
+		close(fds[--clients]);
+	close(listener);
+}
+
 static void counters_as_json(void **state)
 {
 	struct keeper_result result = {.status = TOOL_OK, .said = true, .end.value = VMM_END_REBOOT};
@@ -236,9 +263,8 @@ static void counters_as_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(files_are_looked_at),
-		CASE(socket_is_removed),
-		CASE(devices_are_taken),
+		CASE(files_are_looked_at), CASE(socket_is_removed),
+		CASE(devices_are_taken),   CASE(a_silent_server_is_not_waited_for),
 		CASE(counters_as_json),
 	};
 

@@ -38,6 +38,7 @@
 #include "tool/run/keeper_events.c"
 #include "tool/run/ladder.c"
 #include "tool/run/messages.c"
+#include "tool/run/progress.c"
 #include "tool/run/ring.c"
 #include "tool/run/sink.c"
 #include "tool/run/socket.c"

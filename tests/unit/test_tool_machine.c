@@ -223,6 +223,15 @@ static void assert_message(struct stage *stage, enum control_type type, const ch
 		assert_string_equal(stage->message.text, text);
 }
 
+static void assert_waited_for(struct stage *stage, const char *host)
+{
+	assert_message(stage, CONTROL_STEP, NULL);
+	assert_int_equal(stage->message.value, VMM_STEP_MAIN);
+	assert_non_null(strstr(stage->message.text, "that still has"));
+	assert_non_null(strstr(stage->message.text, host));
+	assert_message(stage, CONTROL_STEP, "");
+}
+
 static void assert_end(struct stage *stage, enum vmm_end end, const char *text)
 {
 	struct control_message after;
@@ -300,12 +309,14 @@ static void busy_is_tried_twice(void **state)
 
 	play.busy = 1;
 	run_it(stage, "nnxrcf");
+	assert_waited_for(stage, "0000:05:00.0");
 	assert_message(stage, CONTROL_LOG, "care");
 	assert_message(stage, CONTROL_RUNNING, "");
 	assert_end(stage, VMM_END_POWEROFF, "");
 	memset(&play, 0, sizeof(play));
 	play.busy = 2;
 	run_it(stage, "nn");
+	assert_waited_for(stage, "0000:05:00.0");
 	assert_end(stage, VMM_END_ERROR, "the device is in use");
 }
 
@@ -323,6 +334,8 @@ static void held_is_tried_once(void **state)
 	strcpy(stage->options.devices[stage->options.device_count++].host, "0000:06:00.0");
 	play.busy = 1;
 	run_it(stage, "n");
+	assert_waited_for(stage, "0000:05:00.0");
+	assert_waited_for(stage, "0000:06:00.0");
 	assert_end(stage, VMM_END_ERROR, "the device is in use");
 }
 

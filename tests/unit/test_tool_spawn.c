@@ -25,6 +25,8 @@ static int played_close_range(unsigned first, unsigned last, int flags)
 
 #define close_range played_close_range
 #include "tool/run/spawn.c"
+#include "tool/say.c"
+#include "tool/take.c"
 #undef close_range
 
 enum { HIGH = 200 };
@@ -82,11 +84,32 @@ static void closes_all_others_without_close_range(void **state)
 	assert_int_equal(wrong_in_child(), 0);
 }
 
+/* modprobe and systemctl are waited for, but not for ever. */
+static void a_command_that_hangs_is_left(void **state)
+{
+	char *const hangs[] = {(char *)"sleep", (char *)"1000", NULL};
+	char *const fails[] = {(char *)"false", NULL};
+	char *const works[] = {(char *)"true", NULL};
+	char *const none[] = {(char *)"lend-no-such-command", NULL};
+	int status;
+
+	(void)state;
+	alarm(60);
+	assert_int_equal(run_command(works, 30000), 0);
+	assert_int_equal(WEXITSTATUS(run_command(fails, 30000)), 1);
+	assert_int_equal(run_command(none, 30000), -1);
+	assert_int_equal(run_command(hangs, 20), -1);
+	assert_true(wait(&status) > 0);
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+	alarm(0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(closes_all_others),
 		cmocka_unit_test(closes_all_others_without_close_range),
+		cmocka_unit_test(a_command_that_hangs_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

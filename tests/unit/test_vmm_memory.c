@@ -66,6 +66,40 @@ static void shared_memory(void **state)
 	check_kind(&(struct memory_kind){.size = SIZE, .shared = true});
 }
 
+/* What is told of the filling, whichever thread tells it. */
+static struct {
+	uint64_t most, sum;
+	unsigned begun;
+} told;
+
+static void on_filled(void *opaque, uint64_t before, uint64_t now)
+{
+	uint64_t most = __atomic_load_n(&told.most, __ATOMIC_SEQ_CST);
+
+	assert_ptr_equal(opaque, &told);
+	if (!now)
+		told.begun++;
+	__atomic_add_fetch(&told.sum, now - before, __ATOMIC_SEQ_CST);
+	while (now > most && !__atomic_compare_exchange_n(&told.most, &most, now, false, __ATOMIC_SEQ_CST,
+							  __ATOMIC_SEQ_CST))
+		;
+}
+
+static void filling_is_told(void **state)
+{
+	const struct memory_kind kind = {.size = SIZE, .filled = on_filled, .opaque = &told};
+	struct memory memory = {0};
+	struct lend_error error = {0};
+
+	(void)state;
+	assert_int_equal(memory_new(&memory, &kind, &error), 0);
+	assert_int_equal(memory_wait(&memory, &error), 0);
+	assert_int_equal(told.begun, 1);
+	assert_int_equal(told.most, SIZE);
+	assert_int_equal(told.sum, SIZE);
+	memory_free(&memory);
+}
+
 static void huge_pages_that_are_not_there_are_an_error_with_a_cure(void **state)
 {
 	/* More than any computer that runs this test has reserved. */
@@ -84,6 +118,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(private_memory),
 		cmocka_unit_test(shared_memory),
+		cmocka_unit_test(filling_is_told),
 		cmocka_unit_test(huge_pages_that_are_not_there_are_an_error_with_a_cure),
 	};
 

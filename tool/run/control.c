@@ -28,14 +28,24 @@ int control_send(int fd, enum control_type type)
 	return send_bytes(fd, &message, HEADER);
 }
 
-int control_send_log(int fd, enum lend_log_level level, const char *text)
+static int send_text(int fd, enum control_type type, uint32_t value, const char *text)
 {
 	struct control_message message;
 
-	message.type = CONTROL_LOG;
-	message.value = level;
+	message.type = type;
+	message.value = value;
 	snprintf(message.text, sizeof(message.text), "%s", text);
 	return send_bytes(fd, &message, HEADER + strlen(message.text));
+}
+
+int control_send_log(int fd, enum lend_log_level level, const char *text)
+{
+	return send_text(fd, CONTROL_LOG, level, text);
+}
+
+int control_send_step(int fd, unsigned row, const char *text)
+{
+	return send_text(fd, CONTROL_STEP, row, text);
 }
 
 static int send_or_wait(int fd, const struct control_message *message, size_t length, int wait_ms)
@@ -114,6 +124,8 @@ static bool is_valid(const struct control_message *message, size_t length)
 	switch (message->type) {
 	case CONTROL_LOG:
 		return length <= SHORT && message->value <= LEND_LOG_DEBUG;
+	case CONTROL_STEP:
+		return length <= SHORT && message->value < VMM_STEP_ROWS;
 	case CONTROL_WORK:
 		return length <= SHORT;
 	case CONTROL_END:

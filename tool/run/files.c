@@ -16,6 +16,8 @@
 
 #define ROM_MAX (INT64_C(1) << 31)
 
+enum { TAKE_WAIT_MS = 10000 };
+
 /* A file to be loaded: O_NONBLOCK, since opening a pipe by mistake would wait for ever. */
 static int open_image(const char *path, const char *what, struct lend_error *error)
 {
@@ -97,7 +99,7 @@ static int open_serial(const struct run_options *options, struct lend_error *err
 static int open_device(const struct run_device *device, struct lend_error *error)
 {
 	if (device->fd_socket[0])
-		return socket_take_fd(device->fd_socket, error);
+		return socket_take_fd(device->fd_socket, TAKE_WAIT_MS, error);
 	if (fcntl(device->fd, F_GETFD) < 0)
 		return tool_fail(error, -EBADF,
 				 "-device vfio-pci,fd=%d: no such descriptor is open; a shell opens one with "

@@ -125,17 +125,29 @@ static void open_console(struct keeper *keeper)
 		sink_attach(&keeper->console.output, config->serial_fd);
 }
 
+/* How long poll() may wait, for whichever wants to act first; -1: for ever. */
+static int patience(const struct keeper *keeper)
+{
+	uint64_t now = keeper_now();
+	int ladder = ladder_wait(&keeper->ladder, now), progress = progress_wait(&keeper->progress, now);
+
+	if (ladder < 0 || progress < 0)
+		return ladder < 0 ? progress : ladder;
+	return ladder < progress ? ladder : progress;
+}
+
 static void loop(struct keeper *keeper)
 {
 	struct pollfd polls[KEEPER_POLLS];
 
+	progress_begin(&keeper->progress, keeper_now());
 	while (!keeper->over) {
 		keeper_polls(keeper, polls);
-		if (poll(polls, KEEPER_POLLS, ladder_wait(&keeper->ladder, keeper_now())) < 0 &&
-		    errno != EINTR)
+		if (poll(polls, KEEPER_POLLS, patience(keeper)) < 0 && errno != EINTR)
 			keeper_step(keeper, LADDER_KILL);
 		keeper_serve(keeper, polls);
 		keeper_step(keeper, ladder_tick(&keeper->ladder, keeper_now()));
+		keeper_progress(keeper);
 	}
 }
 

@@ -29,6 +29,7 @@ struct keeper_config {
 	const int *more;           /* and yet further ones */
 	unsigned more_count;
 	void (*started)(void *opaque); /* the machine has its descriptors; NULL: nothing to do */
+	bool verbose;                  /* also the steps of the start that took long are told */
 	struct ladder_times times;
 	unsigned flush_ms; /* how long readers of output may take once the machine has ended */
 };

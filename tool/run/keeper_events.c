@@ -87,12 +87,31 @@ static void reap(struct keeper *keeper)
 		keeper->over = true;
 }
 
+/* A step of the start. Its text comes from the machine: it is limited as its log is. */
+static void take_step(struct keeper *keeper, unsigned row, const char *what)
+{
+	char line[PROGRESS_LINE];
+	uint64_t now = keeper_now();
+
+	if (progress_step(&keeper->progress, row, what, now, line) && keeper->config->verbose)
+		messages_relay(&keeper->messages, LEND_LOG_INFO, line, now);
+}
+
+void keeper_progress(struct keeper *keeper)
+{
+	char line[PROGRESS_LINE];
+
+	if (progress_tick(&keeper->progress, keeper_now(), line))
+		messages_say(&keeper->messages, "%s", line);
+}
+
 /* The guest runs. Said again, by a machine that its guest has taken over, it changes nothing. */
 static void take_running(struct keeper *keeper)
 {
 	if (keeper->ladder.running)
 		return;
 	keeper->ladder.running = true;
+	progress_over(&keeper->progress);
 	/* The last run's output gives way to this one's only now that there is one. */
 	if (keeper->config->serial == SERIAL_FILE && ftruncate(keeper->config->serial_fd, 0))
 		messages_say(&keeper->messages, "cannot empty the file of -serial: %s", strerror(errno));
@@ -108,6 +127,7 @@ static void take_work(struct keeper *keeper, const char *text)
 static void take_result(struct keeper *keeper, const struct control_message *message)
 {
 	keeper->said = true;
+	progress_over(&keeper->progress);
 	keeper->end = *message;
 	strcpy(keeper->work, "giving its devices back");
 	ladder_end(&keeper->ladder, keeper_now());
@@ -119,6 +139,9 @@ static void take_message(struct keeper *keeper, const struct control_message *me
 	case CONTROL_LOG:
 		messages_relay(&keeper->messages, (enum lend_log_level)message->value, message->text,
 			       keeper_now());
+		return;
+	case CONTROL_STEP:
+		take_step(keeper, message->value, message->text);
 		return;
 	case CONTROL_RUNNING:
 		take_running(keeper);
@@ -159,6 +182,18 @@ static void read_control(struct keeper *keeper)
 		;
 }
 
+/* Before the guest starts the machine listens to nobody, but what it told is known here. */
+static void report(struct keeper *keeper)
+{
+	char line[PROGRESS_LINE];
+
+	read_control(keeper); /* what it has told by now */
+	if (progress_tell(&keeper->progress, keeper_now(), line))
+		messages_say(&keeper->messages, "%s", line);
+	else
+		control_send(keeper->control, CONTROL_REPORT);
+}
+
 static void take_signal(struct keeper *keeper, uint32_t signal)
 {
 	switch (signal) {
@@ -173,7 +208,7 @@ static void take_signal(struct keeper *keeper, uint32_t signal)
 		take_terminal(keeper);
 		return;
 	case SIGUSR1:
-		control_send(keeper->control, CONTROL_REPORT);
+		report(keeper);
 		return;
 	case SIGQUIT:
 		keeper_step(keeper, ladder_ask_stop(&keeper->ladder, keeper_now()));

@@ -12,6 +12,7 @@
 #include "tool/run/console.h"
 #include "tool/run/keeper.h"
 #include "tool/run/messages.h"
+#include "tool/run/progress.h"
 #include "tool/run/terminal.h"
 
 enum {
@@ -27,6 +28,7 @@ enum {
 struct keeper {
 	const struct keeper_config *config;
 	struct ladder ladder;
+	struct progress progress;
 	struct terminal terminal;
 	struct console console;
 	struct messages messages;
@@ -52,6 +54,9 @@ void keeper_serve(struct keeper *keeper, const struct pollfd polls[KEEPER_POLLS]
 
 /** Does one step towards the machine's end. */
 void keeper_step(struct keeper *keeper, enum ladder_step step);
+
+/** Tells the user what is waited for, when the start takes long. */
+void keeper_progress(struct keeper *keeper);
 
 /** Lets the client of -serial unix: go. */
 void keeper_drop_client(struct keeper *keeper);

@@ -49,6 +49,14 @@ static void log_line(void *opaque, enum lend_log_level level, const char *line)
 		atomic_fetch_add(&machine->lost, 1);
 }
 
+/* From any thread. A step without room in the socket is not told: nobody waits for that either. */
+static void on_step(void *opaque, unsigned row, const char *what)
+{
+	struct machine *machine = opaque;
+
+	control_send_step(machine->control, row, what);
+}
+
 /* Without this line the keeper would take a long reset for a machine that hangs. */
 static void at_work(void *opaque, const char *what)
 {
@@ -75,12 +83,20 @@ static int check_computer(struct machine *machine, struct lend_error *error)
 static bool await_orphans(struct machine *machine)
 {
 	const struct run_options *options = machine->config->options;
+	bool made_room = options->device_count > 0;
 
-	for (unsigned i = 0; i < options->device_count; i++)
-		if (options->devices[i].host[0] &&
-		    !orphan_await(&machine->config->roots, options->devices[i].host, ORPHAN_WAIT_MS))
-			return false;
-	return options->device_count > 0;
+	for (unsigned i = 0; i < options->device_count && made_room; i++) {
+		const char *host = options->devices[i].host;
+		char what[128];
+
+		if (!host[0])
+			continue;
+		snprintf(what, sizeof(what), "waiting for the end of the machine that still has %s", host);
+		on_step(machine, VMM_STEP_MAIN, what);
+		made_room = orphan_await(&machine->config->roots, host, ORPHAN_WAIT_MS);
+		on_step(machine, VMM_STEP_MAIN, "");
+	}
+	return made_room;
 }
 
 static int build(struct machine *machine, int serial, struct lend_error *error)
@@ -104,6 +120,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		.device_count = options->device_count,
 		.iommu_fd = options->has_iommu_fd ? options->iommu_fd : -1,
 		.log = log_line,
+		.step = on_step,
 		.work = at_work,
 		.opaque = machine,
 	};

@@ -52,7 +52,7 @@ static const char help_text[] =
 	"is missing. One dash or two are the same.\n"
 	"\n"
 	"SIGTERM and SIGINT press the guest's power button; again, or 30 s later, it is ended.\n"
-	"SIGUSR1 prints what each device has done.\n"
+	"SIGUSR1 prints what each device has done, and before the guest runs what is waited for.\n"
 	"Exit status: 0 ended, 1 failed, 2 wrong usage, 3 the guest made a triple fault, 4 it panicked.\n"
 	"\n"
 	"examples:\n"
@@ -88,6 +88,7 @@ static void run_machine(const struct run_options *options, struct files *files, 
 		.more = more,
 		.more_count = KEEPER_MORE_MAX,
 		.started = machine_started,
+		.verbose = options->verbose > 0,
 		.times = keeper_times,
 		.flush_ms = KEEPER_FLUSH_MS,
 	};

@@ -85,8 +85,6 @@ int socket_accept(int listener)
 	return -EAGAIN;
 }
 
-enum { TAKE_WAIT_S = 10 };
-
 /* One byte with one descriptor; what comes beyond that is closed. */
 static int take_fd(int socket)
 {
@@ -108,7 +106,7 @@ static int take_fd(int socket)
 		ret = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
 	while (ret < 0 && errno == EINTR);
 	if (ret < 0)
-		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		return -errno;
 	header = CMSG_FIRSTHDR(&message);
 	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
 	    header->cmsg_len != CMSG_LEN(sizeof(int)))
@@ -117,22 +115,29 @@ static int take_fd(int socket)
 	return fd;
 }
 
-int socket_take_fd(const char *path, struct lend_error *error)
+int socket_take_fd(const char *path, unsigned wait_ms, struct lend_error *error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	const struct timeval wait = {.tv_sec = TAKE_WAIT_S};
+	const struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
 	int fd, ret = 0;
 
 	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return tool_fail(error, -errno, "cannot make a socket for fd=%s: %s", path, strerror(errno));
+	/* The first bounds recvmsg(), the second connect(): it waits while the server's backlog is full. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) ||
 	    connect(fd, (const struct sockaddr *)&address, sizeof(address)))
 		ret = -errno;
 	if (!ret)
 		ret = take_fd(fd);
 	close(fd);
+	if (ret == -EAGAIN)
+		return tool_fail(error, -ETIMEDOUT,
+				 "the server of %s, for fd=, did not hand out a device in time; see that it "
+				 "runs and serves its clients",
+				 path);
 	if (ret == -ENOMSG)
 		return tool_fail(error, ret, "%s, for fd=, did not hand out one descriptor", path);
 	return ret < 0 ? tool_fail(error, ret, "cannot take a device from %s, for fd=: %s", path,

@@ -16,8 +16,10 @@ int socket_accept(int listener);
 
 /**
  * Connects to `path` and takes the one descriptor that is handed out there
- * (SCM_RIGHTS). The descriptor, or a negative errno with the sentence.
+ * (SCM_RIGHTS). A server that does not take its client, or sends nothing, is
+ * waited for `wait_ms` each. The descriptor, or a negative errno with the
+ * sentence; -ETIMEDOUT: it did not answer in time.
  */
-int socket_take_fd(const char *path, struct lend_error *error);
+int socket_take_fd(const char *path, unsigned wait_ms, struct lend_error *error);
 
 #endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keeper while the machine starts: it says what is waited for. Its clock is
+ * played: the test puts it forward and wakes the keeper with a signal.
+ */
+#include <sys/mman.h>
+#include <time.h>
+
+static struct timespec *ahead; /* shared with the keeper's process */
+
+static int played_clock(clockid_t id, struct timespec *out)
+{
+	int ret = clock_gettime(id, out);
+
+	out->tv_sec += __atomic_load_n(&ahead->tv_sec, __ATOMIC_SEQ_CST);
+	return ret;
+}
+
+#define clock_gettime played_clock
+#include "tests/unit/test_tool_keeper.h"
+#undef clock_gettime
+
+static void turn(const struct user *user)
+{
+	char byte = 'g';
+
+	assert_int_equal(write(user->report[0], &byte, 1), 1);
+}
+
+static void await_turn(void *opaque)
+{
+	char byte;
+
+	assert_int_equal(read(report_to(opaque), &byte, 1), 1);
+}
+
+/* Opens a device, then runs; each part when the test says so. Tells of each request that it gets. */
+static int starting(int control, int serial, void *opaque)
+{
+	struct pollfd poll_control = {.fd = control, .events = POLLIN};
+	struct control_message message;
+
+	control_send_step(control, VMM_STEP_DEVICE, "opening 0000:05:00.0\033[31m");
+	control_send_step(control, VMM_STEP_ROWS, "nowhere");
+	tell(opaque, "opening\n");
+	await_turn(opaque);
+	control_send_step(control, VMM_STEP_DEVICE, "");
+	control_send(control, CONTROL_RUNNING);
+	put(serial, "ready\r\n");
+	poll(&poll_control, 1, -1);
+	assert_int_equal(control_receive(control, &message), 1);
+	tell(opaque, message.type == CONTROL_REPORT ? "report\n" : "something else\n");
+	control_send_end(control, VMM_END_POWEROFF, "", NULL, 1000);
+	return 0;
+}
+
+/* Is refused while it opens a device. */
+static int refused_late(int control, int serial, void *opaque)
+{
+	(void)serial;
+	control_send_step(control, VMM_STEP_DEVICE, "opening 0000:05:00.0");
+	control_send_end(control, VMM_END_ERROR, "no device", NULL, 1000);
+	tell(opaque, "said\n");
+	await_turn(opaque);
+	return 0;
+}
+
+static void put_forward(const struct user *user, int seconds)
+{
+	__atomic_fetch_add(&ahead->tv_sec, seconds, __ATOMIC_SEQ_CST);
+	kill(user->keeper, SIGCONT);
+}
+
+static void start_that_waits(struct user *user)
+{
+	__atomic_store_n(&ahead->tv_sec, 0, __ATOMIC_SEQ_CST);
+	start(user);
+	expect(user, user->report[0], "opening");
+	kill(user->keeper, SIGUSR1);
+	expect(user, user->messages[0], "under way: opening 0000:05:00.0?[31m (for ");
+}
+
+static void says_what_it_waits_for(void **state)
+{
+	struct user *user = *state;
+
+	user->config.machine = starting;
+	start_that_waits(user);
+	put_forward(user, 11);
+	expect(user, user->messages[0], "\n");
+	assert_int_equal(strncmp(user->text, "lend: the guest has not started after 1", 39), 0);
+	assert_non_null(strstr(user->text, "; under way: opening 0000:05:00.0?[31m (for 1"));
+	put_forward(user, 20);
+	expect(user, user->messages[0], "has not started after 3");
+	turn(user);
+	expect(user, user->master, "ready");
+	put_forward(user, 3600);
+	kill(user->keeper, SIGUSR1);
+	expect(user, user->report[0], "report");
+	assert_int_equal(keeper_status(user), TOOL_OK);
+	assert_string_equal(expect(user, user->messages[0], NULL), "");
+}
+
+static void tells_it_when_asked(void **state)
+{
+	struct user *user = *state;
+
+	user->config.machine = starting;
+	start_that_waits(user);
+	turn(user);
+	expect(user, user->master, "ready");
+	kill(user->keeper, SIGUSR1);
+	/* The request of before went to nobody: this one is the machine's first. */
+	expect(user, user->report[0], "report");
+	assert_int_equal(keeper_status(user), TOOL_OK);
+}
+
+static void tells_of_long_steps_where_asked_to_say_more(void **state)
+{
+	struct user *user = *state;
+
+	user->config.machine = starting;
+	user->config.verbose = true;
+	start_that_waits(user);
+	put_forward(user, 5);
+	turn(user);
+	expect(user, user->messages[0], "lend: opening 0000:05:00.0?[31m: took ");
+	kill(user->keeper, SIGUSR1);
+	expect(user, user->report[0], "report");
+	assert_int_equal(keeper_status(user), TOOL_OK);
+}
+
+static void a_start_that_failed_is_not_waited_for(void **state)
+{
+	struct user *user = *state;
+
+	user->config.machine = refused_late;
+	__atomic_store_n(&ahead->tv_sec, 0, __ATOMIC_SEQ_CST);
+	start(user);
+	expect(user, user->report[0], "said");
+	put_forward(user, 15);
+	turn(user);
+	assert_int_equal(keeper_status(user), TOOL_FAILED);
+	expect(user, user->messages[0], NULL);
+	assert_null(strstr(user->text, "has not started"));
+	assert_non_null(strstr(user->text, "no device"));
+}
+
+static int share_the_clock(void **state)
+{
+	ahead = mmap(NULL, sizeof(*ahead), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return ahead == MAP_FAILED ? -1 : group_setup(state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(says_what_it_waits_for),
+		CASE(tells_it_when_asked),
+		CASE(tells_of_long_steps_where_asked_to_say_more),
+		CASE(a_start_that_failed_is_not_waited_for),
+	};
+
+	return cmocka_run_group_tests(tests, share_the_clock, NULL);
+}
