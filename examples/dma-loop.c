@@ -208,7 +208,7 @@ int main(int argc, char **argv)
 	if (lend_device_open(space, argv[1], &device, &error) || lend_space_map(space, &range, 1, &error) ||
 	    lend_function_new(device, &config, &driver.function, &error))
 		return fail(error.text);
-	lend_context_reset(context, &driver.function, 1, &report);
+	lend_context_reset(context, &driver.function, 1, &report, sizeof(report));
 	ret = wake_up(&driver);
 	while (!ret && round < count)
 		ret = loop(&driver, memory, round++);

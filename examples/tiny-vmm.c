@@ -25,7 +25,7 @@
 #include <lend/lend.h>
 
 enum { RAM = 64 << 20, START_INFO = 0x1000, CMDLINE = 0x2000, GDT = 0x500 };
-enum { VECTORS = 32, FIRST_GSI = 24, SLOTS = 64, BARS = 6, DEVICE = 1 };
+enum { VECTORS = 32, FIRST_GSI = 24, SLOTS = 64, DEVICE = 1 };
 #define ECAM        0xf0000000ull /* of bus 0 alone */
 #define ECAM_SIZE   0x100000ull
 #define BAR_WINDOW  0xc0000000ull
@@ -38,7 +38,7 @@ struct vmm {
 	struct lend_function *function;
 	struct {
 		uint64_t address, size; /* size 0: it is nowhere */
-	} bars[BARS];
+	} bars[LEND_BARS];
 	int slot_bar[SLOTS]; /* which BAR a memory slot is of; -1: free. Slot 0 is RAM */
 	struct {
 		bool set;
@@ -284,10 +284,10 @@ static void assign_bars(struct vmm *vmm)
 {
 	uint64_t next = BAR_WINDOW;
 
-	for (unsigned i = 0; i < BARS; i++) {
+	for (unsigned i = 0; i < LEND_DEVICE_BARS; i++) {
 		struct lend_bar bar;
 
-		lend_function_bar(vmm->function, i, &bar);
+		lend_function_bar(vmm->function, i, &bar, sizeof(bar));
 		if (!bar.size || bar.io)
 			continue;
 		next = (next + bar.size - 1) & ~(bar.size - 1);
@@ -318,7 +318,7 @@ static void on_mmio(struct vmm *vmm)
 		else
 			value = lend_function_config_read(vmm->function, offset, length);
 	}
-	for (unsigned i = 0; i < BARS; i++) {
+	for (unsigned i = 0; i < LEND_BARS; i++) {
 		if (at - vmm->bars[i].address >= vmm->bars[i].size)
 			continue;
 		if (write)
@@ -366,13 +366,12 @@ int main(int argc, char **argv)
 {
 	struct lend_function_config config = {
 		.size = sizeof(config), .place = LEND_PLACE_ROOT, .no_intx = true};
-	struct lend_reset_report report;
+	struct lend_reset_report report = {.result = -ENOMEM};
 	struct lend_context *context;
 	struct lend_space *space;
 	struct lend_device *device;
 	struct lend_error error;
 	struct vmm vmm = {0};
-	int status;
 
 	setbuf(stdout, NULL);
 	if (argc != 4)
@@ -387,11 +386,12 @@ int main(int argc, char **argv)
 	if (lend_space_map(space, &ram, 1, &error) ||
 	    lend_function_new(device, &config, &vmm.function, &error))
 		errno = 0, die(error.text);
-	if (lend_context_reset(context, &vmm.function, 1, &report) && report.result != -EOPNOTSUPP)
+	lend_context_reset(context, &vmm.function, 1, &report, sizeof(report));
+	if (report.result && report.result != -EOPNOTSUPP)
 		fprintf(stderr, "tiny-vmm: %s cannot be reset: %s\n", argv[1], strerror(-report.result));
 	assign_bars(&vmm);
 	start_processor(&vmm, load_elf(&vmm, argv[2]), argv[3]);
-	status = run(&vmm);
+	int status = run(&vmm);
 	lend_function_free(vmm.function);
 	lend_device_close(device);
 	lend_space_free(space);

@@ -2,22 +2,21 @@
 /* The context: log sink, roots of the pseudo file systems, registry of open groups and of iommufd's devices.
  */
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/context.h"
 #include "lib/context_private.h"
+#include "lib/sized.h"
 
 int lend_context_new(const struct lend_context_config *config, struct lend_context **out)
 {
 	struct lend_context_config given = {.size = sizeof(given)};
 	struct lend_context *context;
+	int ret = config ? sized_take(&given, sizeof(given), config, sizeof(given.size) + 1) : 0;
 
-	if (config && config->size < offsetof(struct lend_context_config, quirks_dir))
-		return -EINVAL;
-	if (config)
-		memcpy(&given, config, config->size < sizeof(given) ? config->size : sizeof(given));
+	if (ret < 0)
+		return ret;
 	context = calloc(1, sizeof(*context));
 	if (!context)
 		return -ENOMEM;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Stand-ins for host operations that a monitor does not offer. */
 #include <errno.h>
-#include <string.h>
 
 #include "lib/ops.h"
+#include "lib/sized.h"
 
 static void no_begin(void *host, void *peer)
 {
@@ -139,11 +139,11 @@ static const struct lend_host_ops absent = {
 
 int ops_fill(struct lend_host_ops *out, const struct lend_host_ops *given)
 {
-	struct lend_host_ops have = {0};
+	struct lend_host_ops have;
+	int ret = sized_take(&have, sizeof(have), given, sizeof(have.size) + 1);
 
-	if (!given || given->size <= sizeof(given->size))
-		return -EINVAL;
-	memcpy(&have, given, given->size < sizeof(have) ? given->size : sizeof(have));
+	if (ret < 0)
+		return ret;
 	*out = absent;
 #define TAKE(slot)                                                                                           \
 	if (have.slot)                                                                                       \

@@ -230,7 +230,7 @@ const struct lend_host_ops assign_ops = {
 int assigned_init(struct assigned *assigned, struct vmm *vmm)
 {
 	assigned->vmm = vmm;
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < LEND_BARS; i++) {
 		assigned->bars[i].owner = assigned;
 		assigned->bars[i].index = i;
 	}

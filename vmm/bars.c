@@ -35,7 +35,7 @@ void assigned_bar_begin(void *host, void *peer)
 	struct assigned *assigned = peer;
 
 	(void)host;
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	for (unsigned i = 0; i < LEND_BARS; i++)
 		assigned->bars[i].add = assigned->bars[i].remove = false;
 }
 
@@ -45,7 +45,7 @@ int assigned_bar_map(void *host, void *peer, const struct lend_bar_map *map)
 	struct assigned_bar *bar;
 
 	(void)host;
-	if (map->bar >= BAR_COUNT || map->direct_count > BAR_SLOTS)
+	if (map->bar >= LEND_BARS || map->direct_count > BAR_SLOTS)
 		return -EINVAL;
 	bar = &assigned->bars[map->bar];
 	bar->next.map = *map;
@@ -59,7 +59,7 @@ int assigned_bar_unmap(void *host, void *peer, unsigned index)
 	struct assigned *assigned = peer;
 
 	(void)host;
-	if (index >= BAR_COUNT)
+	if (index >= LEND_BARS)
 		return -EINVAL;
 	assigned->bars[index].remove = true;
 	assigned->bars[index].add = false;
@@ -94,7 +94,7 @@ static void add_page(struct vmm *vmm, struct assigned_bar *bar)
 {
 	const struct lend_bar_map *map = &bar->at.map;
 
-	if (!map->io && map->direct_count && map->size < bar->at.direct[0].length)
+	if (map->direct_count && bar->at.direct[0].shares_page)
 		subpages_add(&vmm->subpages, &vmm->slots, bar->bus, bar, map->address, map->size,
 			     bar->at.direct[0].va);
 }
@@ -110,7 +110,7 @@ static void add_slots(struct vmm *vmm, struct assigned_bar *bar)
 		const struct lend_bar_direct *direct = &bar->at.direct[i];
 		int slot;
 
-		if (map->size < direct->length || bar->slot_count == BAR_SLOTS)
+		if (direct->shares_page || bar->slot_count == BAR_SLOTS)
 			continue;
 		slot = slots_add(&vmm->slots, gpa(map->address + direct->offset), direct->length, direct->va);
 		if (slot >= 0)
@@ -146,11 +146,11 @@ void bars_retry(struct vmm *vmm)
 {
 	vga_retry(vmm);
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		for (unsigned j = 0; j < BAR_COUNT; j++)
+		for (unsigned j = 0; j < LEND_BARS; j++)
 			if (vmm->assigned[i].bars[j].wanted && !vmm->assigned[i].bars[j].bus)
 				show(vmm, &vmm->assigned[i].bars[j]);
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		for (unsigned j = 0; j < BAR_COUNT; j++)
+		for (unsigned j = 0; j < LEND_BARS; j++)
 			if (vmm->assigned[i].bars[j].bus)
 				add_page(vmm, &vmm->assigned[i].bars[j]);
 }
@@ -168,10 +168,10 @@ static int strip(struct vmm *vmm, struct assigned *assigned)
 {
 	int ret = 0;
 
-	for (unsigned i = 0; i < BAR_COUNT && !ret; i++)
+	for (unsigned i = 0; i < LEND_BARS && !ret; i++)
 		if (assigned->bars[i].remove)
 			ret = remove_slots(vmm, &assigned->bars[i]);
-	for (unsigned i = 0; i < BAR_COUNT && ret; i++)
+	for (unsigned i = 0; i < LEND_BARS && ret; i++)
 		if (assigned->bars[i].remove && assigned->bars[i].bus && !assigned->bars[i].slot_count)
 			add_slots(vmm, &assigned->bars[i]);
 	return ret;
@@ -182,7 +182,7 @@ static bool leave(struct assigned *assigned)
 {
 	bool any = false;
 
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < LEND_BARS; i++) {
 		struct assigned_bar *bar = &assigned->bars[i];
 
 		if (!bar->remove || stays(bar))
@@ -198,7 +198,7 @@ static bool leave(struct assigned *assigned)
 
 static void come(struct vmm *vmm, struct assigned *assigned)
 {
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < LEND_BARS; i++) {
 		struct assigned_bar *bar = &assigned->bars[i];
 		bool stay = stays(bar);
 
@@ -218,7 +218,7 @@ static int hidden_of(const struct assigned *assigned)
 {
 	int hidden = 0;
 
-	for (unsigned i = 0; i < BAR_COUNT; i++)
+	for (unsigned i = 0; i < LEND_BARS; i++)
 		if (assigned->bars[i].add && !assigned->bars[i].bus)
 			hidden |= 1 << i;
 	return hidden;

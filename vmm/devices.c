@@ -92,6 +92,7 @@ static int make_function(struct vmm *vmm, unsigned index, enum lend_place place,
 	config.size = sizeof(config);
 	config.place = place;
 	config.peer = assigned;
+	config.shares_pages = true;
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
 		config.multifunction |= siblings(vmm, i, index);
 	lend_function_free(assigned->function);
@@ -105,7 +106,7 @@ static enum lend_place natural_place(const struct assigned *assigned)
 {
 	struct lend_link link;
 
-	lend_function_link(assigned->function, &link);
+	lend_function_link(assigned->function, &link, sizeof(link));
 	return link.is_pcie && link.type != PCI_EXP_TYPE_RC_END ? LEND_PLACE_PORT : LEND_PLACE_ROOT;
 }
 
@@ -114,7 +115,8 @@ static bool is_alone(struct vmm *vmm, const struct lend_device_info *info)
 {
 	struct lend_host_device host = {0};
 
-	return info->is_mdev || (lend_host_find(vmm->context, info->name, &host, NULL) == 0 && host.is_vf);
+	return info->is_mdev ||
+	       (lend_host_find(vmm->context, info->name, &host, sizeof(host), NULL) == 0 && host.is_vf);
 }
 
 static int make_functions(struct vmm *vmm, struct lend_error *error)
@@ -160,10 +162,10 @@ static uint64_t largest_fixed_bar(const struct assigned *assigned)
 {
 	uint64_t largest = 0;
 
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < LEND_BARS; i++) {
 		struct lend_bar bar;
 
-		lend_function_bar(assigned->function, i, &bar);
+		lend_function_bar(assigned->function, i, &bar, sizeof(bar));
 		if (bar.is_64 && !bar.prefetchable && bar.size > largest)
 			largest = bar.size;
 	}

@@ -76,7 +76,7 @@ int devices_reset(struct vmm *vmm, struct lend_error *error)
 		functions[count++] = vmm->assigned[i].function;
 	}
 	say_reset(vmm, owners, count);
-	lend_context_reset(vmm->context, functions, count, reports);
+	lend_context_reset(vmm->context, functions, count, reports, sizeof(*reports));
 	step_end(vmm, VMM_STEP_MAIN);
 	for (unsigned i = 0; i < count && !ret; i++)
 		ret = judge_reset(vmm, owners[i], &reports[i], error);

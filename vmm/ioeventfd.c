@@ -11,7 +11,7 @@ static int set(struct vmm *vmm, const struct assigned *assigned, const struct le
 	const struct assigned_bar *bar;
 	int ret = -ENOENT;
 
-	if (what->bar >= BAR_COUNT)
+	if (what->bar >= LEND_BARS)
 		return ret;
 	bar = &assigned->bars[what->bar];
 	pthread_mutex_lock(&vmm->places);

@@ -38,8 +38,8 @@ static void add_function(struct lend_check_needs *needs, const struct assigned *
 
 	needs->vectors += vectors;
 	needs->iommufd |= info->backend == LEND_BACKEND_IOMMUFD;
-	for (unsigned i = 0; i < BAR_COUNT; i++)
-		needs->areas += lend_device_region(assigned->device, i)->area_count;
+	for (unsigned i = 0; i < LEND_DEVICE_BARS; i++)
+		needs->areas += (unsigned)lend_device_areas(assigned->device, i, NULL, 0);
 	if (vectors <= needs->widest_vectors)
 		return;
 	needs->widest = assigned->name;

@@ -15,7 +15,7 @@
 #include "vmm/vcpu.h"
 #include "vmm/vmm.h"
 
-enum { BAR_COUNT = 7, /* the expansion ROM is one */ BAR_SLOTS = LEND_DIRECT_MAX, VECTORS_MAX = 2048 };
+enum { BAR_SLOTS = LEND_DIRECT_MAX, VECTORS_MAX = 2048 };
 
 /** Where liblend puts a BAR. */
 struct bar_place {
@@ -55,7 +55,7 @@ struct assigned {
 	int timer; /* timerfd */
 	lend_watch_fn timer_fn;
 	void *timer_opaque;
-	struct assigned_bar bars[BAR_COUNT];
+	struct assigned_bar bars[LEND_BARS];
 	int16_t gsi[VECTORS_MAX];      /* -1: no route; as KVM's table has it */
 	int16_t gsi_next[VECTORS_MAX]; /* as it will be after msi_commit() */
 };

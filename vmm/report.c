@@ -42,7 +42,7 @@ void vmm_stats(const struct vmm *vmm, struct vmm_stats *out)
 		info = lend_device_info(vmm->assigned[i].device);
 		memcpy(out->devices[i].name, info->name, sizeof(out->devices[i].name));
 		out->devices[i].backend = info->backend;
-		lend_function_count(vmm->assigned[i].function, &counters);
+		lend_function_count(vmm->assigned[i].function, &counters, sizeof(counters));
 		out->bar += counters.bar_reads + counters.bar_writes;
 	}
 }
@@ -61,7 +61,7 @@ void vmm_explain(struct vmm *vmm)
 	for (unsigned i = 0; i < vmm->assigned_count; i++) {
 		const struct lend_device_info *info = lend_device_info(vmm->assigned[i].device);
 		const char *name = vmm->assigned[i].name;
-		size_t count = lend_function_explain(vmm->assigned[i].function, rows, 64);
+		size_t count = lend_function_explain(vmm->assigned[i].function, rows, 64, sizeof(*rows));
 
 		explain_backend(vmm, info);
 		for (size_t j = 0; j < count && j < 64; j++)
@@ -128,7 +128,7 @@ static void print_vector(const struct printer *printer, const struct assigned *a
 static void print_pages(const struct printer *printer, const struct assigned *assigned)
 {
 	struct lend_page_count rows[ROWS];
-	size_t count = lend_function_pages(assigned->function, rows, ROWS);
+	size_t count = lend_function_pages(assigned->function, rows, ROWS, sizeof(*rows));
 
 	for (size_t i = 0; i < count && i < ROWS; i++) {
 		if (rows[i].bar == LEND_PAGE_REST)
@@ -148,7 +148,7 @@ static void print_device(const struct printer *printer, struct assigned *assigne
 	struct lend_vector_count *rows;
 	size_t count;
 
-	lend_function_count(assigned->function, &c);
+	lend_function_count(assigned->function, &c, sizeof(c));
 	print(printer,
 	      "%s: config space %llu reads, %llu writes, %llu went to the device; BARs %llu reads, %llu "
 	      "writes "
@@ -162,11 +162,11 @@ static void print_device(const struct printer *printer, struct assigned *assigne
 	      (unsigned long long)c.resets, (unsigned long long)c.ignored,
 	      lend_function_gone(assigned->function) ? "; stopped by an error" : "");
 	print_pages(printer, assigned);
-	count = lend_function_vectors(assigned->function, NULL, 0);
+	count = lend_function_vectors(assigned->function, NULL, 0, 0);
 	rows = calloc(count ? count : 1, sizeof(*rows));
 	if (!rows)
 		return;
-	if (lend_function_vectors(assigned->function, rows, count) < count)
+	if (lend_function_vectors(assigned->function, rows, count, sizeof(*rows)) < count)
 		count = 0; /* another mode by now */
 	for (size_t i = 0; i < count; i++)
 		print_vector(printer, assigned, &rows[i], table);

@@ -21,6 +21,7 @@ enum lend_verdict {
 };
 
 struct lend_check_row {
+	size_t size;                 /* as the library has it */
 	const char *topic;           /* one of a fixed set of words: "iommu", "group", ...; static */
 	char device[LEND_NAME_SIZE]; /* its address; empty: the computer, or the user */
 	enum lend_verdict verdict;

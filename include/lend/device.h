@@ -17,6 +17,9 @@ struct lend_device;
 
 /** Region indexes, as linux/vfio.h numbers them: BARs are 0 to 5. */
 enum { LEND_REGION_ROM = 6, LEND_REGION_CONFIG = 7, LEND_REGION_VGA = 8, LEND_REGION_COUNT = 9 };
+/** BARs of a device; and those of the guest's function, whose last one is its expansion ROM, LEND_REGION_ROM.
+ */
+enum { LEND_DEVICE_BARS = 6, LEND_BARS = 7 };
 /** Interrupt indexes, as linux/vfio.h numbers them. */
 enum { LEND_IRQ_INTX, LEND_IRQ_MSI, LEND_IRQ_MSIX, LEND_IRQ_ERR, LEND_IRQ_REQ, LEND_IRQ_COUNT };
 
@@ -32,19 +35,19 @@ struct lend_area {
 	uint64_t length;
 };
 
-/** Parts of a BAR that VFIO maps, and those that are left when what has to trap is cut out: at the most. */
-enum { LEND_AREAS_MAX = 16, LEND_DIRECT_MAX = 24 };
+/** Parts of a BAR that can be reached without a trap (lend_bar_map.direct_count): at the most. */
+enum { LEND_DIRECT_MAX = 24 };
 
 struct lend_region {
 	uint64_t size; /* 0: not implemented */
 	bool readable, writable;
 	bool sub_page;       /* smaller than a page, and a map of that whole page can be had */
 	bool msix_mappable;  /* the kernel lets the MSI-X table be mapped */
-	unsigned area_count; /* parts that can be mapped; ascending, no overlap */
-	struct lend_area areas[LEND_AREAS_MAX];
+	unsigned area_count; /* parts that can be mapped: lend_device_areas() */
 };
 
 struct lend_device_info {
+	size_t size; /* as the library has it: a field that does not lie within it is not there */
 	struct lend_bdf bdf;
 	char name[LEND_NAME_SIZE]; /* "0000:05:00.0"; of a mediated device, its UUID */
 	enum lend_backend backend; /* the way to the device that was taken; never LEND_BACKEND_AUTO */
@@ -60,7 +63,10 @@ struct lend_device_info {
 	int numa_node; /* -1: unknown */
 };
 
-/** What is to be opened, and how. Start from LEND_DEVICE_CONFIG_INIT. */
+/**
+ * What is to be opened, and how. Start from LEND_DEVICE_CONFIG_INIT. A descriptor
+ * that is 0 or -1 is none: one that has the number 0 is to be duplicated first.
+ */
 struct lend_device_config {
 	size_t size;
 	/**
@@ -133,8 +139,16 @@ LEND_API int lend_device_move(struct lend_device *device, struct lend_space *spa
 /** What is known of the device; lives as long as the device. Any thread. */
 LEND_API const struct lend_device_info *lend_device_info(const struct lend_device *device);
 
-/** A region of the device, index below LEND_REGION_COUNT, else NULL. Any thread. */
-LEND_API const struct lend_region *lend_device_region(const struct lend_device *device, unsigned index);
+/** A region of the device. -EINVAL: `index` is not below LEND_REGION_COUNT. Any thread; does not block. */
+LEND_API int lend_device_region(const struct lend_device *device, unsigned index, struct lend_region *out,
+				size_t size);
+
+/**
+ * The parts of a region that can be mapped, ascending, without overlap: writes
+ * at most `max` and returns how many there are. Any thread; does not block.
+ */
+LEND_API size_t lend_device_areas(const struct lend_device *device, unsigned index, struct lend_area *out,
+				  size_t max);
 
 #ifdef __cplusplus
 }

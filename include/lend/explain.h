@@ -31,7 +31,7 @@ struct lend_explain_row {
 
 /** Writes at most `max` rows, one a part of each BAR, and returns how many there are. Any thread. */
 LEND_API size_t lend_function_explain(const struct lend_function *function, struct lend_explain_row *rows,
-				      size_t max);
+				      size_t max, size_t stride);
 
 #ifdef __cplusplus
 }

@@ -25,11 +25,14 @@ enum lend_place {
 	LEND_PLACE_ROOT, /* on the root bus of a PCI Express host bridge */
 };
 
-/** Which expansion ROM the guest sees, where `rom` gives none. */
+/**
+ * Which expansion ROM the guest sees, where `rom` gives none. A monitor that asks
+ * for one, or gives one, is told of BAR LEND_REGION_ROM in the host operations.
+ */
 enum lend_rom_mode {
+	LEND_ROM_NONE,
 	LEND_ROM_AUTO, /* the device's, unless it is known to do harm */
 	LEND_ROM_SHOW, /* the device's in any case */
-	LEND_ROM_NONE,
 };
 
 /** Ids that the guest sees instead of the device's: those whose bit is in `given`. */
@@ -80,6 +83,7 @@ struct lend_function_config {
 	bool no_geforce;          /* x-no-geforce-quirks */
 	bool has_clique;          /* x-nv-gpudirect-clique: */
 	uint8_t clique;           /* 0 to 15 */
+	bool shares_pages;        /* the monitor knows lend_bar_direct.shares_page; else such a BAR traps */
 };
 
 /** A BAR as the guest sees it. */
@@ -160,7 +164,8 @@ LEND_API void lend_function_vga_write(struct lend_function *function, uint32_t a
  * BAR `index` (0 to 5, LEND_REGION_ROM: the expansion ROM, a BAR of 32 bits) as
  * the guest sizes it; `*out` is zeroed for others. Any thread.
  */
-LEND_API void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out);
+LEND_API void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out,
+				size_t size);
 
 /**
  * The hypervisor reported an access to a BAR that the kernel does not serve.
@@ -185,9 +190,10 @@ struct lend_link {
 	uint8_t width;
 	uint8_t atomics; /* AtomicOps that the host completes for it: bit 0 32 bits, 1 64, 2 128 */
 };
-LEND_API void lend_function_link(const struct lend_function *function, struct lend_link *out);
+LEND_API void lend_function_link(const struct lend_function *function, struct lend_link *out, size_t size);
 
-LEND_API void lend_function_count(const struct lend_function *function, struct lend_function_counters *out);
+LEND_API void lend_function_count(const struct lend_function *function, struct lend_function_counters *out,
+				  size_t size);
 
 /** Trapped accesses to one page (4 KiB) of a BAR. */
 struct lend_page_count {
@@ -199,7 +205,7 @@ enum { LEND_PAGE_REST = 255 };
 
 /** Writes at most `max` rows and returns how many there are; in no order. Any thread. */
 LEND_API size_t lend_function_pages(const struct lend_function *function, struct lend_page_count *out,
-				    size_t max);
+				    size_t max, size_t stride);
 
 /** How a vector, or the line, interrupts, and how often by way of the monitor's loop. */
 struct lend_vector_count {
@@ -211,7 +217,7 @@ struct lend_vector_count {
 
 /** Rows for what interrupts now or has done so; as above. */
 LEND_API size_t lend_function_vectors(struct lend_function *function, struct lend_vector_count *out,
-				      size_t max);
+				      size_t max, size_t stride);
 
 LEND_API struct lend_device *lend_function_device(const struct lend_function *function);
 

@@ -44,7 +44,7 @@ LEND_API void lend_bdf_format(const struct lend_bdf *bdf, char out[16]);
  * sysfs path of a mediated device. -EINVAL: neither; -ENODEV: no such device.
  */
 LEND_API int lend_host_find(struct lend_context *context, const char *address, struct lend_host_device *out,
-			    struct lend_error *error);
+			    size_t size, struct lend_error *error);
 
 /**
  * Finds the device behind `fd`, the open node of a VFIO device
@@ -52,14 +52,14 @@ LEND_API int lend_host_find(struct lend_context *context, const char *address, s
  * -ENODEV: its device is gone.
  */
 LEND_API int lend_host_find_fd(struct lend_context *context, int fd, struct lend_host_device *out,
-			       struct lend_error *error);
+			       size_t size, struct lend_error *error);
 
 /**
  * The members of an IOMMU group, ascending by address: writes at most `max`,
  * returns how many there are, or -ENOENT.
  */
 LEND_API int lend_host_group(struct lend_context *context, int group, struct lend_host_device *out,
-			     size_t max);
+			     size_t max, size_t stride);
 
 /** A process that holds a file open. */
 struct lend_host_holder {
@@ -71,7 +71,8 @@ struct lend_host_holder {
  * The first process, other than this one, that has `path` (for instance
  * "/dev/vfio/7") open, from procfs. -ENOENT: none, or not visible to this user.
  */
-LEND_API int lend_host_holder(struct lend_context *context, const char *path, struct lend_host_holder *out);
+LEND_API int lend_host_holder(struct lend_context *context, const char *path, struct lend_host_holder *out,
+			      size_t size);
 
 /** Whether the driver of that name is vfio-pci or a variant of it (mlx5_vfio_pci, ...). */
 LEND_API bool lend_host_is_vfio(const char *driver);

@@ -21,17 +21,21 @@ extern "C" {
 /** A part of a BAR that the guest may reach without trapping. */
 struct lend_bar_direct {
 	uint64_t offset; /* in the BAR; page aligned, as length is */
-	/*
-	 * Of a BAR smaller than a page it is a page all the same: the monitor maps
-	 * it only while nothing else of the guest lies in that page, and lets the
-	 * BAR trap otherwise. What is behind the BAR there belongs to no device.
-	 */
 	uint64_t length;
 	void *va; /* host mapping of the device's bytes */
+	/*
+	 * The BAR is smaller than this page. The monitor maps the page only while
+	 * nothing else of the guest lies in it, and lets the BAR trap otherwise.
+	 * What is behind the BAR in the page belongs to no device. Never set unless
+	 * lend_function_config.shares_pages is.
+	 */
+	bool shares_page;
+	uint8_t reserved[7]; /* 0 */
 };
 
 /** Where a BAR answers, and which parts of it need no trap. */
 struct lend_bar_map {
+	size_t struct_size; /* this struct as the library has it: a field beyond is not there */
 	unsigned bar;       /* 0 to 5, LEND_REGION_ROM: the expansion ROM */
 	bool io;            /* an I/O port range: address and size are ports */
 	lend_gpa_t address; /* guest address of the BAR's first byte */
@@ -51,6 +55,7 @@ typedef void (*lend_watch_fn)(void *opaque);
 
 /** A guest's write of `length` (1, 2, 4 or 8) bytes `data` at `offset` of a BAR, told by an eventfd. */
 struct lend_ioeventfd {
+	size_t struct_size; /* as in lend_bar_map */
 	unsigned bar, length;
 	uint64_t offset, data;
 	int fd;

@@ -44,11 +44,12 @@ struct lend_reset_report {
  * all of them. A function that the kernel has reset at open, with more than
  * the power state, and that nothing has used since is not reset again.
  *
- * `reports` has room for `count`. Returns 0 when every function was reset, else
- * the first error; all are tried, and all are usable afterwards.
+ * `reports` has room for `count` rows, `stride` bytes apart. Returns 0 when every function was reset, else
+ * the first error; all are tried, and all are usable afterwards. -ENOMEM: nothing
+ * was done.
  */
 LEND_API int lend_context_reset(struct lend_context *context, struct lend_function **functions, size_t count,
-				struct lend_reset_report *reports);
+				struct lend_reset_report *reports, size_t stride);
 
 #ifdef __cplusplus
 }

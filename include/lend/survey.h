@@ -46,6 +46,7 @@ struct lend_use {
 };
 
 struct lend_survey_device {
+	size_t size; /* as the library has it */
 	struct lend_host_device is;
 	char path[128];  /* slot path, see lend_survey_resolve() */
 	char parent[16]; /* the bridge above it; empty: it is on a root bus */

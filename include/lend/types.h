@@ -7,8 +7,16 @@
  *    errno otherwise; nothing is printed and nothing exits;
  *  - sizes and lengths are in bytes; ranges are {start, length} and therefore
  *    half open, except where a field is named `last`, which is inclusive;
- *  - a struct that the caller fills and that may grow starts with `size`,
- *    which the caller sets to sizeof the struct it was compiled with;
+ *  - a struct that the caller fills and that may grow starts with `size`, which
+ *    the caller sets to sizeof the struct it was compiled with. The library
+ *    takes a smaller one, whose missing fields are 0, and a larger one whose
+ *    unknown fields are 0; else it returns -E2BIG;
+ *  - a struct that the library fills comes with a `size` argument, sizeof the
+ *    caller's struct; of an array it is a `stride`, the bytes from one row to the
+ *    next. The library writes no byte beyond it, and 0 where it knows no field;
+ *  - a struct of the library's that the caller reads by a pointer starts with
+ *    `size`; a field that does not lie within it is not there;
+ *  - other structs do not grow;
  *  - where a function takes a `struct lend_error *`, it may be NULL; on
  *    failure the sentence for a person is left there.
  */

@@ -13,7 +13,8 @@ static int by_offset(const void *a, const void *b)
 	return left->offset < right->offset ? -1 : left->offset > right->offset;
 }
 
-int areas_store(struct lend_region *region, struct lend_area *areas, size_t count)
+int areas_store(struct lend_region *region, struct lend_area *out, unsigned max, struct lend_area *areas,
+		size_t count)
 {
 	size_t used = 0;
 
@@ -28,19 +29,19 @@ int areas_store(struct lend_region *region, struct lend_area *areas, size_t coun
 		if (i && areas[i - 1].offset + areas[i - 1].length > areas[i].offset)
 			return -EPROTO;
 	}
-	region->area_count = used < LEND_AREAS_MAX ? (unsigned)used : LEND_AREAS_MAX;
+	region->area_count = used < max ? (unsigned)used : max;
 	if (used)
-		memcpy(region->areas, areas, region->area_count * sizeof(*areas));
+		memmove(out, areas, region->area_count * sizeof(*areas));
 	return (int)(used - region->area_count);
 }
 
-void areas_clip(struct lend_region *region, uint64_t page)
+void areas_clip(struct lend_region *region, struct lend_area *areas, uint64_t page)
 {
 	unsigned used = 0;
 
 	for (unsigned i = 0; i < region->area_count; i++) {
-		uint64_t start = region->areas[i].offset;
-		uint64_t end = start + region->areas[i].length;
+		uint64_t start = areas[i].offset;
+		uint64_t end = start + areas[i].length;
 
 		if (start > UINT64_MAX - page)
 			continue;
@@ -49,7 +50,7 @@ void areas_clip(struct lend_region *region, uint64_t page)
 		start = (start + page - 1) & ~(page - 1);
 		end &= ~(page - 1);
 		if (start < end)
-			region->areas[used++] = (struct lend_area){start, end - start};
+			areas[used++] = (struct lend_area){start, end - start};
 	}
 	region->area_count = used;
 }

@@ -5,15 +5,20 @@
 
 #include "lend/device.h"
 
-/**
- * Sorts `areas` in place, drops empty ones, and stores them in `region`; what
- * does not fit in LEND_AREAS_MAX is trapped. Returns how many were left out, or
- * -EPROTO: two overlap, or one wraps.
- */
-int areas_store(struct lend_region *region, struct lend_area *areas, size_t count);
+/** Parts of a region that are kept. */
+enum { AREAS_MAX = 16 };
 
-/** Cuts the areas of `region` to its size and to whole pages. */
-void areas_clip(struct lend_region *region, uint64_t page);
+/**
+ * Sorts `areas` in place, drops empty ones, and stores at most `max` of them in
+ * `out`, which may be `areas`; those that do not fit trap. region->area_count
+ * becomes how many are stored. Returns how many were left out, or -EPROTO: two
+ * overlap, or one wraps.
+ */
+int areas_store(struct lend_region *region, struct lend_area *out, unsigned max, struct lend_area *areas,
+		size_t count);
+
+/** Cuts `areas`, those of `region`, to its size and to whole pages. */
+void areas_clip(struct lend_region *region, struct lend_area *areas, uint64_t page);
 
 /** Room that areas_cut() needs: each cut can make one area more. */
 enum { AREAS_ROOM = LEND_DIRECT_MAX };

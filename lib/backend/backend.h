@@ -56,7 +56,9 @@ struct backend_hot_reset {
 
 struct transport_ops {
 	int (*info)(void *dev, struct backend_device_info *out);
-	int (*region_info)(void *dev, unsigned index, struct lend_region *out);
+	/* Writes at most `max` areas; out->area_count says how many. */
+	int (*region_info)(void *dev, unsigned index, struct lend_region *out, struct lend_area *areas,
+			   unsigned max);
 	int (*irq_info)(void *dev, unsigned index, struct backend_irq_info *out);
 	int (*set_irqs)(void *dev, const struct backend_irqs *irqs);
 	/* Bytes read or written, or negative errno. Exactly one access of `length` bytes. */

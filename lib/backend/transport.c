@@ -33,7 +33,8 @@ static int kernel_info(void *dev, struct backend_device_info *out)
 	return 0;
 }
 
-static int store_areas(struct lend_region *region, const struct sys_region_info *info)
+static int store_areas(struct lend_region *region, struct lend_area *out, unsigned max,
+		       const struct sys_region_info *info)
 {
 	struct lend_area *areas;
 	int ret;
@@ -43,7 +44,7 @@ static int store_areas(struct lend_region *region, const struct sys_region_info 
 	if (!info->sparse) {
 		struct lend_area whole = {0, info->size};
 
-		return areas_store(region, &whole, 1);
+		return areas_store(region, out, max, &whole, 1);
 	}
 	if (!info->area_count)
 		return 0;
@@ -52,12 +53,13 @@ static int store_areas(struct lend_region *region, const struct sys_region_info 
 		return -ENOMEM;
 	for (size_t i = 0; i < info->area_count; i++)
 		areas[i] = (struct lend_area){info->areas[i].offset, info->areas[i].length};
-	ret = areas_store(region, areas, info->area_count);
+	ret = areas_store(region, out, max, areas, info->area_count);
 	free(areas);
 	return ret;
 }
 
-static int kernel_region_info(void *dev, unsigned index, struct lend_region *out)
+static int kernel_region_info(void *dev, unsigned index, struct lend_region *out, struct lend_area *areas,
+			      unsigned max)
 {
 	struct kernel_device *device = dev;
 	struct sys_region_info info;
@@ -72,7 +74,7 @@ static int kernel_region_info(void *dev, unsigned index, struct lend_region *out
 		out->msix_mappable = info.msix_mappable;
 		device->offset[index] = info.offset;
 		device->prot[index] = (info.readable ? PROT_READ : 0) | (info.writable ? PROT_WRITE : 0);
-		ret = store_areas(out, &info);
+		ret = store_areas(out, areas, max, &info);
 	}
 	free(info.areas);
 	return ret < 0 ? ret : 0;

@@ -16,6 +16,7 @@
 #include "lib/open/device.h"
 #include "lib/open/group.h"
 #include "lib/open/group_error.h"
+#include "lib/sized.h"
 
 /* The device that the configuration names, by address, by descriptor, or by both. */
 static int find(struct lend_context *context, const struct lend_device_config *config,
@@ -25,13 +26,13 @@ static int find(struct lend_context *context, const struct lend_device_config *c
 	int ret;
 
 	if (!config->address)
-		return lend_host_find_fd(context, config->fd, host, error);
-	ret = lend_host_find(context, config->address, host, error);
+		return lend_host_find_fd(context, config->fd, host, sizeof(*host), error);
+	ret = lend_host_find(context, config->address, host, sizeof(*host), error);
 	if (ret < 0)
 		return ret == -EINVAL ? -ENODEV : ret;
 	if (config->fd < 0)
 		return 0;
-	ret = lend_host_find_fd(context, config->fd, &behind, error);
+	ret = lend_host_find_fd(context, config->fd, &behind, sizeof(behind), error);
 	if (!ret && strcmp(behind.name, host->name) != 0)
 		ret = error_say(error, -ENODEV, "fd %d is %s, not %s", config->fd, behind.name, host->name);
 	return ret;
@@ -166,9 +167,13 @@ put:
 static int take_config(const struct lend_device_config *config, struct lend_device_config *out,
 		       struct lend_error *error)
 {
-	if (!config || config->size < sizeof(*out))
-		return error_say(error, -EINVAL, "lend_device_config: size is that of no version");
-	*out = *config;
+	int ret = sized_take(out, sizeof(*out), config, sizeof(out->size) + 1);
+
+	if (ret < 0)
+		return error_say(error, ret, "lend_device_config: its size is that of no version");
+	/* 0 is what an older caller, or one that cleared the struct, left out. */
+	out->fd = out->fd ? out->fd : -1;
+	out->iommu_fd = out->iommu_fd ? out->iommu_fd : -1;
 	if (!out->address && out->fd < 0)
 		return error_say(error, -EINVAL, "neither an address nor a descriptor names the device");
 	if (out->fd >= 0 && out->backend == LEND_BACKEND_LEGACY)
@@ -254,9 +259,21 @@ const struct lend_device_info *lend_device_info(const struct lend_device *device
 	return &device->info;
 }
 
-const struct lend_region *lend_device_region(const struct lend_device *device, unsigned index)
+int lend_device_region(const struct lend_device *device, unsigned index, struct lend_region *out, size_t size)
 {
-	return index < LEND_REGION_COUNT ? &device->regions[index] : NULL;
+	if (index >= LEND_REGION_COUNT)
+		return -EINVAL;
+	sized_give(out, size, &device->regions[index], sizeof(device->regions[index]));
+	return 0;
+}
+
+size_t lend_device_areas(const struct lend_device *device, unsigned index, struct lend_area *out, size_t max)
+{
+	size_t count = index < LEND_REGION_COUNT ? device->regions[index].area_count : 0;
+
+	for (size_t i = 0; i < count && i < max; i++)
+		out[i] = device->areas[index][i];
+	return count;
 }
 
 int device_read(const struct lend_device *device, unsigned region, uint64_t offset, void *data,

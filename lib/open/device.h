@@ -7,6 +7,7 @@
 #ifndef LIB_OPEN_DEVICE_H
 #define LIB_OPEN_DEVICE_H
 
+#include "lib/backend/areas.h"
 #include "lib/backend/backend.h"
 
 struct lend_cdev;
@@ -22,8 +23,9 @@ struct lend_device {
 	void *transport;
 	struct lend_device_info info;
 	struct lend_region regions[LEND_REGION_COUNT];
-	char reset_methods[64]; /* sysfs reset_method, empty: not known */
-	bool rules_said;        /* lib/pci's: what the user's rules do to it is said once; does change */
+	struct lend_area areas[LEND_REGION_COUNT][AREAS_MAX]; /* regions[].area_count of them */
+	char reset_methods[64];                               /* sysfs reset_method, empty: not known */
+	bool rules_said; /* lib/pci's: what the user's rules do to it is said once; does change */
 };
 
 /** What is known of a device before it is opened. */

@@ -62,13 +62,18 @@ static int read_regions(struct lend_device *device, unsigned count, struct lend_
 
 	for (unsigned i = 0; i < LEND_REGION_COUNT && i < count; i++) {
 		struct lend_region *region = &device->regions[i];
-		int ret = device->ops->region_info(device->transport, i, region);
+		struct lend_area *areas = device->areas[i];
+		int ret = device->ops->region_info(device->transport, i, region, areas, AREAS_MAX);
 
 		/* ROM and VGA are refused where a device has none. */
 		if (ret < 0 && (i == LEND_REGION_ROM || i > LEND_REGION_CONFIG)) {
 			*region = (struct lend_region){0};
 			continue;
 		}
+		if (!ret && region->area_count > AREAS_MAX)
+			ret = -EPROTO;
+		if (!ret)
+			ret = areas_store(region, areas, AREAS_MAX, areas, region->area_count);
 		if (ret == -EPROTO)
 			return error_say(error, ret, "%s: VFIO's description of region %u makes no sense",
 					 device->info.name, i);
@@ -77,11 +82,11 @@ static int read_regions(struct lend_device *device, unsigned count, struct lend_
 					 device->info.name, i, strerror(-ret));
 		/* A map of it is a page; the kernel has made sure that the rest of that page is nobody's. */
 		region->sub_page = region->size && region->size < page && region->area_count == 1 &&
-				   !region->areas[0].offset && region->areas[0].length == region->size;
+				   !areas[0].offset && areas[0].length == region->size;
 		ret = i < LEND_REGION_ROM ? check_bar(device, i, error) : 0;
 		if (ret < 0)
 			return ret;
-		areas_clip(region, page);
+		areas_clip(region, areas, page);
 	}
 	return 0;
 }
@@ -148,6 +153,7 @@ int device_open_with(struct lend_space *space, const struct device_source *sourc
 	device->space = space;
 	device->ops = source->ops;
 	device->transport = source->transport;
+	device->info.size = sizeof(device->info);
 	device->info.bdf = source->bdf;
 	device->info.group = source->group;
 	device->info.numa_node = source->numa_node;

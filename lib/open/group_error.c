@@ -22,7 +22,7 @@ int group_say_in_use(struct lend_context *context, const char *name, const char 
 {
 	struct lend_host_holder holder;
 
-	if (!lend_host_holder(context, path, &holder))
+	if (!lend_host_holder(context, path, &holder, sizeof(holder)))
 		return error_say(error, -EBUSY,
 				 "%s is in use by process %d (%s), which has %s open; end that first", name,
 				 (int)holder.pid, holder.command, path);
@@ -42,7 +42,7 @@ int group_say_busy(struct lend_context *context, const struct lend_host_device *
 	if (host->group >= 0)
 		snprintf(nodes[1], PATH_MAX, "%s/vfio/%d", context_dev(context), host->group);
 	for (unsigned i = 0; i < 2; i++)
-		if (nodes[i][0] && !lend_host_holder(context, nodes[i], &holder))
+		if (nodes[i][0] && !lend_host_holder(context, nodes[i], &holder, sizeof(holder)))
 			return group_say_in_use(context, host->name, nodes[i], error);
 	return group_say_in_use(context, host->name, path, error);
 }
@@ -80,7 +80,7 @@ static bool in_the_way(const struct lend_host_device *device)
 bool group_is_blocked(struct lend_context *context, const struct lend_host_device *host)
 {
 	struct lend_host_device siblings[SIBLINGS_MAX];
-	int count = lend_host_group(context, host->group, siblings, SIBLINGS_MAX);
+	int count = lend_host_group(context, host->group, siblings, SIBLINGS_MAX, sizeof(*siblings));
 
 	for (int i = 0; i < count && i < SIBLINGS_MAX; i++)
 		if (in_the_way(&siblings[i]))
@@ -122,7 +122,7 @@ int group_say_not_viable(struct lend_context *context, const struct lend_host_de
 {
 	struct lend_host_device siblings[SIBLINGS_MAX];
 	struct list who = {0}, names = {0};
-	int count = lend_host_group(context, host->group, siblings, SIBLINGS_MAX);
+	int count = lend_host_group(context, host->group, siblings, SIBLINGS_MAX, sizeof(*siblings));
 	char more[32] = "", again[40] = "";
 
 	for (int i = 0; i < count && i < SIBLINGS_MAX; i++) {

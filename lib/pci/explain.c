@@ -2,6 +2,7 @@
 /* What of each BAR is direct, and why the rest traps. */
 
 #include "lib/pci/function.h"
+#include "lib/sized.h"
 
 static const char *const texts[] = {
 	[LEND_REASON_DIRECT] = "mapped: the guest reaches it without a trap",
@@ -17,22 +18,24 @@ static const char *const texts[] = {
 
 struct rows {
 	struct lend_explain_row *at;
-	size_t max, count;
+	size_t max, stride, count;
 };
 
 static void add(struct rows *rows, unsigned region, uint64_t start, uint64_t end, enum lend_reason reason)
 {
+	const struct lend_explain_row row = {
+		.region = region,
+		.offset = start,
+		.length = end - start,
+		.direct = reason == LEND_REASON_DIRECT,
+		.reason = reason,
+		.text = texts[reason],
+	};
+
 	if (start >= end)
 		return;
 	if (rows->count < rows->max)
-		rows->at[rows->count] = (struct lend_explain_row){
-			.region = region,
-			.offset = start,
-			.length = end - start,
-			.direct = reason == LEND_REASON_DIRECT,
-			.reason = reason,
-			.text = texts[reason],
-		};
+		sized_give_row(rows->at, rows->stride, rows->count, &row, sizeof(row));
 	rows->count++;
 }
 
@@ -55,9 +58,10 @@ static void add_gap(const struct lend_function *function, struct rows *rows, uns
 	add(rows, index, start, end, trapped);
 }
 
-size_t lend_function_explain(const struct lend_function *function, struct lend_explain_row *out, size_t max)
+size_t lend_function_explain(const struct lend_function *function, struct lend_explain_row *out, size_t max,
+			     size_t stride)
 {
-	struct rows rows = {.at = out, .max = max};
+	struct rows rows = {.at = out, .max = max, .stride = stride};
 
 	for (unsigned i = 0; i < BAR_COUNT; i++) {
 		const struct bar *bar = &function->bars[i];

@@ -17,6 +17,7 @@
 #include "lib/pci/reset/quiesce.h"
 #include "lib/pci/reset/reset.h"
 #include "lib/pci/rules/quirk.h"
+#include "lib/sized.h"
 #include "lib/pci/rules/rules.h"
 
 /* The device's bytes as they are now; what is set up is derived from them and never read again. */
@@ -81,14 +82,16 @@ static void destroy(struct lend_function *function)
 	free(function);
 }
 
-int lend_function_new(struct lend_device *device, const struct lend_function_config *config,
+int lend_function_new(struct lend_device *device, const struct lend_function_config *given,
 		      struct lend_function **out, struct lend_error *error)
 {
+	struct lend_function_config own, *config = &own;
 	struct lend_function *function;
 	int ret;
 
-	if (!config || config->size < sizeof(*config))
-		return error_say(error, -EINVAL, "%s: the configuration of its function has no size",
+	ret = sized_take(&own, sizeof(own), given, sizeof(own.size) + 1);
+	if (ret < 0)
+		return error_say(error, ret, "%s: lend_function_config: its size is that of no version",
 				 device->info.name);
 	function = calloc(1, sizeof(*function));
 	if (!function)
@@ -105,6 +108,7 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->multifunction = config->multifunction;
 	function->no_mmap = config->no_mmap;
 	function->no_intx = config->no_intx;
+	function->shares_pages = config->shares_pages;
 	function->strict = config->strict_config;
 	function->no_msi_bypass = config->no_msi_bypass;
 	function->no_msix_bypass = config->no_msix_bypass;
@@ -155,9 +159,10 @@ bool lend_function_gone(const struct lend_function *function)
 
 #define get(counter) __atomic_load_n(&function->counters.counter, __ATOMIC_RELAXED)
 
-void lend_function_count(const struct lend_function *function, struct lend_function_counters *out)
+void lend_function_count(const struct lend_function *function, struct lend_function_counters *out,
+			 size_t size)
 {
-	*out = (struct lend_function_counters){
+	const struct lend_function_counters counters = {
 		.bar_reads = get(bar_reads),
 		.bar_writes = get(bar_writes),
 		.config_reads = get(config_reads),
@@ -168,4 +173,6 @@ void lend_function_count(const struct lend_function *function, struct lend_funct
 		.peer_maps = get(peer_maps),
 		.resets = get(resets),
 	};
+
+	sized_give(out, size, &counters, sizeof(counters));
 }

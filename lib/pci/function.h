@@ -25,21 +25,19 @@
 
 enum {
 	CONFIG_MAX = 4096,
-	BAR_COUNT = 6,
+	BAR_COUNT = LEND_DEVICE_BARS,
 	ROM_BAR = LEND_REGION_ROM, /* its place among the BARs */
-	PLACES = BAR_COUNT + 1,
+	PLACES = LEND_BARS,
 	VECTORS_MAX = 2048, /* PCI Local Bus 3.0, 6.8.2 */
 	MSI_MAX = 32,       /* 6.8.1.3 */
 	TABLE_ENTRY = 16,   /* bytes of a vector in the MSI-X table */
 };
 
 /**
- * Everything that is emulated, without pointers: what would be saved. `config`
- * has a value for each byte; which bits of it the guest sees is config.virt.
+ * Everything that is emulated, without pointers: what is saved. `config` has a
+ * value for each byte; which bits of it the guest sees is config.virt.
  */
-enum { FUNCTION_STATE_VERSION = 1 };
 struct function_state {
-	uint32_t version, size;
 	uint8_t config[CONFIG_MAX]; /* atomic bytes: read without the lock */
 	uint8_t table[VECTORS_MAX * TABLE_ENTRY];
 	uint8_t pending[VECTORS_MAX / 8];
@@ -169,7 +167,7 @@ struct lend_function {
 	const char *name;
 	uint64_t page; /* bytes of the host's */
 	enum lend_place place;
-	bool multifunction, no_mmap, no_intx, strict, no_msi_bypass, no_msix_bypass;
+	bool multifunction, no_mmap, no_intx, shares_pages, strict, no_msi_bypass, no_msix_bypass;
 	bool no_files; /* the kernel has no dma-bufs of BARs */
 	enum lend_ats ats;
 	struct lend_ids ids;  /* in place of the device's */

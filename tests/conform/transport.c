@@ -55,28 +55,30 @@ static void regions(void **state)
 {
 	struct backend_device_info info;
 	struct lend_region region, again;
+	struct lend_area areas[AREAS_MAX], same[AREAS_MAX];
 
 	(void)state;
 	assert_int_equal(ops()->info(dev(), &info), 0);
 	for (unsigned i = 0; i <= LEND_REGION_CONFIG; i++) {
-		int ret = ops()->region_info(dev(), i, &region);
+		int ret = ops()->region_info(dev(), i, &region, areas, AREAS_MAX);
 		uint64_t end = 0;
 
 		assert_true(ret == 0 || (ret == -EINVAL && i == LEND_REGION_ROM));
 		if (ret)
 			continue;
-		assert_int_equal(ops()->region_info(dev(), i, &again), 0);
+		assert_int_equal(ops()->region_info(dev(), i, &again, same, AREAS_MAX), 0);
 		assert_memory_equal(&region, &again, sizeof(region));
+		assert_memory_equal(areas, same, region.area_count * sizeof(*areas));
 		if (i < LEND_REGION_ROM)
 			assert_int_equal(region.size & (region.size - 1), 0);
 		for (unsigned j = 0; j < region.area_count; j++) {
-			assert_true(region.areas[j].offset >= end);
-			assert_true(region.areas[j].length > 0);
-			end = region.areas[j].offset + region.areas[j].length;
+			assert_true(areas[j].offset >= end);
+			assert_true(areas[j].length > 0);
+			end = areas[j].offset + areas[j].length;
 		}
 		assert_true(end <= region.size);
 	}
-	assert_int_equal(ops()->region_info(dev(), info.region_count, &region), -EINVAL);
+	assert_int_equal(ops()->region_info(dev(), info.region_count, &region, areas, AREAS_MAX), -EINVAL);
 }
 
 static void config_widths(void **state)
@@ -156,9 +158,10 @@ static void bar_maps(void **state)
 			continue;
 		at = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		assert_true(at != MAP_FAILED);
-		assert_int_equal(ops()->map(dev(), i, region->areas[0].offset, PAGE, at), 0);
+		assert_int_equal(ops()->map(dev(), i, bench.device->areas[i][0].offset, PAGE, at), 0);
 		if (bench.can_touch) {
-			assert_int_equal(ops()->read(dev(), i, region->areas[0].offset, bytes, 4), 4);
+			assert_int_equal(ops()->read(dev(), i, bench.device->areas[i][0].offset, bytes, 4),
+					 4);
 			assert_int_equal(*(volatile uint32_t *)at, (uint32_t)le_load(bytes, 4));
 		}
 		assert_true(ops()->map(dev(), i, (region->size + PAGE - 1) & ~(uint64_t)(PAGE - 1), PAGE,

@@ -23,7 +23,8 @@ static int fake_info(void *dev, struct backend_device_info *out)
 	return fake_step(world, "info");
 }
 
-static int fake_region_info(void *dev, unsigned index, struct lend_region *out)
+static int fake_region_info(void *dev, unsigned index, struct lend_region *out, struct lend_area *areas,
+			    unsigned max)
 {
 	struct world *world = dev;
 
@@ -33,7 +34,10 @@ static int fake_region_info(void *dev, unsigned index, struct lend_region *out)
 	if (index < 6 && out->size && !world->sparse[index] && !world->unmappable[index] &&
 	    !(world->config[0x10 + 4 * index] & 1)) {
 		out->area_count = 1;
-		out->areas[0] = (struct lend_area){0, out->size};
+		areas[0] = (struct lend_area){0, out->size};
+	} else if (index < 6) {
+		for (unsigned i = 0; i < out->area_count && i < max; i++)
+			areas[i] = world->areas[index][i];
 	}
 	return fake_step(world, "region_info %u", index);
 }

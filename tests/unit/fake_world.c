@@ -32,6 +32,8 @@ struct world *world_new(void)
 	world->irq_count = 5;
 	world->can_reset = true;
 	world->reset_methods = "flr bus";
+	world->function_config.rom_mode = LEND_ROM_AUTO;
+	world->function_config.shares_pages = true;
 	for (unsigned i = 0; i < WORLD_VECTORS; i++)
 		world->irq_fds[i] = world->routes[i].attached = -1;
 	world->no_bus = true;

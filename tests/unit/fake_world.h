@@ -60,6 +60,7 @@ struct world {
 	struct lend_region
 		regions[LEND_REGION_COUNT]; /* areas: none means the whole of a memory BAR, if mappable */
 	bool unmappable[6], sparse[6];
+	struct lend_area areas[6][AREAS_MAX]; /* of a sparse one; regions[].area_count of them */
 	unsigned vectors[LEND_IRQ_COUNT];
 	bool noresize, can_reset, not_pci;
 	unsigned region_count, irq_count;

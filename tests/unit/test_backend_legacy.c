@@ -149,7 +149,8 @@ static void areas_of_a_region(void **state)
 {
 	static const struct vfio_region_sparse_mmap_area areas[] = {
 		{0x3000, 0x1000}, {0x2000, 0}, {0, 0x1000}};
-	const struct lend_region *region;
+	struct lend_region region;
+	struct lend_area area[2];
 	struct lend_device *device;
 
 	(void)state;
@@ -158,11 +159,12 @@ static void areas_of_a_region(void **state)
 	put_areas(vfio.caps_first + 64, 3, 3, areas);
 	vfio.caps_length += 64;
 	device = open_one("05:00.0");
-	region = lend_device_region(device, 0);
-	assert_true(region->msix_mappable);
-	assert_int_equal(region->area_count, 2); /* sorted, without the empty one */
-	assert_int_equal(region->areas[0].offset, 0);
-	assert_int_equal(region->areas[1].offset, 0x3000);
+	assert_int_equal(lend_device_region(device, 0, &region, sizeof(region)), 0);
+	assert_true(region.msix_mappable);
+	assert_int_equal(region.area_count, 2);
+	assert_int_equal(lend_device_areas(device, 0, area, 2), 2); /* sorted, without the empty one */
+	assert_int_equal(area[0].offset, 0);
+	assert_int_equal(area[1].offset, 0x3000);
 	lend_device_close(device);
 }
 

@@ -162,7 +162,7 @@ static void node_not_permitted(void **state)
 	struct lend_host_device device;
 
 	add_device(host, "0000:05:00.0", "vfio-pci", 7);
-	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, NULL), 0);
+	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, sizeof(device), NULL), 0);
 	assert_int_equal(group_say_open(host->context, &device, "/dev/vfio/7", EACCES, &host->error),
 			 -EACCES);
 	expect(host, "chown");
@@ -179,7 +179,7 @@ static void not_viable(void **state)
 	add_device(host, "0000:05:00.2", "", 7);
 	add_device(host, "0000:05:00.3", "pci-stub", 7);
 	add_device(host, "0000:05:00.4", "xhci_hcd", 7);
-	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, NULL), 0);
+	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, sizeof(device), NULL), 0);
 	assert_int_equal(group_say_not_viable(host->context, &device, &host->error), -EPERM);
 	expect(host, "0000:05:00.1 (snd_hda_intel), 0000:05:00.4 (xhci_hcd)");
 	expect(host, "for d in 0000:05:00.1 0000:05:00.4;");
@@ -197,7 +197,7 @@ static void in_use(void **state)
 	run("mkdir -p %s/77/fd; echo qemu >%s/77/comm; ln -s %s/vfio/7 %s/77/fd/9", host->proc, host->proc,
 	    host->dev, host->proc);
 	run("touch %s/vfio/7", host->dev);
-	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, NULL), 0);
+	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, sizeof(device), NULL), 0);
 	snprintf(path, sizeof(path), "%s/vfio/7", host->dev);
 	assert_int_equal(group_say_open(host->context, &device, path, EBUSY, &host->error), -EBUSY);
 	expect(host, "0000:05:00.0 is in use by process 77 (qemu)");
@@ -220,7 +220,7 @@ static void not_viable_for_many(void **state)
 		snprintf(name, sizeof(name), "0000:06:%02x.0", i);
 		add_device(host, name, "a_driver_with_a_name_of_forty_characters", 7);
 	}
-	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, NULL), 0);
+	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, sizeof(device), NULL), 0);
 	assert_int_equal(group_say_not_viable(host->context, &device, &host->error), -EPERM);
 	expect(host, "0000:06:00.0 (a_driver_with_a_name_of_forty_characters), 0000:06:01.0 (");
 	expect(host, "_characters) and 22 more; take them");
@@ -263,7 +263,7 @@ static void in_use_by_the_other_way(void **state)
 	    host->dev);
 	run("mkdir -p %s/77/fd; echo qemu >%s/77/comm; ln -s %s/vfio/devices/vfio3 %s/77/fd/9", host->proc,
 	    host->proc, host->dev, host->proc);
-	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, NULL), 0);
+	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, sizeof(device), NULL), 0);
 	snprintf(path, sizeof(path), "%s/vfio/7", host->dev);
 	assert_int_equal(group_say_open(host->context, &device, path, EBUSY, &host->error), -EBUSY);
 	expect(host, "process 77 (qemu), which has");

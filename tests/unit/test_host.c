@@ -205,7 +205,7 @@ static void find_tells_all(void **state)
 	struct lend_host_device device;
 
 	add_device(tree, "0000:05:00.0", 7, "e1000e", 0x80);
-	assert_int_equal(lend_host_find(tree->context, "05:00.0", &device, NULL), 0);
+	assert_int_equal(lend_host_find(tree->context, "05:00.0", &device, sizeof(device), NULL), 0);
 	assert_string_equal(device.name, "0000:05:00.0");
 	assert_int_equal(device.bdf.bus, 5);
 	assert_string_equal(device.driver, "e1000e");
@@ -225,14 +225,14 @@ static void find_with_little_known(void **state)
 	struct lend_host_device device;
 
 	make_dirs(path_in(tree, "sys/bus/pci/devices/0000:00:1f.0"));
-	assert_int_equal(lend_host_find(tree->context, "0000:00:1f.0", &device, NULL), 0);
+	assert_int_equal(lend_host_find(tree->context, "0000:00:1f.0", &device, sizeof(device), NULL), 0);
 	assert_string_equal(device.driver, "");
 	assert_int_equal(device.group, -1);
 	assert_int_equal(device.numa_node, -1);
 	assert_string_equal(device.reset_methods, "");
 	put_text(path_in(tree, "sys/bus/pci/devices/0000:00:1f.0"), "numa_node", "-1\n");
 	put_text(path_in(tree, "sys/bus/pci/devices/0000:00:1f.0"), "class", "0x060400\n");
-	assert_int_equal(lend_host_find(tree->context, "0000:00:1f.0", &device, NULL), 0);
+	assert_int_equal(lend_host_find(tree->context, "0000:00:1f.0", &device, sizeof(device), NULL), 0);
 	assert_int_equal(device.numa_node, -1);
 	assert_true(device.is_bridge);
 }
@@ -245,9 +245,9 @@ static void find_bridge_and_vf(void **state)
 	add_device(tree, "0000:00:01.0", 1, "pcieport", 0x81);
 	add_device(tree, "0000:05:10.0", 2, NULL, 0);
 	put_link(path_in(tree, "sys/bus/pci/devices/0000:05:10.0"), "physfn", "../0000:05:00.0");
-	assert_int_equal(lend_host_find(tree->context, "00:01.0", &device, NULL), 0);
+	assert_int_equal(lend_host_find(tree->context, "00:01.0", &device, sizeof(device), NULL), 0);
 	assert_true(device.is_bridge);
-	assert_int_equal(lend_host_find(tree->context, "05:10.0", &device, NULL), 0);
+	assert_int_equal(lend_host_find(tree->context, "05:10.0", &device, sizeof(device), NULL), 0);
 	assert_true(device.is_vf);
 }
 
@@ -257,9 +257,9 @@ static void find_errors_have_sentences(void **state)
 	struct lend_host_device device;
 	struct lend_error error = {""};
 
-	assert_int_equal(lend_host_find(tree->context, "eth0", &device, &error), -EINVAL);
+	assert_int_equal(lend_host_find(tree->context, "eth0", &device, sizeof(device), &error), -EINVAL);
 	assert_non_null(strstr(error.text, "'eth0'"));
-	assert_int_equal(lend_host_find(tree->context, "09:00.0", &device, &error), -ENODEV);
+	assert_int_equal(lend_host_find(tree->context, "09:00.0", &device, sizeof(device), &error), -ENODEV);
 	assert_non_null(strstr(error.text, "0000:09:00.0"));
 }
 
@@ -275,18 +275,18 @@ static void group_is_sorted(void **state)
 	for (size_t i = 0; i < 5; i++)
 		add_device(tree, names[i], 12, i == 1 ? "snd" : "vfio-pci", 0);
 	put_text(path_in(tree, "sys/kernel/iommu_groups/12/devices"), "a-platform-device", "");
-	assert_int_equal(lend_host_group(tree->context, 12, members, 5), 5);
+	assert_int_equal(lend_host_group(tree->context, 12, members, 5, sizeof(*members)), 5);
 	for (size_t i = 0; i < 5; i++)
 		assert_string_equal(members[i].name, sorted[i]);
 	assert_string_equal(members[2].driver, "snd");
 	assert_string_equal(members[0].driver, "vfio-pci");
 
 	memset(members, 0, sizeof(members));
-	assert_int_equal(lend_host_group(tree->context, 12, members, 2), 5);
+	assert_int_equal(lend_host_group(tree->context, 12, members, 2, sizeof(*members)), 5);
 	assert_string_equal(members[1].name, sorted[1]);
 	assert_string_equal(members[2].name, "");
-	assert_int_equal(lend_host_group(tree->context, 12, NULL, 0), 5);
-	assert_int_equal(lend_host_group(tree->context, 13, members, 5), -ENOENT);
+	assert_int_equal(lend_host_group(tree->context, 12, NULL, 0, 0), 5);
+	assert_int_equal(lend_host_group(tree->context, 13, members, 5, sizeof(*members)), -ENOENT);
 }
 
 static void add_process(struct tree *tree, int pid, const char *command, const char *file)
@@ -305,15 +305,15 @@ static void holder_is_the_first(void **state)
 	struct tree *tree = *state;
 	struct lend_host_holder holder;
 
-	assert_int_equal(lend_host_holder(tree->context, "/dev/vfio/7", &holder), -ENOENT);
+	assert_int_equal(lend_host_holder(tree->context, "/dev/vfio/7", &holder, sizeof(holder)), -ENOENT);
 	add_process(tree, getpid(), "self\n", "/dev/vfio/7");
 	make_dirs(path_in(tree, "proc/self/fd"));
 	put_link(path_in(tree, "proc/self/fd"), "3", "/dev/vfio/7");
-	assert_int_equal(lend_host_holder(tree->context, "/dev/vfio/7", &holder), -ENOENT);
+	assert_int_equal(lend_host_holder(tree->context, "/dev/vfio/7", &holder, sizeof(holder)), -ENOENT);
 	add_process(tree, 400001, "qemu-system-x86\n", "/dev/vfio/7");
 	add_process(tree, 300001, "other\n", "/dev/vfio/7");
 	add_process(tree, 200001, "third\n", "/dev/vfio/70");
-	assert_int_equal(lend_host_holder(tree->context, "/dev/vfio/7", &holder), 0);
+	assert_int_equal(lend_host_holder(tree->context, "/dev/vfio/7", &holder, sizeof(holder)), 0);
 	assert_int_equal(holder.pid, 300001);
 	assert_string_equal(holder.command, "other");
 }

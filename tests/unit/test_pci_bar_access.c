@@ -148,7 +148,7 @@ static void out_of_bounds(void **state)
 	lend_function_bar_write(world->function, 0, 0x3fff, 2, 0);
 	lend_function_bar_write(world->function, 6, 0, 2, 0);
 	assert_int_equal(world->line_count, 0);
-	lend_function_count(world->function, &counters);
+	lend_function_count(world->function, &counters, sizeof(counters));
 	assert_int_equal(counters.ignored, 10);
 	assert_int_equal(counters.bar_reads, 8);
 	assert_int_equal(counters.bar_writes, 2);

@@ -72,9 +72,9 @@ static void sparse_areas(void **state)
 	world_bar(world, 0, 0, 0x8000);
 	world->sparse[0] = true;
 	world->regions[0].area_count = 3;
-	world->regions[0].areas[0] = (struct lend_area){0, 0x800};       /* not a page: dropped */
-	world->regions[0].areas[1] = (struct lend_area){0x1800, 0x2000}; /* one whole page in it */
-	world->regions[0].areas[2] = (struct lend_area){0x6000, 0x9000}; /* beyond the end: cut */
+	world->areas[0][0] = (struct lend_area){0, 0x800};       /* not a page: dropped */
+	world->areas[0][1] = (struct lend_area){0x1800, 0x2000}; /* one whole page in it */
+	world->areas[0][2] = (struct lend_area){0x6000, 0x9000}; /* beyond the end: cut */
 	start(world);
 	direct_areas(world, 2, 0x2000, 0x1000);
 	assert_int_equal(world->bars[0].direct[1].offset, 0x6000);
@@ -93,7 +93,7 @@ static void mmap_fails(void **state)
 	start(world);
 	assert_int_equal(world->log_lines, 1);
 	direct_areas(world, 0, 0, 0);
-	assert_int_equal(lend_function_explain(world->function, rows, 8), 1);
+	assert_int_equal(lend_function_explain(world->function, rows, 8, sizeof(*rows)), 1);
 	assert_int_equal(rows[0].reason, LEND_REASON_MMAP_FAILED);
 	stop(world);
 }
@@ -111,8 +111,8 @@ static void explain_rows(void **state)
 	world->unmappable[3] = true;
 	world_msix(world, 16, 0, 0x2000, 0, 0x3000);
 	start(world);
-	assert_int_equal(lend_function_explain(world->function, rows, 8), 6);
-	assert_int_equal(lend_function_explain(world->function, NULL, 0), 6);
+	assert_int_equal(lend_function_explain(world->function, rows, 8, sizeof(*rows)), 6);
+	assert_int_equal(lend_function_explain(world->function, NULL, 0, 0), 6);
 	assert_true(rows[0].direct);
 	assert_int_equal(rows[0].length, 0x2000);
 	assert_int_equal(rows[1].reason, LEND_REASON_MSIX_TABLE);
@@ -139,6 +139,7 @@ static void small_bar_is_direct_at_a_page(void **state)
 	world_start(world);
 	assert_int_equal(world->bars[0].direct_count, 1);
 	assert_int_equal(world->bars[0].direct[0].length, 0x1000);
+	assert_true(world->bars[0].direct[0].shares_page);
 	assert_int_equal(world->map_count, 0); /* no device reaches the rest of the page */
 	world_write(world, PCI_BASE_ADDRESS_0, 4, 0xe0000100);
 	assert_true(world->bars[0].placed);
@@ -155,8 +156,27 @@ static void small_bar_is_direct_at_a_page(void **state)
 	start(world);
 	world_start(world);
 	assert_int_equal(world->bars[0].direct_count, 0);
-	assert_int_equal(lend_function_explain(world->function, &row, 1), 1);
+	assert_int_equal(lend_function_explain(world->function, &row, 1, sizeof(row)), 1);
 	assert_int_equal(row.reason, LEND_REASON_SUB_PAGE);
+	stop(world);
+}
+
+/* A monitor that does not know of such pages would map what lies behind the BAR. */
+static void small_bar_traps_for_who_does_not_ask(void **state)
+{
+	struct world *world = world_new();
+
+	(void)state;
+	world_bar(world, 0, 0, 0x100);
+	world_bar(world, 1, 0, 0x1000);
+	world->function_config.shares_pages = false;
+	start(world);
+	world_write(world, PCI_BASE_ADDRESS_1, 4, 0xe0010000);
+	world_start(world);
+	assert_true(world->bars[0].placed);
+	assert_int_equal(world->bars[0].direct_count, 0);
+	assert_int_equal(world->bars[1].direct_count, 1);
+	assert_false(world->bars[1].direct[0].shares_page);
 	stop(world);
 }
 
@@ -186,7 +206,7 @@ static void no_mmap_traps_all(void **state)
 	start(world);
 	assert_int_equal(world_count(world, "mmap"), 0);
 	direct_areas(world, 0, 0, 0);
-	assert_int_equal(lend_function_explain(world->function, &row, 1), 1);
+	assert_int_equal(lend_function_explain(world->function, &row, 1, sizeof(row)), 1);
 	assert_int_equal(row.reason, LEND_REASON_ASKED);
 	stop(world);
 }
@@ -328,6 +348,7 @@ int main(void)
 		cmocka_unit_test(case_14_2_msix_table_anywhere),
 		cmocka_unit_test(sparse_areas),
 		cmocka_unit_test(small_bar_is_direct_at_a_page),
+		cmocka_unit_test(small_bar_traps_for_who_does_not_ask),
 		cmocka_unit_test(small_bar_that_cannot_be_mapped),
 		cmocka_unit_test(mmap_fails),
 		cmocka_unit_test(explain_rows),

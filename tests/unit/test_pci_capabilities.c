@@ -147,7 +147,7 @@ static void case_14_14_type_follows_the_place(void **state)
 	world = place(PCI_EXP_TYPE_ENDPOINT, LEND_PLACE_PORT);
 	assert_int_equal(world_read(world, 0x82, 2), 0x02);
 	assert_int_equal(world_read(world, 0x8c, 4), 0x43);
-	lend_function_link(world->function, &link);
+	lend_function_link(world->function, &link, sizeof(link));
 	assert_true(link.is_pcie && link.speed == 3 && link.width == 4);
 	stop(world);
 	world = place(PCI_EXP_TYPE_ENDPOINT, LEND_PLACE_ROOT);

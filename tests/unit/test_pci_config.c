@@ -100,7 +100,7 @@ static void out_of_range(void **state)
 	world_write(world, 4095, 2, 0);
 	world_write(world, UINT32_MAX - 1, 4, 0);
 	assert_int_equal(world->line_count, 0);
-	lend_function_count(world->function, &counters);
+	lend_function_count(world->function, &counters, sizeof(counters));
 	assert_int_equal(counters.ignored, 7);
 	stop(world);
 }

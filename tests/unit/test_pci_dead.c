@@ -46,7 +46,7 @@ static void case_14_1_pin_of_ones(void **state)
 	assert_int_equal(world_open(world), 0);
 	assert_int_equal(world->log_lines, 1);
 	one_line(world->last_log);
-	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), 0);
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
 	assert_int_equal(world_read(world, PCI_INTERRUPT_PIN, 1), 0);
 	assert_int_equal(world_count(world, "intx"), 0);
 	world_start(world);
@@ -74,7 +74,7 @@ static void case_14_1_each_dword_of_ones(void **state)
 			continue;
 		}
 		assert_true(world->log_lines <= 2);
-		lend_context_reset(world->context, &world->function, 1, &report);
+		lend_context_reset(world->context, &world->function, 1, &report, sizeof(report));
 		world_start(world);
 		world_write(world, MSIX_CONTROL, 1, 0x80);
 		world_vector(world, 1, 0xfee00000, 1, false);
@@ -128,7 +128,7 @@ static void set_mode(struct world *world, unsigned mode)
 {
 	struct lend_reset_report report;
 
-	lend_context_reset(world->context, &world->function, 1, &report);
+	lend_context_reset(world->context, &world->function, 1, &report, sizeof(report));
 	world_start(world);
 	world_write(world, PCI_ROM_ADDRESS, 4, 0xf0000001);
 	if (mode == 1)
@@ -161,7 +161,7 @@ static void case_14_1_dies_in_each_mode(void **state)
 		assert_int_equal(lend_function_bar_read(world->function, LEND_REGION_ROM, 0, 4), UINT32_MAX);
 		assert_int_equal(lend_function_bar_fault(world->function), 2); /* BAR 0 and the ROM */
 		world_write(world, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
-		lend_context_reset(world->context, &world->function, 1, &report);
+		lend_context_reset(world->context, &world->function, 1, &report, sizeof(report));
 		assert_false(report.checked);
 		assert_non_null(strstr(report.check, "does not answer"));
 		stop(world);

@@ -64,7 +64,7 @@ static void reset(struct world *world)
 {
 	struct lend_reset_report report;
 
-	lend_context_reset(world->context, &world->function, 1, &report);
+	lend_context_reset(world->context, &world->function, 1, &report, sizeof(report));
 	world_start(world);
 	world_write(world, PCI_BASE_ADDRESS_4, 4, 0xc000);
 	world_write(world, PCI_BASE_ADDRESS_2, 4, 0xe0100000);

@@ -28,7 +28,7 @@ static void first_reset(struct world *world)
 {
 	struct lend_reset_report report;
 
-	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), 0);
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
 	world_start(world);
 }
 
@@ -118,7 +118,7 @@ static void the_timer_is_cancelled(void **state)
 		else if (how == 1)
 			world_write(world, MSIX_CONTROL, 1, MSIX_ENABLE);
 		else if (how == 2)
-			lend_context_reset(world->context, &world->function, 1, &report);
+			lend_context_reset(world->context, &world->function, 1, &report, sizeof(report));
 		else
 			lend_function_line_changed(world->function);
 		assert_true(world->timer.nanoseconds == 0);

@@ -86,7 +86,8 @@ static struct lend_reset_report reset(struct world *world, int want)
 {
 	struct lend_reset_report report;
 
-	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), want);
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)),
+			 want);
 	return report;
 }
 
@@ -218,7 +219,8 @@ static unsigned whole_life(struct world *world)
 	world->vectors[LEND_IRQ_INTX] = 1;
 	if (world_open(world)) /* closes what is open, and looks at what is left */
 		return world->calls;
-	lend_context_reset(world->context, &world->function, 1, &report); /* the line goes on */
+	lend_context_reset(world->context, &world->function, 1, &report,
+			   sizeof(report)); /* the line goes on */
 	live(world);
 	world_write(world, 0x53, 1, 0); /* and is back when MSI-X goes off */
 	world_raise(world);
@@ -291,13 +293,16 @@ static void infos_that_make_no_sense(void **state)
 static void fewer_indexes(void **state)
 {
 	struct world *world = world_new();
+	struct lend_region region;
 
 	(void)state;
 	world->region_count = 8;
 	world->irq_count = 3;
 	assert_int_equal(world_open(world), 0);
 	assert_int_equal(lend_device_info(world->device)->vectors[LEND_IRQ_ERR], 0);
-	assert_null(lend_device_region(world->device, LEND_REGION_COUNT));
+	assert_int_equal(lend_device_region(world->device, LEND_REGION_COUNT, &region, sizeof(region)),
+			 -EINVAL);
+	assert_int_equal(lend_device_areas(world->device, LEND_REGION_COUNT, NULL, 0), 0);
 	stop(world);
 }
 
@@ -327,7 +332,7 @@ static void xsa_337_changed_registers_are_not_trusted(void **state)
 	memset(world->config + 0x10, 0xff, 0x18);
 	memset(world->config + 0x50, 0xff, 12);
 	world->config[0x34] = 0xff;
-	lend_function_bar(world->function, 0, &bar);
+	lend_function_bar(world->function, 0, &bar, sizeof(bar));
 	assert_int_equal(bar.size, 0x4000);
 	assert_true(bar.is_64);
 	world_write(world, PCI_BASE_ADDRESS_0, 4, UINT32_MAX);
@@ -335,7 +340,7 @@ static void xsa_337_changed_registers_are_not_trusted(void **state)
 	assert_int_equal(world_read(world, 0x54, 4), 0x2000);
 	world_write(world, PCI_BASE_ADDRESS_0, 4, 0xe0000000);
 	assert_int_equal(lend_function_bar_read(world->function, 0, 0x2000 + 63 * 16 + 12, 4), 1);
-	lend_function_bar(world->function, 6, &bar);
+	lend_function_bar(world->function, 6, &bar, sizeof(bar));
 	assert_int_equal(bar.size, 0);
 	stop(world);
 }

@@ -128,7 +128,7 @@ static void paths_and_counts(void **state)
 	world_vector(world, 5, 0xfee00000, 5, true);
 	interrupt(world, 0);
 	interrupt(world, 5);
-	assert_int_equal(lend_function_vectors(world->function, rows, 8), 2);
+	assert_int_equal(lend_function_vectors(world->function, rows, 8, sizeof(*rows)), 2);
 	assert_int_equal(rows[0].vector, 0);
 	assert_int_equal(rows[0].irq, LEND_IRQ_MSIX);
 	assert_true(rows[0].bypass);
@@ -136,11 +136,11 @@ static void paths_and_counts(void **state)
 	assert_int_equal(rows[1].vector, 5);
 	assert_false(rows[1].bypass);
 	assert_int_equal(rows[1].slow, 1);
-	assert_int_equal(lend_function_vectors(world->function, NULL, 0), 2);
+	assert_int_equal(lend_function_vectors(world->function, NULL, 0, 0), 2);
 	stop(world);
 	world = running(true);
 	interrupt(world, 0);
-	assert_int_equal(lend_function_vectors(world->function, rows, 8), 1);
+	assert_int_equal(lend_function_vectors(world->function, rows, 8, sizeof(*rows)), 1);
 	assert_false(rows[0].bypass);
 	assert_int_equal(rows[0].slow, 1);
 	stop(world);
@@ -149,7 +149,7 @@ static void paths_and_counts(void **state)
 static uint64_t reads_of(struct world *world, unsigned bar, uint64_t offset)
 {
 	struct lend_page_count rows[80];
-	size_t count = lend_function_pages(world->function, rows, 80);
+	size_t count = lend_function_pages(world->function, rows, 80, sizeof(*rows));
 
 	for (size_t i = 0; i < count; i++)
 		if (rows[i].bar == bar && rows[i].offset == offset)
@@ -180,7 +180,8 @@ static void accesses_by_page(void **state)
 		lend_function_bar_read(world->function, 0, i * 0x1000, 4);
 	assert_int_equal(reads_of(world, 0, 0x2000), 4);
 	assert_true(reads_of(world, LEND_PAGE_REST, 0) > 0);
-	for (size_t i = 0, count = lend_function_pages(world->function, rows, 80); i < count; i++)
+	for (size_t i = 0, count = lend_function_pages(world->function, rows, 80, sizeof(*rows)); i < count;
+	     i++)
 		sum += rows[i].reads;
 	assert_int_equal(sum, 4 + 0x100);
 	stop(world);

@@ -44,7 +44,7 @@ static void reset(struct world *world)
 {
 	struct lend_reset_report report;
 
-	lend_context_reset(world->context, &world->function, 1, &report);
+	lend_context_reset(world->context, &world->function, 1, &report, sizeof(report));
 	world_start(world);
 }
 

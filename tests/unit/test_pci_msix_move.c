@@ -33,7 +33,7 @@ static void behind_what_is_there(void **state)
 	struct lend_bar bar;
 
 	(void)state;
-	lend_function_bar(world->function, 0, &bar);
+	lend_function_bar(world->function, 0, &bar, sizeof(bar));
 	assert_int_equal(bar.size, 0x8000);
 	assert_int_equal(world_read(world, 0x50 + PCI_MSIX_TABLE, 4), 0x4000);
 	assert_int_equal(world_read(world, 0x50 + PCI_MSIX_PBA, 4), 0x4400);
@@ -67,7 +67,7 @@ static void behind_a_small_bar(void **state)
 	world_bar(world, 2, 0, 0x100);
 	world->function_config.msix_to = LEND_MSIX_TO_BAR + 2;
 	assert_int_equal(world_open(world), 0);
-	lend_function_bar(world->function, 2, &bar);
+	lend_function_bar(world->function, 2, &bar, sizeof(bar));
 	assert_int_equal(bar.size, 0x2000);
 	assert_int_equal(world_read(world, 0x50 + PCI_MSIX_TABLE, 4), 0x1002);
 	world_start(world);
@@ -85,7 +85,7 @@ static void in_a_bar_of_its_own(void **state)
 	struct lend_bar bar;
 
 	(void)state;
-	lend_function_bar(world->function, 2, &bar);
+	lend_function_bar(world->function, 2, &bar, sizeof(bar));
 	assert_int_equal(bar.size, 0x1000);
 	assert_true(bar.is_64); /* BAR 3 is free */
 	assert_true(bar.prefetchable);
@@ -101,7 +101,7 @@ static void in_a_bar_of_its_own(void **state)
 	assert_int_equal(world_count(world, "bar_"), 0);
 	stop(world);
 	world = moved(3, 0); /* BAR 4 is taken: 32 bits */
-	lend_function_bar(world->function, 3, &bar);
+	lend_function_bar(world->function, 3, &bar, sizeof(bar));
 	assert_false(bar.is_64);
 	stop(world);
 }

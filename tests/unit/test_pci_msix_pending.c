@@ -24,7 +24,7 @@ static void case_14_4_pending_is_delivered_once(void **state)
 	assert_int_equal(world->routes[1].delivered, 0);
 	assert_int_equal(pba(world, 1), 1);
 	assert_int_equal(pba(world, 2), 0);
-	lend_function_count(world->function, &counters);
+	lend_function_count(world->function, &counters, sizeof(counters));
 	assert_int_equal(counters.slow_interrupts, 2);
 	world_clear(world);
 	unmask(world, 1);

@@ -19,7 +19,7 @@ static struct world *running(void)
 	world_nvme(world);
 	world->vectors[LEND_IRQ_INTX] = world->vectors[LEND_IRQ_ERR] = world->vectors[LEND_IRQ_REQ] = 1;
 	assert_int_equal(world_open(world), 0);
-	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), 0);
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
 	world_start(world);
 	world_write(world, 0x53, 1, 0x80);
 	world_vector(world, 0, 0xfee00000, 1, false);
@@ -77,11 +77,11 @@ static void reset_brings_it_back(void **state)
 	(void)state;
 	tell(world, ERR);
 	world->dead = true;
-	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), 0);
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
 	assert_false(report.checked);
 	assert_true(lend_function_gone(world->function));
 	world->dead = false;
-	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), 0);
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
 	assert_true(report.checked);
 	assert_false(lend_function_gone(world->function));
 	world_start(world);
@@ -105,7 +105,8 @@ static void request_gives_it_up(void **state)
 	assert_int_equal(world_count(world, "event"), 0);
 	/* It does not come back by a reset. */
 	world_clear(world);
-	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), -ENODEV);
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)),
+			 -ENODEV);
 	assert_int_equal(world->line_count, 0);
 	assert_true(lend_function_gone(world->function));
 	stop(world);
@@ -177,7 +178,7 @@ static void order_of_the_end(void **state)
 	world_nvme(world);
 	world->vectors[LEND_IRQ_INTX] = world->vectors[LEND_IRQ_ERR] = world->vectors[LEND_IRQ_REQ] = 1;
 	assert_int_equal(world_open(world), 0);
-	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), 0);
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
 	world_clear(world);
 	world_close(world);
 	world_expect_order(world, "notify 4 -", "notify 3 -", "line_detach 1", "intx off", "close", NULL);

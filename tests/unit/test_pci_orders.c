@@ -425,7 +425,8 @@ static void start_line(struct model *model)
 	struct lend_reset_report report;
 
 	if (model->world->intx_fd < 0) {
-		lend_context_reset(model->world->context, &model->world->function, 1, &report);
+		lend_context_reset(model->world->context, &model->world->function, 1, &report,
+				   sizeof(report));
 		world_start(model->world);
 	}
 	line_rest(model);

@@ -131,7 +131,7 @@ static void case_14_2_table_is_all(void **state)
 		world_msix(world, (unsigned)page / 16 > 2048 ? 2048 : (unsigned)page / 16, 0, 0, 1, 0);
 		start(world);
 		assert_int_equal(world->bars[0].direct_count, 0);
-		assert_int_equal(lend_function_explain(world->function, &row, 1), 2);
+		assert_int_equal(lend_function_explain(world->function, &row, 1, sizeof(row)), 2);
 		assert_false(row.direct);
 		world_vector(world, 255, 0xfee00000, 9, false);
 		world_write(world, 0x53, 1, 0x80);
@@ -178,7 +178,7 @@ static void relocated_table_has_whole_pages(void **state)
 		world_msix(world, 8, 0, 0x800, 0, 0xc00);
 		world->function_config.msix_to = LEND_MSIX_TO_BAR;
 		start(world);
-		lend_function_bar(world->function, 0, &bar);
+		lend_function_bar(world->function, 0, &bar, sizeof(bar));
 		assert_int_equal(bar.size, 4 * page);
 		assert_int_equal(world_read(world, 0x54, 4), 2 * page);
 		assert_int_equal(world->bars[0].direct_count, 1);

@@ -42,9 +42,9 @@ static void any_areas(struct world *world, unsigned bar)
 	struct lend_region *region = &world->regions[bar];
 
 	world->sparse[bar] = true;
-	region->area_count = any(LEND_AREAS_MAX);
+	region->area_count = any(AREAS_MAX);
 	for (unsigned i = 0; i < region->area_count; i++) /* in order, as the backend hands them on */
-		region->areas[i] = (struct lend_area){i * 0x3000 + any(0x1000), any(0x2000) + 1};
+		world->areas[bar][i] = (struct lend_area){i * 0x3000 + any(0x1000), any(0x2000) + 1};
 }
 
 static void any_bars(struct world *world)
@@ -159,7 +159,7 @@ static void any_step(struct world *world)
 		break;
 	case 14:
 		if (one_in(8))
-			lend_context_reset(world->context, &world->function, 1, &report);
+			lend_context_reset(world->context, &world->function, 1, &report, sizeof(report));
 		break;
 	default:
 		world->fail_at = one_in(4) ? world->calls + any(8) : 0;

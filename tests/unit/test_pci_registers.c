@@ -128,7 +128,8 @@ static void advanced_features(void **state)
 		world->reset_methods = "";
 		world_set(world, world_cap(world, AF, PCI_CAP_ID_AF) + PCI_AF_CAP, 1, have[i]);
 		start(world);
-		assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), 0);
+		assert_int_equal(
+			lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
 		assert_int_equal(report.ran, i ? LEND_RESET_FUNCTION : LEND_RESET_OPEN);
 		assert_int_equal(world_read(world, AF + PCI_AF_CAP, 1), have[i]); /* as it is */
 		world_start(world);

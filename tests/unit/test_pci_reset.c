@@ -28,7 +28,8 @@ static struct lend_reset_report reset_all(struct world *world, struct lend_funct
 {
 	struct lend_reset_report reports[4];
 
-	assert_int_equal(lend_context_reset(world->context, functions, count, reports), want);
+	assert_int_equal(lend_context_reset(world->context, functions, count, reports, sizeof(*reports)),
+			 want);
 	return reports[0];
 }
 
@@ -215,7 +216,7 @@ static void case_14_10_siblings_together(void **state)
 	functions[1] = second.function;
 	world_start(world);
 	lend_function_config_write(second.function, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
-	assert_int_equal(lend_context_reset(world->context, functions, 2, reports), 0);
+	assert_int_equal(lend_context_reset(world->context, functions, 2, reports, sizeof(*reports)), 0);
 	assert_int_equal(reports[0].ran, LEND_RESET_BUS);
 	assert_int_equal(reports[1].ran, LEND_RESET_BUS);
 	assert_string_equal(reports[0].along, "0000:05:00.1");
@@ -365,12 +366,12 @@ static void resets_are_counted(void **state)
 	(void)state;
 	assert_int_equal(world_open(world), 0);
 	reset(world, 0);
-	lend_function_count(world->function, &counters);
+	lend_function_count(world->function, &counters, sizeof(counters));
 	assert_int_equal(counters.resets, 0); /* the kernel's at open */
 	world_start(world);
 	reset(world, 0);
 	reset(world, 0);
-	lend_function_count(world->function, &counters);
+	lend_function_count(world->function, &counters, sizeof(counters));
 	assert_int_equal(counters.resets, 2);
 	stop(world);
 }

@@ -52,7 +52,7 @@ static void rom_is_sized_and_placed(void **state)
 
 	(void)state;
 	assert_int_equal(world_open(world), 0);
-	lend_function_bar(world->function, LEND_REGION_ROM, &bar);
+	lend_function_bar(world->function, LEND_REGION_ROM, &bar, sizeof(bar));
 	assert_int_equal(bar.size, 0x10000);
 	assert_int_equal(world_read(world, PCI_ROM_ADDRESS, 4), 0);
 	world_write(world, PCI_ROM_ADDRESS, 4, 0xfffff800);
@@ -164,7 +164,7 @@ static void rom_that_lies_about_its_size(void **state)
 
 	(void)state;
 	assert_int_equal(world_open(world), 0);
-	lend_function_bar(world->function, LEND_REGION_ROM, &bar);
+	lend_function_bar(world->function, LEND_REGION_ROM, &bar, sizeof(bar));
 	assert_int_equal(bar.size, UINT64_C(1) << 31);
 	world_write(world, PCI_ROM_ADDRESS, 4, 0x40000001);
 	world_write(world, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
@@ -183,7 +183,7 @@ static void no_more_than_16_mib_are_read(void **state)
 
 	(void)state;
 	assert_int_equal(world_open(world), 0);
-	lend_function_bar(world->function, LEND_REGION_ROM, &bar);
+	lend_function_bar(world->function, LEND_REGION_ROM, &bar, sizeof(bar));
 	assert_int_equal(bar.size, 32 << 20);
 	enable(world);
 	assert_int_equal(rom_at(world, 100, 4), 0xcafe1234);
@@ -199,7 +199,7 @@ static void case_14_15_size_0(void **state)
 
 	(void)state;
 	assert_int_equal(world_open(world), 0);
-	lend_function_bar(world->function, LEND_REGION_ROM, &bar);
+	lend_function_bar(world->function, LEND_REGION_ROM, &bar, sizeof(bar));
 	assert_int_equal(bar.size, 0);
 	enable(world);
 	assert_int_equal(world_read(world, PCI_ROM_ADDRESS, 4), 0); /* not even its enable bit */
@@ -216,7 +216,7 @@ static void rom_odd_size_is_rounded(void **state)
 
 	(void)state;
 	assert_int_equal(world_open(world), 0);
-	lend_function_bar(world->function, LEND_REGION_ROM, &bar);
+	lend_function_bar(world->function, LEND_REGION_ROM, &bar, sizeof(bar));
 	assert_int_equal(bar.size, 0x2000);
 	stop(world);
 }
@@ -235,7 +235,7 @@ static void rombar_0_leaves_it_out(void **state)
 		world->function_config.rom = i ? image : NULL;
 		world->function_config.rom_length = i ? sizeof(image) : 0;
 		assert_int_equal(world_open(world), 0);
-		lend_function_bar(world->function, LEND_REGION_ROM, &bar);
+		lend_function_bar(world->function, LEND_REGION_ROM, &bar, sizeof(bar));
 		assert_int_equal(bar.size, 0);
 		world_write(world, PCI_ROM_ADDRESS, 4, UINT32_MAX);
 		assert_int_equal(world_read(world, PCI_ROM_ADDRESS, 4), 0);
@@ -258,7 +258,7 @@ static void denied_rom_needs_the_users_word(void **state)
 		world->function_config.rom = i == 2 ? image : NULL;
 		world->function_config.rom_length = i == 2 ? sizeof(image) : 0;
 		assert_int_equal(world_open(world), 0);
-		lend_function_bar(world->function, LEND_REGION_ROM, &bar);
+		lend_function_bar(world->function, LEND_REGION_ROM, &bar, sizeof(bar));
 		assert_int_equal(bar.size, i == 0 ? 0 : i == 1 ? 0x1000 : 0x800);
 		assert_int_equal(world->log_lines, i ? 0 : 1);
 		stop(world);
@@ -276,7 +276,7 @@ static void file_takes_the_devices_place(void **state)
 	world->function_config.rom_length = sizeof(image);
 	assert_int_equal(world_open(world), 0);
 	memset(image, 0, sizeof(image));
-	lend_function_bar(world->function, LEND_REGION_ROM, &bar);
+	lend_function_bar(world->function, LEND_REGION_ROM, &bar, sizeof(bar));
 	assert_int_equal(bar.size, 4096);
 	enable(world);
 	assert_int_equal(rom_at(world, 0, 4), 0x6d6f7266); /* "from" */

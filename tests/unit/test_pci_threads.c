@@ -39,7 +39,7 @@ static void *reader(void *arg)
 		lend_function_bar_read(world->function, 0, 0x3000, 8);
 		lend_function_bar_write(world->function, 0, 0x1000, 4, i);
 		lend_function_bar_fault(world->function);
-		lend_function_count(world->function, &counters);
+		lend_function_count(world->function, &counters, sizeof(counters));
 	}
 	return NULL;
 }

@@ -103,7 +103,7 @@ static void the_report_names_it(void **state)
 	struct lend_reset_report report;
 
 	(void)state;
-	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), 0);
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
 	assert_int_equal(report.ran, LEND_RESET_QUIRK);
 	assert_true(report.checked);
 	assert_int_equal(world_count(world, "reset"), 0);

@@ -111,7 +111,7 @@ static void mirror_in_bar_2(void **state)
 	assert_int_equal(world->bars[2].direct_count, 2);
 	assert_int_equal(world->bars[2].direct[0].length, 0x4000);
 	assert_int_equal(world->bars[2].direct[1].offset, 0x5000);
-	assert_true(lend_function_explain(world->function, rows, 8) >= 3);
+	assert_true(lend_function_explain(world->function, rows, 8, sizeof(*rows)) >= 3);
 	assert_int_equal(rows[1].reason, LEND_REASON_QUIRK);
 	assert_int_equal(rows[1].offset, 0x4000);
 	assert_int_equal(rows[1].length, 0x1000);

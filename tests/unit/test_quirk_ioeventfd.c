@@ -140,7 +140,7 @@ static void dropped_on_reset_and_on_a_move(void **state)
 	assert_int_equal(world->ioeventfd_count, 0);
 	acknowledge(world, 1, 0xff);
 	assert_int_equal(world->ioeventfd_count, 1);
-	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), 0);
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
 	assert_int_equal(world->ioeventfd_count, 0);
 	assert_int_equal(world->device_ioeventfds, 0);
 	stop(world);

@@ -201,7 +201,7 @@ static void registers_after_a_reset(void **state)
 	(void)state;
 	bar_put(world, 5, 0, 8, UINT64_C(0x100000001));
 	bar_put(world, 5, 8, 4, 0x88000);
-	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report), 0);
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
 	world_write(world, PCI_BASE_ADDRESS_5, 4, 0xc000);
 	world_write(world, PCI_COMMAND, 2, DECODE);
 	world_clear(world);
@@ -231,7 +231,7 @@ static void every_call_fails_once(void **state)
 			vga_put(world, INDEX, 2, 0x338);
 			world_write(world, PCI_BASE_ADDRESS_0, 4, 0xd0000000);
 			bar_get(world, 0, 0x1800, 4);
-			lend_context_reset(world->context, &world->function, 1, &report);
+			lend_context_reset(world->context, &world->function, 1, &report, sizeof(report));
 			world_write(world, PCI_COMMAND, 2, DECODE);
 			world_write(world, PCI_COMMAND, 2, 0);
 			world_close(world);

@@ -103,7 +103,7 @@ static void hostile(void **state)
 	bar_put(world, 2, ADDRESS + 2, 2, 0x8001);
 	assert_int_equal(world_count(world, "bar_write"), 0);
 	assert_int_equal(table(world, 0), 0);
-	lend_function_count(world->function, &counters);
+	lend_function_count(world->function, &counters, sizeof(counters));
 	assert_true(counters.ignored >= 7);
 	/* Before and behind the two registers it is the device. */
 	bar_put(world, 2, DATA - 4, 4, 1);

@@ -115,7 +115,7 @@ static void trapped_pages(void **state)
 	assert_int_equal(world->bars[0].direct_count, 2);
 	assert_int_equal(world->bars[0].direct[0].length, 0x5000);
 	assert_int_equal(world->bars[0].direct[1].offset, 0x7000);
-	assert_int_equal(lend_function_explain(world->function, rows, 8), 3);
+	assert_int_equal(lend_function_explain(world->function, rows, 8, sizeof(*rows)), 3);
 	assert_int_equal(rows[1].reason, LEND_REASON_RULE);
 	assert_int_equal(rows[1].offset, 0x5000);
 	assert_int_equal(rows[1].length, 0x2000);
@@ -182,7 +182,7 @@ static int reset(struct world *world, struct lend_reset_report *report)
 	world->dependents[0] = (struct backend_dependent){world->device->info.bdf, -1};
 	world->dependent_count = 1;
 	world_clear(world);
-	return lend_context_reset(world->context, &world->function, 1, report);
+	return lend_context_reset(world->context, &world->function, 1, report, sizeof(*report));
 }
 
 /* The kernel takes the first of a device's methods: if that one is broken, its reset is not asked for. */
@@ -229,7 +229,7 @@ static void denied_rom(void **state)
 			world->function_config.rom_length = sizeof(bytes);
 		}
 		start(world);
-		lend_function_bar(world->function, LEND_REGION_ROM, &bar);
+		lend_function_bar(world->function, LEND_REGION_ROM, &bar, sizeof(bar));
 		assert_int_equal(bar.size, i == 0 ? 4096 : i == 1 ? 0 : 2048);
 		stop(world);
 	}

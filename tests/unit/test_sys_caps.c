@@ -84,41 +84,43 @@ static void random_chains(void **state)
 static void areas_are_sorted_and_checked(void **state)
 {
 	struct lend_region region = {.size = 0x10000};
+	struct lend_area kept[AREAS_MAX];
 	struct lend_area areas[] = {{0x4000, 0x1000}, {0, 0}, {0x1000, 0x1000}, {0x2000, 0x800}};
 	struct lend_area overlap[] = {{0x1000, 0x1001}, {0x2000, 0x1000}};
 	struct lend_area wrap[] = {{UINT64_MAX - 1, 4}};
 	struct lend_area many[40];
 
 	(void)state;
-	assert_int_equal(areas_store(&region, areas, 4), 0);
+	assert_int_equal(areas_store(&region, kept, AREAS_MAX, areas, 4), 0);
 	assert_int_equal(region.area_count, 3);
-	assert_int_equal(region.areas[0].offset, 0x1000);
-	assert_int_equal(region.areas[2].offset, 0x4000);
-	areas_clip(&region, 0x1000);
+	assert_int_equal(kept[0].offset, 0x1000);
+	assert_int_equal(kept[2].offset, 0x4000);
+	areas_clip(&region, kept, 0x1000);
 	assert_int_equal(region.area_count, 2);
-	assert_int_equal(areas_store(&region, overlap, 2), -EPROTO);
-	assert_int_equal(areas_store(&region, wrap, 1), -EPROTO);
+	assert_int_equal(areas_store(&region, kept, AREAS_MAX, overlap, 2), -EPROTO);
+	assert_int_equal(areas_store(&region, kept, AREAS_MAX, wrap, 1), -EPROTO);
 	for (unsigned i = 0; i < 40; i++)
 		many[i] = (struct lend_area){i * 0x1000, 0x1000};
-	assert_int_equal(areas_store(&region, many, 40), 40 - LEND_AREAS_MAX);
-	assert_int_equal(areas_store(&region, NULL, 0), 0);
+	assert_int_equal(areas_store(&region, kept, AREAS_MAX, many, 40), 40 - AREAS_MAX);
+	assert_int_equal(areas_store(&region, kept, AREAS_MAX, NULL, 0), 0);
 	assert_int_equal(region.area_count, 0);
 }
 
 static void areas_clip_to_the_region(void **state)
 {
 	struct lend_region region = {.size = 0x3000, .area_count = 3};
+	struct lend_area kept[AREAS_MAX];
 
 	(void)state;
-	region.areas[0] = (struct lend_area){0x2800, 0x100000};
-	region.areas[1] = (struct lend_area){0x5000, 0x1000};
-	region.areas[2] = (struct lend_area){UINT64_MAX - 10, 5};
-	areas_clip(&region, 0x1000);
+	kept[0] = (struct lend_area){0x2800, 0x100000};
+	kept[1] = (struct lend_area){0x5000, 0x1000};
+	kept[2] = (struct lend_area){UINT64_MAX - 10, 5};
+	areas_clip(&region, kept, 0x1000);
 	assert_int_equal(region.area_count, 0);
 	region.area_count = 1;
-	region.areas[0] = (struct lend_area){0x1000, UINT64_MAX - 0x1000};
-	areas_clip(&region, 0x1000);
-	assert_int_equal(region.areas[0].length, 0x2000);
+	kept[0] = (struct lend_area){0x1000, UINT64_MAX - 0x1000};
+	areas_clip(&region, kept, 0x1000);
+	assert_int_equal(kept[0].length, 0x2000);
 }
 
 static void areas_cut_a_part(void **state)

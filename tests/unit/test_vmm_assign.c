@@ -8,7 +8,7 @@ static uint8_t page[4096];
 
 static void map(unsigned bar, bool io, uint64_t address, uint64_t size, bool direct)
 {
-	const struct lend_bar_direct part = {.length = 4096, .va = page};
+	const struct lend_bar_direct part = {.length = 4096, .va = page, .shares_page = size < 4096};
 	const struct lend_bar_map what = {.bar = bar,
 					  .io = io,
 					  .address = address,

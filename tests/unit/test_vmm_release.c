@@ -146,7 +146,8 @@ static void build(struct machine *machine)
 	assert_int_equal(device_open_with(world->space, &source, &assigned->device, &world->error), 0);
 	assert_int_equal(assigned_init(assigned, vmm), 0);
 	assert_int_equal(lend_function_new(assigned->device, &config, &assigned->function, &world->error), 0);
-	assert_int_equal(lend_context_reset(world->context, &assigned->function, 1, &report), 0);
+	assert_int_equal(lend_context_reset(world->context, &assigned->function, 1, &report, sizeof(report)),
+			 0);
 	lend_function_config_write(assigned->function, PCI_BASE_ADDRESS_0, 4, 0xe0000000);
 	lend_function_config_write(assigned->function, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
 }

@@ -17,11 +17,12 @@ static char last_line[512];
 static unsigned lines;
 
 int lend_context_reset(struct lend_context *context, struct lend_function **functions, size_t count,
-		       struct lend_reset_report *reports)
+		       struct lend_reset_report *reports, size_t stride)
 {
 	(void)context;
 	for (size_t i = 0; i < count; i++) {
 		assert_non_null(functions[i]);
+		assert_int_equal(stride, sizeof(*reports));
 		reports[i] = told[i];
 	}
 	asked = count;

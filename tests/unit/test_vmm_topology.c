@@ -36,13 +36,16 @@ void lend_function_config_write(struct lend_function *function, unsigned offset,
 		function->bar[(offset - PCI_BASE_ADDRESS_0) / 4] = value;
 }
 
-void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out)
+void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out,
+		       size_t size)
 {
+	assert_int_equal(size, sizeof(*out));
 	*out = index < 6 ? function->bars[index] : (struct lend_bar){0}; /* no expansion ROM */
 }
 
-void lend_function_link(const struct lend_function *function, struct lend_link *out)
+void lend_function_link(const struct lend_function *function, struct lend_link *out, size_t size)
 {
+	assert_int_equal(size, sizeof(*out));
 	*out = function->link;
 }
 

@@ -91,7 +91,8 @@ static int check_new(const struct run_options *options, const struct run_device 
 
 int device_parse(struct run_options *options, const char *value, struct lend_error *error)
 {
-	struct run_device device = {.fd = -1, .function = {.intx_timeout_ms = INTX_TIMEOUT_MS}};
+	struct run_device device = {
+		.fd = -1, .function = {.intx_timeout_ms = INTX_TIMEOUT_MS, .rom_mode = LEND_ROM_AUTO}};
 	char *copy;
 	int ret;
 

@@ -67,14 +67,14 @@ static bool find_holder(const struct machine_roots *roots, const char *address, 
 
 	if (lend_context_new(&config, &context))
 		return false;
-	ret = lend_host_find(context, address, &device, NULL);
+	ret = lend_host_find(context, address, &device, sizeof(device), NULL);
 	if (!ret) {
 		snprintf(path, sizeof(path), "%s/vfio/%d", roots->dev, device.group);
-		ret = lend_host_holder(context, path, out);
+		ret = lend_host_holder(context, path, out, sizeof(*out));
 	}
 	if (ret == -ENOENT && device.vfio_node[0]) {
 		snprintf(path, sizeof(path), "%s/vfio/devices/%s", roots->dev, device.vfio_node);
-		ret = lend_host_holder(context, path, out);
+		ret = lend_host_holder(context, path, out, sizeof(*out));
 	}
 	lend_context_free(context);
 	return !ret;

@@ -80,7 +80,7 @@ static void place_area(const struct pci_slot *slot, enum area area, struct curso
 			uint64_t align;
 
 			if (function)
-				lend_function_bar(function, i % BARS, &bar);
+				lend_function_bar(function, i % BARS, &bar, sizeof(bar));
 			if (area_of(&bar, port) != area || bar.size != 1ULL << order)
 				continue;
 			align = area != AREA_IO && bar.size < PAGE ? PAGE : bar.size;
@@ -165,7 +165,8 @@ static void init_bridges(struct topology *topology)
 		slot->setup.secondary = secondary++;
 		for (unsigned f = PCI_FUNCTIONS; f--;)
 			if (slot->functions[f])
-				lend_function_link(slot->functions[f], &slot->setup.link);
+				lend_function_link(slot->functions[f], &slot->setup.link,
+						   sizeof(slot->setup.link));
 		slot->setup.atomics = is_single(slot) ? slot->setup.link.atomics : 0;
 		root_port_init(&slot->config, &slot->setup);
 	}

@@ -8,6 +8,7 @@
 
 #include "lib/error.h"
 #include "lib/host/check/check.h"
+#include "lib/sized.h"
 
 enum { DEFAULT_MIB = 512 };
 
@@ -22,6 +23,7 @@ struct lend_check_row *check_row(struct lend_check *check, const char *topic,
 	if (!row)
 		row = &check->spare;
 	memset(row, 0, sizeof(*row));
+	row->size = sizeof(*row);
 	row->topic = topic;
 	row->verdict = verdict;
 	if (device)
@@ -70,14 +72,17 @@ int lend_check_new(struct lend_context *context, const struct lend_bdf *devices,
 		   struct lend_error *error)
 {
 	struct lend_check *check = calloc(1, sizeof(*check));
-	int ret;
+	int ret = 0;
 
 	if (!check)
 		return error_say(error, -ENOMEM, "not enough memory");
 	check->context = context;
 	if (options)
-		memcpy(&check->options, options,
-		       options->size < sizeof(check->options) ? options->size : sizeof(check->options));
+		ret = sized_take(&check->options, sizeof(check->options), options, sizeof(options->size));
+	if (ret < 0) {
+		error_say(error, ret, "lend_check_options: its size is that of no version");
+		goto fail;
+	}
 	if (!check->options.memory)
 		check->options.memory = (uint64_t)DEFAULT_MIB << 20;
 	if (!check->options.processors)
@@ -95,12 +100,14 @@ int lend_check_new(struct lend_context *context, const struct lend_bdf *devices,
 		check_user(check);
 		ret = check->survey->failed;
 	}
-	if (ret) {
-		lend_check_free(check);
-		return ret;
-	}
+	if (ret)
+		goto fail;
 	*out = check;
 	return 0;
+
+fail:
+	lend_check_free(check);
+	return ret;
 }
 
 void lend_check_free(struct lend_check *check)

@@ -17,6 +17,7 @@
 #include "lib/error.h"
 #include "lib/host/check/check.h"
 #include "lib/host/check/usage.h"
+#include "lib/sized.h"
 
 enum {
 	/* A function whose table of vectors is not known: PCI 6.8.2, the most that MSI-X has. */
@@ -35,7 +36,7 @@ enum {
 	/* The loop, and what populates memory and opens devices before the processors start. */
 	THREADS_MONITOR = 12,
 	/* Parts of all BARs of a function; maps of memory; each thread has a stack and its guard. */
-	AREAS_MOST = 6 * LEND_AREAS_MAX,
+	AREAS_MOST = LEND_DEVICE_BARS * LEND_DIRECT_MAX,
 	MAPS_MONITOR = 512,
 	MAPS_THREAD = 2,
 	RANGES_MEMORY = 17,
@@ -262,16 +263,19 @@ void check_limits(struct lend_check *check, const struct lend_check_needs *needs
 int lend_check_limits(struct lend_context *context, const struct lend_check_needs *needs,
 		      struct lend_check **out, struct lend_error *error)
 {
-	struct lend_check_needs known = {0};
-	struct lend_check *check = calloc(1, sizeof(*check));
+	struct lend_check_needs known;
+	int ret = sized_take(&known, sizeof(known), needs, sizeof(known.size));
+	struct lend_check *check;
 
+	if (ret < 0)
+		return error_say(error, ret, "lend_check_needs: its size is that of no version");
+	check = calloc(1, sizeof(*check));
 	if (check)
 		check->survey = calloc(1, sizeof(*check->survey));
 	if (!check || !check->survey) {
 		free(check);
 		return error_say(error, -ENOMEM, "not enough memory");
 	}
-	memcpy(&known, needs, needs->size < sizeof(known) ? needs->size : sizeof(known));
 	check->context = check->survey->context = context;
 	check_limits(check, &known);
 	if (check->survey->failed) {

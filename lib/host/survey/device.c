@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/host/sysfs.h"
+#include "lib/sized.h"
 
 /* PCI Local Bus 3.0, 6.1: header type, and its layout without the multifunction bit. */
 enum { HEADER_TYPE = 0x0e, HEADER_LAYOUT = 0x7f, HEADER_BRIDGE = 1 };
@@ -80,8 +81,8 @@ bool lend_host_is_vfio(const char *driver)
 	return strstr(driver, "vfio") != NULL;
 }
 
-int lend_host_find(struct lend_context *context, const char *address, struct lend_host_device *out,
-		   struct lend_error *error)
+static int find(struct lend_context *context, const char *address, struct lend_host_device *out,
+		struct lend_error *error)
 {
 	struct lend_error nowhere;
 	struct lend_bdf bdf;
@@ -106,5 +107,16 @@ int lend_host_find(struct lend_context *context, const char *address, struct len
 	else if (ret)
 		snprintf(error->text, sizeof(error->text), "cannot look up %s: %s", out->name,
 			 strerror(-ret));
+	return ret;
+}
+
+int lend_host_find(struct lend_context *context, const char *address, struct lend_host_device *out,
+		   size_t size, struct lend_error *error)
+{
+	struct lend_host_device device;
+	int ret = find(context, address, &device, error);
+
+	if (!ret)
+		sized_give(out, size, &device, sizeof(device));
 	return ret;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "lib/host/sysfs.h"
+#include "lib/sized.h"
 
 struct members {
 	struct lend_bdf *bdfs;
@@ -57,7 +58,8 @@ static int read_members(DIR *dir, struct members *members)
 	return ret;
 }
 
-int lend_host_group(struct lend_context *context, int group, struct lend_host_device *out, size_t max)
+int lend_host_group(struct lend_context *context, int group, struct lend_host_device *out, size_t max,
+		    size_t stride)
 {
 	struct members members = {0};
 	char path[PATH_MAX];
@@ -74,9 +76,13 @@ int lend_host_group(struct lend_context *context, int group, struct lend_host_de
 	if (!ret && members.count)
 		qsort(members.bdfs, members.count, sizeof(*members.bdfs), compare);
 	/* A member that vanished meanwhile keeps its place: its address is still known. */
-	for (size_t i = 0; !ret && i < members.count && i < max; i++)
-		if (host_read_device(context, &members.bdfs[i], &out[i]))
-			out[i].group = group;
+	for (size_t i = 0; !ret && i < members.count && i < max; i++) {
+		struct lend_host_device member;
+
+		if (host_read_device(context, &members.bdfs[i], &member))
+			member.group = group;
+		sized_give_row(out, stride, i, &member, sizeof(member));
+	}
 	if (!ret)
 		ret = (int)members.count;
 	closedir(dir);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/host/sysfs.h"
+#include "lib/sized.h"
 
 enum { UUID_LENGTH = 36 };
 
@@ -96,8 +97,8 @@ static void cut(char *path, unsigned count)
 		*strrchr(path, '/') = '\0';
 }
 
-int lend_host_find_fd(struct lend_context *context, int fd, struct lend_host_device *out,
-		      struct lend_error *error)
+static int find_fd(struct lend_context *context, int fd, struct lend_host_device *out,
+		   struct lend_error *error)
 {
 	static const char none[] = "is no VFIO device; open /dev/vfio/devices/vfioN and pass that";
 	char link[PATH_MAX], dir[PATH_MAX];
@@ -121,4 +122,15 @@ int lend_host_find_fd(struct lend_context *context, int fd, struct lend_host_dev
 	else
 		ret = host_find_mdev(dir, out);
 	return ret ? say(error, ret == -EINVAL ? -ENOTTY : ret, none, fd) : 0;
+}
+
+int lend_host_find_fd(struct lend_context *context, int fd, struct lend_host_device *out, size_t size,
+		      struct lend_error *error)
+{
+	struct lend_host_device device;
+	int ret = find_fd(context, fd, &device, error);
+
+	if (!ret)
+		sized_give(out, size, &device, sizeof(device));
+	return ret;
 }

@@ -159,6 +159,7 @@ static int add_device(void *opaque, const char *name)
 	device = survey_row(survey, &survey->devices, &survey->device_count, sizeof(*survey->devices));
 	if (!device)
 		return -ENOMEM;
+	device->seen.size = sizeof(device->seen);
 	device->seen.is.bdf = bdf;
 	/* One that vanished just now is none. */
 	if (host_read_device(survey->context, &bdf, &device->seen.is))

@@ -185,7 +185,9 @@ int lend_bind(struct lend_context *context, const struct lend_bdf *devices, size
 	struct taking taking = {0};
 	int ret;
 
-	operation_init(&taking.op, context, options, error);
+	ret = operation_init(&taking.op, context, options, error);
+	if (ret)
+		return ret;
 	ret = lend_survey_new(context, &taking.survey);
 	if (ret)
 		return error_say(error, ret, "cannot look at the devices of this computer: %s",

@@ -83,7 +83,7 @@ static int verify(const struct operation *op, const char *name, const char *driv
 		return error_say(op->error, -ENODEV, "%s is with %s and not with %s, which it was taken from",
 				 name, now[0] ? now : "no driver", driver);
 	/* Drivers of our own tests and of simple devices make nothing that could be waited for. */
-	if (lend_host_find(op->context, name, &device, NULL) ||
+	if (lend_host_find(op->context, name, &device, sizeof(device), NULL) ||
 	    (strcmp(driver, "nvme") != 0 && device.class_code >> 16 != 2))
 		return 0;
 	while (!works(op, name, device.class_code)) {

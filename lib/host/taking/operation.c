@@ -9,20 +9,23 @@
 #include "lib/error.h"
 #include "lib/host/taking/operation.h"
 #include "lib/host/taking/write.h"
+#include "lib/sized.h"
 
-void operation_init(struct operation *op, struct lend_context *context,
-		    const struct lend_bind_options *options, struct lend_error *error)
+int operation_init(struct operation *op, struct lend_context *context,
+		   const struct lend_bind_options *options, struct lend_error *error)
 {
+	int ret = 0;
+
 	memset(op, 0, sizeof(*op));
 	op->context = context;
 	op->error = error;
 	if (options)
-		memcpy(&op->options, options,
-		       options->size < sizeof(op->options) ? options->size : sizeof(op->options));
+		ret = sized_take(&op->options, sizeof(op->options), options, sizeof(options->size));
 	if (!op->options.limit_ms)
 		op->options.limit_ms = LEND_LIMIT_MS;
 	if (!op->options.driver)
 		op->options.driver = "vfio-pci";
+	return ret < 0 ? error_say(error, ret, "lend_bind_options: its size is that of no version") : 0;
 }
 
 void operation_note(const struct operation *op, const char *format, ...)

@@ -24,8 +24,9 @@ struct held {
 	bool changed; /* something was done that is to be undone */
 };
 
-void operation_init(struct operation *op, struct lend_context *context,
-		    const struct lend_bind_options *options, struct lend_error *error);
+/** With the caller's options. -EINVAL, -E2BIG: their size is that of no version. */
+int operation_init(struct operation *op, struct lend_context *context,
+		   const struct lend_bind_options *options, struct lend_error *error);
 
 /** Tells whoever wants to know. */
 LEND_PRINTF(2, 3) void operation_note(const struct operation *op, const char *format, ...);

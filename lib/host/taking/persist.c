@@ -56,14 +56,14 @@ static int write_rule(const char *path, const struct lend_survey_device *device,
 	char fresh[PATH_MAX + 8], text[512], user[24] = "-";
 	int length, fd, ret = 0;
 
-	if (options && options->has_user)
+	if (options->has_user)
 		snprintf(user, sizeof(user), "%u", (unsigned)options->user);
 	length = snprintf(text, sizeof(text),
 			  "# Written by lend bind --persist; lend unbind --persist removes it.\n"
 			  "path %s\ndevice %04x:%04x%s%s\nuser %s\nsiblings %s\n",
 			  device->path, device->is.vendor, device->is.device,
 			  can_be_written(serial) ? "/" : "", can_be_written(serial) ? serial : "", user,
-			  options && options->siblings ? "yes" : "no");
+			  options->siblings ? "yes" : "no");
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
@@ -81,8 +81,11 @@ int lend_persist(struct lend_context *context, const struct lend_survey_device *
 {
 	char path[PATH_MAX], known[64];
 	const char *serial = device->serial;
-	int ret;
+	struct operation op;
+	int ret = operation_init(&op, context, options, error);
 
+	if (ret)
+		return ret;
 	host_known_serial(context, device, known);
 	if (!serial[0])
 		serial = known[0] ? known : device->dsn;
@@ -90,7 +93,7 @@ int lend_persist(struct lend_context *context, const struct lend_survey_device *
 	if (!ret)
 		ret = rule_file(context, device->path, path);
 	if (!ret)
-		ret = write_rule(path, device, options, serial);
+		ret = write_rule(path, device, &op.options, serial);
 	return ret ? error_say(error, ret, "%s: cannot write a rule below %s: %s", device->is.name,
 			       context_config(context), strerror(-ret))
 		   : 0;
@@ -203,7 +206,9 @@ int lend_bind_persistent(struct lend_context *context, const struct lend_bind_op
 	struct following following = {0};
 	int ret;
 
-	operation_init(&following.op, context, options, error);
+	ret = operation_init(&following.op, context, options, error);
+	if (ret)
+		return ret;
 	ret = sysfs_path(following.folder, "%s/bind.d", context_config(context));
 	if (!ret)
 		ret = lend_survey_new(context, &following.survey);

@@ -43,7 +43,7 @@ int record_lock(struct lend_context *context, const char *name, struct lend_erro
 	if (!flock(fd, LOCK_EX | LOCK_NB))
 		return fd;
 	close(fd);
-	if (!lend_host_holder(context, path, &holder))
+	if (!lend_host_holder(context, path, &holder, sizeof(holder)))
 		return error_say(error, -EBUSY,
 				 "%s: process %d (%s) is at work on it; try again when it has ended", name,
 				 (int)holder.pid, holder.command);

@@ -62,8 +62,9 @@ int lend_unbind(struct lend_context *context, const struct lend_bdf *devices, si
 	for (size_t i = 0; i < count; i++) {
 		int ret;
 
-		operation_init(&op, context, options, first ? &later : error);
-		ret = give(&op, &devices[i]);
+		ret = operation_init(&op, context, options, first ? &later : error);
+		if (!ret)
+			ret = give(&op, &devices[i]);
 		if (ret && first)
 			operation_note(&op, "%s", later.text);
 		if (ret && !first)
@@ -99,8 +100,9 @@ static int mend_one(void *opaque, const char *name)
 	struct held held = {.lock = -1};
 	int ret;
 
-	operation_init(&op, mending->context, mending->options, &error);
-	ret = lend_bdf_parse(name, &bdf);
+	ret = operation_init(&op, mending->context, mending->options, &error);
+	if (!ret)
+		ret = lend_bdf_parse(name, &bdf);
 	if (!ret)
 		ret = held_lock(&op, name, &held);
 	/* Whoever is at work on it mends it. */
@@ -127,8 +129,12 @@ static int mend_one(void *opaque, const char *name)
 
 static int walk(struct mending *mending)
 {
-	int ret = record_each(mending->context, mend_one, mending);
+	struct operation op;
+	int ret = operation_init(&op, mending->context, mending->options, mending->error);
 
+	if (ret)
+		return ret;
+	ret = record_each(mending->context, mend_one, mending);
 	if (ret)
 		return error_say(mending->error, ret, "cannot read %s: %s", context_state(mending->context),
 				 strerror(-ret));

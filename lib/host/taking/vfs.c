@@ -138,7 +138,9 @@ int lend_set_vfs(struct lend_context *context, const struct lend_bdf *bdf, unsig
 	char name[16];
 	int ret;
 
-	operation_init(&op, context, options, error);
+	ret = operation_init(&op, context, options, error);
+	if (ret)
+		return ret;
 	lend_bdf_format(bdf, name);
 	ret = lend_survey_new(context, &survey);
 	if (ret)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/host/sysfs.h"
+#include "lib/sized.h"
 
 /* "123" is a process, anything else in procfs is not. */
 static pid_t parse_pid(const char *name)
@@ -49,10 +50,12 @@ static bool holds(const char *process, const char *path)
 	return found;
 }
 
-int lend_host_holder(struct lend_context *context, const char *path, struct lend_host_holder *out)
+int lend_host_holder(struct lend_context *context, const char *path, struct lend_host_holder *given,
+		     size_t size)
 {
 	const struct dirent *entry;
 	char process[PATH_MAX];
+	struct lend_host_holder out = {0};
 	pid_t first = 0;
 	DIR *proc;
 
@@ -70,8 +73,9 @@ int lend_host_holder(struct lend_context *context, const char *path, struct lend
 	closedir(proc);
 	if (!first || sysfs_path(process, "%s/%d", context_proc(context), first))
 		return -ENOENT;
-	out->pid = first;
-	if (sysfs_read(process, "comm", out->command, sizeof(out->command)) < 0)
-		strcpy(out->command, "?");
+	out.pid = first;
+	if (sysfs_read(process, "comm", out.command, sizeof(out.command)) < 0)
+		strcpy(out.command, "?");
+	sized_give(given, size, &out, sizeof(out));
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "lib/error.h"
 #include "lib/pci/bars/bar.h"
 #include "lib/pci/config/config.h"
+#include "lib/sized.h"
 
 static unsigned reg(unsigned index)
 {
@@ -87,9 +88,12 @@ int bars_setup(struct lend_function *function, struct lend_error *error)
 	return 0;
 }
 
-void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out)
+void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out,
+		       size_t size)
 {
-	*out = index < PLACES ? function->bars[index].guest : (struct lend_bar){0};
+	const struct lend_bar bar = index < LEND_BARS ? function->bars[index].guest : (struct lend_bar){0};
+
+	sized_give(out, size, &bar, sizeof(bar));
 }
 
 /* Rejected addresses are simply not mapped (spec 3.3): a guest passes through them when it sizes BARs. */

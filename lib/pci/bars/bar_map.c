@@ -122,7 +122,8 @@ void bars_map(struct lend_function *function)
 			       : function->no_mmap      ? LEND_REASON_ASKED
 			       : bar->guest.size < page ? LEND_REASON_SUB_PAGE
 							: LEND_REASON_NOT_MAPPABLE;
-		if (bar->trapped == LEND_REASON_SUB_PAGE && region->sub_page && !has_windows(function, i)) {
+		if (bar->trapped == LEND_REASON_SUB_PAGE && region->sub_page && function->shares_pages &&
+		    !has_windows(function, i)) {
 			bar->sub_page = true;
 			bar->areas[0] = (struct lend_area){0, page};
 			bar->area_count = 1;
@@ -130,7 +131,7 @@ void bars_map(struct lend_function *function)
 		}
 		if (bar->trapped != LEND_REASON_NOT_MAPPABLE)
 			continue;
-		memcpy(bar->areas, region->areas, region->area_count * sizeof(*bar->areas));
+		memcpy(bar->areas, function->device->areas[i], region->area_count * sizeof(*bar->areas));
 		bar->area_count = region->area_count;
 		/* Only the pages that hold windows are trapped: the MSI-X table's (spec 4.2), quirks'. */
 		bar->area_count = windows_cut(function, i, bar->areas, bar->area_count);

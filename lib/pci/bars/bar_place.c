@@ -80,8 +80,10 @@ size_t bar_direct(const struct lend_function *function, unsigned index, lend_gpa
 				  (msix->pba + msix->pba_length + page - 1) & ~(page - 1));
 	}
 	for (unsigned i = 0; i < count; i++)
-		out[i] =
-			(struct lend_bar_direct){areas[i].offset, areas[i].length, bar->va + areas[i].offset};
+		out[i] = (struct lend_bar_direct){.offset = areas[i].offset,
+						  .length = areas[i].length,
+						  .va = bar->va + areas[i].offset,
+						  .shares_page = bar->sub_page};
 	return count;
 }
 
@@ -90,6 +92,7 @@ static int tell_map(struct lend_function *function, unsigned index, lend_gpa_t a
 	const struct bar *bar = &function->bars[index];
 	struct lend_bar_direct direct[AREAS_ROOM];
 	struct lend_bar_map map = {
+		.struct_size = sizeof(map),
 		.bar = index,
 		.io = bar->guest.io,
 		.address = address,

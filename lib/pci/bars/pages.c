@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/pci/function.h"
+#include "lib/sized.h"
 
 enum { SHIFT = 12, KEY_SHIFT = 4, KEY_USED = 8, KEY_BAR = 7 };
 
@@ -31,7 +32,8 @@ void pages_count(struct pages *pages, unsigned bar, uint64_t offset, bool write)
 		count_one(at->reads);
 }
 
-size_t lend_function_pages(const struct lend_function *function, struct lend_page_count *out, size_t max)
+size_t lend_function_pages(const struct lend_function *function, struct lend_page_count *out, size_t max,
+			   size_t stride)
 {
 	size_t count = 0;
 
@@ -48,7 +50,7 @@ size_t lend_function_pages(const struct lend_function *function, struct lend_pag
 		if (!row.reads && !row.writes)
 			continue;
 		if (count < max)
-			out[count] = row;
+			sized_give_row(out, stride, count, &row, sizeof(row));
 		count++;
 	}
 	return count;

@@ -11,6 +11,7 @@
 #include "lib/error.h"
 #include "lib/pci/caps/capabilities.h"
 #include "lib/pci/config/config.h"
+#include "lib/sized.h"
 
 enum {
 	LINK_END = PCI_EXP_LNKSTA + 2,   /* bytes that a capability with link registers has */
@@ -68,20 +69,28 @@ int exp_setup(struct lend_function *function, const struct cap *cap, struct lend
 	return 0;
 }
 
-void lend_function_link(const struct lend_function *function, struct lend_link *out)
+static struct lend_link read_link(const struct lend_function *function)
 {
+	struct lend_link out = {0};
 	uint32_t flags, link;
 
-	*out = (struct lend_link){0};
 	if (!function->exp)
-		return;
+		return out;
 	flags = config_hw(function, function->exp + PCI_EXP_FLAGS, 2);
-	out->is_pcie = true;
-	out->type = (uint8_t)((flags & PCI_EXP_FLAGS_TYPE) >> TYPE_SHIFT);
-	if (out->type == PCI_EXP_TYPE_RC_END)
-		return; /* it has no link */
+	out.is_pcie = true;
+	out.type = (uint8_t)((flags & PCI_EXP_FLAGS_TYPE) >> TYPE_SHIFT);
+	if (out.type == PCI_EXP_TYPE_RC_END)
+		return out; /* it has no link */
 	link = config_hw(function, function->exp + PCI_EXP_LNKCAP, 4);
-	out->speed = (uint8_t)(link & PCI_EXP_LNKCAP_SLS);
-	out->atomics = (uint8_t)function->device->info.atomics;
-	out->width = (uint8_t)((link & PCI_EXP_LNKCAP_MLW) >> TYPE_SHIFT);
+	out.speed = (uint8_t)(link & PCI_EXP_LNKCAP_SLS);
+	out.atomics = (uint8_t)function->device->info.atomics;
+	out.width = (uint8_t)((link & PCI_EXP_LNKCAP_MLW) >> TYPE_SHIFT);
+	return out;
+}
+
+void lend_function_link(const struct lend_function *function, struct lend_link *out, size_t size)
+{
+	const struct lend_link link = read_link(function);
+
+	sized_give(out, size, &link, sizeof(link));
 }

@@ -11,8 +11,6 @@ void state_start(struct lend_function *function)
 {
 	struct function_state *state = &function->state;
 
-	state->version = FUNCTION_STATE_VERSION;
-	state->size = sizeof(*state);
 	for (unsigned i = 0; i < function->config.size; i++)
 		config_store(function, i, 1, function->config.start[i]);
 	memset(state->table, 0, sizeof(state->table));

@@ -42,7 +42,8 @@ static void on_signal(void *opaque)
 
 static struct lend_ioeventfd to_host(const struct learned *learned)
 {
-	return (struct lend_ioeventfd){.bar = learned->bar,
+	return (struct lend_ioeventfd){.struct_size = sizeof(struct lend_ioeventfd),
+				       .bar = learned->bar,
 				       .length = learned->length,
 				       .offset = learned->offset,
 				       .data = learned->data,

@@ -24,6 +24,7 @@
 #include "lib/pci/reset/quiesce.h"
 #include "lib/pci/reset/reset.h"
 #include "lib/pci/rules/quirk.h"
+#include "lib/sized.h"
 
 struct set {
 	struct lend_function **at;
@@ -229,13 +230,11 @@ static void finish(struct lend_function *function, struct lend_reset_report *rep
 				     report->result ? "its reset failed" : "it was reset");
 }
 
-int lend_context_reset(struct lend_context *context, struct lend_function **functions, size_t count,
-		       struct lend_reset_report *reports)
+static int reset_set(struct lend_function **functions, size_t count, struct lend_reset_report *reports)
 {
 	struct set set = {functions, count, reports};
 	int first = 0;
 
-	(void)context;
 	for (size_t i = 0; i < count; i++)
 		prepare(functions[i], &reports[i]);
 	for (size_t i = 0; i < count; i++)
@@ -246,4 +245,20 @@ int lend_context_reset(struct lend_context *context, struct lend_function **func
 			first = reports[i].result;
 	}
 	return first;
+}
+
+int lend_context_reset(struct lend_context *context, struct lend_function **functions, size_t count,
+		       struct lend_reset_report *out, size_t stride)
+{
+	struct lend_reset_report *reports = calloc(count + 1, sizeof(*reports));
+	int ret;
+
+	(void)context;
+	if (!reports)
+		return -ENOMEM;
+	ret = reset_set(functions, count, reports);
+	for (size_t i = 0; i < count; i++)
+		sized_give_row(out, stride, i, &reports[i], sizeof(*reports));
+	free(reports);
+	return ret;
 }
