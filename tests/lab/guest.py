@@ -17,6 +17,8 @@ import re
 import shlex
 
 from lab import cache
+from lab.command import CommandFailed
+from lab.evidence import evidence
 
 # What L1's kernel says when something went wrong in what lend uses.
 WARNINGS = re.compile(
@@ -78,7 +80,13 @@ class Guest:
     def ready(self, timeout=90):
         """Waits until the guest, booted (again), takes lines."""
         self._boots += 1
-        self.command.expect(f"(?s)(lend-guest: ready.*){{{self._boots}}}", timeout)
+        try:
+            self.command.expect(f"(?s)(lend-guest: ready.*){{{self._boots}}}", timeout)
+        except CommandFailed as e:
+            if not self.command.running:
+                raise
+            raise CommandFailed(f"{e}\nthe guest does not come up; what its host "
+                                f"says of it: {evidence(self.l1, self.command)}") from None
         return self
 
     def tell(self, line):

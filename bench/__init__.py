@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""lend beside other monitors, in the lab."""
