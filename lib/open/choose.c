@@ -10,9 +10,15 @@
 #include "lib/open/choose.h"
 #include "lib/open/group.h"
 
+/* For the effective ids, as open() will have it. */
+static bool can(const char *path, int mode)
+{
+	return !faccessat(AT_FDCWD, path, mode, AT_EACCESS);
+}
+
 static bool usable(const char *path)
 {
-	return !faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS);
+	return can(path, R_OK | W_OK);
 }
 
 static bool can_iommufd(struct lend_context *context, const struct lend_host_device *host,
@@ -32,7 +38,7 @@ static bool has_group_node(struct lend_context *context, const struct lend_host_
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/vfio/%d", context_dev(context), host->group);
-	return !access(path, F_OK);
+	return can(path, F_OK);
 }
 
 enum lend_backend choose_backend(struct lend_context *context, const struct lend_host_device *host,

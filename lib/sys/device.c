@@ -148,6 +148,8 @@ int sys_vfio_set_irqs(int device, enum sys_irq_action action, unsigned index, un
 	ret = ioctl(device, VFIO_DEVICE_SET_IRQS, set);
 	if (ret < 0)
 		ret = -errno;
+	else if (ret && (unsigned)ret >= count)
+		ret = -EPROTO;
 	free(set);
 	return ret;
 }

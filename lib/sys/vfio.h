@@ -78,7 +78,7 @@ enum sys_irq_action { SYS_IRQ_TRIGGER, SYS_IRQ_MASK, SYS_IRQ_UNMASK };
 /**
  * Triggers of interrupts [start, start + count) of an index: eventfds, -1 for
  * none; `fds` NULL: no data (with count 0 the index goes off). A positive
- * answer is the number of vectors that could be had.
+ * answer is the number of vectors that could be had, which is less than `count`.
  */
 int sys_vfio_set_irqs(int device, enum sys_irq_action action, unsigned index, unsigned start, unsigned count,
 		      const int *fds);

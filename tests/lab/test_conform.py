@@ -8,7 +8,7 @@ from lab import cache
 
 UNSAFE = "/sys/module/iommufd/parameters/allow_unsafe_interrupts"
 LIMIT = "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit"
-CASES = 26
+CASES = 28
 
 
 def run(machine, backend, limit=0):
