@@ -206,6 +206,99 @@ static void bars_that_do_not_fit_are_refused(void **state)
 	assert_true(strlen(error.text) > 0);
 }
 
+static const uint64_t gib = 1ULL << 30;
+
+static uint64_t prefetch_base(const struct config *port)
+{
+	return (uint64_t)config_read(port, PCI_PREF_BASE_UPPER32, 4) << 32 |
+	       (uint64_t)(config_read(port, PCI_PREF_MEMORY_BASE, 2) & 0xfff0) << 16;
+}
+
+static uint64_t prefetch_last(const struct config *port)
+{
+	return (uint64_t)config_read(port, PCI_PREF_LIMIT_UPPER32, 4) << 32 |
+	       (uint64_t)(config_read(port, PCI_PREF_MEMORY_LIMIT, 2) & 0xfff0) << 16 | 0xfffff;
+}
+
+/* Each BAR is aligned and in its port's window, and no two windows overlap. */
+static void check_windows(const struct topology *topology, struct lend_function *functions, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct config *port = &topology->slots[i + 1].config;
+
+		for (unsigned bar = 0; bar < 4; bar += 2) {
+			uint64_t size = functions[i].bars[bar].size, at = bar64(&functions[i], bar);
+
+			if (!size)
+				continue;
+			assert_int_equal(at % size, 0);
+			assert_true(at >= prefetch_base(port) && at + size - 1 <= prefetch_last(port));
+		}
+		if (functions[i].bars[0].size && functions[i].bars[2].size)
+			assert_true(bar64(&functions[i], 0) + functions[i].bars[0].size <=
+					    bar64(&functions[i], 2) ||
+				    bar64(&functions[i], 2) + functions[i].bars[2].size <=
+					    bar64(&functions[i], 0));
+		for (unsigned j = 0; j < i; j++)
+			assert_true(prefetch_last(port) < prefetch_base(&topology->slots[j + 1].config) ||
+				    prefetch_last(&topology->slots[j + 1].config) < prefetch_base(port));
+	}
+}
+
+static struct lend_function gpu(uint64_t first, uint64_t second)
+{
+	return (struct lend_function){.bars = {[0] = {.size = first, .is_64 = true, .prefetchable = true},
+					       [2] = {.size = second, .is_64 = true, .prefetchable = true}},
+				      .link = {.is_pcie = true}};
+}
+
+/* Eight of 128 GiB and 32 MiB: less than 2 TiB, what a processor of 41 bits can address. */
+static void large_bars_of_many_devices_fit(void **state)
+{
+	static struct topology topology;
+	static struct lend_function gpus[8];
+	const struct lend_iova_window window = {0, (1ULL << 41) - 1};
+	struct placement placements[8];
+	struct layout_needs needs = {
+		.memory = 64 * gib, .physical_bits = 41, .windows = &window, .window_count = 1};
+	struct layout plan;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		gpus[i] = gpu(128 * gib, 32 << 20);
+		placements[i] = at_port(&gpus[i], (uint8_t)i, 0);
+	}
+	topology = (struct topology){0};
+	assert_int_equal(topology_place(&topology, placements, 8), 0);
+	topology_needs(&topology, &needs);
+	assert_true(needs.high <= 12 * 128 * gib); /* three for two; in the order given it were sixteen */
+	assert_int_equal(needs.high_align, 128 * gib);
+	assert_int_equal(layout_plan(&needs, &plan, NULL), 0);
+	assert_int_equal(topology_assign(&topology, &plan, NULL), 0);
+	check_windows(&topology, gpus, 8);
+}
+
+/* Sizes in turn: the small ones do not stand between the large ones. */
+static void large_slots_come_first(void **state)
+{
+	static struct topology topology;
+	static struct lend_function devices[6];
+	struct placement placements[6];
+	struct layout_needs needs = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		devices[i] = gpu(i & 1 ? 16 * gib : 1 << 20, 0);
+		placements[i] = at_port(&devices[i], (uint8_t)i, 0);
+	}
+	topology = (struct topology){0};
+	assert_int_equal(topology_place(&topology, placements, 6), 0);
+	topology_needs(&topology, &needs);
+	assert_true(needs.high == 3 * 16 * gib + (3 << 20));
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+	check_windows(&topology, devices, 6);
+}
+
 static void config_accesses_find_their_function(void **state)
 {
 	static struct topology topology;
@@ -270,13 +363,28 @@ static void ports_of_cf8_reach_the_same(void **state)
 		    cf8_ops.read(&topology, 4, 4) == UINT64_MAX);
 	cf8_ops.write(&topology, 0, 4, 0x80000000 | 1 << 16 | 0x3c);
 	assert_int_equal(cf8_ops.read(&topology, 0, 4), 0x80010000 | 0x3c);
-	assert_int_equal(cf8_ops.read(&topology, 5, 1), 0x8765);
+	assert_int_equal(cf8_ops.read(&topology, 5, 1) & 0xff, 0x65);
 	assert_int_equal(f.last_offset, 0x3d);
 	assert_int_equal(f.last_length, 1);
 	cf8_ops.write(&topology, 6, 2, 1);
 	assert_int_equal(f.last_offset, 0x3e);
 	assert_true(cf8_ops.read(&topology, 0, 2) == UINT64_MAX);
-	assert_true(cf8_ops.read(&topology, 4, 3) == UINT64_MAX);
+	/* Beyond the dword there are other ports: config space does not go on there. */
+	f.id = 0x12345678;
+	assert_true(cf8_ops.read(&topology, 7, 2) == (UINT64_MAX << 8 | 0x78));
+	assert_int_equal(f.last_offset, 0x3f);
+	assert_int_equal(f.last_length, 1);
+	assert_true(cf8_ops.read(&topology, 4, 8) == (0xffffffff00000000 | 0x12345678));
+	f.writes = 0;
+	cf8_ops.write(&topology, 7, 4, 0xaabbccdd);
+	assert_int_equal(f.writes, 1);
+	assert_int_equal(f.last_offset, 0x3f);
+	assert_int_equal(f.last_length, 1);
+	/* Also at the end of config space. */
+	cf8_ops.write(&topology, 0, 4, 0x80000000 | 1 << 16 | 0xfc);
+	cf8_ops.read(&topology, 6, 4);
+	assert_int_equal(f.last_offset, 0xfe);
+	assert_int_equal(f.last_length, 2);
 }
 
 int main(void)
@@ -289,6 +397,8 @@ int main(void)
 		cmocka_unit_test(atomics_of_a_single_function),
 		cmocka_unit_test(a_window_without_bars_is_closed),
 		cmocka_unit_test(bars_that_do_not_fit_are_refused),
+		cmocka_unit_test(large_bars_of_many_devices_fit),
+		cmocka_unit_test(large_slots_come_first),
 		cmocka_unit_test(config_accesses_find_their_function),
 		cmocka_unit_test(every_width_and_offset_of_ecam_is_safe),
 		cmocka_unit_test(ports_of_cf8_reach_the_same),

@@ -184,17 +184,33 @@ static struct target find_cf8(struct topology *topology, uint32_t latch)
 	return find(topology, (latch >> 16) & 0xff, (latch >> 11) & 31, (latch >> 8) & 7);
 }
 
+/* 0xcfc to 0xcff are the bytes of one dword: what an access has beyond them is at other ports. */
+static unsigned in_dword(uint64_t offset, unsigned length)
+{
+	return length > 8 - offset ? (unsigned)(8 - offset) : length;
+}
+
 static uint64_t cf8_read(void *opaque, uint64_t offset, unsigned length)
 {
 	struct topology *topology = opaque;
 	uint32_t latch = __atomic_load_n(&topology->cf8, __ATOMIC_RELAXED);
+	uint64_t value = UINT64_MAX;
 
 	if (offset < 4)
 		return offset == 0 && length == 4 ? latch : UINT64_MAX;
-	if (length != 1 && length != 2 && length != 4)
-		return UINT64_MAX;
-	return read_target(topology, find_cf8(topology, latch), (latch & 0xfc) + (unsigned)(offset - 4),
-			   length);
+	length = in_dword(offset, length);
+	for (unsigned done = 0, step; done < length; done += step) {
+		uint64_t at = offset + done, mask;
+
+		step = piece(at, length - done);
+		mask = ((1ull << (8 * step)) - 1) << (8 * done);
+		value &= ~mask;
+		value |= (uint64_t)read_target(topology, find_cf8(topology, latch),
+					       (latch & 0xfc) + (unsigned)(at - 4), step)
+				 << (8 * done) &
+			 mask;
+	}
+	return value;
 }
 
 static void cf8_write(void *opaque, uint64_t offset, unsigned length, uint64_t value)
@@ -204,9 +220,16 @@ static void cf8_write(void *opaque, uint64_t offset, unsigned length, uint64_t v
 
 	if (offset == 0 && length == 4)
 		__atomic_store_n(&topology->cf8, (uint32_t)value & 0x80fffffc, __ATOMIC_RELAXED);
-	else if (offset >= 4 && (length == 1 || length == 2 || length == 4))
-		write_target(topology, find_cf8(topology, latch), (latch & 0xfc) + (unsigned)(offset - 4),
-			     length, (uint32_t)value);
+	if (offset < 4)
+		return;
+	length = in_dword(offset, length);
+	for (unsigned done = 0, step; done < length; done += step) {
+		uint64_t at = offset + done;
+
+		step = piece(at, length - done);
+		write_target(topology, find_cf8(topology, latch), (latch & 0xfc) + (unsigned)(at - 4), step,
+			     (uint32_t)(value >> (8 * done)));
+	}
 }
 
 const struct bus_ops cf8_ops = {.read = cf8_read, .write = cf8_write};

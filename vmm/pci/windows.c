@@ -67,61 +67,115 @@ static void note_alignment(struct cursors *cursors, enum area area, uint64_t ali
 		cursors->low_align = align;
 }
 
-/* All BARs of one kind in one slot, the largest first, so that alignment wastes little. */
-static void place_area(const struct pci_slot *slot, enum area area, struct cursors *cursors)
+static void bar_of(const struct pci_slot *slot, unsigned i, struct lend_bar *out)
 {
-	uint64_t *cursor = cursor_of(cursors, area);
-	bool port = slot->kind == SLOT_PORT;
+	*out = (struct lend_bar){0};
+	if (slot->functions[i / BARS])
+		lend_function_bar(slot->functions[i / BARS], i % BARS, out, sizeof(*out));
+}
 
-	for (unsigned order = 63; order < 64; order--) {
+static uint64_t align_of(const struct lend_bar *bar)
+{
+	return !bar->io && bar->size < PAGE ? PAGE : bar->size;
+}
+
+/* The largest alignment that a BAR of one kind in the slot has; 0: there is none. */
+static uint64_t largest(const struct pci_slot *slot, enum area area)
+{
+	uint64_t found = 0;
+
+	for (unsigned i = 0; i < PCI_FUNCTIONS * BARS; i++) {
+		struct lend_bar bar;
+
+		bar_of(slot, i, &bar);
+		if (area_of(&bar, slot->kind == SLOT_PORT) == area && align_of(&bar) > found)
+			found = align_of(&bar);
+	}
+	return found;
+}
+
+/* All BARs of one kind in one slot from `at` on, by their sizes. Returns where they end. */
+static uint64_t place_area(const struct pci_slot *slot, enum area area, uint64_t at, bool ascending, bool put)
+{
+	for (unsigned step = 0; step < 64; step++) {
+		uint64_t size = 1ULL << (ascending ? step : 63 - step);
+
 		for (unsigned i = 0; i < PCI_FUNCTIONS * BARS; i++) {
-			struct lend_function *function = slot->functions[i / BARS];
-			struct lend_bar bar = {0};
-			uint64_t align;
+			struct lend_bar bar;
 
-			if (function)
-				lend_function_bar(function, i % BARS, &bar, sizeof(bar));
-			if (area_of(&bar, port) != area || bar.size != 1ULL << order)
+			bar_of(slot, i, &bar);
+			if (bar.size != size || area_of(&bar, slot->kind == SLOT_PORT) != area)
 				continue;
-			align = area != AREA_IO && bar.size < PAGE ? PAGE : bar.size;
-			*cursor = align_up(*cursor, align);
-			if (!cursors->dry)
-				put_bar(function, i % BARS, &bar, *cursor);
-			*cursor += area == AREA_IO ? bar.size : align_up(bar.size, PAGE);
-			note_alignment(cursors, area, align);
+			at = align_up(at, align_of(&bar));
+			if (put)
+				put_bar(slot->functions[i / BARS], i % BARS, &bar, at);
+			at += area == AREA_IO ? bar.size : align_up(bar.size, PAGE);
+		}
+	}
+	return at;
+}
+
+static uint64_t grain_of(const struct pci_slot *slot, enum area area)
+{
+	if (slot->kind != SLOT_PORT)
+		return 1;
+	return area == AREA_IO ? IO_GRAIN : PORT_GRAIN;
+}
+
+/* A port's window covers what is below it, in grains of the bridge's registers. */
+static void set_window(struct port_setup *setup, enum area area, uint64_t start, uint64_t end)
+{
+	if (area == AREA_LOW) {
+		setup->memory_start = start;
+		setup->memory_length = end - start;
+	} else if (area == AREA_HIGH) {
+		setup->prefetch_start = start;
+		setup->prefetch_length = end - start;
+	} else {
+		setup->io_start = (uint32_t)start;
+		setup->io_length = (uint32_t)(end - start);
+	}
+}
+
+/*
+ * The small BARs of a slot go behind its largest, or before it, whichever ends
+ * earlier: where one slot has ended with a small BAR, the room up to the next
+ * multiple of a large one's size is used by the next slot's small BARs.
+ */
+static void place_slot(struct pci_slot *slot, enum area area, struct cursors *cursors)
+{
+	uint64_t grain = grain_of(slot, area), *cursor = cursor_of(cursors, area);
+	uint64_t start = align_up(*cursor, grain);
+	bool ascending =
+		place_area(slot, area, start, true, false) < place_area(slot, area, start, false, false);
+	uint64_t end = align_up(place_area(slot, area, start, ascending, !cursors->dry), grain);
+
+	set_window(&slot->setup, area, start, end);
+	note_alignment(cursors, area, largest(slot, area));
+	*cursor = end;
+}
+
+/* One kind in all slots, those with the largest BAR first, so that alignment wastes little. */
+static void place_kind(struct topology *topology, enum area area, struct cursors *cursors)
+{
+	for (unsigned step = 0; step <= 64; step++) { /* at last the slots that have none */
+		uint64_t align = step < 64 ? 1ULL << (63 - step) : 0;
+
+		for (unsigned i = 1; i < PCI_SLOTS; i++) {
+			struct pci_slot *slot = &topology->slots[i];
+
+			if ((slot->kind == SLOT_PORT || slot->kind == SLOT_DEVICE) &&
+			    largest(slot, area) == align)
+				place_slot(slot, area, cursors);
 		}
 	}
 }
 
-/* A port's window covers what is below it, in grains of the bridge's registers. */
-static void place_slot(struct pci_slot *slot, struct cursors *cursors)
-{
-	bool port = slot->kind == SLOT_PORT;
-	uint64_t grain = port ? PORT_GRAIN : 1, io_grain = port ? IO_GRAIN : 1;
-	struct port_setup *setup = &slot->setup;
-
-	cursors->low = align_up(cursors->low, grain);
-	cursors->high = align_up(cursors->high, grain);
-	cursors->io = align_up(cursors->io, io_grain);
-	setup->memory_start = cursors->low;
-	setup->prefetch_start = cursors->high;
-	setup->io_start = (uint32_t)cursors->io;
-	place_area(slot, AREA_LOW, cursors);
-	place_area(slot, AREA_HIGH, cursors);
-	place_area(slot, AREA_IO, cursors);
-	cursors->low = align_up(cursors->low, grain);
-	cursors->high = align_up(cursors->high, grain);
-	cursors->io = align_up(cursors->io, io_grain);
-	setup->memory_length = cursors->low - setup->memory_start;
-	setup->prefetch_length = cursors->high - setup->prefetch_start;
-	setup->io_length = (uint32_t)cursors->io - setup->io_start;
-}
-
 static void place_all(struct topology *topology, struct cursors *cursors)
 {
-	for (unsigned i = 1; i < PCI_SLOTS; i++)
-		if (topology->slots[i].kind == SLOT_PORT || topology->slots[i].kind == SLOT_DEVICE)
-			place_slot(&topology->slots[i], cursors);
+	place_kind(topology, AREA_LOW, cursors);
+	place_kind(topology, AREA_HIGH, cursors);
+	place_kind(topology, AREA_IO, cursors);
 }
 
 /* Needs are counted from an address that every alignment divides, so that they hold at such a start. */
