@@ -357,9 +357,37 @@ static void each_processor_knows_its_place(void **state)
 	}
 }
 
+/* What page tables of four levels do not reach is no place for a BAR. */
+static void physical_bits_are_those_that_can_be_mapped(void **state)
+{
+	static const struct {
+		uint32_t sizes, features;
+		unsigned bits;
+	} rows[] = {
+		{52, 0, 48},                  /* an older kernel; four levels */
+		{52, 1 << 16, 52},            /* five */
+		{52 | 48 << 16, 1 << 16, 48}, /* KVM says it, whatever the processor has */
+		{52 | 52 << 16, 0, 52},
+		{39, 0, 39},
+		{39 | 48 << 16, 0, 39},
+		{0, 0, 36},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct cpuid cpuid = {.nent = 2,
+				      .entries = {{.function = 7, .ecx = rows[i].features},
+						  {.function = 0x80000008, .eax = rows[i].sizes}}};
+
+		assert_int_equal(cpuid_physical_bits(&cpuid), rows[i].bits);
+	}
+	assert_int_equal(cpuid_physical_bits(&(struct cpuid){0}), 36);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(physical_bits_are_those_that_can_be_mapped),
 		cmocka_unit_test(a_bzimage_is_loaded_with_its_parameters),
 		cmocka_unit_test(every_truncation_of_a_bzimage_is_said),
 		cmocka_unit_test(what_is_larger_than_memory_is_refused),

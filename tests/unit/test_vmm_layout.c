@@ -125,6 +125,40 @@ static void what_does_not_fit_is_said(void **state)
 	assert_int_equal(layout_plan(&in, &out, &error), -ENOSPC);
 }
 
+/* A stretch at the very end of the addresses: aligned it would begin at 0. */
+static void a_window_that_wraps_is_none(void **state)
+{
+	const struct lend_iova_window top[] = {{0, 0xfedfffff}, {UINT64_MAX - 4096, UINT64_MAX}};
+	const struct lend_iova_window low[] = {{0, 0x7fffffff}, {UINT64_MAX - 4096, UINT64_MAX}};
+	struct layout_needs in = needs(GIB(5));
+	struct layout out;
+
+	(void)state;
+	in.windows = top;
+	assert_int_equal(layout_plan(&in, &out, NULL), -ENOSPC); /* no RAM above 4 GiB */
+	in = needs(GIB(1));
+	in.windows = top;
+	assert_int_equal(layout_plan(&in, &out, NULL), 0);
+	assert_int_equal(out.high_start, out.high_end);
+	in.windows = low;
+	in.low = MIB(1);
+	assert_int_equal(layout_plan(&in, &out, NULL), -ENOSPC); /* and no window over RAM */
+}
+
+static void a_size_that_is_too_small_is_said(void **state)
+{
+	struct layout_needs in = needs(MIB(2));
+	struct lend_error error = {0};
+	struct layout out;
+
+	(void)state;
+	assert_int_equal(layout_plan(&in, &out, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "-m"));
+	assert_null(strstr(error.text, "IOMMU"));
+	in = needs(MIB(4));
+	assert_int_equal(layout_plan(&in, &out, &error), 0);
+}
+
 static void no_window_is_invented(void **state)
 {
 	struct layout_needs in = needs(MIB(512));
@@ -192,6 +226,8 @@ int main(void)
 		cmocka_unit_test(ram_and_window_step_around_reserved_addresses),
 		cmocka_unit_test(the_low_window_steps_around_too),
 		cmocka_unit_test(what_does_not_fit_is_said),
+		cmocka_unit_test(a_window_that_wraps_is_none),
+		cmocka_unit_test(a_size_that_is_too_small_is_said),
 		cmocka_unit_test(no_window_is_invented),
 		cmocka_unit_test(the_map_names_ram_and_ecam),
 		cmocka_unit_test(guest_addresses_do_not_leave_a_piece),

@@ -20,6 +20,7 @@ enum { EXT_ECX_TOPOEXT = 1 << 22, EXT_ECX_CMP_LEGACY = 1 << 1 };
 #define LEAF_TIMING    0x40000010u /* frequencies in kHz: EAX the TSC's, EBX the local APIC timer's */
 
 enum { LEVEL_SMT = 1, LEVEL_CORE = 2 };
+enum { ECX_LA57 = 1 << 16, LEVELS4_BITS = 48, LEVELS5_BITS = 52, BITS_LEAST = 36 };
 
 /* Bits that an APIC id of `cpus` processors takes. */
 static unsigned id_bits(unsigned cpus)
@@ -129,7 +130,7 @@ static void fit_entry(struct kvm_cpuid_entry2 *e, const struct cpuid_config *con
 	}
 }
 
-static struct kvm_cpuid_entry2 *find(struct cpuid *cpuid, unsigned function, unsigned index)
+static const struct kvm_cpuid_entry2 *find(const struct cpuid *cpuid, unsigned function, unsigned index)
 {
 	for (unsigned i = 0; i < cpuid->nent; i++)
 		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
@@ -140,7 +141,8 @@ static struct kvm_cpuid_entry2 *find(struct cpuid *cpuid, unsigned function, uns
 /* The entry {function, index}, made when KVM does not list it; NULL: the table is full. */
 static struct kvm_cpuid_entry2 *need(struct cpuid *cpuid, unsigned function, unsigned index, unsigned flags)
 {
-	struct kvm_cpuid_entry2 *e = find(cpuid, function, index);
+	const struct kvm_cpuid_entry2 *found = find(cpuid, function, index);
+	struct kvm_cpuid_entry2 *e = found ? &cpuid->entries[found - cpuid->entries] : NULL;
 
 	if (!e && cpuid->nent < CPUID_ENTRIES) {
 		e = &cpuid->entries[cpuid->nent++];
@@ -149,9 +151,9 @@ static struct kvm_cpuid_entry2 *need(struct cpuid *cpuid, unsigned function, uns
 	return e;
 }
 
-static unsigned max_leaf(struct cpuid *cpuid)
+static unsigned max_leaf(const struct cpuid *cpuid)
 {
-	struct kvm_cpuid_entry2 *e = find(cpuid, 0, 0);
+	const struct kvm_cpuid_entry2 *e = find(cpuid, 0, 0);
 
 	return e ? e->eax : 0;
 }
@@ -173,10 +175,22 @@ void cpuid_fit(struct cpuid *cpuid, const struct cpuid_config *config, unsigned 
 	}
 }
 
+/*
+ * AMD APM volume 3, E.4.7: EAX[23:16] of 0x80000008, which KVM has filled since
+ * Linux 6.9, is what nested paging can map. It is less than EAX[7:0] where the
+ * page tables have four levels; an address between the two never answers.
+ */
 unsigned cpuid_physical_bits(const struct cpuid *cpuid)
 {
-	for (unsigned i = 0; i < cpuid->nent; i++)
-		if (cpuid->entries[i].function == 0x80000008 && (cpuid->entries[i].eax & 0xff) >= 36)
-			return cpuid->entries[i].eax & 0xff;
-	return 36;
+	const struct kvm_cpuid_entry2 *sizes = find(cpuid, 0x80000008, 0);
+	const struct kvm_cpuid_entry2 *features = find(cpuid, 7, 0);
+	unsigned bits = sizes ? sizes->eax & 0xff : 0;
+	unsigned mapped = sizes ? sizes->eax >> 16 & 0xff : 0;
+
+	/* An older kernel does not say. Five levels are there where the processor has them. */
+	if (!mapped)
+		mapped = features && features->ecx & ECX_LA57 ? LEVELS5_BITS : LEVELS4_BITS;
+	if (bits > mapped)
+		bits = mapped;
+	return bits < BITS_LEAST ? BITS_LEAST : bits;
 }

@@ -31,7 +31,7 @@ struct cpuid_config {
  */
 void cpuid_fit(struct cpuid *cpuid, const struct cpuid_config *config, unsigned id);
 
-/** The guest's physical address bits, from leaf 0x80000008. */
+/** Bits of a guest's physical address that processor and KVM's page tables both reach; at least 36. */
 unsigned cpuid_physical_bits(const struct cpuid *cpuid);
 
 #endif

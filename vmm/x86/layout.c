@@ -12,6 +12,8 @@
 
 enum { RAM_GRAIN = 2 << 20, HOLE_STEP = 256 << 20 };
 
+#define MEMORY_LEAST MIB(4) /* in one piece from address 0 on */
+
 /* Adds RAM in [start, end), no more than is left; returns what is left then. */
 static uint64_t add_ram(struct layout *layout, uint64_t start, uint64_t end, uint64_t left, uint64_t total)
 {
@@ -59,7 +61,8 @@ static int place_low(struct layout *layout, const struct layout_needs *needs, ui
 		uint64_t last = needs->windows[i].last >= ADDR_ECAM ? ADDR_ECAM - 1 : needs->windows[i].last;
 
 		start = align_up(start, align);
-		if (start > last || last - start + 1 < needs->low || last - start + 1 < MIB(1))
+		if (start < needs->windows[i].start || start > last || last - start + 1 < needs->low ||
+		    last - start + 1 < MIB(1))
 			continue;
 		layout->low_start = start;
 		layout->low_end = align_down(last + 1, MIB(1));
@@ -94,6 +97,9 @@ int layout_plan(const struct layout_needs *needs, struct layout *out, struct len
 	uint64_t from, hole;
 
 	*out = (struct layout){.buses = needs->buses};
+	if (needs->memory < MEMORY_LEAST)
+		return fail(error, -EINVAL, "-m: a machine needs at least %llu MiB of memory",
+			    (unsigned long long)(MEMORY_LEAST >> 20));
 	for (hole = LOW_WINDOW_DEFAULT; place_low(out, needs, hole); hole -= HOLE_STEP)
 		if (hole == LOW_WINDOW_LOWEST)
 			return fail(
@@ -104,7 +110,7 @@ int layout_plan(const struct layout_needs *needs, struct layout *out, struct len
 				(unsigned long long)((ADDR_ECAM - LOW_WINDOW_LOWEST) >> 20));
 
 	left = fill(out, needs, 0, hole, left);
-	if (!out->ram_count || out->ram[0].gpa.a || out->ram[0].length < MIB(4))
+	if (!out->ram_count || out->ram[0].gpa.a || out->ram[0].length < MEMORY_LEAST)
 		return fail(error, -ENOSPC,
 			    "the IOMMU reserves the lowest addresses: no place for guest memory there");
 	left = fill(out, needs, ADDR_4GIB, limit, left);

@@ -1,15 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vmm/kvm.h"
 #include "vmm/x86/reset_state.h"
 
-enum { MSR_TSC = 0x10, MSR_MTRR_DEF_TYPE = 0x2ff };
-/* Enabled, fixed ranges enabled, default write-back: else a 6.1 guest turns PAT off, and write-combining with
- * it. */
-enum { MTRR_DEFAULT = 0xc06 };
+enum { MSR_TSC = 0x10 };
+
+/*
+ * The MTRRs as firmware would leave them (Intel SDM volume 3, 12.11): both kinds
+ * on, all of memory write-back but the legacy VGA range. Off, a Linux 6.1 guest
+ * turns PAT off, and write-combining with it. The fixed ranges count as soon as
+ * they are on: zero is uncached, and KVM honours that where a device is not
+ * coherent, for the guest's first MiB.
+ */
+#define WRITE_BACK 0x0606060606060606ull
+static const struct kvm_msr_entry firmware[] = {
+	{.index = 0x250, .data = WRITE_BACK}, /* 0 to 0x7ffff */
+	{.index = 0x258, .data = WRITE_BACK}, /* 0x80000 to 0x9ffff */
+	{.index = 0x259, .data = 0},          /* 0xa0000 to 0xbffff: uncached */
+	{.index = 0x268, .data = WRITE_BACK}, /* eight of 32 KiB from 0xc0000 on */
+	{.index = 0x269, .data = WRITE_BACK},
+	{.index = 0x26a, .data = WRITE_BACK},
+	{.index = 0x26b, .data = WRITE_BACK},
+	{.index = 0x26c, .data = WRITE_BACK},
+	{.index = 0x26d, .data = WRITE_BACK},
+	{.index = 0x26e, .data = WRITE_BACK},
+	{.index = 0x26f, .data = WRITE_BACK},
+	{.index = 0x2ff, .data = 0xc06}, /* enabled, fixed ranges enabled, default write-back */
+};
+enum { FIRMWARE = sizeof(firmware) / sizeof(firmware[0]) };
 
 static int list_msrs(int kvm, struct kvm_msr_list **out)
 {
@@ -35,14 +58,21 @@ struct one_msr {
 };
 _Static_assert(offsetof(struct one_msr, entry) == sizeof(struct kvm_msrs), "the kernel reads it");
 
+static bool is_firmware(uint32_t index)
+{
+	for (unsigned i = 0; i < FIRMWARE; i++)
+		if (firmware[i].index == index)
+			return true;
+	return false;
+}
+
 /* One at a time: KVM lists some that this processor's CPUID then refuses. */
 static void read_msr(struct reset_msrs *msrs, int vcpu, uint32_t index)
 {
 	struct one_msr one = {.nmsrs = 1, .entry.index = index};
 
 	/* The TSC goes on counting over a reboot, as the host's does. */
-	if (index == MSR_TSC || index == MSR_MTRR_DEF_TYPE ||
-	    hv_get_msrs(vcpu, (struct kvm_msrs *)(void *)&one) != 1)
+	if (index == MSR_TSC || is_firmware(index) || hv_get_msrs(vcpu, (struct kvm_msrs *)(void *)&one) != 1)
 		return;
 	if (msrs->count < RESET_MSRS)
 		msrs->entries[msrs->count++] = one.entry;
@@ -57,9 +87,8 @@ static int take_msrs(struct reset_state *state, int kvm, int vcpu)
 		return ret;
 	state->msrs = calloc(1, sizeof(*state->msrs));
 	if (state->msrs) {
-		state->msrs->count = 1;
-		state->msrs->entries[0] =
-			(struct kvm_msr_entry){.index = MSR_MTRR_DEF_TYPE, .data = MTRR_DEFAULT};
+		state->msrs->count = FIRMWARE;
+		memcpy(state->msrs->entries, firmware, sizeof(firmware));
 		for (unsigned i = 0; i < list->nmsrs; i++)
 			read_msr(state->msrs, vcpu, list->indices[i]);
 	}
