@@ -64,6 +64,24 @@ struct lend_device_info {
 };
 
 /**
+ * What sysfs says of a device, for a process that cannot read sysfs: one in a
+ * jail, which was handed descriptors. Start from LEND_DEVICE_FACTS_INIT.
+ */
+struct lend_device_facts {
+	size_t size;
+	const char *name;          /* "0000:05:00.0", as sysfs has it; of a mediated device, its UUID */
+	int group;                 /* its IOMMU group; -1: not known, which the legacy way does not take */
+	int numa_node;             /* -1: not known */
+	const char *driver;        /* NULL: one of VFIO's */
+	const char *reset_methods; /* sysfs reset_method, "flr bus"; NULL: not known */
+};
+
+#define LEND_DEVICE_FACTS_INIT                                                                               \
+	{                                                                                                    \
+		sizeof(struct lend_device_facts), NULL, -1, -1, NULL, NULL                                   \
+	}
+
+/**
  * What is to be opened, and how. Start from LEND_DEVICE_CONFIG_INIT. A descriptor
  * that is 0 or -1 is none: one that has the number 0 is to be duplicated first.
  */
@@ -88,11 +106,24 @@ struct lend_device_config {
 	int iommu_fd;
 	enum lend_backend backend;
 	const char *vf_token; /* UUID that the driver of a VF's PF set; NULL: none */
+	/**
+	 * With it, no file is opened or looked at, also when something fails:
+	 * neither in sysfs nor in /dev nor in /proc. `address` is NULL or the same
+	 * name. Descriptors say which device it is: `fd` with `iommu_fd`, or
+	 * `group_fd` with `container_fd`. `iommu_fd` and `container_fd` may be left
+	 * out where the context has an iommufd, or the space a container that takes
+	 * the group, already. NULL: sysfs is read.
+	 */
+	const struct lend_device_facts *facts;
+	/** The open node of its group (/dev/vfio/N), in no container yet. Duplicated. With `facts` alone. */
+	int group_fd;
+	/** An open /dev/vfio/vfio that no group is in yet, for its group. Duplicated. With `facts` alone. */
+	int container_fd;
 };
 
 #define LEND_DEVICE_CONFIG_INIT                                                                              \
 	{                                                                                                    \
-		sizeof(struct lend_device_config), NULL, -1, -1, LEND_BACKEND_AUTO, NULL                     \
+		sizeof(struct lend_device_config), NULL, -1, -1, LEND_BACKEND_AUTO, NULL, NULL, -1, -1       \
 	}
 
 /**
@@ -108,6 +139,7 @@ struct lend_device_config {
  * IOMMU; -EACCES node of the group not accessible; -EBUSY in use by another
  * process; -EEXIST already open in this space; -EPROTO the kernel's answer
  * makes no sense; -EINVAL config->size, or a combination that cannot be;
+ * -E2BIG a field is set that this library does not know;
  * -ENODEV `fd` is another device than `address`; -ENOTTY, -EBADF `fd` is no
  * device of VFIO, or closed; -EOPNOTSUPP the kernel lacks what was asked for;
  * else what the kernel said.

@@ -107,12 +107,19 @@ static const struct domain_ops type1_ops = {
 	.close = type1_close,
 };
 
-static int open_container(struct lend_context *context, const char *name, struct lend_error *error)
+/* `given`: the caller's, or -1 for none, and then nothing is opened; NULL: it is opened. */
+static int take_fd(const char *path, const char *name, const int *given, struct lend_error *error)
 {
-	char path[PATH_MAX];
-	int fd, version;
+	int fd;
 
-	snprintf(path, sizeof(path), "%s/vfio/vfio", context_dev(context));
+	if (given && *given < 0)
+		return error_say(error, -EINVAL, "%s: no container was given with the facts of it", name);
+	if (given) {
+		fd = fcntl(*given, F_DUPFD_CLOEXEC, 3);
+		return fd < 0 ? error_say(error, -errno, "%s: the container, fd %d, is not open", name,
+					  *given)
+			      : fd;
+	}
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
 		return error_say(error, -EACCES, "%s: %s is not there; load VFIO: modprobe vfio-pci", name,
@@ -120,13 +127,26 @@ static int open_container(struct lend_context *context, const char *name, struct
 	if (fd < 0)
 		return error_say(error, -errno, "%s: cannot open %s: %s; it needs mode 0666, or run as root",
 				 name, path, strerror(errno));
+	return fd;
+}
+
+static int open_container(struct lend_context *context, const struct domain_user *user,
+			  struct lend_error *error)
+{
+	char path[PATH_MAX];
+	int fd, version;
+
+	snprintf(path, sizeof(path), "%s/vfio/vfio", context_dev(context));
+	fd = take_fd(path, user->name, user->arg, error);
+	if (fd < 0)
+		return fd;
 	version = sys_vfio_api_version(fd);
 	if (version == VFIO_API_VERSION && sys_vfio_check_extension(fd, VFIO_TYPE1v2_IOMMU) == 1)
 		return fd;
 	close(fd);
 	return error_say(error, -ENOTSUP,
 			 "%s: %s (API version %d) has no type1v2 IOMMU; load it: modprobe vfio_iommu_type1",
-			 name, path, version);
+			 user->name, path, version);
 }
 
 static int say_set_iommu(struct lend_error *error, int code, const char *name)
@@ -154,7 +174,7 @@ int type1_new(struct lend_context *context, const struct domain_user *user, cons
 	type1 = calloc(1, sizeof(*type1));
 	if (!type1)
 		return error_say(error, -ENOMEM, "%s: out of memory", name);
-	ret = type1->fd = open_container(context, name, error);
+	ret = type1->fd = open_container(context, user, error);
 	if (ret < 0)
 		goto free_type1;
 	ret = sys_vfio_group_set_container(user->fd, type1->fd);

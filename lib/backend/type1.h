@@ -5,7 +5,10 @@
 
 #include "lib/backend/backend.h"
 
-/** A domain_make; its users are groups. */
+/**
+ * A domain_make; its users are groups. `arg` is NULL, or points to the descriptor of
+ * a container (an int, -1: none): nothing is opened then.
+ */
 int type1_new(struct lend_context *context, const struct domain_user *user, const struct domain_ops **ops,
 	      void **domain, struct lend_error *error);
 

@@ -64,16 +64,18 @@ static int take_fd(struct lend_context *context, const struct lend_host_device *
 	return fd < 0 ? error_say(error, -errno, "%s: fd %d is not open", host->name, given) : fd;
 }
 
-static int bind(struct lend_cdev *cdev, const struct lend_host_device *host, const char *vf_token,
-		struct lend_error *error)
+static int bind(struct lend_cdev *cdev, const struct lend_host_device *host,
+		const struct lend_device_config *config, struct lend_error *error)
 {
+	struct lend_context *look = config->facts ? NULL : space_context(cdev->space);
+	const char *vf_token = config->vf_token;
 	uint8_t token[TOKEN_SIZE];
 	int ret = vf_token ? token_parse(vf_token, token) : 0;
 
 	if (ret < 0)
 		return error_say(error, ret, "%s: the VF token '%.60s' is no UUID", host->name, vf_token);
 	ret = sys_cdev_bind(cdev->fd, cdev->arg.iommufd, vf_token ? token : NULL, &cdev->id);
-	return ret < 0 ? cdev_say_bind(space_context(cdev->space), host, ret, vf_token != NULL, error) : 0;
+	return ret < 0 ? cdev_say_bind(look, host, ret, vf_token != NULL, error) : 0;
 }
 
 static void tell_hypervisor(struct lend_cdev *cdev)
@@ -126,7 +128,7 @@ static int join(struct lend_cdev *cdev, const struct lend_host_device *host,
 	if (ret < 0)
 		return ret;
 	tell_hypervisor(cdev);
-	ret = bind(cdev, host, config->vf_token, error);
+	ret = bind(cdev, host, config, error);
 	if (!ret)
 		ret = attach(cdev, error);
 	if (ret < 0) {
@@ -148,7 +150,7 @@ int cdev_get(struct lend_space *space, const struct lend_host_device *host,
 	cdev->space = space;
 	cdev->arg.emulated = host->is_mdev;
 	memcpy(cdev->name, host->name, sizeof(cdev->name));
-	ret = iommufd_enter(context, cdev, config->iommu_fd, error);
+	ret = iommufd_enter(context, cdev, config, error);
 	if (ret < 0)
 		goto free_cdev;
 	ret = join(cdev, host, config, error);

@@ -16,6 +16,8 @@ static int say_busy(struct lend_context *context, const struct lend_host_device 
 {
 	char node[PATH_MAX];
 
+	if (!context)
+		return group_say_busy(NULL, host, NULL, error);
 	if (group_is_blocked(context, host))
 		return group_say_not_viable(context, host, error);
 	cdev_path(context, host, node);

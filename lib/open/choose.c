@@ -47,6 +47,8 @@ enum lend_backend choose_backend(struct lend_context *context, const struct lend
 	*other_too = false;
 	if (config->fd >= 0)
 		return LEND_BACKEND_IOMMUFD;
+	if (config->facts)
+		return LEND_BACKEND_LEGACY;
 	if (config->backend != LEND_BACKEND_AUTO)
 		return config->backend;
 	if (!can_iommufd(context, host, config))

@@ -14,6 +14,7 @@
 #include "lib/open/cdev.h"
 #include "lib/open/choose.h"
 #include "lib/open/device.h"
+#include "lib/open/facts.h"
 #include "lib/open/group.h"
 #include "lib/open/group_error.h"
 #include "lib/sized.h"
@@ -25,6 +26,16 @@ static int find(struct lend_context *context, const struct lend_device_config *c
 	struct lend_host_device behind;
 	int ret;
 
+	if (config->facts) {
+		ret = facts_take(config->facts, host, error);
+		if (!ret && config->address && strcmp(config->address, host->name) != 0)
+			ret = error_say(error, -ENODEV, "the facts are those of %s, not of %s", host->name,
+					config->address);
+		if (!ret && config->group_fd >= 0 && host->group < 0)
+			ret = error_say(error, -EINVAL, "%s: the facts do not say which group it is in",
+					host->name);
+		return ret;
+	}
 	if (!config->address)
 		return lend_host_find_fd(context, config->fd, host, sizeof(*host), error);
 	ret = lend_host_find(context, config->address, host, sizeof(*host), error);
@@ -39,8 +50,11 @@ static int find(struct lend_context *context, const struct lend_device_config *c
 }
 
 /* Checks what can be checked before anything is opened. */
-static int check(struct lend_context *context, const struct lend_host_device *host, struct lend_error *error)
+static int check(struct lend_context *context, const struct lend_host_device *host,
+		 const struct lend_device_config *config, struct lend_error *error)
 {
+	if (config->facts)
+		return 0; /* the kernel judges it */
 	if (host->group < 0 && !(host->is_mdev && host->vfio_node[0]))
 		return group_say_no_iommu(host, error);
 	if (host->is_mdev ? !host->driver[0] : !group_is_vfio_driver(host->driver))
@@ -83,11 +97,11 @@ static int open_legacy(struct lend_space *space, const struct lend_host_device *
 {
 	struct device_source source = source_of(host, LEND_BACKEND_LEGACY);
 	struct lend_group *group;
-	int ret = group_get(space, host, &group, error);
+	int ret = group_get(space, host, config, &group, error);
 
 	if (ret < 0)
 		return ret;
-	ret = group_open_device(group, host->name, config->vf_token, error);
+	ret = group_open_device(group, host->name, config, error);
 	if (ret >= 0)
 		ret = open_fd(space, ret, &source, out, error);
 	if (ret < 0) {
@@ -174,6 +188,13 @@ static int take_config(const struct lend_device_config *config, struct lend_devi
 	/* 0 is what an older caller, or one that cleared the struct, left out. */
 	out->fd = out->fd ? out->fd : -1;
 	out->iommu_fd = out->iommu_fd ? out->iommu_fd : -1;
+	out->group_fd = out->group_fd ? out->group_fd : -1;
+	out->container_fd = out->container_fd ? out->container_fd : -1;
+	if (out->facts)
+		return facts_check(out, error);
+	if (out->group_fd >= 0 || out->container_fd >= 0)
+		return error_say(error, -EINVAL,
+				 "a group is passed as a descriptor with the facts of its device alone");
 	if (!out->address && out->fd < 0)
 		return error_say(error, -EINVAL, "neither an address nor a descriptor names the device");
 	if (out->fd >= 0 && out->backend == LEND_BACKEND_LEGACY)
@@ -196,7 +217,7 @@ int lend_device_open_with(struct lend_space *space, const struct lend_device_con
 	if (!ret)
 		ret = find(context, &config, &host, error);
 	if (!ret)
-		ret = check(context, &host, error);
+		ret = check(context, &host, &config, error);
 	if (ret < 0)
 		return ret;
 	if (choose_backend(context, &host, &config, &other_too) == LEND_BACKEND_IOMMUFD) {

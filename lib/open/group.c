@@ -33,23 +33,38 @@ static void group_path(const struct lend_context *context, int id, char out[PATH
 	snprintf(out, PATH_MAX, "%s/vfio/%d", context_dev(context), id);
 }
 
-static int open_group(struct lend_context *context, const struct lend_host_device *host,
-		      struct lend_error *error)
+/* The node of a group, opened here or by the caller. */
+static int take_fd(struct lend_context *context, const struct lend_host_device *host,
+		   const struct lend_device_config *config, struct lend_error *error)
 {
-	bool viable, in_container;
 	char path[PATH_MAX];
-	int fd, ret;
+	int fd;
 
+	if (config->facts) {
+		fd = fcntl(config->group_fd, F_DUPFD_CLOEXEC, 3);
+		return fd < 0 ? error_say(error, -errno, "%s: its group, fd %d, is not open", host->name,
+					  config->group_fd)
+			      : fd;
+	}
 	group_path(context, host->group, path);
 	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? group_say_open(context, host, path, errno, error) : fd;
+}
+
+static int open_group(struct lend_context *context, const struct lend_host_device *host,
+		      const struct lend_device_config *config, struct lend_error *error)
+{
+	bool viable, in_container;
+	int fd = take_fd(context, host, config, error), ret;
+
 	if (fd < 0)
-		return group_say_open(context, host, path, errno, error);
+		return fd;
 	ret = sys_vfio_group_get_status(fd, &viable, &in_container);
 	if (ret < 0)
 		error_say(error, ret, "%s: cannot read the state of IOMMU group %d: %s", host->name,
 			  host->group, strerror(-ret));
 	else if (!viable)
-		ret = group_say_not_viable(context, host, error);
+		ret = group_say_not_viable(config->facts ? NULL : context, host, error);
 	else if (in_container)
 		ret = error_say(error, -EBUSY, "%s: IOMMU group %d is in another container already",
 				host->name, host->group);
@@ -60,22 +75,24 @@ static int open_group(struct lend_context *context, const struct lend_host_devic
 	return fd;
 }
 
-static int new_group(struct lend_space *space, const struct lend_host_device *host, struct lend_group **out,
+static int new_group(struct lend_space *space, const struct lend_host_device *host,
+		     const struct lend_device_config *config, struct lend_group **out,
 		     struct lend_error *error)
 {
 	struct lend_context *context = space_context(space);
 	struct lend_group *group = calloc(1, sizeof(*group));
 	struct domain_user user = {.make = type1_new, .name = host->name};
-	int ret;
+	int container = config->container_fd, ret;
 
 	if (!group)
 		return error_say(error, -ENOMEM, "%s: out of memory", host->name);
 	group->space = space;
 	group->id = host->group;
-	ret = group->fd = open_group(context, host, error);
+	ret = group->fd = open_group(context, host, config, error);
 	if (ret < 0)
 		goto free_group;
 	user.fd = group->fd;
+	user.arg = config->facts ? &container : NULL;
 	ret = space_attach(space, &user, error);
 	if (ret < 0)
 		goto close_fd;
@@ -111,8 +128,8 @@ static int add_user(struct lend_group *group, struct lend_space *space, const st
 	return 0;
 }
 
-int group_get(struct lend_space *space, const struct lend_host_device *host, struct lend_group **out,
-	      struct lend_error *error)
+int group_get(struct lend_space *space, const struct lend_host_device *host,
+	      const struct lend_device_config *config, struct lend_group **out, struct lend_error *error)
 {
 	struct context_groups *groups = context_groups(space_context(space));
 	struct lend_group *group;
@@ -123,7 +140,7 @@ int group_get(struct lend_space *space, const struct lend_host_device *host, str
 		if (group->id == host->group)
 			break;
 	if (!group) {
-		ret = new_group(space, host, &group, error);
+		ret = new_group(space, host, config, &group, error);
 		if (!ret) {
 			group->next = groups->first;
 			groups->first = group;
@@ -179,9 +196,10 @@ int group_fd(struct lend_context *context, int id)
 	return fd;
 }
 
-int group_open_device(struct lend_group *group, const char *name, const char *vf_token,
+int group_open_device(struct lend_group *group, const char *name, const struct lend_device_config *config,
 		      struct lend_error *error)
 {
+	const char *vf_token = config->vf_token;
 	struct lend_context *context = space_context(group->space);
 	char path[PATH_MAX], full[LEND_NAME_SIZE + sizeof(" vf_token=") + TOKEN_TEXT];
 	uint8_t token[TOKEN_SIZE];
@@ -194,7 +212,7 @@ int group_open_device(struct lend_group *group, const char *name, const char *vf
 	fd = sys_vfio_group_get_device_fd(group->fd, full);
 	if (fd == -EBUSY) {
 		group_path(context, group->id, path);
-		return group_say_in_use(context, name, path, error);
+		return group_say_in_use(config->facts ? NULL : context, name, path, error);
 	}
 	if (fd == -EACCES)
 		return error_say(error, fd,

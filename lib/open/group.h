@@ -10,7 +10,7 @@
 #define LIB_OPEN_GROUP_H
 
 #include "lend/host.h"
-#include "lend/space.h"
+#include "lend/device.h"
 
 struct lend_group;
 
@@ -20,8 +20,8 @@ struct lend_group;
  * in another space, or open in another process; -EPERM not viable; others as
  * lend_device_open().
  */
-int group_get(struct lend_space *space, const struct lend_host_device *host, struct lend_group **out,
-	      struct lend_error *error);
+int group_get(struct lend_space *space, const struct lend_host_device *host,
+	      const struct lend_device_config *config, struct lend_group **out, struct lend_error *error);
 
 /** Gives it back, for the device at `bdf`, whose descriptor is closed. */
 void group_put(struct lend_group *group, const struct lend_bdf *bdf);
@@ -33,9 +33,11 @@ void group_put(struct lend_group *group, const struct lend_bdf *bdf);
  */
 int group_fd(struct lend_context *context, int id);
 
-/** Opens a device of the group, with the token (NULL: none) of its PF: a descriptor. No lock is taken:
- * opening resets the device. */
-int group_open_device(struct lend_group *group, const char *name, const char *vf_token,
+/**
+ * Opens a device of the group, with the VF token that the configuration has: a
+ * descriptor. No lock is taken: opening resets the device.
+ */
+int group_open_device(struct lend_group *group, const char *name, const struct lend_device_config *config,
 		      struct lend_error *error);
 
 #endif

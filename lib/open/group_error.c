@@ -22,7 +22,7 @@ int group_say_in_use(struct lend_context *context, const char *name, const char 
 {
 	struct lend_host_holder holder;
 
-	if (!lend_host_holder(context, path, &holder, sizeof(holder)))
+	if (context && !lend_host_holder(context, path, &holder, sizeof(holder)))
 		return error_say(error, -EBUSY,
 				 "%s is in use by process %d (%s), which has %s open; end that first", name,
 				 (int)holder.pid, holder.command, path);
@@ -37,6 +37,8 @@ int group_say_busy(struct lend_context *context, const struct lend_host_device *
 	char nodes[2][PATH_MAX] = {"", ""};
 	struct lend_host_holder holder;
 
+	if (!context)
+		return error_say(error, -EBUSY, "%s is in use by another process", host->name);
 	if (host->vfio_node[0])
 		snprintf(nodes[0], PATH_MAX, "%s/vfio/devices/%s", context_dev(context), host->vfio_node);
 	if (host->group >= 0)
@@ -80,7 +82,8 @@ static bool in_the_way(const struct lend_host_device *device)
 bool group_is_blocked(struct lend_context *context, const struct lend_host_device *host)
 {
 	struct lend_host_device siblings[SIBLINGS_MAX];
-	int count = lend_host_group(context, host->group, siblings, SIBLINGS_MAX, sizeof(*siblings));
+	int count = context ? lend_host_group(context, host->group, siblings, SIBLINGS_MAX, sizeof(*siblings))
+			    : 0;
 
 	for (int i = 0; i < count && i < SIBLINGS_MAX; i++)
 		if (in_the_way(&siblings[i]))
@@ -122,7 +125,8 @@ int group_say_not_viable(struct lend_context *context, const struct lend_host_de
 {
 	struct lend_host_device siblings[SIBLINGS_MAX];
 	struct list who = {0}, names = {0};
-	int count = lend_host_group(context, host->group, siblings, SIBLINGS_MAX, sizeof(*siblings));
+	int count = context ? lend_host_group(context, host->group, siblings, SIBLINGS_MAX, sizeof(*siblings))
+			    : 0;
 	char more[32] = "", again[40] = "";
 
 	for (int i = 0; i < count && i < SIBLINGS_MAX; i++) {

@@ -11,16 +11,19 @@
 #include "lib/error.h"
 #include "lib/open/iommufd.h"
 
-static int open_iommufd(struct lend_context *context, const char *name, int given, struct lend_error *error)
+static int open_iommufd(struct lend_context *context, const char *name,
+			const struct lend_device_config *config, struct lend_error *error)
 {
+	int given = config->iommu_fd, fd;
 	char path[PATH_MAX];
-	int fd;
 
 	if (given >= 0) {
 		fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
 		return fd < 0 ? error_say(error, -errno, "%s: the iommufd, fd %d, is not open", name, given)
 			      : fd;
 	}
+	if (config->facts)
+		return error_say(error, -EINVAL, "%s: no iommufd was given with the facts of it", name);
 	snprintf(path, sizeof(path), "%s/iommu", context_dev(context));
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd >= 0)
@@ -38,7 +41,8 @@ static int open_iommufd(struct lend_context *context, const char *name, int give
 	return error_say(error, -errno, "%s: cannot open %s: %s", name, path, strerror(errno));
 }
 
-int iommufd_enter(struct lend_context *context, struct lend_cdev *cdev, int given, struct lend_error *error)
+int iommufd_enter(struct lend_context *context, struct lend_cdev *cdev,
+		  const struct lend_device_config *config, struct lend_error *error)
 {
 	struct context_iommufd *iommufd = context_iommufd(context);
 	int ret = 0;
@@ -48,7 +52,7 @@ int iommufd_enter(struct lend_context *context, struct lend_cdev *cdev, int give
 		if (!strcmp(other->name, cdev->name))
 			ret = error_say(error, -EEXIST, "%s is given twice", cdev->name);
 	if (!ret && !iommufd->first)
-		ret = iommufd->fd = open_iommufd(context, cdev->name, given, error);
+		ret = iommufd->fd = open_iommufd(context, cdev->name, config, error);
 	if (ret >= 0) {
 		ret = 0;
 		cdev->arg.iommufd = iommufd->fd;

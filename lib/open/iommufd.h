@@ -24,10 +24,11 @@ struct lend_cdev {
 
 /**
  * Enters `cdev` (its name is set) into the registry, and opens /dev/iommu, or
- * duplicates `given` (-1: none), for the first one: arg.iommufd. -EEXIST: the
+ * duplicates the one of the configuration, for the first one: arg.iommufd. -EEXIST: the
  * device is there; -EACCES, -EOPNOTSUPP: no iommufd.
  */
-int iommufd_enter(struct lend_context *context, struct lend_cdev *cdev, int given, struct lend_error *error);
+int iommufd_enter(struct lend_context *context, struct lend_cdev *cdev,
+		  const struct lend_device_config *config, struct lend_error *error);
 
 /** Takes it out; the iommufd is closed behind the last one. */
 void iommufd_leave(struct lend_context *context, struct lend_cdev *cdev);

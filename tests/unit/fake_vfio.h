@@ -41,6 +41,9 @@ static struct {
 	uint64_t bar_size, bar_flags;
 	uint32_t irq_count, irq_flags;
 	int fail_set_container, fail_map; /* errno; of the next */
+	int fail_device;                  /* errno */
+	int handed_out;                   /* the device, open already; 0: it is opened by its path */
+	bool not_viable;
 	unsigned reset_fds;               /* how many came with a reset of the bus */
 	unsigned dependents, claims;      /* that a reset of the bus takes along, and says that it does */
 	int device; /* descriptor of the last one: some numbers mean one thing to it and another to a
@@ -173,6 +176,10 @@ static int open_device(void)
 	char path[100];
 
 	said("device");
+	if (vfio.fail_device)
+		return failed(vfio.fail_device);
+	if (vfio.handed_out)
+		return vfio.device = dup(vfio.handed_out);
 	snprintf(path, sizeof(path), "%s/device", vfio.root);
 	return vfio.device = open(path, O_RDWR | O_CLOEXEC);
 }
@@ -203,7 +210,7 @@ int ioctl(int fd, unsigned long request, ...)
 	switch (request) {
 	case VFIO_GROUP_GET_STATUS:
 		said("status");
-		((struct vfio_group_status *)arg)->flags = VFIO_GROUP_FLAGS_VIABLE;
+		((struct vfio_group_status *)arg)->flags = vfio.not_viable ? 0 : VFIO_GROUP_FLAGS_VIABLE;
 		return 0;
 	case VFIO_GET_API_VERSION:
 		said("version");

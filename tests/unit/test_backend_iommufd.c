@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Devices by their own node: which way is taken, descriptors that are passed, and what is refused. */
 #include "tests/unit/fake_iommufd_host.h"
+#include "tests/unit/jail.h"
 
 static void mediated(void **state)
 {
@@ -154,6 +155,48 @@ static void fails_late(void **state)
 	assert_int_equal(host->known, 0);
 }
 
+/* What the caller says stands in for sysfs: no file is opened or looked at, also when it fails. */
+static struct host *jailed;
+static struct lend_device_config in_jail_config;
+
+static int by_facts(void)
+{
+	struct host *host = jailed;
+
+	jail_check(try(host, 0, &in_jail_config) == 0);
+	jail_check(lend_device_info(host->device[0])->backend == LEND_BACKEND_IOMMUFD);
+	jail_check(lend_device_info(host->device[0])->group == -1);
+	jail_check(try(host, 1, &in_jail_config) == -EEXIST);
+	close_one(host, 0);
+	kernel.bind = -EBUSY;
+	jail_check(try(host, 0, &in_jail_config) == -EBUSY);
+	jail_check(strstr(host->error.text, "in use by another process"));
+	kernel.bind = -EINVAL;
+	jail_check(try(host, 0, &in_jail_config) == -EBUSY);
+	kernel.bind = 0;
+	in_jail_config.iommu_fd = -1;
+	jail_check(try(host, 0, &in_jail_config) == -EINVAL);
+	jail_check(strstr(host->error.text, "no iommufd was given"));
+	return 0;
+}
+
+static void node_by_facts(void **state)
+{
+	struct lend_device_facts facts = LEND_DEVICE_FACTS_INIT;
+	char path[128];
+
+	jailed = *state;
+	in_jail_config = (struct lend_device_config)LEND_DEVICE_CONFIG_INIT;
+	in_jail_config.facts = &facts;
+	facts.name = "0000:05:00.0";
+	in_jail_config.fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%s/iommu", jailed->dev);
+	in_jail_config.iommu_fd = open(path, O_RDWR | O_CLOEXEC);
+	in_jail(by_facts);
+	close(in_jail_config.fd);
+	close(in_jail_config.iommu_fd);
+}
+
 static void config_of_another_header(void **state)
 {
 	struct host *host = *state;
@@ -176,6 +219,7 @@ int main(void)
 		on_host(busy),
 		on_host(vf_tokens),
 		on_host(fails_late),
+		on_host(node_by_facts),
 		on_host(config_of_another_header),
 	};
 
