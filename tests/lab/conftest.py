@@ -31,6 +31,7 @@ from lab.profiles import PROFILES  # noqa: E402
 from lab.session import Session  # noqa: E402
 
 import guest  # noqa: E402
+import progress  # noqa: E402
 import zoo as the_zoo  # noqa: E402
 from zoo_far import Far  # noqa: E402
 from zoo_matrix import Matrix  # noqa: E402
@@ -74,7 +75,14 @@ class Pool:
             self._end(self._sessions.popitem()[1])
 
 
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true",
+                     help="also the tests that are marked long, and loops at full length")
+
+
 def pytest_configure(config):
+    progress.register(config)
+    config.addinivalue_line("markers", "long: run by --long alone")
     config.addinivalue_line("markers", "profile(name): the L1 that a test uses")
     config.addinivalue_line("markers", "xdist_group(name): run by one worker")
     config.addinivalue_line("markers", "zoo(device, mode): a cell of the matrix")
@@ -85,7 +93,12 @@ def pytest_configure(config):
         ROOT / "build/lab" / name, not hasattr(config, "workerinput"), title))
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--long"):
+        # Left out, and counted as such; none of them passes by being skipped.
+        long = [i for i in items if i.get_closest_marker("long")]
+        items[:] = [i for i in items if not i.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
     for item in items:
         mark = item.get_closest_marker("profile")
         if mark and not item.get_closest_marker("xdist_group"):
@@ -106,6 +119,12 @@ def pytest_runtest_makereport(item):
     report = (yield).get_result()
     if report.when == "call":
         item.lab_failed = report.failed
+
+
+@pytest.fixture(scope="session")
+def times(pytestconfig):
+    """times(N): how often to do what shows itself only now and then: N with --long."""
+    return lambda number: number if pytestconfig.getoption("--long") else min(number, 5)
 
 
 @pytest.fixture

@@ -55,10 +55,10 @@ class Host:
 
 
 @pytest.mark.profile("host-plain")
-def test_there_and_back_fifty_times(host, lend):
+def test_there_and_back_many_times(host, lend, times):
     """With what the drivers make of the devices at work again each time."""
     devices = f"{NVME} {NET} {EDU} {SOUND}"
-    host.sh(f"""for n in $(seq 50); do
+    host.sh(f"""for n in $(seq {times(TIMES)}); do
         {lend} bind {devices} >/tmp/log || exit
         [ "$(ls /sys/bus/pci/drivers/vfio-pci | grep -c ^0000)" = 4 ] || exit 3
         {lend} unbind {devices} >/tmp/log || exit
@@ -86,7 +86,7 @@ done"""
 @pytest.mark.parametrize("profile", [
     pytest.param(name, marks=pytest.mark.profile(name))
     for name in ("zoo-express", "zoo-others")])
-def test_the_zoo_there_and_back_fifty_times(profile, host, lend):
+def test_the_zoo_there_and_back_many_times(profile, host, lend, times):
     """All of the zoo at once, each with its driver again every time."""
     bridge = "pcie-pci-bridge"
     devices = [a for a, spec in zip(host.l1.addresses, host.l1.profile.devices)
@@ -98,7 +98,7 @@ def test_the_zoo_there_and_back_fifty_times(profile, host, lend):
     host.sh(f"""drivers() {{ {drivers}
     }}
     drivers >/tmp/before
-    for n in $(seq {TIMES}); do
+    for n in $(seq {times(TIMES)}); do
         {lend} bind --siblings {all_of_them} >/tmp/log || exit
         [ "$(drivers | grep -c vfio-pci)" = {len(devices)} ] || exit 3
         {lend} unbind {all_of_them} >/tmp/log || exit
