@@ -23,6 +23,7 @@ int lend_context_new(const struct lend_context_config *config, struct lend_conte
 	pthread_mutex_init(&context->groups.lock, NULL);
 	pthread_mutex_init(&context->devices.lock, NULL);
 	pthread_mutex_init(&context->rules.lock, NULL);
+	pthread_mutex_init(&context->boards.lock, NULL);
 	pthread_mutex_init(&context->iommufd.lock, NULL);
 	context->iommufd.fd = -1;
 	context->log = given.log;
@@ -54,6 +55,9 @@ void lend_context_free(struct lend_context *context)
 	free(context->rules.directory);
 	if (context->rules.free)
 		context->rules.free(context->rules.rules);
+	if (context->boards.free)
+		context->boards.free(context->boards.first);
+	pthread_mutex_destroy(&context->boards.lock);
 	pthread_mutex_destroy(&context->rules.lock);
 	pthread_mutex_destroy(&context->groups.lock);
 	pthread_mutex_destroy(&context->devices.lock);
@@ -99,6 +103,11 @@ struct context_groups *context_groups(struct lend_context *context)
 struct context_rules *context_rules(struct lend_context *context)
 {
 	return &context->rules;
+}
+
+struct context_boards *context_boards(struct lend_context *context)
+{
+	return &context->boards;
 }
 
 struct context_devices *context_devices(struct lend_context *context)

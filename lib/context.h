@@ -48,7 +48,7 @@ struct log_bucket {
 void log_bucket_init(struct log_bucket *bucket);
 void log_bucket_destroy(struct log_bucket *bucket);
 
-/** As context_log(), limited by `bucket`. Any thread. */
+/** As context_log(), limited by `bucket` (NULL: not). Any thread. */
 LEND_PRINTF(4, 5)
 void context_log_limited(struct lend_context *context, struct log_bucket *bucket, enum lend_log_level level,
 			 const char *format, ...);
@@ -66,6 +66,19 @@ struct context_devices {
 	struct lend_device *first;
 };
 struct context_devices *context_devices(struct lend_context *context);
+/**
+ * What the monitor's loop calls functions by (lib/pci/ledger/bell.c): it outlives
+ * them. `left` (atomic): things that functions could not take back when they were
+ * freed; tests want 0.
+ */
+struct board;
+struct context_boards {
+	pthread_mutex_t lock; /* guards the list, whose members stay until the context goes */
+	struct board *first;
+	void (*free)(struct board *first);
+	unsigned left;
+};
+struct context_boards *context_boards(struct lend_context *context);
 /** The user's rules (lib/pci/rules/rules_match.c), read when the first function is made. */
 struct context_rules {
 	pthread_mutex_t lock; /* guards the rest */

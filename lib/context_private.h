@@ -13,6 +13,7 @@ struct lend_context {
 	struct context_kernel kernel;
 	struct context_devices devices;
 	struct context_rules rules;
+	struct context_boards boards;
 	struct context_iommufd iommufd;
 };
 

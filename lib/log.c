@@ -62,11 +62,11 @@ void context_log(struct lend_context *context, enum lend_log_level level, const 
 void context_log_limited(struct lend_context *context, struct log_bucket *bucket, enum lend_log_level level,
 			 const char *format, ...)
 {
-	unsigned long swallowed;
+	unsigned long swallowed = 0;
 	char line[LINE];
 	va_list args;
 
-	if (!context->log || !take_token(bucket, &swallowed))
+	if (!context->log || (bucket && !take_token(bucket, &swallowed)))
 		return;
 	if (swallowed) {
 		snprintf(line, sizeof(line), "%lu lines like the next were left out", swallowed);

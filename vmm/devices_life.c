@@ -118,9 +118,14 @@ void devices_release(struct vmm *vmm)
 
 void devices_quiesce(struct vmm *vmm)
 {
+	struct lend_function *functions[VMM_DEVICES_MAX];
+	size_t count = 0;
+
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
 		if (vmm->assigned[i].function)
-			lend_function_quiesce(vmm->assigned[i].function);
+			functions[count++] = vmm->assigned[i].function;
+	if (count)
+		lend_context_quiesce(vmm->context, functions, count);
 }
 
 /* All are quiet before the first is closed: one may still write into another. */

@@ -124,11 +124,20 @@ LEND_API void lend_function_free(struct lend_function *function);
 LEND_API bool lend_function_gone(const struct lend_function *function);
 
 /**
- * Stops the function: interrupts off and their eventfds detached, routes freed,
- * BARs and peer-to-peer maps removed, bus master off, and waited for pending
- * transactions, 1 s at most (PCI Express Base, 7.5.3.5, Transactions Pending).
- * The vCPUs must be stopped, or not touch the function any more.
+ * Stops a set of functions in two passes. First, for each: interrupts off and
+ * their eventfds detached, routes freed, timer cancelled, BARs and peer-to-peer
+ * maps removed, bus master off. Then one wait for the pending transactions of
+ * all of them, 1 s at most in total (PCI Express Base, 7.5.3.5, Transactions
+ * Pending). The vCPUs must be stopped, or not touch the functions any more.
+ *
+ * A stopped function answers reads as before, and drops what is written, until
+ * lend_context_reset() or lend_function_load() turns it on again. One that is
+ * stopped already is not waited for again.
  */
+LEND_API void lend_context_quiesce(struct lend_context *context, struct lend_function **functions,
+				   size_t count);
+
+/** lend_context_quiesce() for one function. */
 LEND_API void lend_function_quiesce(struct lend_function *function);
 
 /**

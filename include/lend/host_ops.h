@@ -126,9 +126,13 @@ struct lend_host_ops {
 	/*
 	 * Watch a descriptor: `fn(opaque)` is called from the monitor's event
 	 * loop, without any lock of the library held, each time `fd` is readable.
-	 * The fn drains the descriptor. Unwatch does not wait: it is called with
-	 * the function's lock held, which fn takes too, and an fn that is on its
-	 * way may still be called once. Settle, called without any lock, returns
+	 * The fn drains the descriptor, and waits for no lock that is held while the
+	 * library or the device works: where the function is busy, its work is done
+	 * by the thread that has the function, when that is done. One fn, and one
+	 * opaque, may be called by one thread at a time. Unwatch does not wait: it
+	 * is called with the function's lock held, and an fn that is on its way may
+	 * still be called once, even after the function was freed; it finds nobody.
+	 * The context must outlive it. Settle, called without any lock, returns
 	 * when no fn that was unwatched, and no timer's that was cancelled, before
 	 * is running or will run.
 	 */
@@ -145,10 +149,12 @@ struct lend_host_ops {
 	int (*vfio_del)(void *host, int fd);
 
 	/**
-	 * Something happened to the device; `text` is one line. Must not block.
-	 * Called without the function's lock, from the monitor's loop or from
-	 * inside lend_context_reset(). After LEND_EVENT_REQUEST the monitor frees
-	 * the function and closes the device, or the host waits for it.
+	 * Something happened to the device; `text` is one line. Must not block, and
+	 * must not free the function. Called without the function's lock: from the
+	 * monitor's loop, or, where a callback of the loop found the function busy,
+	 * from the thread that was in the function (any call of lend_function_*),
+	 * or from inside lend_context_reset(). After LEND_EVENT_REQUEST the monitor
+	 * frees the function and closes the device, or the host waits for it.
 	 */
 	void (*event)(void *host, void *peer, enum lend_event event, const char *text);
 

@@ -25,7 +25,8 @@ LEND_API size_t lend_function_state_size(void);
  * Writes the state into `buffer`, which has `size` bytes and any alignment.
  * vCPUs must be stopped; interrupts that come meanwhile may be missing, so the
  * device should be quiet too. Returns how many bytes were written; -ENOSPC:
- * `size` is too small; another error: the device cannot be read.
+ * `size` is too small; -ENODEV: the function is gone (lend_function_gone());
+ * another error: the device cannot be read.
  */
 LEND_API int lend_function_save(struct lend_function *function, void *buffer, size_t size);
 
@@ -36,8 +37,8 @@ LEND_API int lend_function_save(struct lend_function *function, void *buffer, si
  * cannot write are not taken from it. vCPUs must be stopped.
  *
  * -EINVAL: it is no state, or cut short; -ENOTSUP: of a newer version;
- * -ENODEV: of another kind of device; each with a sentence and the function as
- * it was.
+ * -ENODEV: of another kind of device, or the function is gone
+ * (lend_function_gone()); each with a sentence and the function as it was.
  */
 LEND_API int lend_function_load(struct lend_function *function, const void *buffer, size_t size,
 				struct lend_error *error);

@@ -11,14 +11,28 @@
 #include "lib/pci/caps/capabilities.h"
 #include "lib/pci/config/config.h"
 #include "lib/pci/config/strict.h"
+#include "lib/pci/interrupts/intx.h"
 #include "lib/pci/interrupts/messages.h"
 #include "lib/pci/interrupts/msix.h"
+#include "lib/pci/ledger/bell.h"
+#include "lib/pci/ledger/ledger.h"
+#include "lib/pci/ledger/lock.h"
 #include "lib/pci/life/notify.h"
 #include "lib/pci/reset/quiesce.h"
 #include "lib/pci/reset/reset.h"
 #include "lib/pci/rules/quirk.h"
 #include "lib/sized.h"
 #include "lib/pci/rules/rules.h"
+
+/* Who is called when something of the function's rings. */
+static const struct rings rings = {
+	.line = intx_rings,
+	.timer = intx_held,
+	.notice = notify_rings,
+	.ack = ack_rings,
+	.vector = vector_rings,
+	.company = peers_sync,
+};
 
 /* The device's bytes as they are now; what is set up is derived from them and never read again. */
 static int read_config(struct lend_function *function, struct lend_error *error)
@@ -55,6 +69,8 @@ static int setup(struct lend_function *function, const struct lend_function_conf
 		ret = rom_setup(function, config, error);
 	if (!ret && vectors_init(function) < 0)
 		ret = error_say(error, -ENOMEM, "%s: out of memory", function->name);
+	if (!ret && bells_open(function) < 0)
+		ret = error_say(error, -ENOMEM, "%s: out of memory", function->name);
 	if (ret < 0)
 		return ret;
 	if (function->strict)
@@ -70,9 +86,19 @@ static int setup(struct lend_function *function, const struct lend_function_conf
 	return 0;
 }
 
+/* Nothing of it is out any more, or it is said. */
 static void destroy(struct lend_function *function)
 {
-	quirks_after_reset(function);
+	function_lock(function);
+	ledger_close(function);
+	pthread_mutex_unlock(&function->lock);
+	/* Nobody is called any more, but a callback may still be on its way. */
+	function->ops->settle(function->host);
+	bells_close(function);
+	company_changed(function->context, function->device->space);
+	notify_destroy(function);
+	learned_destroy(function);
+	intx_destroy(function);
 	__atomic_fetch_sub(&function->device->functions, 1, __ATOMIC_RELAXED);
 	vectors_destroy(function);
 	bars_unmap(function);
@@ -117,6 +143,9 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->ids = config->ids;
 	function->no_request = config->no_request;
 	function->notify[NOTIFY_ERROR] = function->notify[NOTIFY_REQUEST] = -1;
+	function->intx.fd = function->intx.resample = -1;
+	function->rings = &rings;
+	learned_init(function);
 	function->quirk_options = (struct quirk_options){
 		.vga = config->vga,
 		.no_geforce = config->no_geforce,
@@ -134,6 +163,11 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 		destroy(function);
 		return ret;
 	}
+	function_lock(function);
+	if (life_of(function) == LIFE_NEW) /* else the kernel has told of something already */
+		life_set(function, LIFE_ON);
+	function_unlock(function);
+	company_changed(function->context, device->space);
 	*out = function;
 	return 0;
 }
@@ -142,8 +176,11 @@ void lend_function_free(struct lend_function *function)
 {
 	if (!function)
 		return;
-	notify_stop(function);
-	lend_function_quiesce(function);
+	function_lock(function);
+	take_back(function, ROWS_NOTICES);
+	function_unlock(function);
+	functions_quiet(&function, 1);
+	life_set(function, LIFE_LEAVING);
 	destroy(function);
 }
 

@@ -2,8 +2,8 @@
 /*
  * The function's insides, for lib/pci alone.
  *
- * Locks: `lock` orders config writes, changes of interrupt mode, the MSI-X
- * table and reset; it guards every field that has no other word beside it. Host
+ * Locks: `lock` (ledger/lock.h) orders config writes, changes of interrupt mode,
+ * the MSI-X table and the steps of a reset; it guards every field that has no other word beside it. Host
  * operations are called with it held. What is read without it is either fixed
  * after lend_function_new() ("fixed") or accessed with atomics ("atomic").
  */
@@ -21,6 +21,7 @@
 #include "lib/pci/bars/pages.h"
 #include "lib/pci/bars/vga.h"
 #include "lib/pci/bars/window.h"
+#include "lib/pci/ledger/rows.h"
 #include "lib/pci/rules/quirk_state.h"
 
 enum {
@@ -65,10 +66,8 @@ struct bar {
 	int files[AREAS_ROOM];    /* the same as dma-bufs, for peers; -1: none; fixed */
 	enum lend_reason trapped; /* why the rest is not; fixed */
 	uint8_t *va;              /* of the BAR's first byte; fixed, NULL: none is mapped */
-	bool placed;              /* atomic: the monitor has it at `address` */
-	lend_gpa_t address;
-	bool hidden;    /* somebody else answers at its address; it waits there */
-	uint32_t peers; /* bit n: area n is in the space, for other devices */
+	lend_gpa_t address;       /* where the monitor has it, if OUT_BAR says so */
+	bool hidden;              /* somebody else answers at its address; it waits there */
 };
 
 /** The expansion ROM's bytes (rom.h). */
@@ -79,15 +78,10 @@ struct rom {
 };
 
 struct vector {
-	struct lend_function *function;
 	unsigned number;
-	int fd; /* eventfd; -1 until first unmasked, then kept until the function is freed */
-	bool watched;
-	bool routed;   /* the monitor has a route to be freed */
-	bool current;  /* which is committed, to address and data */
-	bool attached; /* fd goes to the route */
-	bool loop;     /* by way of our loop, not of the hypervisor */
-	bool live;     /* VFIO signals fd */
+	int fd;        /* eventfd; -1 until first unmasked, then kept until the function is freed */
+	bool current;  /* its route is committed, to address and data */
+	bool loop;     /* unmasked, and by way of our loop, not of the hypervisor */
 	uint64_t slow; /* signals that our loop has seen */
 	uint64_t address;
 	uint32_t data;
@@ -110,7 +104,6 @@ struct msix {
 	bool moved;  /* it is there, and the device's own PBA is at the next two */
 	unsigned hw_pba_bar;
 	uint64_t hw_pba;
-	bool pba_hidden; /* the PBA's pages are withdrawn from the direct areas */
 };
 
 /** How the function interrupts now; never two ways at once. */
@@ -122,10 +115,8 @@ struct messages {
 	struct vector *vectors; /* fixed */
 	unsigned irq;           /* LEND_IRQ_MSI or LEND_IRQ_MSIX, the last that was on */
 	unsigned count;         /* of the mode that is on */
-	bool started;           /* VFIO's side is on */
 	unsigned grown;         /* vectors that VFIO allocated, where it cannot add single ones */
 	unsigned limit;         /* vectors that VFIO can give */
-	unsigned live;          /* vectors that it signals */
 	unsigned pending;       /* bits set in state.pending */
 };
 
@@ -134,14 +125,10 @@ struct intx {
 	unsigned pin; /* 1 to 4; 0: none, or switched off. Fixed, as the next two are */
 	bool no_bypass;
 	uint64_t hold_ns; /* how long BARs stay trapped after an interrupt; 0: until INTx goes off */
-	int fd, resample; /* eventfds; -1 */
-	bool bypass;      /* the hypervisor does all of it */
-	bool watched;     /* else: our loop */
+	int fd;           /* eventfd; -1 until first used, then kept until the function is freed */
+	int resample;     /* eventfd of the bypass; -1 */
 	bool pending;     /* atomic: signalled, and masked by the kernel until the guest has served it */
-	bool raised;      /* the line, as we set it */
 	uint64_t slow;    /* signals that our loop has seen */
-	bool trapped;     /* the direct areas are withdrawn, so that the guest's next access is seen */
-	bool timed;       /* the monitor has our timer */
 };
 
 struct counters { /* atomic */
@@ -152,12 +139,15 @@ struct counters { /* atomic */
 /** Interrupts of the kernel's own (notify.h). */
 enum { NOTIFY_ERROR, NOTIFY_REQUEST, NOTIFY_COUNT };
 
-/** Whether the guest still has a device. */
-enum gone {
-	GONE_NOT,
-	GONE_FAILED,  /* an error stopped it; a reset may bring it back */
-	GONE_LEAVING, /* the host wants it */
+/** Why parts of BARs, or all of them, are not where the guest's registers want them. */
+enum {
+	WITHHELD_LINE = 1, /* all direct areas: the guest's next access is to be seen (intx.h) */
+	WITHHELD_PBA = 2,  /* the PBA's pages: pending bits are to be seen (pending.c) */
+	WITHHELD_BARS = 4, /* all BARs: the kernel does not serve them (bar_fault.c) */
 };
+
+struct board;
+struct rings;
 
 struct lend_function {
 	struct lend_device *device; /* fixed, as the next lines are */
@@ -183,14 +173,19 @@ struct lend_function {
 	struct log_bucket bucket;
 	struct counters counters;
 	struct pages pages;
-	bool used; /* atomic: something was written to the device since it was opened */
+	bool used;                 /* atomic: something was written to the device since it was opened */
+	struct board *board;       /* what the monitor's loop calls it by (ledger/bell.h); fixed */
+	const struct rings *rings; /* fixed */
+	unsigned marks;            /* atomic: what the holder of the lock does when he unlocks */
 
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* ledger/lock.h */
+	struct ledger ledger;
+	unsigned events;   /* for the monitor, when the lock is released; bit n: enum lend_event n */
+	unsigned withheld; /* WITHHELD_ */
+	bool unwaited;     /* it was stopped, and its transactions were not waited for */
 	struct bar bars[PLACES];
 	struct rom rom;
 	bool reset_since_open;
-	enum gone gone; /* written with the lock, read with atomics */
-	bool withdrawn; /* the kernel does not serve the BARs although the guest's decode bits say so */
 	enum mode mode;
 	struct msi msi;
 	struct msix msix;
@@ -206,9 +201,14 @@ struct lend_function {
 /** The state as it is after lend_function_new() (state.c). */
 void state_start(struct lend_function *function);
 
-/** A line that a guest can cause. */
+/** A line about the function: limited once a guest can cause it. There is no other way to log in lib/pci. */
 #define function_log(function, level, format, ...)                                                           \
-	context_log_limited((function)->context, &(function)->bucket, level, "%s: " format,                  \
+	context_log_limited((function)->context, function_bucket(function), level, "%s: " format,            \
 			    (function)->name, ##__VA_ARGS__)
+
+static inline struct log_bucket *function_bucket(struct lend_function *function)
+{
+	return function->ledger.life == LIFE_NEW ? NULL : &function->bucket;
+}
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <linux/pci_regs.h>
 
+#include "lib/context.h"
 #include "lib/le.h"
 #include "tests/unit/cmocka.h"
 #include "tests/unit/fake_private.h"
@@ -220,6 +221,8 @@ void world_close(struct world *world)
 	world->device = NULL;
 	lend_space_free(world->space);
 	world->space = NULL;
+	if (world->context) /* whatever a function handed out, it has taken back by itself */
+		assert_int_equal(context_boards(world->context)->left, 0);
 	lend_context_free(world->context);
 	world->context = NULL;
 	check_left(world);

@@ -76,12 +76,12 @@ static void go(struct world *world, enum mode to, bool first_off)
 		lend_function_quiesce(world->function);
 		return;
 	}
+	if (now(world) == MODE_NONE) /* stopped: it is turned on by a reset */
+		reset(world);
 	if (first_off || to == MODE_INTX) {
 		world_write(world, MSIX_CONTROL, 1, 0);
 		world_write(world, MSI + PCI_MSI_FLAGS, 2, 0);
 	}
-	if (to == MODE_INTX && now(world) != MODE_INTX)
-		reset(world); /* from none: the line comes with a reset */
 	if (to == MODE_MSI)
 		msi_on(world);
 	if (to == MODE_MSIX)

@@ -116,7 +116,7 @@ bool bar_wanted(const struct lend_function *function, unsigned index, lend_gpa_t
 	uint32_t command = config_state(function, PCI_COMMAND, 2);
 	lend_gpa_t at;
 
-	if (!bar->size || function->withdrawn || pm_state(function))
+	if (!bar->size || function->withheld & WITHHELD_BARS || pm_state(function))
 		return false;
 	if (!(command & (bar->io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)))
 		return false;

@@ -3,16 +3,18 @@
  * Trapped accesses to BARs. They go to the device by its transport, never
  * through a map, and without a lock; windows (window.h) lie over it.
  */
-#include "lib/le.h"
+#include <endian.h>
+
 #include "lib/pci/bars/bar.h"
 #include "lib/pci/bars/rom.h"
 #include "lib/pci/interrupts/intx.h"
+#include "lib/pci/ledger/ledger.h"
 
 static bool reaches(struct lend_function *function, unsigned bar, uint64_t offset, unsigned length)
 {
 	const struct bar *at = &function->bars[bar < PLACES ? bar : 0];
 
-	if (bar < PLACES && length && length <= 8 && __atomic_load_n(&at->placed, __ATOMIC_ACQUIRE) &&
+	if (bar < PLACES && length && length <= 8 && is_out(function, OUT_BAR, bar) &&
 	    offset < at->guest.size && length <= at->guest.size - offset)
 		return true;
 	count_one(function->counters.ignored);
@@ -22,7 +24,8 @@ static bool reaches(struct lend_function *function, unsigned bar, uint64_t offse
 uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, uint64_t offset,
 				unsigned length)
 {
-	uint8_t bytes[8];
+	uint64_t value = 0;
+	uint8_t *bytes = (uint8_t *)&value;
 
 	count_one(function->counters.bar_reads);
 	if (!reaches(function, bar, offset, length))
@@ -34,19 +37,19 @@ uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, ui
 		window_read(function, bar, offset, bytes, length);
 		intx_served(function);
 	}
-	return le_load(bytes, length);
+	return le64toh(value);
 }
 
 void lend_function_bar_write(struct lend_function *function, unsigned bar, uint64_t offset, unsigned length,
 			     uint64_t value)
 {
-	uint8_t bytes[8];
+	uint64_t little = htole64(value);
+	const uint8_t *bytes = (const uint8_t *)&little;
 
 	count_one(function->counters.bar_writes);
 	if (!reaches(function, bar, offset, length) || bar == ROM_BAR)
 		return;
 	pages_count(&function->pages, bar, offset, true);
-	le_store(bytes, length, value);
 	window_write(function, bar, offset, bytes, length);
 	intx_served(function);
 }

@@ -10,6 +10,8 @@
 
 #include "lib/pci/bars/bar.h"
 #include "lib/pci/config/config.h"
+#include "lib/pci/ledger/ledger.h"
+#include "lib/pci/ledger/lock.h"
 
 /* A register that cannot be read counts as not served. */
 static bool served(struct lend_function *function)
@@ -29,12 +31,12 @@ int lend_function_bar_fault(struct lend_function *function)
 {
 	int removed = 0;
 
-	pthread_mutex_lock(&function->lock);
-	if (!served(function)) {
-		function->withdrawn = true;
+	function_lock(function);
+	if (life_of(function) == LIFE_ON && !served(function)) {
+		function->withheld |= WITHHELD_BARS;
 		removed = bars_remove(function);
 	}
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 	if (removed)
 		function_log(function, LEND_LOG_WARNING,
 			     "the kernel withdrew its BARs under the guest; %d removed", removed);

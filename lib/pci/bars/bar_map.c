@@ -90,9 +90,8 @@ static void map_bar(struct lend_function *function, unsigned index)
 	}
 	if (va)
 		munmap(va, size);
-	context_log(function->context, LEND_LOG_WARNING,
-		    "%s: cannot map BAR %u: %s; each access to it traps, which is slow", function->name,
-		    index, strerror(-ret));
+	function_log(function, LEND_LOG_WARNING,
+		     "cannot map BAR %u: %s; each access to it traps, which is slow", index, strerror(-ret));
 	bar->area_count = 0;
 	bar->sub_page = false;
 	bar->trapped = LEND_REASON_MMAP_FAILED;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the monitor has the BARs. `placed` and `address` say what the monitor
+ * Where the monitor has the BARs. The ledger and `address` say what the monitor
  * was last told with success, not what the guest wants: bars_quiet() and
  * bars_live() close the gap between the two.
  *
@@ -15,47 +15,28 @@
 
 #include "lib/pci/bars/bar.h"
 #include "lib/pci/config/config.h"
-#include "lib/pci/rules/quirk.h"
+#include "lib/pci/ledger/ledger.h"
 
-static void set_placed(struct bar *bar, bool placed)
+void peers_sync(struct lend_function *function)
 {
-	__atomic_store_n(&bar->placed, placed, __ATOMIC_RELEASE);
-}
+	for (unsigned i = 0; i < BAR_COUNT; i++) {
+		const struct bar *bar = &function->bars[i];
 
-static void peers_add(struct lend_function *function, struct bar *bar)
-{
-	if (bar->hidden)
-		return; /* somebody else is at these addresses, for devices as for the guest */
-	if (bar->sub_page)
-		return; /* an IOMMU maps whole pages, and the rest of this one is not the BAR's */
-	for (unsigned i = 0; i < bar->area_count; i++) {
-		struct lend_range range = {
-			.iova = bar->address + bar->areas[i].offset,
-			.length = bar->areas[i].length,
-			.va = bar->va + bar->areas[i].offset,
-			.fd = bar->files[i],
-			.kind = LEND_RANGE_BAR,
-		};
-		int ret = lend_space_map(function->device->space, &range, 1, NULL);
+		/* Where somebody else answers, devices reach that one as the guest does. An IOMMU maps whole
+		 * pages, and the rest of a page that is larger than its BAR is not the BAR's. */
+		if (!is_out(function, OUT_BAR, i) || bar->hidden || bar->sub_page)
+			continue;
+		for (unsigned j = 0; j < bar->area_count; j++) {
+			int ret = is_out(function, OUT_PEER, OUT_AREA(i, j)) ? 1 : give_peer(function, i, j);
 
-		if (!ret) {
-			bar->peers |= UINT32_C(1) << i;
-			count_one(function->counters.peer_maps);
-		} else {
-			function_log(function, LEND_LOG_WARNING,
-				     "its BAR at 0x%llx cannot be reached by other devices: %s",
-				     (unsigned long long)range.iova, strerror(-ret));
+			if (!ret)
+				count_one(function->counters.peer_maps);
+			else if (ret < 0 && ret != -ENODEV)
+				function_log(function, LEND_LOG_WARNING,
+					     "its BAR at 0x%llx cannot be reached by other devices: %s",
+					     (unsigned long long)bar->address, strerror(-ret));
 		}
 	}
-}
-
-static void peers_remove(struct lend_function *function, struct bar *bar)
-{
-	for (unsigned i = 0; i < bar->area_count; i++)
-		if (bar->peers & UINT32_C(1) << i)
-			lend_space_unmap(function->device->space, bar->address + bar->areas[i].offset,
-					 bar->areas[i].length);
-	bar->peers = 0;
 }
 
 /* The PBA's pages are left out while they show other bits than the device's (msix_table.c). */
@@ -67,13 +48,13 @@ size_t bar_direct(const struct lend_function *function, unsigned index, lend_gpa
 	struct lend_area areas[AREAS_ROOM];
 	unsigned count = bar->area_count;
 
-	if (function->intx.trapped)
+	if (function->withheld & WITHHELD_LINE)
 		return 0;
 	/* Its page is the guest's page only where both begin at the same place (spec 3.4). */
 	if (bar->sub_page && address & (function->page - 1))
 		return 0;
 	memcpy(areas, bar->areas, sizeof(areas));
-	if (msix->pba_hidden && msix->pba_bar == index) {
+	if (function->withheld & WITHHELD_PBA && msix->pba_bar == index) {
 		uint64_t page = function->page;
 
 		count = areas_cut(areas, count, msix->pba & ~(page - 1),
@@ -101,46 +82,7 @@ static int tell_map(struct lend_function *function, unsigned index, lend_gpa_t a
 		.direct = direct,
 	};
 
-	return function->ops->bar_map(function->host, function->peer, &map);
-}
-
-/* Takes the BARs of the set `out` away; those that the monitor keeps stay placed, and it is an error. */
-static int unplace(struct lend_function *function, unsigned out)
-{
-	unsigned gone = 0;
-	int ret = 0, one;
-
-	if (!out)
-		return 0;
-	quirks_bars_move(function, out);
-	for (unsigned i = 0; i < PLACES; i++)
-		if (out & 1u << i)
-			peers_remove(function, &function->bars[i]);
-	function->ops->bar_begin(function->host, function->peer);
-	for (unsigned i = 0; i < PLACES; i++) {
-		one = out & 1u << i ? function->ops->bar_unmap(function->host, function->peer, i) : 0;
-		if (one < 0)
-			ret = one;
-		else
-			gone |= out & 1u << i;
-	}
-	one = function->ops->bar_commit(function->host, function->peer);
-	if (one < 0) {
-		ret = one;
-		gone = 0;
-	}
-	for (unsigned i = 0; i < PLACES; i++) {
-		struct bar *bar = &function->bars[i];
-
-		if (gone & 1u << i)
-			set_placed(bar, false);
-		else if (out & 1u << i)
-			peers_add(function, bar);
-	}
-	if (ret < 0)
-		function_log(function, LEND_LOG_ERROR, "the machine cannot take its BARs away: %s",
-			     strerror(-ret));
-	return ret;
+	return give_bar(function, &map);
 }
 
 int bars_quiet(struct lend_function *function)
@@ -151,17 +93,19 @@ int bars_quiet(struct lend_function *function)
 	for (unsigned i = 0; i < PLACES && !ret; i++) {
 		lend_gpa_t address;
 
-		if (function->bars[i].placed && !bar_wanted(function, i, &address))
+		if (is_out(function, OUT_BAR, i) && !bar_wanted(function, i, &address))
 			out |= 1u << i;
 	}
-	return ret ? ret : unplace(function, out);
+	if (!ret && out)
+		ret = take_bars(function, out);
+	return ret;
 }
 
 /* One move of all of `in` to the addresses `to`; what the monitor refuses at once is not in the set any more.
  */
 static int place(struct lend_function *function, unsigned *in, const lend_gpa_t *to)
 {
-	function->ops->bar_begin(function->host, function->peer);
+	begin_places(function);
 	for (unsigned i = 0; i < PLACES; i++) {
 		int ret = *in & 1u << i ? tell_map(function, i, to[i]) : 0;
 
@@ -171,68 +115,48 @@ static int place(struct lend_function *function, unsigned *in, const lend_gpa_t 
 			     (unsigned long long)to[i], strerror(-ret));
 		*in &= ~(1u << i);
 	}
-	return function->ops->bar_commit(function->host, function->peer);
+	return commit_places(function);
 }
 
 void bars_live(struct lend_function *function)
 {
 	lend_gpa_t to[PLACES] = {0};
-	unsigned in = 0, stale, wanted;
+	unsigned in = 0, stale = 0, wanted;
 	int ret;
 
 	vga_live(function);
-	for (unsigned i = 0; i < PLACES; i++) {
-		struct bar *bar = &function->bars[i];
-
-		if (bar_wanted(function, i, &to[i]) && !(bar->placed && bar->address == to[i]))
+	for (unsigned i = 0; i < PLACES; i++)
+		if (bar_wanted(function, i, &to[i]) &&
+		    !(is_out(function, OUT_BAR, i) && function->bars[i].address == to[i]))
 			in |= 1u << i;
+	if (in) {
+		take_around_bars(function, in); /* what belongs to their old places */
+		wanted = in;
+		ret = place(function, &in, to);
+		if (ret < 0) {
+			function_log(function, LEND_LOG_WARNING, "the machine cannot place its BARs: %s",
+				     strerror(-ret));
+			in = 0;
+		}
+		for (unsigned i = 0; i < PLACES; i++)
+			if (in & 1u << i)
+				function->bars[i].address = to[i];
+		/* What did not move is still where it was, and the guest is not to see it there. */
+		for (unsigned i = 0; i < PLACES; i++)
+			if (wanted & ~in & 1u << i && is_out(function, OUT_BAR, i))
+				stale |= 1u << i;
+		if (stale)
+			take_bars(function, stale);
 	}
-	if (!in)
-		return;
-	for (unsigned i = 0; i < PLACES; i++)
-		if (in & 1u << i && function->bars[i].placed)
-			peers_remove(function, &function->bars[i]);
-	quirks_bars_move(function, in);
-	wanted = in;
-	ret = place(function, &in, to);
-	if (ret < 0) {
-		function_log(function, LEND_LOG_WARNING, "the machine cannot place its BARs: %s",
-			     strerror(-ret));
-		in = 0;
-	}
-	for (unsigned i = 0; i < PLACES; i++) {
-		struct bar *bar = &function->bars[i];
-
-		if (!(in & 1u << i))
-			continue;
-		bar->address = to[i];
-		bar->hidden = ret & 1 << i;
-		set_placed(bar, true);
-		peers_add(function, bar);
-	}
-	/* What did not move is still where it was: take it away, for the guest is not to see it there. */
-	stale = 0;
-	for (unsigned i = 0; i < PLACES; i++)
-		if (wanted & ~in & 1u << i && function->bars[i].placed)
-			stale |= 1u << i;
-	unplace(function, stale);
+	peers_sync(function);
 }
 
 int bars_remove(struct lend_function *function)
 {
-	unsigned out = 0;
-	int count = 0;
+	int before = (int)how_many_out(function, OUT_BAR);
 
-	vga_remove(function);
-	for (unsigned i = 0; i < PLACES; i++)
-		out |= function->bars[i].placed ? 1u << i : 0;
-	if (unplace(function, out) < 0) /* as many as will go */
-		for (unsigned i = 0; i < PLACES; i++)
-			if (function->bars[i].placed)
-				unplace(function, out & 1u << i);
-	for (unsigned i = 0; i < PLACES; i++)
-		count += (out & 1u << i) && !function->bars[i].placed;
-	return count;
+	take_back(function, ROWS_BARS);
+	return before - (int)how_many_out(function, OUT_BAR);
 }
 
 int bar_refresh(struct lend_function *function, unsigned index)
@@ -240,10 +164,11 @@ int bar_refresh(struct lend_function *function, unsigned index)
 	const struct bar *bar = &function->bars[index];
 	int ret, one;
 
-	if (!bar->placed || !bar->area_count)
+	/* The BARs of one that is being stopped go away next. */
+	if (!is_out(function, OUT_BAR, index) || !bar->area_count || life_of(function) != LIFE_ON)
 		return 0;
-	function->ops->bar_begin(function->host, function->peer);
+	begin_places(function);
 	ret = tell_map(function, index, bar->address);
-	one = function->ops->bar_commit(function->host, function->peer);
-	return ret < 0 ? ret : one < 0 ? one : 0;
+	one = commit_places(function);
+	return ret ? ret : one;
 }

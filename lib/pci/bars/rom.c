@@ -12,6 +12,7 @@
 #include "lib/error.h"
 #include "lib/pci/bars/rom.h"
 #include "lib/pci/config/config.h"
+#include "lib/pci/ledger/lock.h"
 #include "lib/pci/rules/quirk.h"
 
 /* Sizes that the register can tell: bits 31:11 (PCI Local Bus 3.0, 6.2.5.2). */
@@ -87,11 +88,9 @@ int rom_setup(struct lend_function *function, const struct lend_function_config 
 	if (!size || rules_deny_rom(function))
 		return 0;
 	if (config->rom_mode == LEND_ROM_AUTO && is_denied(function)) {
-		context_log(
-			function->context, LEND_LOG_WARNING,
-			"%s: its expansion ROM is left out, it is known to stop guests; rombar=1 shows it, "
-			"romfile=FILE gives another",
-			function->name);
+		function_log(function, LEND_LOG_WARNING,
+			     "its expansion ROM is left out, it is known to stop guests; rombar=1 shows it, "
+			     "romfile=FILE gives another");
 		return 0;
 	}
 	make_bar(function, size > SIZE_MAX_32 ? SIZE_MAX_32 : round_up(size));
@@ -158,11 +157,11 @@ void rom_read(struct lend_function *function, uint64_t offset, uint8_t *bytes, u
 	struct rom *rom = &function->rom;
 
 	if (!__atomic_load_n(&rom->loaded, __ATOMIC_ACQUIRE)) {
-		pthread_mutex_lock(&function->lock);
+		function_lock(function);
 		if (!rom->loaded)
 			load(function);
 		__atomic_store_n(&rom->loaded, true, __ATOMIC_RELEASE);
-		pthread_mutex_unlock(&function->lock);
+		function_unlock(function);
 	}
 	for (unsigned i = 0; i < length; i++)
 		bytes[i] = rom->bytes && offset + i < rom->length ? rom->bytes[offset + i] : 0xff;

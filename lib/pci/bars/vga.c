@@ -12,6 +12,7 @@
 #include "lib/error.h"
 #include "lib/le.h"
 #include "lib/pci/config/config.h"
+#include "lib/pci/ledger/ledger.h"
 #include "lib/pci/rules/quirk.h"
 
 enum { CLASS_VGA = 0x0300 };
@@ -38,9 +39,8 @@ int vga_setup(struct lend_function *function, struct lend_error *error)
 	if (!function->quirk_options.vga)
 		return 0;
 	if (ids.class_code >> 8 != CLASS_VGA) {
-		context_log(function->context, LEND_LOG_INFO,
-			    "%s: is no VGA adapter (class %06x): x-vga has no effect", function->name,
-			    ids.class_code);
+		function_log(function, LEND_LOG_INFO, "is no VGA adapter (class %06x): x-vga has no effect",
+			     ids.class_code);
 		return 0;
 	}
 	if (!region->readable || !region->writable || region->size < VGA_REGION_SIZE)
@@ -54,31 +54,26 @@ int vga_setup(struct lend_function *function, struct lend_error *error)
 
 static bool decodes(const struct lend_function *function, uint32_t bit)
 {
-	return function->vga.on && !function->withdrawn && !pm_state(function) &&
+	return function->vga.on && !(function->withheld & WITHHELD_BARS) && !pm_state(function) &&
 	       config_state(function, PCI_COMMAND, 2) & bit;
+}
+
+static bool has(const struct lend_function *function, unsigned which)
+{
+	return is_out(function, OUT_VGA, which);
 }
 
 static int tell(struct lend_function *function, bool memory, bool ports)
 {
-	struct vga *vga = &function->vga;
-	int ret;
-
-	if (memory == vga->memory && ports == vga->ports)
+	if (memory == has(function, OUT_VGA_MEMORY) && ports == has(function, OUT_VGA_PORTS))
 		return 0;
-	ret = function->ops->vga_map(function->host, function->peer, memory, ports);
-	if (ret < 0)
-		return ret;
-	__atomic_store_n(&vga->memory, memory, __ATOMIC_RELEASE);
-	__atomic_store_n(&vga->ports, ports, __ATOMIC_RELEASE);
-	return 0;
+	return give_vga(function, memory, ports);
 }
 
 int vga_quiet(struct lend_function *function)
 {
-	const struct vga *vga = &function->vga;
-
-	return tell(function, vga->memory && decodes(function, PCI_COMMAND_MEMORY),
-		    vga->ports && decodes(function, PCI_COMMAND_IO));
+	return tell(function, has(function, OUT_VGA_MEMORY) && decodes(function, PCI_COMMAND_MEMORY),
+		    has(function, OUT_VGA_PORTS) && decodes(function, PCI_COMMAND_IO));
 }
 
 void vga_live(struct lend_function *function)
@@ -90,26 +85,15 @@ void vga_live(struct lend_function *function)
 			     strerror(-ret));
 }
 
-void vga_remove(struct lend_function *function)
-{
-	int ret = tell(function, false, false);
-
-	if (ret < 0)
-		function_log(function, LEND_LOG_ERROR, "the machine cannot take its VGA ranges away: %s",
-			     strerror(-ret));
-}
-
 /* How many bytes from `address` on are in one range that answers now. */
 static unsigned reach(struct lend_function *function, uint32_t address, unsigned length)
 {
-	const struct vga *vga = &function->vga;
-
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) {
 		const struct range *range = &ranges[i];
 
 		if (address < range->start || address >= range->end || length > 8)
 			continue;
-		if (!__atomic_load_n(range->ports ? &vga->ports : &vga->memory, __ATOMIC_ACQUIRE))
+		if (!has(function, range->ports ? OUT_VGA_PORTS : OUT_VGA_MEMORY))
 			break;
 		return range->end - address < length ? range->end - address : length;
 	}

@@ -9,8 +9,7 @@
 #define VGA_REGION_SIZE UINT64_C(0xc0000)
 
 struct vga {
-	bool on;            /* fixed */
-	bool memory, ports; /* atomic: the monitor has them */
+	bool on; /* fixed */
 };
 
 /** Whether the function has the ranges: asked for, and its class is VGA. */
@@ -18,9 +17,8 @@ bool vga_on(const struct lend_function *function);
 /** -ENOTSUP: asked for, and the kernel does not give the ranges. */
 int vga_setup(struct lend_function *function, struct lend_error *error);
 
-/** Takes away what the state no longer decodes; puts in place what it does; takes all away. With the lock. */
+/** Takes away what the state no longer decodes; puts in place what it does. With the lock. */
 int vga_quiet(struct lend_function *function);
 void vga_live(struct lend_function *function);
-void vga_remove(struct lend_function *function);
 
 #endif

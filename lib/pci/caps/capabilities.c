@@ -28,10 +28,9 @@ static unsigned walk(struct lend_function *function, struct cap *found)
 		return 0;
 	for (; at && count < HOPS_MAX; count++) {
 		if (at < PCI_STD_HEADER_SIZEOF || seen & UINT64_C(1) << at / 4) {
-			context_log(function->context, LEND_LOG_WARNING,
-				    "%s: its chain of capabilities %s at 0x%x; the rest is left out",
-				    function->name,
-				    at < PCI_STD_HEADER_SIZEOF ? "leaves their area" : "comes back", at);
+			function_log(function, LEND_LOG_WARNING,
+				     "its chain of capabilities %s at 0x%x; the rest is left out",
+				     at < PCI_STD_HEADER_SIZEOF ? "leaves their area" : "comes back", at);
 			break;
 		}
 		seen |= UINT64_C(1) << at / 4;

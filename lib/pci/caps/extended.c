@@ -37,10 +37,10 @@ static unsigned walk(struct lend_function *function, struct cap *found)
 		uint32_t header = config_hw(function, at, 4);
 
 		if (at < START || seen[at / 4] || header == UINT32_MAX) {
-			context_log(
-				function->context, LEND_LOG_WARNING,
-				"%s: its chain of extended capabilities breaks at 0x%x; the rest is left out",
-				function->name, at);
+			function_log(
+				function, LEND_LOG_WARNING,
+				"its chain of extended capabilities breaks at 0x%x; the rest is left out",
+				at);
 			break;
 		}
 		seen[at / 4] = 1;
@@ -80,9 +80,9 @@ static int setup(struct lend_function *function, const struct cap *cap, struct l
 
 	/* Unlike a standard one it can be left out: none of them makes the device work. */
 	if (!ret && row->policy == CAP_EMULATED && cap->length < row->length) {
-		context_log(function->context, LEND_LOG_WARNING,
-			    "%s: its %s capability at 0x%x is cut short by the next one, and hidden",
-			    function->name, row->name, cap->offset);
+		function_log(function, LEND_LOG_WARNING,
+			     "its %s capability at 0x%x is cut short by the next one, and hidden", row->name,
+			     cap->offset);
 		ret = CAP_HIDE;
 	}
 	if (!ret && row->setup)

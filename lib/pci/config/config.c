@@ -20,7 +20,8 @@
 #include "lib/pci/bars/bar.h"
 #include "lib/pci/config/config.h"
 #include "lib/pci/interrupts/mode.h"
-#include "lib/pci/life/notify.h"
+#include "lib/pci/ledger/ledger.h"
+#include "lib/pci/ledger/lock.h"
 
 static const struct {
 	int (*quiet)(struct lend_function *function);
@@ -132,7 +133,7 @@ static int apply(struct lend_function *function, unsigned offset, unsigned lengt
 	}
 	config_store(function, offset, length, next);
 	if (set & 1u << HOOK_DECODE)
-		function->withdrawn = false;
+		function->withheld &= ~(unsigned)WITHHELD_BARS;
 	ret = run_quiet(function, set);
 	if (!ret && write_resets(function, offset, length, bytes)) {
 		set |= 1u << HOOK_DECODE; /* they come back after it */
@@ -158,9 +159,9 @@ void lend_function_config_write(struct lend_function *function, unsigned offset,
 		return;
 	}
 	le_store(bytes, length, value);
-	pthread_mutex_lock(&function->lock);
-	ret = is_gone(function) ? 0 : apply(function, offset, length, bytes);
-	pthread_mutex_unlock(&function->lock);
+	function_lock(function);
+	ret = life_of(function) != LIFE_ON ? 0 : apply(function, offset, length, bytes);
+	function_unlock(function);
 	if (ret < 0) /* said where it failed */
 		count_one(function->counters.ignored);
 }

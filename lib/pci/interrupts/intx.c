@@ -16,32 +16,23 @@
 #include "lib/pci/config/config.h"
 #include "lib/pci/interrupts/intx.h"
 #include "lib/pci/interrupts/mode.h"
+#include "lib/pci/ledger/bell.h"
+#include "lib/pci/ledger/ledger.h"
+#include "lib/pci/ledger/lock.h"
 
 void intx_setup(struct lend_function *function)
 {
 	uint32_t pin = config_hw(function, PCI_INTERRUPT_PIN, 1);
 	struct intx *intx = &function->intx;
 
-	intx->fd = intx->resample = -1;
 	/* Beyond 4 it is no pin; the device may still have messages (spec 5.2). */
 	if (pin > 4 && !function->no_intx)
-		context_log(function->context, LEND_LOG_WARNING,
-			    "%s: its interrupt pin is %u, which is none: it gets no line interrupt",
-			    function->name, pin);
+		function_log(function, LEND_LOG_WARNING,
+			     "its interrupt pin is %u, which is none: it gets no line interrupt", pin);
 	if (!function->no_intx && pin <= 4 && function->device->info.vectors[LEND_IRQ_INTX])
 		intx->pin = pin;
 	config_set_virtual(function, PCI_INTERRUPT_PIN, 1, intx->pin);
 	config_set_hook(function, PCI_COMMAND + 1, 1, HOOK_INTX);
-}
-
-static int set_irqs(struct lend_function *function, enum backend_irq_action action, const int *fd)
-{
-	struct lend_device *device = function->device;
-	bool off = action == BACKEND_IRQ_TRIGGER && !fd;
-	struct backend_irqs irqs = {
-		.action = action, .index = LEND_IRQ_INTX, .count = off ? 0 : 1, .fds = fd};
-
-	return device->ops->set_irqs(device->transport, &irqs);
 }
 
 static bool disabled(const struct lend_function *function)
@@ -51,16 +42,21 @@ static bool disabled(const struct lend_function *function)
 	return command & PCI_COMMAND_INTX_DISABLE;
 }
 
+static bool by_hypervisor(const struct lend_function *function)
+{
+	return is_out(function, OUT_LINE_IRQFD, 0);
+}
+
 /* The line is what is pending, unless the guest has switched it off in COMMAND. */
 static void update_line(struct lend_function *function)
 {
-	struct intx *intx = &function->intx;
-	bool raised = function->mode == MODE_INTX && !intx->bypass && intx->pending && !disabled(function);
+	bool raised = function->mode == MODE_INTX && !by_hypervisor(function) && function->intx.pending &&
+		      !disabled(function);
 
-	if (raised == intx->raised)
-		return;
-	if (!function->ops->line_set(function->host, function->peer, intx->pin, raised))
-		intx->raised = raised;
+	if (raised && !is_out(function, OUT_LINE_LEVEL, 0))
+		give_line_level(function);
+	else if (!raised && is_out(function, OUT_LINE_LEVEL, 0))
+		take_line_level(function);
 }
 
 static void set_pending(struct intx *intx, bool pending)
@@ -68,12 +64,12 @@ static void set_pending(struct intx *intx, bool pending)
 	__atomic_store_n(&intx->pending, pending, __ATOMIC_RELEASE);
 }
 
-/* Withdraws the direct areas of every BAR, or gives them back. */
+/* Withholds the direct areas of every BAR, or gives them back. */
 static void trap(struct lend_function *function, bool trapped)
 {
-	if (function->intx.trapped == trapped)
+	if (!(function->withheld & WITHHELD_LINE) == !trapped)
 		return;
-	function->intx.trapped = trapped;
+	function->withheld ^= WITHHELD_LINE;
 	for (unsigned i = 0; i < BAR_COUNT; i++) {
 		int ret = bar_refresh(function, i);
 
@@ -83,71 +79,35 @@ static void trap(struct lend_function *function, bool trapped)
 	}
 }
 
-static void start_timer(struct lend_function *function);
-
-static void on_timer(void *opaque)
+void intx_held(struct lend_function *function)
 {
-	struct lend_function *function = opaque;
 	struct intx *intx = &function->intx;
 
-	pthread_mutex_lock(&function->lock);
-	intx->timed = false;
-	if (function->mode == MODE_INTX && intx->trapped && intx->pending)
-		start_timer(function);
+	/* It rings once; what is late is not the one that is out. */
+	if (!is_out(function, OUT_TIMER, 0))
+		return;
+	timer_rang(function);
+	if (function->mode == MODE_INTX && intx->pending)
+		give_timer(function, intx->hold_ns);
 	else
 		trap(function, false);
-	pthread_mutex_unlock(&function->lock);
 }
 
-static void start_timer(struct lend_function *function)
+/* The device signalled, and the kernel has masked its line. */
+void intx_rings(struct lend_function *function)
 {
 	struct intx *intx = &function->intx;
 
-	intx->timed =
-		!function->ops->timer(function->host, function->peer, intx->hold_ns, on_timer, function);
-}
-
-static void stop_timer(struct lend_function *function)
-{
-	if (function->intx.timed)
-		function->ops->timer(function->host, function->peer, 0, NULL, NULL);
-	function->intx.timed = false;
-}
-
-/* The monitor's loop: the device signalled, and the kernel has masked its line. */
-static void on_signal(void *opaque)
-{
-	struct lend_function *function = opaque;
-	struct intx *intx = &function->intx;
-	uint64_t count;
-
-	pthread_mutex_lock(&function->lock);
-	if (function->mode == MODE_INTX && !intx->bypass && intx->fd >= 0 &&
-	    read(intx->fd, &count, sizeof(count)) == sizeof(count)) {
-		count_one(function->counters.slow_interrupts);
-		intx->slow++;
-		set_pending(intx, true);
-		trap(function, true);
-		update_line(function);
-		if (intx->hold_ns)
-			start_timer(function);
-	}
-	pthread_mutex_unlock(&function->lock);
-}
-
-static int watch(struct lend_function *function)
-{
-	int ret = function->ops->watch(function->host, function->intx.fd, on_signal, function);
-
-	function->intx.watched = !ret;
-	return ret;
-}
-
-static void unwatch(struct lend_function *function)
-{
-	if (function->intx.watched)
-		function->ops->unwatch(function->host, function->intx.fd);
-	function->intx.watched = false;
+	if (function->mode != MODE_INTX || by_hypervisor(function) ||
+	    !bell_take(function, BELL_LINE, function->intx.fd))
+		return;
+	count_one(function->counters.slow_interrupts);
+	intx->slow++;
+	set_pending(intx, true);
+	trap(function, true);
+	update_line(function);
+	if (intx->hold_ns)
+		give_timer(function, intx->hold_ns);
 }
 
 void intx_served(struct lend_function *function)
@@ -156,13 +116,20 @@ void intx_served(struct lend_function *function)
 
 	if (!__atomic_load_n(&intx->pending, __ATOMIC_ACQUIRE))
 		return;
-	pthread_mutex_lock(&function->lock);
+	function_lock(function);
 	if (function->mode == MODE_INTX && intx->pending) {
 		set_pending(intx, false);
 		update_line(function);
-		set_irqs(function, BACKEND_IRQ_UNMASK, NULL);
+		line_unmask(function);
 	}
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
+}
+
+static void close_resample(struct intx *intx)
+{
+	if (intx->resample >= 0)
+		close(intx->resample);
+	intx->resample = -1;
 }
 
 /* The hypervisor does all of it, or the reason why not; then everything is as before. */
@@ -176,76 +143,54 @@ static int enter_bypass(struct lend_function *function)
 	intx->resample = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (intx->resample < 0)
 		return -errno;
-	ret = set_irqs(function, BACKEND_IRQ_MASK, NULL);
+	ret = line_mask(function);
 	if (ret < 0)
 		goto close;
-	ret = function->ops->line_attach(function->host, function->peer, intx->pin, intx->fd, intx->resample);
+	ret = give_line(function);
 	if (ret < 0)
 		goto unmask;
-	ret = set_irqs(function, BACKEND_IRQ_UNMASK, &intx->resample);
+	ret = give_line_unmask(function);
 	if (ret < 0)
 		goto detach;
-	intx->bypass = true;
-	return set_irqs(function, BACKEND_IRQ_UNMASK, NULL) < 0 ? -EIO : 0;
+	return line_unmask(function) < 0 ? -EIO : 0;
 
 detach:
-	function->ops->line_detach(function->host, function->peer, intx->pin, intx->fd);
+	take_line(function);
 unmask:
-	set_irqs(function, BACKEND_IRQ_UNMASK, NULL);
+	line_unmask(function);
 close:
-	close(intx->resample);
-	intx->resample = -1;
+	close_resample(intx);
 	return ret;
 }
 
-/* The way back (spec 5.4): masked, detached, and unmasked, so that a signal that was missed comes again. */
-static void leave_bypass(struct lend_function *function)
+/* By the hypervisor, else by our loop. */
+static int connect(struct lend_function *function)
 {
-	struct intx *intx = &function->intx;
-	int none = -1;
+	int ret = enter_bypass(function);
 
-	set_irqs(function, BACKEND_IRQ_MASK, NULL);
-	function->ops->line_detach(function->host, function->peer, intx->pin, intx->fd);
-	set_irqs(function, BACKEND_IRQ_UNMASK, &none);
-	intx->bypass = false;
-	close(intx->resample);
-	intx->resample = -1;
+	if (ret < 0 && !by_hypervisor(function))
+		ret = give_watch(function, OUT_LINE_WATCH, 0);
+	return ret;
 }
 
 void lend_function_line_changed(struct lend_function *function)
 {
-	struct intx *intx = &function->intx;
 	int ret;
 
-	pthread_mutex_lock(&function->lock);
+	function_lock(function);
 	if (function->mode != MODE_INTX)
 		goto unlock;
-	if (intx->bypass)
-		leave_bypass(function);
-	else
-		unwatch(function);
-	ret = enter_bypass(function);
-	if (ret < 0 && !intx->bypass)
-		ret = watch(function);
+	take_back(function, ROWS_LINE & ~ROW(OUT_LINE_TRIGGER));
+	close_resample(&function->intx);
+	ret = connect(function);
 	if (ret < 0)
 		function_log(function, LEND_LOG_WARNING, "its interrupt line cannot be routed anew: %s",
 			     strerror(-ret));
-	set_pending(intx, false);
-	update_line(function);
-	stop_timer(function);
+	set_pending(&function->intx, false);
 	trap(function, false);
-	set_irqs(function, BACKEND_IRQ_UNMASK, NULL);
+	line_unmask(function);
 unlock:
-	pthread_mutex_unlock(&function->lock);
-}
-
-static void close_all(struct intx *intx)
-{
-	if (intx->fd >= 0)
-		close(intx->fd);
-	if (intx->resample >= 0)
-		close(intx->resample);
-	intx->fd = intx->resample = -1;
+	function_unlock(function);
 }
 
 int intx_on(struct lend_function *function)
@@ -253,48 +198,42 @@ int intx_on(struct lend_function *function)
 	struct intx *intx = &function->intx;
 	int ret;
 
-	intx->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	ret = intx->fd < 0 ? -errno : set_irqs(function, BACKEND_IRQ_TRIGGER, &intx->fd);
-	if (ret < 0)
-		goto fail;
-	ret = enter_bypass(function);
-	if (ret < 0 && !intx->bypass)
-		ret = watch(function);
-	if (ret < 0)
-		goto off;
-	return 0;
-
-off:
-	intx_off(function);
-	function_log(function, LEND_LOG_WARNING, "its interrupt line cannot be used: %s", strerror(-ret));
-	return ret;
-fail:
-	close_all(intx);
-	function_log(function, LEND_LOG_WARNING, "the kernel does not turn its interrupt line on: %s",
-		     strerror(-ret));
+	if (intx->fd < 0)
+		intx->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ret = intx->fd < 0 ? -errno : 0;
+	if (!ret) {
+		bell_take(function, BELL_LINE, function->intx.fd); /* of the last time that it was on */
+		ret = give_line_trigger(function);
+	}
+	if (ret < 0) {
+		function_log(function, LEND_LOG_WARNING, "the kernel does not turn its interrupt line on: %s",
+			     strerror(-ret));
+		return ret;
+	}
+	ret = connect(function);
+	if (ret < 0) {
+		intx_off(function);
+		function_log(function, LEND_LOG_WARNING, "its interrupt line cannot be used: %s",
+			     strerror(-ret));
+	}
 	return ret;
 }
 
-/* CVE-2024-26812: VFIO lets go of the unmask eventfd before of the trigger, and both are closed last. */
 void intx_off(struct lend_function *function)
 {
-	struct intx *intx = &function->intx;
-	int none = -1;
-
-	if (intx->bypass) {
-		set_irqs(function, BACKEND_IRQ_MASK, NULL);
-		function->ops->line_detach(function->host, function->peer, intx->pin, intx->fd);
-		set_irqs(function, BACKEND_IRQ_UNMASK, &none);
-	}
-	unwatch(function);
-	set_irqs(function, BACKEND_IRQ_TRIGGER, NULL);
-	set_pending(intx, false);
-	intx->bypass = false;
+	set_pending(&function->intx, false);
 	function->mode = MODE_NONE;
-	update_line(function);
-	stop_timer(function);
+	take_back(function, ROWS_LINE);
 	trap(function, false);
-	close_all(intx);
+	close_resample(&function->intx);
+}
+
+void intx_destroy(struct lend_function *function)
+{
+	close_resample(&function->intx);
+	if (function->intx.fd >= 0)
+		close(function->intx.fd);
+	function->intx.fd = -1;
 }
 
 /* COMMAND's interrupt disable bit: the device's own line is the kernel's to mask. */

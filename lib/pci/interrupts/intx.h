@@ -20,6 +20,11 @@ void intx_setup(struct lend_function *function);
 /** Enters the mode; negative errno: there is no interrupt. Leaves it. Both with the lock. */
 int intx_on(struct lend_function *function);
 void intx_off(struct lend_function *function);
+/** The line's eventfd can be read; the hold is over. Both with the lock (ledger/bell.h). */
+void intx_rings(struct lend_function *function);
+void intx_held(struct lend_function *function);
+/** Closes the eventfds, when no callback can run any more. */
+void intx_destroy(struct lend_function *function);
 /** After a trapped BAR access: the guest serves the device. Without the lock. */
 void intx_served(struct lend_function *function);
 

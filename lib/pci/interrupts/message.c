@@ -14,15 +14,17 @@ int vectors_init(struct lend_function *function)
 {
 	struct messages *messages = &function->messages;
 
-	messages->room =
+	unsigned room =
 		function->msix.count > function->msi.count ? function->msix.count : function->msi.count;
-	if (!messages->room)
+
+	if (!room)
 		return 0;
-	messages->vectors = calloc(messages->room, sizeof(*messages->vectors));
+	messages->vectors = calloc(room, sizeof(*messages->vectors));
 	if (!messages->vectors)
 		return -ENOMEM;
-	for (unsigned i = 0; i < messages->room; i++)
-		messages->vectors[i] = (struct vector){.function = function, .number = i, .fd = -1};
+	messages->room = room;
+	for (unsigned i = 0; i < room; i++)
+		messages->vectors[i] = (struct vector){.number = i, .fd = -1};
 	return 0;
 }
 
@@ -30,8 +32,6 @@ void vectors_destroy(struct lend_function *function)
 {
 	struct messages *messages = &function->messages;
 
-	/* No vector is watched any more, but a callback may still be on its way. */
-	function->ops->settle(function->host);
 	for (unsigned i = 0; i < messages->room; i++)
 		if (messages->vectors[i].fd >= 0)
 			close(messages->vectors[i].fd);
@@ -50,7 +50,9 @@ static bool msi_masked(const struct lend_function *function, unsigned vector)
 
 static bool msix_masked(const struct lend_function *function, unsigned vector)
 {
-	if (config_state(function, function->msix.cap + PCI_MSIX_FLAGS, 2) & PCI_MSIX_FLAGS_MASKALL)
+	const uint8_t *control = &function->state.config[function->msix.cap + PCI_MSIX_FLAGS + 1];
+
+	if (__atomic_load_n(control, __ATOMIC_RELAXED) & PCI_MSIX_FLAGS_MASKALL >> 8)
 		return true;
 	return function->state.table[vector * TABLE_ENTRY + PCI_MSIX_ENTRY_VECTOR_CTRL] &
 	       PCI_MSIX_ENTRY_CTRL_MASKBIT;
@@ -60,9 +62,9 @@ bool message_masked(const struct lend_function *function, unsigned vector)
 {
 	if (vector >= function->messages.count)
 		return true;
-	return function->mode == MODE_MSI    ? msi_masked(function, vector)
-	       : function->mode == MODE_MSIX ? msix_masked(function, vector)
-					     : true;
+	return function->mode == MODE_MSIX  ? msix_masked(function, vector)
+	       : function->mode == MODE_MSI ? msi_masked(function, vector)
+					    : true;
 }
 
 /* The low bits of MSI's data are the vector's number (PCI Local Bus 3.0, 6.8.3.2). */

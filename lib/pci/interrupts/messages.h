@@ -18,7 +18,7 @@
 #ifndef LIB_PCI_INTERRUPTS_MESSAGES_H
 #define LIB_PCI_INTERRUPTS_MESSAGES_H
 
-#include "lib/pci/function.h"
+#include "lib/pci/ledger/ledger.h"
 
 /** Makes the vectors that the capabilities name; -ENOMEM. */
 int vectors_init(struct lend_function *function);
@@ -34,6 +34,13 @@ void message_read(const struct lend_function *function, unsigned vector, uint64_
 void vectors_sync(struct lend_function *function, unsigned first, unsigned last);
 /** Detaches all, turns VFIO's side off, frees the routes, forgets what is pending (vector.c). */
 void vectors_off(struct lend_function *function);
+/** Whether an interrupt of the vector is delivered: by the hypervisor, or by our loop. */
+static inline bool vector_attached(const struct lend_function *function, const struct vector *vector)
+{
+	return vector->loop || is_out(function, OUT_IRQFD, vector->number);
+}
+/** Vector `number`'s eventfd can be read. With the lock (ledger/bell.h). */
+void vector_rings(struct lend_function *function, unsigned number);
 /** Makes the vector's eventfd, if it has none. */
 int vector_open(struct lend_function *function, struct vector *vector);
 /** Lets the loop see what a vector that is not attached signals. */
@@ -56,6 +63,5 @@ void trigger_start(struct lend_function *function);
 int trigger_all(struct lend_function *function);
 /** Makes VFIO signal those vectors of [first, last] that are attached and that it does not signal yet. */
 void trigger_add(struct lend_function *function, unsigned first, unsigned last);
-void trigger_off(struct lend_function *function);
 
 #endif

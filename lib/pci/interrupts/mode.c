@@ -2,6 +2,7 @@
 #include "lib/pci/interrupts/intx.h"
 #include "lib/pci/interrupts/messages.h"
 #include "lib/pci/interrupts/mode.h"
+#include "lib/pci/ledger/ledger.h"
 
 static void leave(struct lend_function *function)
 {
@@ -16,13 +17,14 @@ static void leave(struct lend_function *function)
 
 void mode_enter(struct lend_function *function, enum mode mode)
 {
-	if (mode == MODE_INTX && !function->intx.pin)
+	if (life_of(function) != LIFE_ON || (mode == MODE_INTX && !function->intx.pin))
 		mode = MODE_NONE;
 	if (mode == function->mode)
 		return;
 	leave(function);
-	/* Messages that could not be turned off, which was said: VFIO has no line for the device meanwhile. */
-	if (mode == MODE_INTX && function->messages.started)
+	/* Messages that could not be turned off, which was said: VFIO has no line for the device meanwhile.
+	 */
+	if (mode == MODE_INTX && is_out(function, OUT_MESSAGES, 0))
 		mode = MODE_NONE;
 	/* What came while message interrupts were off, or went off, is dropped. */
 	function->messages.count = function->messages.room;

@@ -9,7 +9,8 @@
 
 #include "lib/pci/function.h"
 
-/** Leaves the mode that is on and enters another; MODE_INTX without a pin is MODE_NONE. */
+/** Leaves the mode that is on and enters another; MODE_INTX without a pin is MODE_NONE,
+ * and so is any mode of a function that is not on. */
 void mode_enter(struct lend_function *function, enum mode mode);
 
 /** Hooks of MSI's and MSI-X's registers, and of COMMAND's interrupt disable bit (config.c). */

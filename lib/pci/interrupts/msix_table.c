@@ -9,50 +9,54 @@
 #include <linux/pci_regs.h>
 
 #include "lib/pci/interrupts/msix.h"
+#include "lib/pci/ledger/lock.h"
 
-/* The bits of a byte of an entry that can be written. */
-static uint8_t writable(unsigned byte)
-{
-	switch (byte) {
-	case PCI_MSIX_ENTRY_LOWER_ADDR:
-		return 0xfc; /* the address is a multiple of 4 */
-	case PCI_MSIX_ENTRY_VECTOR_CTRL:
-		return PCI_MSIX_ENTRY_CTRL_MASKBIT;
-	default:
-		return byte < PCI_MSIX_ENTRY_VECTOR_CTRL ? 0xff : 0;
-	}
-}
+/* The bits of each byte of an entry that can be written: the address is a multiple of 4. */
+static const uint8_t writable[TABLE_ENTRY] = {
+	[PCI_MSIX_ENTRY_LOWER_ADDR] = 0xfc,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	[PCI_MSIX_ENTRY_VECTOR_CTRL] = PCI_MSIX_ENTRY_CTRL_MASKBIT,
+};
 
 void msix_table_read(struct lend_function *function, uint64_t offset, uint8_t *bytes, unsigned length)
 {
 	uint64_t at = offset - function->msix.table;
 
-	pthread_mutex_lock(&function->lock);
+	function_lock(function);
 	for (unsigned i = 0; i < length; i++)
 		bytes[i] = function->state.table[at + i];
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 }
 
 void msix_table_store(struct lend_function *function, uint64_t at, const uint8_t *bytes, unsigned length)
 {
-	for (unsigned i = 0; i < length; i++) {
-		uint8_t *byte = &function->state.table[at + i];
-		uint8_t mask = writable((unsigned)(at + i) % TABLE_ENTRY);
+	uint8_t *to = function->state.table + at;
+	unsigned byte = (unsigned)at;
 
-		*byte = (uint8_t)((*byte & ~mask) | (bytes[i] & mask));
-	}
+	for (const uint8_t *end = bytes + length; bytes < end; bytes++, to++, byte++)
+		*to ^= (uint8_t)((*to ^ *bytes) & writable[byte % TABLE_ENTRY]);
 }
 
 void msix_table_write(struct lend_function *function, uint64_t offset, const uint8_t *bytes, unsigned length)
 {
 	uint64_t at = offset - function->msix.table;
 
-	pthread_mutex_lock(&function->lock);
+	function_lock(function);
 	msix_table_store(function, at, bytes, length);
 	if (function->mode == MODE_MSIX)
 		vectors_sync(function, (unsigned)(at / TABLE_ENTRY),
 			     (unsigned)((at + length - 1) / TABLE_ENTRY));
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 }
 
 static int read_table(struct lend_function *function, const struct window *window, uint64_t offset,
@@ -106,12 +110,12 @@ static int read_pba(struct lend_function *function, const struct window *window,
 
 	(void)window;
 	read_device(function, at, bytes, length);
-	pthread_mutex_lock(&function->lock);
+	function_lock(function);
 	pending_collect(function, (unsigned)at * 8, (unsigned)(at + length) * 8 - 1);
 	pending_show(function);
 	for (unsigned i = 0; i < length; i++)
 		bytes[i] |= function->state.pending[at + i];
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 	return 0;
 }
 

@@ -14,6 +14,8 @@
 #include "lib/pci/bars/bar.h"
 #include "lib/pci/config/config.h"
 #include "lib/pci/interrupts/messages.h"
+#include "lib/pci/ledger/bell.h"
+#include "lib/pci/ledger/ledger.h"
 
 static void set(struct lend_function *function, unsigned vector)
 {
@@ -42,7 +44,10 @@ void pending_collect(struct lend_function *function, unsigned first, unsigned la
 		struct vector *vector = &function->messages.vectors[i];
 		uint64_t count;
 
-		if (vector->fd < 0 || vector->attached || read(vector->fd, &count, sizeof(count)) < 0)
+		if (vector->fd < 0 || vector_attached(function, vector))
+			continue;
+		count = bell_take(function, BELL_VECTOR + i, vector->fd);
+		if (!count)
 			continue;
 		if (function->mode != MODE_MSI && function->mode != MODE_MSIX)
 			continue;
@@ -74,17 +79,17 @@ static void show_msi(struct lend_function *function)
 
 static void show_pba(struct lend_function *function)
 {
-	struct msix *msix = &function->msix;
+	const struct msix *msix = &function->msix;
 	bool hide = function->mode == MODE_MSIX && function->messages.pending;
 	int ret;
 
-	if (msix->pba_hidden == hide)
+	if (!(function->withheld & WITHHELD_PBA) == !hide)
 		return;
-	msix->pba_hidden = hide;
+	function->withheld ^= WITHHELD_PBA;
 	ret = bar_refresh(function, msix->pba_bar);
 	if (ret < 0)
 		function_log(function, LEND_LOG_WARNING, "cannot %s the pending bits in BAR %u: %s",
-			     msix->pba_hidden ? "trap" : "map", msix->pba_bar, strerror(-ret));
+			     hide ? "trap" : "map", msix->pba_bar, strerror(-ret));
 }
 
 void pending_show(struct lend_function *function)

@@ -10,14 +10,16 @@
 #include <unistd.h>
 
 #include "lib/pci/interrupts/messages.h"
+#include "lib/pci/ledger/bell.h"
+#include "lib/pci/ledger/ledger.h"
 
 /* A vector that the hypervisor does not take: each of its signals becomes a message here. */
 static void deliver(struct lend_function *function, struct vector *vector)
 {
-	uint64_t count;
+	uint64_t count = bell_take(function, BELL_VECTOR + vector->number, vector->fd);
 	int ret;
 
-	if (read(vector->fd, &count, sizeof(count)) != sizeof(count))
+	if (!count)
 		return;
 	vector->slow += count;
 	__atomic_fetch_add(&function->counters.slow_interrupts, count, __ATOMIC_RELAXED);
@@ -28,27 +30,27 @@ static void deliver(struct lend_function *function, struct vector *vector)
 }
 
 /*
- * The monitor's loop: the eventfd of a vector that is masked, or that goes
- * through the loop, can be read. Called without the lock.
+ * The eventfd of a vector that is masked, or that goes through the loop, can be
+ * read. If it was attached to the hypervisor meanwhile, what was read of it
+ * before is the hypervisor's.
  */
-static void event(void *opaque)
+void vector_rings(struct lend_function *function, unsigned number)
 {
-	struct vector *vector = opaque;
-	struct lend_function *function = vector->function;
+	struct vector *vector = &function->messages.vectors[number];
 
-	pthread_mutex_lock(&function->lock);
-	if (vector->attached && vector->loop)
+	if (vector->loop)
 		deliver(function, vector);
-	pending_collect(function, vector->number, vector->number); /* nothing, if it is attached by now */
+	else if (!vector_attached(function, vector))
+		pending_collect(function, number, number);
+	else if (bell_read_before(function, BELL_VECTOR + number))
+		vector_signal(vector);
 	pending_show(function);
-	pthread_mutex_unlock(&function->lock);
 }
 
 static void unwatch(struct lend_function *function, struct vector *vector)
 {
-	if (vector->watched)
-		function->ops->unwatch(function->host, vector->fd);
-	vector->watched = false;
+	if (is_out(function, OUT_VECTOR_WATCH, vector->number))
+		take_watch(function, OUT_VECTOR_WATCH, vector->number);
 }
 
 void vector_signal(const struct vector *vector)
@@ -63,8 +65,8 @@ void vector_signal(const struct vector *vector)
 void vector_watch(struct lend_function *function, struct vector *vector)
 {
 	/* Without a watch its interrupts are still found when it is unmasked or the PBA is read. */
-	if (!vector->watched)
-		vector->watched = !function->ops->watch(function->host, vector->fd, event, vector);
+	if (!is_out(function, OUT_VECTOR_WATCH, vector->number))
+		give_watch(function, OUT_VECTOR_WATCH, vector->number);
 }
 
 static void detach(struct lend_function *function, struct vector *vector)
@@ -74,12 +76,11 @@ static void detach(struct lend_function *function, struct vector *vector)
 	if (vector->loop)
 		unwatch(function, vector);
 	else
-		ret = function->ops->msi_detach(function->host, function->peer, vector->number, vector->fd);
-
+		ret = take_irqfd(function, vector->number);
 	if (ret < 0)
 		function_log(function, LEND_LOG_WARNING, "cannot detach interrupt vector %u: %s",
 			     vector->number, strerror(-ret));
-	vector->attached = vector->loop = false;
+	vector->loop = false;
 }
 
 static bool may_bypass(const struct lend_function *function)
@@ -93,7 +94,7 @@ static int attach(struct lend_function *function, struct vector *vector)
 	int ret = -EOPNOTSUPP;
 
 	if (may_bypass(function)) {
-		ret = function->ops->msi_attach(function->host, function->peer, vector->number, vector->fd);
+		ret = give_irqfd(function, vector->number);
 		if (ret < 0)
 			function_log(function, LEND_LOG_WARNING,
 				     "cannot attach interrupt vector %u: %s; it goes through the monitor, "
@@ -101,17 +102,17 @@ static int attach(struct lend_function *function, struct vector *vector)
 				     vector->number, strerror(-ret));
 	}
 	if (ret < 0) {
-		ret = function->ops->watch(function->host, vector->fd, event, vector);
-		vector->watched = vector->loop = !ret;
+		ret = give_watch(function, OUT_VECTOR_WATCH, vector->number);
+		vector->loop = !ret;
 	}
-	vector->attached = !ret;
 	return ret;
 }
 
 static void mask(struct lend_function *function, struct vector *vector)
 {
 	detach(function, vector);
-	vector_watch(function, vector);
+	if (!vector_attached(function, vector))
+		vector_watch(function, vector);
 }
 
 /* Whether there is no route with the message that the guest has written. */
@@ -126,7 +127,7 @@ static bool stale(const struct lend_function *function, const struct vector *vec
 
 static bool waits(const struct lend_function *function, const struct vector *vector)
 {
-	return !vector->attached && !message_masked(function, vector->number);
+	return !vector_attached(function, vector) && !message_masked(function, vector->number);
 }
 
 /*
@@ -135,8 +136,9 @@ static bool waits(const struct lend_function *function, const struct vector *vec
  */
 static bool needs_route(const struct lend_function *function, const struct vector *vector)
 {
-	return stale(function, vector) &&
-	       (waits(function, vector) || (function->mode == MODE_MSI && vector->attached));
+	return (waits(function, vector) ||
+		(function->mode == MODE_MSI && vector_attached(function, vector))) &&
+	       stale(function, vector);
 }
 
 static int set_route(struct lend_function *function, struct vector *vector)
@@ -145,42 +147,39 @@ static int set_route(struct lend_function *function, struct vector *vector)
 
 	message_read(function, vector->number, &vector->address, &vector->data);
 	vector->current = false;
-	ret = function->ops->msi_set(function->host, function->peer, vector->number, vector->address,
-				     vector->data);
+	ret = give_route(function, vector->number, vector->address, vector->data);
 	if (ret < 0)
 		function_log(function, LEND_LOG_WARNING, "no route for interrupt vector %u: %s",
 			     vector->number, strerror(-ret));
-	else
-		vector->routed = true;
 	return ret;
 }
 
-/* The routes of all vectors that are to be attached, in one update. */
-static void route(struct lend_function *function, unsigned first, unsigned last)
+/* The routes of vectors [first, last] that are to be attached, in one update. */
+static void set_routes(struct lend_function *function, unsigned first, unsigned last)
 {
 	struct vector *vectors = function->messages.vectors;
 	uint8_t set[VECTORS_MAX / 8] = {0};
-	bool begun = false;
 	int ret;
 
-	for (unsigned i = first; i <= last; i++) {
-		if (!needs_route(function, &vectors[i]))
-			continue;
-		if (!begun)
-			function->ops->msi_begin(function->host, function->peer);
-		begun = true;
-		if (!set_route(function, &vectors[i]))
+	begin_routes(function);
+	for (unsigned i = first; i <= last; i++)
+		if (needs_route(function, &vectors[i]) && !set_route(function, &vectors[i]))
 			set[i / 8] |= (uint8_t)(1u << i % 8);
-	}
-	if (!begun)
-		return;
-	ret = function->ops->msi_commit(function->host, function->peer);
+	ret = commit_routes(function);
 	if (ret < 0)
 		function_log(function, LEND_LOG_WARNING, "the interrupt routes cannot be changed: %s",
 			     strerror(-ret));
 	for (unsigned i = first; i <= last && !ret; i++)
 		if (set[i / 8] & 1u << i % 8)
 			vectors[i].current = true;
+}
+
+static void route(struct lend_function *function, unsigned first, unsigned last)
+{
+	while (first <= last && !needs_route(function, &function->messages.vectors[first]))
+		first++;
+	if (first <= last)
+		set_routes(function, first, last);
 }
 
 int vector_open(struct lend_function *function, struct vector *vector)
@@ -217,7 +216,7 @@ void vectors_sync(struct lend_function *function, unsigned first, unsigned last)
 	bool some = false;
 
 	for (unsigned i = first; i <= last; i++)
-		if (vectors[i].attached && message_masked(function, i))
+		if (vector_attached(function, &vectors[i]) && message_masked(function, i))
 			mask(function, &vectors[i]);
 	route(function, first, last);
 	for (unsigned i = first; i <= last; i++) {
@@ -226,13 +225,13 @@ void vectors_sync(struct lend_function *function, unsigned first, unsigned last)
 		if (vector_open(function, &vectors[i]) < 0)
 			continue;
 		unmask(function, &vectors[i]);
-		some |= vectors[i].attached;
+		some |= vector_attached(function, &vectors[i]);
 	}
 	if (!some)
 		return;
 	trigger_add(function, first, last);
-	for (unsigned i = first; i <= last; i++)
-		if (vectors[i].attached && pending_clear(function, i))
+	for (unsigned i = first; i <= last && function->messages.pending; i++)
+		if (vector_attached(function, &vectors[i]) && pending_clear(function, i))
 			vector_signal(&vectors[i]);
 	pending_show(function);
 }
@@ -240,25 +239,11 @@ void vectors_sync(struct lend_function *function, unsigned first, unsigned last)
 void vectors_off(struct lend_function *function)
 {
 	struct messages *messages = &function->messages;
-	bool begun = false;
 
-	for (unsigned i = 0; i < messages->count; i++) {
-		if (messages->vectors[i].attached)
-			detach(function, &messages->vectors[i]);
-		else
-			unwatch(function, &messages->vectors[i]);
-	}
-	trigger_off(function);
-	for (unsigned i = 0; i < messages->count; i++) {
-		if (!messages->vectors[i].routed)
-			continue;
-		if (!begun)
-			function->ops->msi_begin(function->host, function->peer);
-		begun = true;
-		function->ops->msi_free(function->host, function->peer, i);
-		messages->vectors[i].routed = messages->vectors[i].current = false;
-	}
-	if (begun)
-		function->ops->msi_commit(function->host, function->peer);
+	take_back(function, ROWS_MESSAGES);
+	for (unsigned i = 0; i < messages->count; i++)
+		messages->vectors[i].loop = messages->vectors[i].current = false;
+	messages->grown = 0;
+	messages->limit = function->device->info.vectors[messages->irq];
 	pending_forget(function);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What interrupts, by which path, and how often our loop saw it. */
-#include "lib/pci/function.h"
+#include "lib/pci/interrupts/messages.h"
+#include "lib/pci/ledger/ledger.h"
+#include "lib/pci/ledger/lock.h"
 #include "lib/sized.h"
 
 struct rows {
@@ -23,16 +25,15 @@ size_t lend_function_vectors(struct lend_function *function, struct lend_vector_
 	const struct messages *messages = &function->messages;
 	struct rows rows = {.at = out, .max = max, .stride = stride};
 
-	pthread_mutex_lock(&function->lock);
+	function_lock(function);
 	if (function->mode == MODE_INTX || function->intx.slow)
-		add(&rows, LEND_IRQ_INTX, 0, function->mode == MODE_INTX && function->intx.bypass,
-		    function->intx.slow);
+		add(&rows, LEND_IRQ_INTX, 0, is_out(function, OUT_LINE_IRQFD, 0), function->intx.slow);
 	for (unsigned i = 0; i < messages->room; i++) {
 		const struct vector *vector = &messages->vectors[i];
 
-		if (vector->attached || vector->slow)
-			add(&rows, messages->irq, i, vector->attached && !vector->loop, vector->slow);
+		if (vector_attached(function, vector) || vector->slow)
+			add(&rows, messages->irq, i, is_out(function, OUT_IRQFD, i), vector->slow);
 	}
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 	return rows.count;
 }

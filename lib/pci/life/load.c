@@ -16,6 +16,8 @@
 #include "lib/pci/interrupts/messages.h"
 #include "lib/pci/interrupts/mode.h"
 #include "lib/pci/interrupts/msix.h"
+#include "lib/pci/ledger/ledger.h"
+#include "lib/pci/ledger/lock.h"
 #include "lib/pci/life/state_file.h"
 #include "lib/pci/reset/quiesce.h"
 
@@ -104,12 +106,19 @@ int lend_function_load(struct lend_function *function, const void *buffer, size_
 	ret = check(function, &file, size, error);
 	if (ret < 0)
 		return ret;
-	pthread_mutex_lock(&function->lock);
-	function_quiet(function);
-	state_start(function);
-	mode_enter(function, MODE_INTX);
-	load_messages(function, &file);
-	pthread_mutex_unlock(&function->lock);
+	functions_quiet(&function, 1);
+	function_lock(function);
+	ret = is_gone(function) ? -ENODEV : 0;
+	if (!ret) {
+		state_start(function);
+		life_set(function, LIFE_ON);
+		mode_enter(function, MODE_INTX);
+		load_messages(function, &file);
+	}
+	function_unlock(function);
+	if (ret < 0)
+		return error_say(error, ret, "%s: its device has failed, or is being given back",
+				 function->name);
 	load_config(function, &file);
 	return 0;
 }

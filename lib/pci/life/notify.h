@@ -11,13 +11,9 @@
 
 /** Listens, as far as the device can tell; a failure is a line of log. Before the function is in use. */
 void notify_start(struct lend_function *function);
-/** No more calls of ours from the monitor's loop. Without the function's lock. */
-void notify_stop(struct lend_function *function);
-
-/** Whether the function still is what it was; any thread, no lock. */
-static inline bool is_gone(const struct lend_function *function)
-{
-	return __atomic_load_n(&function->gone, __ATOMIC_ACQUIRE) != GONE_NOT;
-}
+/** The kernel told of `kind`. With the lock (ledger/bell.h). */
+void notify_rings(struct lend_function *function, unsigned kind);
+/** Closes the eventfds, when no callback can run any more. */
+void notify_destroy(struct lend_function *function);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "lend/state.h"
 #include "lib/pci/interrupts/messages.h"
+#include "lib/pci/ledger/ledger.h"
+#include "lib/pci/ledger/lock.h"
 #include "lib/pci/life/state_file.h"
 
 size_t lend_function_state_size(void)
@@ -44,13 +46,15 @@ int lend_function_save(struct lend_function *function, void *buffer, size_t size
 
 	if (size < sizeof(file))
 		return -ENOSPC;
-	pthread_mutex_lock(&function->lock);
+	if (is_gone(function))
+		return -ENODEV;
+	function_lock(function);
 	if (function->messages.count)
 		pending_collect(function, 0, function->messages.count - 1);
 	memcpy(file.table, function->state.table, (size_t)file.msix_count * TABLE_ENTRY);
 	memcpy(file.pending, function->state.pending, sizeof(file.pending));
 	ret = save_config(function, file.config);
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 	if (ret < 0)
 		return ret;
 	memcpy(buffer, &file, sizeof(file));

@@ -17,6 +17,6 @@ void state_start(struct lend_function *function)
 	for (unsigned i = 0; i < VECTORS_MAX; i++) /* PCI Local Bus 3.0, 6.8.2.9: masked after reset */
 		state->table[i * TABLE_ENTRY + PCI_MSIX_ENTRY_VECTOR_CTRL] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
 	memset(state->pending, 0, sizeof(state->pending));
-	function->withdrawn = false;
+	function->withheld &= ~(unsigned)WITHHELD_BARS;
 	quirks_after_reset(function);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/le.h"
+#include "lib/pci/ledger/lock.h"
 #include "lib/pci/quirks/quirks.h"
 
 /* Config space knows accesses of 1, 2 and 4 bytes: the widest that is left. */
@@ -47,17 +48,17 @@ void mirror_write(struct lend_function *function, unsigned offset, unsigned limi
 
 void shadow_write(struct lend_function *function, uint8_t *registers, const uint8_t *bytes, unsigned length)
 {
-	pthread_mutex_lock(&function->lock);
+	function_lock(function);
 	memcpy(registers, bytes, length);
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 }
 
 uint32_t shadow_read(struct lend_function *function, const uint8_t *registers)
 {
 	uint32_t value;
 
-	pthread_mutex_lock(&function->lock);
+	function_lock(function);
 	value = le32(registers);
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 	return value;
 }

@@ -16,101 +16,42 @@
 #include <unistd.h>
 
 #include "lib/le.h"
+#include "lib/pci/ledger/ledger.h"
+#include "lib/pci/ledger/lock.h"
 #include "lib/pci/quirks/quirks.h"
 
-static void write_out(struct lend_function *function, const struct learned *learned)
+void ack_rings(struct lend_function *function, unsigned number)
 {
-	uint8_t bytes[8];
-	uint64_t count;
-
-	if (read(learned->fd, &count, sizeof(count)) != sizeof(count))
-		return;
-	le_store(bytes, learned->length, learned->data);
-	window_device_write(function, learned->bar, learned->offset, bytes, learned->length);
+	if (is_out(function, OUT_ACK_WATCH, number))
+		ack_write_out(function, number);
 }
 
-static void on_signal(void *opaque)
+static int hand_over(struct lend_function *function, unsigned number)
 {
-	struct learned *learned = opaque;
-	struct lend_function *function = learned->function;
-
-	pthread_mutex_lock(&function->lock);
-	if (learned->used && !learned->in_kernel)
-		write_out(function, learned);
-	pthread_mutex_unlock(&function->lock);
-}
-
-static struct lend_ioeventfd to_host(const struct learned *learned)
-{
-	return (struct lend_ioeventfd){.struct_size = sizeof(struct lend_ioeventfd),
-				       .bar = learned->bar,
-				       .length = learned->length,
-				       .offset = learned->offset,
-				       .data = learned->data,
-				       .fd = learned->fd};
-}
-
-static int to_device(struct lend_function *function, const struct learned *learned, int fd)
-{
-	struct lend_device *device = function->device;
-	const struct backend_ioeventfd what = {.region = learned->bar,
-					       .length = learned->length,
-					       .offset = learned->offset,
-					       .data = learned->data,
-					       .fd = fd};
-
-	return device->ops->ioeventfd(device->transport, &what);
-}
-
-static int connect_reader(struct lend_function *function, struct learned *learned)
-{
-	if (!function->quirk_options.no_device_ioeventfd && !to_device(function, learned, learned->fd)) {
-		learned->in_kernel = true;
-		return 0;
-	}
-	return function->ops->watch(function->host, learned->fd, on_signal, learned);
-}
-
-static void disconnect_reader(struct lend_function *function, struct learned *learned)
-{
-	if (learned->in_kernel)
-		to_device(function, learned, -1);
-	else
-		function->ops->unwatch(function->host, learned->fd);
-	write_out(function, learned);
-	close(learned->fd);
-	learned->used = learned->in_kernel = false;
-}
-
-static int hand_over(struct lend_function *function, struct learned *learned)
-{
-	struct lend_ioeventfd host;
+	struct learned *learned = learned_at(&function->quirks, number);
 	int ret;
 
-	learned->function = function;
-	learned->in_kernel = false;
-	learned->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (learned->fd < 0)
+		learned->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (learned->fd < 0)
 		return -errno;
-	ret = connect_reader(function, learned);
-	if (ret < 0) {
-		close(learned->fd);
-		return ret;
-	}
-	learned->used = true;
-	host = to_host(learned);
-	ret = function->ops->ioeventfd_add(function->host, function->peer, &host);
+	ret = give_ack(function, number);
 	if (ret < 0)
-		disconnect_reader(function, learned);
+		return ret;
+	ret = give_ioeventfd(function, number);
+	if (ret < 0)
+		take_ack(function, number);
 	return ret;
 }
 
-static struct learned *free_slot(struct learning *learning)
+/* A number of the mirror's that is free: neither the hypervisor nor a reader has it; -1: none. */
+static int free_number(const struct lend_function *function, unsigned mirror)
 {
-	for (unsigned i = 0; i < LEARN_MAX; i++)
-		if (!learning->learned[i].used)
-			return &learning->learned[i];
-	return NULL;
+	for (unsigned i = mirror * LEARN_MAX; i < (mirror + 1) * LEARN_MAX; i++)
+		if (!is_out(function, OUT_IOEVENTFD, i) && !is_out(function, OUT_ACK, i) &&
+		    !is_out(function, OUT_ACK_WATCH, i))
+			return (int)i;
+	return -1;
 }
 
 /* Whether this is the write that makes it ten. */
@@ -135,43 +76,37 @@ void learn_write(struct lend_function *function, unsigned number, unsigned bar, 
 	struct learning *learning = &function->quirks.learning[number];
 	uint64_t data = le_load(bytes, length);
 	struct learned *learned;
-	int ret;
+	int ret, next = -1;
 
 	if (function->quirk_options.no_ioeventfd)
 		return;
-	pthread_mutex_lock(&function->lock);
-	learned = !learning->given_up && function->bars[bar].placed && tenth(learning, offset, data, length)
-			  ? free_slot(learning)
-			  : NULL;
-	if (learned) {
+	function_lock(function);
+	if (!learning->given_up && is_out(function, OUT_BAR, bar) && tenth(learning, offset, data, length))
+		next = free_number(function, number);
+	if (next >= 0) {
+		learned = learned_at(&function->quirks, (unsigned)next);
 		learned->bar = bar;
 		learned->offset = offset;
 		learned->data = data;
 		learned->length = length;
-		ret = hand_over(function, learned);
+		ret = hand_over(function, (unsigned)next);
 		learning->given_up = ret < 0;
 		if (ret < 0)
 			function_log(function, LEND_LOG_INFO,
 				     "acknowledgements of interrupts go on trapping: %s", strerror(-ret));
 	}
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 }
 
-void learned_forget(struct lend_function *function, unsigned set)
+void learned_init(struct lend_function *function)
 {
-	for (unsigned i = 0; i < LEARN_MIRRORS; i++) {
-		struct learning *learning = &function->quirks.learning[i];
+	for (unsigned i = 0; i < LEARN_MIRRORS * LEARN_MAX; i++)
+		learned_at(&function->quirks, i)->fd = -1;
+}
 
-		learning->hits = 0;
-		learning->given_up = false;
-		for (unsigned j = 0; j < LEARN_MAX; j++) {
-			struct learned *learned = &learning->learned[j];
-			struct lend_ioeventfd host = to_host(learned);
-
-			if (!learned->used || !(set & 1u << learned->bar))
-				continue;
-			function->ops->ioeventfd_remove(function->host, function->peer, &host);
-			disconnect_reader(function, learned);
-		}
-	}
+void learned_destroy(struct lend_function *function)
+{
+	for (unsigned i = 0; i < LEARN_MIRRORS * LEARN_MAX; i++)
+		if (learned_at(&function->quirks, i)->fd >= 0)
+			close(learned_at(&function->quirks, i)->fd);
 }

@@ -7,6 +7,7 @@
  * at 0x1800 of the GPU's registers.
  */
 #include "lib/le.h"
+#include "lib/pci/ledger/lock.h"
 #include "lib/pci/quirks/quirks.h"
 
 enum {
@@ -24,10 +25,10 @@ static bool selected(struct lend_function *function, enum register_38 mode, unsi
 	uint32_t address;
 	bool is;
 
-	pthread_mutex_lock(&function->lock);
+	function_lock(function);
 	is = function->quirks.nvidia_vga.mode == mode;
 	address = function->quirks.nvidia_vga.address;
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 	*offset = address - MIRROR;
 	return is && address >= MIRROR && *offset < MIRROR_LENGTH;
 }
@@ -41,14 +42,14 @@ static int read_index(struct lend_function *function, const struct window *windo
 static int write_index(struct lend_function *function, const struct window *window, uint64_t offset,
 		       const uint8_t *bytes, unsigned length)
 {
-	pthread_mutex_lock(&function->lock);
+	function_lock(function);
 	for (unsigned i = 0; i < length; i++) {
 		if (offset + i == INDEX)
 			function->quirks.nvidia_vga.index = bytes[i];
 		else if (function->quirks.nvidia_vga.index == ACCESS_REGISTER)
 			function->quirks.nvidia_vga.mode = bytes[i];
 	}
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 	return window_device_write(function, window->region, offset, bytes, length);
 }
 
@@ -68,7 +69,7 @@ static int write_data(struct lend_function *function, const struct window *windo
 {
 	unsigned at;
 
-	pthread_mutex_lock(&function->lock);
+	function_lock(function);
 	if (function->quirks.nvidia_vga.mode == ADDRESS) {
 		uint8_t address[4];
 
@@ -77,7 +78,7 @@ static int write_data(struct lend_function *function, const struct window *windo
 			address[offset - DATA + i] = bytes[i];
 		function->quirks.nvidia_vga.address = le32(address);
 	}
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 	if (!selected(function, WRITE, &at))
 		return window_device_write(function, window->region, offset, bytes, length);
 	mirror_write(function, at + (unsigned)(offset - DATA), MIRROR_LENGTH, bytes, length);

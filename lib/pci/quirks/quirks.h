@@ -26,8 +26,6 @@ uint32_t shadow_read(struct lend_function *function, const uint8_t *registers);
  */
 void learn_write(struct lend_function *function, unsigned number, unsigned bar, uint64_t offset,
 		 const uint8_t *bytes, unsigned length);
-/** Forgets what is learned of the BARs of the set. With the lock. */
-void learned_forget(struct lend_function *function, unsigned set);
 
 void ati_vga_setup(struct lend_function *function, const struct quirk *row);
 void ati_bar4_setup(struct lend_function *function, const struct quirk *row);

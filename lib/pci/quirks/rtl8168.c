@@ -10,6 +10,7 @@
  */
 #include "lib/le.h"
 #include "lib/pci/interrupts/msix.h"
+#include "lib/pci/ledger/lock.h"
 #include "lib/pci/quirks/quirks.h"
 
 enum { BAR = 2, DATA = 0x70, ADDRESS = 0x74 };
@@ -65,10 +66,10 @@ static int read_register(struct lend_function *function, const struct window *wi
 	uint8_t all[4];
 	bool table;
 
-	pthread_mutex_lock(&function->lock);
+	function_lock(function);
 	table = function->quirks.rtl8168.table;
 	address = function->quirks.rtl8168.address;
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 	if (!table)
 		return window_device_read(function, window->region, offset, bytes, length);
 	if (offset >= ADDRESS)
@@ -92,7 +93,7 @@ static int write_register(struct lend_function *function, const struct window *w
 		return 0;
 	}
 	value = le32(bytes);
-	pthread_mutex_lock(&function->lock);
+	function_lock(function);
 	if (offset == DATA) {
 		function->quirks.rtl8168.data = value;
 	} else {
@@ -101,7 +102,7 @@ static int write_register(struct lend_function *function, const struct window *w
 	}
 	table = function->quirks.rtl8168.table;
 	data = function->quirks.rtl8168.data;
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 	if (offset == DATA || !table)
 		return window_device_write(function, window->region, offset, bytes, length);
 	if (value & WRITE)

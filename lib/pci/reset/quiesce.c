@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stopping a function: interrupts, BARs, bus master, then the wait until what
- * the device has asked for is answered. Each step is idempotent, and a step
- * that fails does not keep the next from being done.
+ * Stopping a set of functions, in two passes: each one's interrupts, BARs and
+ * bus master off, then one wait, for all of them together, until what the devices
+ * have asked for is answered. Each step is idempotent, and a step that fails does
+ * not keep the next from being done.
  */
 #include <string.h>
 #include <time.h>
@@ -12,11 +13,12 @@
 #include "lib/le.h"
 #include "lib/pci/bars/bar.h"
 #include "lib/pci/config/config.h"
-#include "lib/pci/interrupts/messages.h"
 #include "lib/pci/interrupts/mode.h"
+#include "lib/pci/ledger/ledger.h"
+#include "lib/pci/ledger/lock.h"
 #include "lib/pci/reset/quiesce.h"
 
-enum { WAIT_STEPS = 1000 }; /* of a millisecond */
+enum { WAIT_MS = 1000 };
 
 /*
  * Interrupt disable is not active, but goes too (spec 8.2): the kernel keeps it
@@ -59,48 +61,90 @@ static bool transactions_pending(struct lend_function *function)
 	return false;
 }
 
-/* The hardware has no event for it, so it is polled (PCI Express Base, 7.5.3.5). */
-static void wait_pending(struct lend_function *function)
-{
-	static const struct timespec step = {.tv_nsec = 1000000};
-
-	for (unsigned i = 0; transactions_pending(function); i++) {
-		if (i == WAIT_STEPS) {
-			function_log(function, LEND_LOG_WARNING,
-				     "it still waits for answers to its requests after a second");
-			return;
-		}
-		nanosleep(&step, NULL);
-	}
-}
-
 /* What the guest turned on is off, as after a reset. */
 static void clear_enable(struct lend_function *function, unsigned at)
 {
 	config_store(function, at, 2, (uint32_t)le_load(function->config.start + at, 2));
 }
 
-void function_quiet(struct lend_function *function)
+void function_off(struct lend_function *function)
 {
-	if (function->gone != GONE_NOT)
-		return; /* it was stopped then, and is not asked any more */
-	if (function->msix.cap)
-		clear_enable(function, function->msix.cap + PCI_MSIX_FLAGS);
-	if (function->msi.cap)
-		clear_enable(function, function->msi.cap + PCI_MSI_FLAGS);
+	enum life life = life_of(function);
+
+	if (life == LIFE_ON) {
+		life_set(function, LIFE_STOPPED);
+		if (function->msix.cap)
+			clear_enable(function, function->msix.cap + PCI_MSIX_FLAGS);
+		if (function->msi.cap)
+			clear_enable(function, function->msi.cap + PCI_MSI_FLAGS);
+	}
 	mode_enter(function, MODE_NONE);
-	/* What did not go off, or down: once more. */
-	if (function->messages.started)
-		trigger_off(function);
-	intx_quiet(function);
-	bars_remove(function);
+	take_back(function, ROWS_QUIET); /* what did not go before, too */
+	/* Stopped before, it is not asked any more: a failed device may not answer. */
+	if (life > LIFE_ON)
+		return;
 	stop_master(function);
-	wait_pending(function);
+	function->unwaited = true;
+}
+
+/* Whether a function of the set has transactions pending; those that have none are not asked again. */
+static bool any_pending(struct lend_function **functions, size_t count)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < count; i++) {
+		function_lock(functions[i]);
+		functions[i]->unwaited = functions[i]->unwaited && transactions_pending(functions[i]);
+		any |= functions[i]->unwaited;
+		function_unlock(functions[i]);
+	}
+	return any;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* The hardware has no event for it, so it is polled (PCI Express Base, 7.5.3.5). */
+static void wait_pending(struct lend_function **functions, size_t count)
+{
+	static const struct timespec step = {.tv_nsec = 1000000};
+	uint64_t end = now_ms() + WAIT_MS;
+	bool pending;
+
+	while ((pending = any_pending(functions, count)) && now_ms() < end)
+		nanosleep(&step, NULL);
+	for (size_t i = 0; i < count && pending; i++) {
+		function_lock(functions[i]);
+		if (functions[i]->unwaited)
+			function_log(functions[i], LEND_LOG_WARNING,
+				     "it still waits for answers to its requests after a second");
+		functions[i]->unwaited = false; /* once is enough */
+		function_unlock(functions[i]);
+	}
+}
+
+void functions_quiet(struct lend_function **functions, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		function_lock(functions[i]);
+		function_off(functions[i]);
+		function_unlock(functions[i]);
+	}
+	wait_pending(functions, count);
+}
+
+void lend_context_quiesce(struct lend_context *context, struct lend_function **functions, size_t count)
+{
+	(void)context;
+	functions_quiet(functions, count);
 }
 
 void lend_function_quiesce(struct lend_function *function)
 {
-	pthread_mutex_lock(&function->lock);
-	function_quiet(function);
-	pthread_mutex_unlock(&function->lock);
+	functions_quiet(&function, 1);
 }

@@ -20,7 +20,8 @@
 #include "lib/open/hot_reset.h"
 #include "lib/pci/config/config.h"
 #include "lib/pci/interrupts/mode.h"
-#include "lib/pci/life/notify.h"
+#include "lib/pci/ledger/ledger.h"
+#include "lib/pci/ledger/lock.h"
 #include "lib/pci/reset/quiesce.h"
 #include "lib/pci/reset/reset.h"
 #include "lib/pci/rules/quirk.h"
@@ -36,12 +37,10 @@ static void prepare(struct lend_function *function, struct lend_reset_report *re
 {
 	*report = (struct lend_reset_report){.ran = LEND_RESET_NONE, .check = "not reset"};
 	snprintf(report->offered, sizeof(report->offered), "%s", function->device->reset_methods);
-	pthread_mutex_lock(&function->lock);
-	if (function->gone != GONE_LEAVING) {
-		function_quiet(function);
+	function_lock(function);
+	if (life_of(function) != LIFE_LEAVING)
 		reset_wake(function);
-	}
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 }
 
 /* The kernel takes the first method that it has: none is relied on where the user says that this one is
@@ -62,9 +61,9 @@ static bool by_quirk(struct lend_function *function, struct lend_reset_report *r
 {
 	int ret;
 
-	pthread_mutex_lock(&function->lock);
+	function_lock(function);
 	ret = quirk_reset(function);
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 	if (ret < 0)
 		return false;
 	report->ran = LEND_RESET_QUIRK;
@@ -190,7 +189,7 @@ static void reset_one(struct set *set, size_t index)
 
 	if (report->ran == LEND_RESET_BUS)
 		return; /* taken along */
-	if (function->gone == GONE_LEAVING) {
+	if (life_of(function) == LIFE_LEAVING) {
 		report->result = -ENODEV;
 		return;
 	}
@@ -211,20 +210,21 @@ static void reset_one(struct set *set, size_t index)
 
 static void finish(struct lend_function *function, struct lend_reset_report *report)
 {
-	pthread_mutex_lock(&function->lock);
-	if (function->gone != GONE_LEAVING) {
+	function_lock(function);
+	if (life_of(function) != LIFE_LEAVING) {
 		function->reset_since_open |=
 			report->ran != LEND_RESET_NONE && report->ran != LEND_RESET_OPEN;
 		if (report->ran != LEND_RESET_NONE && report->ran != LEND_RESET_OPEN)
 			count_one(function->counters.resets);
 		report->check = reset_check(function);
 		report->checked = !report->result && report->check == reset_good;
-		if (report->checked)
-			__atomic_store_n(&function->gone, GONE_NOT, __ATOMIC_RELEASE);
 		state_start(function);
-		mode_enter(function, function->gone == GONE_NOT ? MODE_INTX : MODE_NONE);
+		/* One that failed is on again where it is found well; another one in any case. */
+		if (report->checked || !is_gone(function))
+			life_set(function, LIFE_ON);
+		mode_enter(function, MODE_INTX);
 	}
-	pthread_mutex_unlock(&function->lock);
+	function_unlock(function);
 	if (report->ran != LEND_RESET_NONE && report->ran != LEND_RESET_OPEN)
 		function->ops->event(function->host, function->peer, LEND_EVENT_RESET,
 				     report->result ? "its reset failed" : "it was reset");
@@ -235,6 +235,7 @@ static int reset_set(struct lend_function **functions, size_t count, struct lend
 	struct set set = {functions, count, reports};
 	int first = 0;
 
+	functions_quiet(functions, count);
 	for (size_t i = 0; i < count; i++)
 		prepare(functions[i], &reports[i]);
 	for (size_t i = 0; i < count; i++)

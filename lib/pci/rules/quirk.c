@@ -5,7 +5,7 @@
 
 #include "lib/pci/caps/capabilities.h"
 #include "lib/pci/config/strict.h"
-#include "lib/pci/quirks/quirks.h"
+#include "lib/pci/ledger/ledger.h"
 #include "lib/pci/rules/quirk.h"
 
 struct quirk_ids quirk_ids(const struct lend_function *function)
@@ -98,16 +98,12 @@ void quirks_after_reset(struct lend_function *function)
 {
 	struct quirk_state *quirks = &function->quirks;
 
-	learned_forget(function, ~0u);
+	take_back(function, ROWS_ACKS);
+	learning_restart(quirks);
 	memset(quirks->ati, 0, sizeof(quirks->ati));
 	memset(quirks->nvidia, 0, sizeof(quirks->nvidia));
 	memset(&quirks->nvidia_vga, 0, sizeof(quirks->nvidia_vga));
 	memset(&quirks->rtl8168, 0, sizeof(quirks->rtl8168));
-}
-
-void quirks_bars_move(struct lend_function *function, unsigned set)
-{
-	learned_forget(function, set);
 }
 
 void quirk_window(struct lend_function *function, const struct quirk *row, const struct window *window)
@@ -117,9 +113,8 @@ void quirk_window(struct lend_function *function, const struct quirk *row, const
 	own.reason = LEND_REASON_QUIRK;
 	own.name = row->name;
 	if (window_add(function, &own) == -ENOSPC)
-		context_log(function->context, LEND_LOG_WARNING,
-			    "%s: no room for another window; %s is the device's own", function->name,
-			    row->name);
+		function_log(function, LEND_LOG_WARNING, "no room for another window; %s is the device's own",
+			     row->name);
 }
 
 bool quirk_cap_free(const struct lend_function *function, const struct cap *caps, unsigned count,

@@ -67,8 +67,11 @@ int quirk_reset(struct lend_function *function);
  * learned is forgotten (spec 8.6). state_start() calls it. With the lock.
  */
 void quirks_after_reset(struct lend_function *function);
-/** The BARs of the set go away or move: what was learned there is forgotten. With the lock. */
-void quirks_bars_move(struct lend_function *function, unsigned set);
+/** No write is learned yet; the eventfds of those that were are closed (quirks/nvidia_ioeventfd.c). */
+void learned_init(struct lend_function *function);
+void learned_destroy(struct lend_function *function);
+/** The eventfd of a learned write can be read, and the loop carries it out. With the lock (ledger/bell.h). */
+void ack_rings(struct lend_function *function, unsigned number);
 
 /** Adds a quirk's window; says so when there is no room. */
 void quirk_window(struct lend_function *function, const struct quirk *row, const struct window *window);

@@ -17,11 +17,13 @@ struct quirk_options {
 
 enum { LEARN_MIRRORS = 2, LEARN_MAX = 10, LEARN_HITS = 10 };
 
-/** A write that goes past us: the hypervisor signals `fd`, and the kernel or the loop writes. */
+/**
+ * A write that goes past us: the hypervisor signals `fd`, and the kernel or the
+ * loop writes. In use while OUT_IOEVENTFD has it; number n of a function is
+ * entry n % LEARN_MAX of mirror n / LEARN_MAX.
+ */
 struct learned {
-	struct lend_function *function;
-	bool used, in_kernel;
-	int fd;
+	int fd; /* eventfd; -1 until first used, then kept until the function is freed */
 	unsigned bar, length;
 	uint64_t offset, data;
 };
@@ -49,6 +51,20 @@ struct quirk_state {
 	} rtl8168;
 	struct learning learning[LEARN_MIRRORS];
 };
+
+static inline struct learned *learned_at(struct quirk_state *quirks, unsigned number)
+{
+	return &quirks->learning[number / LEARN_MAX].learned[number % LEARN_MAX];
+}
+
+/** A BAR moves, or there was a reset: what was counted up to now is of another place or time. */
+static inline void learning_restart(struct quirk_state *quirks)
+{
+	for (unsigned i = 0; i < LEARN_MIRRORS; i++) {
+		quirks->learning[i].hits = 0;
+		quirks->learning[i].given_up = false;
+	}
+}
 
 /** What the user's files say of this function (rules.h); fixed. */
 enum { RULES_CAPS_MAX = 32, RESET_WORDS = 7 };

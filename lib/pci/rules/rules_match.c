@@ -93,8 +93,8 @@ static int apply(struct lend_function *function, const struct rule *rule, struct
 	function->strict |= rule->strict;
 	describe(rule, text, sizeof(text));
 	if (!function->device->rules_said)
-		context_log(function->context, LEND_LOG_INFO, "%s: %s: %s", function->name, rule->place,
-			    text[0] ? text + 2 : "does nothing");
+		function_log(function, LEND_LOG_INFO, "%s: %s", rule->place,
+			     text[0] ? text + 2 : "does nothing");
 	return 0;
 }
 
@@ -143,11 +143,10 @@ void rules_windows(struct lend_function *function)
 			int ret = window_add(function, &window);
 
 			if (ret < 0 && !function->device->rules_said)
-				context_log(function->context, LEND_LOG_WARNING,
-					    "%s: %s: trap %u is left out: %s", function->name, rule->place,
-					    i + 1,
-					    ret == -ERANGE ? "it is not inside of that BAR"
-							   : "there are too many");
+				function_log(function, LEND_LOG_WARNING, "%s: trap %u is left out: %s",
+					     rule->place, i + 1,
+					     ret == -ERANGE ? "it is not inside of that BAR"
+							    : "there are too many");
 		}
 	}
 	function->device->rules_said = true;
