@@ -17,6 +17,9 @@
 #include "tool/run/memory_arg.c"
 #include "tool/run/options.c"
 #include "tool/run/properties.c"
+#include "tool/run/property_device.c"
+#include "tool/run/property_function.c"
+#include "tool/run/property_kinds.c"
 #include "tool/run/value.c"
 #include "tool/say.c"
 

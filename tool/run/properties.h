@@ -17,14 +17,17 @@ enum property_kind {
 	PROPERTY_WORD,
 };
 
+struct property;
+typedef int property_setter(struct run_device *device, const struct property *row, const char *value,
+			    struct lend_error *error);
+
 struct property {
 	const char *name;
 	enum property_kind kind;
 	const char *standard; /* its default, accepted although it cannot be changed; NULL: has none */
 	const char *reason;   /* why nothing else than the default is accepted */
 	/* Not NULL: the property works; the rest of the row is not used. */
-	int (*set)(struct run_device *device, const struct property *row, const char *value,
-		   struct lend_error *error);
+	property_setter *set;
 	size_t at;     /* of what it sets, in struct run_device */
 	uint64_t most; /* the largest number that it takes */
 	unsigned bit;  /* in function.ids.given */
