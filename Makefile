@@ -115,7 +115,7 @@ $(B)/tests/conform: $(call obj,$(conform_src)) $(B)/libfake.a $(B)/libvmm.a $(B)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBS)
 
-check-unit: $(tests) $(B)/tests/conform check-headers check-layers check-symbols check-conformance
+check-unit: $(tests) $(B)/tests/conform check-headers check-layers check-symbols check-conformance man
 	$(Q)tests/unit/run $(tests) $(B)/tests/conform
 
 # Each public header compiles alone, as strict C11 and as C++17.

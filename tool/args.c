@@ -95,8 +95,9 @@ int args_seconds(const char *name, const char *value, unsigned *ms, struct lend_
 	double seconds = strtod(value, &end);
 
 	if (end == value || *end || !(seconds > 0) || seconds > most)
-		return tool_fail(error, -EINVAL, "--%s %.100s is no number of seconds; give one up to %.0f",
-				 name, value, most);
+		return tool_fail(error, -EINVAL,
+				 "--%s %.100s is not a number of seconds; give one up to %.0f", name, value,
+				 most);
 	*ms = (unsigned)(seconds * 1000);
 	if (!*ms)
 		*ms = 1;

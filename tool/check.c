@@ -15,13 +15,13 @@ static const char check_help[] =
 	"\n"
 	"usage: lend check [OPTION]... DEVICE...\n"
 	"\n"
-	"  -m SIZE     the machine's memory, as for lend run (512)\n"
-	"  -c N        its processors (1)\n"
-	"  --json      for scripts\n"
+	"  -m SIZE     the machine's memory, as for lend run (default: 512 MiB)\n"
+	"  -c N        its processors (default: 1)\n"
+	"  --json      print JSON, for scripts\n"
 	"  --help      this text\n"
 	"\n"
-	"Each line that failed has the command, the kernel argument or the setting that cures\n"
-	"it, in the order in which they are to be done. Nothing is changed.\n"
+	"A line that failed is followed by its cure: a command, a kernel argument or a setting.\n"
+	"Cure them from the top, and check again after each. Nothing is changed.\n"
 	"Exit status: 0 nothing stands in the way, 1 something does, 2 wrong usage.\n"
 	"\n"
 	"DEVICE: 0000:05:00.0, eth1, /dev/nvme0n1, 8086:10d3, or as in man lend-ls.\n";
@@ -163,7 +163,7 @@ static int run_check(int argc, char **argv)
 	if (done)
 		return status;
 	if (!args.device_count) {
-		tool_say("a device is missing; lend ls lists them");
+		tool_say("no device is named; lend ls lists the devices");
 		return TOOL_USAGE;
 	}
 	if (memory && memory_parse(&machine, memory, &error)) {
@@ -171,7 +171,8 @@ static int run_check(int argc, char **argv)
 		return TOOL_USAGE;
 	}
 	if (cpus && value_number(cpus, 1, VMM_CPUS_MAX, &options.processors)) {
-		tool_say("-c %.100s is no number of processors; give one from 1 to %d", cpus, VMM_CPUS_MAX);
+		tool_say("-c %.100s is not a number of processors; give one from 1 to %d", cpus,
+			 VMM_CPUS_MAX);
 		return TOOL_USAGE;
 	}
 	options.memory = machine.memory;

@@ -48,7 +48,7 @@ void ls_line(const struct ls *ls, const char *line)
 	for (const char *at = line; *at; at++) {
 		if (*at == '\033')
 			escape = true;
-		/* The bytes within a character of UTF-8 take no room of their own. */
+		/* The second to fourth byte of a character of UTF-8 take no column. */
 		if (!escape && (*at & 0xc0) != 0x80 && ls->width && ++shown > ls->width)
 			continue;
 		if (!escape && ls->width && shown > ls->width)

@@ -89,7 +89,7 @@ int main(int argc, char **argv)
 	if (!open_standard())
 		return TOOL_FAILED;
 	if (argc < 2) {
-		tool_say("a command is missing; 'lend help' lists them");
+		tool_say("no command is given; 'lend help' lists them");
 		return TOOL_USAGE;
 	}
 	if (is_one_of(argv[1], "help", "--help", "-h"))

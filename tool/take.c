@@ -47,7 +47,8 @@ void take_load_driver(void)
 {
 	char *const line[] = {(char *)"modprobe", (char *)"-q", (char *)"vfio-pci", NULL};
 
-	/* Built in, or loaded, it is there; where modprobe cannot help, lend_bind() says what is missing. */
+	/* A driver that is built in or loaded has this folder. If modprobe fails, lend_bind() says what is
+	 * missing. */
 	if (getenv("LEND_ROOT") || !access("/sys/bus/pci/drivers/vfio-pci", F_OK))
 		return;
 	run_command(line, LIMIT_MS);
@@ -68,7 +69,7 @@ int take_enable_boot(void)
 
 	if (getenv("LEND_ROOT"))
 		return TOOL_OK;
-	/* Without systemd, or without the unit, it is for the user to call it. */
+	/* Without systemd, or without the unit, the user has to arrange it. */
 	if (access("/run/systemd/system", F_OK) || run_command(line, LIMIT_MS))
 		tool_say(
 			"the rule is written; see that 'lend bind --boot' runs at boot, as lend-bind.service "

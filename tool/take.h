@@ -11,7 +11,7 @@ void take_load_driver(void);
 /** A line of what was done, to standard output; a `note` of lend_bind_options. */
 void take_note(void *opaque, const char *line);
 
-/** Sees to it that lend bind --boot runs at boot. What is left to do by hand has been said. */
+/** Makes lend bind --boot run at boot; where it cannot, it says what the user has to do. */
 int take_enable_boot(void);
 
 #endif

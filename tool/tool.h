@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the files of the command share: exit statuses, the table of
- * sub-commands, and the way in which a sentence for a person is left. Only
+ * sub-commands, and how a sentence for a person is kept. Only
  * tool/ prints and exits, and of tool/ only main.c, the sub-commands' own files
  * and the keeper's messages do.
  */

@@ -66,7 +66,7 @@ static void put_device(FILE *out, struct names *names, const struct lend_survey_
 	fputs("\"];\n", out);
 }
 
-/* The members of one group on one NUMA node; whoever is first draws all. */
+/* The members of one group on one NUMA node; the first of them draws the area for all. */
 static void put_group(FILE *out, struct names *names, const struct lend_survey *survey, size_t first)
 {
 	const struct lend_survey_device *device = lend_survey_at(survey, first), *other;
@@ -136,7 +136,7 @@ static void put_graph(FILE *out, struct names *names, const struct lend_survey *
 	fputs("}\n", out);
 }
 
-/* The kind of drawing that a file's name asks for; NULL: none that there is. */
+/* The kind of drawing that a file's name asks for; NULL: none that dot makes. */
 static const char *kind_of(const char *path)
 {
 	static const char *const kinds[] = {"-Tsvg", "-Tpng", "-Tpdf", "-Tdot"};

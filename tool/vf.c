@@ -11,8 +11,8 @@ static const char vf_help[] = "lend vf: makes virtual functions of a device with
 			      "\n"
 			      "usage: lend vf [OPTION]... DEVICE COUNT\n"
 			      "\n"
-			      "  --force    also when some are in use\n"
-			      "  --limit S  seconds that the driver may take (30)\n"
+			      "  --force    change the number even if some of them are in use\n"
+			      "  --limit S  wait at most S seconds for the driver (default: 30)\n"
 			      "  --help     this text\n"
 			      "\n"
 			      "COUNT is how many there are afterwards: 0 removes all.\n";
@@ -77,7 +77,7 @@ static int run_vf(int argc, char **argv)
 	}
 	count = strtoul(args.devices[1], &end, 10);
 	if (end == args.devices[1] || *end || args.devices[1][0] == '-' || count > 65535) {
-		tool_say("'%.100s' is no number of virtual functions", args.devices[1]);
+		tool_say("'%.100s' is not a number of virtual functions", args.devices[1]);
 		return TOOL_USAGE;
 	}
 	if (limit && args_seconds("limit", limit, &make.limit_ms, &error)) {

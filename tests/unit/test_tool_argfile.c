@@ -79,7 +79,7 @@ static void what_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(expand("@other\n", out, &error), -EINVAL);
-	assert_non_null(strstr(error.text, "names another file, other"));
+	assert_non_null(strstr(error.text, "cannot name another one, other"));
 	assert_int_equal(argfile_expand(2, none, &argfile, &error), -ENOENT);
 	argfile_free(&argfile);
 	assert_int_equal(argfile_expand(2, folder, &argfile, &error), -EINVAL);

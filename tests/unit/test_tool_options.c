@@ -256,7 +256,7 @@ static void missing_and_unknown(void **state)
 	assert_int_equal(parse("-kernel", "K", "-", NULL), -EINVAL);
 	assert_int_equal(parse("-kernel", "K", "--", NULL), -EINVAL);
 	assert_int_equal(parse("@file", NULL), -EINVAL);
-	assert_says("no option");
+	assert_says("not an option");
 	assert_int_equal(parse("-kernl", "K", NULL), -EINVAL);
 	assert_says("the nearest is -kernel");
 	assert_int_equal(parse("--sreial", "K", NULL), -EINVAL);

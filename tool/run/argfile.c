@@ -40,8 +40,10 @@ static int add_line(struct argfile *out, const char *path, char *line, struct le
 	if (!*line || *line == '#')
 		return 0;
 	if (*line == '@')
-		return tool_fail(error, -EINVAL, "%.100s names another file, %.100s; write its lines here",
-				 path, line + 1);
+		return tool_fail(
+			error, -EINVAL,
+			"%.100s: a file of arguments cannot name another one, %.100s; write its lines here",
+			path, line + 1);
 	/* Names of options have neither blanks nor "=": what comes after the first of them is the value. */
 	value = *line == '-' ? line + strcspn(line, " \t=") : line + strlen(line);
 	if (*value != ' ' && *value != '\t')
@@ -66,8 +68,9 @@ static int read_file(const char *path, char **text, struct lend_error *error)
 	close(fd);
 	if (length < 0 || length > FILE_MAX || memchr(*text, '\0', (size_t)length)) {
 		free(*text);
-		return tool_fail(error, -EINVAL, "%.200s is no file of arguments: a text of at most %d KiB",
-				 path, FILE_MAX >> 10);
+		return tool_fail(error, -EINVAL,
+				 "%.200s is not a file of arguments: a text of at most %d KiB", path,
+				 FILE_MAX >> 10);
 	}
 	(*text)[length] = '\0';
 	return 0;

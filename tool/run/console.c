@@ -42,7 +42,7 @@ void console_free(struct console *console)
 	sink_free(&console->output);
 }
 
-/* Input from a file or pipe waits for the guest; what is typed must be read for the sake of Ctrl-a x. */
+/* A file or pipe is read as fast as the guest takes it. Keys are always read, so that Ctrl-a x works. */
 static bool wants_input(const struct console *console)
 {
 	return console->input >= 0 && (console->escapes || ring_room(&console->to_guest));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files of a run. What is written to is not cut before there is something
- * to write: a run that fails to start leaves the last one's output alone.
+ * The files of a run. An output file is not emptied before there is output: a run that fails to
+ * start leaves the last one's output alone.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keeper: the process that the user started. It owns the terminal and all
- * that has a name, makes the machine process before that opens anything, keeps
- * it company, makes it end when asked, and leaves the terminal as it was
- * whatever happened.
+ * The keeper: the process that the user started. It owns the terminal and every file that has
+ * a name. It starts the process of the machine, which opens KVM and VFIO, prints what that
+ * process says, makes it end when the user asks, and restores the terminal whatever happened.
  */
 #ifndef TOOL_RUN_KEEPER_H
 #define TOOL_RUN_KEEPER_H

@@ -27,7 +27,7 @@ static enum tool_status status_of(enum vmm_end end, const char **sentence)
 	return TOOL_FAILED;
 }
 
-/* A process that ended otherwise than by itself, whatever it said before. */
+/* True: the process was killed, or ended without a word; that is said, whatever it said before. */
 static bool conclude_death(struct keeper *keeper)
 {
 	const char *when = keeper->said ? "while it gave its devices back" : "before it said why";

@@ -17,7 +17,7 @@ static const char help_text[] = "\n"
 				"Ctrl-a a  send Ctrl-a to the guest\n"
 				"Ctrl-a h  this text\n";
 
-/* A signal that we were started to ignore (nohup, a shell's &) stays ignored. */
+/* A signal that is ignored when we start (nohup, a shell's &) stays ignored. */
 static bool is_ignored(int signal)
 {
 	struct sigaction action;
@@ -62,7 +62,7 @@ void keeper_step(struct keeper *keeper, enum ladder_step step)
 	}
 }
 
-/* The terminal becomes ours when the guest starts, and again when we come to the foreground. */
+/* Sets the terminal to raw mode when the guest starts, and again when we come to the foreground. */
 static void take_terminal(struct keeper *keeper)
 {
 	if (keeper->config->serial != SERIAL_STDIO || !keeper->ladder.running)
@@ -204,7 +204,7 @@ static void take_signal(struct keeper *keeper, uint32_t signal)
 		suspend(keeper);
 		return;
 	case SIGCONT:
-		/* Whoever had the terminal meanwhile has left it as it was before. */
+		/* The shell had the terminal meanwhile, with its own settings: set ours again. */
 		take_terminal(keeper);
 		return;
 	case SIGUSR1:

@@ -21,7 +21,7 @@ enum {
 	KEEPER_CONTROL,
 	KEEPER_MESSAGES,
 	KEEPER_LISTENER,
-	KEEPER_CLIENT, /* once its input has ended: whether it is still there to read */
+	KEEPER_CLIENT, /* after the end of its input: watched for its hang-up alone */
 	KEEPER_POLLS,
 };
 

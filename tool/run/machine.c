@@ -65,20 +65,19 @@ static void at_work(void *opaque, const char *what)
 	control_send_work(machine->control, what ? what : "", SEND_WAIT_MS);
 }
 
-/* What can be known to be missing before anything is opened. */
+/* Finds what is missing on this computer, before anything is opened. */
 static int check_computer(struct machine *machine, struct lend_error *error)
 {
 	const struct run_options *options = machine->config->options;
 	const struct machine_roots *roots = &machine->config->roots;
 	int ret = kvm_node_check(roots->dev, error);
 
-	return ret ? ret
-		   : memory_check(roots->proc, roots->sys, options->memory, options->huge_page, error);
+	return ret ? ret : memory_check(roots->proc, roots->sys, options->memory, options->huge_page, error);
 }
 
 /*
- * Whether machines that were about to end have made room for ours, at each
- * device: while one is held by somebody who stays, another try is of no use.
+ * Waits for machines that are about to end on one of our devices. True: all devices can be free by
+ * now, so that another try makes sense; false: another process holds one and stays.
  */
 static bool await_orphans(struct machine *machine)
 {
@@ -163,7 +162,7 @@ static void press_button(struct machine *machine)
 	vmm_power_button(machine->vmm);
 }
 
-/* A line that the user asked for, however little is said otherwise. */
+/* A line that the user asked for: it is printed without -v too. */
 static void print_line(void *opaque, const char *line)
 {
 	struct machine *machine = opaque;
@@ -244,7 +243,7 @@ static enum vmm_end run(struct machine *machine, int serial, struct lend_error *
 	return vmm_run(machine->vmm, error);
 }
 
-/* What was left out for want of room: by now the keeper has read what there was. */
+/* Says how many lines had no room in the socket; the keeper has read the others by now. */
 static void tell_lost(struct machine *machine)
 {
 	unsigned long lost = atomic_load(&machine->lost);

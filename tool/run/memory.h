@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What memory this computer can give to a guest, looked at before it is taken:
- * to populate more than there is wakes the kernel's OOM killer, it does not fail.
+ * What memory this computer can give to a guest, looked at before it is taken: populating
+ * more than there is does not fail, but makes the kernel's OOM killer end a process.
  */
 #ifndef TOOL_RUN_MEMORY_H
 #define TOOL_RUN_MEMORY_H

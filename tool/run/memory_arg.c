@@ -50,10 +50,10 @@ int memory_parse(struct run_options *options, const char *value, struct lend_err
 	options->shared = false;
 	rest = take_word(value, part);
 	if (!rest || parse_size(options, part))
-		return tool_fail(
-			error, -EINVAL,
-			"-m %.100s is no size of memory; give whole MiB, like 512 or 512M, or GiB, like 4G",
-			value);
+		return tool_fail(error, -EINVAL,
+				 "-m %.100s is not a size of memory; give whole MiB, like 512 or 512M, or "
+				 "GiB, like 4G",
+				 value);
 	while (*rest) {
 		rest = take_word(rest + 1, part);
 		if (!rest || set_part(options, part))

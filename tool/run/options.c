@@ -31,7 +31,7 @@ static int set_cpus(struct run_options *options, const char *value, struct lend_
 		value += sizeof(prefix) - 1;
 	if (value_number(value, 1, VMM_CPUS_MAX, &options->cpus))
 		return tool_fail(error, -EINVAL,
-				 "-c %.100s is no number of processors; give one from 1 to %d", value,
+				 "-c %.100s is not a number of processors; give one from 1 to %d", value,
 				 VMM_CPUS_MAX);
 	return 0;
 }
@@ -92,7 +92,7 @@ static int set_serial(struct run_options *options, const char *value, struct len
 static int set_uuid(struct run_options *options, const char *value, struct lend_error *error)
 {
 	if (value_uuid(value, options->uuid))
-		return tool_fail(error, -EINVAL, "-uuid %.100s is none; give one as uuidgen prints it",
+		return tool_fail(error, -EINVAL, "-uuid %.100s is not a UUID; give one as uuidgen prints it",
 				 value);
 	return 0;
 }
@@ -253,8 +253,8 @@ int options_parse(int argc, char *const *argv, struct run_options *out, struct l
 		if (argv[at][0] == '-' && argv[at][1] && strcmp(argv[at], "--"))
 			ret = parse_one(argc, argv, &at, out, error);
 		else
-			ret = tool_fail(error, -EINVAL, "'%.100s' is no option; lend run --help lists them",
-					argv[at]);
+			ret = tool_fail(error, -EINVAL,
+					"'%.100s' is not an option; lend run --help lists them", argv[at]);
 	}
 	if (!ret && !out->help && !out->kernel)
 		ret = tool_fail(error, -EINVAL, "the guest's kernel is missing; give it with -kernel FILE");

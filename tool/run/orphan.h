@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine whose keeper was killed ends by itself, but not in no time: it
- * still quiets and resets its devices. Who starts the next machine on one of
- * them waits for that, instead of being told that the device is in use.
+ * A machine whose keeper was killed ends by itself, but it quiets and resets its devices first,
+ * which takes time. The next machine on one of them waits for that, instead of saying that the
+ * device is in use.
  */
 #ifndef TOOL_RUN_ORPHAN_H
 #define TOOL_RUN_ORPHAN_H

@@ -141,7 +141,7 @@ static int refuse(const struct property *property, const char *value, struct len
 {
 	if (property->standard)
 		return tool_fail(error, -EINVAL,
-				 "the property %s=%.100s is not supported: %s; leave it out, or at %s",
+				 "the property %s=%.100s is not supported: %s; leave it out, or give %s",
 				 property->name, value, property->reason, property->standard);
 	return tool_fail(error, -EINVAL, "the property %s=%.100s is not supported: %s; leave it out",
 			 property->name, value, property->reason);

@@ -8,7 +8,8 @@
 
 #include "tool/run/options.h"
 
-/** "a ping is just enough to keep maps off": the default of x-intx-mmap-timeout-ms. */
+/** The default of x-intx-mmap-timeout-ms: more than the second between two pings, which would map anew each
+ * time. */
 enum { INTX_TIMEOUT_MS = 1100 };
 
 enum property_kind {

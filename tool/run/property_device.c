@@ -55,7 +55,8 @@ int property_sysfsdev(struct run_device *device, const struct property *row, con
 
 	if (!last)
 		return tool_fail(error, -EINVAL,
-				 "sysfsdev=%.100s is no path; give it as host=, or a path below /sys", value);
+				 "sysfsdev=%.100s is not a path; give it as host=, or a path below /sys",
+				 value);
 	if (value_uuid(last + 1, uuid))
 		return set_address(device, row->name, value, error);
 	/* A mediated device has no address: its path is its name. */
@@ -116,8 +117,8 @@ int property_vf_token(struct run_device *device, const struct property *row, con
 
 	(void)row;
 	if (value_uuid(value, uuid))
-		return tool_fail(error, -EINVAL, "vf-token=%.100s is no UUID; give one as uuidgen prints it",
-				 value);
+		return tool_fail(error, -EINVAL,
+				 "vf-token=%.100s is not a UUID; give one as uuidgen prints it", value);
 	snprintf(device->vf_token, sizeof(device->vf_token), "%s", value);
 	return 0;
 }

@@ -13,8 +13,8 @@ int property_intx_timeout(struct run_device *device, const struct property *row,
 
 	if (property_number(row, value, &ms, NULL))
 		return tool_fail(error, -EINVAL,
-				 "%s=%.100s is no number of milliseconds; give one from 0 to %llu", row->name,
-				 value, (unsigned long long)row->most);
+				 "%s=%.100s is not a number of milliseconds; give one from 0 to %llu",
+				 row->name, value, (unsigned long long)row->most);
 	device->function.intx_timeout_ms = (unsigned)ms;
 	return 0;
 }
@@ -26,7 +26,7 @@ int property_clique(struct run_device *device, const struct property *row, const
 
 	if (property_number(row, value, &clique, NULL) || (clique > CLIQUE_MAX && clique != CLIQUE_OFF))
 		return tool_fail(error, -EINVAL,
-				 "%s=%.100s is no clique; give a number from 0 to %d, or %d for none",
+				 "%s=%.100s is not a clique; give a number from 0 to %d, or %d for none",
 				 row->name, value, CLIQUE_MAX, CLIQUE_OFF);
 	device->function.has_clique = clique != CLIQUE_OFF;
 	device->function.clique = (uint8_t)(clique & CLIQUE_MAX);
@@ -74,7 +74,7 @@ int property_romsize(struct run_device *device, const struct property *row, cons
 	if (ret)
 		return ret;
 	if (!size || size & (size - 1))
-		return tool_fail(error, -EINVAL, "%s=%.100s is no power of two; give bytes, like 65536",
+		return tool_fail(error, -EINVAL, "%s=%.100s is not a power of two; give bytes, like 65536",
 				 row->name, value);
 	device->function.rom_size = size;
 	return 0;

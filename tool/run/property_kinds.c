@@ -43,8 +43,8 @@ int property_number(const struct property *row, const char *value, uint64_t *out
 	errno = 0;
 	*out = strtoull(value, &end, 0);
 	if (errno || end == value || *end || value[0] == '-' || value[0] == ' ' || *out > row->most)
-		return tool_fail(error, -EINVAL, "%s=%.100s is no number from 0 to %s%llx", row->name, value,
-				 row->most > 9 ? "0x" : "", (unsigned long long)row->most);
+		return tool_fail(error, -EINVAL, "%s=%.100s is not a number from 0 to %s%llx", row->name,
+				 value, row->most > 9 ? "0x" : "", (unsigned long long)row->most);
 	return 0;
 }
 

@@ -19,28 +19,28 @@ static const char help_text[] =
 	"       lend run @FILE        an argument a line, # begins a comment\n"
 	"\n"
 	"  -m SIZE              memory: MiB, or with a letter like 4G (512)\n"
-	"     SIZE,hugetlb=2M   of huge pages, of 2M or 1G\n"
-	"     SIZE,share=on     that other processes could map\n"
+	"     SIZE,hugetlb=2M   memory of huge pages, of 2M or 1G\n"
+	"     SIZE,share=on     memory that other processes can map\n"
 	"  -c N, -smp N         processors (1)\n"
 	"  -kernel FILE         the guest's kernel: a bzImage, or an ELF file with a PVH entry\n"
 	"  -initrd FILE         its initial RAM disk\n"
 	"  -append TEXT         its command line\n"
 	"  -device vfio-pci,host=ADDRESS[,PROPERTY=VALUE]...\n"
-	"                       hands a device over; may be given more than once\n"
+	"                       hand a device over; may be given more than once\n"
 	"       managed=on      take it from its driver now, and give it back at the end\n"
 	"       expect=VENDOR:DEVICE[/SERIAL]\n"
 	"                       do not start with another device than this\n"
-	"       x-no-mmap=on    every access to its BARs is trapped\n"
+	"       x-no-mmap=on    trap every access to its BARs\n"
 	"       iommufd=on|off|auto\n"
-	"                       through /dev/iommu and the device's own node, or its group's\n"
-	"       x-intx=off      it gets no interrupt line (there are more: man lend-run)\n"
+	"                       open it by /dev/iommu and its own node (on), or by its group's (off)\n"
+	"       x-intx=off      give it no interrupt line (man lend-run has all properties)\n"
 	"       x-allow-unreset=on\n"
-	"                       hands it over although nothing could reset it\n"
+	"                       hand it over although nothing can reset it\n"
 	"  -serial stdio        the guest's serial line is this terminal: Ctrl-a x ends, Ctrl-a h helps\n"
-	"  -serial file:PATH    it goes to a file\n"
-	"  -serial unix:PATH    a socket is made there, for one client\n"
-	"  -serial none         it goes nowhere\n"
-	"  -uuid UUID           what the guest's firmware tables say it is\n"
+	"  -serial file:PATH    its output goes to a file\n"
+	"  -serial unix:PATH    it is a socket that is made there, for one client at a time\n"
+	"  -serial none         its output is dropped\n"
+	"  -uuid UUID           the UUID in the guest's firmware tables\n"
 	"  -no-reboot           a reboot ends the machine\n"
 	"  -machine cf8=on      ports 0xcf8 and 0xcfc answer, for guests that need them (off)\n"
 	"  -v                   say more; twice, say everything\n"
@@ -98,8 +98,8 @@ static void run_machine(const struct run_options *options, struct files *files, 
 }
 
 /*
- * Blocked from before the first device is taken, so that what ends the run
- * gives them back: the keeper takes these signals from a descriptor.
+ * These signals are blocked before the first device is taken, so that none of them ends this
+ * process before it has given the devices back. The keeper takes them from a descriptor.
  */
 static void hold_signals(void)
 {
@@ -113,7 +113,7 @@ static void hold_signals(void)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 }
 
-/* Whether the user wants out while the devices were taken, which may take a while. */
+/* Whether the user asked for an end while the devices were taken. */
 static bool is_interrupted(void)
 {
 	sigset_t pending;

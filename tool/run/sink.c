@@ -10,7 +10,7 @@
 
 #include "tool/run/sink.h"
 
-/* What a terminal or pipe takes without blocking when poll() says that it takes something. */
+/* When poll() says that a terminal or pipe takes output, it takes this much without blocking. */
 enum { CAREFUL = 256 };
 
 int sink_init(struct sink *sink, size_t size)

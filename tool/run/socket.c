@@ -21,9 +21,9 @@ static int bind_private(int fd, const struct sockaddr_un *address)
 }
 
 /*
- * A socket whose server has ended stays behind as a file: nobody is there to
- * refuse our kind of socket. A server that lives is of another kind than the
- * one we come with, and so does not take us for a client.
+ * A server that ended leaves its socket behind as a file, and whoever connects is refused
+ * (ECONNREFUSED). We try it with a datagram socket: a stream socket that is served answers that
+ * the type is wrong (EPROTOTYPE), and its server never sees a client.
  */
 static bool is_abandoned(const struct sockaddr_un *address)
 {
@@ -67,9 +67,11 @@ int socket_listen(const char *path, struct lend_error *error)
 		return fd;
 	close(fd);
 	if (ret == -EADDRINUSE)
-		return tool_fail(error, ret,
-				 "%s, for -serial, is there already and in use; give another path", path);
-	return tool_fail(error, ret, "cannot listen at %s, for -serial: %s; give another path", path,
+		return tool_fail(
+			error, ret,
+			"-serial unix:%s: a file is there, or a socket that is in use; give another path",
+			path);
+	return tool_fail(error, ret, "-serial unix:%s: cannot listen there: %s; give another path", path,
 			 strerror(-ret));
 }
 
@@ -135,12 +137,12 @@ int socket_take_fd(const char *path, unsigned wait_ms, struct lend_error *error)
 	close(fd);
 	if (ret == -EAGAIN)
 		return tool_fail(error, -ETIMEDOUT,
-				 "the server of %s, for fd=, did not hand out a device in time; see that it "
+				 "fd=%s: its server did not hand out a device in time; see that it "
 				 "runs and serves its clients",
 				 path);
 	if (ret == -ENOMSG)
-		return tool_fail(error, ret, "%s, for fd=, did not hand out one descriptor", path);
-	return ret < 0 ? tool_fail(error, ret, "cannot take a device from %s, for fd=: %s", path,
+		return tool_fail(error, ret, "fd=%s: its server did not hand out one descriptor", path);
+	return ret < 0 ? tool_fail(error, ret, "fd=%s: cannot take a device from that socket: %s", path,
 				   strerror(-ret))
 		       : ret;
 }

@@ -23,7 +23,7 @@ static void close_listed(unsigned first, unsigned last)
 	DIR *listed = opendir("/proc/self/fd");
 	const struct dirent *entry;
 
-	/* Without procfs one after the other, and then memory_check() refuses the computer. */
+	/* Without procfs each number is closed in turn; memory_check() refuses such a computer later. */
 	if (!listed) {
 		long end = sysconf(_SC_OPEN_MAX);
 
