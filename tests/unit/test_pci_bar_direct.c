@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* BARs that the guest reaches directly: which areas, what becomes of them, peer-to-peer maps. */
 #include <errno.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -286,6 +287,31 @@ static void a_child_has_none_of_the_devices_pages(void **state)
 	stop(world);
 }
 
+/* Bytes of address space that this process has reserved. */
+static uint64_t address_space(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long long pages = 0;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%llu", &pages), 1);
+	fclose(file);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A BAR of 4 GiB takes 4 GiB while its function lives, and what was taken to align it goes at once. */
+static void address_space_is_given_back(void **state)
+{
+	const uint64_t size = UINT64_C(4) << 30, slack = UINT64_C(64) << 20;
+	uint64_t before = address_space();
+	struct world *world = two_bars();
+
+	(void)state;
+	assert_in_range(address_space() - before, size, size + slack);
+	stop(world);
+	assert_true(address_space() < before + slack);
+}
+
 static void peer_map_that_fails_is_no_failure(void **state)
 {
 	struct world *world = two_bars();
@@ -357,6 +383,7 @@ int main(void)
 		cmocka_unit_test(withdrawn),
 		cmocka_unit_test(withdrawn_by_the_power_state),
 		cmocka_unit_test(a_child_has_none_of_the_devices_pages),
+		cmocka_unit_test(address_space_is_given_back),
 		cmocka_unit_test(peer_map_that_fails_is_no_failure),
 		cmocka_unit_test(a_bar_that_waits_for_its_place_has_no_peers),
 		cmocka_unit_test(peers_by_dma_buf),
