@@ -94,6 +94,8 @@ static int fake_msi_set(void *host, void *peer, unsigned vector, uint64_t addres
 	if (ret < 0)
 		return ret;
 	route->set = true;
+	if (vector >= world->route_end)
+		world->route_end = vector + 1;
 	route->next_address = address;
 	route->next_data = data;
 	return 0;
@@ -122,7 +124,7 @@ static int fake_msi_commit(void *host, void *peer)
 	if (!world->msi_open)
 		fake_violation(world, "msi_commit without begin");
 	world->msi_open = false;
-	for (unsigned i = 0; i < WORLD_VECTORS && !ret; i++) {
+	for (unsigned i = 0; i < world->route_end && !ret; i++) {
 		struct world_route *route = &world->routes[i];
 
 		if (!route->set)
@@ -419,7 +421,7 @@ void world_run(struct world *world)
 {
 	if (world->line.attached >= 0)
 		world->line.delivered += drain(world->line.attached);
-	for (unsigned i = 0; i < WORLD_VECTORS; i++)
+	for (unsigned i = 0; i < world->route_end; i++)
 		if (world->routes[i].attached >= 0)
 			world->routes[i].delivered += drain(world->routes[i].attached);
 	for (unsigned i = 0; i < world->watch_count; i++) {

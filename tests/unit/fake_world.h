@@ -96,6 +96,7 @@ struct world {
 	/* The monitor. */
 	struct world_bar bars[7], next_bars[7];
 	struct world_route routes[WORLD_VECTORS];
+	unsigned route_end; /* no route from here on was ever set */
 	struct world_watch watches[WORLD_VECTORS];
 	unsigned watch_count;
 	bool bar_open, msi_open;
