@@ -46,6 +46,46 @@ static void an_update_that_fails_leaves_all_as_it_was(void **state)
 	assert_int_equal(kvm.entries, ROUTES_PINS + 2);
 }
 
+/* What KVM has is what is there: after a failure the next update holds the old messages, and no other. */
+static void a_failed_update_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	assign_ops.msi_begin(&vmm, &device);
+	assert_int_equal(assign_ops.msi_set(&vmm, &device, 0, 0xfee00000, 0x11), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	kvm.table_error = -EINVAL;
+	assign_ops.msi_begin(&vmm, &device);
+	assert_int_equal(assign_ops.msi_set(&vmm, &device, 0, 0xfee00000, 0x22), 0);
+	assert_int_equal(assign_ops.msi_set(&vmm, &device, 1, 0xfee00000, 0x33), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, &device), -EINVAL);
+	kvm.table_error = 0;
+	assign_ops.msi_begin(&vmm, &device);
+	assert_int_equal(assign_ops.msi_set(&vmm, &device, 2, 0xfee00000, 0x44), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	assert_int_equal(kvm.entries, ROUTES_PINS + 2);
+	assert_int_equal(kvm.data[0], 0x11);
+	assert_int_equal(kvm.data[1], 0x44);
+}
+
+/* An irqfd may still be on its way to it: a GSI changes its message in no update that frees it. */
+static void a_gsi_is_not_given_on_by_the_update_that_frees_it(void **state)
+{
+	(void)state;
+	assign_ops.msi_begin(&vmm, &device);
+	assert_int_equal(assign_ops.msi_set(&vmm, &device, 0, 0xfee00000, 0x11), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	assign_ops.msi_begin(&vmm, &device);
+	assign_ops.msi_free(&vmm, &device, 0);
+	assert_int_equal(assign_ops.msi_set(&vmm, &device, 1, 0xfee00000, 0x22), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	assert_int_equal(device.gsi[1], ROUTES_PINS + 1);
+	/* From the next on it is free. */
+	assign_ops.msi_begin(&vmm, &device);
+	assert_int_equal(assign_ops.msi_set(&vmm, &device, 2, 0xfee00000, 0x33), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	assert_int_equal(device.gsi[2], ROUTES_PINS);
+}
+
 static void a_line_is_up_while_one_sharer_raises_it(void **state)
 {
 	unsigned gsi = line_gsi(3, 2);
@@ -132,6 +172,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(many_vectors_are_one_update),
 		TEST(an_update_that_fails_leaves_all_as_it_was),
+		TEST(a_failed_update_leaves_nothing_behind),
+		TEST(a_gsi_is_not_given_on_by_the_update_that_frees_it),
 		TEST(a_line_is_up_while_one_sharer_raises_it),
 		TEST(the_timer_fires_once),
 		TEST(the_timer_is_cancelled),
