@@ -65,9 +65,17 @@ int devices_open(struct vmm *vmm, struct lend_error *error)
 		if (!openings[i].started)
 			open_one(&openings[i]);
 	}
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0; i < count; i++)
 		if (openings[i].started)
 			pthread_join(openings[i].thread, NULL);
+	/*
+	 * The kernel resets a device at its open only if it can have the locks of
+	 * its neighbours without waiting, and says EAGAIN else. By now nobody of
+	 * ours opens anything, so once more is enough.
+	 */
+	for (unsigned i = 0; i < count; i++) {
+		if (openings[i].ret == -EAGAIN)
+			open_one(&openings[i]);
 		if (openings[i].ret && !ret)
 			ret = fail(error, openings[i].ret, "%s", openings[i].error.text);
 	}
