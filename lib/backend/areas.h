@@ -23,8 +23,8 @@ void areas_clip(struct lend_region *region, struct lend_area *areas, uint64_t pa
 /** Room that areas_cut() needs: each cut can make one area more. */
 enum { AREAS_ROOM = LEND_DIRECT_MAX };
 
-/** Cuts [start, end) out of `areas`, which has AREAS_ROOM; returns the new count. What no longer fits is
- * dropped. */
+/** Cuts [start, end) out of `areas`, which has room for AREAS_ROOM, and returns the new count. Parts that do
+ * not fit are dropped: accesses to them trap. */
 unsigned areas_cut(struct lend_area *areas, unsigned count, uint64_t start, uint64_t end);
 
 #endif

@@ -73,7 +73,7 @@ struct transport_ops {
 	/* What a reset of its bus would take along, and that reset; `fds`: descriptors of the groups. */
 	int (*hot_reset_info)(void *dev, struct backend_hot_reset *out);
 	int (*hot_reset)(void *dev, const int *fds, unsigned count);
-	/* -EOPNOTSUPP, or whatever the kernel says: the caller then writes itself. */
+	/* With any error the caller carries the write out itself. */
 	int (*ioeventfd)(void *dev, const struct backend_ioeventfd *what);
 	void (*close)(void *dev);
 };
@@ -96,7 +96,7 @@ struct domain_user;
 typedef int (*domain_make)(struct lend_context *context, const struct domain_user *user,
 			   const struct domain_ops **ops, void **domain, struct lend_error *error);
 
-/** Who comes to a domain: a legacy group, or a device that is bound to an iommufd. */
+/** What is attached to a domain: a legacy group, or a device that is bound to an iommufd. */
 struct domain_user {
 	domain_make make; /* also the kind of the domains that may take it */
 	void *arg;        /* of that kind */

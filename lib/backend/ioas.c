@@ -32,12 +32,13 @@ struct ioas {
 	struct ioas_user *users;
 	bool ranges_known; /* and no device came since */
 	struct sys_ioas_ranges ranges;
-	bool by_kernel; /* page tables are the kernel's to find */
+	bool by_kernel; /* the kernel chooses page tables, because they cannot be made by hand */
 	bool no_files;  /* the kernel maps by address alone */
 	bool no_peers;  /* it maps no BARs by address */
 };
 
-/* The file cannot be mapped, or not by this kernel, but the memory may be. */
+/* Whether the memory may be mapped by its address, after its file could not: not every kernel maps files, and
+ * not every file. */
 static bool try_address(struct ioas *ioas, int code)
 {
 	if (code == -ENOTTY)
@@ -71,7 +72,7 @@ static int ioas_unmap(void *domain, lend_iova_t iova, uint64_t length)
 	return sys_ioas_unmap(ioas->iommufd, ioas->id, iova, length);
 }
 
-/* Failure is not fatal: a map outside of what is possible fails by itself. */
+/* A failure is no error here: without ranges the kernel's answer to a map says what cannot be addressed. */
 static void refresh(struct ioas *ioas)
 {
 	if (ioas->ranges_known)
@@ -96,7 +97,7 @@ static size_t ioas_windows(void *domain, struct lend_iova_window *out, size_t ma
 	return 1;
 }
 
-/* Page tables that another device has already; -EINVAL: none of them fits. */
+/* Attaches the device to page tables that another device has already. -EINVAL: none of them fits. */
 static int share_table(struct ioas *ioas, const struct domain_user *user, int *table)
 {
 	for (int i = 0; i < TABLES_MAX; i++) {
@@ -114,7 +115,7 @@ static int share_table(struct ioas *ioas, const struct domain_user *user, int *t
 	return -EINVAL;
 }
 
-/* A page that can be mapped, or nothing is known. */
+/* Whether there is room for at least one page. True where the kernel does not tell. */
 static bool addressable(struct ioas *ioas)
 {
 	ioas->ranges_known = false;
@@ -200,7 +201,7 @@ static int ioas_attach(void *domain, const struct domain_user *user)
 	return 0;
 }
 
-/* By hand and not left to the close: somebody else may hold the device's descriptor too. */
+/* The close of the device's descriptor is not relied on: another process may hold it, too. */
 static int ioas_detach(void *domain, const struct domain_user *user)
 {
 	struct ioas *ioas = domain;

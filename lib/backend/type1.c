@@ -47,13 +47,14 @@ static size_t type1_windows(void *domain, struct lend_iova_window *out, size_t m
 		out[i] = (struct lend_iova_window){type1->info.ranges[i].first, type1->info.ranges[i].last};
 	if (count)
 		return count;
-	/* A kernel that does not tell: anything may work, and a map that does not says so. */
+	/* Linux before 5.4 does not tell. A map outside of what it addresses is then refused by the kernel.
+	 */
 	if (max)
 		out[0] = (struct lend_iova_window){0, UINT64_MAX};
 	return 1;
 }
 
-/* Failure is not fatal: the old answer stays, and a map outside of it fails by itself. */
+/* On a failure the old answer stays: the kernel refuses what it does not address, whatever the answer was. */
 static int refresh(struct type1 *type1)
 {
 	struct sys_iommu_info info;
@@ -68,7 +69,8 @@ static int refresh(struct type1 *type1)
 	return 0;
 }
 
-/* Whatever the kernel says when it does not fit: a container of its own may take the group. */
+/* Any error means that the group does not fit: a container of its own is tried then, and that error counts.
+ */
 static int type1_attach(void *domain, const struct domain_user *user)
 {
 	struct type1 *type1 = domain;
@@ -80,8 +82,8 @@ static int type1_attach(void *domain, const struct domain_user *user)
 }
 
 /*
- * What can be addressed may have become more, and is not asked for: a process
- * that gives its devices back behind a filter needs no call beside this one.
+ * The ranges are not read anew, though there may be more of them now: a process
+ * behind a seccomp filter then needs no other call to give its devices back.
  */
 static int type1_detach(void *domain, const struct domain_user *user)
 {

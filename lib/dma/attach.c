@@ -39,7 +39,7 @@ static int fill(struct lend_space *space, unsigned domain, struct lend_error *er
 	return 0;
 }
 
-/* The domain that takes the user; -EINVAL: none does. Any other error is final. */
+/* Returns the domain that takes the user. -EINVAL: no domain fits. With any other error no more is tried. */
 static int join(struct lend_space *space, const struct domain_user *user)
 {
 	for (unsigned i = 0; i < DOMAINS_MAX; i++) {
@@ -126,7 +126,7 @@ int space_attach(struct lend_space *space, const struct domain_user *user, struc
 	return domain < 0 ? domain : 0;
 }
 
-/* Unmapped before the last user leaves: the memory must be out of reach while the user still holds it. */
+/* A domain is emptied before its last user leaves it, so that no device can reach the memory after this. */
 void space_detach(struct lend_space *space, int fd)
 {
 	struct space_user **link, *user;

@@ -13,13 +13,13 @@ const struct lend_host_ops *space_ops(const struct lend_space *space);
 void *space_host(const struct lend_space *space);
 
 /**
- * Puts a user behind the first domain of its kind in the space that takes it,
- * else behind a new one, into which all ranges go. Takes the space's lock. Any
- * thread; may block for long.
+ * Attaches a user to the first domain of its kind in the space that fits it,
+ * else to a new one, which gets all ranges. Takes the space's lock. Any thread;
+ * may block for long.
  */
 int space_attach(struct lend_space *space, const struct domain_user *user, struct lend_error *error);
 
-/** Takes the user with this descriptor off its domain; a domain without users is unmapped and closed. */
+/** Detaches the user with this descriptor. A domain without users is emptied and closed. */
 void space_detach(struct lend_space *space, int fd);
 
 #endif

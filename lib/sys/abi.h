@@ -120,7 +120,7 @@ struct abi_ioas_unmap {
 	uint64_t length;
 };
 
-/* As the first kernel that has it (6.6) knows it: nothing of what came later is used. */
+/* The layout of Linux 6.6, the first that has it. Fields that came later are not used. */
 struct abi_hwpt_alloc {
 	uint32_t size;
 	uint32_t flags;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The capability chains that VFIO's info ioctls append to their answers. The
- * kernel wrote them, yet they are walked as a stranger's: bounded, and refused
- * when they leave the buffer or do not end.
+ * The capability chains that VFIO's info ioctls append to their answers. They
+ * are not trusted, although the kernel wrote them: a walk is bounded, and a
+ * chain that leaves the buffer or does not end is refused.
  */
 #ifndef LIB_SYS_CAPS_H
 #define LIB_SYS_CAPS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ioctls that come after all devices are open, as a table: a monitor that
- * restricts its system calls then needs them. The reason stands above a group.
+ * The ioctls that the library makes after all devices are open, as a table for
+ * monitors that restrict their system calls. The reason stands above a group.
  */
 #include "lend/context.h"
 #include "lib/sys/abi.h"
