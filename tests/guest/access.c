@@ -79,3 +79,19 @@ const char *port_command(struct words *words)
 
 	return access(&all, words);
 }
+
+/* msr NUMBER [VALUE]; it has to be one that is there */
+const char *msr_command(struct words *words)
+{
+	uint64_t number, value;
+
+	if (!word_number(words, &number) || number > UINT32_MAX)
+		return "msr NUMBER [VALUE]";
+	if (word_number(words, &value)) {
+		msr_write((uint32_t)number, value);
+		say("written");
+	} else {
+		say("0x%lx", msr_read((uint32_t)number));
+	}
+	return 0;
+}

@@ -10,6 +10,7 @@ const char *cfgw_command(struct words *words);
 const char *bar_command(struct words *words);
 const char *mem_command(struct words *words);
 const char *port_command(struct words *words);
+const char *msr_command(struct words *words);
 const char *hammer_command(struct words *words);
 
 #endif

@@ -87,6 +87,7 @@ static const struct command {
 	{"bar", bar_command},
 	{"mem", mem_command},
 	{"port", port_command},
+	{"msr", msr_command},
 	{"edu", edu_command},
 	{"ivshmem", ivshmem_command},
 	{"msix", msix_command},

@@ -98,6 +98,39 @@ def test_edu_works(bare):
     g.power_off()
 
 
+# What a system leaves behind where no firmware cleans up: model-specific
+# registers, and those of each controller; none that this guest sets at its start.
+LEFT_BEHIND = {
+    "the processor's SYSENTER_CS": ("msr 0x174", "0x38"),
+    "its SYSENTER_EIP": ("msr 0x176", "0x123456"),
+    "its KERNEL_GS_BASE": ("msr 0xc0000102", "0x7654321000"),
+    "its PAT": ("msr 0x277", "0x0007010600070106"),
+    "the local APIC's LINT1": ("msr 0x836", "0x100f2"),
+    "the I/O APIC's entry 20": ("mem 0xfec00010 4", "0x100e3"),
+    "the old controller's levels": ("port 0x4d0 1", "0x28"),
+}
+
+
+def test_a_reset_puts_everything_back(bare):
+    """As the next system finds it: nothing is left of what the last one wrote."""
+    def seen():
+        g.ask("mem 0xfec00000 4 0x38")  # selects the I/O APIC's entry 20
+        return {name: g.value(read) for name, (read, _) in LEFT_BEHIND.items()}
+
+    g = bare(EDU)
+    fresh = seen()
+    for read, value in LEFT_BEHIND.values():
+        g.ask(f"{read} {value}")
+    written = seen()
+    assert [name for name in fresh if written[name] == fresh[name]] == [], \
+        "these show nothing: they cannot be written"
+    g.tell("reset")
+    g.ready(boots=2)
+    again = seen()
+    assert {n: hex(v) for n, v in again.items() if v != fresh[n]} == {}
+    g.power_off()
+
+
 def test_dma_stays_in_the_guest(bare, machine):
     """An address that is RAM of L1 but not of the guest: the IOMMU refuses."""
     outside, length = 192 << 20, 4096
