@@ -139,6 +139,11 @@ class Guest:
                           "cat io_exits mmio_exits", check=True).out
         return sum(int(n) for n in out.split())
 
+    def drive_reads(self):
+        """Reads that the drive has served, as the hardware sees it."""
+        return int(re.search(r"rd_operations=(\d+)",
+                             self.l1.monitor.hmp("info blockstats"))[1])
+
     # The end
 
     def power_off(self):

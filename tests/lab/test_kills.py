@@ -64,8 +64,13 @@ def test_device_is_free_at_once(which, l1, boot, sha256):
     machine = l1()
     guest = boot(machine, wrap="{0}; echo status $?; exec {0}")
     guest.ask("wait_for /dev/nvme0n1")
-    guest.tell("diskio hash /dev/nvme0n1")  # requests are in flight
+    # Reads without end: what the drive has served grows until the very end.
+    guest.tell("while :; do diskio hash /dev/nvme0n1 --depth 8 >/dev/null; done")
+    start = guest.drive_reads()
+    while guest.drive_reads() < start + 50:
+        assert guest.command.running
     kill(machine, which)
+    assert guest.drive_reads() > start + 50, "no request was in flight"
     guest.command.expect("status (1|137)\n")
     guest.ready()
     assert guest.hash() == sha256(machine.drives[0])

@@ -2,15 +2,27 @@
 """More processors than malloc makes arenas without asking the system: what it
 would open to make another one is not there in the sandbox."""
 
+import re
+import signal
+
 import pytest
 
 CPUS = 12
 
 # Memory off and on in the command register unmaps the BARs and maps them
 # again, which allocates, in the thread of the processor that writes.
-TOGGLE = ("for value in '\\000' '\\002' '\\000' ; do printf $value | taskset -c {cpu}"
-          " dd of={device}/config bs=1 seek=4 conv=notrunc 2>/tmp/dd"
-          " || {{ cat /tmp/dd ; false ; }} || break ; done")
+WRITE = ("printf '\\00{value}' | taskset -c {cpu}"
+         " dd of={device}/config bs=1 seek=4 conv=notrunc 2>/tmp/dd"
+         " || {{ cat /tmp/dd ; false ; }}")
+REPORT = r"memory slots of KVM: (\d+)"
+
+
+def slots(guest):
+    """How many pieces of memory KVM knows: RAM, and the BARs that are mapped."""
+    before = len(re.findall(REPORT, guest.command.err))
+    guest.command.kill(signal.SIGUSR1)
+    guest.command.expect(rf"(?s)({REPORT}.*){{{before + 1}}}")
+    return int(re.findall(REPORT, guest.command.err)[before])
 
 
 @pytest.mark.profile("nvme")
@@ -21,8 +33,17 @@ def test_each_processor_writes_config_space(l1, boot):
     before = guest.hash()
     address = guest.ask("basename /sys/bus/pci/drivers/nvme/*:*")
     guest.ask(f"echo {address} > /sys/bus/pci/drivers/nvme/unbind")
+    mapped = slots(guest)
+
+    def write(cpu, value):
+        guest.ask(WRITE.format(value=value, cpu=cpu,
+                               device=f"/sys/bus/pci/devices/{address}"))
+
     for cpu in range(CPUS):
-        guest.ask(TOGGLE.format(cpu=cpu, device=f"/sys/bus/pci/devices/{address}"))
+        write(cpu, 0)
+        assert slots(guest) < mapped, f"processor {cpu} unmapped no BAR"
+        write(cpu, 2)
+    assert slots(guest) == mapped
     guest.ask(f"echo {address} > /sys/bus/pci/drivers/nvme/bind")
     guest.ask("wait_for /dev/nvme0n1")
     assert guest.hash() == before
