@@ -158,10 +158,28 @@ static void on_filled(void *opaque, uint64_t before, uint64_t now)
 		   (double)now / (double)GIB(1), (double)all / (double)GIB(1));
 }
 
+/* The node of the first device that has one: what it reads and writes shall not cross to another socket. */
+static int devices_node(const struct vmm *vmm)
+{
+	for (unsigned i = 0; i < vmm->config.device_count; i++) {
+		struct lend_host_device host = {.numa_node = -1};
+		const char *name = vmm->config.devices[i].host;
+
+		if (name && !lend_host_find(vmm->context, name, &host, sizeof(host), NULL) &&
+		    host.numa_node >= 0)
+			return host.numa_node;
+	}
+	return -1;
+}
+
 /* Memory is populated while the devices are opened; both take their time. */
 static int begin_memory(struct vmm *vmm, struct lend_error *error)
 {
+	int node = vmm->config.has_node ? (int)vmm->config.node : devices_node(vmm);
 	const struct memory_kind kind = {.size = vmm->config.memory,
+					 .has_node = node >= 0,
+					 .node_asked = vmm->config.has_node,
+					 .node = node < 0 ? 0 : (unsigned)node,
 					 .huge_page = vmm->config.huge_page,
 					 .shared = vmm->config.shared,
 					 .filled = on_filled,

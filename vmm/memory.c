@@ -6,9 +6,11 @@
  * of the machine shall not hold its guest.
  */
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <linux/mman.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "vmm/error.h"
@@ -18,7 +20,7 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-enum { HUGE_PAGE = 2 << 20 };
+enum { BITS = 8 * sizeof(unsigned long), HUGE_PAGE = 2 << 20 };
 
 static void tell_filled(struct memory *memory, uint64_t more)
 {
@@ -112,6 +114,18 @@ static int back(struct memory *memory, const struct memory_kind *kind)
 	return 0;
 }
 
+/* Before the first page is there: later it would move none. */
+static int prefer_node(const struct memory *memory, unsigned node)
+{
+	unsigned long nodes[MEMORY_NODES / BITS] = {0};
+
+	nodes[node / BITS] = 1ul << node % BITS;
+	/* The kernel takes one bit less than it is told. */
+	return syscall(SYS_mbind, memory->base, memory->size, MPOL_PREFERRED, nodes, MEMORY_NODES + 1, 0)
+		       ? -errno
+		       : 0;
+}
+
 int memory_new(struct memory *memory, const struct memory_kind *kind, struct lend_error *error)
 {
 	uint64_t align = kind->huge_page > HUGE_PAGE ? kind->huge_page : HUGE_PAGE;
@@ -131,6 +145,14 @@ int memory_new(struct memory *memory, const struct memory_kind *kind, struct len
 		return fail(error, ret, "cannot get %llu MiB of memory%s: %s%s",
 			    (unsigned long long)(kind->size >> 20), kind->huge_page ? " in huge pages" : "",
 			    strerror(-ret), kind->huge_page ? "; raise vm.nr_hugepages" : "");
+	}
+	ret = kind->has_node && kind->node < MEMORY_NODES ? prefer_node(memory, kind->node) : 0;
+	if (ret && kind->node_asked) {
+		memory_free(memory);
+		return fail(error, ret,
+			    "-m: node=%u: this computer's memory has no such node (%s); see "
+			    "/sys/devices/system/node",
+			    kind->node, strerror(-ret));
 	}
 	madvise(memory->base, memory->size, MADV_DONTFORK);
 	madvise(memory->base, memory->size, MADV_DONTDUMP);

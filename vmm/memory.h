@@ -15,7 +15,7 @@
 #include "lend/types.h"
 #include "vmm/gpa.h"
 
-enum { MEMORY_PIECES_MAX = 16, MEMORY_THREADS_MAX = 8 };
+enum { MEMORY_NODES = 1024, MEMORY_PIECES_MAX = 16, MEMORY_THREADS_MAX = 8 };
 
 struct memory_piece {
 	gpa_t gpa;
@@ -35,6 +35,9 @@ struct memory_kind {
 	uint64_t size;      /* bytes, a multiple of huge_page */
 	uint64_t huge_page; /* bytes of a page of hugetlb; 0: transparent huge pages */
 	bool shared;        /* a memfd that other processes could map */
+	bool has_node;      /* pages come from `node` of the host as long as it has any */
+	bool node_asked;    /* by the user: a node that there is not is an error */
+	unsigned node;
 	/*
 	 * From `before` bytes `now` are populated; with 0 and 0 it begins. From any thread. NULL:
 	 * nobody wants to know.

@@ -48,6 +48,8 @@ struct vmm_config {
 	uint64_t memory;    /* bytes, a multiple of 1 MiB and of huge_page */
 	uint64_t huge_page; /* bytes of a page of hugetlb, 0: transparent huge pages */
 	bool shared;        /* memory that other processes could map (a memfd) */
+	bool has_node;      /* memory comes from `node` of the host; else from that of the devices */
+	unsigned node;
 	unsigned cpus;
 	int kernel_fd, initrd_fd;              /* borrowed until vmm_free(); initrd_fd -1: none */
 	const char *kernel_name, *initrd_name; /* for messages */

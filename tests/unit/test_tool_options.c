@@ -184,6 +184,9 @@ static void kinds_of_memory(void **state)
 					    "1G,share",
 					    "1G,share=1",
 					    "1G,maxmem=2G",
+					    "1G,node=",
+					    "1G,node=-1",
+					    "1G,node=1024",
 					    "3M,hugetlb=2M",
 					    "1500M,hugetlb=1G",
 					    "1G,hugetlb=0000000000000000000000000000000002M"};
@@ -196,6 +199,10 @@ static void kinds_of_memory(void **state)
 	assert_int_equal(parse("-kernel", "K", "-m", "4G,hugetlb=1G", NULL), 0);
 	assert_int_equal(options.huge_page, 1 << 30);
 	assert_false(options.shared);
+	assert_false(options.has_node);
+	assert_int_equal(parse("-kernel", "K", "-m", "4G,node=1,share=on", NULL), 0);
+	assert_true(options.has_node && options.shared);
+	assert_int_equal(options.node, 1);
 	/* The last -m counts as a whole. */
 	assert_int_equal(parse("-kernel", "K", "-m", "4G,hugetlb=1G,share=on", "-m", "4G", NULL), 0);
 	assert_int_equal(options.huge_page, 0);

@@ -106,6 +106,8 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		.memory = options->memory,
 		.huge_page = options->huge_page,
 		.shared = options->shared,
+		.has_node = options->has_node,
+		.node = options->node,
 		.cpus = options->cpus,
 		.kernel_fd = machine->config->kernel_fd,
 		.initrd_fd = machine->config->initrd_fd,

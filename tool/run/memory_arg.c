@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The value of -m: "SIZE[,hugetlb=2M|1G][,share=on|off]". */
+/* The value of -m: "SIZE[,hugetlb=2M|1G][,share=on|off][,node=N]". */
 #include <errno.h>
 #include <string.h>
 
 #include "tool/run/options.h"
 #include "tool/tool.h"
 
-enum { MIB = 1 << 20 };
+enum { MIB = 1 << 20, NODES_MAX = 1024 /* of the kernel */ };
 
 /* Cuts "text,rest" at the comma into `out`; what is too long for it is no value of ours. */
 static const char *take_word(const char *text, char out[32])
@@ -22,11 +22,15 @@ static const char *take_word(const char *text, char out[32])
 
 static int set_part(struct run_options *options, const char *part)
 {
-	static const char hugetlb[] = "hugetlb=", share[] = "share=";
+	static const char hugetlb[] = "hugetlb=", share[] = "share=", node[] = "node=";
 	uint64_t page;
 
 	if (!strncmp(part, share, sizeof(share) - 1))
 		return value_switch(part + sizeof(share) - 1, &options->shared);
+	if (!strncmp(part, node, sizeof(node) - 1)) {
+		options->has_node = true;
+		return value_number(part + sizeof(node) - 1, 0, NODES_MAX - 1, &options->node);
+	}
 	if (strncmp(part, hugetlb, sizeof(hugetlb) - 1) || value_size(part + sizeof(hugetlb) - 1, &page))
 		return -EINVAL;
 	/* The sizes that x86-64 has. */
@@ -47,7 +51,7 @@ int memory_parse(struct run_options *options, const char *value, struct lend_err
 	char part[32];
 
 	options->huge_page = 0;
-	options->shared = false;
+	options->shared = options->has_node = false;
 	rest = take_word(value, part);
 	if (!rest || parse_size(options, part))
 		return tool_fail(error, -EINVAL,
@@ -57,11 +61,10 @@ int memory_parse(struct run_options *options, const char *value, struct lend_err
 	while (*rest) {
 		rest = take_word(rest + 1, part);
 		if (!rest || set_part(options, part))
-			return tool_fail(
-				error, -EINVAL,
-				"-m %.100s: after the size only hugetlb=2M, hugetlb=1G, share=on and "
-				"share=off are known",
-				value);
+			return tool_fail(error, -EINVAL,
+					 "-m %.100s: after the size only hugetlb=2M, hugetlb=1G, share=on, "
+					 "share=off and node=N are known",
+					 value);
 	}
 	if (options->huge_page && options->memory % options->huge_page)
 		return tool_fail(error, -EINVAL, "-m %.100s is not a multiple of its huge pages; give one",

@@ -34,7 +34,9 @@ struct run_device {
 
 /* Strings point into argv. */
 struct run_options {
-	uint64_t memory;    /* bytes */
+	uint64_t memory; /* bytes */
+	bool has_node;   /* memory comes from `node` of the host */
+	unsigned node;
 	uint64_t huge_page; /* bytes of a page of hugetlb, 0: ordinary memory */
 	bool shared;        /* memory that other processes could map */
 	unsigned cpus;

@@ -21,6 +21,7 @@ static const char help_text[] =
 	"  -m SIZE              memory: MiB, or with a letter like 4G (512)\n"
 	"     SIZE,hugetlb=2M   memory of huge pages, of 2M or 1G\n"
 	"     SIZE,share=on     memory that other processes can map\n"
+	"     SIZE,node=N       memory of this node of the computer (that of the devices)\n"
 	"  -c N, -smp N         processors (1)\n"
 	"  -kernel FILE         the guest's kernel: a bzImage, or an ELF file with a PVH entry\n"
 	"  -initrd FILE         its initial RAM disk\n"

@@ -22,7 +22,7 @@
 
 #define GSI_SERIAL 4
 #define GSI_GED    5
-/* INTA to INTD of root bus slot s: GSI 16 + ((s + pin) & 7). */
+/* INTA to INTD (pin 1 to 4) of root bus slot s: GSI 16 + ((s + pin - 1) & 7). */
 #define GSI_PCI 16
 
 /* struct acpi_windows (x86/acpi.c): what the host bridge's _CRS says, decided when the machine is built. */
