@@ -55,6 +55,13 @@ enum { LEND_MSIX_STAYS, LEND_MSIX_TO_BAR = 1 };
 /** What the guest sees of address translation services. */
 enum lend_ats { LEND_ATS_AUTO, LEND_ATS_ON, LEND_ATS_OFF };
 
+/**
+ * Whether devices reach the function's BARs (peer-to-peer). AUTO: while there
+ * is another function in the space, or where the device reaches its own memory
+ * that way (NVMe with a controller memory buffer).
+ */
+enum lend_p2p { LEND_P2P_AUTO, LEND_P2P_ON, LEND_P2P_OFF };
+
 /** How a function is made. Zero in each field but `size` is the default, the timeout excepted. */
 struct lend_function_config {
 	size_t size;
@@ -83,6 +90,7 @@ struct lend_function_config {
 	bool no_geforce;          /* x-no-geforce-quirks */
 	bool has_clique;          /* x-nv-gpudirect-clique: */
 	uint8_t clique;           /* 0 to 15 */
+	enum lend_p2p p2p;        /* x-p2p= */
 	bool shares_pages;        /* the monitor knows lend_bar_direct.shares_page; else such a BAR traps */
 };
 
@@ -98,7 +106,8 @@ struct lend_function_counters {
 	uint64_t config_syscalls;             /* of which went to the device */
 	uint64_t slow_interrupts;             /* interrupts that our event loop saw */
 	uint64_t ignored;                     /* accesses that made no sense */
-	uint64_t peer_maps;                   /* parts of BARs made reachable for other devices */
+	uint64_t peer_maps;                   /* parts of BARs given to the space for other devices; what no
+						 IOMMU took of them is counted too, and was a line of log */
 	uint64_t resets;                      /* of the function, alone or with its bus */
 };
 

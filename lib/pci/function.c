@@ -31,7 +31,7 @@ static const struct rings rings = {
 	.notice = notify_rings,
 	.ack = ack_rings,
 	.vector = vector_rings,
-	.company = peers_sync,
+	.company = peers_company,
 };
 
 /* The device's bytes as they are now; what is set up is derived from them and never read again. */
@@ -140,6 +140,7 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->no_msix_bypass = config->no_msix_bypass;
 	function->msix.to = config->msix_to;
 	function->ats = config->ats;
+	function->p2p = config->p2p;
 	function->ids = config->ids;
 	function->no_request = config->no_request;
 	function->notify[NOTIFY_ERROR] = function->notify[NOTIFY_REQUEST] = -1;

@@ -160,6 +160,7 @@ struct lend_function {
 	bool multifunction, no_mmap, no_intx, shares_pages, strict, no_msi_bypass, no_msix_bypass;
 	bool no_files; /* the kernel has no dma-bufs of BARs */
 	enum lend_ats ats;
+	enum lend_p2p p2p;
 	struct lend_ids ids;  /* in place of the device's */
 	unsigned pm, exp, af; /* offsets of capabilities, 0: none */
 	bool flr;             /* a good reset exists */
@@ -182,7 +183,9 @@ struct lend_function {
 	struct ledger ledger;
 	unsigned events;   /* for the monitor, when the lock is released; bit n: enum lend_event n */
 	unsigned withheld; /* WITHHELD_ */
-	bool unwaited;     /* it was stopped, and its transactions were not waited for */
+	bool company;      /* there is another function in the space */
+	enum { OWN_PEERS_UNKNOWN, OWN_PEERS_NONE, OWN_PEERS_NEEDED } own_peers; /* peers.c */
+	bool unwaited; /* it was stopped, and its transactions were not waited for */
 	struct bar bars[PLACES];
 	struct rom rom;
 	bool reset_since_open;

@@ -38,6 +38,7 @@ struct world *world_new(void)
 	for (unsigned i = 0; i < WORLD_VECTORS; i++)
 		world->irq_fds[i] = world->routes[i].attached = -1;
 	world->no_bus = true;
+	world->function_config.p2p = LEND_P2P_ON; /* its peers are seen without another function */
 	world->notify_fd[0] = world->notify_fd[1] = -1;
 	world->intx_fd = world->intx_unmask_fd = -1;
 	world->line.attached = world->line.resample = -1;
@@ -180,6 +181,8 @@ int world_open(struct world *world)
 	ret = open_space(world);
 	if (!ret)
 		ret = open_device(world);
+	if (!ret && world->before_function)
+		world->before_function(world);
 	if (!ret)
 		ret = lend_function_new(world->device, &config, &world->function, &world->error);
 	if (ret < 0)

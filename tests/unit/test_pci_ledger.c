@@ -491,6 +491,74 @@ static void bells_are_used_again(void **state)
 	stop(world);
 }
 
+/* Of 8 toggles of decode by a device that is alone in its space no map is made. */
+static void a_lone_device_has_no_peers(void **state)
+{
+	struct world *world = make(), *second = make();
+	struct lend_function *functions[2];
+
+	(void)state;
+	world->function_config.p2p = LEND_P2P_AUTO;
+	start(world);
+	assert_int_equal(world_count(world, "bar_read 0 38 8"), 1); /* no controller memory buffer */
+	for (unsigned i = 0; i < 8; i++) {
+		world_write(world, PCI_COMMAND, 2, 0);
+		world_write(world, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	}
+	assert_int_equal(world_count(world, "dma_map"), 0);
+	/* Somebody comes, who reaches it, and goes again. */
+	functions[0] = world->function;
+	second->function_config.size = sizeof(second->function_config);
+	second->function_config.peer = world;
+	assert_int_equal(
+		lend_function_new(world->device, &second->function_config, &functions[1], &world->error), 0);
+	assert_int_equal(world_count(world, "dma_map"), 2);
+	assert_int_equal(world->map_count, 2);
+	lend_function_free(functions[1]);
+	assert_int_equal(world->map_count, 0);
+	world_free(second);
+	stop(world);
+}
+
+/* A busy function gets its peers when it is not any more: who comes does not wait for it. */
+static void company_does_not_wait(void **state)
+{
+	struct world *world = make(), *second = make();
+	struct lend_function *other;
+	pthread_t thread;
+
+	(void)state;
+	world->function_config.p2p = LEND_P2P_AUTO;
+	world->vectors[LEND_IRQ_ERR] = world->vectors[LEND_IRQ_REQ] = 0;
+	start(world);
+	thread = begin_slow(world);
+	second->function_config.size = sizeof(second->function_config);
+	second->function_config.peer = world;
+	assert_int_equal(lend_function_new(world->device, &second->function_config, &other, &world->error),
+			 0);
+	assert_int_equal(world->map_count, 0);
+	end_slow(world, thread);
+	world_start(world);
+	assert_int_equal(world->map_count, 2);
+	lend_function_free(other);
+	world_free(second);
+	stop(world);
+}
+
+static void a_controller_memory_buffer_is_its_own_peer(void **state)
+{
+	(void)state;
+	for (unsigned p2p = LEND_P2P_AUTO; p2p <= LEND_P2P_OFF; p2p++) {
+		struct world *world = make();
+
+		world->function_config.p2p = p2p;
+		world->bytes[0][0x3c] = 1;
+		start(world);
+		assert_int_equal(world->map_count, p2p == LEND_P2P_OFF ? 0 : 2);
+		stop(world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -506,6 +574,9 @@ int main(void)
 		cmocka_unit_test(quiet_is_two_passes_over_a_set),
 		cmocka_unit_test(what_is_left_is_said_and_counted),
 		cmocka_unit_test(bells_are_used_again),
+		cmocka_unit_test(a_lone_device_has_no_peers),
+		cmocka_unit_test(company_does_not_wait),
+		cmocka_unit_test(a_controller_memory_buffer_is_its_own_peer),
 	};
 
 	return cmocka_run_group_tests_name("pci_ledger", tests, NULL, NULL);

@@ -341,10 +341,11 @@ static void properties_of_the_function(void **state)
 		    function->no_msix_bypass && function->no_request);
 	assert_int_equal(function->intx_timeout_ms, 1100);
 	function =
-		&parsed("x-intx-mmap-timeout-ms=0,x-config=strict,ats=off,x-msix-relocation=bar4")->function;
+		&parsed("x-intx-mmap-timeout-ms=0,x-config=strict,ats=off,x-p2p=off,x-msix-relocation=bar4")->function;
 	assert_int_equal(function->intx_timeout_ms, 0);
 	assert_true(function->strict_config);
 	assert_int_equal(function->ats, LEND_ATS_OFF);
+	assert_int_equal(function->p2p, LEND_P2P_OFF);
 	assert_int_equal(function->msix_to, LEND_MSIX_TO_BAR + 4);
 	function = &parsed("x-pci-vendor-id=0x1022,x-pci-device-id=7,x-pci-sub-vendor-id=0xffff,"
 			   "x-pci-sub-device-id=0,x-pci-class-code=0x030000")
@@ -366,6 +367,8 @@ static void properties_of_the_function(void **state)
 		    function->no_geforce && function->has_clique);
 	assert_int_equal(function->clique, 15);
 	assert_false(parsed("x-nv-gpudirect-clique=255,x-vga=off")->function.has_clique);
+	assert_int_equal(parsed("x-p2p=on")->function.p2p, LEND_P2P_ON);
+	assert_int_equal(parsed("x-p2p=auto")->function.p2p, LEND_P2P_AUTO);
 	assert_true(parsed("x-allow-unreset=on")->allow_unreset);
 	assert_true(parsed("x-on-error=stop")->stop_on_error);
 	assert_false(parsed("x-on-error=keep")->stop_on_error);
@@ -383,6 +386,7 @@ static void properties_that_make_no_sense(void **state)
 					    "x-msix-relocation=bar6",
 					    "x-msix-relocation=auto",
 					    "ats=maybe",
+					    "x-p2p=maybe",
 					    "x-config=lax",
 					    "x-on-error=continue",
 					    "x-allow-unreset=perhaps",

@@ -104,6 +104,7 @@ static const struct property table[] = {
 	REFUSED("x-balloon-allowed", SWITCH, "off", "it is for mediated devices"),
 	REFUSED("skip-vsc-check", SWITCH, "on", NO_MIGRATION),
 	WORKS("ats", WORD, property_ats),
+	WORKS("x-p2p", WORD, property_p2p),
 	REFUSED("x-vpasid-cap-offset", NUMBER, "0", "the guest has no IOMMU that would use it"),
 	WORKS("x-config", WORD, property_config),
 	SWITCH("x-allow-unreset", property_switch, allow_unreset),

@@ -100,19 +100,44 @@ int property_relocation(struct run_device *device, const struct property *row, c
 			 row->name, value);
 }
 
-int property_ats(struct run_device *device, const struct property *row, const char *value,
-		 struct lend_error *error)
+/* What on, off or auto mean to a field. */
+struct three {
+	int on, off, automatic;
+};
+
+static int read_three(const struct three *means, int *out, const struct property *row, const char *value,
+		      struct lend_error *error)
 {
 	bool on;
 
-	device->function.ats = LEND_ATS_AUTO;
+	*out = means->automatic;
 	if (!strcmp(value, "auto"))
 		return 0;
 	if (value_switch(value, &on))
 		return tool_fail(error, -EINVAL, "%s=%.100s is not known; give on, off or auto", row->name,
 				 value);
-	device->function.ats = on ? LEND_ATS_ON : LEND_ATS_OFF;
+	*out = on ? means->on : means->off;
 	return 0;
+}
+
+int property_ats(struct run_device *device, const struct property *row, const char *value,
+		 struct lend_error *error)
+{
+	static const struct three means = {LEND_ATS_ON, LEND_ATS_OFF, LEND_ATS_AUTO};
+	int word, ret = read_three(&means, &word, row, value, error);
+
+	device->function.ats = (enum lend_ats)word;
+	return ret;
+}
+
+int property_p2p(struct run_device *device, const struct property *row, const char *value,
+		 struct lend_error *error)
+{
+	static const struct three means = {LEND_P2P_ON, LEND_P2P_OFF, LEND_P2P_AUTO};
+	int word, ret = read_three(&means, &word, row, value, error);
+
+	device->function.p2p = (enum lend_p2p)word;
+	return ret;
 }
 
 /* One of two words; the field is true for the first. */

@@ -34,6 +34,7 @@ property_setter property_rombar;
 property_setter property_romsize;
 property_setter property_relocation;
 property_setter property_ats;
+property_setter property_p2p;
 property_setter property_config;
 property_setter property_on_error;
 

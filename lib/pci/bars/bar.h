@@ -29,8 +29,10 @@ int bars_quiet(struct lend_function *function);
 void bars_live(struct lend_function *function);
 /** Takes all BARs away, as far as it can; returns how many went. */
 int bars_remove(struct lend_function *function);
-/** Gives other devices what they do not reach yet of the BARs that are placed. */
+/** Gives other devices what they do not reach yet of the BARs that are placed, or takes it back (peers.c). */
 void peers_sync(struct lend_function *function);
+/** Another function came to the space, or went. */
+void peers_company(struct lend_function *function);
 /** Gives the monitor the direct areas of a placed BAR anew. */
 int bar_refresh(struct lend_function *function, unsigned index);
 

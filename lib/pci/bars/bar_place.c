@@ -3,10 +3,6 @@
  * Where the monitor has the BARs. The ledger and `address` say what the monitor
  * was last told with success, not what the guest wants: bars_quiet() and
  * bars_live() close the gap between the two.
- *
- * The parts of a BAR that are mapped are also ranges of the space, so that other
- * devices reach them (peer-to-peer): put there after the BAR is placed, taken
- * out before it goes.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,28 +12,6 @@
 #include "lib/pci/bars/bar.h"
 #include "lib/pci/config/config.h"
 #include "lib/pci/ledger/ledger.h"
-
-void peers_sync(struct lend_function *function)
-{
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
-		const struct bar *bar = &function->bars[i];
-
-		/* Where somebody else answers, devices reach that one as the guest does. An IOMMU maps whole
-		 * pages, and the rest of a page that is larger than its BAR is not the BAR's. */
-		if (!is_out(function, OUT_BAR, i) || bar->hidden || bar->sub_page)
-			continue;
-		for (unsigned j = 0; j < bar->area_count; j++) {
-			int ret = is_out(function, OUT_PEER, OUT_AREA(i, j)) ? 1 : give_peer(function, i, j);
-
-			if (!ret)
-				count_one(function->counters.peer_maps);
-			else if (ret < 0 && ret != -ENODEV)
-				function_log(function, LEND_LOG_WARNING,
-					     "its BAR at 0x%llx cannot be reached by other devices: %s",
-					     (unsigned long long)bar->address, strerror(-ret));
-		}
-	}
-}
 
 /* The PBA's pages are left out while they show other bits than the device's (msix_table.c). */
 size_t bar_direct(const struct lend_function *function, unsigned index, lend_gpa_t address,

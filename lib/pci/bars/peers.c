@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Peers: the parts of placed BARs that are ranges of the space, so that other
+ * devices reach them (peer-to-peer). A type1 IOMMU before Linux 6.15 pins them
+ * page by page, which takes seconds for a BAR of 128 GiB, each time that it
+ * moves. So they are there only while somebody needs them: another function in
+ * the space, or the device itself.
+ *
+ * An NVMe controller of before 1.4 with a controller memory buffer knows that
+ * one by the host's address of its BAR. By the guest's it reaches it over the
+ * bus and the IOMMU, as another device would.
+ */
+#include <string.h>
+
+#include "lib/le.h"
+#include "lib/pci/bars/bar.h"
+#include "lib/pci/ledger/bell.h"
+#include "lib/pci/ledger/ledger.h"
+
+enum { CLASS_NVME = 0x0108, CMBLOC = 0x38 }; /* NVM Express 1.3, 3.1.11 and 3.1.12: location and size */
+
+/* Its registers can be read once it decodes; it is asked until they were. */
+static bool reaches_itself(struct lend_function *function)
+{
+	uint8_t bytes[8];
+	uint32_t size;
+
+	if (function->own_peers != OWN_PEERS_UNKNOWN)
+		return function->own_peers == OWN_PEERS_NEEDED;
+	if (function->device->info.class_code >> 8 != CLASS_NVME || !is_out(function, OUT_BAR, 0) ||
+	    device_read(function->device, 0, CMBLOC, bytes, sizeof(bytes)) < 0)
+		return false;
+	size = le32(bytes + 4);
+	function->own_peers = size && size != UINT32_MAX ? OWN_PEERS_NEEDED : OWN_PEERS_NONE;
+	return function->own_peers == OWN_PEERS_NEEDED;
+}
+
+static bool wanted(struct lend_function *function)
+{
+	return function->p2p == LEND_P2P_ON ||
+	       (function->p2p == LEND_P2P_AUTO && (function->company || reaches_itself(function)));
+}
+
+static void give_areas(struct lend_function *function, unsigned index)
+{
+	const struct bar *bar = &function->bars[index];
+
+	for (unsigned i = 0; i < bar->area_count; i++) {
+		int ret = is_out(function, OUT_PEER, OUT_AREA(index, i)) ? 1 : give_peer(function, index, i);
+
+		if (!ret)
+			count_one(function->counters.peer_maps);
+		else if (ret < 0)
+			function_log(function, LEND_LOG_WARNING,
+				     "its BAR at 0x%llx cannot be reached by other devices: %s",
+				     (unsigned long long)bar->address, strerror(-ret));
+	}
+}
+
+void peers_sync(struct lend_function *function)
+{
+	if (life_of(function) != LIFE_ON)
+		return;
+	if (!wanted(function)) {
+		take_back(function, ROW(OUT_PEER));
+		return;
+	}
+	for (unsigned i = 0; i < BAR_COUNT; i++) {
+		const struct bar *bar = &function->bars[i];
+
+		/* Where somebody else answers, devices reach that one as the guest does. An IOMMU maps whole
+		 * pages, and the rest of a page that is larger than its BAR is not the BAR's. */
+		if (is_out(function, OUT_BAR, i) && !bar->hidden && !bar->sub_page)
+			give_areas(function, i);
+	}
+}
+
+void peers_company(struct lend_function *function)
+{
+	function->company = has_company(function);
+	peers_sync(function);
+}
