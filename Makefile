@@ -104,6 +104,9 @@ $(B)/gen/dsdt.h: vmm/x86/dsdt.asl vmm/x86/fixed.h
 	@sed 's/^unsigned char/static const unsigned char/' $(B)/gen/dsdt.hex >$@
 $(B)/obj/vmm/x86/acpi.o: $(B)/gen/dsdt.h
 
+# Each allocation fails in turn.
+$(B)/tests/test_pci_fail_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
+
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

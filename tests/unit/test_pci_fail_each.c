@@ -237,11 +237,92 @@ static void case_14_1_dies_at_each_call(void **state)
 	}
 }
 
+/*
+ * Allocations, by --wrap of the linker (Makefile). The one whose turn it is
+ * fails, from when the function is made; 0: none does.
+ */
+static unsigned allocations, fails_at;
+static bool counting;
+
+static bool fails(void)
+{
+	return counting && ++allocations == fails_at;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+char *__wrap_strdup(const char *text);
+
+void *__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return fails() ? NULL : __real_realloc(old, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fails() ? NULL : __real_strdup(text);
+}
+
+static void count_from_now(struct world *world)
+{
+	(void)world;
+	counting = true;
+}
+
+/* One life, of which allocation `at` fails; how many there were. */
+static unsigned with_allocation(const struct life *life, unsigned at)
+{
+	struct world *world = make(life);
+
+	world->mute = true; /* the record allocates, too */
+	world->before_function = count_from_now;
+	allocations = 0;
+	fails_at = at;
+	if (!world_open(world)) {
+		live(world, life);
+		world_close(world);
+	} else {
+		check_text(world->error.text);
+	}
+	counting = false;
+	world_free(world);
+	return allocations;
+}
+
+static void each_allocation_of_each_life(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(lives) / sizeof(*lives); i++) {
+		unsigned count = with_allocation(&lives[i], 0);
+
+		assert_true(count > 4);
+		for (unsigned n = 1; n <= count; n++)
+			with_allocation(&lives[i], n);
+		print_message("%s: allocations 1 to %u failed in turn\n", lives[i].name, count);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(g5_each_call_of_each_life),
 		cmocka_unit_test(case_14_1_dies_at_each_call),
+		cmocka_unit_test(each_allocation_of_each_life),
 	};
 
 	return cmocka_run_group_tests_name("pci_fail_each", tests, NULL, NULL);

@@ -7,7 +7,7 @@
 
 #include "lib/le.h"
 #include "tests/unit/cmocka.h"
-#include "tests/unit/fake_world.h"
+#include "tests/unit/fake_private.h"
 
 enum { ROM_AT = 0xf0000000, DATA = 0x1c };
 
@@ -138,6 +138,35 @@ static void case_14_15_no_signature(void **state)
 		assert_int_equal(rom_at(world, DATA + 6, 2), 0x1234);
 		stop(world);
 	}
+}
+
+static unsigned tries;
+
+static int never(void *dev, unsigned region, uint64_t offset, void *data, unsigned length)
+{
+	if (region != LEND_REGION_ROM)
+		return fake_transport.read(dev, region, offset, data, length);
+	tries++;
+	return -EAGAIN;
+}
+
+/* A kernel that says "again" without end is not asked without end. */
+static void again_has_an_end(void **state)
+{
+	struct world *world = with_rom(0x1000);
+	struct transport_ops ops = fake_transport;
+
+	(void)state;
+	ops.read = never;
+	tries = 0;
+	assert_int_equal(world_open(world), 0);
+	world->device->ops = &ops;
+	enable(world);
+	assert_int_equal(rom_at(world, 0, 4), UINT32_MAX);
+	assert_int_equal(tries, 65);
+	assert_int_equal(world->log_lines, 1);
+	world->device->ops = &fake_transport;
+	stop(world);
 }
 
 static void case_14_15_read_error(void **state)
@@ -322,6 +351,7 @@ int main(void)
 		cmocka_unit_test(case_14_15_wrong_device_id),
 		cmocka_unit_test(ids_that_the_user_gave_count),
 		cmocka_unit_test(case_14_15_no_signature),
+		cmocka_unit_test(again_has_an_end),
 		cmocka_unit_test(case_14_15_read_error),
 		cmocka_unit_test(rom_that_lies_about_its_size),
 		cmocka_unit_test(no_more_than_16_mib_are_read),

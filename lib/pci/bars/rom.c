@@ -20,6 +20,8 @@
 #define SIZE_MAX_32 (UINT64_C(1) << 31)
 /* No ROM that a device carries is larger; what one claims beyond it reads all ones. */
 #define DEVICE_MAX (UINT64_C(16) << 20)
+/* A read that is interrupted is tried again; a kernel that never has the bytes is not waited for. */
+enum { TRIES_MAX = 64 };
 
 /* ROMs that stop the guest's firmware; a file in their place, or rombar=1, is the user's word. */
 static const struct {
@@ -108,12 +110,13 @@ static int read_device(struct lend_function *function, uint8_t *bytes, uint64_t 
 {
 	struct lend_device *device = function->device;
 	uint64_t done = 0;
+	unsigned tries = 0;
 
 	while (done < size) {
 		int ret = device->ops->read(device->transport, LEND_REGION_ROM, done, bytes + done,
 					    (unsigned)(size - done));
 
-		if (ret == -EAGAIN)
+		if (ret == -EAGAIN && tries++ < TRIES_MAX)
 			continue;
 		if (ret < 0 && !done)
 			return ret;

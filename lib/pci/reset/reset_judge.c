@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Ways to reset one function: what is known of them before, and what can be seen of them after. */
 #include <string.h>
+#include <time.h>
 
 #include <linux/pci_regs.h>
 
 #include "lib/pci/config/config.h"
 #include "lib/pci/reset/reset.h"
+
+enum { NOT_READY = 1, NOT_READY_STEPS = 100 }; /* of 10 ms */
 
 /* Methods that leave nothing of the last user behind. The kernel takes the first one that works. */
 static const char *const good[] = {"device_specific", "acpi", "flr", "af_flr"};
@@ -51,12 +54,28 @@ void reset_wake(struct lend_function *function)
 
 const char reset_good[] = "it answers with its ids, and decode and bus master are off";
 
+/*
+ * A device that is not ready yet answers with vendor id 1 (Request Retry Status,
+ * PCI Express Base, 2.3.1), by which the host's bridge says that it is still
+ * there. It has a second for that (6.6.1).
+ */
+static int read_id(struct lend_function *function, uint32_t *id)
+{
+	static const struct timespec step = {.tv_nsec = 10000000};
+	int ret = config_device_read(function, PCI_VENDOR_ID, 4, id);
+
+	for (unsigned i = 0; !ret && (*id & 0xffff) == NOT_READY && i < NOT_READY_STEPS; i++) {
+		nanosleep(&step, NULL);
+		ret = config_device_read(function, PCI_VENDOR_ID, 4, id);
+	}
+	return ret;
+}
+
 const char *reset_check(struct lend_function *function)
 {
 	uint32_t id, command;
 
-	if (config_device_read(function, PCI_VENDOR_ID, 4, &id) ||
-	    id != config_hw(function, PCI_VENDOR_ID, 4) ||
+	if (read_id(function, &id) || id != config_hw(function, PCI_VENDOR_ID, 4) ||
 	    config_device_read(function, PCI_COMMAND, 2, &command))
 		return "it does not answer as the device that it was";
 	if (command & (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER))
