@@ -13,6 +13,13 @@ bool fake_turn(struct world *world);
 LEND_PRINTF(2, 3) int fake_step(struct world *world, const char *format, ...);
 LEND_PRINTF(2, 3) void fake_violation(struct world *world, const char *format, ...);
 
+/** What the kernel makes of config space as it is now, where world->filtered; then a byte read and written.
+ */
+void fake_kernel_look(struct world *world);
+uint8_t fake_kernel_read(const struct world *world, unsigned at);
+/** The byte that the device has after the write. */
+uint8_t fake_kernel_write(const struct world *world, unsigned at, uint8_t value);
+
 extern const struct transport_ops fake_transport;
 extern const struct lend_host_ops fake_host;
 int fake_domain_make(struct lend_context *context, const struct domain_user *user,

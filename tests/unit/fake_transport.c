@@ -210,7 +210,9 @@ static int fake_read(void *dev, unsigned region, uint64_t offset, void *data, un
 	for (unsigned i = 0; i < length; i++)
 		((uint8_t *)data)[i] =
 			world->dead ? 0xff
-				    : __atomic_load_n(byte_at(world, region, offset + i), __ATOMIC_RELAXED);
+			: region == LEND_REGION_CONFIG && world->filtered
+				? fake_kernel_read(world, (unsigned)offset + i)
+				: __atomic_load_n(byte_at(world, region, offset + i), __ATOMIC_RELAXED);
 	return (int)length;
 }
 
@@ -227,9 +229,13 @@ static int fake_write(void *dev, unsigned region, uint64_t offset, const void *d
 		ret = check(world, region, offset, length);
 	if (ret < 0)
 		return ret;
-	for (unsigned i = 0; i < length; i++)
-		__atomic_store_n(byte_at(world, region, offset + i), ((const uint8_t *)data)[i],
-				 __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < length; i++) {
+		uint8_t byte = ((const uint8_t *)data)[i];
+
+		if (region == LEND_REGION_CONFIG && world->filtered)
+			byte = fake_kernel_write(world, (unsigned)offset + i, byte);
+		__atomic_store_n(byte_at(world, region, offset + i), byte, __ATOMIC_RELAXED);
+	}
 	if (region == LEND_REGION_CONFIG)
 		memset(world->written + offset, 1, length);
 	return (int)length;

@@ -164,6 +164,8 @@ static int open_device(struct world *world)
 		.transport = world,
 	};
 
+	if (world->filtered)
+		fake_kernel_look(world);
 	return device_open_with(world->space, &source, &world->device, &world->error);
 }
 

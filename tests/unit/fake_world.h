@@ -53,6 +53,13 @@ struct world_watch {
 	void *opaque;
 };
 
+/* Config space as vfio-pci shows it (fake_kernel.c). */
+struct fake_kernel {
+	uint8_t virt[4096];   /* not 0: the byte reads as `shown` */
+	uint8_t shown[4096];  /* its chains */
+	uint8_t passed[4096]; /* bits of a write that reach the device */
+};
+
 struct world {
 	/* The device, as the test describes it before world_open(). */
 	uint8_t config[4096];
@@ -72,8 +79,10 @@ struct world {
 	int notify_fd[2]; /* ERR and REQ; -1: none */
 	unsigned grant;   /* vectors that set_irqs gives at the most, 0: all */
 	const char *reset_methods;
-	bool dead;    /* everything reads all ones */
-	bool lenient; /* what makes no sense is refused, as a kernel does, and breaks no rule */
+	bool filtered; /* its config space is behind the kernel's filter, chains included; else it is memory
+			*/
+	bool dead;     /* everything reads all ones */
+	bool lenient;  /* what makes no sense is refused, as a kernel does, and breaks no rule */
 	bool fail_reads;
 	bool fail_mmap;
 	bool iommufd;                      /* opened by that way */
@@ -92,6 +101,8 @@ struct world {
 	int intx_fd, intx_unmask_fd; /* -1: none */
 	bool intx_masked;
 	uint8_t written[4096]; /* not 0: a config write reached this byte, cleared by the test */
+
+	struct fake_kernel kernel;
 
 	/* The monitor. */
 	struct world_bar bars[7], next_bars[7];

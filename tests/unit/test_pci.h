@@ -13,6 +13,15 @@ static inline struct world *start(struct world *world)
 	return world;
 }
 
+/* Whose config space is behind the kernel's filter, as a real one is. */
+static inline struct world *world_filtered(void)
+{
+	struct world *world = world_new();
+
+	world->filtered = true;
+	return world;
+}
+
 static inline void stop(struct world *world)
 {
 	world_close(world);
