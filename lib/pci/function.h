@@ -47,6 +47,13 @@ struct function_state {
 /** What happens when a byte is written, beside storing it (config.c). */
 enum hook { HOOK_NONE, HOOK_DECODE, HOOK_MSI, HOOK_MSIX, HOOK_INTX, HOOK_COUNT };
 
+/** Whose a byte of config space is, behind the header (caps/extent.c). */
+enum claim {
+	CLAIM_NONE,   /* in no capability of the kernel's chain */
+	CLAIM_SHOWN,  /* in one that the guest has */
+	CLAIM_HIDDEN, /* in one that it has not */
+};
+
 /** The tables of config space, a row a byte; fixed. */
 struct config {
 	unsigned size;               /* 256 or 4096 */
@@ -54,6 +61,7 @@ struct config {
 	uint8_t virt[CONFIG_MAX];    /* bits that read from the state, the others from the device */
 	uint8_t mask[CONFIG_MAX];    /* bits of the state that the guest may write */
 	uint8_t blocked[CONFIG_MAX]; /* not 0: a write does not reach the device */
+	uint8_t claim[CONFIG_MAX];   /* enum claim */
 	uint8_t hook[CONFIG_MAX];    /* enum hook */
 	uint8_t start[CONFIG_MAX];   /* the state's bytes after lend_function_new() */
 };

@@ -13,10 +13,16 @@ static void set_header(struct world *world, unsigned at, unsigned id, unsigned n
 	world_set(world, at, 4, id | 1 << 16 | next << 20);
 }
 
+/* The kernel takes one without a length out. */
+static void vendor(struct world *world, unsigned at)
+{
+	world_set(world, world_cap(world, at, PCI_CAP_ID_VNDR) + 2, 1, 4);
+}
+
 /* Spec 14, case 13. */
 static void case_14_13_head_hidden(void **state)
 {
-	struct world *world = world_new();
+	struct world *world = world_filtered();
 
 	(void)state;
 	world_exp(world, PCI_EXP_TYPE_ENDPOINT, 0);
@@ -31,7 +37,7 @@ static void case_14_13_head_hidden(void **state)
 
 static void case_14_13_only_one_hidden(void **state)
 {
-	struct world *world = world_new();
+	struct world *world = world_filtered();
 
 	(void)state;
 	world_exp(world, PCI_EXP_TYPE_ENDPOINT, 0);
@@ -43,7 +49,7 @@ static void case_14_13_only_one_hidden(void **state)
 
 static void standard_only_one_hidden(void **state)
 {
-	struct world *world = world_new();
+	struct world *world = world_filtered();
 
 	(void)state;
 	world_cap(world, 0x40, PCI_CAP_ID_MSI);
@@ -59,14 +65,15 @@ static void broken_standard_chains(void **state)
 	static const uint8_t bad[] = {0x04, 0x3c, 0x40, 0x60};
 
 	(void)state;
-	for (unsigned i = 0; i < sizeof(bad); i++) {
-		struct world *world = world_new();
+	for (unsigned i = 0; i < 2 * sizeof(bad); i++) {
+		struct world *world = i & 1 ? world_filtered() : world_new();
 
-		world_cap(world, 0x40, PCI_CAP_ID_VNDR);
+		vendor(world, 0x40);
 		world_cap(world, 0x60, PCI_CAP_ID_VPD);
-		world->config[0x61] = bad[i];
+		world->config[0x61] = bad[i / 2];
 		start(world);
-		assert_int_equal(world->log_lines, 1);
+		/* What leads into the header the kernel ends itself. */
+		assert_int_equal(world->log_lines, i & 1 && bad[i / 2] < 0x40 ? 0 : 1);
 		assert_int_equal(world_read(world, 0x34, 1), 0x40);
 		assert_int_equal(world_read(world, 0x41, 1), 0x60);
 		assert_int_equal(world_read(world, 0x61, 1), 0);
@@ -79,10 +86,11 @@ static void pointer_low_bits_are_masked(void **state)
 	struct world *world = world_new();
 
 	(void)state;
-	world_cap(world, 0x40, PCI_CAP_ID_VNDR);
+	vendor(world, 0x40);
 	world->config[0x34] = 0x43;
 	world->config[0x41] = 0xff; /* 0xfc: the last place there is */
 	world->config[0xfc] = PCI_CAP_ID_VNDR;
+	world->config[0xfe] = 4;
 	start(world);
 	assert_int_equal(world_read(world, 0x34, 1), 0x40);
 	assert_int_equal(world_read(world, 0x41, 1), 0xfc);
@@ -92,11 +100,11 @@ static void pointer_low_bits_are_masked(void **state)
 
 static void longest_standard_chain(void **state)
 {
-	struct world *world = world_new();
+	struct world *world = world_filtered();
 
 	(void)state;
 	for (unsigned at = 0x40; at < 0x100; at += 4)
-		world_cap(world, at, PCI_CAP_ID_VNDR);
+		vendor(world, at);
 	start(world);
 	assert_int_equal(world->log_lines, 0);
 	assert_int_equal(world_read(world, 0xf9, 1), 0xfc);
@@ -109,21 +117,21 @@ static void broken_extended_chains(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		struct world *world = world_new();
+		struct world *world = world_filtered();
 
 		world_exp(world, PCI_EXP_TYPE_ENDPOINT, 0);
 		set_header(world, 0x100, PCI_EXT_CAP_ID_DSN, 0x140);
-		set_header(world, 0x140, PCI_EXT_CAP_ID_VNDR, bad[i]);
+		set_header(world, 0x140, PCI_EXT_CAP_ID_PWR, bad[i]);
 		start(world);
 		assert_int_equal(world->log_lines, 1);
-		assert_int_equal(world_read(world, 0x140, 4), PCI_EXT_CAP_ID_VNDR | 1 << 16);
+		assert_int_equal(world_read(world, 0x140, 4), PCI_EXT_CAP_ID_PWR | 1 << 16);
 		stop(world);
 	}
 }
 
 static void longest_extended_chain(void **state)
 {
-	struct world *world = world_new();
+	struct world *world = world_filtered();
 
 	(void)state;
 	world_exp(world, PCI_EXP_TYPE_ENDPOINT, 0);
@@ -142,7 +150,7 @@ static void random_images(void **state)
 
 	(void)state;
 	for (unsigned round = 0; round < 3000; round++) {
-		struct world *world = world_new();
+		struct world *world = world_filtered();
 
 		world->mute = true;
 		for (unsigned i = 0x10; i < 4096; i++) {

@@ -123,7 +123,7 @@ static void nic(struct world *world, struct model *model)
 	model_bar(model, 3, 8, 0x1000, false);
 	model->bytes[6] = (struct byte){0x10, 0x10, 0, true};
 	model_pointer(model, 0x34, 0xa0);
-	set(model, 0xd0, 24, (struct byte){0, 0, 0, false});
+	set(model, 0xd0, 10, (struct byte){0, 0, 0, false});
 	model_pointer(model, 0xd1, 0);
 	model_pointer(model, 0xa1, 0x80);
 	model_pointer(model, 0x81, 0);
@@ -162,6 +162,7 @@ static void bare(struct world *world, struct model *model)
 {
 	(void)world;
 	model_start(model, 4096);
+	model_head(model, 0);
 }
 
 /* Spec 2.6, by hand: which power states can follow which. */

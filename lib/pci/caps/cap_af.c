@@ -10,7 +10,7 @@ int af_setup(struct lend_function *function, const struct cap *cap, struct lend_
 	uint32_t have = config_hw(function, cap->offset + PCI_AF_CAP, 1);
 
 	(void)error;
-	if (cap->length < PCI_CAP_AF_SIZEOF)
+	if (cap->room < PCI_CAP_AF_SIZEOF)
 		return 0;
 	function->af = cap->offset;
 	if (have & PCI_AF_CAP_TP && have & PCI_AF_CAP_FLR)

@@ -14,19 +14,32 @@
 #include "lib/sized.h"
 
 enum {
+	NO_LINK_END = PCI_EXP_DEVSTA + 2,
 	LINK_END = PCI_EXP_LNKSTA + 2,   /* bytes that a capability with link registers has */
 	LINK2_END = PCI_EXP_LNKSTA2 + 2, /* and with those of version 2 */
 	WIDTH_X1 = 1 << 4,               /* LNKCAP, maximum link width */
 	TYPE_SHIFT = 4,
 };
 
+/* Without a link an integrated endpoint's ends before the link's registers (7.5.3). */
+unsigned exp_length(const struct lend_function *function, unsigned at)
+{
+	enum { VERSION_2 = 0x3c, INTEGRATED_2 = 0x2c };
+	uint32_t flags = config_hw(function, at + PCI_EXP_FLAGS, 2);
+	bool integrated = (flags & PCI_EXP_FLAGS_TYPE) >> TYPE_SHIFT == PCI_EXP_TYPE_RC_END;
+
+	if ((flags & PCI_EXP_FLAGS_VERS) < 2)
+		return integrated ? NO_LINK_END : LINK_END;
+	return integrated ? INTEGRATED_2 : VERSION_2;
+}
+
 static void zero_link(struct lend_function *function, const struct cap *cap)
 {
-	if (cap->length < LINK_END)
+	if (cap->room < LINK_END)
 		return;
 	config_set_virtual(function, cap->offset + PCI_EXP_LNKCAP, 4, 0);
 	config_set_virtual(function, cap->offset + PCI_EXP_LNKCTL, 4, 0); /* and LNKSTA */
-	if (cap->length < LINK2_END)
+	if (cap->room < LINK2_END)
 		return;
 	config_set_virtual(function, cap->offset + PCI_EXP_LNKCAP2, 4, 0);
 	config_set_virtual(function, cap->offset + PCI_EXP_LNKCTL2, 4, 0); /* and LNKSTA2 */
@@ -46,6 +59,11 @@ int exp_setup(struct lend_function *function, const struct cap *cap, struct lend
 		return error_say(error, -ENOTSUP,
 				 "%s is no endpoint (PCI Express type 0x%x), which cannot be lent",
 				 function->name, type);
+	if (cap->room < LINK_END && type != PCI_EXP_TYPE_RC_END)
+		return error_say(error, -EPROTO,
+				 "%s: its PCI Express capability at 0x%x has only %u bytes before the next "
+				 "one, and no registers of its link",
+				 function->name, cap->offset, cap->room);
 	function->exp = cap->offset;
 	if (config_hw(function, cap->offset + PCI_EXP_DEVCAP, 4) & PCI_EXP_DEVCAP_FLR)
 		function->flr = true;
@@ -58,13 +76,15 @@ int exp_setup(struct lend_function *function, const struct cap *cap, struct lend
 		set_type(function, cap, PCI_EXP_TYPE_RC_END);
 		zero_link(function, cap);
 	}
-	if (function->place == LEND_PLACE_PORT && type == PCI_EXP_TYPE_RC_END) {
+	/* A driver takes what is behind the type of an endpoint for its link's registers: they must be there.
+	 */
+	if (function->place == LEND_PLACE_PORT && type == PCI_EXP_TYPE_RC_END && cap->room >= LINK_END) {
 		set_type(function, cap, PCI_EXP_TYPE_ENDPOINT);
-		if (cap->length < LINK_END)
-			return 0;
 		config_set_virtual(function, cap->offset + PCI_EXP_LNKCAP, 4,
 				   WIDTH_X1 | PCI_EXP_LNKCAP_SLS_2_5GB);
 		config_set_virtual(function, cap->offset + PCI_EXP_LNKCTL, 2, 0);
+		config_set_virtual(function, cap->offset + PCI_EXP_LNKSTA, 2,
+				   WIDTH_X1 | PCI_EXP_LNKSTA_CLS_2_5GB);
 	}
 	return 0;
 }

@@ -26,7 +26,7 @@ int rebar_setup(struct lend_function *function, const struct cap *cap, struct le
 		(config_hw(function, cap->offset + FIRST + 4, 4) & PCI_REBAR_CTRL_NBAR_MASK) >> COUNT_SHIFT;
 
 	(void)error;
-	if (!count || count > BAR_COUNT || FIRST + count * ENTRY > cap->length)
+	if (!count || count > BAR_COUNT || FIRST + count * ENTRY > cap->room)
 		return CAP_HIDE;
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t control = config_hw(function, cap->offset + FIRST + i * ENTRY + 4, 4);

@@ -40,37 +40,22 @@ static unsigned walk(struct lend_function *function, struct cap *found)
 	return count;
 }
 
-/* A capability reaches to the next one by address: the chain does not say where it ends. */
-static void measure(struct cap *caps, unsigned count, unsigned end)
-{
-	for (unsigned i = 0; i < count; i++) {
-		unsigned next = end;
-
-		for (unsigned j = 0; j < count; j++)
-			if (caps[j].offset > caps[i].offset && caps[j].offset < next)
-				next = caps[j].offset;
-		caps[i].length = next - caps[i].offset;
-	}
-}
-
 /* 0: in the chain, CAP_HIDE: not, negative: the device cannot be lent. */
 static int setup(struct lend_function *function, const struct cap *cap, struct lend_error *error)
 {
 	const struct cap_row *row = cap_row((uint8_t)cap->id);
+	bool denied = rules_deny_cap(function, (uint8_t)cap->id);
 	int ret;
 
-	if (cap->length < row->length && row->policy == CAP_EMULATED &&
-	    !rules_deny_cap(function, (uint8_t)cap->id))
+	if (cap->room < row->least && !denied)
 		return error_say(error, -EPROTO,
 				 "%s: its %s capability at 0x%x has only %u bytes before the next one",
-				 function->name, row->name, cap->offset, cap->length);
-	ret = row->policy == CAP_HIDDEN || rules_deny_cap(function, (uint8_t)cap->id) ? CAP_HIDE : 0;
+				 function->name, row->name, cap->offset, cap->room);
+	ret = row->policy == CAP_HIDDEN || denied ? CAP_HIDE : 0;
 	if (!ret && row->setup)
 		ret = row->setup(function, cap, error);
-	if (ret != CAP_HIDE)
-		return ret;
-	config_set_blocked(function, cap->offset,
-			   row->length && row->length < cap->length ? row->length : cap->length);
+	if (ret >= 0)
+		cap_claim(function, cap, ret == CAP_HIDE);
 	return ret;
 }
 
@@ -93,6 +78,7 @@ static int link_ours(struct lend_function *function, const struct cap *caps, uns
 		ret = quirks_capability(function, caps, count, &row, &ours, error);
 		if (ret < 0 || !ours.offset)
 			return ret;
+		config_claim(function, ours.offset, ours.length, CLAIM_SHOWN);
 		for (unsigned i = 0; i < ours.length; i++)
 			config_set_virtual(function, ours.offset + i, 1, ours.bytes[i]);
 		link_cap(function, tail, ours.offset);
@@ -105,7 +91,7 @@ int capabilities_setup(struct lend_function *function, struct lend_error *error)
 	unsigned count = walk(function, caps), tail = 0;
 	int failed;
 
-	measure(caps, count, PCI_CFG_SPACE_SIZE);
+	caps_measure(function, caps, count, PCI_CFG_SPACE_SIZE);
 	for (unsigned i = 0; i < count; i++) {
 		int ret = setup(function, &caps[i], error);
 
@@ -118,7 +104,8 @@ int capabilities_setup(struct lend_function *function, struct lend_error *error)
 	failed = link_ours(function, caps, count, &tail, error);
 	if (failed < 0)
 		return failed;
-	if (count || tail) {
+	/* A pointer that leads nowhere is none. */
+	if (config_hw(function, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST || tail) {
 		if (!tail)
 			config_set_virtual(function, PCI_CAPABILITY_LIST, 1, 0);
 		config_set_bits(function, PCI_STATUS, 2, PCI_STATUS_CAP_LIST, tail ? PCI_STATUS_CAP_LIST : 0);

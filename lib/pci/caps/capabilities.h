@@ -7,12 +7,13 @@
 #ifndef LIB_PCI_CAPS_CAPABILITIES_H
 #define LIB_PCI_CAPS_CAPABILITIES_H
 
-#include "lib/pci/function.h"
+#include "lib/pci/caps/lengths.h"
 
 /** One capability found in a chain. */
 struct cap {
 	unsigned offset;
-	unsigned length; /* up to the next capability by address, or the end */
+	unsigned room;   /* bytes up to the next capability by address, or the end */
+	unsigned length; /* of its registers, no more than there is room for; 0: not known */
 	uint16_t id;
 	uint8_t version; /* of an extended one */
 };
@@ -28,10 +29,10 @@ enum { CAP_HIDE = 1 };
 
 struct cap_row {
 	uint16_t id;
-	uint8_t policy;  /* enum cap_policy */
-	uint16_t length; /* bytes: at the least for an emulated one, at the most for a hidden one (0: all) */
+	uint8_t policy; /* enum cap_policy */
+	uint8_t least;  /* bytes that an emulated one needs before the next one */
+	struct cap_length length;
 	const char *name;
-	const char *reason;
 	int (*setup)(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 };
 
@@ -44,6 +45,13 @@ int capabilities_setup(struct lend_function *function, struct lend_error *error)
 /** The extended chain (extended.c). */
 int extended_setup(struct lend_function *function, struct lend_error *error);
 
+/** Bytes that are not another's: those of its registers; where they are not known, up to the next one. */
+unsigned cap_extent(const struct cap *cap);
+/** Sets room and length of `count` capabilities of one chain, whose space ends at `end`. */
+void caps_measure(const struct lend_function *function, struct cap *caps, unsigned count, unsigned end);
+/** The bytes of one that was set up: the guest's, or blocked where it does not see it. */
+void cap_claim(struct lend_function *function, const struct cap *cap, bool hidden);
+
 /* Setup functions, each in its capability's file. */
 int msi_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int pm_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
@@ -51,5 +59,9 @@ int exp_setup(struct lend_function *function, const struct cap *cap, struct lend
 int af_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int ats_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int rebar_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
+
+/* Lengths (lengths.h) of those that have a file. */
+unsigned msi_length(const struct lend_function *function, unsigned at);
+unsigned exp_length(const struct lend_function *function, unsigned at);
 
 #endif

@@ -4,10 +4,6 @@
  * a hidden head stays there as a header that names nothing and leads on; when
  * nothing is left the whole header reads 0.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include <linux/pci_regs.h>
 
 #include "lib/error.h"
@@ -54,32 +50,13 @@ static unsigned walk(struct lend_function *function, struct cap *found)
 	return count;
 }
 
-static int by_offset(const void *a, const void *b)
-{
-	return (int)((const struct cap *)a)->offset - (int)((const struct cap *)b)->offset;
-}
-
-static void measure(struct cap *caps, unsigned count)
-{
-	static const unsigned none = END;
-	struct cap sorted[HOPS_MAX];
-
-	memcpy(sorted, caps, count * sizeof(*caps));
-	qsort(sorted, count, sizeof(*sorted), by_offset);
-	for (unsigned i = 0; i < count; i++) {
-		const struct cap *at = bsearch(&caps[i], sorted, count, sizeof(*sorted), by_offset);
-
-		caps[i].length = (at + 1 < sorted + count ? at[1].offset : none) - caps[i].offset;
-	}
-}
-
 static int setup(struct lend_function *function, const struct cap *cap, struct lend_error *error)
 {
 	const struct cap_row *row = cap_row_extended(cap->id);
 	int ret = row->policy == CAP_HIDDEN || rules_deny_extended(function, cap->id) ? CAP_HIDE : 0;
 
 	/* Unlike a standard one it can be left out: none of them makes the device work. */
-	if (!ret && row->policy == CAP_EMULATED && cap->length < row->length) {
+	if (!ret && cap->room < row->least) {
 		function_log(function, LEND_LOG_WARNING,
 			     "its %s capability at 0x%x is cut short by the next one, and hidden", row->name,
 			     cap->offset);
@@ -87,9 +64,8 @@ static int setup(struct lend_function *function, const struct cap *cap, struct l
 	}
 	if (!ret && row->setup)
 		ret = row->setup(function, cap, error);
-	if (ret == CAP_HIDE)
-		config_set_blocked(function, cap->offset,
-				   row->length && row->length < cap->length ? row->length : cap->length);
+	if (ret >= 0)
+		cap_claim(function, cap, ret == CAP_HIDE);
 	return ret;
 }
 
@@ -99,11 +75,16 @@ int extended_setup(struct lend_function *function, struct lend_error *error)
 	struct cap caps[HOPS_MAX];
 	unsigned count = 0, tail = START;
 
-	/* Without a PCI Express capability the guest does not look there. */
-	if (function->config.size <= PCI_CFG_SPACE_SIZE || !function->exp || !head || head == UINT32_MAX)
+	if (function->config.size <= PCI_CFG_SPACE_SIZE)
 		return 0;
+	/* Without PCI Express the kernel neither looks at these bytes nor filters them, and a chain may not
+	 * end. */
+	if (!function->exp || !head || head == UINT32_MAX) {
+		config_set_virtual(function, START, PCI_CAP_SIZEOF, 0);
+		return 0;
+	}
 	count = walk(function, caps);
-	measure(caps, count);
+	caps_measure(function, caps, count, END);
 	for (unsigned i = 0; i < count; i++) {
 		int ret = setup(function, &caps[i], error);
 
@@ -120,6 +101,6 @@ int extended_setup(struct lend_function *function, struct lend_error *error)
 			config_set_bits(function, tail, 4, NEXT_BITS, caps[i].offset << 20);
 		tail = caps[i].offset;
 	}
-	config_set_virtual(function, START, 4, header);
+	config_set_virtual(function, START, PCI_CAP_SIZEOF, header);
 	return 0;
 }

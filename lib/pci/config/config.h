@@ -19,6 +19,8 @@ void config_set_bits(struct lend_function *function, unsigned offset, unsigned l
 void config_set_writable(struct lend_function *function, unsigned offset, unsigned length, uint32_t mask);
 /** Writes to [offset, offset + length) do not reach the device. */
 void config_set_blocked(struct lend_function *function, unsigned offset, unsigned length);
+/** Says whose the bytes are. */
+void config_claim(struct lend_function *function, unsigned offset, unsigned length, enum claim claim);
 void config_set_hook(struct lend_function *function, unsigned offset, unsigned length, enum hook hook);
 
 /** The state's value, whether the guest sees it or not; `length` 1 to 4. */

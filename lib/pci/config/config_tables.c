@@ -44,6 +44,12 @@ void config_set_blocked(struct lend_function *function, unsigned offset, unsigne
 		function->config.blocked[offset + i] = 1;
 }
 
+void config_claim(struct lend_function *function, unsigned offset, unsigned length, enum claim claim)
+{
+	for (unsigned i = 0; i < length && offset + i < function->config.size; i++)
+		function->config.claim[offset + i] = (uint8_t)claim;
+}
+
 void config_set_hook(struct lend_function *function, unsigned offset, unsigned length, enum hook hook)
 {
 	for (unsigned i = 0; i < length && offset + i < function->config.size; i++)

@@ -3,12 +3,9 @@
 #ifndef LIB_PCI_CONFIG_STRICT_H
 #define LIB_PCI_CONFIG_STRICT_H
 
-#include "lib/pci/caps/capabilities.h"
+#include "lib/pci/function.h"
 
 /** Blocks the bytes that belong to no capability; after the chains were walked. */
 void strict_setup(struct lend_function *function);
-
-/** The bytes that a standard capability has by its own account; where it gives none, up to the next one. */
-unsigned cap_extent(const struct lend_function *function, const struct cap *cap);
 
 #endif

@@ -14,10 +14,12 @@
 #include "lib/pci/interrupts/messages.h"
 #include "lib/pci/interrupts/mode.h"
 
-enum { QMASK_SHIFT = 1, QSIZE_SHIFT = 4, ORDER_MAX = 5, LENGTH_MAX = 24 };
+enum { QMASK_SHIFT = 1, QSIZE_SHIFT = 4, ORDER_MAX = 5 };
 
-static unsigned length_of(uint32_t flags)
+unsigned msi_length(const struct lend_function *function, unsigned at)
 {
+	uint32_t flags = config_hw(function, at + PCI_MSI_FLAGS, 2);
+
 	return 0x0au + (flags & PCI_MSI_FLAGS_64BIT ? 4u : 0) + (flags & PCI_MSI_FLAGS_MASKBIT ? 0x0au : 0);
 }
 
@@ -45,7 +47,7 @@ static void set_registers(struct lend_function *function, unsigned at, uint32_t 
 		config_set_writable(function, mask, 4, bits);
 		config_set_virtual(function, mask + 4, 4, 0); /* pending bits: read-only */
 	}
-	config_set_hook(function, at + PCI_MSI_FLAGS, length_of(flags) - PCI_MSI_FLAGS, HOOK_MSI);
+	config_set_hook(function, at + PCI_MSI_FLAGS, msi_length(function, at) - PCI_MSI_FLAGS, HOOK_MSI);
 }
 
 int msi_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error)
@@ -56,11 +58,8 @@ int msi_setup(struct lend_function *function, const struct cap *cap, struct lend
 
 	(void)error;
 	/* VFIO delivers none; or the capability is cut short by the next one. */
-	if (!function->device->info.vectors[LEND_IRQ_MSI] || cap->length < length_of(flags)) {
-		config_set_blocked(function, cap->offset,
-				   cap->length < LENGTH_MAX ? cap->length : LENGTH_MAX);
+	if (!function->device->info.vectors[LEND_IRQ_MSI] || cap->room < msi_length(function, cap->offset))
 		return CAP_HIDE;
-	}
 	flags &= PCI_MSI_FLAGS_QMASK | PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT;
 	if (order > ORDER_MAX) { /* reserved values */
 		order = ORDER_MAX;

@@ -25,7 +25,7 @@ int nvidia_clique(struct lend_function *function, const struct cap *caps, unsign
 	if (!function->quirk_options.has_clique)
 		return 0;
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		if (!quirk_cap_free(function, caps, count, places[i], LENGTH))
+		if (!quirk_cap_free(caps, count, places[i], LENGTH))
 			continue;
 		out->offset = places[i];
 		out->length = LENGTH;

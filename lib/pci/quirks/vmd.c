@@ -24,7 +24,7 @@ int vmd_shadow(struct lend_function *function, const struct cap *caps, unsigned 
 {
 	const uint8_t head[] = {PCI_CAP_ID_VNDR, 0, LENGTH, VERSION};
 
-	if (!quirk_cap_free(function, caps, count, AT, LENGTH))
+	if (!quirk_cap_free(caps, count, AT, LENGTH))
 		return error_say(error, -EINVAL,
 				 "%s: no room at 0x%x for the capability that its driver looks for",
 				 function->name, AT);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "lib/pci/caps/capabilities.h"
-#include "lib/pci/config/strict.h"
 #include "lib/pci/ledger/ledger.h"
 #include "lib/pci/rules/quirk.h"
 
@@ -117,12 +116,10 @@ void quirk_window(struct lend_function *function, const struct quirk *row, const
 			     row->name);
 }
 
-bool quirk_cap_free(const struct lend_function *function, const struct cap *caps, unsigned count,
-		    unsigned offset, unsigned length)
+bool quirk_cap_free(const struct cap *caps, unsigned count, unsigned offset, unsigned length)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (caps[i].offset < offset + length &&
-		    offset < caps[i].offset + cap_extent(function, &caps[i]))
+		if (caps[i].offset < offset + length && offset < caps[i].offset + cap_extent(&caps[i]))
 			return false;
 	return true;
 }

@@ -26,8 +26,7 @@ struct quirk_cap {
 
 /** Whether config bytes [offset, offset + length) are free of the device's capabilities. */
 struct cap;
-bool quirk_cap_free(const struct lend_function *function, const struct cap *caps, unsigned count,
-		    unsigned offset, unsigned length);
+bool quirk_cap_free(const struct cap *caps, unsigned count, unsigned offset, unsigned length);
 
 enum {
 	QUIRK_VGA = 1,     /* only with the VGA ranges (x-vga) */
