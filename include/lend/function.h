@@ -73,7 +73,7 @@ struct lend_function_config {
 	bool no_msi_bypass;       /* x-no-kvm-msi, and MSI-X alike: they go through the monitor's loop */
 	bool no_msix_bypass;      /* x-no-kvm-msix */
 	bool no_request;          /* x-req=off: the host's kernel may ask for the device in vain */
-	bool strict_config;       /* x-config=strict: bytes in no capability cannot be written */
+	bool strict_config;       /* x-config=strict: bytes in no capability, and CXL's, cannot be written */
 	enum lend_ats ats;        /* ats= */
 	unsigned intx_timeout_ms; /* x-intx-mmap-timeout-ms: how long BARs stay trapped then; 0: for good */
 	unsigned msix_to;         /* x-msix-relocation */

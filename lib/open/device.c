@@ -17,6 +17,7 @@
 #include "lib/open/facts.h"
 #include "lib/open/group.h"
 #include "lib/open/group_error.h"
+#include "lib/open/raw_config.h"
 #include "lib/sized.h"
 
 /* The device that the configuration names, by address, by descriptor, or by both. */
@@ -75,6 +76,13 @@ static struct device_source source_of(const struct lend_host_device *host, enum 
 	};
 }
 
+/* With facts nothing is opened that was not given. */
+static unsigned raw_of(struct lend_space *space, const struct lend_host_device *host,
+		       const struct lend_device_config *config, uint8_t raw[PCI_CFG_SPACE_EXP_SIZE])
+{
+	return config->facts ? 0 : raw_config_read(space_context(space), host->name, raw);
+}
+
 /* A device on `fd`, which it takes, also when it fails. */
 static int open_fd(struct lend_space *space, int fd, struct device_source *source, struct lend_device **out,
 		   struct lend_error *error)
@@ -96,11 +104,14 @@ static int open_legacy(struct lend_space *space, const struct lend_host_device *
 		       struct lend_error *error)
 {
 	struct device_source source = source_of(host, LEND_BACKEND_LEGACY);
+	uint8_t raw[PCI_CFG_SPACE_EXP_SIZE];
 	struct lend_group *group;
 	int ret = group_get(space, host, config, &group, error);
 
 	if (ret < 0)
 		return ret;
+	source.raw = raw;
+	source.raw_length = raw_of(space, host, config, raw);
 	ret = group_open_device(group, host->name, config, error);
 	if (ret >= 0)
 		ret = open_fd(space, ret, &source, out, error);
@@ -152,11 +163,14 @@ static int open_iommufd(struct lend_space *space, const struct lend_host_device 
 			struct lend_error *error)
 {
 	struct device_source source = source_of(host, LEND_BACKEND_IOMMUFD);
+	uint8_t raw[PCI_CFG_SPACE_EXP_SIZE];
 	struct lend_cdev *cdev;
 	int ret = cdev_get(space, host, config, &cdev, error);
 
 	if (ret < 0)
 		return ret;
+	source.raw = raw;
+	source.raw_length = raw_of(space, host, config, raw);
 	ret = transport_new(cdev->fd, &source.ops, &source.transport);
 	if (ret < 0) {
 		error_say(error, ret, "%s: out of memory", host->name);

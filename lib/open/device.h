@@ -7,6 +7,8 @@
 #ifndef LIB_OPEN_DEVICE_H
 #define LIB_OPEN_DEVICE_H
 
+#include <linux/pci_regs.h>
+
 #include "lib/backend/areas.h"
 #include "lib/backend/backend.h"
 
@@ -25,7 +27,10 @@ struct lend_device {
 	struct lend_region regions[LEND_REGION_COUNT];
 	struct lend_area areas[LEND_REGION_COUNT][AREAS_MAX]; /* regions[].area_count of them */
 	char reset_methods[64];                               /* sysfs reset_method, empty: not known */
-	bool rules_said; /* lib/pci's: what the user's rules do to it is said once; does change */
+	/* The device's own config space, of which VFIO shows other chains. */
+	uint8_t raw[PCI_CFG_SPACE_EXP_SIZE];
+	unsigned raw_length; /* bytes that are known of it */
+	bool rules_said;     /* lib/pci's: what the user's rules do to it is said once; does change */
 };
 
 /** What is known of a device before it is opened. */
@@ -37,6 +42,8 @@ struct device_source {
 	int group;     /* -1: none */
 	int numa_node; /* -1: not known */
 	const char *reset_methods;
+	const uint8_t *raw; /* its config space as sysfs has it */
+	unsigned raw_length;
 	const struct transport_ops *ops;
 	void *transport;
 };

@@ -165,6 +165,10 @@ int device_open_with(struct lend_space *space, const struct device_source *sourc
 		lend_bdf_format(&source->bdf, device->info.name);
 	if (source->reset_methods)
 		snprintf(device->reset_methods, sizeof(device->reset_methods), "%s", source->reset_methods);
+	device->raw_length =
+		source->raw_length < sizeof(device->raw) ? source->raw_length : sizeof(device->raw);
+	if (device->raw_length)
+		memcpy(device->raw, source->raw, device->raw_length);
 	ret = read_info(device, &irqs, &regions, error);
 	if (!ret)
 		ret = read_regions(device, regions, error);

@@ -159,6 +159,8 @@ static int open_device(struct world *world)
 		.group = 7,
 		.numa_node = -1,
 		.reset_methods = world->reset_methods,
+		.raw = world->config,
+		.raw_length = world->raw_known,
 		.backend = world->iommufd ? LEND_BACKEND_IOMMUFD : LEND_BACKEND_LEGACY,
 		.ops = &fake_transport,
 		.transport = world,

@@ -103,6 +103,7 @@ struct world {
 	uint8_t written[4096]; /* not 0: a config write reached this byte, cleared by the test */
 
 	struct fake_kernel kernel;
+	unsigned raw_known; /* bytes of `config` that the library is told as the device's own */
 
 	/* The monitor. */
 	struct world_bar bars[7], next_bars[7];

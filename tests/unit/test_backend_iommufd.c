@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Devices by their own node: which way is taken, descriptors that are passed, and what is refused. */
+#include "lib/open/device.h"
 #include "tests/unit/fake_iommufd_host.h"
 #include "tests/unit/jail.h"
 
@@ -209,6 +210,18 @@ static void config_of_another_header(void **state)
 	expect(host, "neither an address nor a descriptor");
 }
 
+/* As by a group (test_backend_legacy.c). */
+static void its_own_config_space(void **state)
+{
+	struct host *host = *state;
+
+	add_device(host, "0000:05:00.0", 0);
+	run("yes abc | head -c 4096 >%s/bus/pci/devices/0000:05:00.0/config", host->sys);
+	assert_int_equal(open_named(host, 0, "05:00.0"), 0);
+	assert_int_equal(host->device[0]->raw_length, 4096);
+	assert_int_equal(host->device[0]->raw[4095], '\n');
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +234,7 @@ int main(void)
 		on_host(fails_late),
 		on_host(node_by_facts),
 		on_host(config_of_another_header),
+		on_host(its_own_config_space),
 	};
 
 	return cmocka_run_group_tests_name("backend_iommufd", tests, NULL, NULL);

@@ -331,6 +331,27 @@ static void maps_that_fail(void **state)
 	lend_device_close(device);
 }
 
+/* sysfs has a device's own config space: all of it for root, 64 bytes for others, no file at worst. */
+static void its_own_config_space(void **state)
+{
+	static const unsigned sizes[] = {0, 64, 256, 4096, 5000};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		struct lend_device *device;
+		unsigned want = sizes[i] < 4096 ? sizes[i] : 4096;
+
+		if (sizes[i])
+			run("yes abc | head -c %u >%s/sys/bus/pci/devices/0000:05:00.0/config", sizes[i],
+			    vfio.root);
+		device = open_one("05:00.0");
+		assert_int_equal(device->raw_length, want);
+		for (unsigned j = 0; j < want; j++)
+			assert_int_equal(device->raw[j], "abc\n"[j % 4]);
+		lend_device_close(device);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -348,6 +369,7 @@ int main(void)
 		TEST(config_space_that_ends_early),
 		TEST(groups_of_a_bus),
 		TEST(maps_that_fail),
+		TEST(its_own_config_space),
 	};
 
 	return cmocka_run_group_tests_name("backend_legacy", tests, NULL, NULL);

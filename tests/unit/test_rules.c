@@ -299,6 +299,14 @@ static void too_many_denied(void **state)
 	assert_int_equal(world_open(world), -EINVAL);
 	assert_non_null(strstr(world->error.text, "rules.json, rule 2: more than 32"));
 	world_free(world);
+	world = card();
+	world->quirks_dir =
+		rules_dir("[" FOR "\"close_vendor_registers\": [\"0001\",\"0002\",\"0003\",\"0004\"]}," FOR
+			  "\"close_vendor_registers\": [\"0005\",\"0006\",\"0007\",\"0008\"]}," FOR
+			  "\"close_vendor_registers\": [\"0009\"]}]");
+	assert_int_equal(world_open(world), -EINVAL);
+	assert_non_null(strstr(world->error.text, "rules.json, rule 3: more than 8 vendors"));
+	world_free(world);
 }
 
 int main(void)

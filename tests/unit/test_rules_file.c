@@ -71,6 +71,13 @@ static void what_is_wrong_with_a_file(void **state)
 		{RULE("\"deny_capabilities\": [\"0x\"]"), "deny_capabilities is no number"},
 		{RULE("\"deny_capabilities\": [\"0x12345678123456781\"]"), "deny_capabilities is no number"},
 		{RULE("\"deny_extended_capabilities\": [65536]"), "the most is 0xffff"},
+		{RULE("\"close_vendor_registers\": \"1e98\""), "close_vendor_registers is no list"},
+		{RULE("\"close_vendor_registers\": [\"0x1e\", 7]"),
+		 "close_vendor_registers is not four hexadecimal digits"},
+		{RULE("\"close_vendor_registers\": [\"0001\", 7]"),
+		 "close_vendor_registers is not four hexadecimal digits"},
+		{RULE("\"close_vendor_registers\": [0,0,0,0,0,0,0,0,0]"),
+		 "close_vendor_registers has more than 8"},
 		{RULE("\"broken_resets\": [\"FLR\"]"), "broken_resets: 'FLR' is none of"},
 		{RULE("\"broken_resets\": [7]"), "broken_resets: 'that' is none of"},
 		{RULE("\"broken_resets\": [\"flr\",\"flr\",\"flr\",\"flr\",\"flr\",\"flr\",\"flr\",\"flr\"]"),
@@ -265,12 +272,12 @@ static void all_keys(void **state)
 	const struct rule *rule;
 
 	(void)state;
-	rules_dir(
-		"[{\"comment\": \"all\", \"match\": {\"vendor\": \"10DE\", \"device\": \"1234\", "
-		"\"subsystem_vendor\": \"0001\", \"subsystem\": \"0002\", \"class\": \"0300\"}, "
-		"\"deny_capabilities\": [5, \"0x11\"], \"deny_extended_capabilities\": [\"0x10\"], "
-		"\"trap\": [{\"bar\": 5, \"offset\": \"0x10\", \"length\": 8}], \"forbid_intx\": true, "
-		"\"deny_rom\": false, \"broken_resets\": [\"flr\", \"cxl_bus\"], \"strict_config\": true}]");
+	rules_dir("[{\"comment\": \"all\", \"match\": {\"vendor\": \"10DE\", \"device\": \"1234\", "
+		  "\"subsystem_vendor\": \"0001\", \"subsystem\": \"0002\", \"class\": \"0300\"}, "
+		  "\"deny_capabilities\": [5, \"0x11\"], \"deny_extended_capabilities\": [\"0x10\"], "
+		  "\"trap\": [{\"bar\": 5, \"offset\": \"0x10\", \"length\": 8}], \"forbid_intx\": true, "
+		  "\"deny_rom\": false, \"broken_resets\": [\"flr\", \"cxl_bus\"], \"strict_config\": true, "
+		  "\"close_vendor_registers\": [\"1E98\", \"8086\"]}]");
 	assert_int_equal(load(&rules), 0);
 	assert_int_equal(rules->count, 1);
 	rule = &rules->rule[0];
@@ -281,6 +288,9 @@ static void all_keys(void **state)
 	assert_int_equal(rule->cap_count, 2);
 	assert_int_equal(rule->caps[1], 0x11);
 	assert_int_equal(rule->extended[0], 0x10);
+	assert_int_equal(rule->vendor_count, 2);
+	assert_int_equal(rule->vendors[0], 0x1e98);
+	assert_int_equal(rule->vendors[1], 0x8086);
 	assert_int_equal(rule->trap_count, 1);
 	assert_int_equal(rule->traps[0].bar, 5);
 	assert_int_equal(rule->traps[0].offset, 0x10);

@@ -10,7 +10,7 @@
 #include <linux/pci_regs.h>
 
 #include "lib/error.h"
-#include "lib/pci/caps/capabilities.h"
+#include "lib/pci/caps/unlinked.h"
 #include "lib/pci/config/config.h"
 #include "lib/pci/rules/quirk.h"
 
@@ -110,5 +110,6 @@ int capabilities_setup(struct lend_function *function, struct lend_error *error)
 			config_set_virtual(function, PCI_CAPABILITY_LIST, 1, 0);
 		config_set_bits(function, PCI_STATUS, 2, PCI_STATUS_CAP_LIST, tail ? PCI_STATUS_CAP_LIST : 0);
 	}
+	unlinked_setup(function, caps, count, false);
 	return extended_setup(function, error);
 }

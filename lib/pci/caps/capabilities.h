@@ -59,6 +59,7 @@ int exp_setup(struct lend_function *function, const struct cap *cap, struct lend
 int af_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int ats_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int rebar_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
+int vendor_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 
 /* Lengths (lengths.h) of those that have a file. */
 unsigned msi_length(const struct lend_function *function, unsigned at);

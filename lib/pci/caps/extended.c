@@ -7,7 +7,7 @@
 #include <linux/pci_regs.h>
 
 #include "lib/error.h"
-#include "lib/pci/caps/capabilities.h"
+#include "lib/pci/caps/unlinked.h"
 #include "lib/pci/config/config.h"
 #include "lib/pci/rules/quirk.h"
 
@@ -102,5 +102,6 @@ int extended_setup(struct lend_function *function, struct lend_error *error)
 		tail = caps[i].offset;
 	}
 	config_set_virtual(function, START, PCI_CAP_SIZEOF, header);
+	unlinked_setup(function, caps, count, true);
 	return 0;
 }

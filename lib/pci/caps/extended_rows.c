@@ -21,7 +21,7 @@ static const struct cap_row rows[] = {
 	{PCI_EXT_CAP_ID_MFVC, CAP_PASSED, 0, BY(length_vc), "multi-function virtual channel", NULL},
 	{PCI_EXT_CAP_ID_VC9, CAP_PASSED, 0, BY(length_vc), "virtual channel (with MFVC)", NULL},
 	{PCI_EXT_CAP_ID_RCRB, CAP_PASSED, 0, FIXED(20), "root complex register block", NULL},
-	{PCI_EXT_CAP_ID_VNDR, CAP_PASSED, 0, COUNTED(0, 1, 0, 4, 20, 0xfff), "vendor specific", NULL},
+	{PCI_EXT_CAP_ID_VNDR, CAP_PASSED, 0, COUNTED(0, 1, 0, 4, 20, 0xfff), "vendor specific", vendor_setup},
 	{PCI_EXT_CAP_ID_CAC, CAP_PASSED, 0, FIXED(8), "configuration access", NULL},
 	{PCI_EXT_CAP_ID_ACS, CAP_PASSED, 0, BY(length_acs), "access control", NULL},
 	/* It names functions of the host's slot. */
@@ -50,7 +50,7 @@ static const struct cap_row rows[] = {
 	{0x0021, CAP_PASSED, 0, FIXED(16), "FRS queueing", NULL},
 	{0x0022, CAP_PASSED, 0, FIXED(12), "readiness time", NULL},
 	{PCI_EXT_CAP_ID_DVSEC, CAP_PASSED, 0, COUNTED(0, 1, 0, 4, 20, 0xfff), "designated vendor specific",
-	 NULL},
+	 vendor_setup},
 	{0x0024, CAP_HIDDEN, 0, COUNTED(4, 8, 0, 8, 5, 7), "resizable BARs of virtual functions", NULL},
 	{PCI_EXT_CAP_ID_DLF, CAP_PASSED, 0, FIXED(12), "data link feature", NULL},
 	{PCI_EXT_CAP_ID_PL_16GT, CAP_PASSED, 0, LANES(32, 1), "16 GT/s", NULL},

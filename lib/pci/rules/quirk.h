@@ -85,5 +85,7 @@ bool rules_deny_rom(const struct lend_function *function);
 bool rules_reset_broken(const struct lend_function *function, const char *method);
 bool rules_deny_cap(const struct lend_function *function, uint8_t id);
 bool rules_deny_extended(const struct lend_function *function, uint16_t id);
+/** Whether the registers of this maker's extended capabilities are closed. */
+bool rules_close_vendor(const struct lend_function *function, uint16_t vendor);
 
 #endif

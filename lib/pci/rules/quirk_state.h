@@ -67,12 +67,13 @@ static inline void learning_restart(struct quirk_state *quirks)
 }
 
 /** What the user's files say of this function (rules.h); fixed. */
-enum { RULES_CAPS_MAX = 32, RESET_WORDS = 7 };
+enum { RULES_CAPS_MAX = 32, RULES_VENDORS_MAX = 8, RESET_WORDS = 7 };
 struct rules_applied {
 	bool deny_rom;
 	unsigned broken_resets; /* bit n: word n of rules_reset_words */
-	unsigned cap_count, extended_count;
+	unsigned cap_count, extended_count, vendor_count;
 	uint16_t caps[RULES_CAPS_MAX], extended[RULES_CAPS_MAX];
+	uint16_t vendors[RULES_VENDORS_MAX]; /* whose registers are closed */
 };
 
 #endif

@@ -36,8 +36,8 @@ struct rule {
 	struct rule_match match;
 	bool forbid_intx, deny_rom, strict;
 	unsigned broken_resets;
-	unsigned cap_count, extended_count, trap_count;
-	uint16_t caps[RULES_CAPS_MAX], extended[RULES_CAPS_MAX];
+	unsigned cap_count, extended_count, vendor_count, trap_count;
+	uint16_t caps[RULES_CAPS_MAX], extended[RULES_CAPS_MAX], vendors[RULES_VENDORS_MAX];
 	struct rule_trap traps[RULES_TRAPS_MAX];
 };
 

@@ -60,6 +60,8 @@ static void describe(const struct rule *rule, char *text, size_t room)
 		ADD("%s%02x", i ? " " : ", no capability ", rule->caps[i]);
 	for (unsigned i = 0; i < rule->extended_count; i++)
 		ADD("%s%04x", i ? " " : ", no extended capability ", rule->extended[i]);
+	for (unsigned i = 0; i < rule->vendor_count; i++)
+		ADD("%s%04x", i ? " " : ", registers closed of vendor ", rule->vendors[i]);
 	for (unsigned i = 0; i < RESET_WORDS; i++)
 		if (rule->broken_resets & 1u << i)
 			ADD(", no reset by %s", rules_reset_words[i]);
@@ -69,9 +71,9 @@ static void describe(const struct rule *rule, char *text, size_t room)
 #undef ADD
 }
 
-static int merge_ids(uint16_t *to, unsigned *count, const uint16_t *from, unsigned more)
+static int merge_ids(uint16_t *to, unsigned *count, unsigned room, const uint16_t *from, unsigned more)
 {
-	if (more > RULES_CAPS_MAX - *count)
+	if (more > room - *count)
 		return -ENOSPC;
 	memcpy(to + *count, from, more * sizeof(*to));
 	*count += more;
@@ -83,10 +85,15 @@ static int apply(struct lend_function *function, const struct rule *rule, struct
 	struct rules_applied *applied = &function->rules;
 	char text[384];
 
-	if (merge_ids(applied->caps, &applied->cap_count, rule->caps, rule->cap_count) < 0 ||
-	    merge_ids(applied->extended, &applied->extended_count, rule->extended, rule->extended_count) < 0)
+	if (merge_ids(applied->caps, &applied->cap_count, RULES_CAPS_MAX, rule->caps, rule->cap_count) < 0 ||
+	    merge_ids(applied->extended, &applied->extended_count, RULES_CAPS_MAX, rule->extended,
+		      rule->extended_count) < 0)
 		return error_say(error, -EINVAL, "%s: %s: more than %d denied capabilities in all rules",
 				 function->name, rule->place, RULES_CAPS_MAX);
+	if (merge_ids(applied->vendors, &applied->vendor_count, RULES_VENDORS_MAX, rule->vendors,
+		      rule->vendor_count) < 0)
+		return error_say(error, -EINVAL, "%s: %s: more than %d vendors in all rules", function->name,
+				 rule->place, RULES_VENDORS_MAX);
 	applied->deny_rom |= rule->deny_rom;
 	applied->broken_resets |= rule->broken_resets;
 	function->no_intx |= rule->forbid_intx;
@@ -181,4 +188,9 @@ bool rules_deny_cap(const struct lend_function *function, uint8_t id)
 bool rules_deny_extended(const struct lend_function *function, uint16_t id)
 {
 	return has(function->rules.extended, function->rules.extended_count, id);
+}
+
+bool rules_close_vendor(const struct lend_function *function, uint16_t vendor)
+{
+	return has(function->rules.vendors, function->rules.vendor_count, vendor);
 }

@@ -231,6 +231,21 @@ static int read_extended(const struct key *key, const json_t *value, void *out, 
 	return read_ids(key, value, rule->extended, &rule->extended_count, error);
 }
 
+static int read_vendors(const struct key *key, const json_t *value, void *out, struct lend_error *error)
+{
+	struct rule *rule = out;
+	int ret = check_list(key->name, value, RULES_VENDORS_MAX, error);
+
+	for (size_t i = 0; !ret && i < json_array_size(value); i++) {
+		struct id id;
+
+		ret = read_id(key, json_array_get(value, i), &id, error);
+		if (!ret)
+			rule->vendors[rule->vendor_count++] = id.value;
+	}
+	return ret;
+}
+
 struct trap {
 	uint64_t bar, offset, length;
 };
@@ -292,6 +307,7 @@ static const struct key rule_keys[] = {
 	{"match", read_match, 0, 0},
 	{"deny_capabilities", read_caps, 0, UINT8_MAX},
 	{"deny_extended_capabilities", read_extended, 0, UINT16_MAX},
+	{"close_vendor_registers", read_vendors, 0, 0},
 	{"trap", read_traps, 0, 0},
 	{"forbid_intx", read_switch, offsetof(struct rule, forbid_intx), 0},
 	{"deny_rom", read_switch, offsetof(struct rule, deny_rom), 0},

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LIB_PCI_CAPS_UNLINKED_H
+#define LIB_PCI_CAPS_UNLINKED_H
+
+#include "lib/pci/caps/capabilities.h"
+
+/**
+ * Blocks what shall be hidden and the kernel took out of the standard or the
+ * extended chain; `caps` are those that it left in, which are claimed by now.
+ */
+void unlinked_setup(struct lend_function *function, const struct cap *caps, unsigned count, bool extended);
+
+#endif
