@@ -31,6 +31,7 @@ struct lend_device {
 	uint8_t raw[PCI_CFG_SPACE_EXP_SIZE];
 	unsigned raw_length; /* bytes that are known of it */
 	bool rules_said;     /* lib/pci's: what the user's rules do to it is said once; does change */
+	bool msix_said;      /* and where its MSI-X table is */
 };
 
 /** What is known of a device before it is opened. */

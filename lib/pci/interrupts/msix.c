@@ -5,9 +5,7 @@
  * (exam.md, cloud-hypervisor 23929f41a).
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include <stdio.h>
 
 #include <linux/pci_regs.h>
 
@@ -29,28 +27,84 @@ static bool fits(uint64_t offset, uint64_t length, uint64_t size)
 	return offset <= size && length <= size - offset;
 }
 
-static int check(const struct lend_function *function, struct lend_error *error)
+/* What is wrong with where they are, as a sentence's end; empty: nothing. */
+struct fault {
+	char text[96];
+	bool table; /* the table's own place is wrong: the host's kernel does not find it either */
+};
+
+static struct fault find_fault(const struct lend_function *function)
+{
+	const struct msix *msix = &function->msix;
+	struct fault fault = {{0}, false};
+
+	if (msix->table_bar >= BAR_COUNT ||
+	    !fits(msix->table, msix->table_length, bar_size(function, msix->table_bar))) {
+		fault.table = true;
+		snprintf(fault.text, sizeof(fault.text), "its table, %llu bytes at 0x%llx of BAR %u, %s",
+			 (unsigned long long)msix->table_length, (unsigned long long)msix->table,
+			 msix->table_bar, msix->table_bar < BAR_COUNT ? "is outside of it" : "is in no BAR");
+	} else if (msix->pba_bar >= BAR_COUNT ||
+		   !fits(msix->pba, msix->pba_length, bar_size(function, msix->pba_bar))) {
+		snprintf(fault.text, sizeof(fault.text), "its PBA, %llu bytes at 0x%llx of BAR %u, %s",
+			 (unsigned long long)msix->pba_length, (unsigned long long)msix->pba, msix->pba_bar,
+			 msix->pba_bar < BAR_COUNT ? "is outside of it" : "is in no BAR");
+	} else if (msix_overlaps(msix)) {
+		snprintf(fault.text, sizeof(fault.text), "its table and PBA overlap in BAR %u",
+			 msix->table_bar);
+	}
+	return fault;
+}
+
+/* Once a device: a monitor that looks for a place may make its function twice. */
+static void say(struct lend_function *function, const struct fault *fault, const char *what)
+{
+	if (!function->device->msix_said)
+		function_log(function, LEND_LOG_WARNING, "MSI-X: %s; %s", fault->text, what);
+	function->device->msix_said = true;
+}
+
+/*
+ * The host's kernel needs the table where the device says that it is, and never
+ * looks at the PBA. So the guest is shown both at a place of their own where
+ * the table is good, as x-msix-relocation does; else it is better off with
+ * another kind of interrupt than with vectors that never come.
+ */
+static int mend(struct lend_function *function, const struct fault *fault, struct lend_error *error)
+{
+	struct msix *msix = &function->msix;
+	unsigned bar = fault->table ? BAR_COUNT : msix_free_bar(function);
+	char text[64];
+
+	if (bar < BAR_COUNT) {
+		msix->to = LEND_MSIX_TO_BAR + bar;
+		snprintf(text, sizeof(text), "the guest finds them in BAR %u", bar);
+		say(function, fault, text);
+		return msix_move(function, error);
+	}
+	if (function->intx.pin ||
+	    (function->device->info.vectors[LEND_IRQ_MSI] && !rules_deny_cap(function, PCI_CAP_ID_MSI))) {
+		say(function, fault, "the guest gets its other interrupts");
+		return CAP_HIDE;
+	}
+	return error_say(error, -EPROTO, "%s: MSI-X: %s, and it has no other interrupts; %s", function->name,
+			 fault->text,
+			 fault->table ? "the host cannot use it either"
+				      : "give them a BAR that can grow, as x-msix-relocation=bar0");
+}
+
+static void set_registers(struct lend_function *function, unsigned cap, uint32_t flags)
 {
 	const struct msix *msix = &function->msix;
 
-	if (msix->table_bar >= BAR_COUNT || msix->pba_bar >= BAR_COUNT)
-		return error_say(error, -EPROTO, "%s: its MSI-X table (BAR %u) or PBA (BAR %u) is in no BAR",
-				 function->name, msix->table_bar, msix->pba_bar);
-	if (!fits(msix->table, msix->table_length, bar_size(function, msix->table_bar)))
-		return error_say(error, -EPROTO,
-				 "%s: its MSI-X table, %llu bytes at 0x%llx, is outside of BAR %u",
-				 function->name, (unsigned long long)msix->table_length,
-				 (unsigned long long)msix->table, msix->table_bar);
-	if (!fits(msix->pba, msix->pba_length, bar_size(function, msix->pba_bar)))
-		return error_say(error, -EPROTO,
-				 "%s: its MSI-X PBA, %llu bytes at 0x%llx, is outside of BAR %u",
-				 function->name, (unsigned long long)msix->pba_length,
-				 (unsigned long long)msix->pba, msix->pba_bar);
-	if (msix->table_bar == msix->pba_bar && msix->table < msix->pba + msix->pba_length &&
-	    msix->pba < msix->table + msix->table_length)
-		return error_say(error, -EPROTO, "%s: its MSI-X table and PBA overlap in BAR %u",
-				 function->name, msix->table_bar);
-	return 0;
+	flags &= ~(uint32_t)(PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+	config_set_virtual(function, cap + PCI_MSIX_FLAGS, 2, flags);
+	config_set_writable(function, cap + PCI_MSIX_FLAGS, 2,
+			    PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+	config_set_virtual(function, cap + PCI_MSIX_TABLE, 4, (uint32_t)msix->table | msix->table_bar);
+	config_set_virtual(function, cap + PCI_MSIX_PBA, 4, (uint32_t)msix->pba | msix->pba_bar);
+	config_set_virtual(function, cap, 1, PCI_CAP_ID_MSIX);
+	config_set_hook(function, cap + PCI_MSIX_FLAGS, 2, HOOK_MSIX);
 }
 
 int msix_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error)
@@ -59,6 +113,7 @@ int msix_setup(struct lend_function *function, const struct cap *cap, struct len
 	uint32_t table = config_hw(function, cap->offset + PCI_MSIX_TABLE, 4);
 	uint32_t pba = config_hw(function, cap->offset + PCI_MSIX_PBA, 4);
 	struct msix *msix = &function->msix;
+	struct fault fault;
 	int ret;
 
 	if (!function->device->info.vectors[LEND_IRQ_MSIX])
@@ -72,23 +127,12 @@ int msix_setup(struct lend_function *function, const struct cap *cap, struct len
 	msix->pba_length = (msix->count + 63) / 64 * 8;
 	if (msix->pba_bar < BAR_COUNT && msix->pba >= bar_size(function, msix->pba_bar))
 		msix->pba = quirk_pba(function, msix->pba);
-	/* A place of its own heals a PBA that is in no BAR. */
-	ret = msix->to ? msix_move(function, error) : 0;
-	if (!ret)
-		ret = check(function, error);
-	if (ret < 0)
+	fault = find_fault(function);
+	ret = msix->to ? msix_move(function, error) : fault.text[0] ? mend(function, &fault, error) : 0;
+	if (ret)
 		return ret;
-	table = (uint32_t)msix->table | msix->table_bar;
-	pba = (uint32_t)msix->pba | msix->pba_bar;
 	msix->cap = cap->offset;
-	flags &= ~(uint32_t)(PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
-	config_set_virtual(function, cap->offset + PCI_MSIX_FLAGS, 2, flags);
-	config_set_writable(function, cap->offset + PCI_MSIX_FLAGS, 2,
-			    PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
-	config_set_virtual(function, cap->offset + PCI_MSIX_TABLE, 4, table);
-	config_set_virtual(function, cap->offset + PCI_MSIX_PBA, 4, (uint32_t)msix->pba | msix->pba_bar);
-	config_set_virtual(function, cap->offset, 1, PCI_CAP_ID_MSIX);
-	config_set_hook(function, cap->offset + PCI_MSIX_FLAGS, 2, HOOK_MSIX);
+	set_registers(function, cap->offset, flags);
 	return 0;
 }
 

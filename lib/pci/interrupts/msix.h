@@ -10,6 +10,9 @@
 int msix_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 /** Puts the table where the user wants it (msix_move.c); -EINVAL: it cannot be there. */
 int msix_move(struct lend_function *function, struct lend_error *error);
+/** A BAR that the device has not, for msix_move(); BAR_COUNT: there is none. */
+unsigned msix_free_bar(const struct lend_function *function);
+bool msix_overlaps(const struct msix *msix);
 /** Puts table and PBA, where they are by now, over their BARs (window.h; msix_table.c). */
 void msix_windows(struct lend_function *function);
 /** `length` bytes, all of them inside the table or the PBA; `offset` is the BAR's. */

@@ -29,6 +29,21 @@ static bool is_upper_half(const struct lend_function *function, unsigned bar)
 	return bar && function->bars[bar - 1].guest.is_64;
 }
 
+unsigned msix_free_bar(const struct lend_function *function)
+{
+	unsigned bar = 0;
+
+	while (bar < BAR_COUNT && (function->bars[bar].guest.size || is_upper_half(function, bar)))
+		bar++;
+	return bar;
+}
+
+bool msix_overlaps(const struct msix *msix)
+{
+	return msix->table_bar == msix->pba_bar && msix->table < msix->pba + msix->pba_length &&
+	       msix->pba < msix->table + msix->table_length;
+}
+
 static int check(const struct lend_function *function, unsigned bar, struct lend_error *error)
 {
 	const struct lend_bar *guest = &function->bars[bar < BAR_COUNT ? bar : 0].guest;
@@ -64,7 +79,8 @@ int msix_move(struct lend_function *function, struct lend_error *error)
 		return ret;
 	guest = &function->bars[bar].guest;
 	msix->moved = true;
-	msix->hw_pba_bar = msix->pba_bar;
+	/* Where they overlap the device's entries are no pending bits. */
+	msix->hw_pba_bar = msix_overlaps(msix) ? BAR_COUNT : msix->pba_bar;
 	msix->hw_pba = msix->pba;
 	if (!guest->size) {
 		guest->is_64 = bar + 1 < BAR_COUNT && !function->bars[bar + 1].guest.size;
