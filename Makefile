@@ -52,6 +52,7 @@ TOOL_LIBS := $(shell pkg-config --libs libseccomp jansson 2>/dev/null || echo -l
 
 lib_src  := $(sort $(wildcard lib/*.c lib/*/*.c lib/*/*/*.c))
 vmm_src  := $(sort $(wildcard vmm/*.c vmm/*/*.c))
+lend_fake_src := $(sort $(wildcard fake/*.c))
 tool_src := $(sort $(wildcard tool/*.c tool/*/*.c))
 test_src := $(sort $(wildcard tests/unit/test_*.c))
 fake_src := $(sort $(filter-out $(test_src),$(wildcard tests/unit/*.c)))
@@ -85,6 +86,7 @@ $(B)/$(SO): $(call obj,$(lib_src)) lib/liblend.map
 	  -o $@ $(filter %.o,$^) $(LIB_LIBS)
 
 $(B)/liblend.a: $(call obj,$(lib_src))
+$(B)/liblend-fake.a: $(call obj,$(lend_fake_src))
 $(B)/libvmm.a: $(call obj,$(vmm_src))
 $(B)/libfake.a: $(call obj,$(fake_src))
 %.a:
@@ -107,7 +109,7 @@ $(B)/obj/vmm/x86/acpi.o: $(B)/gen/dsdt.h
 # Each allocation fails in turn.
 $(B)/tests/test_pci_fail_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
 
-$(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend.a
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend-fake.a $(B)/liblend.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBS)
@@ -118,7 +120,16 @@ $(B)/tests/conform: $(call obj,$(conform_src)) $(B)/libfake.a $(B)/libvmm.a $(B)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBS)
 
-check-unit: $(tests) $(B)/tests/conform check-headers check-layers check-symbols check-conformance man
+# A monitor's own test, on the device that is installed for it: public headers and the archives alone.
+$(B)/tests/test-monitor: $(B)/obj/examples/test-monitor.o $(B)/liblend-fake.a $(B)/liblend.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+check-example: $(B)/tests/test-monitor
+	$(Q)$<
+
+check-unit: $(tests) $(B)/tests/conform check-headers check-layers check-symbols check-conformance check-example man
 	$(Q)tests/unit/run $(tests) $(B)/tests/conform
 
 # Each public header compiles alone, as strict C11 and as C++17.
@@ -164,16 +175,16 @@ install: $(B)/lend man install-lib
 docs/architecture.svg: docs/architecture.dot
 	dot -Tsvg $< | sed '/^<!-- Generated/,/-->$$/d' >$@
 
-# The library alone: headers, both kinds, pkg-config's file.
-install-lib: $(B)/$(SO) $(B)/liblend.a
+# The library alone: headers, both kinds, the device for tests, pkg-config's files.
+install-lib: $(B)/$(SO) $(B)/liblend.a $(B)/liblend-fake.a
 	install -d $(DESTDIR)$(PREFIX)/include/lend $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 $(headers) $(DESTDIR)$(PREFIX)/include/lend
-	install -m 644 $(B)/liblend.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(B)/liblend.a $(B)/liblend-fake.a $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(B)/$(SO) $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(SO) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/liblend.so
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' lib/liblend.pc.in \
-	  >$(DESTDIR)$(PREFIX)/lib/pkgconfig/liblend.pc
+	$(Q)for p in lib/liblend fake/lend-fake; do sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $$p.pc.in \
+	  >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$(basename $$p).pc || exit 1; done
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
@@ -181,7 +192,7 @@ format:
 clean:
 	rm -rf $(O)
 
-.PHONY: all check-unit check-headers check-layers check-symbols check-conformance man install install-lib format clean
+.PHONY: all check-example check-unit check-headers check-layers check-symbols check-conformance man install install-lib format clean
 .SECONDARY:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -64,6 +64,7 @@ struct context_groups *context_groups(struct lend_context *context);
 struct context_devices {
 	pthread_mutex_t lock;
 	struct lend_device *first;
+	int given; /* counts down the devices that callers brought (lib/open/open_backend.c); atomic */
 };
 struct context_devices *context_devices(struct lend_context *context);
 /**

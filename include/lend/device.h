@@ -28,6 +28,7 @@ enum lend_backend {
 	LEND_BACKEND_AUTO,    /* iommufd where the kernel has it and the process may use it, else legacy */
 	LEND_BACKEND_LEGACY,  /* the group's node /dev/vfio/N, and a container with type1 */
 	LEND_BACKEND_IOMMUFD, /* the device's own node /dev/vfio/devices/vfioN, and /dev/iommu */
+	LEND_BACKEND_GIVEN,   /* never asked for: tables of the caller (lend/backend.h) */
 };
 
 struct lend_area {

@@ -3,6 +3,7 @@
 #ifndef LEND_LEND_H
 #define LEND_LEND_H
 
+#include "backend.h"
 #include "bind.h"
 #include "check.h"
 #include "context.h"

@@ -199,6 +199,8 @@ static int take_config(const struct lend_device_config *config, struct lend_devi
 
 	if (ret < 0)
 		return error_say(error, ret, "lend_device_config: its size is that of no version");
+	if (out->backend == LEND_BACKEND_GIVEN)
+		return error_say(error, -EINVAL, "a device of the caller is opened by lend_device_open_backend()");
 	/* 0 is what an older caller, or one that cleared the struct, left out. */
 	out->fd = out->fd ? out->fd : -1;
 	out->iommu_fd = out->iommu_fd ? out->iommu_fd : -1;
@@ -259,6 +261,8 @@ void lend_device_close(struct lend_device *device)
 	forget(device);
 	if (device->cdev)
 		cdev_detach(device->cdev);
+	if (device->given)
+		space_detach(device->space, device->given);
 	device->ops->close(device->transport);
 	if (device->cdev)
 		cdev_put(device->cdev);
@@ -273,7 +277,7 @@ int lend_device_move(struct lend_device *device, struct lend_space *space, struc
 
 	if (!device->cdev)
 		return error_say(error, -EOPNOTSUPP,
-				 "%s: it cannot move: its group is in one container while it is open",
+				 "%s: it cannot move; only a device that was opened by iommufd can",
 				 device->info.name);
 	if (__atomic_load_n(&device->functions, __ATOMIC_RELAXED))
 		return error_say(error, -EBUSY, "%s: it cannot move while a guest's function is on it",

@@ -20,6 +20,7 @@ struct lend_device {
 	struct lend_space *space;
 	struct lend_group *group; /* NULL: none (a fake, or a cdev) */
 	struct lend_cdev *cdev;   /* NULL: none */
+	int given;                /* names it to its domain, which the caller brought; 0: none */
 	unsigned functions;       /* on it; atomic */
 	const struct transport_ops *ops;
 	void *transport;

@@ -26,9 +26,9 @@ def installed(tmp_path_factory):
 @pytest.fixture(scope="module", params=["shared", "static"])
 def build(installed, request):
     """build(name): the example's program. It sees the installed headers alone."""
-    def make(name):
+    def make(name, package="liblend"):
         flags = subprocess.run(
-            ["pkg-config", "--cflags", "--libs", "liblend"] +
+            ["pkg-config", "--cflags", "--libs", package] +
             (["--static"] if request.param == "static" else []),
             env={**os.environ, "PKG_CONFIG_PATH": f"{installed}/lib/pkgconfig"},
             check=True, capture_output=True, text=True).stdout.split()
@@ -75,3 +75,10 @@ def test_tiny_vmm(l1, build, image):
     assert "edu dma 4096 bytes there and back" in out
     assert "edu irq msi 4 interrupts, status 0x107, 0 spurious" in out, out
     assert out.endswith("guest: off now\n")
+
+
+def test_a_monitors_own_test(build):
+    """No device, no machine and no privilege: it runs where it is built."""
+    program = build("test-monitor", "lend-fake")
+    out = subprocess.run([program], check=True, capture_output=True, text=True, timeout=60).stdout
+    assert out == "test-monitor: passed\n"

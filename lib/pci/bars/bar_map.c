@@ -65,7 +65,7 @@ static void export_areas(struct lend_function *function, unsigned index)
 {
 	struct bar *bar = &function->bars[index];
 	struct lend_device *device = function->device;
-	bool ask = device->info.backend == LEND_BACKEND_IOMMUFD && !function->no_files && !bar->sub_page;
+	bool ask = device->info.backend != LEND_BACKEND_LEGACY && !function->no_files && !bar->sub_page;
 
 	for (unsigned i = 0; i < bar->area_count && ask; i++) {
 		const struct lend_area *area = &bar->areas[i];
