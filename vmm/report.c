@@ -173,6 +173,18 @@ static void print_device(const struct printer *printer, struct assigned *assigne
 	free(rows);
 }
 
+/* Printed twice, the same numbers are those of a processor that never comes out of KVM. */
+static void print_processors(const struct printer *printer, const struct vmm *vmm)
+{
+	for (unsigned i = 0; i < vmm->vcpus.count; i++) {
+		const struct vcpu *vcpu = &vmm->vcpus.vcpu[i];
+
+		print(printer, "processor %u: %llu exits to user space, %llu for ports, %llu for memory", i,
+		      (unsigned long long)vcpu->exits, (unsigned long long)vcpu->pio,
+		      (unsigned long long)vcpu->mmio);
+	}
+}
+
 void vmm_report(struct vmm *vmm, void (*fn)(void *opaque, const char *line), void *opaque)
 {
 	const struct printer printer = {fn, opaque};
@@ -181,6 +193,7 @@ void vmm_report(struct vmm *vmm, void (*fn)(void *opaque, const char *line), voi
 	interrupts_read(vmm->interrupts, &table);
 	print(&printer, "guest memory mapped for the devices: %llu MiB; memory slots of KVM: %u",
 	      (unsigned long long)(lend_space_mapped(vmm->space) >> 20), vmm->slots.used);
+	print_processors(&printer, vmm);
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
 		if (vmm->assigned[i].function)
 			print_device(&printer, &vmm->assigned[i], &table);

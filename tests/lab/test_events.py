@@ -79,6 +79,7 @@ def test_counters_are_printed(l1, boot):
                           r"(\d+) by the loop, now by the bypass", err)
     assert by_bypass and int(by_bypass[1]) > 0
     assert re.search(r"mapped for the devices: 256 MiB", err)
+    assert re.search(r"processor 0: [1-9]\d* exits to user space, [1-9]\d* for ports", err)
     # To the process of the machine it is the same.
     machine.run(f"kill -USR1 {guest.machine}", check=True)
     guest.command.expect(r"(?s)(mapped for the devices.*){2}")
