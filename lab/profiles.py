@@ -2,8 +2,9 @@
 """The machines that the tests run on, as data.
 
 Rules: a test names its profile; tests of one profile share one L1. The small
-kernel is the host unless a stock one is the point. One processor each: two L1s
-side by side beat one with two.
+kernel is the host unless a stock one is the point. One processor each, since two
+L1s side by side beat one with two; but two where guests' starts and processors
+are the point, as a user's host has more than one.
 """
 
 from lab.machine import Profile
@@ -24,7 +25,7 @@ PROFILES = {
     # no device: the lab itself, bad input
     "plain": Profile(kernel="lab"),
     "nvme": Profile(kernel="lab", devices=NVME, drives=DISK),
-    # several guest processors want more than one here
+    # starts, kernels and guests with several processors
     "nvme-smp": Profile(kernel="lab", devices=NVME, drives=DISK, smp=2),
     # room for a guest with RAM on both sides of the hole
     "nvme-big": Profile(kernel="lab", devices=NVME, drives=DISK, mem="8192"),

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-pytestmark = [pytest.mark.profile("nvme"), pytest.mark.xdist_group("kernels")]
+pytestmark = [pytest.mark.profile("nvme-smp"), pytest.mark.xdist_group("kernels")]
 
 
 def vectors(guest):
