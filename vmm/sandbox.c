@@ -137,7 +137,9 @@ static int load_filter(void)
 
 	if (!filter)
 		return -ENOMEM;
-	ret = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	/* The default ends one thread alone, and the machine would live on without it. */
+	ret = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	ret = ret ? ret : seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	ret = ret ? ret : seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	ret = ret ? ret : add_rules(filter);
 	ret = ret ? ret : seccomp_load(filter);
