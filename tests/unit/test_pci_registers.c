@@ -240,7 +240,7 @@ static void no_extended_capabilities(void **state)
 		world->config_size = i ? 4096 : 256;
 		if (i != 2)
 			world_set(world, 0x100, 4,
-				  i == 3 ? UINT32_MAX : (uint32_t)PCI_EXT_CAP_ID_SRIOV | 1 << 16);
+				  i == 3 ? UINT32_MAX : (uint32_t)PCI_EXT_CAP_ID_DSN | 1 << 16);
 		start(world);
 		assert_int_equal(world_read(world, 0x100, 4), i == 0 ? UINT32_MAX : 0);
 		stop(world);

@@ -60,6 +60,7 @@ static void in_the_middle(void **state)
 		{VF_REBAR, 0x240, 4},                /* over another */
 		{L1SS, 0x300, 0},                    /* passed */
 		{VF_REBAR, 0x304, 0},                /* no start of any */
+		{VF_REBAR, 0x30c, 0},                /* to one in a capability */
 		{VF_REBAR, 0x280, 0},                /* to no header */
 		{VF_REBAR, 0x2c0, 0},                /* to one that comes back */
 		{VF_REBAR, 0x0f0, 0},
@@ -76,6 +77,7 @@ static void in_the_middle(void **state)
 		set_header(world, 0x2a0, rows[i].id, rows[i].next);
 		set_header(world, 0x240, L1SS, 0x300);
 		set_header(world, 0x2c0, L1SS, 0x2c0);
+		set_header(world, 0x30c, L1SS, 0x300);
 		assert_int_equal(closed(world, 0x2a0), rows[i].closed);
 	}
 }

@@ -20,7 +20,7 @@ int vendor_setup(struct lend_function *function, const struct cap *cap, struct l
 				     : function->device->info.vendor;
 
 	(void)error;
-	if (rules_close_vendor(function, vendor) || (function->strict && designated && vendor == CXL))
+	if (rules_close_vendor(function, vendor) || (function->strict && vendor == CXL))
 		config_set_blocked(function, cap->offset, cap_extent(cap));
 	return 0;
 }

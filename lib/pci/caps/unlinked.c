@@ -37,7 +37,7 @@ static struct header parse(const uint8_t *bytes, unsigned at, bool extended)
 	};
 	const struct cap_row *row = extended ? cap_row_extended(header.id) : cap_row((uint8_t)header.id);
 
-	header.good = header.id && row->id == header.id && (!header.next || header.next >= start) &&
+	header.good = row->id == header.id && (!header.next || header.next >= start) &&
 		      (!extended || (PCI_EXT_CAP_VER(value) && PCI_EXT_CAP_VER(value) <= VERSION_MAX));
 	return header;
 }
