@@ -20,7 +20,8 @@ O       ?= build
 SAN     ?=
 V       ?= 0
 
-VERSION := 0.1.0
+# The headers have it.
+VERSION := $(shell sed -n 's/^.define LEND_VERSION_[MP][A-Z]* \([0-9]*\)$$/\1/p' include/lend/version.h | paste -sd.)
 comma   := ,
 
 ifneq ($(SAN),)
@@ -163,6 +164,11 @@ install: $(B)/lend man install-lib
 	$(Q)for p in $(notdir $(patsubst %.scd,%,$(pages))); do s=$${p##*.}; \
 	  install -d $(DESTDIR)$(PREFIX)/share/man/man$$s && \
 	  install -m 644 $(B)/man/$$p $(DESTDIR)$(PREFIX)/share/man/man$$s/$$p || exit 1; done
+	@# Each function is found by its own name.
+	$(Q)for p in $(filter %.3.scd,$(pages)); do \
+	  for f in $$(sed -n '/^# FUNCTIONS/,/^# [^F]/p' $$p | grep '^\*lend_' | grep -o 'lend_[a-z0-9_]*'); do \
+	    [ -e man/$$f.3.scd ] || echo ".so man3/$$(basename $$p .scd)" >$(DESTDIR)$(PREFIX)/share/man/man3/$$f.3 || exit 1; \
+	  done; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 644 tool/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lend
 	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions

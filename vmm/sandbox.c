@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two tables: the system calls that stay, and the ioctls that stay; liblend
- * has a third, of its own ioctls. A row is there because something on the ways
+ * has two of its own. A row is there because something on the ways
  * through needs it after the start; the reason stands above its group.
  */
 #include <errno.h>
@@ -23,16 +23,12 @@ static const int calls[] = {
 	 */
 	SCMP_SYS(read),
 	SCMP_SYS(write),
-	SCMP_SYS(pread64),
-	SCMP_SYS(pwrite64),
 	SCMP_SYS(writev),
 	SCMP_SYS(sendto),
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(epoll_wait),
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(poll),
-	/* An eventfd is made at a vector's first unmask, and closed. */
-	SCMP_SYS(eventfd2),
 	SCMP_SYS(close),
 	SCMP_SYS(fstat), /* newfstatat would tell which files there are */
 	/* Memory of malloc, and BAR mappings that go. mmap and mprotect: see below. */
@@ -50,7 +46,6 @@ static const int calls[] = {
 	SCMP_SYS(getpid),
 	SCMP_SYS(clock_gettime),
 	SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(nanosleep),
 	SCMP_SYS(timerfd_settime),
 	SCMP_SYS(set_robust_list),
 	SCMP_SYS(rseq),
@@ -101,6 +96,23 @@ static int allow_ioctl(scmp_filter_ctx filter, uint32_t request)
 				SCMP_A1_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, request));
 }
 
+/* A call that both tables have is one rule. */
+static int allow_library(scmp_filter_ctx filter)
+{
+	const char *const *names;
+	size_t count = lend_syscalls(&names);
+	int ret = 0;
+
+	for (size_t i = 0; i < count && !ret; i++) {
+		int call = seccomp_syscall_resolve_name(names[i]);
+
+		ret = call == __NR_SCMP_ERROR ? -EINVAL : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
+		if (ret == -EEXIST)
+			ret = 0;
+	}
+	return ret;
+}
+
 static int add_rules(scmp_filter_ctx filter)
 {
 	const uint32_t *devices;
@@ -113,6 +125,7 @@ static int add_rules(scmp_filter_ctx filter)
 		ret = allow_ioctl(filter, ioctls[i]);
 	for (size_t i = 0; i < device_count && !ret; i++)
 		ret = allow_ioctl(filter, devices[i]);
+	ret = ret ? ret : allow_library(filter);
 	/* A kick of our own threads, and of no other process; a thread's name. */
 	ret = ret ? ret
 		  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,

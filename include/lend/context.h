@@ -55,6 +55,15 @@ LEND_API void lend_context_free(struct lend_context *context);
  */
 LEND_API size_t lend_ioctls(const uint32_t **out);
 
+/**
+ * The names of the system calls that the library makes then, beside ioctl (see
+ * above), and mmap and mprotect, which it and malloc() never need with
+ * PROT_EXEC. What the monitor's host operations and its log call is the
+ * monitor's. `*out` is a static table; returns how many there are. Any thread;
+ * does not block.
+ */
+LEND_API size_t lend_syscalls(const char *const **out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -75,11 +75,13 @@ struct lend_device_facts {
 	int numa_node;             /* -1: not known */
 	const char *driver;        /* NULL: one of VFIO's */
 	const char *reset_methods; /* sysfs reset_method, "flr bus"; NULL: not known */
+	const void *config;        /* bytes of sysfs config; NULL: not known */
+	size_t config_length;      /* 64 for a user, 256 or 4096 for root */
 };
 
 #define LEND_DEVICE_FACTS_INIT                                                                               \
 	{                                                                                                    \
-		sizeof(struct lend_device_facts), NULL, -1, -1, NULL, NULL                                   \
+		sizeof(struct lend_device_facts), NULL, -1, -1, NULL, NULL, NULL, 0                          \
 	}
 
 /**
@@ -134,7 +136,9 @@ struct lend_device_config {
  * device opened. iommufd: its node is opened, told to the hypervisor, bound,
  * and attached to page tables that fit, or new ones.
  *
- * Several threads may open devices into one space at the same time.
+ * Several threads may open devices into one space at the same time. Blocks while
+ * the kernel resets the device (100 ms, up to 60 s of one that is not ready) and
+ * while the space's memory is pinned for it.
  * Errors, each with a sentence: -ENODEV no such device; -ENXIO not bound to
  * vfio-pci; -EPERM group not viable, or no interrupt remapping; -ENOTSUP no
  * IOMMU; -EACCES node of the group not accessible; -EBUSY in use by another
@@ -153,7 +157,8 @@ LEND_API int lend_device_open(struct lend_space *space, const char *address, str
 			      struct lend_error *error);
 
 /**
- * Closes a device; every function on it must be freed. The kernel resets it.
+ * Closes a device; every function on it must be freed. The kernel resets it, and
+ * the call blocks for as long.
  * A group is closed with its last device. NULL is allowed.
  */
 LEND_API void lend_device_close(struct lend_device *device);

@@ -7,6 +7,23 @@
  * changes of interrupt mode and reset; a read of virtual config bytes and a BAR
  * access that goes to the device take none. new, free and quiesce: one thread
  * at a time, and free only when no other thread is in the function.
+ *
+ * Time: what is said not to block returns without a wait for the kernel, the
+ * device or a lock that is held over either. The bounds of the others:
+ *  - config_write: a write that resets the function (FLR, D3hot to D0) lasts as
+ *    long as the kernel's reset: 100 ms, and up to 60 s of a device that is not
+ *    ready. Any other write waits for one that runs on the same function
+ *  - config_read, bar_read, bar_write, vga_read, vga_write: one access of the
+ *    device. They do not wait for a config_write that runs, config_read of
+ *    virtual bytes does not block at all
+ *  - new: as many reads as config space has bytes, the maps of the BARs, and
+ *    the user's files of rules; free and quiesce: 1 s at most for transactions
+ *    that are pending, and what the host operations take
+ *  - lend_context_reset(), lend_device_open_with(), lend_device_close(): a reset
+ *    of each device, seconds, or minutes where devices are not ready
+ *  - line_changed, bar_fault, vectors, save and load: for a config_write or a
+ *    reset of the same function that runs
+ *  - gone, bar, link, count, pages, explain, device: never
  */
 #ifndef LEND_FUNCTION_H
 #define LEND_FUNCTION_H

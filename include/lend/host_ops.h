@@ -8,6 +8,15 @@
  * Unless a slot says otherwise: it returns 0 or a negative errno; it is called
  * with the function's lock held, from whichever thread called the library; it
  * may block; it must not call back into the same function.
+ *
+ * Locks. A slot must take no lock that any thread of the monitor holds while it
+ * calls the library: the one thread has the function's lock and waits for that
+ * of the monitor, the other has that one and waits for the function's. Locks
+ * that are taken inside of the slots alone are fine. A monitor with one big lock
+ * (QEMU's BQL) has two ways: it lets go of the big lock around each call into
+ * the library; or its slots do without the big lock, on tables with locks of
+ * their own, and leave the rest as work to its loop. Calls that take no lock
+ * say so in their header (lend_function_bar_read() and its like).
  */
 #ifndef LEND_HOST_OPS_H
 #define LEND_HOST_OPS_H
@@ -47,7 +56,7 @@ struct lend_bar_map {
 enum lend_event {
 	LEND_EVENT_REQUEST, /* the host's kernel wants the device back */
 	LEND_EVENT_ERROR,   /* the device reported an uncorrectable error */
-	LEND_EVENT_DEAD,    /* the device does not answer any more */
+	LEND_EVENT_DEAD,    /* found when it was reset: the device does not answer any more */
 	LEND_EVENT_RESET,   /* a reset ran */
 };
 

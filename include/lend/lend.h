@@ -17,5 +17,6 @@
 #include "state.h"
 #include "survey.h"
 #include "types.h"
+#include "version.h"
 
 #endif

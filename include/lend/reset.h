@@ -44,6 +44,10 @@ struct lend_reset_report {
  * all of them. A function that the kernel has reset at open, with more than
  * the power state, and that nothing has used since is not reset again.
  *
+ * Blocks for as long as the resets take: 100 ms each, seconds for a bus, and up
+ * to 60 s for a device that is not ready afterwards. One thread at a time for a
+ * function, and for the functions of one bus.
+ *
  * `reports` has room for `count` rows, `stride` bytes apart. Returns 0 when every function was reset, else
  * the first error; all are tried, and all are usable afterwards. -ENOMEM: nothing
  * was done.

@@ -80,7 +80,8 @@ static struct device_source source_of(const struct lend_host_device *host, enum 
 static unsigned raw_of(struct lend_space *space, const struct lend_host_device *host,
 		       const struct lend_device_config *config, uint8_t raw[PCI_CFG_SPACE_EXP_SIZE])
 {
-	return config->facts ? 0 : raw_config_read(space_context(space), host->name, raw);
+	return config->facts ? facts_raw_config(config->facts, raw)
+			     : raw_config_read(space_context(space), host->name, raw);
 }
 
 /* A device on `fd`, which it takes, also when it fails. */
@@ -200,7 +201,8 @@ static int take_config(const struct lend_device_config *config, struct lend_devi
 	if (ret < 0)
 		return error_say(error, ret, "lend_device_config: its size is that of no version");
 	if (out->backend == LEND_BACKEND_GIVEN)
-		return error_say(error, -EINVAL, "a device of the caller is opened by lend_device_open_backend()");
+		return error_say(error, -EINVAL,
+				 "a device of the caller is opened by lend_device_open_backend()");
 	/* 0 is what an older caller, or one that cleared the struct, left out. */
 	out->fd = out->fd ? out->fd : -1;
 	out->iommu_fd = out->iommu_fd ? out->iommu_fd : -1;

@@ -13,6 +13,8 @@
 
 #include "lend/host.h"
 #include "lib/backend/areas.h"
+#include "lib/context.h"
+#include "lib/dma/space.h"
 #include "lib/error.h"
 #include "lib/le.h"
 #include "lib/open/device.h"
@@ -141,6 +143,30 @@ static int read_ids(struct lend_device *device, struct lend_error *error)
 	return 0;
 }
 
+/* What is known of it from now on, for who asks for all. */
+static void say_opened(const struct lend_device *device)
+{
+	static const char *const ways[] = {[LEND_BACKEND_LEGACY] = "its group and a container",
+					   [LEND_BACKEND_IOMMUFD] = "its own node and an iommufd",
+					   [LEND_BACKEND_GIVEN] = "the monitor's tables"};
+	struct lend_context *context = space_context(device->space);
+	const struct lend_device_info *info = &device->info;
+
+	context_log(
+		context, LEND_LOG_DEBUG,
+		"%s: opened by %s: %04x:%04x, class %06x, %llu bytes of config space, %u vectors of MSI-X, "
+		"%u of MSI; ways to reset it: %s",
+		info->name, ways[info->backend], info->vendor, info->device, info->class_code,
+		(unsigned long long)info->config_size, info->vectors[LEND_IRQ_MSIX],
+		info->vectors[LEND_IRQ_MSI], device->reset_methods[0] ? device->reset_methods : "not known");
+	for (unsigned i = 0; i < LEND_DEVICE_BARS; i++)
+		if (device->regions[i].size)
+			context_log(context, LEND_LOG_DEBUG,
+				    "%s: BAR %u has %llu bytes, in %u parts that can be mapped", info->name,
+				    i, (unsigned long long)device->regions[i].size,
+				    device->regions[i].area_count);
+}
+
 int device_open_with(struct lend_space *space, const struct device_source *source, struct lend_device **out,
 		     struct lend_error *error)
 {
@@ -181,6 +207,7 @@ int device_open_with(struct lend_space *space, const struct device_source *sourc
 		return ret;
 	}
 	device_register(device);
+	say_opened(device);
 	*out = device;
 	return 0;
 }

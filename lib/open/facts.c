@@ -44,3 +44,15 @@ int facts_take(const struct lend_device_facts *given, struct lend_host_device *o
 		 facts.reset_methods ? facts.reset_methods : "");
 	return 0;
 }
+
+unsigned facts_raw_config(const struct lend_device_facts *given, uint8_t raw[PCI_CFG_SPACE_EXP_SIZE])
+{
+	struct lend_device_facts facts;
+	size_t length;
+
+	if (sized_take(&facts, sizeof(facts), given, sizeof(facts.size)) < 0 || !facts.config)
+		return 0;
+	length = facts.config_length < PCI_CFG_SPACE_EXP_SIZE ? facts.config_length : PCI_CFG_SPACE_EXP_SIZE;
+	memcpy(raw, facts.config, length);
+	return (unsigned)length;
+}

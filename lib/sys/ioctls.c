@@ -31,3 +31,30 @@ size_t lend_ioctls(const uint32_t **out)
 	*out = requests;
 	return sizeof(requests) / sizeof(*requests);
 }
+
+static const char *const calls[] = {
+	/* Config space and trapped BARs; eventfds that are read, and signalled again. */
+	"pread64",
+	"pwrite64",
+	"read",
+	"write",
+	/* A vector's eventfd is made when it is unmasked for the first time. */
+	"eventfd2",
+	"close",
+	/* BAR mappings that go, and malloc's memory. */
+	"munmap",
+	"madvise",
+	"brk",
+	"mremap",
+	/* Locks; time, for limits of the log and for what a device needs after a reset. */
+	"futex",
+	"clock_gettime",
+	"clock_nanosleep",
+	"nanosleep",
+};
+
+size_t lend_syscalls(const char *const **out)
+{
+	*out = calls;
+	return sizeof(calls) / sizeof(*calls);
+}

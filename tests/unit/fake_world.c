@@ -133,7 +133,10 @@ static void take_log(void *opaque, enum lend_log_level level, const char *line)
 {
 	struct world *world = opaque;
 
-	(void)level;
+	if (level == LEND_LOG_DEBUG) {
+		world->debug_lines++;
+		return;
+	}
 	world->log_lines++;
 	world->log_bytes += strlen(line) + 1;
 	memcpy(world->last_log, line, strlen(line) + 1);

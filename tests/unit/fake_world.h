@@ -149,7 +149,7 @@ struct world {
 	unsigned calls, fail_at; /* calls that can fail; the one that does, from 1, 0: none */
 	unsigned dies_at;        /* the call from which on the device is dead, 0: none */
 	char violation[160];
-	unsigned log_lines;
+	unsigned log_lines, debug_lines;
 	uint64_t log_bytes;
 	char last_log[512];
 	int fds_before;

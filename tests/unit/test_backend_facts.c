@@ -7,6 +7,7 @@
 #include "tests/unit/jail.h"
 
 static struct lend_device_facts facts;
+static const uint8_t raw_config[64] = {0x36, 0x1b, 0x10};
 static struct lend_device_config config;
 
 /* What a parent hands over: the nodes are open, and sysfs is nowhere. */
@@ -31,6 +32,8 @@ static int hand_over(void **state)
 	facts.group = 7;
 	facts.numa_node = 1;
 	facts.reset_methods = "flr bus";
+	facts.config = raw_config;
+	facts.config_length = sizeof(raw_config);
 	config = (struct lend_device_config)LEND_DEVICE_CONFIG_INIT;
 	config.facts = &facts;
 	snprintf(path, sizeof(path), "%s/vfio/7", vfio.dev);
@@ -70,6 +73,7 @@ static int opens(void)
 			   "status version extension set_container set_iommu iommu_info iommu_info "
 			   "kvm+ device info region region region region region region region region "
 			   "region irq irq irq irq irq "));
+	jail_check(device->raw_length == 64 && !memcmp(device->raw, raw_config, 64));
 	info = lend_device_info(device);
 	jail_check(!strcmp(info->name, "0000:05:00.0") && info->bdf.bus == 5 && !info->is_mdev);
 	jail_check(info->group == 7 && info->numa_node == 1 && info->backend == LEND_BACKEND_LEGACY);

@@ -282,9 +282,11 @@ static void what_was_found_is_said(void **state)
 	report = reset(world, 0);
 	assert_false(report.checked);
 	assert_non_null(strstr(report.check, "does not answer"));
+	assert_int_equal(world_count(world, "event 2"), 1); /* LEND_EVENT_DEAD */
 	world->dead = false;
 	report = reset(world, 0);
 	assert_true(report.checked);
+	assert_int_equal(world_count(world, "event 2"), 1);
 	stop(world);
 }
 

@@ -297,6 +297,28 @@ static void what_callers_get(void **state)
 	world_free(world);
 }
 
+/* Who asks for all lines hears what a device is, and nobody else does. */
+static void a_device_is_told_at_debug(void **state)
+{
+	struct world *world = world_new();
+
+	(void)state;
+	world_nvme(world);
+	assert_int_equal(world_open(world), 0);
+	assert_int_equal(world->debug_lines, 2); /* itself, and its BAR */
+	assert_int_equal(world->log_lines, 0);
+	world_close(world);
+	world_free(world);
+}
+
+static void the_library_has_a_version(void **state)
+{
+	(void)state;
+	assert_int_equal(lend_version(),
+			 LEND_VERSION_NUMBER(LEND_VERSION_MAJOR, LEND_VERSION_MINOR, LEND_VERSION_PATCH));
+	assert_true(lend_version() < LEND_VERSION_NUMBER(LEND_VERSION_MAJOR, LEND_VERSION_MINOR + 1, 0));
+}
+
 /* Rows of an array are as far apart as the caller's are. */
 static void rows_have_the_callers_stride(void **state)
 {
@@ -324,10 +346,9 @@ static void rows_have_the_callers_stride(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_helper_takes),
-		cmocka_unit_test(what_callers_give),
-		cmocka_unit_test(what_callers_get),
-		cmocka_unit_test(rows_have_the_callers_stride),
+		cmocka_unit_test(the_helper_takes),          cmocka_unit_test(what_callers_give),
+		cmocka_unit_test(what_callers_get),          cmocka_unit_test(a_device_is_told_at_debug),
+		cmocka_unit_test(the_library_has_a_version), cmocka_unit_test(rows_have_the_callers_stride),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

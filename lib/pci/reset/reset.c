@@ -228,6 +228,8 @@ static void finish(struct lend_function *function, struct lend_reset_report *rep
 	if (report->ran != LEND_RESET_NONE && report->ran != LEND_RESET_OPEN)
 		function->ops->event(function->host, function->peer, LEND_EVENT_RESET,
 				     report->result ? "its reset failed" : "it was reset");
+	if (report->check == reset_dead)
+		function->ops->event(function->host, function->peer, LEND_EVENT_DEAD, reset_dead);
 }
 
 static int reset_set(struct lend_function **functions, size_t count, struct lend_reset_report *reports)

@@ -14,6 +14,8 @@ void reset_wake(struct lend_function *function);
 
 /** What is found after a reset: `reset_good`, or a sentence that says what is not. */
 extern const char reset_good[];
+/** All ones, or nothing: it is off its bus, or hangs. */
+extern const char reset_dead[];
 const char *reset_check(struct lend_function *function);
 
 #endif

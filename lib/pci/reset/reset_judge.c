@@ -53,6 +53,7 @@ void reset_wake(struct lend_function *function)
 }
 
 const char reset_good[] = "it answers with its ids, and decode and bus master are off";
+const char reset_dead[] = "it does not answer any more";
 
 /*
  * A device that is not ready yet answers with vendor id 1 (Request Retry Status,
@@ -75,7 +76,9 @@ const char *reset_check(struct lend_function *function)
 {
 	uint32_t id, command;
 
-	if (read_id(function, &id) || id != config_hw(function, PCI_VENDOR_ID, 4) ||
+	if (read_id(function, &id) || id == UINT32_MAX)
+		return reset_dead;
+	if (id != config_hw(function, PCI_VENDOR_ID, 4) ||
 	    config_device_read(function, PCI_COMMAND, 2, &command))
 		return "it does not answer as the device that it was";
 	if (command & (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER))
