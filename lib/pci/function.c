@@ -13,6 +13,7 @@
 #include "lib/pci/config/strict.h"
 #include "lib/pci/interrupts/intx.h"
 #include "lib/pci/interrupts/messages.h"
+#include "lib/pci/interrupts/mode.h"
 #include "lib/pci/interrupts/msix.h"
 #include "lib/pci/ledger/bell.h"
 #include "lib/pci/ledger/ledger.h"
@@ -26,12 +27,29 @@
 
 /* Who is called when something of the function's rings. */
 static const struct rings rings = {
+	.served = intx_served,
 	.line = intx_rings,
 	.timer = intx_held,
 	.notice = notify_rings,
 	.ack = ack_rings,
 	.vector = vector_rings,
 	.company = peers_company,
+};
+
+static void before_reset(struct lend_function *function)
+{
+	bars_remove(function);
+}
+
+static const struct hooks hooks = {
+	.of =
+		{
+			[HOOK_DECODE] = {bars_quiet, bars_live}, /* COMMAND, BARs, power state */
+			[HOOK_MSI] = {msi_quiet, msi_live},      /* MSI, all of it */
+			[HOOK_MSIX] = {msix_quiet, msix_live},   /* MSI-X message control */
+			[HOOK_INTX] = {intx_quiet, intx_live},   /* COMMAND, interrupt disable */
+		},
+	.before_reset = before_reset,
 };
 
 /* The device's bytes as they are now; what is set up is derived from them and never read again. */
@@ -59,6 +77,8 @@ static int setup(struct lend_function *function, const struct lend_function_conf
 		ret = rules_apply(function, error);
 	if (!ret)
 		ret = header_setup(function, error);
+	if (!ret)
+		intx_setup(function);
 	if (!ret)
 		ret = bars_setup(function, error);
 	if (!ret)
@@ -146,6 +166,8 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->notify[NOTIFY_ERROR] = function->notify[NOTIFY_REQUEST] = -1;
 	function->intx.fd = function->intx.resample = -1;
 	function->rings = &rings;
+	function->hooks = &hooks;
+	function->quirk_row = quirk_row;
 	learned_init(function);
 	function->quirk_options = (struct quirk_options){
 		.vga = config->vga,

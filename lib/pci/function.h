@@ -54,6 +54,18 @@ enum claim {
 	CLAIM_HIDDEN, /* in one that it has not */
 };
 
+/**
+ * What each of them does. Config space knows nothing of BARs and interrupts,
+ * which stand on it; function.c, which knows all, fills this in.
+ */
+struct hooks {
+	struct {
+		int (*quiet)(struct lend_function *function);
+		void (*live)(struct lend_function *function);
+	} of[HOOK_COUNT];
+	void (*before_reset)(struct lend_function *function); /* that a write of the guest's starts */
+};
+
 /** The tables of config space, a row a byte; fixed. */
 struct config {
 	unsigned size;               /* 256 or 4096 */
@@ -156,6 +168,7 @@ enum {
 
 struct board;
 struct rings;
+struct quirk;
 
 struct lend_function {
 	struct lend_device *device; /* fixed, as the next lines are */
@@ -184,8 +197,10 @@ struct lend_function {
 	struct pages pages;
 	bool used;                 /* atomic: something was written to the device since it was opened */
 	struct board *board;       /* what the monitor's loop calls it by (ledger/bell.h); fixed */
-	const struct rings *rings; /* fixed */
-	unsigned marks;            /* atomic: what the holder of the lock does when he unlocks */
+	const struct rings *rings; /* fixed, as the next two are */
+	const struct hooks *hooks;
+	const struct quirk *(*quirk_row)(size_t index); /* quirks/table.c */
+	unsigned marks; /* atomic: what the holder of the lock does when he unlocks */
 
 	pthread_mutex_t lock; /* ledger/lock.h */
 	struct ledger ledger;

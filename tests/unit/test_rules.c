@@ -55,7 +55,7 @@ static void the_example(void **state)
 	assert_true(rules_reset_broken(world->function, "pm"));
 	assert_false(rules_reset_broken(world->function, "flr"));
 	assert_false(rules_reset_broken(world->function, "no such method"));
-	assert_false(rules_deny_rom(world->function));
+	assert_false(world->function->rules.deny_rom);
 	stop(world);
 }
 
@@ -143,7 +143,7 @@ static void all_that_match_apply(void **state)
 	(void)state;
 	assert_int_equal(world->log_lines, 3);
 	assert_int_equal(world_read(world, PCI_INTERRUPT_PIN, 1), 1);
-	assert_true(rules_deny_rom(world->function));
+	assert_true(world->function->rules.deny_rom);
 	assert_true(rules_reset_broken(world->function, "flr"));
 	assert_true(rules_reset_broken(world->function, "bus"));
 	assert_true(rules_reset_broken(world->function, "pm"));
@@ -247,7 +247,7 @@ static void overridden_ids(void **state)
 	world->function_config.ids = (struct lend_ids){
 		.given = LEND_ID_VENDOR | LEND_ID_CLASS, .vendor = 0x1af4, .class_code = 0x0c0330};
 	start(world);
-	assert_true(rules_deny_rom(world->function));
+	assert_true(world->function->rules.deny_rom);
 	assert_int_equal(world_read(world, PCI_INTERRUPT_PIN, 1), 1);
 	stop(world);
 }
@@ -276,7 +276,7 @@ static void read_once(void **state)
 	(void)state;
 	rules_dir("[{}]"); /* the same directory */
 	assert_int_equal(lend_function_new(world->device, &config, &second, NULL), 0);
-	assert_true(rules_deny_rom(second));
+	assert_true(second->rules.deny_rom);
 	assert_int_equal(world->log_lines, 1); /* of the first function */
 	lend_function_free(second);
 	stop(world);

@@ -7,7 +7,7 @@
 
 #include "lib/pci/bars/bar.h"
 #include "lib/pci/bars/rom.h"
-#include "lib/pci/interrupts/intx.h"
+#include "lib/pci/ledger/bell.h"
 #include "lib/pci/ledger/ledger.h"
 
 static bool reaches(struct lend_function *function, unsigned bar, uint64_t offset, unsigned length)
@@ -19,6 +19,13 @@ static bool reaches(struct lend_function *function, unsigned bar, uint64_t offse
 		return true;
 	count_one(function->counters.ignored);
 	return false;
+}
+
+/* An access to a BAR is the sign that the guest serves the line (interrupts/intx.h). */
+static void served(struct lend_function *function)
+{
+	if (__atomic_load_n(&function->intx.pending, __ATOMIC_ACQUIRE))
+		function->rings->served(function);
 }
 
 uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, uint64_t offset,
@@ -35,7 +42,7 @@ uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, ui
 		rom_read(function, offset, bytes, length);
 	} else {
 		window_read(function, bar, offset, bytes, length);
-		intx_served(function);
+		served(function);
 	}
 	return le64toh(value);
 }
@@ -51,5 +58,5 @@ void lend_function_bar_write(struct lend_function *function, unsigned bar, uint6
 		return;
 	pages_count(&function->pages, bar, offset, true);
 	window_write(function, bar, offset, bytes, length);
-	intx_served(function);
+	served(function);
 }

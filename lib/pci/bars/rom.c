@@ -13,7 +13,6 @@
 #include "lib/pci/bars/rom.h"
 #include "lib/pci/config/config.h"
 #include "lib/pci/ledger/lock.h"
-#include "lib/pci/rules/quirk.h"
 
 /* Sizes that the register can tell: bits 31:11 (PCI Local Bus 3.0, 6.2.5.2). */
 #define SIZE_MIN    UINT64_C(0x800)
@@ -87,7 +86,7 @@ int rom_setup(struct lend_function *function, const struct lend_function_config 
 		return 0;
 	if (config->rom_length)
 		return take_file(function, config, error);
-	if (!size || rules_deny_rom(function))
+	if (!size || function->rules.deny_rom)
 		return 0;
 	if (config->rom_mode == LEND_ROM_AUTO && is_denied(function)) {
 		function_log(function, LEND_LOG_WARNING,

@@ -13,7 +13,6 @@
 #include "lib/le.h"
 #include "lib/pci/config/config.h"
 #include "lib/pci/ledger/ledger.h"
-#include "lib/pci/rules/quirk.h"
 
 enum { CLASS_VGA = 0x0300 };
 
@@ -34,13 +33,13 @@ bool vga_on(const struct lend_function *function)
 int vga_setup(struct lend_function *function, struct lend_error *error)
 {
 	const struct lend_region *region = &function->device->regions[LEND_REGION_VGA];
-	struct quirk_ids ids = quirk_ids(function);
+	uint32_t class = config_shown(function, PCI_CLASS_DEVICE, 2);
 
 	if (!function->quirk_options.vga)
 		return 0;
-	if (ids.class_code >> 8 != CLASS_VGA) {
-		function_log(function, LEND_LOG_INFO, "is no VGA adapter (class %06x): x-vga has no effect",
-			     ids.class_code);
+	if (class != CLASS_VGA) {
+		function_log(function, LEND_LOG_INFO, "is no VGA adapter (class %04x): x-vga has no effect",
+			     class);
 		return 0;
 	}
 	if (!region->readable || !region->writable || region->size < VGA_REGION_SIZE)

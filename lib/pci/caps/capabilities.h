@@ -46,7 +46,10 @@ int capabilities_setup(struct lend_function *function, struct lend_error *error)
 int extended_setup(struct lend_function *function, struct lend_error *error);
 
 /** Bytes that are not another's: those of its registers; where they are not known, up to the next one. */
-unsigned cap_extent(const struct cap *cap);
+static inline unsigned cap_extent(const struct cap *cap)
+{
+	return cap->length ? cap->length : cap->room;
+}
 /** Sets room and length of `count` capabilities of one chain, whose space ends at `end`. */
 void caps_measure(const struct lend_function *function, struct cap *caps, unsigned count, unsigned end);
 /** The bytes of one that was set up: the guest's, or blocked where it does not see it. */

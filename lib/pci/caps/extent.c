@@ -36,11 +36,6 @@ void caps_measure(const struct lend_function *function, struct cap *caps, unsign
 	}
 }
 
-unsigned cap_extent(const struct cap *cap)
-{
-	return cap->length ? cap->length : cap->room;
-}
-
 void cap_claim(struct lend_function *function, const struct cap *cap, bool hidden)
 {
 	unsigned unknown = cap->offset < PCI_CFG_SPACE_SIZE ? UNKNOWN_STANDARD : UNKNOWN_EXTENDED;

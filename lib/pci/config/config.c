@@ -17,21 +17,9 @@
 #include <string.h>
 
 #include "lib/le.h"
-#include "lib/pci/bars/bar.h"
 #include "lib/pci/config/config.h"
-#include "lib/pci/interrupts/mode.h"
 #include "lib/pci/ledger/ledger.h"
 #include "lib/pci/ledger/lock.h"
-
-static const struct {
-	int (*quiet)(struct lend_function *function);
-	void (*live)(struct lend_function *function);
-} hooks[HOOK_COUNT] = {
-	[HOOK_DECODE] = {bars_quiet, bars_live}, /* COMMAND, BARs, power state */
-	[HOOK_MSI] = {msi_quiet, msi_live},      /* MSI, all of it */
-	[HOOK_MSIX] = {msix_quiet, msix_live},   /* MSI-X message control */
-	[HOOK_INTX] = {intx_quiet, intx_live},   /* COMMAND, interrupt disable */
-};
 
 static bool valid(const struct lend_function *function, unsigned offset, unsigned length)
 {
@@ -102,7 +90,7 @@ static int write_device(struct lend_function *function, unsigned offset, unsigne
 static int run_quiet(struct lend_function *function, unsigned set)
 {
 	for (unsigned i = 1; i < HOOK_COUNT; i++) {
-		int ret = set & 1u << i ? hooks[i].quiet(function) : 0;
+		int ret = set & 1u << i ? function->hooks->of[i].quiet(function) : 0;
 
 		if (ret < 0)
 			return ret;
@@ -114,7 +102,7 @@ static void run_live(struct lend_function *function, unsigned set)
 {
 	for (unsigned i = 1; i < HOOK_COUNT; i++)
 		if (set & 1u << i)
-			hooks[i].live(function);
+			function->hooks->of[i].live(function);
 }
 
 static int apply(struct lend_function *function, unsigned offset, unsigned length, uint8_t *bytes)
@@ -137,7 +125,7 @@ static int apply(struct lend_function *function, unsigned offset, unsigned lengt
 	ret = run_quiet(function, set);
 	if (!ret && write_resets(function, offset, length, bytes)) {
 		set |= 1u << HOOK_DECODE; /* they come back after it */
-		bars_remove(function);
+		function->hooks->before_reset(function);
 	}
 	if (!ret)
 		ret = write_device(function, offset, length, bytes);

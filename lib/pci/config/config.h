@@ -39,7 +39,7 @@ int config_device_write(struct lend_function *function, unsigned offset, unsigne
 /** Header fields of type 0 (header.c). */
 int header_setup(struct lend_function *function, struct lend_error *error);
 
-/** PM capability (cap_pm.c): takes forbidden changes of the power state out of a write's bytes. */
+/** Power state (power.c): takes forbidden changes of the power state out of a write's bytes. */
 void pm_filter(const struct lend_function *function, unsigned offset, unsigned length, uint8_t *bytes);
 /**
  * Whether a write's bytes start a function level reset (reset_write.c): the

@@ -7,7 +7,6 @@
 
 #include "lib/error.h"
 #include "lib/pci/config/config.h"
-#include "lib/pci/interrupts/intx.h"
 
 enum { HEADER_TYPE_BITS = 0x7f, MULTIFUNCTION = 0x80 };
 
@@ -79,7 +78,6 @@ int header_setup(struct lend_function *function, struct lend_error *error)
 		config_set_hook(function, field->offset, field->length, field->hook);
 	}
 	set_ids(function, &function->ids);
-	intx_setup(function);
 	config_set_bits(function, PCI_HEADER_TYPE, 1, MULTIFUNCTION,
 			function->multifunction ? MULTIFUNCTION : 0);
 	return 0;

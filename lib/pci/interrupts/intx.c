@@ -114,8 +114,6 @@ void intx_served(struct lend_function *function)
 {
 	struct intx *intx = &function->intx;
 
-	if (!__atomic_load_n(&intx->pending, __ATOMIC_ACQUIRE))
-		return;
 	function_lock(function);
 	if (function->mode == MODE_INTX && intx->pending) {
 		set_pending(intx, false);

@@ -25,7 +25,7 @@ void intx_rings(struct lend_function *function);
 void intx_held(struct lend_function *function);
 /** Closes the eventfds, when no callback can run any more. */
 void intx_destroy(struct lend_function *function);
-/** After a trapped BAR access: the guest serves the device. Without the lock. */
+/** After a trapped BAR access, while a signal is pending: the guest serves the device. Without the lock. */
 void intx_served(struct lend_function *function);
 
 #endif

@@ -29,6 +29,7 @@ enum {
  * bell_take()'s to tell. `number` is that of the vector, notice or write.
  */
 struct rings {
+	void (*served)(struct lend_function *function); /* without the lock: the guest serves its line */
 	void (*line)(struct lend_function *function);
 	void (*timer)(struct lend_function *function);
 	void (*notice)(struct lend_function *function, unsigned number);

@@ -37,7 +37,7 @@ static const struct quirk *next(const struct lend_function *function, size_t *in
 {
 	const struct quirk *row;
 
-	while ((row = quirk_row((*index)++)))
+	while ((row = function->quirk_row((*index)++)))
 		if (matches(function, row))
 			return row;
 	return NULL;

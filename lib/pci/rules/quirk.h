@@ -80,7 +80,6 @@ void quirk_window(struct lend_function *function, const struct quirk *row, const
  * function is made. INTx, capabilities, trapping and strict config space are
  * done by the rules themselves.
  */
-bool rules_deny_rom(const struct lend_function *function);
 /** `method` as sysfs has it in reset_method: "flr", "af_flr", "pm", "bus", "device_specific", … */
 bool rules_reset_broken(const struct lend_function *function, const char *method);
 bool rules_deny_cap(const struct lend_function *function, uint8_t id);

@@ -167,11 +167,6 @@ static bool has(const uint16_t *ids, unsigned count, uint16_t id)
 	return false;
 }
 
-bool rules_deny_rom(const struct lend_function *function)
-{
-	return function->rules.deny_rom;
-}
-
 bool rules_reset_broken(const struct lend_function *function, const char *method)
 {
 	for (unsigned i = 0; i < RESET_WORDS; i++)
