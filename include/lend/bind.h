@@ -6,6 +6,8 @@
  * by lend_mend(). Operations of several processes on one device exclude each
  * other. Each of these may take long, forks short-lived helpers, and is to be
  * called by one thread at a time; they need the privilege to write to sysfs.
+ * lend_bind_options.limit_ms is the bound of each step, of which a device has a
+ * few; a driver that does not let go is left behind then.
  */
 #ifndef LEND_BIND_H
 #define LEND_BIND_H

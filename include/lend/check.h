@@ -2,7 +2,8 @@
 /*
  * Everything between now and a started machine, as data: for the computer, for
  * this user, and for each device, one row a condition, with what cures it. No
- * device is opened and nothing is changed. Any thread.
+ * device is opened and nothing is changed. Any thread. Making a check reads files,
+ * and may block for as long as the kernel does; the others do not block.
  */
 #ifndef LEND_CHECK_H
 #define LEND_CHECK_H

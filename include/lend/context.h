@@ -41,7 +41,8 @@ struct lend_context_config {
 
 /**
  * Makes a context. `config` may be NULL for the defaults.
- * Any thread. -ENOMEM, -EINVAL (a size smaller than any version ever had).
+ * Any thread. Does not block. -ENOMEM; -EINVAL: a size that
+ * is none; -E2BIG: something is set that this library does not know.
  */
 LEND_API int lend_context_new(const struct lend_context_config *config, struct lend_context **out);
 

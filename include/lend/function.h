@@ -131,7 +131,8 @@ struct lend_function_counters {
 /**
  * Makes the guest's function on an open device; no BAR is mapped and no
  * interrupt is on. The device must stay open for the function's life.
- * -EINVAL: config->size; -EPROTO: the device's config space makes no sense
+ * -EINVAL: config->size; -E2BIG: something is set that this library does not
+ * know; -EPROTO: the device's config space makes no sense
  * (sentence says where); -ENOTSUP: a kind of device that cannot be assigned
  * (bridge, PCI Express port), or VGA ranges that the kernel does not give;
  * -EINVAL: a file of the user's rules is wrong (sentence names it); -ENOMEM.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Discovery of the host's devices, from sysfs and procfs: no device is opened,
- * nothing is changed. Any thread.
+ * nothing is changed. Any thread. Those that take a context read files, and may
+ * block for as long as the kernel does.
  */
 #ifndef LEND_HOST_H
 #define LEND_HOST_H

@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-/** Bytes that lend_function_save() writes for any function. Any thread. */
+/** Bytes that lend_function_save() writes for any function. Any thread; does not block. */
 LEND_API size_t lend_function_state_size(void);
 
 /**

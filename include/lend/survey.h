@@ -3,7 +3,9 @@
  * A survey: all PCI functions of the host at one moment, with what uses each
  * of them and whether it can be lent. No device is opened, nothing is changed.
  * A survey does not change after it was made and belongs to whoever made it;
- * any thread.
+ * any thread. lend_survey_new() reads files of sysfs and procfs, which takes
+ * milliseconds, and as long as the kernel does where a driver holds them; the
+ * others do not block.
  */
 #ifndef LEND_SURVEY_H
 #define LEND_SURVEY_H

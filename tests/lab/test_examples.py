@@ -33,8 +33,8 @@ def build(installed, request):
             env={**os.environ, "PKG_CONFIG_PATH": f"{installed}/lib/pkgconfig"},
             check=True, capture_output=True, text=True).stdout.split()
         if request.param == "static":
-            # Before what it needs itself.
-            flags = [f"{installed}/lib/liblend.a"] + [f for f in flags if f != "-llend"]
+            # In its place: behind what needs it, before what it needs itself.
+            flags = [f"{installed}/lib/liblend.a" if f == "-llend" else f for f in flags]
         else:
             flags += [f"-Wl,-rpath,{installed}/lib"]
         out = installed / f"{name}-{request.param}"
@@ -74,6 +74,21 @@ def test_tiny_vmm(l1, build, image):
     assert "edu fact 10 3628800" in out
     assert "edu dma 4096 bytes there and back" in out
     assert "edu irq msi 4 interrupts, status 0x107, 0 spurious" in out, out
+    assert out.endswith("guest: off now\n")
+
+
+@pytest.mark.profile("edu")
+def test_tiny_vmm_and_a_guest_that_hammers(l1, installed, image):
+    """The same monitor with sanitizers: what the guest writes where it should not is no bug of ours."""
+    program = installed / "tiny-vmm-sanitized"
+    subprocess.run([CC, "-std=gnu11", "-g", "-fsanitize=address,undefined",
+                    "-fno-sanitize-recover=all", "-static-libasan", "-static-libubsan",
+                    f"-I{installed}/include", "-o", program, "tiny-vmm.c",
+                    f"{installed}/lib/liblend.a", "-ljansson", "-pthread"],
+                   check=True, cwd=cache.ROOT / "examples")
+    out = run(l1(), program, "{address}", image,
+              "-- cfgw 00:01.0 0x30 4 0xfffff801; cfgw 00:01.0 4 2 6;"
+              " hammer 1 20000 cfg 00:01.0 0 256 cfg 00:01.0 0 4096; off")
     assert out.endswith("guest: off now\n")
 
 
