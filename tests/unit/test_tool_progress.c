@@ -145,6 +145,7 @@ static void long_texts_and_wrong_rows_do_no_harm(void **state)
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	begin_step(&progress, VMM_STEP_ROWS, "beyond", 0);
+	assert_int_equal(progress.begun, 0); /* it stands behind the last row */
 	for (unsigned i = 0; i < VMM_STEP_ROWS; i++)
 		begin_step(&progress, i, text, 0);
 	assert_true(progress_tell(&progress, UINT64_MAX, line));

@@ -101,6 +101,22 @@ static void says_what_it_waits_for(void **state)
 	assert_string_equal(expect(user, user->messages[0], NULL), "");
 }
 
+/* Nothing happens but that time goes by: the last second of the ten is a real one. */
+static void says_it_without_being_woken(void **state)
+{
+	struct user *user = *state;
+
+	user->config.machine = starting;
+	start_that_waits(user);
+	put_forward(user, 9);
+	expect(user, user->messages[0], "has not started after 1");
+	turn(user);
+	expect(user, user->master, "ready");
+	kill(user->keeper, SIGUSR1);
+	expect(user, user->report[0], "report");
+	assert_int_equal(keeper_status(user), TOOL_OK);
+}
+
 static void tells_it_when_asked(void **state)
 {
 	struct user *user = *state;
@@ -158,6 +174,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(says_what_it_waits_for),
+		CASE(says_it_without_being_woken),
 		CASE(tells_it_when_asked),
 		CASE(tells_of_long_steps_where_asked_to_say_more),
 		CASE(a_start_that_failed_is_not_waited_for),
