@@ -15,7 +15,8 @@
 #include <linux/pci_regs.h>
 
 #include "lib/context.h"
-#include "lib/pci/function.h"
+#include "lib/pci/ledger/ledger.h"
+#include "lib/pci/ledger/lock.h"
 #include "tests/unit/cmocka.h"
 #include "tests/unit/fake_private.h"
 
@@ -146,6 +147,45 @@ static void nothing_is_handed_out_unless_on(void **state)
 		world_clear(world);
 		world_start(world);
 		assert_int_equal(world->bars[0].placed, how != 2 + REQ);
+		stop(world);
+	}
+}
+
+/* Asked directly, without the rules above it: each is refused, and nobody is called. */
+static void each_gift_is_refused_unless_on(void **state)
+{
+	const struct lend_bar_map map = {.struct_size = sizeof(map), .address = 0xe0000000, .size = 0x4000};
+
+	(void)state;
+	for (unsigned how = 0; how < 3; how++) {
+		struct world *world = start(make());
+		struct lend_function *function = world->function;
+		int none = -1;
+
+		if (how == 0)
+			lend_function_quiesce(function);
+		else
+			tell(world->notify_fd[how - 1]);
+		world_run(world);
+		world_clear(world);
+		function_lock(function);
+		assert_int_equal(give_line_trigger(function), -ENODEV);
+		assert_int_equal(give_line_unmask(function), -ENODEV);
+		assert_int_equal(give_line(function), -ENODEV);
+		assert_int_equal(give_line_level(function), -ENODEV);
+		assert_int_equal(give_timer(function, 1000), -ENODEV);
+		assert_int_equal(give_watch(function, OUT_LINE_WATCH, 0), -ENODEV);
+		assert_int_equal(give_watch(function, OUT_VECTOR_WATCH, 1), -ENODEV);
+		assert_int_equal(give_irqfd(function, 1), -ENODEV);
+		assert_int_equal(give_route(function, 1, 0xfee00000, 1), -ENODEV);
+		assert_int_equal(give_triggers(function, 0, 1, &none), -ENODEV);
+		assert_int_equal(give_bar(function, &map), -ENODEV);
+		assert_int_equal(give_peer(function, 0, 0), -ENODEV);
+		assert_int_equal(give_vga(function, true, true), -ENODEV);
+		assert_int_equal(give_ioeventfd(function, 0), -ENODEV);
+		assert_int_equal(give_ack(function, 0), -ENODEV);
+		function_unlock(function);
+		assert_int_equal(world->line_count, 0);
 		stop(world);
 	}
 }
@@ -563,6 +603,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_handed_out_unless_on),
+		cmocka_unit_test(each_gift_is_refused_unless_on),
 		cmocka_unit_test(a_load_turns_it_on),
 		cmocka_unit_test(a_late_callback_finds_nobody),
 		cmocka_unit_test(a_callback_of_an_old_watch_does_nothing),
