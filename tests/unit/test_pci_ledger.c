@@ -1,81 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ledger: a function that is not on hands out nothing, whoever asks; what it
- * handed out it takes back; a callback that is late finds nobody, and one that
- * comes while the function is busy does not wait.
+ * handed out it takes back; a callback that is late finds nobody.
  */
-#include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
+#include "tests/unit/test_pci_ledger.h"
 
-#include <linux/pci_regs.h>
-
-#include "lib/context.h"
-#include "lib/pci/ledger/ledger.h"
-#include "lib/pci/ledger/lock.h"
-#include "tests/unit/cmocka.h"
-#include "tests/unit/fake_private.h"
-
-enum { MSIX_CONTROL = 0x53, MSIX_ENABLE = 0x80, DEVCTL = 0x88, DEVSTA = 0x8a, SIX = 6 };
-enum { ERR, REQ };
-
-static struct world *make(void)
-{
-	struct world *world = world_new();
-
-	world_nvme(world);
-	world->vectors[LEND_IRQ_INTX] = world->vectors[LEND_IRQ_ERR] = world->vectors[LEND_IRQ_REQ] = 1;
-	world->function_config.intx_timeout_ms = 1100;
-	return world;
-}
-
-static struct world *start(struct world *world)
-{
-	struct lend_reset_report report;
-
-	assert_int_equal(world_open(world), 0);
-	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
-	world_start(world);
-	return world;
-}
-
-static void stop(struct world *world)
-{
-	world_close(world);
-	world_free(world);
-}
-
-static void tell(int fd)
-{
-	uint64_t one = 1;
-
-	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
-}
-
-static bool readable(int fd)
-{
-	struct pollfd what = {.fd = fd, .events = POLLIN};
-
-	return poll(&what, 1, 0) == 1;
-}
-
-/* Vector 0 is on, vector 1 masked, watched and known to VFIO. */
-static void use_msix(struct world *world)
-{
-	world_write(world, MSIX_CONTROL, 1, MSIX_ENABLE);
-	world_vector(world, 0, 0xfee00000, 1, false);
-	world_vector(world, 1, 0xfee00000, 2, false);
-	world_vector(world, 1, 0xfee00000, 2, true);
-}
-
-static bool is_pending(struct world *world, unsigned vector)
-{
-	return lend_function_bar_read(world->function, 0, 0x3000, 8) >> vector & 1;
-}
+enum { SIX = 6 };
 
 /* Lines of the record by which something is handed out. */
 static void handed_out_nothing(const struct world *world)
@@ -288,133 +218,6 @@ static void a_callback_of_an_old_watch_does_nothing(void **state)
 	stop(world);
 }
 
-/* A device whose function level reset takes until the test lets it go. */
-static struct slow {
-	struct transport_ops ops;
-	sem_t entered, go;
-	bool done; /* atomic */
-} slow;
-
-static int slow_write(void *dev, unsigned region, uint64_t offset, const void *data, unsigned length)
-{
-	int ret = fake_transport.write(dev, region, offset, data, length);
-
-	if (region == LEND_REGION_CONFIG && offset == DEVCTL) {
-		sem_post(&slow.entered);
-		sem_wait(&slow.go);
-		__atomic_store_n(&slow.done, true, __ATOMIC_RELEASE);
-	}
-	return ret;
-}
-
-static void *reset_itself(void *arg)
-{
-	world_write(arg, DEVCTL, 2, PCI_EXP_DEVCTL_BCR_FLR);
-	return NULL;
-}
-
-static pthread_t begin_slow(struct world *world)
-{
-	pthread_t thread;
-
-	slow.ops = fake_transport;
-	slow.ops.write = slow_write;
-	sem_init(&slow.entered, 0, 0);
-	sem_init(&slow.go, 0, 0);
-	slow.done = false;
-	world->device->ops = &slow.ops;
-	assert_int_equal(pthread_create(&thread, NULL, reset_itself, world), 0);
-	sem_wait(&slow.entered);
-	return thread;
-}
-
-/* The loop was not held: the device is still at its reset. */
-static void end_slow(struct world *world, pthread_t thread)
-{
-	assert_false(__atomic_load_n(&slow.done, __ATOMIC_ACQUIRE));
-	sem_post(&slow.go);
-	pthread_join(thread, NULL);
-	world->device->ops = &fake_transport;
-}
-
-static void the_loop_does_not_wait_for_a_masked_vector(void **state)
-{
-	struct world *world = start(make());
-	pthread_t thread;
-
-	(void)state;
-	use_msix(world);
-	thread = begin_slow(world);
-	assert_true(world_interrupt(world, 1));
-	world_run(world);
-	assert_false(readable(world->irq_fds[1])); /* the loop is not called again and again */
-	assert_true(world_interrupt(world, 1));
-	world_run(world);
-	end_slow(world, thread);
-	world_start(world);
-	assert_true(is_pending(world, 1));
-	world_vector(world, 1, 0xfee00000, 2, false);
-	world_run(world);
-	assert_int_equal(world->routes[1].delivered, 1);
-	stop(world);
-}
-
-static void the_loop_does_not_wait_for_a_line(void **state)
-{
-	struct world *world = make();
-	pthread_t thread;
-
-	(void)state;
-	world->function_config.no_intx_bypass = true;
-	start(world);
-	thread = begin_slow(world);
-	assert_true(world_raise(world));
-	world_run(world);
-	assert_false(readable(world->intx_fd));
-	assert_false(world->line.raised);
-	end_slow(world, thread);
-	assert_true(world->line.raised); /* by the thread that had the lock */
-	assert_true(world_timer(world));
-	stop(world);
-}
-
-static void the_loop_does_not_wait_for_an_unbypassed_vector(void **state)
-{
-	struct world *world = make();
-	pthread_t thread;
-
-	(void)state;
-	world->function_config.no_msix_bypass = true;
-	start(world);
-	use_msix(world);
-	thread = begin_slow(world);
-	assert_true(world_interrupt(world, 0));
-	world_run(world);
-	assert_int_equal(world->routes[0].delivered, 0);
-	end_slow(world, thread);
-	assert_int_equal(world->routes[0].delivered, 1);
-	stop(world);
-}
-
-/* Events come without the lock, from who had it: the monitor may ask the function then. */
-static void the_loop_does_not_wait_for_a_notice(void **state)
-{
-	(void)state;
-	for (unsigned kind = ERR; kind <= REQ; kind++) {
-		struct world *world = start(make());
-		pthread_t thread = begin_slow(world);
-
-		tell(world->notify_fd[kind]);
-		world_run(world);
-		assert_int_equal(world->events, 0);
-		assert_false(lend_function_gone(world->function));
-		end_slow(world, thread);
-		assert_int_equal(world->events, 1);
-		assert_true(lend_function_gone(world->function));
-		stop(world);
-	}
-}
-
 /* An error stops the function at once, and the wait for its transactions is not the loop's. */
 static void a_notice_does_not_wait_for_transactions(void **state)
 {
@@ -560,31 +363,6 @@ static void a_lone_device_has_no_peers(void **state)
 	stop(world);
 }
 
-/* A busy function gets its peers when it is not any more: who comes does not wait for it. */
-static void company_does_not_wait(void **state)
-{
-	struct world *world = make(), *second = make();
-	struct lend_function *other;
-	pthread_t thread;
-
-	(void)state;
-	world->function_config.p2p = LEND_P2P_AUTO;
-	world->vectors[LEND_IRQ_ERR] = world->vectors[LEND_IRQ_REQ] = 0;
-	start(world);
-	thread = begin_slow(world);
-	second->function_config.size = sizeof(second->function_config);
-	second->function_config.peer = world;
-	assert_int_equal(lend_function_new(world->device, &second->function_config, &other, &world->error),
-			 0);
-	assert_int_equal(world->map_count, 0);
-	end_slow(world, thread);
-	world_start(world);
-	assert_int_equal(world->map_count, 2);
-	lend_function_free(other);
-	world_free(second);
-	stop(world);
-}
-
 static void a_controller_memory_buffer_is_its_own_peer(void **state)
 {
 	(void)state;
@@ -607,16 +385,11 @@ int main(void)
 		cmocka_unit_test(a_load_turns_it_on),
 		cmocka_unit_test(a_late_callback_finds_nobody),
 		cmocka_unit_test(a_callback_of_an_old_watch_does_nothing),
-		cmocka_unit_test(the_loop_does_not_wait_for_a_masked_vector),
-		cmocka_unit_test(the_loop_does_not_wait_for_a_line),
-		cmocka_unit_test(the_loop_does_not_wait_for_an_unbypassed_vector),
-		cmocka_unit_test(the_loop_does_not_wait_for_a_notice),
 		cmocka_unit_test(a_notice_does_not_wait_for_transactions),
 		cmocka_unit_test(quiet_is_two_passes_over_a_set),
 		cmocka_unit_test(what_is_left_is_said_and_counted),
 		cmocka_unit_test(bells_are_used_again),
 		cmocka_unit_test(a_lone_device_has_no_peers),
-		cmocka_unit_test(company_does_not_wait),
 		cmocka_unit_test(a_controller_memory_buffer_is_its_own_peer),
 	};
 
