@@ -126,7 +126,7 @@ static void bars_go_where_linux_leaves_them(void **state)
 				  .link = {.is_pcie = true, .speed = 3, .width = 8}};
 	const struct placement placement = at_port(&f, 0, 0);
 	struct layout_needs needs = {0};
-	struct config *port = &topology.slots[1].config;
+	struct bridge_config *port = &topology.slots[1].config;
 
 	(void)state;
 	assert_int_equal(topology_place(&topology, &placement, 1), 0);
@@ -143,13 +143,13 @@ static void bars_go_where_linux_leaves_them(void **state)
 	assert_int_equal(f.bar[4], 0xe0004000); /* a page of its own */
 	assert_int_equal(f.bar[5], PORT_WINDOW);
 	assert_true(topology.has_io);
-	assert_int_equal(config_read(port, PCI_MEMORY_BASE, 2), 0xe000);
-	assert_int_equal(config_read(port, PCI_MEMORY_LIMIT, 2), 0xe000);
-	assert_int_equal(config_read(port, PCI_PREF_MEMORY_BASE, 2), 0x0001);
-	assert_int_equal(config_read(port, PCI_PREF_BASE_UPPER32, 4), 1);
-	assert_int_equal(config_read(port, PCI_PREF_MEMORY_LIMIT, 2), 0x0ff1);
-	assert_int_equal(config_read(port, PCI_IO_BASE, 2), 0x1010);
-	assert_int_equal(config_read(port, 0x40 + PCI_EXP_LNKSTA, 2) & 0x3ff, 3 | 8 << 4);
+	assert_int_equal(bridge_config_read(port, PCI_MEMORY_BASE, 2), 0xe000);
+	assert_int_equal(bridge_config_read(port, PCI_MEMORY_LIMIT, 2), 0xe000);
+	assert_int_equal(bridge_config_read(port, PCI_PREF_MEMORY_BASE, 2), 0x0001);
+	assert_int_equal(bridge_config_read(port, PCI_PREF_BASE_UPPER32, 4), 1);
+	assert_int_equal(bridge_config_read(port, PCI_PREF_MEMORY_LIMIT, 2), 0x0ff1);
+	assert_int_equal(bridge_config_read(port, PCI_IO_BASE, 2), 0x1010);
+	assert_int_equal(bridge_config_read(port, 0x40 + PCI_EXP_LNKSTA, 2) & 0x3ff, 3 | 8 << 4);
 }
 
 /* spec/vfio-pci.md, 2.7: what the host completes, at the port of a function that is alone on it. */
@@ -169,10 +169,11 @@ static void atomics_of_a_single_function(void **state)
 		topology = (struct topology){0};
 		assert_int_equal(topology_place(&topology, placements, 3), 0);
 		assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
-		assert_int_equal(config_read(&topology.slots[1].config, devcap2, 4), atomics << 7);
-		assert_int_equal(config_read(&topology.slots[2].config, devcap2, 4), 0); /* two functions */
+		assert_int_equal(bridge_config_read(&topology.slots[1].config, devcap2, 4), atomics << 7);
+		assert_int_equal(bridge_config_read(&topology.slots[2].config, devcap2, 4),
+				 0); /* two functions */
 		topology_remove(&topology, &f[0]);
-		assert_int_equal(config_read(&topology.slots[1].config, devcap2, 4), 0);
+		assert_int_equal(bridge_config_read(&topology.slots[1].config, devcap2, 4), 0);
 	}
 }
 
@@ -181,15 +182,16 @@ static void a_window_without_bars_is_closed(void **state)
 	static struct topology topology;
 	struct lend_function f = {.bars = {[0] = {.size = 0x1000}}};
 	const struct placement placement = at_port(&f, 0, 0);
-	struct config *port = &topology.slots[1].config;
+	struct bridge_config *port = &topology.slots[1].config;
 
 	(void)state;
 	assert_int_equal(topology_place(&topology, &placement, 1), 0);
 	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
-	assert_true(config_read(port, PCI_PREF_MEMORY_BASE, 2) > config_read(port, PCI_PREF_MEMORY_LIMIT, 2));
-	assert_int_equal(config_read(port, PCI_IO_BASE, 2), 0);
-	config_write(port, PCI_IO_BASE, 2, 0xf0f0);
-	assert_int_equal(config_read(port, PCI_IO_BASE, 2), 0); /* "not implemented" */
+	assert_true(bridge_config_read(port, PCI_PREF_MEMORY_BASE, 2) >
+		    bridge_config_read(port, PCI_PREF_MEMORY_LIMIT, 2));
+	assert_int_equal(bridge_config_read(port, PCI_IO_BASE, 2), 0);
+	bridge_config_write(port, PCI_IO_BASE, 2, 0xf0f0);
+	assert_int_equal(bridge_config_read(port, PCI_IO_BASE, 2), 0); /* "not implemented" */
 	assert_false(topology.has_io);
 }
 
@@ -208,23 +210,23 @@ static void bars_that_do_not_fit_are_refused(void **state)
 
 static const uint64_t gib = 1ULL << 30;
 
-static uint64_t prefetch_base(const struct config *port)
+static uint64_t prefetch_base(const struct bridge_config *port)
 {
-	return (uint64_t)config_read(port, PCI_PREF_BASE_UPPER32, 4) << 32 |
-	       (uint64_t)(config_read(port, PCI_PREF_MEMORY_BASE, 2) & 0xfff0) << 16;
+	return (uint64_t)bridge_config_read(port, PCI_PREF_BASE_UPPER32, 4) << 32 |
+	       (uint64_t)(bridge_config_read(port, PCI_PREF_MEMORY_BASE, 2) & 0xfff0) << 16;
 }
 
-static uint64_t prefetch_last(const struct config *port)
+static uint64_t prefetch_last(const struct bridge_config *port)
 {
-	return (uint64_t)config_read(port, PCI_PREF_LIMIT_UPPER32, 4) << 32 |
-	       (uint64_t)(config_read(port, PCI_PREF_MEMORY_LIMIT, 2) & 0xfff0) << 16 | 0xfffff;
+	return (uint64_t)bridge_config_read(port, PCI_PREF_LIMIT_UPPER32, 4) << 32 |
+	       (uint64_t)(bridge_config_read(port, PCI_PREF_MEMORY_LIMIT, 2) & 0xfff0) << 16 | 0xfffff;
 }
 
 /* Each BAR is aligned and in its port's window, and no two windows overlap. */
 static void check_windows(const struct topology *topology, struct lend_function *functions, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		const struct config *port = &topology->slots[i + 1].config;
+		const struct bridge_config *port = &topology->slots[i + 1].config;
 
 		for (unsigned bar = 0; bar < 4; bar += 2) {
 			uint64_t size = functions[i].bars[bar].size, at = bar64(&functions[i], bar);

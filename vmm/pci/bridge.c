@@ -19,104 +19,104 @@ enum {
 	ATOMIC_SHIFT = 7 /* PCI_EXP_DEVCAP2_ATOMIC_COMP32 and the two above it */
 };
 
-static void identify(struct config *config, uint16_t device, uint32_t class_code)
+static void identify(struct bridge_config *config, uint16_t device, uint32_t class_code)
 {
-	*config = (struct config){0};
-	config_set(config, PCI_VENDOR_ID, 2, ID_VENDOR);
-	config_set(config, PCI_DEVICE_ID, 2, device);
-	config_set(config, PCI_CLASS_REVISION + 1, 3, class_code);
+	*config = (struct bridge_config){0};
+	bridge_config_set(config, PCI_VENDOR_ID, 2, ID_VENDOR);
+	bridge_config_set(config, PCI_DEVICE_ID, 2, device);
+	bridge_config_set(config, PCI_CLASS_REVISION + 1, 3, class_code);
 }
 
-void host_bridge_init(struct config *config)
+void host_bridge_init(struct bridge_config *config)
 {
 	identify(config, ID_HOST_BRIDGE, CLASS_HOST_BRIDGE);
-	config_set(config, PCI_SUBSYSTEM_VENDOR_ID, 2, ID_VENDOR);
-	config_set(config, PCI_SUBSYSTEM_ID, 2, ID_SUBSYSTEM);
+	bridge_config_set(config, PCI_SUBSYSTEM_VENDOR_ID, 2, ID_VENDOR);
+	bridge_config_set(config, PCI_SUBSYSTEM_ID, 2, ID_SUBSYSTEM);
 }
 
 /* A window is open when its limit is not below its base (Bridge 1.2, 3.2.5.8). */
-static void set_memory(struct config *config, const struct port_setup *setup)
+static void set_memory(struct bridge_config *config, const struct port_setup *setup)
 {
 	uint64_t last = setup->memory_start + setup->memory_length - 1;
 
-	config_allow(config, PCI_MEMORY_BASE, 4, 0xfff0fff0);
-	config_set(config, PCI_MEMORY_BASE, 2,
-		   setup->memory_length ? (setup->memory_start >> 16) & 0xfff0 : 0xfff0);
-	config_set(config, PCI_MEMORY_LIMIT, 2, setup->memory_length ? (last >> 16) & 0xfff0 : 0);
+	bridge_config_allow(config, PCI_MEMORY_BASE, 4, 0xfff0fff0);
+	bridge_config_set(config, PCI_MEMORY_BASE, 2,
+			  setup->memory_length ? (setup->memory_start >> 16) & 0xfff0 : 0xfff0);
+	bridge_config_set(config, PCI_MEMORY_LIMIT, 2, setup->memory_length ? (last >> 16) & 0xfff0 : 0);
 }
 
-static void set_prefetch(struct config *config, const struct port_setup *setup)
+static void set_prefetch(struct bridge_config *config, const struct port_setup *setup)
 {
 	uint64_t start = setup->prefetch_length ? setup->prefetch_start : 0xfff00000;
 	uint64_t last = setup->prefetch_length ? start + setup->prefetch_length - 1 : 0;
 
-	config_allow(config, PCI_PREF_MEMORY_BASE, 4, 0xfff0fff0);
-	config_allow(config, PCI_PREF_BASE_UPPER32, 4, 0xffffffff);
-	config_allow(config, PCI_PREF_LIMIT_UPPER32, 4, 0xffffffff);
-	config_set(config, PCI_PREF_MEMORY_BASE, 2, ((start >> 16) & 0xfff0) | PCI_PREF_RANGE_TYPE_64);
-	config_set(config, PCI_PREF_MEMORY_LIMIT, 2, ((last >> 16) & 0xfff0) | PCI_PREF_RANGE_TYPE_64);
-	config_set(config, PCI_PREF_BASE_UPPER32, 4, (uint32_t)(start >> 32));
-	config_set(config, PCI_PREF_LIMIT_UPPER32, 4, (uint32_t)(last >> 32));
+	bridge_config_allow(config, PCI_PREF_MEMORY_BASE, 4, 0xfff0fff0);
+	bridge_config_allow(config, PCI_PREF_BASE_UPPER32, 4, 0xffffffff);
+	bridge_config_allow(config, PCI_PREF_LIMIT_UPPER32, 4, 0xffffffff);
+	bridge_config_set(config, PCI_PREF_MEMORY_BASE, 2, ((start >> 16) & 0xfff0) | PCI_PREF_RANGE_TYPE_64);
+	bridge_config_set(config, PCI_PREF_MEMORY_LIMIT, 2, ((last >> 16) & 0xfff0) | PCI_PREF_RANGE_TYPE_64);
+	bridge_config_set(config, PCI_PREF_BASE_UPPER32, 4, (uint32_t)(start >> 32));
+	bridge_config_set(config, PCI_PREF_LIMIT_UPPER32, 4, (uint32_t)(last >> 32));
 }
 
 /* Without an I/O BAR below it the window's registers stay zero and read-only: "not implemented". */
-static void set_io(struct config *config, const struct port_setup *setup)
+static void set_io(struct bridge_config *config, const struct port_setup *setup)
 {
 	if (!setup->io_length)
 		return;
-	config_allow(config, PCI_IO_BASE, 2, 0xf0f0);
-	config_set(config, PCI_IO_BASE, 1, (setup->io_start >> 8) & 0xf0);
-	config_set(config, PCI_IO_LIMIT, 1, ((setup->io_start + setup->io_length - 1) >> 8) & 0xf0);
+	bridge_config_allow(config, PCI_IO_BASE, 2, 0xf0f0);
+	bridge_config_set(config, PCI_IO_BASE, 1, (setup->io_start >> 8) & 0xf0);
+	bridge_config_set(config, PCI_IO_LIMIT, 1, ((setup->io_start + setup->io_length - 1) >> 8) & 0xf0);
 }
 
-static void set_express(struct config *config, const struct port_setup *setup)
+static void set_express(struct bridge_config *config, const struct port_setup *setup)
 {
 	uint32_t speed = setup->link.speed ? setup->link.speed : PCI_EXP_LNKCAP_SLS_2_5GB;
 	uint32_t width = setup->link.width ? setup->link.width : 1;
 	uint32_t link = speed | width << 4;
 
-	config_set(config, PCI_CAPABILITY_LIST, 1, EXP);
-	config_set(config, EXP, 1, PCI_CAP_ID_EXP);
-	config_set(config, EXP + 1, 1, SSVID);
-	config_set(config, EXP + PCI_EXP_FLAGS, 2, EXP_VERSION | PCI_EXP_TYPE_ROOT_PORT << 4);
-	config_set(config, EXP + PCI_EXP_DEVCAP, 4, MPSS_512 | PCI_EXP_DEVCAP_RBER);
-	config_allow(config, EXP + PCI_EXP_DEVCTL, 2, 0x00ff | PCI_EXP_DEVCTL_READRQ);
-	config_set(config, EXP + PCI_EXP_LNKCAP, 4,
-		   link | PCI_EXP_LNKCAP_DLLLARC | (uint32_t)(setup->slot) << 24);
-	config_set(config, EXP + PCI_EXP_LNKSTA, 2, link | PCI_EXP_LNKSTA_DLLLA);
-	config_allow(config, EXP + PCI_EXP_RTCTL, 2, 0x000f);
+	bridge_config_set(config, PCI_CAPABILITY_LIST, 1, EXP);
+	bridge_config_set(config, EXP, 1, PCI_CAP_ID_EXP);
+	bridge_config_set(config, EXP + 1, 1, SSVID);
+	bridge_config_set(config, EXP + PCI_EXP_FLAGS, 2, EXP_VERSION | PCI_EXP_TYPE_ROOT_PORT << 4);
+	bridge_config_set(config, EXP + PCI_EXP_DEVCAP, 4, MPSS_512 | PCI_EXP_DEVCAP_RBER);
+	bridge_config_allow(config, EXP + PCI_EXP_DEVCTL, 2, 0x00ff | PCI_EXP_DEVCTL_READRQ);
+	bridge_config_set(config, EXP + PCI_EXP_LNKCAP, 4,
+			  link | PCI_EXP_LNKCAP_DLLLARC | (uint32_t)(setup->slot) << 24);
+	bridge_config_set(config, EXP + PCI_EXP_LNKSTA, 2, link | PCI_EXP_LNKSTA_DLLLA);
+	bridge_config_allow(config, EXP + PCI_EXP_RTCTL, 2, 0x000f);
 	/* Supported speeds: all up to the link's; target speed: the link's. */
-	config_set(config, EXP + PCI_EXP_LNKCAP2, 4, ((1u << speed) - 1) << 1);
-	config_set(config, EXP + PCI_EXP_LNKCTL2, 2, speed);
+	bridge_config_set(config, EXP + PCI_EXP_LNKCAP2, 4, ((1u << speed) - 1) << 1);
+	bridge_config_set(config, EXP + PCI_EXP_LNKCTL2, 2, speed);
 
-	config_set(config, EXP + PCI_EXP_DEVCAP2, 4, (uint32_t)(setup->atomics & 7) << ATOMIC_SHIFT);
+	bridge_config_set(config, EXP + PCI_EXP_DEVCAP2, 4, (uint32_t)(setup->atomics & 7) << ATOMIC_SHIFT);
 
-	config_set(config, SSVID, 1, PCI_CAP_ID_SSVID);
-	config_set(config, SSVID + PCI_SSVID_VENDOR_ID, 2, ID_VENDOR);
-	config_set(config, SSVID + PCI_SSVID_DEVICE_ID, 2, ID_SUBSYSTEM);
+	bridge_config_set(config, SSVID, 1, PCI_CAP_ID_SSVID);
+	bridge_config_set(config, SSVID + PCI_SSVID_VENDOR_ID, 2, ID_VENDOR);
+	bridge_config_set(config, SSVID + PCI_SSVID_DEVICE_ID, 2, ID_SUBSYSTEM);
 }
 
-void root_port_init(struct config *config, const struct port_setup *setup)
+void root_port_init(struct bridge_config *config, const struct port_setup *setup)
 {
 	identify(config, ID_ROOT_PORT, CLASS_BRIDGE);
-	config_allow(config, PCI_COMMAND, 2,
-		     PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_SERR |
-			     PCI_COMMAND_INTX_DISABLE);
-	config_set(config, PCI_STATUS, 2, PCI_STATUS_CAP_LIST);
-	config_allow(config, PCI_CACHE_LINE_SIZE, 1, 0xff);
-	config_set(config, PCI_HEADER_TYPE, 1, PCI_HEADER_TYPE_BRIDGE);
-	config_allow(config, PCI_PRIMARY_BUS, 3, 0xffffff);
-	config_set(config, PCI_SECONDARY_BUS, 1, setup->secondary);
-	config_set(config, PCI_SUBORDINATE_BUS, 1, setup->secondary);
-	config_allow(config, PCI_INTERRUPT_LINE, 1, 0xff);
-	config_allow(config, PCI_BRIDGE_CONTROL, 2, 0x0003);
+	bridge_config_allow(config, PCI_COMMAND, 2,
+			    PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_SERR |
+				    PCI_COMMAND_INTX_DISABLE);
+	bridge_config_set(config, PCI_STATUS, 2, PCI_STATUS_CAP_LIST);
+	bridge_config_allow(config, PCI_CACHE_LINE_SIZE, 1, 0xff);
+	bridge_config_set(config, PCI_HEADER_TYPE, 1, PCI_HEADER_TYPE_BRIDGE);
+	bridge_config_allow(config, PCI_PRIMARY_BUS, 3, 0xffffff);
+	bridge_config_set(config, PCI_SECONDARY_BUS, 1, setup->secondary);
+	bridge_config_set(config, PCI_SUBORDINATE_BUS, 1, setup->secondary);
+	bridge_config_allow(config, PCI_INTERRUPT_LINE, 1, 0xff);
+	bridge_config_allow(config, PCI_BRIDGE_CONTROL, 2, 0x0003);
 	set_memory(config, setup);
 	set_prefetch(config, setup);
 	set_io(config, setup);
 	set_express(config, setup);
 }
 
-void root_port_empty(struct config *config)
+void root_port_empty(struct bridge_config *config)
 {
-	config_set(config, EXP + PCI_EXP_DEVCAP2, 4, 0);
+	bridge_config_set(config, EXP + PCI_EXP_DEVCAP2, 4, 0);
 }

@@ -4,9 +4,9 @@
 #define VMM_PCI_BRIDGE_H
 
 #include "lend/function.h"
-#include "vmm/pci/space.h"
+#include "vmm/pci/bridge_config.h"
 
-void host_bridge_init(struct config *config);
+void host_bridge_init(struct bridge_config *config);
 
 /** What a root port is told before boot: numbers of buses, windows (length 0: none). */
 struct port_setup {
@@ -19,8 +19,8 @@ struct port_setup {
 };
 
 /** What is below the port is gone: it completes no AtomicOps any more. */
-void root_port_empty(struct config *config);
+void root_port_empty(struct bridge_config *config);
 
-void root_port_init(struct config *config, const struct port_setup *setup);
+void root_port_init(struct bridge_config *config, const struct port_setup *setup);
 
 #endif

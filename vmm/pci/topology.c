@@ -91,14 +91,14 @@ static struct pci_slot *find_port(struct topology *topology, unsigned bus)
 	for (unsigned i = 1; i < PCI_SLOTS; i++) {
 		struct pci_slot *slot = &topology->slots[i];
 
-		if (slot->kind == SLOT_PORT && config_read(&slot->config, PCI_SECONDARY_BUS, 1) == bus)
+		if (slot->kind == SLOT_PORT && bridge_config_read(&slot->config, PCI_SECONDARY_BUS, 1) == bus)
 			return slot;
 	}
 	return NULL;
 }
 
 struct target {
-	struct config *config;          /* one of ours */
+	struct bridge_config *config;   /* one of ours */
 	struct lend_function *function; /* or an assigned one */
 };
 
@@ -124,7 +124,7 @@ static uint32_t read_target(struct topology *topology, struct target target, uns
 	if (target.function)
 		return lend_function_config_read(target.function, reg, length);
 	if (target.config)
-		return config_read(target.config, reg, length);
+		return bridge_config_read(target.config, reg, length);
 	return UINT32_MAX;
 }
 
@@ -135,7 +135,7 @@ static void write_target(struct topology *topology, struct target target, unsign
 	if (target.function)
 		lend_function_config_write(target.function, reg, length, value);
 	else if (target.config)
-		config_write(target.config, reg, length, value);
+		bridge_config_write(target.config, reg, length, value);
 }
 
 /* An access of 8 bytes, or one of an odd width, is made of accesses that a function knows. */

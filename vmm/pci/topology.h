@@ -22,7 +22,7 @@ enum slot_kind { SLOT_EMPTY, SLOT_HOST_BRIDGE, SLOT_PORT, SLOT_DEVICE };
 
 struct pci_slot {
 	enum slot_kind kind;
-	struct config config;                           /* of a host bridge or a port */
+	struct bridge_config config;                    /* of a host bridge or a port */
 	struct port_setup setup;                        /* of a port */
 	struct lend_function *functions[PCI_FUNCTIONS]; /* in the slot, or below the port */
 };

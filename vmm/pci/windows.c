@@ -14,13 +14,7 @@
 #include "vmm/error.h"
 #include "vmm/pci/topology.h"
 
-enum {
-	BARS = LEND_REGION_ROM + 1,
-	LARGE_ROOT_BAR = 16 << 20,
-	PORT_GRAIN = 1 << 20,
-	PAGE = 4096,
-	IO_GRAIN = 4096
-};
+enum { LARGE_ROOT_BAR = 16 << 20, PORT_GRAIN = 1 << 20, PAGE = 4096, IO_GRAIN = 4096 };
 
 struct cursors {
 	uint64_t low, high, io;
@@ -70,8 +64,8 @@ static void note_alignment(struct cursors *cursors, enum area area, uint64_t ali
 static void bar_of(const struct pci_slot *slot, unsigned i, struct lend_bar *out)
 {
 	*out = (struct lend_bar){0};
-	if (slot->functions[i / BARS])
-		lend_function_bar(slot->functions[i / BARS], i % BARS, out, sizeof(*out));
+	if (slot->functions[i / LEND_BARS])
+		lend_function_bar(slot->functions[i / LEND_BARS], i % LEND_BARS, out, sizeof(*out));
 }
 
 static uint64_t align_of(const struct lend_bar *bar)
@@ -84,7 +78,7 @@ static uint64_t largest(const struct pci_slot *slot, enum area area)
 {
 	uint64_t found = 0;
 
-	for (unsigned i = 0; i < PCI_FUNCTIONS * BARS; i++) {
+	for (unsigned i = 0; i < PCI_FUNCTIONS * LEND_BARS; i++) {
 		struct lend_bar bar;
 
 		bar_of(slot, i, &bar);
@@ -100,7 +94,7 @@ static uint64_t place_area(const struct pci_slot *slot, enum area area, uint64_t
 	for (unsigned step = 0; step < 64; step++) {
 		uint64_t size = 1ULL << (ascending ? step : 63 - step);
 
-		for (unsigned i = 0; i < PCI_FUNCTIONS * BARS; i++) {
+		for (unsigned i = 0; i < PCI_FUNCTIONS * LEND_BARS; i++) {
 			struct lend_bar bar;
 
 			bar_of(slot, i, &bar);
@@ -108,7 +102,7 @@ static uint64_t place_area(const struct pci_slot *slot, enum area area, uint64_t
 				continue;
 			at = align_up(at, align_of(&bar));
 			if (put)
-				put_bar(slot->functions[i / BARS], i % BARS, &bar, at);
+				put_bar(slot->functions[i / LEND_BARS], i % LEND_BARS, &bar, at);
 			at += area == AREA_IO ? bar.size : align_up(bar.size, PAGE);
 		}
 	}
