@@ -83,7 +83,7 @@ static int msi_detach(void *host, void *peer, unsigned vector, int eventfd)
 	return irqfd(host, peer, vector, eventfd, KVM_IRQFD_FLAG_DEASSIGN);
 }
 
-/* The line level of a GSI that has a message's route has no meaning: raising it sends the message. */
+/* A GSI whose route is a message has no level: raising it sends the message. */
 static int msi_signal(void *host, void *peer, unsigned vector)
 {
 	struct assigned *assigned = peer;
@@ -125,7 +125,7 @@ static int set_timer(void *host, void *peer, uint64_t nanoseconds, lend_watch_fn
 						     .tv_nsec = (long)(nanoseconds % 1000000000)}};
 
 	(void)host;
-	/* Cancelled, they stay: a callback that is on its way has seen its timer, and still calls. */
+	/* A cancel leaves both as they are, because on_timer() may have read the timer already. */
 	if (fn) {
 		__atomic_store_n(&assigned->timer_opaque, opaque, __ATOMIC_RELAXED);
 		__atomic_store_n(&assigned->timer_fn, fn, __ATOMIC_RELEASE);
@@ -162,7 +162,7 @@ static int vfio_add(void *host, int fd)
 {
 	int vfio = ((struct vmm *)host)->vfio;
 
-	return vfio < 0 ? 0 : hv_vfio_file(vfio, fd, 1); /* said when it could not be made */
+	return vfio < 0 ? 0 : hv_vfio_file(vfio, fd, 1); /* without it: build.c has logged why */
 }
 
 static int vfio_del(void *host, int fd)

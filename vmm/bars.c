@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BARs as liblend's host operations. A BAR is a range of a bus, and on top of it
- * memory slots for the parts that need no trap: where a slot cannot be had the
- * access traps, and works.
+ * liblend's host operations for BARs. A BAR is a range of a bus. Memory slots
+ * lie on top of the range, for the parts that need no trap; where KVM gives no
+ * slot, the access traps and works all the same.
  *
- * What the guest wants and where a BAR answers are two things. Who comes first
- * to an address answers there; who comes second waits, and is tried again each
- * time that a range leaves a bus. So a guest that moves one BAR onto the place
- * of another, and then the other away, finds both where it put them.
+ * The guest may place a BAR where another one answers. The first one goes on
+ * answering; the second one waits, and is tried again each time that a range
+ * leaves a bus. So a guest can move one BAR onto the place of another and then
+ * move the other one away: both answer where the guest put them.
  */
 #include <errno.h>
 #include <string.h>
@@ -66,7 +66,7 @@ int assigned_bar_unmap(void *host, void *peer, unsigned index)
 	return 0;
 }
 
-/* -errno: KVM keeps a slot; it stays in the list, and is tried again with the next change. */
+/* -errno: KVM did not remove a slot. It stays in the list, and the next change tries again. */
 static int remove_slots(struct vmm *vmm, struct assigned_bar *bar)
 {
 	int ret = 0;
@@ -79,7 +79,7 @@ static int remove_slots(struct vmm *vmm, struct assigned_bar *bar)
 	return ret ? ret : subpages_remove(&vmm->subpages, &vmm->slots, bar);
 }
 
-/* RAM and the interrupt controllers win; what a guest puts on top of them does not answer. */
+/* A BAR does not answer where RAM or an interrupt controller is. */
 static bool is_taken(struct vmm *vmm, const struct lend_bar_map *map)
 {
 	if (map->io)
@@ -89,7 +89,7 @@ static bool is_taken(struct vmm *vmm, const struct lend_bar_map *map)
 	return map->address < ADDR_4GIB && map->address + map->size > ADDR_IOAPIC;
 }
 
-/* A BAR smaller than a page: where the page cannot be had it traps, until the neighbour goes. */
+/* A BAR smaller than a page traps as long as something else of the guest is in its page. */
 static void add_page(struct vmm *vmm, struct assigned_bar *bar)
 {
 	const struct lend_bar_map *map = &bar->at.map;
@@ -123,7 +123,7 @@ static void add_slots(struct vmm *vmm, struct assigned_bar *bar)
 	}
 }
 
-/* Puts it on its bus, unless something else answers there. */
+/* Puts a BAR on its bus, unless something else answers there. */
 static void show(struct vmm *vmm, struct assigned_bar *bar)
 {
 	const struct lend_bar_map *map = &bar->at.map;
@@ -133,7 +133,7 @@ static void show(struct vmm *vmm, struct assigned_bar *bar)
 
 	if (is_taken(vmm, map) || bus_add(bus, &range))
 		return;
-	/* A page that KVM keeps would answer in its place. */
+	/* If KVM keeps another BAR's page here, that page would answer. */
 	if (!map->io && subpages_evict(&vmm->subpages, &vmm->slots, bar, map->address, map->size)) {
 		bus_remove(bus, bar, 0);
 		return;
@@ -155,7 +155,10 @@ void bars_retry(struct vmm *vmm)
 				add_page(vmm, &vmm->assigned[i].bars[j]);
 }
 
-/* Only its direct parts change: its range stays, so that what another processor does meanwhile traps. */
+/*
+ * Whether only the direct parts change. The range then stays on the bus, so
+ * that an access of another processor traps meanwhile.
+ */
 static bool stays(const struct assigned_bar *bar)
 {
 	const struct lend_bar_map *a = &bar->at.map, *b = &bar->next.map;
@@ -163,7 +166,10 @@ static bool stays(const struct assigned_bar *bar)
 	return bar->add && bar->bus && a->io == b->io && a->address == b->address && a->size == b->size;
 }
 
-/* All slots of what changes; if KVM keeps one, those that are gone come back. */
+/*
+ * Removes all slots of the BARs that change. If KVM does not remove one, those
+ * that were removed are added again.
+ */
 static int strip(struct vmm *vmm, struct assigned *assigned)
 {
 	int ret = 0;
@@ -177,7 +183,10 @@ static int strip(struct vmm *vmm, struct assigned *assigned)
 	return ret;
 }
 
-/* What goes leaves its bus before what comes is added, so that BARs may change places. */
+/*
+ * Takes BARs off their bus before any is added, so that two BARs can change
+ * places. True: one was on a bus.
+ */
 static bool leave(struct assigned *assigned)
 {
 	bool any = false;
@@ -213,7 +222,7 @@ static void come(struct vmm *vmm, struct assigned *assigned)
 	}
 }
 
-/* A bit for each BAR that came and answers nowhere. */
+/* A bit for each BAR that was to be added and answers nowhere. */
 static int hidden_of(const struct assigned *assigned)
 {
 	int hidden = 0;

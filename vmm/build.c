@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Building the machine, part by part, and booting it; what fails half-way is taken apart by vmm_free(). */
+/*
+ * Builds the machine part by part, and boots it. When a part fails, vmm_free()
+ * takes apart what is there.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +22,7 @@ static void on_request(void *opaque)
 	struct vmm *vmm = opaque;
 	uint64_t count;
 
-	/* Only wakes the loop; vmm_run() acts, outside of any callback. */
+	/* Wakes the loop, no more; vmm_run() acts on the request, outside of any callback. */
 	if (read(vmm->request_fd, &count, sizeof(count)) < 0)
 		return;
 }
@@ -72,7 +75,7 @@ static int open_kvm(struct vmm *vmm, struct lend_error *error)
 	if (ret)
 		return fail(error, ret, "/dev/kvm: cannot place KVM's own pages: %s", strerror(-ret));
 	vmm->vfio = hv_create_vfio(vmm->vm);
-	if (vmm->vfio < 0) /* devices work without it, but for the few that look for the hypervisor */
+	if (vmm->vfio < 0) /* most devices work without it; a few drivers look for the hypervisor */
 		vmm_log(vmm, LEND_LOG_WARNING,
 			"/dev/kvm: no VFIO device (%s): load the module kvm-vfio, or kvm",
 			strerror(-vmm->vfio));
@@ -140,13 +143,13 @@ static int show_memory(struct vmm *vmm, struct lend_error *error)
 			.fd = memory->fd,
 			.offset = piece->offset,
 			.kind = LEND_RANGE_RAM,
-			.merge = true, /* it stays as long as the machine */
+			.merge = true, /* RAM is unmapped only with the machine */
 		};
 	}
 	return lend_space_map(vmm->space, ranges, count, error);
 }
 
-/* Of each 64th of the memory one line at most. */
+/* Reports at most once for each 64th of the memory. */
 static void on_filled(void *opaque, uint64_t before, uint64_t now)
 {
 	struct vmm *vmm = opaque;
@@ -158,7 +161,7 @@ static void on_filled(void *opaque, uint64_t before, uint64_t now)
 		   (double)now / (double)GIB(1), (double)all / (double)GIB(1));
 }
 
-/* The node of the first device that has one: what it reads and writes shall not cross to another socket. */
+/* The node of the first device that has one. Memory from there keeps the device's DMA on its own socket. */
 static int devices_node(const struct vmm *vmm)
 {
 	for (unsigned i = 0; i < vmm->config.device_count; i++) {
@@ -172,7 +175,7 @@ static int devices_node(const struct vmm *vmm)
 	return -1;
 }
 
-/* Memory is populated while the devices are opened; both take their time. */
+/* Memory is populated while the devices are opened, because both take long. */
 static int begin_memory(struct vmm *vmm, struct lend_error *error)
 {
 	int node = vmm->config.has_node ? (int)vmm->config.node : devices_node(vmm);
@@ -259,7 +262,7 @@ static int open_report(struct vmm *vmm, struct lend_error *error)
 	return 0;
 }
 
-/* In order; see docs/architecture.md, "A life". Those without a sentence tell their steps themselves. */
+/* In this order; see docs/architecture.md, "A life". A part without a text reports its steps itself. */
 static const struct {
 	int (*make)(struct vmm *vmm, struct lend_error *error);
 	const char *what;

@@ -44,7 +44,7 @@ static int init_lines(struct vmm *vmm)
 	int serial = line(vmm, GSI_SERIAL);
 	int ged = line(vmm, GSI_GED);
 
-	vmm->serial.irq = serial; /* chips_free() closes it, whatever comes */
+	vmm->serial.irq = serial; /* chips_free() closes it, also after a failure below */
 	vmm->power = (struct power){.irq = ged, .request = power_request, .opaque = vmm};
 	if (serial < 0)
 		return serial;

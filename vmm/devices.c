@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The assigned devices before the guest starts: opened in a thread each (an
- * open may hold a reset, and an FLR takes 100 ms), made functions, placed on
- * the buses. What comes after is in devices_life.c.
+ * The assigned devices before the guest starts. Each is opened in a thread of
+ * its own, because an open may include a reset and an FLR takes 100 ms. Then
+ * each gets a function, and its place on the buses. Their later life is in
+ * devices_life.c.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -69,9 +70,9 @@ int devices_open(struct vmm *vmm, struct lend_error *error)
 		if (openings[i].started)
 			pthread_join(openings[i].thread, NULL);
 	/*
-	 * The kernel resets a device at its open only if it can have the locks of
-	 * its neighbours without waiting, and says EAGAIN else. By now nobody of
-	 * ours opens anything, so once more is enough.
+	 * The kernel resets a device when it is opened, and needs the locks of its
+	 * neighbours for that. It does not wait for them: the open fails with EAGAIN.
+	 * No other thread of ours opens a device any more, so one more try is enough.
 	 */
 	for (unsigned i = 0; i < count; i++) {
 		if (openings[i].ret == -EAGAIN)
@@ -82,7 +83,7 @@ int devices_open(struct vmm *vmm, struct lend_error *error)
 	return ret;
 }
 
-/* Functions of one slot of the host stay together; a VF is a slot of its own. */
+/* Functions of one slot of the host stay together; a VF gets a slot of its own. */
 static bool siblings(const struct vmm *vmm, unsigned i, unsigned j)
 {
 	const struct lend_bdf *a = &lend_device_info(vmm->assigned[i].device)->bdf;
@@ -118,7 +119,7 @@ static enum lend_place natural_place(const struct assigned *assigned)
 	return link.is_pcie && link.type != PCI_EXP_TYPE_RC_END ? LEND_PLACE_PORT : LEND_PLACE_ROOT;
 }
 
-/* What is no sibling of its neighbours on the host, or has none: VFs, and mediated devices. */
+/* Whether a function gets a slot of its own in the guest: VFs and mediated devices do. */
 static bool is_alone(struct vmm *vmm, const struct lend_device_info *info)
 {
 	struct lend_host_device host = {0};
@@ -211,7 +212,7 @@ static int move_largest(struct vmm *vmm, struct lend_error *error)
 
 int devices_place(struct vmm *vmm, struct lend_error *error)
 {
-	size_t count = lend_space_windows(vmm->space, NULL, 0); /* all devices are open: it does not change */
+	size_t count = lend_space_windows(vmm->space, NULL, 0); /* it does not change: all devices are open */
 	struct lend_iova_window *windows = calloc(count + 1, sizeof(*windows));
 	struct layout_needs needs = {.memory = vmm->config.memory,
 				     .physical_bits = cpuid_physical_bits(vmm->cpuid),

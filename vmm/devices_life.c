@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens to the assigned devices once they are there: reset, given up
- * because the host wants one back, made quiet, closed.
+ * What happens to the assigned devices after they were placed: they are reset,
+ * given back when the host wants one, quiesced, closed.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,7 +23,10 @@ static const char *method_text(enum lend_reset_method method)
 	return text[method];
 }
 
-/* A guest gets no device with what the last one left in it, unless its user says so. */
+/*
+ * A device that could not be reset is refused, because it may hold what its
+ * last user left in it; x-allow-unreset=on takes it.
+ */
 static int judge_reset(struct vmm *vmm, const struct assigned *assigned,
 		       const struct lend_reset_report *report, struct lend_error *error)
 {
@@ -71,7 +74,7 @@ int devices_reset(struct vmm *vmm, struct lend_error *error)
 
 	for (unsigned i = 0; i < vmm->assigned_count; i++) {
 		if (!vmm->assigned[i].function)
-			continue; /* given up */
+			continue; /* given back */
 		owners[count] = &vmm->assigned[i];
 		functions[count++] = vmm->assigned[i].function;
 	}
@@ -128,7 +131,7 @@ void devices_quiesce(struct vmm *vmm)
 		lend_context_quiesce(vmm->context, functions, count);
 }
 
-/* All are quiet before the first is closed: one may still write into another. */
+/* All devices are quiesced before the first is closed, because one may still write into another's BARs. */
 void devices_close(struct vmm *vmm)
 {
 	devices_quiesce(vmm);

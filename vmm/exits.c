@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One function a reason that KVM gives for leaving the guest. A trapped access
- * goes to its bus; what the guest cannot go on from ends the machine.
+ * One function for each reason that KVM gives for leaving the guest. A trapped
+ * access goes to its bus. A reason after which the guest cannot go on ends the
+ * machine.
  */
 #include <stdio.h>
 #include <string.h>
@@ -107,9 +108,10 @@ void exit_handle(struct vcpu *vcpu)
 }
 
 /*
- * A BAR that the kernel withdrew: take the slots of what is not served away and
- * enter again, the access then traps. Twice at one instruction with nothing
- * removed in between, by whichever processor, would be for ever.
+ * The kernel withdrew a BAR. Its memory slots are removed and the guest is
+ * entered again, so that the access traps. If one instruction faults twice and
+ * no processor has removed a slot in between, it would fault for ever: the
+ * machine ends.
  */
 void exit_fault(struct vcpu *vcpu)
 {

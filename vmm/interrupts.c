@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A line has a column of 11 bytes for each processor, and there is one for each
- * vector of each device: hosts with hundreds of processors have tables of many
- * MiB. So the text grows with them, and VFIO's lines are picked out once.
+ * /proc/interrupts has a line for each vector of each device, with a column of
+ * 11 bytes for each processor: many MiB on a host with hundreds of processors.
+ * So the buffer grows with it, and VFIO's lines are picked out once.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 enum { TEXT_FIRST = 1 << 16, TEXT_MAX = 64 << 20, ROWS_FIRST = 64 };
 
-/* All of `fd` as a string, up to TEXT_MAX; NULL: it cannot be had. */
+/* All of `fd` as a string, up to TEXT_MAX; NULL: no memory. */
 static char *read_text(int fd)
 {
 	size_t room = 0, done = 0;
@@ -78,7 +78,7 @@ void interrupts_free(struct interrupts *interrupts)
 	*interrupts = (struct interrupts){0};
 }
 
-/* Numbers up to the first word that is none: the interrupt controller's name. */
+/* Adds the numbers before the first other word, which is the interrupt controller's name. */
 static int64_t add_up(const char *at)
 {
 	int64_t sum = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's table of interrupts, where the kernel counts those that go past us by a bypass. */
+/* The host's table of interrupts. It counts also those that reach the guest without a stop in our code. */
 #ifndef VMM_INTERRUPTS_H
 #define VMM_INTERRUPTS_H
 

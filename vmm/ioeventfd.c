@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes of the guest that KVM turns into signals, at where their BAR is now. */
+/* liblend's host operations for ioeventfds: KVM turns a write of the guest to a BAR into a signal. */
 #include <errno.h>
 
 #include "vmm/kvm.h"

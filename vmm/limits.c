@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See limits.h. What is needed, and whether it suffices, is liblend's to say: lend check says the same. */
+/* See limits.h. liblend computes what is needed and judges the limits, so that lend check says the same. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -9,7 +9,7 @@
 #include "vmm/kvm.h"
 #include "vmm/limits.h"
 
-/* The soft limit goes up to the hard one, and both to `least` where this process may raise the hard one. */
+/* Raises the soft limit to the hard one, and both to `least` where this process may raise the hard one. */
 static void raise_limit(struct vmm *vmm, int resource, const char *what, rlim_t least)
 {
 	struct rlimit now, want;
@@ -46,7 +46,7 @@ static void add_function(struct lend_check_needs *needs, const struct assigned *
 	needs->widest_vectors = vectors;
 }
 
-/* Of a device that is not open yet nothing is counted but that it is there. */
+/* A device that is not open yet counts as one function; how many vectors it has is not known. */
 static void sum_up(const struct vmm *vmm, struct lend_check_needs *needs)
 {
 	int routes = hv_check(vmm->vm, KVM_CAP_IRQ_ROUTING);

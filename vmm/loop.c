@@ -133,7 +133,7 @@ int loop_once(struct loop *loop)
 	struct epoll_event event;
 	int n;
 
-	if (!loop->running) { /* the first time: it stays this thread's */
+	if (!loop->running) { /* the first call: this thread is the loop's from now on */
 		loop->thread = pthread_self();
 		__atomic_store_n(&loop->running, true, __ATOMIC_RELEASE);
 	}

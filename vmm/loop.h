@@ -14,7 +14,7 @@ typedef void (*loop_fn)(void *opaque);
 
 struct loop_watch {
 	struct loop_watch *next;
-	uint64_t id; /* never used twice: an event of a watch that is gone finds nobody */
+	uint64_t id; /* never used twice, so that a late event of a removed watch finds none */
 	int fd;
 	loop_fn fn;
 	void *opaque;
@@ -36,13 +36,19 @@ void loop_free(struct loop *loop);
 /** Watches fd for `events` (EPOLLIN, …; 0: hang-up alone). Any thread. -EEXIST: is watched. */
 int loop_add(struct loop *loop, int fd, uint32_t events, loop_fn fn, void *opaque);
 int loop_modify(struct loop *loop, int fd, uint32_t events);
-/** No callbacks from now on, without waiting for one that runs: with locks held that it takes. */
+/**
+ * No new calls of the callback; the watch stays. Does not wait for a call that
+ * runs, so the caller may hold locks that the callback takes.
+ */
 void loop_mute(struct loop *loop, int fd);
-/** No new calls of the callback, without waiting for one that runs. -ENOENT. */
+/** Removes the watch: no new calls. Does not wait for a call that runs. -ENOENT: fd is not watched. */
 int loop_forget(struct loop *loop, int fd);
-/** Returns when no callback is running, or when a callback is the caller. */
+/** Waits until no callback runs. On the loop's own thread it returns at once. */
 void loop_settle(struct loop *loop);
-/** Both: when it returns, the callback is not running, unless it is the caller. -ENOENT. */
+/**
+ * loop_forget(), then loop_settle(): the callback does not run any more,
+ * unless it is the caller. -ENOENT.
+ */
 int loop_remove(struct loop *loop, int fd);
 
 /** Waits for one event and runs its callback. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine, for the files that build it: what there is, and who owns it. */
+/* The machine as the files of vmm/ see it: its parts, who owns them, and which lock guards them. */
 #ifndef VMM_MACHINE_H
 #define VMM_MACHINE_H
 
@@ -46,11 +46,10 @@ struct assigned {
 	enum lend_place place;
 	bool alone; /* a VF: it shares its slot with nobody */
 	bool allow_unreset, stop_on_error;
-	bool leaving; /* atomic: the host wants it back; the loop gives it up */
+	bool leaving; /* atomic: the host wants it back; the loop gives it back */
 	char name[LEND_NAME_SIZE];
 	unsigned slot; /* of the root bus, its own or its port's */
-	/* The legacy VGA ranges that liblend wants here, and that are on the buses; guarded by vmm->places.
-	 */
+	/* Legacy VGA ranges: wanted by liblend, and on the buses. Guarded by vmm->places. */
 	bool vga_wants_memory, vga_wants_ports, vga_memory, vga_ports;
 	int timer; /* timerfd */
 	lend_watch_fn timer_fn;
@@ -78,8 +77,8 @@ struct vmm {
 	struct memory memory;
 	struct layout layout;
 	struct slots slots;
-	pthread_mutex_t
-		places; /* guards where BARs and VGA ranges answer; taken with a function's lock held */
+	/* Guards where BARs and VGA ranges answer; taken with a function's lock held. */
+	pthread_mutex_t places;
 	struct subpages subpages; /* guarded by places */
 	struct routes routes;
 	struct lines lines;
@@ -101,7 +100,7 @@ struct vmm {
 	int interrupts;          /* /proc/interrupts, for the report; -1: not to be had */
 	int request_fd;          /* eventfd: wakes the loop */
 	struct memory_note note; /* of the loop's thread */
-	struct assigned *vga;    /* who has the legacy VGA ranges; atomic, NULL: nobody */
+	struct assigned *vga;    /* the owner of the legacy VGA ranges, NULL: none; guarded by places */
 	uint64_t boot_ns, reboots;
 	uint64_t log_window; /* guarded by lock, as the next is: when counting began */
 	unsigned log_lines;
@@ -109,13 +108,16 @@ struct vmm {
 
 LEND_PRINTF(3, 4) void vmm_log(struct vmm *vmm, enum lend_log_level level, const char *format, ...);
 
-/** Tells the owner that something long begins, NULL: that it is done. On the loop's thread. */
+/** Tells the machine's user that something long begins; NULL: that it is done. On the loop's thread. */
 void vmm_work(struct vmm *vmm, const char *what);
 
-/** Whether a line that a guest can cause may be said: a few in ten seconds. Any thread. */
+/** Whether a line that a guest can cause may be logged: 8 in ten seconds may. Any thread. */
 bool vmm_may_log(struct vmm *vmm);
 
-/** Asks the loop to act; the first request that is not done yet stays. Stops the vCPUs. Any thread. */
+/**
+ * Asks the loop to act, and pauses the vCPUs. The first request stays until it
+ * is done; but any other one replaces a reboot. Any thread.
+ */
 void vmm_request(struct vmm *vmm, enum request request, const char *text);
 
 /** Lets the vCPUs go on after a pause, unless a request waits. On the loop's thread. */
@@ -144,7 +146,9 @@ int devices_place(struct vmm *vmm, struct lend_error *error);
 
 /* devices_life.c */
 int devices_reset(struct vmm *vmm, struct lend_error *error);
-/** Gives up what the host wants back; vCPUs are paused meanwhile. On the loop's thread, outside of callbacks.
+/**
+ * Gives back the devices that the host wants; vCPUs are paused meanwhile. On
+ * the loop's thread, outside of callbacks.
  */
 void devices_release(struct vmm *vmm);
 void devices_quiesce(struct vmm *vmm);
@@ -165,10 +169,10 @@ void assigned_bar_begin(void *host, void *peer);
 int assigned_bar_map(void *host, void *peer, const struct lend_bar_map *map);
 int assigned_bar_unmap(void *host, void *peer, unsigned index);
 int assigned_bar_commit(void *host, void *peer);
-/** A range has left a bus: BARs that wait for their place are tried again. With vmm->places held. */
+/** Tries again to place the BARs that wait; called when a range has left a bus, with vmm->places held. */
 void bars_retry(struct vmm *vmm);
 
-/* vga.c: the legacy VGA ranges, as a host operation; and whether there is a hole in RAM for them. */
+/* vga.c: the host operation for the legacy VGA ranges; and whether RAM has a hole for them. */
 int assigned_vga(void *host, void *peer, bool memory, bool ports);
 /** As bars_retry(), of VGA ranges. */
 void vga_retry(struct vmm *vmm);

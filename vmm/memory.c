@@ -30,7 +30,7 @@ static void tell_filled(struct memory *memory, uint64_t more)
 		memory->kind.filled(memory->kind.opaque, now - more, now);
 }
 
-/* In steps, so that an end that is asked for meanwhile is not kept waiting by one long call. */
+/* In steps, so that a thread that is to end does not have to wait for one long call. */
 static void *fill(void *opaque)
 {
 	struct memory_filler *filler = opaque;
@@ -95,7 +95,10 @@ static unsigned huge_flag(uint64_t page)
 
 static int back(struct memory *memory, const struct memory_kind *kind)
 {
-	/* Huge pages are reserved here, so that too few of them are an error now and not at a touch. */
+	/*
+	 * Huge pages are reserved here, so that too few of them are an error now and
+	 * not SIGBUS at the first touch.
+	 */
 	int flags = MAP_FIXED | (kind->huge_page ? 0 : MAP_NORESERVE);
 	unsigned huge = kind->huge_page ? MAP_HUGETLB | huge_flag(kind->huge_page) : 0;
 
@@ -114,7 +117,7 @@ static int back(struct memory *memory, const struct memory_kind *kind)
 	return 0;
 }
 
-/* Before the first page is there: later it would move none. */
+/* Called before memory is populated, because it does not move pages that are there. */
 static int prefer_node(const struct memory *memory, unsigned node)
 {
 	unsigned long nodes[MEMORY_NODES / BITS] = {0};

@@ -19,7 +19,7 @@ struct guard {
 static __thread struct memory_note *own_note;
 static __thread struct guard *own_guard;
 
-/* The first stays: what follows is often its consequence. */
+/* Keeps the first fault: later ones are often its consequence. */
 static void make_note(struct memory_note *note, const siginfo_t *info)
 {
 	const uint64_t one = 1;
@@ -31,7 +31,7 @@ static void make_note(struct memory_note *note, const siginfo_t *info)
 	}
 	if (note->stop)
 		*note->stop = 1;
-	/* It fails at the counter's limit alone, when the reader is awake anyway. */
+	/* The write fails only when the counter is full, and then the reader is awake anyway. */
 	if (note->wake >= 0 && write(note->wake, &one, sizeof(one)) < 0)
 		errno = 0;
 	errno = saved;
@@ -50,7 +50,7 @@ static void on_bus_error(int signal, siginfo_t *info, void *context)
 		make_note(note, info);
 		return;
 	}
-	/* Returning would touch the page again, for ever. */
+	/* Without this the thread would touch the page again, for ever. */
 	sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
 	raise(signal);
 }

@@ -33,12 +33,13 @@ void memory_fault_catch(void);
 void memory_fault_watch(struct memory_note *note);
 
 /**
- * Runs fn(opaque) and returns what it returns. -EFAULT with `failed` filled: it
- * touched a page that failed, and ended there; it must hold no lock then.
+ * Runs fn(opaque) and returns what it returns. If fn touches a page that
+ * failed it is left there: -EFAULT, with `failed` filled. So fn must hold no
+ * lock while it touches guest memory.
  */
 int memory_fault_guard(int (*fn)(void *opaque), void *opaque, struct memory_note *failed);
 
-/** "an uncorrectable memory error", or what else the code says. */
+/** What the signal's code means, for a sentence: "an uncorrectable error of the computer's memory". */
 const char *memory_fault_text(int code);
 
 #endif

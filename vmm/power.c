@@ -15,7 +15,7 @@ void power_button(struct power *power)
 {
 	uint64_t one = 1;
 
-	/* An eventfd at its limit means that KVM has that many presses still to see. */
+	/* The write fails only when the counter is full, and then KVM has presses still to deliver. */
 	if (write(power->irq, &one, sizeof(one)) < 0)
 		return;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the machine tells of itself. */
+/* What the machine reports of itself: counters, and how each BAR is reached. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -99,7 +99,10 @@ static LEND_PRINTF(2, 3) void print(const struct printer *printer, const char *f
 	printer->print(printer->opaque, line);
 }
 
-/* VFIO names its handlers; what it counts and the loop has not seen went by the bypass. */
+/*
+ * The host counts an interrupt under VFIO's name. What it counted and the loop
+ * did not went by the bypass.
+ */
 static void print_vector(const struct printer *printer, const struct assigned *assigned,
 			 const struct lend_vector_count *row, const struct interrupts *table)
 {

@@ -34,7 +34,7 @@ void routes_begin(struct routes *routes)
 int routes_add(struct routes *routes, uint64_t address, uint32_t data)
 {
 	for (unsigned gsi = ROUTES_PINS; gsi < routes->limit; gsi++) {
-		/* A GSI that goes away in this very commit is not given out again before it. */
+		/* A GSI that this commit frees is not given out again within the same commit. */
 		if (routes->next[gsi].used || routes->now[gsi].used)
 			continue;
 		routes_set(routes, gsi, address, data);

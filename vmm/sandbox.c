@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two tables: the system calls that stay, and the ioctls that stay; liblend
- * has two of its own. A row is there because something on the ways
- * through needs it after the start; the reason stands above its group.
+ * Two tables: the system calls that stay allowed, and the ioctls of KVM that
+ * do; liblend has two of its own. A row is there only if something needs the
+ * call after the start; the reason stands above its group.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -19,8 +19,7 @@
 #include "vmm/sandbox.h"
 
 static const int calls[] = {
-	/* The event loop, eventfds, the serial line, the control socket, trapped BARs, an image read again.
-	 */
+	/* Event loop, eventfds, serial line, control socket, trapped BARs, images at a reboot. */
 	SCMP_SYS(read),
 	SCMP_SYS(write),
 	SCMP_SYS(writev),
@@ -30,7 +29,7 @@ static const int calls[] = {
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(poll),
 	SCMP_SYS(close),
-	SCMP_SYS(fstat), /* newfstatat would tell which files there are */
+	SCMP_SYS(fstat), /* not newfstatat, which tells of any path whether it exists */
 	/* Memory of malloc, and BAR mappings that go. mmap and mprotect: see below. */
 	SCMP_SYS(munmap),
 	SCMP_SYS(madvise),
@@ -126,7 +125,7 @@ static int add_rules(scmp_filter_ctx filter)
 	for (size_t i = 0; i < device_count && !ret; i++)
 		ret = allow_ioctl(filter, devices[i]);
 	ret = ret ? ret : allow_library(filter);
-	/* A kick of our own threads, and of no other process; a thread's name. */
+	/* Signals to threads of this process alone; a thread's name. */
 	ret = ret ? ret
 		  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
 				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));

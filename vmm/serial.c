@@ -16,7 +16,10 @@ enum { MCR_OUT2 = 8, MCR_LOOP = 0x10 };
 enum { LSR_DR = 1, LSR_THRE = 0x20, LSR_TEMT = 0x40 };
 enum { MSR_CTS = 0x10, MSR_DSR = 0x20, MSR_DCD = 0x80 };
 
-/* "Empty" lets a guest write as much as the FIFO holds without looking again. */
+/*
+ * The transmitter is "empty" only with room for a whole FIFO: the guest then
+ * writes that much without looking again.
+ */
 static bool tx_room(const struct serial *serial)
 {
 	return serial->tx_count + SERIAL_FIFO <= SERIAL_TX;
@@ -38,7 +41,7 @@ static void update_irq(struct serial *serial)
 	uint64_t one = 1;
 
 	if (raised && !serial->raised && write(serial->irq, &one, sizeof(one)) < 0)
-		raised = false; /* an eventfd at its limit: tried again at the next change */
+		raised = false; /* the counter is full: tried again at the next change */
 	serial->raised = raised;
 }
 

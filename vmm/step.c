@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps of a start, told as they begin and end: whoever waits for the guest wants to know what for. */
+/* Reports the steps of a start as they begin and end, so that the user sees what the start waits for. */
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BARs smaller than a page that are mapped by a page of the device all the
- * same. The rest of that page must answer to nobody, so the map goes as soon as
- * something else of the guest comes into the page; the BAR traps while it is
- * there.
+ * BARs smaller than a page, mapped by a whole page of the device. The rest of
+ * the page must be used by nothing else: the map is removed as soon as
+ * something else of the guest comes into the page, and the BAR traps while
+ * that is there.
  *
- * No lock: the caller's guards them, and whatever comes to the bus.
+ * No lock of its own: the caller's lock guards the table and all changes of
+ * the bus.
  */
 #ifndef VMM_SUBPAGES_H
 #define VMM_SUBPAGES_H
@@ -28,8 +29,8 @@ struct subpages {
 void subpages_init(struct subpages *subpages);
 
 /**
- * Maps the page at `address`, of which the BAR takes `size` bytes, unless it is
- * mapped; -EBUSY: somebody else is in it.
+ * Maps the page at `address`, of which the BAR takes `size` bytes, unless it
+ * is mapped. -EBUSY: something else is in the page.
  */
 int subpages_add(struct subpages *subpages, struct slots *slots, struct bus *bus, const void *owner,
 		 uint64_t address, uint64_t size, void *va);

@@ -63,8 +63,7 @@ struct vcpus {
 int vcpus_init(struct vcpus *vcpus, unsigned count, const struct cpuid *cpuid,
 	       const struct cpuid_config *config, struct lend_error *error);
 
-/** Puts all into the state of a reset, the first at the kernel's entry. They must be parked or not started.
- */
+/** Resets all, the first to the kernel's entry. They must be parked or not started. */
 int vcpus_reset(struct vcpus *vcpus, const struct memory *memory, const struct boot_entry *entry);
 
 /** Starts the threads, paused; those that run already stay as they are. */

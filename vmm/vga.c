@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The legacy VGA ranges on the buses. One device has them at a time: the first
- * that decodes them, as there can be one such device behind real bridges. Who
- * comes second waits, as a BAR does (bars.c). RAM has a hole for the memory
- * (build.c), so the bus answers there.
+ * The legacy VGA ranges on the buses. One device has them at a time, the first
+ * that decodes them, because real bridges too can route them to one device
+ * alone. A second one waits, as a BAR does (bars.c). RAM has a hole for the
+ * memory (x86/map.c), so the bus answers there.
  */
 #include "vmm/machine.h"
 
@@ -24,7 +24,7 @@ static void write_to(void *opaque, uint64_t start, uint64_t offset, unsigned len
 	lend_function_vga_write(assigned->function, (uint32_t)(start + offset), length, value);
 }
 
-/* A handler is told the offset in its range alone: one pair for each range. */
+/* A handler gets only the offset in its range, so each range has a pair of its own. */
 #define HANDLERS(name, start)                                                                                \
 	static uint64_t name##_read(void *opaque, uint64_t offset, unsigned length)                          \
 	{                                                                                                    \
@@ -62,7 +62,10 @@ static int add(struct bus *bus, const struct bus_range *ranges, unsigned count, 
 	return ret;
 }
 
-/* Brings one kind of range to what it shall be; what is so already is not touched, not even for a moment. */
+/*
+ * Adds or removes one kind of range. One that is already as wanted is not
+ * touched, so that no access is lost.
+ */
 static int set(struct bus *bus, const struct bus_range *ranges, unsigned count, struct assigned *owner,
 	       bool *is, bool on)
 {

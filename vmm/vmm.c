@@ -66,7 +66,7 @@ void vmm_wake(struct vmm *vmm)
 {
 	uint64_t one = 1;
 
-	/* It fails at the counter's limit alone, when the loop is awake anyway. */
+	/* The write fails only when the counter is full, and then the loop is awake anyway. */
 	if (write(vmm->request_fd, &one, sizeof(one)) < 0)
 		return;
 }
@@ -83,7 +83,10 @@ void vmm_request(struct vmm *vmm, enum request request, const char *text)
 {
 	vcpus_order(&vmm->vcpus, VCPUS_PAUSE);
 	pthread_mutex_lock(&vmm->lock);
-	/* A stop goes before a reboot: the guest does not keep the machine from ending. */
+	/*
+	 * Any other request replaces a reboot, so that a guest that reboots cannot
+	 * keep the machine from ending.
+	 */
 	if (vmm->request == REQUEST_NONE || (vmm->request == REQUEST_RESET && request != REQUEST_RESET)) {
 		vmm->request = request;
 		snprintf(vmm->request_text, sizeof(vmm->request_text), "%s", text);
@@ -165,7 +168,7 @@ static int boot_again(void *opaque)
 	return machine_boot(call->vmm, call->error);
 }
 
-/* Guest memory has been in use for long: it may fail where the kernel's image is to go. */
+/* After a long run, a page of guest memory may have failed where the kernel's image goes. */
 static int boot_guarded(struct vmm *vmm, struct lend_error *error)
 {
 	struct boot_call call = {vmm, error};

@@ -39,8 +39,7 @@ struct vmm_device_config {
 	const char *vf_token; /* NULL: none */
 	bool allow_unreset;   /* x-allow-unreset=on: also where nothing could reset it */
 	bool stop_on_error;   /* x-on-error=stop: an error of the device ends the machine */
-	/* The properties of the function; size, place, multifunction and peer are the machine's to fill in.
-	 */
+	/* Properties of the function. The machine fills in size, place, multifunction, peer. */
 	struct lend_function_config function;
 };
 
@@ -79,7 +78,7 @@ struct vmm_config {
 struct vmm_stats {
 	uint64_t exits, mmio, pio, config, bar, serial, faults, reboots;
 	uint64_t port[0x100]; /* accesses to I/O ports 0 to 0xff, one a port */
-	uint64_t boot_ns;     /* from vmm_new() being called to the first instruction of the guest */
+	uint64_t boot_ns;     /* how long vmm_new() took, which ends before the guest's first instruction */
 	unsigned device_count;
 	struct {
 		char name[LEND_NAME_SIZE];

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Placement, and config accesses: PCI Express Base 6.0, 7.2.2 (ECAM); PCI Local Bus 3.0, 3.2.2.3.2 (0xcf8).
- */
+/* Placement and config accesses: PCIe Base 6.0, 7.2.2 (ECAM); PCI Local Bus 3.0, 3.2.2.3.2 (0xcf8). */
 #include <errno.h>
 #include <linux/pci_regs.h>
 
@@ -20,7 +19,7 @@ static bool same_slot(const struct placement *a, const struct placement *b)
 	       a->host.bus == b->host.bus && a->host.device == b->host.device;
 }
 
-/* Function 0 has to be there, or nobody looks at the others. */
+/* A slot needs a function 0: without one, guests look at no other function of it. */
 static void fill_slot(struct pci_slot *slot, const struct placement *placements, unsigned count,
 		      unsigned first)
 {
@@ -138,7 +137,7 @@ static void write_target(struct topology *topology, struct target target, unsign
 		bridge_config_write(target.config, reg, length, value);
 }
 
-/* An access of 8 bytes, or one of an odd width, is made of accesses that a function knows. */
+/* An access of 8 bytes, or of an odd width, is split into accesses of 4, 2 and 1 bytes. */
 static unsigned piece(uint64_t offset, unsigned length)
 {
 	if (length >= 4 && !(offset & 3))

@@ -172,7 +172,10 @@ static void place_all(struct topology *topology, struct cursors *cursors)
 	place_kind(topology, AREA_IO, cursors);
 }
 
-/* Needs are counted from an address that every alignment divides, so that they hold at such a start. */
+/*
+ * Needs are counted from address 0, which every alignment divides; they hold
+ * at each start that is aligned alike.
+ */
 void topology_needs(const struct topology *topology, struct layout_needs *needs)
 {
 	struct topology copy = *topology;
@@ -188,7 +191,10 @@ void topology_needs(const struct topology *topology, struct layout_needs *needs)
 	needs->high_align = cursors.high_align;
 }
 
-/* A root port completes AtomicOps for one function (spec/vfio-pci.md, 2.7): it is what the host does for it.
+/*
+ * A root port completes AtomicOps for a single function alone
+ * (docs/conformance.md, 2.7): what it completes is what the host's ports do
+ * for that function.
  */
 static bool is_single(const struct pci_slot *slot)
 {

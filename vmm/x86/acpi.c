@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ACPI 6.5, chapter 5: a hardware-reduced platform. The FADT's flags spare the
- * kernel what is not there: with no word about the CMOS clock a stock kernel
- * polls ports 0x70 and 0x71 some 40,000 times.
+ * ACPI 6.5, chapter 5: a hardware-reduced platform. The FADT's flags name what
+ * is not there, so that the kernel does not look for it: without the flag for
+ * the CMOS clock, a stock kernel polls ports 0x70 and 0x71 some 40,000 times.
  */
 #include <errno.h>
 #include <string.h>

@@ -53,7 +53,7 @@ static int read_image(const struct boot_config *config, struct image *image, str
 	return 0;
 }
 
-/* `low` is where RAM ends that begins at 0. */
+/* `low` is the end of the RAM that begins at 0. */
 static int place(const struct boot_config *config, uint64_t low, struct image *image,
 		 struct lend_error *error)
 {

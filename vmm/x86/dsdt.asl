@@ -162,7 +162,10 @@ DefinitionBlock ("", "DSDT", 2, "LEND", "LENDDSDT", 1)
 				Return (Arg3)
 			}
 
-			/* Slot s, pin p: GSI_PCI + ((s + p) & 7). Built once, at the first call. */
+			/*
+			 * Slot s, pin p from 0 (INTA), as _PRT counts: GSI_PCI + ((s + p) & 7). Built
+			 * at the first call.
+			 */
 			Name (ROUT, Package (128) {})
 			Name (DONE, 0)
 			Method (_PRT, 0, Serialized)

@@ -7,7 +7,7 @@
 #define VMM_X86_FIXED_H
 
 /* I/O ports; power_ops answers for 4 ports from PORT_POWER. */
-#define PORT_CMOS          0x70 /* and 0x71: nobody there */
+#define PORT_CMOS          0x70 /* and 0x71: nothing answers there */
 #define PORT_SERIAL        0x3f8
 #define PORT_PVPANIC       0x505
 #define PORT_POWER         0x600

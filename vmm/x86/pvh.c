@@ -109,7 +109,7 @@ static int read_notes(const struct boot_config *config, struct elf *elf, struct 
 	return 0;
 }
 
-/* `low` is where RAM ends that begins at 0. */
+/* `low` is the end of the RAM that begins at 0. */
 static int check_segment(const struct boot_config *config, uint64_t low, struct elf *elf,
 			 const Elf64_Phdr *segment, struct lend_error *error)
 {
