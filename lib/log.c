@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Log lines. Those that a guest can cause pass through a bucket: BURST lines,
- * then one a second (exam.md, XSA-130: a guest that fills the host's disk).
+ * then one a second, so that no guest fills the host's disk (XSA-130).
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A device by its own node. The kernel resets it when it is bound, which may
- * take long: no lock is held meanwhile. What the hypervisor is told is told
- * before that, because some drivers look for it then.
+ * Opens a device by its own node. The kernel resets it when it is bound, which
+ * may take long, so no lock is held meanwhile. The hypervisor is told of the
+ * device before that, because some drivers look for the hypervisor when the
+ * device is bound.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,7 @@ void cdev_path(const struct lend_context *context, const struct lend_host_device
 	snprintf(out, PATH_MAX, "%s/vfio/devices/%s", context_dev(context), host->vfio_node);
 }
 
-/* The name is sysfs's, the node devtmpfs's: whoever changed one of them is found out. */
+/* The name comes from sysfs, the node from devtmpfs: equal device numbers show that both are one device. */
 static int open_node(struct lend_context *context, const struct lend_host_device *host,
 		     struct lend_error *error)
 {
@@ -100,7 +101,7 @@ static int attach(struct lend_cdev *cdev, struct lend_error *error)
 	return space_attach(cdev->space, &user, error);
 }
 
-/* Out of one space before it is in the other: a device that is moved reaches nothing in between. */
+/* A device leaves one space before it enters the other, so that it never reaches both. */
 int cdev_move(struct lend_cdev *cdev, struct lend_space *space, struct lend_error *error)
 {
 	struct lend_space *from = cdev->space;

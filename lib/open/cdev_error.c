@@ -10,7 +10,10 @@
 #include "lib/open/cdev_error.h"
 #include "lib/open/group_error.h"
 
-/* The kernel says the same of a sibling in a driver's hands and of another user; look which it is. */
+/*
+ * The kernel has one error for a sibling with a driver of the host and for
+ * another user, so look which it is.
+ */
 static int say_busy(struct lend_context *context, const struct lend_host_device *host,
 		    struct lend_error *error)
 {
@@ -31,7 +34,7 @@ int cdev_say_bind(struct lend_context *context, const struct lend_host_device *h
 	case -EBUSY:
 		return say_busy(context, host, error);
 	case -EINVAL:
-		/* Bound already, or a kernel that knows no token here: both are "invalid". */
+		/* EINVAL: the device is bound already, or the kernel takes no token here. */
 		if (token)
 			return error_say(
 				error, -EOPNOTSUPP,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* iommufd where it can be had, the legacy way otherwise. */
+/* Chooses iommufd where it is there, the legacy way otherwise. */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -55,8 +55,10 @@ enum lend_backend choose_backend(struct lend_context *context, const struct lend
 		return LEND_BACKEND_LEGACY;
 	if (!has_group_node(context, host))
 		return LEND_BACKEND_IOMMUFD;
-	/* A VF token is old with groups and new with nodes; an open group keeps the nodes of its devices
-	 * shut. */
+	/*
+	 * Every kernel takes a VF token with a group, only newer ones with a node; and
+	 * while a group is open the kernel refuses the nodes of its devices.
+	 */
 	if (config->vf_token || group_fd(context, host->group) >= 0)
 		return LEND_BACKEND_LEGACY;
 	*other_too = true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads what the transport says of a device, once, and checks it: everything
- * above relies on these numbers and never asks again (exam.md, XSA-337).
+ * Reads what the transport says of a device, once, and checks it. Everything
+ * above relies on these numbers and never asks again, because a second answer
+ * may differ (XSA-337).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -126,7 +127,7 @@ static int read_ids(struct lend_device *device, struct lend_error *error)
 	uint8_t head[PCI_STD_HEADER_SIZEOF];
 	int ret;
 
-	/* The kernel's sample of a mediated device counts the last byte of its config space out. */
+	/* The kernel's sample of a mediated device reports its config space one byte too short. */
 	if (size < (info->is_mdev ? (uint64_t)PCI_STD_HEADER_SIZEOF : PCI_CFG_SPACE_SIZE))
 		return error_say(error, -EPROTO, "%s: its config space has only %llu bytes", info->name,
 				 (unsigned long long)size);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Ownership of what is on a bus. The kernel checks it again; here it gets a name. */
+/*
+ * Whether all functions on a bus are ours. The kernel checks it too, but only
+ * this check names the one that is not.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +20,7 @@ static bool is_self(const struct lend_device *device, const struct lend_bdf *bdf
 	return bdf_equal(&device->info.bdf, bdf);
 }
 
-/* By id the kernel has judged already, and does not say which one it was. */
+/* In a list by id the kernel has judged all functions already, and does not say which one is not owned. */
 static bool is_owned(const struct lend_device *device, const struct backend_hot_reset *list,
 		     const struct backend_dependent *one)
 {

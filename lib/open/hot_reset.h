@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reset of the bus that a device is on (spec/vfio-pci.md, 8.5). It takes every
- * function on that bus along, so all of them have to be ours: each one's group
- * open in this context, or, for devices opened by their own node, what the
- * kernel says of them.
+ * Reset of the bus that a device is on (docs/conformance.md, 8.5). It resets
+ * every function on that bus, so all of them have to be ours: each one's group
+ * is open in this context, or, for devices opened by their own node, the
+ * kernel says so.
  */
 #ifndef LIB_OPEN_HOT_RESET_H
 #define LIB_OPEN_HOT_RESET_H

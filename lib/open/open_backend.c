@@ -11,7 +11,10 @@
 #include "lib/open/given.h"
 #include "lib/sized.h"
 
-/* Users of a domain are told apart by their descriptors; these have none. */
+/*
+ * A domain knows its users by their descriptors. These devices have none and
+ * get a negative number instead.
+ */
 static int next_name(struct lend_space *space)
 {
 	return __atomic_sub_fetch(&context_devices(space_context(space))->given, 1, __ATOMIC_RELAXED) - 1;

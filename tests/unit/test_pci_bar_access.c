@@ -50,7 +50,7 @@ static uint8_t writable(uint64_t at)
 	return byte == 0 ? 0xfc : byte < 12 ? 0xff : byte == 12 ? 1 : 0;
 }
 
-/* exam.md, XSA-164 and CVE-2020-13754: every offset of the trapped page, every width. */
+/* XSA-164 and CVE-2020-13754: every offset of the trapped page, every width. */
 static void xsa_164_every_offset_and_width(void **state)
 {
 	static const unsigned widths[] = {1, 2, 4, 8};
@@ -113,7 +113,7 @@ static void own_width(void **state)
 	stop(world);
 }
 
-/* exam.md, XSA-112: each side handles its own bytes. */
+/* XSA-112: each side handles its own bytes. */
 static void xsa_112_straddling_the_table(void **state)
 {
 	struct world *world = start();

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exam.md, G5, for lives with all that a function can have: ROM, relocated
- * table, MSI, MSI-X by either way, the line by either way, errors and requests,
- * resets of the bus, peers. Each call that can fail does so in turn, when the
- * function is made, while it lives, and when it goes. Afterwards nothing is
- * left anywhere (world_close() looks), and what is said is one line.
+ * Fails each call in turn, in lives with all that a function can have: ROM,
+ * relocated table, MSI, MSI-X by either way, the line by either way, errors and
+ * requests, resets of the bus, peers. A call fails when the function is made,
+ * while it lives, or when it goes. Afterwards nothing is left anywhere
+ * (world_close() looks), and what is said is one line.
  */
 #include <stdio.h>
 #include <string.h>

@@ -230,7 +230,7 @@ static unsigned whole_life(struct world *world)
 	return calls;
 }
 
-/* exam.md, G5: fail the Nth call, for each N; afterwards nothing is left, whatever failed. */
+/* Fail the Nth call, for each N; afterwards nothing is left, whatever failed. */
 static void fail_each_call(bool noresize)
 {
 	unsigned last = 1;

@@ -2,7 +2,7 @@
 /*
  * Config space. The reference model here knows each image by heart and works a
  * byte at a time, without the library's tables: what reaches the device and
- * what the guest reads must equal it bit for bit (exam.md, G2).
+ * what the guest reads must equal it bit for bit.
  */
 #include <stdlib.h>
 #include <string.h>

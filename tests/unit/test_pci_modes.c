@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All ways to interrupt, one after the other (spec, section 6; exam.md,
- * XSA-157): from each of none, INTx, MSI and MSI-X to each, on a device that
- * has all three, undisturbed and with each call failing in turn.
+ * All ways to interrupt, one after the other (spec 6; XSA-157): from each of
+ * none, INTx, MSI and MSI-X to each, on a device that has all three,
+ * undisturbed and with each call failing in turn.
  */
 #include <stdio.h>
 #include <string.h>

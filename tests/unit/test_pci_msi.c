@@ -102,7 +102,7 @@ static void case_14_5_fewer_than_asked(void **state)
 	stop(world);
 }
 
-/* exam.md: MSI without masks is not masked for ever. */
+/* MSI without masks is not masked for ever. */
 static void without_masks_it_is_never_masked(void **state)
 {
 	struct world *world = start(PCI_MSI_FLAGS_64BIT, 1);

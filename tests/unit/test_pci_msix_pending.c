@@ -169,7 +169,7 @@ static void pba_of_the_device_shows(void **state)
 	stop(world);
 }
 
-/* exam.md, cloud-hypervisor b77fdeba2: in any order of steps each interrupt arrives, none twice. */
+/* In any order of steps each interrupt arrives, none twice. */
 static void g3_no_interrupt_is_lost(void **state)
 {
 	struct world *world = start();

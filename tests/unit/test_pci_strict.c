@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes in no capability (exam.md, XSA-124): written through as they are, or
+ * Bytes in no capability (XSA-124): written through as they are, or
  * kept from the device by x-config=strict. Two worlds of one description are
  * written to a byte at a time; what differs has to be the gaps, by heart.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several vCPUs and the event loop in one function at once (exam.md, XSA-467).
+ * Several vCPUs and the event loop in one function at once (XSA-467).
  * What it can show by itself is little: it is for SAN=thread.
  */
 #include <pthread.h>

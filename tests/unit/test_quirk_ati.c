@@ -60,7 +60,7 @@ static void window_to_config_space(void **state)
 	stop(world);
 }
 
-/* exam.md: an index that the guest chose is checked at each access; XSA-112: across the registers' ends. */
+/* An index that the guest chose is checked at each access; XSA-112: across the registers' ends. */
 static void hostile_window(void **state)
 {
 	static const uint32_t outside[] = {0, 0x3fff, 0x5000, 0x4000 + 0x1000, UINT32_MAX, 0x80004000};

@@ -80,7 +80,7 @@ static void byte_enables(void **state)
 	stop(world);
 }
 
-/* exam.md: an index beyond the table; odd widths; accesses across the registers. */
+/* An index beyond the table; odd widths; accesses across the registers. */
 static void hostile(void **state)
 {
 	static const unsigned widths[] = {1, 2, 3, 5, 8};
@@ -125,7 +125,7 @@ static void another_device(void **state)
 	stop(world);
 }
 
-/* spec/vfio-pci.md, 11: what the user calls it decides. */
+/* spec 11: what the user calls it decides. */
 static void ids_of_the_users_choice(void **state)
 {
 	const struct lend_ids away = {.given = LEND_ID_DEVICE, .device = 0x1234};

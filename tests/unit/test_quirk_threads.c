@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Several vCPUs in the windows of one function at once, while decode toggles and
- * acknowledgements are learned and forgotten (exam.md, XSA-467). For SAN=thread;
+ * acknowledgements are learned and forgotten (XSA-467). For SAN=thread;
  * without it, that nobody waits for himself and nothing is left behind.
  */
 #include <pthread.h>

@@ -151,7 +151,7 @@ static void all_that_match_apply(void **state)
 	stop(world);
 }
 
-/* exam.md, XSA-131: bytes that no capability has are read-only; those that one has are written through. */
+/* XSA-131: bytes that no capability has are read-only; those that one has are written through. */
 static void strict_config(void **state)
 {
 	static const unsigned outside[] = {0x48, 0x5c, 0x6e, 0x78, 0xbc, 0xff, 0x15c, 0xffc};

@@ -140,7 +140,7 @@ static void without_a_slot_the_bar_traps(void **state)
 	assert_true(answers(&vmm.memory_bus, 0xe0000000));
 }
 
-/* exam.md: slots are not released on a BAR's unmap, and run out. */
+/* Slots that were not released when a BAR is unmapped would run out. */
 static void slots_are_back_after_many_toggles(void **state)
 {
 	(void)state;

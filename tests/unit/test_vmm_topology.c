@@ -152,7 +152,7 @@ static void bars_go_where_linux_leaves_them(void **state)
 	assert_int_equal(bridge_config_read(port, 0x40 + PCI_EXP_LNKSTA, 2) & 0x3ff, 3 | 8 << 4);
 }
 
-/* spec/vfio-pci.md, 2.7: what the host completes, at the port of a function that is alone on it. */
+/* spec 2.7: what the host completes, at the port of a function that is alone on it. */
 static void atomics_of_a_single_function(void **state)
 {
 	const unsigned devcap2 = 0x40 + PCI_EXP_DEVCAP2;

@@ -276,7 +276,7 @@ static void nobody_answers_with_ones(void **state)
 		assert_int_equal(vcpus.vcpu[0].run->mmio.data[i], 0xff);
 }
 
-/* exam.md, CVE-2020-12888: a withdrawn BAR is survived; for ever it is not tried. */
+/* CVE-2020-12888: a withdrawn BAR does not end the machine; a fault that removes nothing is not retried. */
 static void a_fault_heals_or_ends(void **state)
 {
 	const struct step steps[] = {

@@ -14,7 +14,7 @@ static bool is_of_the_host(uint32_t class_code)
 	return class == HOST || class == ISA || class == PCI || class == PCI_SEMI;
 }
 
-/* A group of drivers that have no IOMMU: whoever has the device reaches all memory. */
+/* A group without an IOMMU: the device, and so its user, reaches all memory. */
 static bool has_iommu(const struct lend_survey *survey, const struct lend_survey_device *device)
 {
 	char dir[PATH_MAX], name[32];

@@ -146,7 +146,7 @@ static int take_all(struct taking *taking)
 	for (size_t i = 0; !ret && i < taking->count; i++) {
 		struct held *held = &taking->held[i];
 
-		/* Looked at again, with the lock held: another process may have been faster. */
+		/* Look again now that the lock is held: another process may have been faster. */
 		operation_driver(&taking->op, held->name, driver);
 		if (lend_host_is_vfio(driver) &&
 		    (held->record.phase == PHASE_NONE ||

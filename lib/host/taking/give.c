@@ -12,7 +12,10 @@
 
 enum { LOOK_EVERY_MS = 50 };
 
-/* The driver did not take it by itself: it is told to, as it was at first with new_id or by hand. */
+/*
+ * Tells the driver to take the device, where it did not by itself: the first
+ * time, it may have been told by new_id or by hand.
+ */
 static int insist(const struct operation *op, const char *name, const char *driver)
 {
 	char path[PATH_MAX];
@@ -56,7 +59,7 @@ static int child_has_interface(void *opaque, const char *name)
 	       !sysfs_path(dir, "%s/%s", (const char *)opaque, name) && has_interface(dir);
 }
 
-/* Whether what the driver makes of such a device is there. */
+/* Whether the driver has made what belongs to a device of that class: an NVMe controller, an interface. */
 static bool works(const struct operation *op, const char *name, uint32_t class_code)
 {
 	enum { CLASS_NVME = 0x010802, BASE_NETWORK = 0x02 };
@@ -71,7 +74,7 @@ static bool works(const struct operation *op, const char *name, uint32_t class_c
 	return true;
 }
 
-/* Drivers go on starting a device after they took it: waits for the end of that, as long as the limit. */
+/* A driver goes on starting a device after it took it. Waits for the end of that, up to the limit. */
 static int verify(const struct operation *op, const char *name, const char *driver)
 {
 	struct lend_host_device device;
@@ -82,7 +85,7 @@ static int verify(const struct operation *op, const char *name, const char *driv
 	if (strcmp(now, driver) != 0)
 		return error_say(op->error, -ENODEV, "%s is with %s and not with %s, which it was taken from",
 				 name, now[0] ? now : "no driver", driver);
-	/* Drivers of our own tests and of simple devices make nothing that could be waited for. */
+	/* For devices of other classes nothing is known to wait for. */
 	if (lend_host_find(op->context, name, &device, sizeof(device), NULL) ||
 	    (strcmp(driver, "nvme") != 0 && device.class_code >> 16 != 2))
 		return 0;
@@ -99,7 +102,10 @@ static int verify(const struct operation *op, const char *name, const char *driv
 	return 0;
 }
 
-/* VFIO resets at each close, and once more is cheap: what a guest left must not reach the driver. */
+/*
+ * VFIO resets the device when it is closed. One reset more makes sure that the
+ * driver finds nothing of the guest's.
+ */
 static void reset(const struct operation *op, const char *name)
 {
 	struct lend_error error = {""};

@@ -105,7 +105,7 @@ static int mend_one(void *opaque, const char *name)
 		ret = lend_bdf_parse(name, &bdf);
 	if (!ret)
 		ret = held_lock(&op, name, &held);
-	/* Whoever is at work on it mends it. */
+	/* Another process has the lock: it is working on the device, and leaves it in order. */
 	if (ret == -EBUSY && !mending->ours)
 		return 0;
 	if (!ret && held.record.phase == PHASE_NONE) {

@@ -30,7 +30,10 @@ static void help(const char *path, const char *text, int to, pid_t parent)
 	int fd;
 
 	signal(SIGPIPE, SIG_IGN);
-	/* An order that nobody waits for any more must not come after those that mend what was left. */
+	/*
+	 * An order that nobody waits for any more must not reach the kernel after the
+	 * orders that clean up.
+	 */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
