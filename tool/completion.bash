@@ -72,6 +72,31 @@ _lend_device() {
 	compopt -o nospace
 }
 
+_lend_nodes() {
+	local d
+	for d in /sys/devices/system/node/node[0-9]*; do
+		[[ -e $d ]] && echo "${d##*/node}"
+	done
+}
+
+# -m SIZE,...: the size is left to the user.
+_lend_memory() {
+	local full=$1 word=$2 n
+	[[ $full == *,* ]] || return
+	local before=${full%,*},
+	local -a values=()
+	case ${full##*,} in
+	node=*) for n in $(_lend_nodes); do values+=("${before}node=$n"); done ;;
+	share=*) values=("${before}share="{on,off}) ;;
+	hugetlb=*) values=("${before}hugetlb="{2M,1G}) ;;
+	*)
+		values=("$before"{hugetlb,share,node}=)
+		compopt -o nospace
+		;;
+	esac
+	_lend_offer "$full" "$word" "${values[@]}"
+}
+
 _lend_run() {
 	local full=$1 word=$2 previous=$3
 	if [[ $full == @* ]]; then
@@ -91,7 +116,8 @@ _lend_run() {
 	machine | -machine) _lend_offer "$full" "$word" cf8=on cf8=off; return ;;
 	device | -device) _lend_device "$full" "$word"; return ;;
 	object | -object) _lend_offer "$full" "$word" iommufd,id=; compopt -o nospace; return ;;
-	m | -m | c | -c | smp | -smp | append | -append | uuid | -uuid) return ;;
+	m | -m) _lend_memory "$full" "$word"; return ;;
+	c | -c | smp | -smp | append | -append | uuid | -uuid) return ;;
 	esac
 	local options="m c smp kernel initrd append serial uuid no-reboot machine object device v stats help"
 	if [[ $full == --* ]]; then

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What bash offers for -device, asked of the completion's own functions. */
+/* What bash offers for -device and -m, asked of the completion's own functions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,7 +74,7 @@ static void expect_line(const char *typed, const char *offered)
 
 	snprintf(command, sizeof(command),
 		 "bash -c '. tool/completion.bash; compopt() { :; }; _lend_names() { echo 0000:05:00.0 eth1; "
-		 "}; "
+		 "}; _lend_nodes() { echo 0 1; }; "
 		 "COMP_LINE=\"$1\"; COMP_POINT=${#COMP_LINE}; read -ra COMP_WORDS <<<\"$1\"; "
 		 "[[ $1 == *\" \" ]] && COMP_WORDS+=(\"\"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
 		 "_lend; echo \"${COMPREPLY[*]}\"' bash '%s'",
@@ -101,6 +101,18 @@ static void commands(void **state)
 	expect_line("lend help v", "vf");
 }
 
+static void memory(void **state)
+{
+	(void)state;
+	expect_line("lend run -m ", "");
+	expect_line("lend run -m 4", "");
+	expect_line("lend run -m 4G,", "4G,hugetlb= 4G,share= 4G,node=");
+	expect_line("lend run -m 4G,share=on,n", "4G,share=on,node=");
+	expect_line("lend run -m 4G,node=", "4G,node=0 4G,node=1");
+	expect_line("lend run -m 4G,hugetlb=", "4G,hugetlb=2M 4G,hugetlb=1G");
+	expect_line("lend run -c ", "");
+}
+
 /* zsh reads its completion without a complaint. */
 static void zsh(void **state)
 {
@@ -114,7 +126,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses), cmocka_unit_test(switches), cmocka_unit_test(names),
-		cmocka_unit_test(commands),  cmocka_unit_test(zsh),
+		cmocka_unit_test(commands),  cmocka_unit_test(memory),   cmocka_unit_test(zsh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
