@@ -92,7 +92,7 @@ static void check_files(struct lend_check *check, const struct lend_check_needs 
 	struct rlimit limit;
 	unsigned long long there;
 	enum lend_verdict verdict;
-	char of[LEND_NAME_SIZE + 64] = "";
+	char of[LEND_NAME_SIZE + 128] = "";
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return;
@@ -106,14 +106,15 @@ static void check_files(struct lend_check *check, const struct lend_check_needs 
 			  sum.most);
 		return;
 	}
-	if (needs->widest)
-		snprintf(of, sizeof(of), ", %u of them of %s", needs->widest_vectors, needs->widest);
-	row = check_row(
-		check, "files", NULL, verdict,
-		"you may have %llu files open at once, and the machine can need %llu: one for each of "
-		"its %u interrupt vectors%s%s",
-		there, verdict == LEND_FAILED ? sum.least : sum.most, needs->vectors, of,
-		needs->hidden ? "; root alone sees how many some devices have" : "");
+	if (needs->vectors && needs->widest)
+		snprintf(of, sizeof(of), ": one for each of its %u interrupt vectors, %u of them of %s",
+			 needs->vectors, needs->widest_vectors, needs->widest);
+	else if (needs->vectors)
+		snprintf(of, sizeof(of), ": one for each of its %u interrupt vectors", needs->vectors);
+	row = check_row(check, "files", NULL, verdict,
+			"you may have %llu files open at once, and the machine can need %llu%s%s", there,
+			verdict == LEND_FAILED ? sum.least : sum.most, of,
+			needs->hidden ? "; root alone sees how many some devices have" : "");
 	cure_limit(check, row, "nofile", sum.most, "n", "LimitNOFILE");
 }
 
