@@ -168,6 +168,25 @@ static void case_14_1_dies_in_each_mode(void **state)
 	}
 }
 
+/* Ones say nothing of a controller memory buffer: it is asked again at the next turn. */
+static void case_14_1_ones_are_no_buffer_and_no_lack_of_it(void **state)
+{
+	struct world *world = make();
+
+	(void)state;
+	world->function_config.p2p = LEND_P2P_AUTO;
+	memset(world->bytes[0] + 0x38, 0xff, 8);
+	assert_int_equal(world_open(world), 0);
+	world_start(world);
+	assert_int_equal(world->map_count, 0);
+	memset(world->bytes[0] + 0x38, 0, 8);
+	world->bytes[0][0x3c] = 1;
+	world_write(world, PCI_COMMAND, 2, 0);
+	world_write(world, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	assert_int_equal(world->map_count, 2);
+	stop(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +195,7 @@ int main(void)
 		cmocka_unit_test(case_14_1_everything_at_open),
 		cmocka_unit_test(case_14_1_no_failed_read_is_narrowed),
 		cmocka_unit_test(case_14_1_dies_in_each_mode),
+		cmocka_unit_test(case_14_1_ones_are_no_buffer_and_no_lack_of_it),
 	};
 
 	return cmocka_run_group_tests_name("pci_dead", tests, NULL, NULL);

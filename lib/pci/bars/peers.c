@@ -31,7 +31,9 @@ static bool reaches_itself(struct lend_function *function)
 	    device_read(function->device, 0, CMBLOC, bytes, sizeof(bytes)) < 0)
 		return false;
 	size = le32(bytes + 4);
-	function->own_peers = size && size != UINT32_MAX ? OWN_PEERS_NEEDED : OWN_PEERS_NONE;
+	if (size == UINT32_MAX)
+		return false; /* it does not answer */
+	function->own_peers = size ? OWN_PEERS_NEEDED : OWN_PEERS_NONE;
 	return function->own_peers == OWN_PEERS_NEEDED;
 }
 
