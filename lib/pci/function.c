@@ -102,7 +102,10 @@ static int setup(struct lend_function *function, const struct lend_function_conf
 	memcpy(function->config.start, function->state.config, sizeof(function->config.start));
 	state_start(function);
 	reset_judge(function);
+	/* What the kernel tells meanwhile is served when all of it is watched. */
+	function_lock(function);
 	notify_start(function);
+	function_unlock(function);
 	return 0;
 }
 

@@ -7,7 +7,7 @@
 #include <linux/pci_regs.h>
 
 #include "tests/unit/cmocka.h"
-#include "tests/unit/fake_world.h"
+#include "tests/unit/fake_private.h"
 
 enum { ERR, REQ };
 
@@ -187,13 +187,58 @@ static void order_of_the_end(void **state)
 	world_free(world);
 }
 
+static struct transport_ops early;
+
+static int set_irqs_and_fail(void *dev, const struct backend_irqs *irqs)
+{
+	int ret = fake_transport.set_irqs(dev, irqs);
+
+	if (irqs->index == LEND_IRQ_ERR && irqs->fds[0] >= 0)
+		tell(dev, ERR);
+	return ret;
+}
+
+static void fail_early(struct world *world)
+{
+	early = fake_transport;
+	early.set_irqs = set_irqs_and_fail;
+	world->device->ops = &early;
+}
+
+/* An error that comes while the function is made: the host can still ask for the device. */
+static void an_error_before_it_is_on_keeps_no_request_away(void **state)
+{
+	struct world *world = world_new();
+	struct lend_reset_report report;
+
+	(void)state;
+	world_nvme(world);
+	world->vectors[LEND_IRQ_ERR] = world->vectors[LEND_IRQ_REQ] = 1;
+	world->before_function = fail_early;
+	assert_int_equal(world_open(world), 0);
+	world->device->ops = &fake_transport;
+	assert_true(lend_function_gone(world->function));
+	assert_int_equal(world->events, 1);
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
+	assert_false(lend_function_gone(world->function));
+	assert_true(world->notify_fd[REQ] >= 0);
+	tell(world, REQ);
+	assert_true(lend_function_gone(world->function));
+	stop(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(error_stops_the_function),  cmocka_unit_test(reset_brings_it_back),
-		cmocka_unit_test(request_gives_it_up),       cmocka_unit_test(request_after_an_error),
-		cmocka_unit_test(device_that_is_pulled_out), cmocka_unit_test(request_can_be_left_out),
-		cmocka_unit_test(kernel_that_does_not_tell), cmocka_unit_test(order_of_the_end),
+		cmocka_unit_test(an_error_before_it_is_on_keeps_no_request_away),
+		cmocka_unit_test(error_stops_the_function),
+		cmocka_unit_test(reset_brings_it_back),
+		cmocka_unit_test(request_gives_it_up),
+		cmocka_unit_test(request_after_an_error),
+		cmocka_unit_test(device_that_is_pulled_out),
+		cmocka_unit_test(request_can_be_left_out),
+		cmocka_unit_test(kernel_that_does_not_tell),
+		cmocka_unit_test(order_of_the_end),
 	};
 
 	return cmocka_run_group_tests_name("pci_notify", tests, NULL, NULL);
