@@ -158,6 +158,40 @@ static void company_does_not_wait(void **state)
 	stop(world);
 }
 
+static struct lend_host_ops interrupted;
+
+/* The loop calls for `fd` while another thread, which has the function, is about to unwatch it. */
+static int call_and_unwatch(void *host, int fd)
+{
+	const struct world *world = host;
+	struct world_watch watch = {0};
+
+	for (unsigned i = 0; i < world->watch_count; i++)
+		if (world->watches[i].fd == fd)
+			watch = world->watches[i];
+	watch.fn(watch.opaque);
+	assert_false(readable(fd)); /* else the loop calls again and again */
+	return fake_host.unwatch(host, fd);
+}
+
+static void a_watch_that_goes_is_drained_to_the_end(void **state)
+{
+	struct world *world = start(make());
+	const struct lend_host_ops *ops = world->function->ops;
+
+	(void)state;
+	use_msix(world);
+	assert_true(world_interrupt(world, 1));
+	interrupted = *ops;
+	interrupted.unwatch = call_and_unwatch;
+	world->function->ops = &interrupted;
+	world_vector(world, 1, 0xfee00000, 2, false);
+	world->function->ops = ops;
+	world_run(world);
+	assert_int_equal(world->routes[1].delivered, 1);
+	stop(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +200,7 @@ int main(void)
 		cmocka_unit_test(the_loop_does_not_wait_for_an_unbypassed_vector),
 		cmocka_unit_test(the_loop_does_not_wait_for_a_notice),
 		cmocka_unit_test(company_does_not_wait),
+		cmocka_unit_test(a_watch_that_goes_is_drained_to_the_end),
 	};
 
 	return cmocka_run_group_tests_name("pci_busy", tests, NULL, NULL);

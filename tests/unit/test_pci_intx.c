@@ -233,6 +233,21 @@ static void case_14_6_timer_gives_the_maps_back(void **state)
 	stop(world);
 }
 
+/* A call that was on its way when the timer was set anew comes before its time. */
+static void an_early_call_leaves_no_timer(void **state)
+{
+	struct world *world = start(false);
+
+	(void)state;
+	assert_true(world_raise(world));
+	world_run(world);
+	lend_function_bar_read(world->function, 0, 0x10, 4);
+	world->timer.fn(world->timer.opaque);
+	assert_int_equal(world->bars[0].direct_count, 2);
+	assert_int_equal(world->timer.nanoseconds, 0);
+	stop(world);
+}
+
 static void case_14_6_timeout_0_keeps_them(void **state)
 {
 	struct world *world = world_with_pin();
@@ -377,6 +392,7 @@ int main(void)
 		cmocka_unit_test(route_changes_in_another_mode),
 		cmocka_unit_test(config_and_rom_accesses_do_not_serve),
 		cmocka_unit_test(case_14_6_timer_gives_the_maps_back),
+		cmocka_unit_test(an_early_call_leaves_no_timer),
 		cmocka_unit_test(case_14_6_timeout_0_keeps_them),
 		cmocka_unit_test(a_monitor_without_bypass_gets_the_other_way),
 		cmocka_unit_test(a_line_that_stays_masked_is_off),

@@ -83,14 +83,15 @@ void intx_held(struct lend_function *function)
 {
 	struct intx *intx = &function->intx;
 
-	/* It rings once; what is late is not the one that is out. */
 	if (!is_out(function, OUT_TIMER, 0))
 		return;
-	timer_rang(function);
-	if (function->mode == MODE_INTX && intx->pending)
+	/* Set again, or cancelled: by now it may be set anew already, if this call of it was late. */
+	if (function->mode == MODE_INTX && intx->pending) {
 		give_timer(function, intx->hold_ns);
-	else
+	} else {
+		take_timer(function);
 		trap(function, false);
+	}
 }
 
 /* The device signalled, and the kernel has masked its line. */

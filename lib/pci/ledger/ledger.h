@@ -85,8 +85,6 @@ int take_line_level(struct lend_function *function);
 /** Anew, or for the first time: rings BELL_TIMER once. */
 int give_timer(struct lend_function *function, uint64_t nanoseconds);
 int take_timer(struct lend_function *function);
-/** It rang, and is not out any more. */
-void timer_rang(struct lend_function *function);
 
 /* Watches: OUT_LINE_WATCH, OUT_VECTOR_WATCH, OUT_ACK_WATCH or OUT_NOTICE_WATCH of a number. */
 int give_watch(struct lend_function *function, enum out row, unsigned number);

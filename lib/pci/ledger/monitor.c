@@ -53,11 +53,6 @@ int take_timer(struct lend_function *function)
 	return note_back(function, OUT_TIMER, 0, tell(timer, 0, NULL, NULL));
 }
 
-void timer_rang(struct lend_function *function)
-{
-	note_back(function, OUT_TIMER, 0, 0);
-}
-
 struct watched {
 	unsigned bell;
 	int fd;
@@ -87,9 +82,12 @@ int give_watch(struct lend_function *function, enum out row, unsigned number)
 int take_watch(struct lend_function *function, enum out row, unsigned number)
 {
 	struct watched what = watched(function, row, number);
+	int ret = function->ops->unwatch(function->host, what.fd);
 
-	bell_silence(function, what.bell);
-	return note_back(function, row, number, function->ops->unwatch(function->host, what.fd));
+	/* As long as it is watched a call drains the eventfd, else the loop would call again and again. */
+	if (!ret)
+		bell_silence(function, what.bell);
+	return note_back(function, row, number, ret);
 }
 
 int give_irqfd(struct lend_function *function, unsigned vector)
