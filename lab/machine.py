@@ -130,7 +130,7 @@ def quoted(path):
 def command_line(profile, kernel, initramfs, drives, folder, agent_fd, qmp_fd):
     """QEMU's arguments. The folder holds console.log and results/."""
     iommu, append = IOMMUS[profile.iommu]
-    # No watchdogs: a processor under emulation may well be away for a second.
+    # No watchdogs: a processor under emulation may stand still for a second.
     words = ["console=ttyS0 quiet panic=-1 oops=panic nowatchdog",
              "rcupdate.rcu_cpu_stall_suppress=1 mitigations=off",
              "random.trust_cpu=on kvm_amd.nested=0",

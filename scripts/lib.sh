@@ -8,7 +8,7 @@
 # standard output is for results, so everything here talks on standard error.
 
 LEND_CACHE=${LEND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lend}
-# modprobe, depmod and debootstrap live where an ordinary user's PATH ends not.
+# modprobe, depmod and debootstrap are in folders that an ordinary user's PATH does not have.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export LEND_CACHE PATH
 
