@@ -121,14 +121,16 @@ static void say(struct lend_function *function, enum out row, int number, int co
 		     strerror(-code));
 }
 
-/* Whether an entry belongs to a BAR of the set. */
+/* Whether an entry belongs to a BAR of the set. Entries of no BAR do; their numbers index nothing here. */
 static bool is_of(struct lend_function *function, enum out row, unsigned number, unsigned bars)
 {
-	unsigned bar = row == OUT_BAR    ? number
-		       : row == OUT_PEER ? number / AREAS_ROOM
-					 : learned_at(&function->quirks, number)->bar;
-
-	return !(ROW(row) & (ROWS_ACKS | ROW(OUT_PEER) | ROW(OUT_BAR))) || bars & 1u << bar;
+	if (row == OUT_BAR)
+		return bars & 1u << number;
+	if (row == OUT_PEER)
+		return bars & 1u << number / AREAS_ROOM;
+	if (ROW(row) & ROWS_ACKS)
+		return bars & 1u << learned_at(&function->quirks, number)->bar;
+	return true;
 }
 
 /* One line for the first that fails. */
