@@ -266,6 +266,32 @@ static void denied_msix(void **state)
 	stop(world);
 }
 
+/* All of its bytes, whichever of them it has; what is behind it stays open. */
+static void denied_msi(void **state)
+{
+	static const struct {
+		unsigned flags, length;
+	} formats[] = {{0, 10},
+		       {PCI_MSI_FLAGS_64BIT, 14},
+		       {PCI_MSI_FLAGS_MASKBIT, 20},
+		       {PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT, 24}};
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct world *world = world_new();
+
+		world_msi(world, formats[i].flags, 1);
+		world->quirks_dir =
+			rules_dir("[{\"match\": {\"vendor\": \"1b36\"}, \"deny_capabilities\": [5]}]");
+		start(world);
+		for (unsigned at = 0; at < 32; at++) {
+			world_write(world, 0x60 + at, 1, 0xff);
+			assert_int_equal(world->written[0x60 + at], at >= formats[i].length);
+		}
+		stop(world);
+	}
+}
+
 /* Files are read once a context; a wrong one refuses every device, each with the sentence. */
 static void read_once(void **state)
 {
@@ -312,17 +338,12 @@ static void too_many_denied(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_example),
-		cmocka_unit_test(the_man_page),
-		cmocka_unit_test(denied_capabilities),
-		cmocka_unit_test(trapped_pages),
-		cmocka_unit_test(all_that_match_apply),
-		cmocka_unit_test(strict_config),
-		cmocka_unit_test(denied_msix),
-		cmocka_unit_test(broken_resets),
-		cmocka_unit_test(denied_rom),
-		cmocka_unit_test(overridden_ids),
-		cmocka_unit_test(read_once),
+		cmocka_unit_test(the_example),          cmocka_unit_test(the_man_page),
+		cmocka_unit_test(denied_capabilities),  cmocka_unit_test(trapped_pages),
+		cmocka_unit_test(all_that_match_apply), cmocka_unit_test(strict_config),
+		cmocka_unit_test(denied_msix),          cmocka_unit_test(denied_msi),
+		cmocka_unit_test(broken_resets),        cmocka_unit_test(denied_rom),
+		cmocka_unit_test(overridden_ids),       cmocka_unit_test(read_once),
 		cmocka_unit_test(too_many_denied),
 	};
 
