@@ -82,6 +82,21 @@ static void in_the_middle(void **state)
 	}
 }
 
+/* A pointer's low two bits are reserved: where they are set nobody wrote a pointer. */
+static void pointers_are_whole(void **state)
+{
+	(void)state;
+	for (unsigned low = 0; low < 4; low++) {
+		struct world *world = device();
+
+		set_header(world, 0x2a0, VF_REBAR, 0x300 | low);
+		assert_int_equal(closed(world, 0x2a0), low ? 0 : 4);
+		world = device();
+		world_set(world, 0xe0, 4, PCI_CAP_ID_EA | (0x80 | low) << 8);
+		assert_int_equal(closed(world, 0xe0), low ? 0 : 4);
+	}
+}
+
 static void without_a_version(void **state)
 {
 	struct world *world = device();
@@ -273,13 +288,10 @@ static void the_devices_own_chain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(in_the_middle),
-		cmocka_unit_test(without_a_version),
-		cmocka_unit_test(resizable_bars_at_the_end),
-		cmocka_unit_test(enhanced_allocation),
-		cmocka_unit_test(denied_by_a_rule),
-		cmocka_unit_test(closed_vendors),
-		cmocka_unit_test(the_devices_own_chain),
+		cmocka_unit_test(in_the_middle),       cmocka_unit_test(pointers_are_whole),
+		cmocka_unit_test(without_a_version),   cmocka_unit_test(resizable_bars_at_the_end),
+		cmocka_unit_test(enhanced_allocation), cmocka_unit_test(denied_by_a_rule),
+		cmocka_unit_test(closed_vendors),      cmocka_unit_test(the_devices_own_chain),
 	};
 
 	return cmocka_run_group_tests_name("pci_unlinked", tests, NULL, rules_clean);

@@ -55,6 +55,16 @@ void caps_measure(const struct lend_function *function, struct cap *caps, unsign
 /** The bytes of one that was set up: the guest's, or blocked where it does not see it. */
 void cap_claim(struct lend_function *function, const struct cap *cap, bool hidden);
 
+/** One of a capability's resizable BARs, of virtual functions' too (cap_rebar.c). */
+struct rebar {
+	unsigned at;             /* its two registers */
+	uint32_t sizes, control; /* what they have */
+	unsigned bit;            /* of `sizes`, for the size that the BAR has; may be beyond 31 */
+};
+/** How many the capability at `at` has; 0: none, or more than there are BARs. */
+unsigned rebar_count(const struct lend_function *function, unsigned at);
+struct rebar rebar_entry(const struct lend_function *function, unsigned at, unsigned i);
+
 /* Setup functions, each in its capability's file. */
 int msi_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int pm_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);

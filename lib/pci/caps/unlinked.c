@@ -19,7 +19,7 @@
 #include "lib/pci/config/config.h"
 #include "lib/pci/rules/quirk.h"
 
-enum { VERSION_MAX = 6, NEXT_MASK = 0xfc, VF_REBAR = 0x24 };
+enum { VERSION_MAX = 6, NEXT_MASK = 0xfc, RESERVED_BITS = 3, VF_REBAR = 0x24 };
 
 struct header {
 	uint16_t id;
@@ -30,6 +30,7 @@ struct header {
 static struct header parse(const uint8_t *bytes, unsigned at, bool extended)
 {
 	uint32_t value = (uint32_t)le_load(bytes + at, extended ? 4 : 2);
+	bool whole = !(value >> (extended ? 20 : 8) & RESERVED_BITS);
 	unsigned start = extended ? PCI_CFG_SPACE_SIZE : PCI_STD_HEADER_SIZEOF;
 	struct header header = {
 		.id = extended ? PCI_EXT_CAP_ID(value) : value & UINT8_MAX,
@@ -37,7 +38,7 @@ static struct header parse(const uint8_t *bytes, unsigned at, bool extended)
 	};
 	const struct cap_row *row = extended ? cap_row_extended(header.id) : cap_row((uint8_t)header.id);
 
-	header.good = row->id == header.id && (!header.next || header.next >= start) &&
+	header.good = row->id == header.id && whole && (!header.next || header.next >= start) &&
 		      (!extended || (PCI_EXT_CAP_VER(value) && PCI_EXT_CAP_VER(value) <= VERSION_MAX));
 	return header;
 }
@@ -65,19 +66,16 @@ static bool is_ea(const struct lend_function *function, unsigned at)
 /* Each BAR has the size that it is set to among those on offer. */
 static bool is_rebar(const struct lend_function *function, unsigned at)
 {
-	enum { RESERVED = 0xf, COUNT_SHIFT = 5, SIZE_SHIFT = 8, SIZE_MASK = 0x3f, SIZE_BIT = 4 };
-	unsigned count = config_hw(function, at + 8, 4) >> COUNT_SHIFT & 7;
+	enum { RESERVED = 0xf };
+	unsigned count = rebar_count(function, at);
 
-	if (!count || count > BAR_COUNT)
-		return false;
-	for (unsigned i = 0; i < count; i++, at += 8) {
-		uint32_t sizes = config_hw(function, at + 4, 4), control = config_hw(function, at + 8, 4);
-		unsigned bit = (control >> SIZE_SHIFT & SIZE_MASK) + SIZE_BIT;
+	for (unsigned i = 0; i < count; i++) {
+		struct rebar entry = rebar_entry(function, at, i);
 
-		if (sizes & RESERVED || (bit < 32 && !(sizes >> bit & 1)))
+		if (entry.sizes & RESERVED || (entry.bit < 32 && !(entry.sizes >> entry.bit & 1)))
 			return false;
 	}
-	return true;
+	return count;
 }
 
 static bool makes_sense(const struct lend_function *function, unsigned at, uint16_t id, bool extended)
