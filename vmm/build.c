@@ -239,6 +239,7 @@ int machine_boot(struct vmm *vmm, struct lend_error *error)
 		return ret;
 	ret = acpi_write(&vmm->memory, &vmm->layout, vmm->config.cpus, vmm->topology.has_io, &config.rsdp);
 	ret = ret ? ret : smbios_write(&vmm->memory, vmm->config.uuid);
+	ret = ret ? ret : reset_vector_write(&vmm->memory);
 	if (ret)
 		return fail(error, ret, "the machine's tables do not fit into its memory: raise -m");
 	ret = boot_load(&vmm->memory, &config, &entry, error);

@@ -18,6 +18,14 @@ def test_reboot_twice(l1, boot, sha256):
     assert guest.stats["reboots"] == 2
 
 
+def test_kernel_that_knows_efi_reboots(l1, boot):
+    """It asks EFI, which is not here, and then jumps to where a PC has its firmware."""
+    guest = boot(l1(), "stock", devices=(), memory="512M", limit=300)
+    guest.reboot(200)
+    guest.power_off()
+    assert guest.stats["reboots"] == 1
+
+
 def test_no_reboot_ends(l1, boot):
     guest = boot(l1(), options=["-no-reboot"])
     guest.tell("reboot -f")

@@ -314,6 +314,24 @@ static void smbios_has_the_uuid(void **state)
 	memory_done(memory);
 }
 
+/* Where Linux jumps to start anew when it takes the platform for one of EFI. */
+static void the_real_mode_entry_resets(void **state)
+{
+	const uint8_t code[] = {0xba, PORT_RESET & 0xff, PORT_RESET >> 8, 0xb0, RESET_VALUE, 0xee, 0xfa,
+				0xf4};
+	struct memory *memory = memory_of(RAM);
+	uint8_t *at = memory_at(memory, gpa(0xffff0), 16);
+
+	(void)state;
+	/* What a guest has overwritten is there again at the next boot. */
+	for (unsigned i = 0; i < 2; i++) {
+		memset(at, 0, 16);
+		assert_int_equal(reset_vector_write(memory), 0);
+		assert_memory_equal(at, code, sizeof(code));
+	}
+	memory_done(memory);
+}
+
 static struct kvm_cpuid_entry2 *leaf(struct cpuid *cpuid, unsigned function, unsigned index)
 {
 	for (unsigned i = 0; i < cpuid->nent; i++)
@@ -395,6 +413,7 @@ int main(void)
 		cmocka_unit_test(elf_files_that_lie_are_refused),
 		cmocka_unit_test(acpi_says_what_there_is),
 		cmocka_unit_test(smbios_has_the_uuid),
+		cmocka_unit_test(the_real_mode_entry_resets),
 		cmocka_unit_test(each_processor_knows_its_place),
 	};
 

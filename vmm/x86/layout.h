@@ -12,20 +12,21 @@
 #include "vmm/x86/fixed.h"
 
 /* Below 1 MiB: what boot leaves for the kernel. */
-#define ADDR_GDT         0x6000ULL
-#define ADDR_BOOT_PARAMS 0x7000ULL
-#define ADDR_RNG_SEED    0x8000ULL /* a struct setup_data behind boot_params */
-#define ADDR_PAGE_TABLES 0x9000ULL /* PML4, PDPT and four directories: 6 pages */
-#define ADDR_PVH_INFO    0xf000ULL
-#define ADDR_CMDLINE     0x20000ULL
-#define CMDLINE_MAX      0x10000ULL
-#define ADDR_LOW_END     0x9f000ULL /* RAM below ends here */
-#define ADDR_VGA         0xa0000ULL /* legacy VGA memory: no RAM where a device has it */
-#define ADDR_VGA_END     0xc0000ULL
-#define ADDR_ACPI        0xe0000ULL
-#define ADDR_ACPI_END    0xf0000ULL
-#define ADDR_SMBIOS      0xf0000ULL /* where the kernel scans for its entry point */
-#define ADDR_HIGH_RAM    0x100000ULL
+#define ADDR_GDT          0x6000ULL
+#define ADDR_BOOT_PARAMS  0x7000ULL
+#define ADDR_RNG_SEED     0x8000ULL /* a struct setup_data behind boot_params */
+#define ADDR_PAGE_TABLES  0x9000ULL /* PML4, PDPT and four directories: 6 pages */
+#define ADDR_PVH_INFO     0xf000ULL
+#define ADDR_CMDLINE      0x20000ULL
+#define CMDLINE_MAX       0x10000ULL
+#define ADDR_LOW_END      0x9f000ULL /* RAM below ends here */
+#define ADDR_VGA          0xa0000ULL /* legacy VGA memory: no RAM where a device has it */
+#define ADDR_VGA_END      0xc0000ULL
+#define ADDR_ACPI         0xe0000ULL
+#define ADDR_ACPI_END     0xf0000ULL
+#define ADDR_SMBIOS       0xf0000ULL /* where the kernel scans for its entry point */
+#define ADDR_RESET_VECTOR 0xffff0ULL /* ffff:0, the real-mode entry */
+#define ADDR_HIGH_RAM     0x100000ULL
 
 /* Below 4 GiB, from the top: what KVM and the chips occupy, then ECAM, then the window of BARs. */
 #define ADDR_IDENTITY_MAP 0xfffbc000ULL

@@ -19,6 +19,23 @@ enum { MSR_TSC = 0x10 };
  */
 #define WRITE_BACK 0x0606060606060606ull
 static const struct kvm_msr_entry firmware[] = {
+	/* The variable ranges, eight pairs of base and mask: none. KVM's list names no MTRR. */
+	{.index = 0x200},
+	{.index = 0x201},
+	{.index = 0x202},
+	{.index = 0x203},
+	{.index = 0x204},
+	{.index = 0x205},
+	{.index = 0x206},
+	{.index = 0x207},
+	{.index = 0x208},
+	{.index = 0x209},
+	{.index = 0x20a},
+	{.index = 0x20b},
+	{.index = 0x20c},
+	{.index = 0x20d},
+	{.index = 0x20e},
+	{.index = 0x20f},
 	{.index = 0x250, .data = WRITE_BACK}, /* 0 to 0x7ffff */
 	{.index = 0x258, .data = WRITE_BACK}, /* 0x80000 to 0x9ffff */
 	{.index = 0x259, .data = 0},          /* 0xa0000 to 0xbffff: uncached */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What firmware would leave in memory: ACPI and SMBIOS tables, and the memory map. */
+/* What firmware would leave in memory: ACPI and SMBIOS tables, its entry, and the memory map. */
 #ifndef VMM_X86_TABLES_H
 #define VMM_X86_TABLES_H
 
@@ -15,6 +15,9 @@ int acpi_write(const struct memory *memory, const struct layout *layout, unsigne
 
 /** Writes SMBIOS types 0, 1 and 127 at ADDR_SMBIOS; an all-zero uuid says "not set". */
 int smbios_write(const struct memory *memory, const uint8_t uuid[16]);
+
+/** Writes code at ADDR_RESET_VECTOR that resets the machine: where a guest jumps to start anew. */
+int reset_vector_write(const struct memory *memory);
 
 /** A line of the map that the kernel gets; types as E820 numbers them. */
 struct map_entry {
