@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Devices: the public calls, and the way from an address to an open descriptor. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -197,14 +198,18 @@ static int take_config(const struct lend_device_config *config, struct lend_devi
 		       struct lend_error *error)
 {
 	int ret = sized_take(out, sizeof(*out), config, sizeof(out->size) + 1);
+	bool named;
 
 	if (ret < 0)
 		return error_say(error, ret, "lend_device_config: its size is that of no version");
 	if (out->backend == LEND_BACKEND_GIVEN)
 		return error_say(error, -EINVAL,
 				 "a device of the caller is opened by lend_device_open_backend()");
-	/* 0 is what an older caller, or one that cleared the struct, left out. */
-	out->fd = out->fd ? out->fd : -1;
+	/* 0 is what an older caller, or one that cleared the struct, left out: unless it alone names a
+	 * device. */
+	named = !out->address && !out->facts &&
+		config->size >= offsetof(struct lend_device_config, fd) + sizeof(config->fd);
+	out->fd = out->fd || named ? out->fd : -1;
 	out->iommu_fd = out->iommu_fd ? out->iommu_fd : -1;
 	out->group_fd = out->group_fd ? out->group_fd : -1;
 	out->container_fd = out->container_fd ? out->container_fd : -1;
