@@ -87,6 +87,7 @@ struct bar {
 	enum lend_reason trapped; /* why the rest is not; fixed */
 	uint8_t *va;              /* of the BAR's first byte; fixed, NULL: none is mapped */
 	lend_gpa_t address;       /* where the monitor has it, if OUT_BAR says so */
+	lend_gpa_t peers_at;      /* the same, when areas of it became peers */
 	bool hidden;              /* somebody else answers at its address; it waits there */
 };
 

@@ -4,6 +4,7 @@
  * none, INTx, MSI and MSI-X to each, on a device that has all three,
  * undisturbed and with each call failing in turn.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "lend/reset.h"
 #include "lib/pci/function.h"
 #include "tests/unit/cmocka.h"
+#include "tests/unit/fake_private.h"
 #include "tests/unit/fake_world.h"
 
 enum { MSIX_CONTROL = 0x53, MSIX_ENABLE = 0x80, MSI = 0x60, MSI_ENABLE = 1, ASK_4 = 2 << 4, MODES = 4 };
@@ -195,11 +197,50 @@ static void xsa_157_each_call_fails(void **state)
 	assert_true(total > 200);
 }
 
+/* VFIO knows messages by the index that they were turned on with: until that is off, no other can be on. */
+static struct transport_ops stubborn;
+static unsigned refusals;
+
+static int stubborn_set_irqs(void *dev, const struct backend_irqs *irqs)
+{
+	if (irqs->index == LEND_IRQ_MSI && !irqs->count && refusals) {
+		refusals--;
+		return -EIO;
+	}
+	assert_true(irqs->index != LEND_IRQ_MSIX || !refusals);
+	return fake_transport.set_irqs(dev, irqs);
+}
+
+static void messages_that_stay_on_are_turned_off_first(void **state)
+{
+	struct world *world = start(true);
+
+	(void)state;
+	stubborn = fake_transport;
+	stubborn.set_irqs = stubborn_set_irqs;
+	world->device->ops = &stubborn;
+	msi_on(world);
+	assert_int_equal(world->function->mode, MODE_MSI);
+	/* MSI does not go off, nor when the line is wanted, nor when MSI-X is: all stays off. */
+	refusals = 3;
+	world_write(world, MSI + PCI_MSI_FLAGS, 2, ASK_4);
+	msix_on(world);
+	assert_int_equal(world->function->mode, MODE_NONE);
+	assert_int_equal(refusals, 0);
+	/* The next time that the guest asks, it goes off, and MSI-X comes. */
+	world_write(world, MSIX_CONTROL, 1, 0);
+	msix_on(world);
+	assert_int_equal(world->function->mode, MODE_MSIX);
+	world->device->ops = &fake_transport;
+	stop(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(xsa_157_every_transition),
 		cmocka_unit_test(xsa_157_each_call_fails),
+		cmocka_unit_test(messages_that_stay_on_are_turned_off_first),
 	};
 
 	return cmocka_run_group_tests_name("pci_modes", tests, NULL, NULL);

@@ -22,10 +22,15 @@ void mode_enter(struct lend_function *function, enum mode mode)
 	if (mode == function->mode)
 		return;
 	leave(function);
-	/* Messages that could not be turned off, which was said: VFIO has no line for the device meanwhile.
+	/*
+	 * Messages that could not be turned off, which was said: VFIO gives no other
+	 * interrupts meanwhile, and knows them by the index that they have now.
 	 */
-	if (mode == MODE_INTX && is_out(function, OUT_MESSAGES, 0))
-		mode = MODE_NONE;
+	if (mode != MODE_NONE && is_out(function, OUT_MESSAGES, 0)) {
+		take_back(function, ROW(OUT_MESSAGES));
+		if (is_out(function, OUT_MESSAGES, 0))
+			mode = MODE_NONE;
+	}
 	/* What came while message interrupts were off, or went off, is dropped. */
 	function->messages.count = function->messages.room;
 	if (function->messages.count)

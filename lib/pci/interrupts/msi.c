@@ -99,6 +99,8 @@ static void turn_on(struct lend_function *function)
 	int ret = 0;
 
 	mode_enter(function, MODE_MSI);
+	if (function->mode != MODE_MSI)
+		return;
 	messages->count = asked(function);
 	for (unsigned i = 0; i < messages->count && !ret; i++)
 		ret = vector_open(function, &messages->vectors[i]);

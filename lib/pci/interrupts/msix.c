@@ -157,6 +157,8 @@ void msix_live(struct lend_function *function)
 		return;
 	if (function->mode != MODE_MSIX) {
 		mode_enter(function, MODE_MSIX);
+		if (function->mode != MODE_MSIX)
+			return;
 		for (unsigned i = 0; i < messages->count && !any; i++)
 			any = !message_masked(function, i);
 		/* Linux enables MSI-X with all masked; the device has to see it on (spec 4.6). */

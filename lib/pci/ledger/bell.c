@@ -201,7 +201,7 @@ static void ring(struct lend_function *function, unsigned bell)
 		rings->notice(function, bell - BELL_NOTICE);
 	else if (bell < BELL_VECTOR)
 		rings->ack(function, bell - BELL_ACK);
-	else
+	else if (bell - BELL_VECTOR < function->messages.room)
 		rings->vector(function, bell - BELL_VECTOR);
 }
 
@@ -276,7 +276,9 @@ void company_changed(struct lend_context *context, const struct lend_space *spac
 			continue;
 		if (function->device->space == space)
 			function_mark(function, MARK_COMPANY, &events);
-		leave(board);
+		/* Before it is left: its owner may free it, and the peer that the event names, from then on.
+		 */
 		events_send(&events);
+		leave(board);
 	}
 }

@@ -56,8 +56,11 @@ void bell_silence(struct lend_function *function, unsigned bell);
 /** The bell's eventfd; -1: it has none. */
 static inline int bell_fd(struct lend_function *function, unsigned bell)
 {
+	/* A board has room for more vectors than its function may have. */
 	if (bell >= BELL_VECTOR)
-		return function->messages.vectors[bell - BELL_VECTOR].fd;
+		return bell - BELL_VECTOR < function->messages.room
+			       ? function->messages.vectors[bell - BELL_VECTOR].fd
+			       : -1;
 	if (bell == BELL_LINE)
 		return function->intx.fd;
 	if (bell == BELL_TIMER)

@@ -171,9 +171,18 @@ int commit_places(struct lend_function *function)
 	return ret < 0 ? ret : 0;
 }
 
+/* Whether areas of the BAR are still peers where it was: the space did not let go of them when it moved. */
+static bool left_behind(const struct lend_function *function, unsigned bar)
+{
+	int next = next_out(function, OUT_PEER, OUT_AREA(bar, 0));
+
+	return next >= 0 && next < (int)OUT_AREA(bar + 1, 0) &&
+	       function->bars[bar].peers_at != function->bars[bar].address;
+}
+
 int give_peer(struct lend_function *function, unsigned bar, unsigned area)
 {
-	const struct bar *of = &function->bars[bar];
+	struct bar *of = &function->bars[bar];
 	const struct lend_range range = {
 		.iova = of->address + of->areas[area].offset,
 		.length = of->areas[area].length,
@@ -183,6 +192,10 @@ int give_peer(struct lend_function *function, unsigned bar, unsigned area)
 	};
 	int ret = may_go_out(function, OUT_PEER);
 
+	if (!ret && left_behind(function, bar))
+		ret = -EBUSY;
+	if (!ret)
+		of->peers_at = of->address;
 	if (!ret)
 		ret = lend_space_map(function->device->space, &range, 1, NULL);
 	return note_out(function, OUT_PEER, OUT_AREA(bar, area), ret);
@@ -191,7 +204,7 @@ int give_peer(struct lend_function *function, unsigned bar, unsigned area)
 int take_peer(struct lend_function *function, unsigned bar, unsigned area)
 {
 	const struct bar *of = &function->bars[bar];
-	int ret = lend_space_unmap(function->device->space, of->address + of->areas[area].offset,
+	int ret = lend_space_unmap(function->device->space, of->peers_at + of->areas[area].offset,
 				   of->areas[area].length);
 
 	return note_back(function, OUT_PEER, OUT_AREA(bar, area), ret == -ENOENT ? 0 : ret);
