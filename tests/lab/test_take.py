@@ -59,9 +59,9 @@ def test_there_and_back_many_times(host, lend, times):
     """With what the drivers make of the devices at work again each time."""
     devices = f"{NVME} {NET} {EDU} {SOUND}"
     host.sh(f"""for n in $(seq {times(TIMES)}); do
-        {lend} bind {devices} >/tmp/log || exit
+        {lend} bind {devices} >/run/lend-test.log || exit
         [ "$(ls /sys/bus/pci/drivers/vfio-pci | grep -c ^0000)" = 4 ] || exit 3
-        {lend} unbind {devices} >/tmp/log || exit
+        {lend} unbind {devices} >/run/lend-test.log || exit
         [ -e /dev/nvme0n1 ] && dd if=/dev/nvme0n1 of=/dev/null bs=4k count=1 \
             iflag=direct 2>/dev/null || exit 4
         [ -d /sys/bus/pci/devices/{NET}/net ] || exit 5
@@ -99,9 +99,9 @@ def test_the_zoo_there_and_back_many_times(profile, host, lend, times):
     }}
     drivers >/tmp/before
     for n in $(seq {times(TIMES)}); do
-        {lend} bind --siblings {all_of_them} >/tmp/log || exit
+        {lend} bind --siblings {all_of_them} >/run/lend-test.log || exit
         [ "$(drivers | grep -c vfio-pci)" = {len(devices)} ] || exit 3
-        {lend} unbind {all_of_them} >/tmp/log || exit
+        {lend} unbind {all_of_them} >/run/lend-test.log || exit
         drivers | cmp - /tmp/before || exit 4
     done""", timeout=600)
     assert host.sh(drivers) == before
@@ -268,9 +268,9 @@ KILLED = """for call in clone wait4 rename unlink; do
         n=$((n + 1))
         strace -qq -o /dev/null -e trace=$call \
             -e inject=$call:signal=SIGKILL:when=$n {lend} {words} \
-            >/tmp/log 2>&1
+            >/run/lend-test.log 2>&1
         status=$?
-        {lend} unbind --stale >>/tmp/log 2>&1 || {{ cat /tmp/log; exit 3; }}
+        {lend} unbind --stale >>/run/lend-test.log 2>&1 || {{ cat /run/lend-test.log; exit 3; }}
         d=$(basename $(readlink /sys/bus/pci/devices/{device}/driver ||
             echo none))
         echo "$call $n $status $d"
@@ -289,7 +289,7 @@ def killed(host, lend, words, after):
 @pytest.mark.profile("host-plain")
 def test_killed_while_it_is_taken(host, lend):
     rows = killed(host, lend, f"bind {NVME}",
-                  f"[ $d = nvme ] || {lend} unbind {NVME} >/tmp/log || exit 4")
+                  f"[ $d = nvme ] || {lend} unbind {NVME} >/run/lend-test.log || exit 4")
     # Whatever it was doing: it has its driver, or was taken whole.
     ends = [(status, d) for _, _, status, d in rows]
     assert set(ends) <= {("137", "nvme"), ("137", "vfio-pci"),
@@ -303,8 +303,8 @@ def test_killed_while_it_is_taken(host, lend):
 def test_killed_while_it_is_given_back(host, lend):
     host.lend("bind", NVME)
     rows = killed(host, lend, f"unbind {NVME}",
-                  f"{lend} unbind {NVME} >/tmp/log || exit 4; "
-                  f"{lend} bind {NVME} >/tmp/log || exit 5")
+                  f"{lend} unbind {NVME} >/run/lend-test.log || exit 4; "
+                  f"{lend} bind {NVME} >/run/lend-test.log || exit 5")
     host.lend("unbind", NVME)
     ends = [(status, d) for _, _, status, d in rows]
     assert set(ends) <= {("137", "nvme"), ("137", "vfio-pci"),
