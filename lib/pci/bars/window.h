@@ -8,7 +8,7 @@
  *
  * The first window that holds a byte answers for it. An access that crosses the
  * end of one is split there: its handlers see no byte that is not theirs
- * (exam.md, XSA-112). They are called without the function's lock, by any
+ * (XSA-112). They are called without the function's lock, by any
  * number of threads.
  */
 #ifndef LIB_PCI_BARS_WINDOW_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A device may have registers of its maker's own between its capabilities, and
- * back doors among them (exam.md, XSA-124), and those of capabilities that the
+ * back doors among them (XSA-124), and those of capabilities that the
  * kernel took out of the chain are there too, unfiltered.
  */
 #include <linux/pci_regs.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* x-config=strict: what lies in no capability cannot be written (exam.md, XSA-131). */
+/* x-config=strict: what lies in no capability cannot be written (XSA-131). */
 #ifndef LIB_PCI_CONFIG_STRICT_H
 #define LIB_PCI_CONFIG_STRICT_H
 

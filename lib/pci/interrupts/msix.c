@@ -2,7 +2,7 @@
 /*
  * The MSI-X capability. It is all virtual: VFIO sets the enable bit of the
  * device itself when vectors are set, and clears it when they are taken away
- * (exam.md, cloud-hypervisor 23929f41a).
+ * (another monitor had that fault).
  */
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /*
  * Vectors going between masked and unmasked. A route is committed before its
  * eventfd is attached, and the eventfd detached before its route is freed: a
- * host's kernel was brought down by the other order (exam.md, AVIC).
+ * host's kernel was brought down by the other order (AVIC).
  */
 #include <errno.h>
 #include <string.h>

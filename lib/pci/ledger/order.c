@@ -100,7 +100,7 @@ static const struct row {
 	[OUT_LINE_TRIGGER] = {line_trigger, NULL, NULL, "the line's trigger"},
 	[OUT_MESSAGES] = {messages, NULL, NULL, "its message interrupts' triggers"},
 	[OUT_TRIGGER] = {.name = "the trigger of vector"}, /* went with the row before */
-	/* After the irqfds: a host's kernel was brought down by the other order (exam.md, AVIC). */
+	/* After the irqfds: a host's kernel was brought down by the other order (AVIC). */
 	[OUT_ROUTE] = {route, begin_routes, commit_routes, "the route of vector"},
 	[OUT_LINE_LEVEL] = {level, NULL, NULL, "the line's level"},
 	[OUT_TIMER] = {timer, NULL, NULL, "its timer"},

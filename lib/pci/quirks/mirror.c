@@ -2,7 +2,7 @@
 /*
  * Virtual config space, and registers of ours, through a window. The offset is
  * often chosen by the guest with another register: it is checked here, against
- * the mirror's own end, at each access (exam.md: register-selected windows).
+ * the mirror's own end, at each access.
  */
 #include <string.h>
 
