@@ -38,7 +38,8 @@ LEND_API int lend_function_save(struct lend_function *function, void *buffer, si
  *
  * -EINVAL: it is no state, or cut short; -ENOTSUP: of a newer version;
  * -ENODEV: of another kind of device, or the function is gone
- * (lend_function_gone()); each with a sentence and the function as it was.
+ * (lend_function_gone()), perhaps while it was loaded; each with a sentence. The
+ * function is as it was, unless it is gone.
  */
 LEND_API int lend_function_load(struct lend_function *function, const void *buffer, size_t size,
 				struct lend_error *error);

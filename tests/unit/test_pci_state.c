@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/pci_regs.h>
 
 #include "lib/pci/life/state_file.h"
+#include "tests/unit/fake_private.h"
 #include "tests/unit/test_pci.h"
 
 static void make_nvme(struct world *world)
@@ -267,12 +269,77 @@ static void first_version(void **state)
 	stop(from);
 }
 
+static struct world *goes; /* the device that fails at the write of its command register, or at a read */
+static bool at_read;
+
+static void fail_now(void)
+{
+	uint64_t one = 1;
+
+	assert_int_equal(write(goes->notify_fd[0], &one, sizeof(one)), sizeof(one));
+	world_run(goes); /* the loop finds the function busy */
+}
+
+static int failing_write(void *dev, unsigned region, uint64_t offset, const void *data, unsigned length)
+{
+	if (dev == goes && !at_read && region == LEND_REGION_CONFIG && offset == PCI_COMMAND)
+		fail_now();
+	return fake_transport.write(dev, region, offset, data, length);
+}
+
+static int failing_read(void *dev, unsigned region, uint64_t offset, void *data, unsigned length)
+{
+	if (dev == goes && at_read && region == LEND_REGION_CONFIG)
+		fail_now();
+	return fake_transport.read(dev, region, offset, data, length);
+}
+
+/* What was written to it from then on was dropped, and what was read of it is nothing. */
+static void one_that_goes_meanwhile_is_said(void **state)
+{
+	struct transport_ops ops = fake_transport;
+	struct world *world = world_new();
+	uint8_t *bytes;
+
+	(void)state;
+	ops.write = failing_write;
+	ops.read = failing_read;
+	make_nvme(world);
+	world->vectors[LEND_IRQ_ERR] = 1;
+	start(world);
+	run_nvme(world);
+	bytes = save(world);
+	world->device->ops = &ops;
+	goes = world;
+	for (unsigned i = 0; i < 2; i++) {
+		struct lend_reset_report report;
+
+		at_read = i;
+		assert_int_equal(
+			at_read ? lend_function_save(world->function, bytes, lend_function_state_size())
+				: load(world, bytes, lend_function_state_size()),
+			-ENODEV);
+		assert_true(lend_function_gone(world->function));
+		at_read = false;
+		goes = NULL;
+		assert_int_equal(
+			lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
+		assert_false(lend_function_gone(world->function));
+		goes = world;
+	}
+	assert_non_null(strstr(world->error.text, "failed"));
+	goes = NULL;
+	world->device->ops = &fake_transport;
+	free(bytes);
+	stop(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip),    cmocka_unit_test(pending_goes_along),
 		cmocka_unit_test(not_taken),     cmocka_unit_test(read_only_stays),
-		cmocka_unit_test(first_version),
+		cmocka_unit_test(first_version), cmocka_unit_test(one_that_goes_meanwhile_is_said),
 	};
 
 	return cmocka_run_group_tests_name("pci_state", tests, NULL, NULL);

@@ -96,6 +96,11 @@ static void load_config(struct lend_function *function, const struct state_file 
 		write_config(function, file, function->msix.cap + PCI_MSIX_FLAGS, 2);
 }
 
+static int say_gone(const struct lend_function *function, struct lend_error *error)
+{
+	return error_say(error, -ENODEV, "%s: its device has failed, or is being given back", function->name);
+}
+
 int lend_function_load(struct lend_function *function, const void *buffer, size_t size,
 		       struct lend_error *error)
 {
@@ -117,8 +122,8 @@ int lend_function_load(struct lend_function *function, const void *buffer, size_
 	}
 	function_unlock(function);
 	if (ret < 0)
-		return error_say(error, ret, "%s: its device has failed, or is being given back",
-				 function->name);
+		return say_gone(function, error);
 	load_config(function, &file);
-	return 0;
+	/* What is written to one that goes meanwhile is dropped. */
+	return is_gone(function) ? say_gone(function, error) : 0;
 }

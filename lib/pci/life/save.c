@@ -46,15 +46,20 @@ int lend_function_save(struct lend_function *function, void *buffer, size_t size
 
 	if (size < sizeof(file))
 		return -ENOSPC;
-	if (is_gone(function))
-		return -ENODEV;
 	function_lock(function);
+	if (is_gone(function)) {
+		function_unlock(function);
+		return -ENODEV;
+	}
 	if (function->messages.count)
 		pending_collect(function, 0, function->messages.count - 1);
 	memcpy(file.table, function->state.table, (size_t)file.msix_count * TABLE_ENTRY);
 	memcpy(file.pending, function->state.pending, sizeof(file.pending));
 	ret = save_config(function, file.config);
-	function_unlock(function);
+	function_unlock(
+		function); /* serves what the kernel told meanwhile: a device that went reads all ones */
+	if (!ret && is_gone(function))
+		ret = -ENODEV;
 	if (ret < 0)
 		return ret;
 	memcpy(buffer, &file, sizeof(file));
