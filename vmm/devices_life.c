@@ -82,7 +82,8 @@ int devices_reset(struct vmm *vmm, struct lend_error *error)
 	lend_context_reset(vmm->context, functions, count, reports, sizeof(*reports));
 	step_end(vmm, VMM_STEP_MAIN);
 	for (unsigned i = 0; i < count && !ret; i++)
-		ret = judge_reset(vmm, owners[i], &reports[i], error);
+		if (!__atomic_load_n(&owners[i]->leaving, __ATOMIC_ACQUIRE)) /* else it is given back next */
+			ret = judge_reset(vmm, owners[i], &reports[i], error);
 	return ret;
 }
 

@@ -26,9 +26,9 @@ struct lend_reset_report {
 	char offered[64];   /* what the kernel offers: sysfs reset_method, e.g. "flr bus" */
 	char along[192];    /* other functions that were reset with it, "0000:05:00.1 0000:05:00.2" */
 	char obstacle[256]; /* why its bus was not reset, where nothing less did it; else empty */
-	int result;         /* 0 or negative errno; -EOPNOTSUPP: no way to reset it */
-	bool checked;       /* read back, and found as it should be */
-	const char *check;  /* what was found; static */
+	int result;   /* 0 or negative errno; -EOPNOTSUPP: no way to reset it; -ENODEV: the host wants it */
+	bool checked; /* read back, and found as it should be */
+	const char *check; /* what was found; static */
 };
 
 /**
@@ -45,7 +45,8 @@ struct lend_reset_report {
  * the power state, and that nothing has used since is not reset again.
  *
  * Blocks for as long as the resets take: 100 ms each, seconds for a bus, and up
- * to 60 s for a device that is not ready afterwards. One thread at a time for a
+ * to 60 s for a device that the kernel waits for. Devices that are not ready
+ * after that have one more second, all of them together. One thread at a time for a
  * function, and for the functions of one bus.
  *
  * `reports` has room for `count` rows, `stride` bytes apart. Returns 0 when every function was reset, else

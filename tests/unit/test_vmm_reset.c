@@ -128,6 +128,24 @@ static void given_up_devices_are_left_out(void **state)
 	assert_int_equal(asked, 1);
 }
 
+/* The host asked for it while it was reset: it is given back next, and does not end the machine. */
+static void a_device_that_leaves_is_not_judged(void **state)
+{
+	struct assigned assigned[2] = {{0}};
+	struct vmm *vmm = machine(2, assigned);
+	struct lend_error error;
+
+	(void)state;
+	told[0] = (struct lend_reset_report){.result = -ENODEV, .check = "the host wants it back"};
+	told[1] = (struct lend_reset_report){.ran = LEND_RESET_FUNCTION, .checked = true, .check = "good"};
+	assert_int_equal(devices_reset(vmm, &error), -ENODEV);
+	assigned[0].leaving = true;
+	assert_int_equal(devices_reset(vmm, &error), 0);
+	assert_int_equal(asked, 2);
+	none(&told[1]);
+	assert_int_equal(devices_reset(vmm, &error), -EOPNOTSUPP); /* the other one is */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +153,7 @@ int main(void)
 		cmocka_unit_test(case_14_11_allowed),
 		cmocka_unit_test(failed_resets),
 		cmocka_unit_test(given_up_devices_are_left_out),
+		cmocka_unit_test(a_device_that_leaves_is_not_judged),
 	};
 
 	return cmocka_run_group_tests_name("vmm_reset", tests, NULL, NULL);

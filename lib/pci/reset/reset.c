@@ -208,24 +208,37 @@ static void reset_one(struct set *set, size_t index)
 		report->result = failed ? failed : -EOPNOTSUPP;
 }
 
+/* One that the host has asked for meanwhile stays as it is: its monitor gives it back. */
+static bool come_back(struct lend_function *function, struct lend_reset_report *report)
+{
+	bool ran = report->ran != LEND_RESET_NONE && report->ran != LEND_RESET_OPEN;
+
+	if (life_of(function) == LIFE_LEAVING) {
+		report->result = -ENODEV;
+		report->check = "the host wants it back";
+		return false;
+	}
+	function->reset_since_open |= ran;
+	if (ran)
+		count_one(function->counters.resets);
+	report->check = reset_check(function);
+	report->checked = !report->result && report->check == reset_good;
+	state_start(function);
+	/* One that failed is on again where it is found well; another one in any case. */
+	if (report->checked || !is_gone(function))
+		life_set(function, LIFE_ON);
+	mode_enter(function, MODE_INTX);
+	return ran;
+}
+
 static void finish(struct lend_function *function, struct lend_reset_report *report)
 {
+	bool ran;
+
 	function_lock(function);
-	if (life_of(function) != LIFE_LEAVING) {
-		function->reset_since_open |=
-			report->ran != LEND_RESET_NONE && report->ran != LEND_RESET_OPEN;
-		if (report->ran != LEND_RESET_NONE && report->ran != LEND_RESET_OPEN)
-			count_one(function->counters.resets);
-		report->check = reset_check(function);
-		report->checked = !report->result && report->check == reset_good;
-		state_start(function);
-		/* One that failed is on again where it is found well; another one in any case. */
-		if (report->checked || !is_gone(function))
-			life_set(function, LIFE_ON);
-		mode_enter(function, MODE_INTX);
-	}
+	ran = come_back(function, report);
 	function_unlock(function);
-	if (report->ran != LEND_RESET_NONE && report->ran != LEND_RESET_OPEN)
+	if (ran)
 		function->ops->event(function->host, function->peer, LEND_EVENT_RESET,
 				     report->result ? "its reset failed" : "it was reset");
 	if (report->check == reset_dead)
@@ -242,6 +255,7 @@ static int reset_set(struct lend_function **functions, size_t count, struct lend
 		prepare(functions[i], &reports[i]);
 	for (size_t i = 0; i < count; i++)
 		reset_one(&set, i);
+	reset_wait_ready(functions, count);
 	for (size_t i = 0; i < count; i++) {
 		finish(functions[i], &reports[i]);
 		if (!first)

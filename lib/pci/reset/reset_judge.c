@@ -6,6 +6,8 @@
 #include <linux/pci_regs.h>
 
 #include "lib/pci/config/config.h"
+#include "lib/pci/ledger/ledger.h"
+#include "lib/pci/ledger/lock.h"
 #include "lib/pci/reset/reset.h"
 
 enum { NOT_READY = 1, NOT_READY_STEPS = 100 }; /* of 10 ms */
@@ -55,29 +57,42 @@ void reset_wake(struct lend_function *function)
 const char reset_good[] = "it answers with its ids, and decode and bus master are off";
 const char reset_dead[] = "it does not answer any more";
 
-/*
- * A device that is not ready yet answers with vendor id 1 (Request Retry Status,
- * PCI Express Base, 2.3.1), by which the host's bridge says that it is still
- * there. It has a second for that (6.6.1).
- */
-static int read_id(struct lend_function *function, uint32_t *id)
+/* Vendor id 1 is Request Retry Status (PCI Express Base, 2.3.1): the device is there, and not ready. */
+static bool is_not_ready(uint32_t id)
+{
+	return (id & 0xffff) == NOT_READY;
+}
+
+static bool is_waited_for(struct lend_function *function)
+{
+	uint32_t id = 0;
+	bool waits;
+
+	function_lock(function);
+	waits = life_of(function) != LIFE_LEAVING && !config_device_read(function, PCI_VENDOR_ID, 4, &id) &&
+		is_not_ready(id);
+	function_unlock(function);
+	return waits;
+}
+
+void reset_wait_ready(struct lend_function **functions, size_t count)
 {
 	static const struct timespec step = {.tv_nsec = 10000000};
-	int ret = config_device_read(function, PCI_VENDOR_ID, 4, id);
+	unsigned steps = 0;
 
-	for (unsigned i = 0; !ret && (*id & 0xffff) == NOT_READY && i < NOT_READY_STEPS; i++) {
-		nanosleep(&step, NULL);
-		ret = config_device_read(function, PCI_VENDOR_ID, 4, id);
-	}
-	return ret;
+	for (size_t i = 0; i < count; i++)
+		for (; steps < NOT_READY_STEPS && is_waited_for(functions[i]); steps++)
+			nanosleep(&step, NULL);
 }
 
 const char *reset_check(struct lend_function *function)
 {
 	uint32_t id, command;
 
-	if (read_id(function, &id) || id == UINT32_MAX)
+	if (config_device_read(function, PCI_VENDOR_ID, 4, &id) || id == UINT32_MAX)
 		return reset_dead;
+	if (is_not_ready(id))
+		return "it is still not ready a second after its reset";
 	if (id != config_hw(function, PCI_VENDOR_ID, 4) ||
 	    config_device_read(function, PCI_COMMAND, 2, &command))
 		return "it does not answer as the device that it was";
