@@ -33,21 +33,28 @@ static void set_number(json_t *object, const char *key, const char *format, unsi
 
 static json_t *uses(const struct lend_survey_device *device)
 {
-	static const char *const kinds[] = {
-		[LEND_USE_MOUNT] = "mount", [LEND_USE_SWAP] = "swap",       [LEND_USE_VOLUME] = "volume",
-		[LEND_USE_RAID] = "raid",   [LEND_USE_ADDRESS] = "address", [LEND_USE_BRIDGED] = "bridged",
-		[LEND_USE_ROUTE] = "route", [LEND_USE_CONSOLE] = "console", [LEND_USE_SOUND] = "sound",
-		[LEND_USE_OPEN] = "open",   [LEND_USE_VFS] = "vfs",         [LEND_USE_LENT] = "lent",
-	};
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < device->use_count; i++) {
 		json_t *use = json_object();
 
-		set(use, "kind", kinds[device->uses[i].kind]);
+		set(use, "kind", lend_use_name(device->uses[i].kind));
 		set(use, "text", device->uses[i].text);
+		set(use, "cure", device->uses[i].cure);
 		json_array_append_new(array, use);
 	}
+	return array;
+}
+
+/* The ways in which it may be in use unseen, for want of rights. */
+static json_t *unseen(const struct lend_survey *survey)
+{
+	json_t *array = json_array();
+	struct lend_way way;
+
+	for (size_t i = 0; lend_survey_way(survey, i, &way); i++)
+		if (way.unseen)
+			json_array_append_new(array, show_json(way.name));
 	return array;
 }
 
@@ -93,6 +100,7 @@ static json_t *one(const struct ls *ls, const struct lend_survey_device *device)
 	set(object, "parent", device->parent);
 	json_object_set_new(object, "interfaces", words(device->interfaces));
 	json_object_set_new(object, "uses", uses(device));
+	json_object_set_new(object, "unseen", unseen(ls->survey));
 	return object;
 }
 

@@ -86,6 +86,16 @@ LEND_PRINTF(3, 4) static void detail(const struct ls *ls, const char *name, cons
 	ls_line(ls, line);
 }
 
+/* What it is, the word for its kind, and what ends it. */
+static void use(const struct ls *ls, const struct lend_use *use)
+{
+	detail(ls, "in use", "%s", use->text);
+	if (use->cure[0])
+		detail(ls, "", "%s, ended by: %s", lend_use_name(use->kind), use->cure);
+	else
+		detail(ls, "", "%s", lend_use_name(use->kind));
+}
+
 static void details(const struct ls *ls, const struct lend_survey_device *device)
 {
 	char siblings[400];
@@ -110,9 +120,34 @@ static void details(const struct ls *ls, const struct lend_survey_device *device
 	if (device->interfaces[0])
 		detail(ls, "is", "%s", device->interfaces);
 	for (size_t i = 0; i < device->use_count; i++)
-		detail(ls, "in use", "%s", device->uses[i].text);
+		use(ls, &device->uses[i]);
 	if (device->why[0] && !device->use_count)
 		detail(ls, "why", "%s", device->why);
+}
+
+/* What "bindable" stands on: a use that was not looked for is not seen. */
+static void looked_at(const struct ls *ls)
+{
+	const char *told = NULL;
+	struct lend_way way;
+	char line[320];
+
+	ls_line(ls, "");
+	ls_line(ls, "A device without \"in use\" is not in use as far as can be told. Looked at:");
+	for (size_t i = 0; lend_survey_way(ls->survey, i, &way); i++) {
+		snprintf(line, sizeof(line), "    %-11s %s", way.name, way.looks_at);
+		ls_line(ls, line);
+	}
+	for (size_t i = 0; lend_survey_way(ls->survey, i, &way); i++) {
+		/* Several ways may lack the same. */
+		if (!way.unseen || way.unseen == told)
+			continue;
+		if (!told)
+			ls_line(ls, "Not looked at:");
+		told = way.unseen;
+		snprintf(line, sizeof(line), "    %-11s %s", way.name, way.unseen);
+		ls_line(ls, line);
+	}
 }
 
 void ls_table(const struct ls *ls)
@@ -137,4 +172,6 @@ void ls_table(const struct ls *ls)
 		if (ls->verbose)
 			details(ls, device);
 	}
+	if (ls->verbose)
+		looked_at(ls);
 }

@@ -26,18 +26,41 @@ enum lend_survey_state {
 };
 
 enum lend_use_kind {
-	LEND_USE_MOUNT,   /* a mounted file system */
-	LEND_USE_SWAP,    /* swap space */
-	LEND_USE_VOLUME,  /* a device mapper's volume: LVM, encryption, multipath */
-	LEND_USE_RAID,    /* a member of an md RAID */
-	LEND_USE_ADDRESS, /* a network interface with an address */
-	LEND_USE_BRIDGED, /* a network interface in a bridge, a bond, or below another interface */
-	LEND_USE_ROUTE,   /* the default route goes through it */
-	LEND_USE_CONSOLE, /* the graphics of the console */
-	LEND_USE_SOUND,   /* a sound card that plays or records */
-	LEND_USE_OPEN,    /* a process has one of its nodes open */
-	LEND_USE_VFS,     /* virtual functions are made of it */
-	LEND_USE_LENT,    /* a process has it open through VFIO */
+	LEND_USE_MOUNT,       /* a mounted file system */
+	LEND_USE_SWAP,        /* swap space */
+	LEND_USE_VOLUME,      /* a device mapper's volume: LVM, encryption, multipath */
+	LEND_USE_RAID,        /* a member of an md RAID */
+	LEND_USE_ADDRESS,     /* a network interface with an address */
+	LEND_USE_BRIDGED,     /* a network interface in a bridge, a bond, or below another interface */
+	LEND_USE_ROUTE,       /* the default route goes through it */
+	LEND_USE_CONSOLE,     /* the graphics of the console */
+	LEND_USE_SOUND,       /* a sound card that plays or records */
+	LEND_USE_OPEN,        /* a process has one of its nodes open */
+	LEND_USE_VFS,         /* virtual functions are made of it */
+	LEND_USE_LENT,        /* a process has it open through VFIO */
+	LEND_USE_LOOP,        /* a disk behind a loop device, itself or by a file on it */
+	LEND_USE_POOL,        /* a member of a ZFS, btrfs or bcachefs on several disks */
+	LEND_USE_JOURNAL,     /* a part of a file system that is mounted from another disk */
+	LEND_USE_CACHE,       /* a cache of bcache, or what zram writes back to */
+	LEND_USE_TARGET,      /* a disk that the kernel serves to others: SCSI, NVMe over fabrics */
+	LEND_USE_HIBERNATION, /* where the computer hibernates to */
+	LEND_USE_NAMESPACE,   /* a network interface in another network namespace */
+	LEND_USE_TUNNEL,      /* a tunnel that is bound to a network interface */
+	LEND_USE_KEYBOARD,    /* a keyboard of the console is connected to it */
+	LEND_USE_BLUETOOTH,   /* something is connected through a Bluetooth adapter of it */
+	LEND_USE_EXPORT,      /* a USB device of it is served to another computer */
+	LEND_USE_MEDIATED,    /* mediated devices are made of it */
+	LEND_USE_DMA,         /* the kernel copies with it */
+	LEND_USE_PARENT,      /* a device below it is in use */
+};
+
+/** One way in which a device can be in use. */
+struct lend_way {
+	enum lend_use_kind kind;
+	const char *name; /* one word for scripts, which stays: "mount" */
+	const char
+		*looks_at;  /* what was looked at: "file systems that are mounted, in any mount namespace" */
+	const char *unseen; /* what could not be looked at, and how it can; NULL: all was */
 };
 
 /** Something that works with a device now. */
@@ -77,6 +100,16 @@ LEND_API void lend_survey_free(struct lend_survey *survey);
 /** How many devices there are, and the one at `index`, ascending by address; NULL beyond the end. */
 LEND_API size_t lend_survey_count(const struct lend_survey *survey);
 LEND_API const struct lend_survey_device *lend_survey_at(const struct lend_survey *survey, size_t index);
+
+/**
+ * The ways that the survey looked for, in a fixed order; `index` ascends until
+ * it returns false. What it gives lives as long as the survey. A device
+ * without a use is not in use as far as these tell.
+ */
+LEND_API bool lend_survey_way(const struct lend_survey *survey, size_t index, struct lend_way *out);
+
+/** The word for a kind of use, as lend_way has it. */
+LEND_API const char *lend_use_name(enum lend_use_kind kind);
 
 /** The device at an address; NULL: there is none. */
 LEND_API const struct lend_survey_device *lend_survey_find(const struct lend_survey *survey,

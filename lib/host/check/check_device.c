@@ -16,6 +16,21 @@ static void cure_by_bind(struct lend_check *check, struct lend_check_row *row,
 		   user ? " --user " : "", user ? user : "", device->is.name);
 }
 
+/* What was not looked at may use it: that is no "free". */
+static void check_unused(struct lend_check *check, const struct lend_survey_device *device)
+{
+	struct lend_way way;
+
+	for (size_t i = 0; lend_survey_way(check->survey, i, &way); i++) {
+		if (!way.unseen)
+			continue;
+		check_row(check, "in-use", device, LEND_NOTE,
+			  "it is not in use as far as can be told; not looked at: %s", way.unseen);
+		return;
+	}
+	check_row(check, "in-use", device, LEND_PASSED, "it is not in use as far as can be told");
+}
+
 static void check_use(struct lend_check *check, const struct lend_survey_device *whom,
 		      const struct lend_survey_device *device)
 {
@@ -31,7 +46,7 @@ static void check_use(struct lend_check *check, const struct lend_survey_device 
 			CHECK_CURE(row, advice, "end that first");
 	}
 	if (!device->use_count && whom == device)
-		check_row(check, "in-use", device, LEND_PASSED, "nothing uses it");
+		check_unused(check, device);
 }
 
 /* Its members, with the driver that holds each and whether that hinders. */

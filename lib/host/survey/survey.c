@@ -202,11 +202,7 @@ int lend_survey_new(struct lend_context *context, struct lend_survey **out)
 	ret = read_devices(survey);
 	if (!ret) {
 		survey_nodes(survey);
-		survey_opened(survey);
-		survey_mounts(survey);
-		survey_storage(survey);
-		survey_network(survey);
-		survey_others(survey);
+		survey_uses(survey);
 		survey_words(survey);
 		ret = survey->failed;
 	}
@@ -228,6 +224,7 @@ void lend_survey_free(struct lend_survey *survey)
 	free(survey->nodes);
 	free(survey->opened);
 	free(survey->mounts);
+	free(survey->claims);
 	free(survey);
 }
 

@@ -34,6 +34,18 @@ struct mount {
 	char point[128];
 };
 
+/* What a part of the kernel works on without a link to it; see uses/ways.h. */
+struct claim {
+	enum lend_use_kind kind;
+	char path[128];  /* "/dev/nvme0n1"; empty: `number` says it */
+	char number[24]; /* "259:0" */
+	char file[96];   /* the file on it that is meant; empty: the disk itself */
+	char by[128];    /* "is behind /dev/loop0" */
+	char above[40];  /* the disk that is made of it, as in sysfs; empty: none */
+	char cure[96];
+	bool weak; /* nothing new where the disk is seen to be mounted */
+};
+
 struct device {
 	struct lend_survey_device seen;
 	struct lend_use *uses;
@@ -49,6 +61,13 @@ struct lend_survey {
 	size_t opened_count;
 	struct mount *mounts;
 	size_t mount_count;
+	struct claim *claims;
+	size_t claim_count;
+	bool has_zfs;         /* one is mounted */
+	size_t hidden;        /* processes whose descriptors may not be listed */
+	size_t hidden_mounts; /* processes whose mount namespace may not be asked for */
+	const char *unseen[LEND_USE_PARENT + 1];
+	char unseen_processes[128], unseen_mounts[128];
 	int failed; /* the first -ENOMEM */
 };
 
@@ -71,16 +90,18 @@ void survey_cure(struct device *device, const char *command, const char *word);
 /** The same, as a whole; nothing where it does not fit. */
 LEND_PRINTF(2, 3) void survey_command(struct device *device, const char *format, ...);
 
+/** Notes what could not be looked at for want of rights; `what` is a string that stays. */
+void survey_unseen(struct lend_survey *survey, enum lend_use_kind kind, const char *what);
+
+/** Undoes mountinfo's and swaps' escapes, in place. */
+void mounts_unescape(char *text);
+
 /** Adds a word to the device's interfaces, if it fits. */
 void survey_interface(struct device *device, const char *name);
 
-void survey_nodes(struct lend_survey *survey);   /* nodes.c */
-void survey_opened(struct lend_survey *survey);  /* opened.c */
-void survey_mounts(struct lend_survey *survey);  /* mounts.c */
-void survey_storage(struct lend_survey *survey); /* storage.c: what uses disks */
-void survey_network(struct lend_survey *survey); /* network.c */
-void survey_others(struct lend_survey *survey);  /* others.c: console, sound, open nodes, VFs, VFIO */
-void survey_words(struct lend_survey *survey);   /* words.c */
+void survey_nodes(struct lend_survey *survey); /* nodes.c */
+void survey_uses(struct lend_survey *survey);  /* uses/ways.c */
+void survey_words(struct lend_survey *survey); /* words.c */
 
 /** The slot path of a device from the target of its link in bus/pci/devices. */
 void slot_path(struct lend_context *context, const char *name, const char *target, char *out, size_t size);

@@ -3,11 +3,12 @@
  * What is mounted, in each mount namespace that this user can see: a disk that
  * only a container has mounted is in use all the same.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/host/survey/survey.h"
+#include "lib/host/uses/ways.h"
 
 enum { NAMESPACES_MAX = 256 };
 
@@ -18,7 +19,7 @@ struct namespaces {
 };
 
 /* The kernel writes space, tab, newline and backslash as \ooo. */
-static void unescape(char *text)
+void mounts_unescape(char *text)
 {
 	char *to = text;
 
@@ -35,30 +36,69 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-/* proc(5): ID parent major:minor root point options [tags] - type source superoptions */
-static void add_line(struct lend_survey *survey, char *line)
+static void add_mount(struct lend_survey *survey, const char *number, const char *source, const char *point)
 {
-	char number[24], point[PATH_MAX], source[PATH_MAX], *rest = strstr(line, " - ");
 	struct mount *mount;
 
-	if (!rest || sscanf(line, "%*s %*s %23s %*s %4095s", number, point) != 2 ||
-	    sscanf(rest + 3, "%*s %4095s", source) != 1)
-		return;
-	/* Others have no disk: proc, tmpfs, 9p. */
-	if (!strncmp(number, "0:", 2) && strncmp(source, "/dev/", 5) != 0)
-		return;
-	unescape(point);
-	unescape(source);
 	for (size_t i = 0; i < survey->mount_count; i++)
 		if (!strcmp(survey->mounts[i].number, number) &&
-		    !strncmp(survey->mounts[i].point, point, 127))
+		    !strncmp(survey->mounts[i].point, point, 127) &&
+		    !strncmp(survey->mounts[i].source, source, 95))
 			return;
 	mount = survey_row(survey, &survey->mounts, &survey->mount_count, sizeof(*survey->mounts));
 	if (!mount)
 		return;
-	snprintf(mount->number, sizeof(mount->number), "%s", number);
+	snprintf(mount->number, sizeof(mount->number), "%.23s", number);
 	snprintf(mount->point, sizeof(mount->point), "%.127s", point);
 	snprintf(mount->source, sizeof(mount->source), "%.95s", source);
+}
+
+/* "rw,logdev=/dev/sda2": an option that names a node is a second disk of the file system. */
+static void add_options(struct lend_survey *survey, char *rest, const char *point)
+{
+	static const char is[] = "=/dev/";
+	char *options, *option;
+
+	/* type, source, options: the last of the line */
+	options = strchr(rest, ' ');
+	options = options ? strchr(options + 1, ' ') : NULL;
+	if (!options || !strstr(options, is))
+		return;
+	while ((option = strsep(&options, ", "))) {
+		char *value = strstr(option, is);
+
+		if (value) {
+			mounts_unescape(value);
+			claim_cure(survey_claim(survey, LEND_USE_JOURNAL, value + 1,
+						"is a part of the file system at %s", point),
+				   "umount %s", point);
+		}
+	}
+}
+
+/* proc(5): ID parent major:minor root point options [tags] - type source superoptions */
+static void add_line(struct lend_survey *survey, char *line)
+{
+	char number[24], point[PATH_MAX], source[PATH_MAX], type[32], *rest = strstr(line, " - "), *parts,
+								      *part;
+
+	if (!rest || sscanf(line, "%*s %*s %23s %*s %4095s", number, point) != 2 ||
+	    sscanf(rest + 3, "%31s %4095s", type, source) != 2)
+		return;
+	survey->has_zfs |= !strcmp(type, "zfs");
+	mounts_unescape(point);
+	add_options(survey, rest + 3, point);
+	/* A file system without a node has no disk: proc, tmpfs, 9p. */
+	if (!strncmp(number, "0:", 2) && strncmp(source, "/dev/", 5) != 0)
+		return;
+	mounts_unescape(source);
+	/* The file systems that have no number of their disk's may have several disks: "/dev/a:/dev/b". */
+	parts = source;
+	if (strncmp(number, "0:", 2) != 0)
+		add_mount(survey, number, source, point);
+	else
+		while ((part = strsep(&parts, ":")))
+			add_mount(survey, number, part, point);
 }
 
 static void read_mounts(struct lend_survey *survey, const char *process)
@@ -79,9 +119,15 @@ static int add_process(void *opaque, const char *name)
 	struct namespaces *namespaces = opaque;
 	char dir[PATH_MAX], target[PATH_MAX];
 
+	int ret;
+
 	if (strspn(name, "0123456789") != strlen(name) ||
-	    sysfs_path(dir, "%s/%s/ns", context_proc(namespaces->survey->context), name) ||
-	    sysfs_target(dir, "mnt", target) < 0)
+	    sysfs_path(dir, "%s/%s/ns", context_proc(namespaces->survey->context), name))
+		return 0;
+	ret = sysfs_target(dir, "mnt", target);
+	/* A process that ended, or a thread of the kernel, has none. */
+	namespaces->survey->hidden_mounts += ret < 0 && ret != -ENOENT && ret != -ESRCH;
+	if (ret < 0)
 		return 0;
 	for (size_t i = 0; i < namespaces->count; i++)
 		if (!strncmp(namespaces->seen[i], target, 31))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What uses the network interfaces of each device. Interfaces of other network
- * namespaces are not in this one's sysfs, and are not seen.
+ * What uses the network interfaces of each device. Those of other network
+ * namespaces are not in this one's sysfs: namespaces.c counts them.
  */
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -10,15 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/host/survey/survey.h"
+#include "lib/host/uses/ways.h"
+
+/* An interface that sends through another one, by number. */
+struct tunnel {
+	long below;
+	char name[32];
+};
 
 struct walk {
+	struct tunnel *tunnels;
+	size_t tunnel_count;
 	struct lend_survey *survey;
 	struct device *device;
 	const char *name; /* of the interface */
 	const char *dir;
-	char *routes, *inet6;      /* procfs' tables; may be NULL */
-	struct ifaddrs *addresses; /* of this computer, where it is the one that is looked at */
+	char *routes, *inet6, *routes6; /* procfs' tables; may be NULL */
+	struct ifaddrs *addresses;      /* of this computer, where it is the one that is looked at */
 };
 
 /* proc(5), net/route: interface, destination, gateway, flags, ..., mask, in hexadecimal, network order. */
@@ -47,8 +55,9 @@ static void find_routes(struct walk *walk, bool has_address)
 }
 
 /* if_inet6: address, index, prefix length, scope, flags, interface. Link-local ones come by themselves. */
-static void find_inet6(struct walk *walk)
+static bool find_inet6(struct walk *walk)
 {
+	bool found = false;
 	enum { SCOPE_LINK = 0x20 };
 	const char *line = walk->inet6;
 	char digits[36], name[32], text[INET6_ADDRSTRLEN];
@@ -61,9 +70,66 @@ static void find_inet6(struct walk *walk)
 			continue;
 		for (int i = 0; i < 16; i++)
 			sscanf(digits + 2 * i, "%2hhx", &address.s6_addr[i]);
-		if (inet_ntop(AF_INET6, &address, text, sizeof(text)))
-			survey_use(walk->survey, walk->device, LEND_USE_ADDRESS, "%s has the address %s/%u",
+		if (!inet_ntop(AF_INET6, &address, text, sizeof(text)))
+			continue;
+		survey_use(walk->survey, walk->device, LEND_USE_ADDRESS, "%s has the address %s/%u", name,
+			   text, prefix);
+		survey_cure(walk->device, "ip address flush dev", name);
+		found = true;
+	}
+	return found;
+}
+
+/*
+ * ipv6_route: destination, its length, source, its length, gateway, metric, two
+ * counters, flags, interface; of all tables. Each interface that is up has
+ * routes for its link and for multicast.
+ */
+static void find_routes6(struct walk *walk, bool has_address)
+{
+	enum { REJECT = 0x0200, ANYCAST = 0x00100000 };
+	const unsigned local = 0x80000000;
+	const char *line = walk->routes6;
+	char digits[36], name[32], text[INET6_ADDRSTRLEN];
+	unsigned prefix, flags;
+	struct in6_addr to;
+
+	for (; line && *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		if (sscanf(line, "%32s %x %*s %*x %*s %*x %*x %*x %x %31s", digits, &prefix, &flags, name) !=
+			    4 ||
+		    strcmp(name, walk->name) != 0 || strlen(digits) != 32 ||
+		    flags & (local | REJECT | ANYCAST))
+			continue;
+		for (int i = 0; i < 16; i++)
+			sscanf(digits + 2 * i, "%2hhx", &to.s6_addr[i]);
+		if (IN6_IS_ADDR_LINKLOCAL(&to) || IN6_IS_ADDR_MULTICAST(&to) ||
+		    !inet_ntop(AF_INET6, &to, text, sizeof(text)))
+			continue;
+		if (!prefix)
+			survey_use(walk->survey, walk->device, LEND_USE_ROUTE,
+				   "the default route of IPv6 goes through %s", name);
+		else if (!has_address)
+			survey_use(walk->survey, walk->device, LEND_USE_ADDRESS, "%s has a route to %s/%u",
 				   name, text, prefix);
+		else
+			continue;
+		survey_cure(walk->device, "ip -6 route flush dev", name);
+		has_address |= prefix != 0;
+	}
+}
+
+static void find_tunnel(struct walk *walk)
+{
+	long index;
+
+	if (!walk->tunnel_count || sysfs_number(walk->dir, "ifindex", &index))
+		return;
+	for (size_t i = 0; i < walk->tunnel_count; i++) {
+		if (walk->tunnels[i].below != index)
+			continue;
+		survey_use(walk->survey, walk->device, LEND_USE_TUNNEL, "%s carries the tunnel %s",
+			   walk->name, walk->tunnels[i].name);
+		survey_cure(walk->device, "ip link delete", walk->tunnels[i].name);
 	}
 }
 
@@ -117,6 +183,33 @@ static void find_master(struct walk *walk)
 	survey_cure(walk->device, "ip link set nomaster dev", walk->name);
 }
 
+/*
+ * Of tunnels that look like Ethernet the number may be one of another namespace
+ * (veth), and there is a link where it is not (vxlan, macvlan): those are left out.
+ */
+static int add_tunnel(void *opaque, const char *name)
+{
+	enum { ETHERNET = 1, LOOPBACK = 772 };
+	struct walk *walk = opaque;
+	char path[PATH_MAX], target[PATH_MAX];
+	long type, below, own;
+	struct tunnel *tunnel;
+
+	if (sysfs_path(path, "%s/class/net", context_sysfs(walk->survey->context)) ||
+	    sysfs_target(path, name, target) < 0 || !strstr(target, "/virtual/net/") ||
+	    sysfs_path(path, "%s/class/net/%s", context_sysfs(walk->survey->context), name) ||
+	    sysfs_number(path, "type", &type) || type == ETHERNET || type == LOOPBACK ||
+	    sysfs_number(path, "iflink", &below) || sysfs_number(path, "ifindex", &own) || below <= 0 ||
+	    below == own)
+		return 0;
+	tunnel = survey_row(walk->survey, &walk->tunnels, &walk->tunnel_count, sizeof(*walk->tunnels));
+	if (tunnel) {
+		tunnel->below = below;
+		snprintf(tunnel->name, sizeof(tunnel->name), "%.31s", name);
+	}
+	return 0;
+}
+
 static int add_interface(void *opaque, const char *name)
 {
 	struct walk *walk = opaque;
@@ -133,7 +226,8 @@ static int add_interface(void *opaque, const char *name)
 	walk->dir = path;
 	survey_interface(walk->device, name);
 	find_master(walk);
-	find_inet6(walk);
+	find_tunnel(walk);
+	find_routes6(walk, find_inet6(walk));
 	find_routes(walk, find_inet(walk));
 	return 0;
 }
@@ -144,14 +238,19 @@ void survey_network(struct lend_survey *survey)
 	char path[PATH_MAX];
 	struct walk walk = {.survey = survey,
 			    .routes = sysfs_load(proc, "net/route", NULL),
-			    .inet6 = sysfs_load(proc, "net/if_inet6", NULL)};
+			    .inet6 = sysfs_load(proc, "net/if_inet6", NULL),
+			    .routes6 = sysfs_load(proc, "net/ipv6_route", NULL)};
 
 	if (strcmp(proc, "/proc") != 0 || getifaddrs(&walk.addresses))
 		walk.addresses = NULL;
-	if (!sysfs_path(path, "%s/class/net", context_sysfs(survey->context)))
+	if (!sysfs_path(path, "%s/class/net", context_sysfs(survey->context))) {
+		sysfs_each(path, add_tunnel, &walk);
 		sysfs_each(path, add_interface, &walk);
+	}
 	if (walk.addresses)
 		freeifaddrs(walk.addresses);
 	free(walk.routes);
 	free(walk.inet6);
+	free(walk.routes6);
+	free(walk.tunnels);
 }

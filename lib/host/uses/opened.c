@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The nodes below /dev that processes have open, in one walk over procfs.
- * Processes of other users are not visible without privilege. A node that a
- * renamed or removed file was opened by is not found: its path is gone.
+ * Processes of other users are not visible without privilege; they are counted.
+ * A node that was made under another name is not found.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/host/survey/survey.h"
+#include "lib/host/uses/ways.h"
 
 struct walk {
 	struct lend_survey *survey;
@@ -17,28 +18,51 @@ struct walk {
 	pid_t pid;
 };
 
-/* What every process has open, and what is no device's. */
+/*
+ * What every process may have open, and what is no device's. Whole names: a
+ * serial port of a card is /dev/ttyS4. Virtual terminals are /dev/tty1.
+ */
 static bool is_ordinary(const char *path)
 {
-	static const char *const prefixes[] = {"/dev/null", "/dev/pts/", "/dev/tty",     "/dev/urandom",
-					       "/dev/zero", "/dev/shm/", "/dev/console", "/dev/random"};
+	static const char *const names[] = {"null",   "zero",    "full", "urandom",
+					    "random", "console", "tty",  "ptmx"};
+	const char *name = path + strlen("/dev/");
 
-	if (strncmp(path, "/dev/", 5) != 0)
-		return true;
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
-		if (!strncmp(path, prefixes[i], strlen(prefixes[i])))
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(name, names[i]))
 			return true;
-	return false;
+	return !strncmp(name, "pts/", 4) || !strncmp(name, "shm/", 4) ||
+	       (!strncmp(name, "tty", 3) && name[3] >= '0' && name[3] <= '9');
+}
+
+/*
+ * The part of a target that begins with "/dev/", NULL: it has none. A process
+ * below another root has one within, and one whose node was removed has " (deleted)" at its end.
+ */
+static char *below_dev(char *path)
+{
+	static const char gone[] = " (deleted)";
+	char *found = strstr(path, "/dev/");
+	size_t length = strlen(path);
+
+	if (!found || path[0] != '/')
+		return NULL;
+	if (length > strlen(gone) && !strcmp(path + length - strlen(gone), gone))
+		path[length - strlen(gone)] = '\0';
+	return found;
 }
 
 static int add_descriptor(void *opaque, const char *fd)
 {
 	struct walk *walk = opaque;
 	struct lend_survey *survey = walk->survey;
-	char path[PATH_MAX], process[PATH_MAX];
+	char target[PATH_MAX], process[PATH_MAX], *path;
 	struct opened *last = survey->opened_count ? &survey->opened[survey->opened_count - 1] : NULL;
 
-	if (sysfs_target(walk->fds, fd, path) < 0 || is_ordinary(path) || strlen(path) >= sizeof(last->path))
+	if (sysfs_target(walk->fds, fd, target) < 0)
+		return 0;
+	path = below_dev(target);
+	if (!path || is_ordinary(path) || strlen(path) >= sizeof(last->path))
 		return 0;
 	for (; last && last >= survey->opened && last->pid == walk->pid; last--)
 		if (!strcmp(last->path, path))
@@ -59,13 +83,31 @@ static int add_process(void *opaque, const char *name)
 	struct walk *walk = opaque;
 	char *end;
 	long pid = strtol(name, &end, 10);
+	int ret;
 
 	if (*end || pid <= 0 || pid > INT_MAX || pid == getpid())
 		return 0;
 	walk->pid = (pid_t)pid;
-	if (!sysfs_path(walk->fds, "%s/%s/fd", context_proc(walk->survey->context), name))
-		sysfs_each(walk->fds, add_descriptor, walk);
+	if (sysfs_path(walk->fds, "%s/%s/fd", context_proc(walk->survey->context), name))
+		return 0;
+	ret = sysfs_each(walk->fds, add_descriptor, walk);
+	walk->survey->hidden += ret < 0 && ret != -ENOENT && ret != -ESRCH;
 	return 0;
+}
+
+void survey_holder(struct lend_survey *survey, struct device *device, const struct opened *opened)
+{
+	char unit[80];
+	const char *stop;
+
+	/* udev looks at each new device for a moment. */
+	if (strstr(opened->command, "udev"))
+		return;
+	survey_use(survey, device, LEND_USE_OPEN, "process %d (%s) has %s open", (int)opened->pid,
+		   opened->command, opened->path);
+	stop = process_unit(survey->context, opened->pid, unit);
+	if (stop)
+		survey_cure(device, stop, unit);
 }
 
 void survey_opened(struct lend_survey *survey)

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What uses the disks of each device: file systems, swap, and what is stacked
- * on them (device mapper, md, bcache), which is followed up to its own use.
+ * What uses the disks of each device: file systems, claims of other parts of
+ * the kernel, and what is stacked on them (device mapper, md, bcache, loop
+ * devices), which is followed up to its own use.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/host/survey/survey.h"
+#include "lib/host/uses/ways.h"
 
 enum { DEPTH_MAX = 8 };
 
 struct walk {
 	struct lend_survey *survey;
 	struct device *device;
-	char *swaps; /* procfs' table; may be NULL */
 	const struct node *node;
 	int depth;
 };
@@ -41,9 +41,10 @@ static void read_attribute(const struct walk *walk, const struct node *node, con
 /* How a person knows the node: "/dev/nvme0n1p2", "the volume vg-root". */
 static void name_of(const struct walk *walk, const struct node *node, char out[80])
 {
-	char volume[56];
+	char volume[56] = "";
 
-	read_attribute(walk, node, "dm/name", volume, sizeof(volume));
+	if (!node->has_owner)
+		read_attribute(walk, node, "dm/name", volume, sizeof(volume));
 	if (volume[0])
 		snprintf(out, 80, "the volume %s", volume);
 	else
@@ -83,29 +84,40 @@ static bool find_mounts(struct walk *walk, const char *name)
 	return found;
 }
 
-/* Members of a btrfs file system on several disks: only one of them is the mount's source. */
-static int find_btrfs(void *opaque, const char *uuid)
-{
-	struct walk *walk = opaque;
-	char dir[PATH_MAX], target[PATH_MAX];
+static void find_uses(struct walk *walk);
 
-	if (sysfs_path(dir, "%s/fs/btrfs/%s/devices", context_sysfs(walk->survey->context), uuid) ||
-	    sysfs_target(dir, walk->node->kernel, target) < 0)
-		return 0;
-	survey_use(walk->survey, walk->device, LEND_USE_MOUNT, "/dev/%s belongs to a mounted btrfs",
-		   walk->node->name);
-	return 1;
+/* What is made of a disk, and its own uses: they are to be ended first. NULL: it is not among the nodes. */
+static const struct node *go_up(const struct walk *below, const char *kernel)
+{
+	struct walk above = *below;
+
+	above.node = find_node(above.survey, kernel);
+	above.depth++;
+	if (above.node)
+		find_uses(&above);
+	return above.node;
 }
 
-static void find_swap(struct walk *walk, const char *name)
+static void find_claims(struct walk *walk, const char *name, bool weak)
 {
-	char line[PATH_MAX];
+	struct lend_survey *survey = walk->survey;
 
-	for (const char *at = walk->swaps; at && *at; at += strcspn(at, "\n"), at += *at == '\n') {
-		if (sscanf(at, "%4095s", line) != 1 || !is_path_of(walk, line))
+	for (size_t i = 0; i < survey->claim_count; i++) {
+		const struct claim *claim = &survey->claims[i];
+
+		if (claim->weak != weak)
 			continue;
-		survey_use(walk->survey, walk->device, LEND_USE_SWAP, "%s is swap space", name);
-		survey_cure(walk->device, "swapoff", line);
+		if (claim->path[0] ? !is_path_of(walk, claim->path)
+				   : strcmp(claim->number, walk->node->number) != 0)
+			continue;
+		if (claim->above[0] && walk->depth < DEPTH_MAX)
+			go_up(walk, claim->above);
+		if (claim->file[0])
+			survey_use(survey, walk->device, claim->kind, "%s has the file %s, which %s", name,
+				   claim->file, claim->by);
+		else
+			survey_use(survey, walk->device, claim->kind, "%s %s", name, claim->by);
+		survey_command(walk->device, "%s", claim->cure);
 	}
 }
 
@@ -114,39 +126,36 @@ static void find_opened(struct walk *walk)
 	for (size_t i = 0; i < walk->survey->opened_count; i++) {
 		const struct opened *opened = &walk->survey->opened[i];
 
-		/* udev looks at each new disk for a moment. */
-		if (!is_path_of(walk, opened->path) || strstr(opened->command, "udev"))
-			continue;
-		survey_use(walk->survey, walk->device, LEND_USE_OPEN, "process %d (%s) has %s open",
-			   (int)opened->pid, opened->command, opened->path);
+		if (is_path_of(walk, opened->path))
+			survey_holder(walk->survey, walk->device, opened);
 	}
 }
-
-static void find_uses(struct walk *walk);
 
 static int find_holder(void *opaque, const char *kernel)
 {
 	struct walk *below = opaque;
-	struct walk walk = *below;
+	const struct node *node;
 	char name[80], under[80], level[32];
 
-	walk.node = find_node(walk.survey, kernel);
-	if (!walk.node || ++walk.depth > DEPTH_MAX)
-		return 0;
+	if (below->depth == DEPTH_MAX)
+		return 1;
 	name_of(below, below->node, under);
-	name_of(&walk, walk.node, name);
-	read_attribute(&walk, walk.node, "md/level", level, sizeof(level));
-	/* What is on top is told first: it is to be ended first. */
-	find_uses(&walk);
+	node = go_up(below, kernel);
+	if (!node) {
+		survey_use(below->survey, below->device, LEND_USE_VOLUME, "%s is held by %s", under, kernel);
+		return 0;
+	}
+	name_of(below, node, name);
+	read_attribute(below, node, "md/level", level, sizeof(level));
 	if (level[0]) {
-		survey_use(walk.survey, walk.device, LEND_USE_RAID, "%s is a member of %s (%s)", under, name,
-			   level);
-		survey_cure(walk.device, "mdadm --stop", name);
+		survey_use(below->survey, below->device, LEND_USE_RAID, "%s is a member of %s (%s)", under,
+			   name, level);
+		survey_cure(below->device, "mdadm --stop", name);
 	} else {
-		survey_use(walk.survey, walk.device, LEND_USE_VOLUME, "%s holds %s", under, name);
-		read_attribute(&walk, walk.node, "dm/name", name, sizeof(name));
+		survey_use(below->survey, below->device, LEND_USE_VOLUME, "%s holds %s", under, name);
+		read_attribute(below, node, "dm/name", name, sizeof(name));
 		if (name[0])
-			survey_cure(walk.device, "dmsetup remove", name);
+			survey_cure(below->device, "dmsetup remove", name);
 	}
 	return 0;
 }
@@ -159,16 +168,15 @@ static void find_uses(struct walk *walk)
 			walk->node->number))
 		sysfs_each(dir, find_holder, walk);
 	name_of(walk, walk->node, name);
-	if (!find_mounts(walk, name) && !sysfs_path(dir, "%s/fs/btrfs", context_sysfs(walk->survey->context)))
-		sysfs_each(dir, find_btrfs, walk);
-	find_swap(walk, name);
+	find_claims(walk, name, false);
+	if (!find_mounts(walk, name))
+		find_claims(walk, name, true);
 	find_opened(walk);
 }
 
 void survey_storage(struct lend_survey *survey)
 {
-	struct walk walk = {.survey = survey,
-			    .swaps = sysfs_load(context_proc(survey->context), "swaps", NULL)};
+	struct walk walk = {.survey = survey};
 
 	for (size_t i = 0; i < survey->node_count; i++) {
 		walk.node = &survey->nodes[i];
@@ -176,5 +184,4 @@ void survey_storage(struct lend_survey *survey)
 		if (walk.device && walk.node->is_block)
 			find_uses(&walk);
 	}
-	free(walk.swaps);
 }

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Loop devices: the kernel keeps what is behind them open, and makes no link to it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/host/uses/ways.h"
+
+static int add_loop(void *opaque, const char *name)
+{
+	struct lend_survey *survey = opaque;
+	char dir[PATH_MAX], file[PATH_MAX];
+	struct claim *claim;
+
+	if (strncmp(name, "loop", 4) != 0 ||
+	    sysfs_path(dir, "%s/devices/virtual/block/%s", context_sysfs(survey->context), name) ||
+	    sysfs_read(dir, "loop/backing_file", file, sizeof(file)) <= 0)
+		return 0;
+	claim = survey_claim(survey, LEND_USE_LOOP, file, "is behind /dev/%s", name);
+	claim_cure(claim, "losetup -d /dev/%s", name);
+	if (claim)
+		snprintf(claim->above, sizeof(claim->above), "%.39s", name);
+	return 0;
+}
+
+void survey_loops(struct lend_survey *survey)
+{
+	char dir[PATH_MAX];
+
+	if (!sysfs_path(dir, "%s/devices/virtual/block", context_sysfs(survey->context)))
+		sysfs_each(dir, add_loop, survey);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Interfaces that were moved to another network namespace: sysfs lists only
+ * those of ours below a device, and counts all of them in the links of the
+ * folder. The folder goes with the last interface.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/host/uses/ways.h"
+
+struct walk {
+	struct lend_survey *survey;
+	struct device *device;
+	const char *dir;
+};
+
+static int count(void *opaque, const char *name)
+{
+	(void)name;
+	++*(unsigned *)opaque;
+	return 0;
+}
+
+static void look_at(struct walk *walk, const char *folder)
+{
+	char path[PATH_MAX];
+	unsigned seen = 0, all;
+	struct stat stat_of;
+
+	if (sysfs_path(path, "%s/%s", walk->dir, folder) || stat(path, &stat_of) ||
+	    sysfs_each(path, count, &seen))
+		return;
+	/* "." and the link from above; file systems that do not count have 1. */
+	all = stat_of.st_nlink > 2 ? (unsigned)stat_of.st_nlink - 2 : 0;
+	if (seen && all <= seen)
+		return;
+	if (!seen)
+		survey_use(walk->survey, walk->device, LEND_USE_NAMESPACE,
+			   "its network interface is in another network namespace");
+	else
+		survey_use(walk->survey, walk->device, LEND_USE_NAMESPACE,
+			   "%u of its network interfaces are in another network namespace", all - seen);
+	survey_command(walk->device, "lsns --type net");
+}
+
+static int look_below(void *opaque, const char *name)
+{
+	char folder[64];
+
+	if (!strcmp(name, "net"))
+		look_at(opaque, "net");
+	/* A network card of virtio has one more device between. */
+	if (!strncmp(name, "virtio", 6) && strlen(name) < 40) {
+		snprintf(folder, sizeof(folder), "%.40s/net", name);
+		look_at(opaque, folder);
+	}
+	return 0;
+}
+
+void survey_namespaces(struct lend_survey *survey)
+{
+	enum { NETWORK = 0x02 };
+	char dir[PATH_MAX];
+
+	for (size_t i = 0; i < survey->device_count; i++) {
+		struct device *device = &survey->devices[i];
+		struct walk walk = {survey, device, dir};
+
+		if (!device->seen.is.driver[0] || lend_host_is_vfio(device->seen.is.driver) ||
+		    sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(survey->context),
+			       device->seen.is.name))
+			continue;
+		if (device->seen.is.class_code >> 16 == NETWORK)
+			sysfs_each(dir, look_below, &walk);
+		else
+			look_at(&walk, "net");
+	}
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A device with devices below it that is no bridge (a VMD, which has NVMe disks
+ * on a domain of its own) goes with them: what uses one of them uses it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/host/uses/ways.h"
+
+static struct device *parent_of(struct lend_survey *survey, const struct device *device)
+{
+	struct lend_bdf bdf;
+
+	if (!device->seen.parent[0] || lend_bdf_parse(device->seen.parent, &bdf))
+		return NULL;
+	return survey_device(survey, &bdf);
+}
+
+void survey_parents(struct lend_survey *survey)
+{
+	for (size_t i = 0; i < survey->device_count; i++) {
+		const struct device *child = &survey->devices[i];
+		unsigned depth = 0;
+
+		/* What a parent has of its own children was told to each of its parents already. */
+		if (!child->seen.use_count || child->uses[0].kind == LEND_USE_PARENT)
+			continue;
+		for (struct device *at = parent_of(survey, child); at && depth++ < 32;
+		     at = parent_of(survey, at)) {
+			if (at->seen.is.is_bridge)
+				continue;
+			survey_use(survey, at, LEND_USE_PARENT, "%s, which is below it, is in use: %.100s",
+				   child->seen.is.name, child->uses[0].text);
+			survey_command(at, "%s", child->uses[0].cure);
+		}
+	}
+}

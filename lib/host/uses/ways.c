@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of the ways in which a device can be in use; see ways.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/host/uses/ways.h"
+
+const struct way host_ways[] = {
+	/* What processes have open and what is mounted is compared with by those below. */
+	{LEND_USE_OPEN, "open", "nodes that processes have open", SEES_PROCESSES, survey_opened},
+	{LEND_USE_MOUNT, "mount", "file systems that are mounted, in any mount namespace", SEES_NAMESPACES,
+	 survey_mounts},
+	{LEND_USE_JOURNAL, "journal", "journals and other parts of file systems of other disks",
+	 SEES_NAMESPACES, survey_journals},
+	{LEND_USE_POOL, "pool", "members of btrfs, bcachefs and ZFS", SEES_ALL, survey_pools},
+	{LEND_USE_SWAP, "swap", "swap space, on disks and in files", SEES_ALL, survey_swap},
+	{LEND_USE_HIBERNATION, "hibernation", "where the computer hibernates to", SEES_ALL,
+	 survey_hibernation},
+	{LEND_USE_LOOP, "loop", "loop devices, on disks and on files", SEES_ALL, survey_loops},
+	{LEND_USE_CACHE, "cache", "caches of bcache, disks that zram writes back to", SEES_ALL,
+	 survey_caches},
+	{LEND_USE_TARGET, "target", "disks that the kernel serves to others: SCSI, NVMe", SEES_ALL,
+	 survey_targets},
+	{LEND_USE_VOLUME, "volume", "LVM, encryption, multipath and all that holds a disk", SEES_ALL,
+	 survey_storage},
+	{LEND_USE_RAID, "raid", "members of md", SEES_ALL, NULL},
+	{LEND_USE_ADDRESS, "address", "network addresses and routes", SEES_ALL, survey_network},
+	{LEND_USE_ROUTE, "route", "default routes", SEES_ALL, NULL},
+	{LEND_USE_BRIDGED, "bridged", "bridges, bonds, VLANs and other interfaces above one", SEES_ALL, NULL},
+	{LEND_USE_TUNNEL, "tunnel", "tunnels that are bound to an interface", SEES_ALL, NULL},
+	{LEND_USE_NAMESPACE, "namespace", "interfaces in other network namespaces", SEES_ALL,
+	 survey_namespaces},
+	{LEND_USE_CONSOLE, "console", "graphics and serial ports of the console", SEES_ALL, survey_console},
+	{LEND_USE_KEYBOARD, "keyboard", "keyboards of the console", SEES_ALL, NULL},
+	{LEND_USE_SOUND, "sound", "sound that plays or records", SEES_ALL, survey_sound},
+	{LEND_USE_BLUETOOTH, "bluetooth", "connections by Bluetooth", SEES_ALL, survey_usb},
+	{LEND_USE_EXPORT, "export", "USB devices served by usbip", SEES_ALL, NULL},
+	{LEND_USE_MEDIATED, "mediated", "mediated devices", SEES_ALL, survey_children},
+	{LEND_USE_DMA, "dma", "channels that the kernel copies with", SEES_ALL, NULL},
+	{LEND_USE_VFS, "vfs", "virtual functions", SEES_ALL, survey_others},
+	{LEND_USE_LENT, "lent", "machines and programs that have it through VFIO", SEES_PROCESSES, NULL},
+	/* Of all that is known by now. */
+	{LEND_USE_PARENT, "parent", "devices below it, as behind a VMD", SEES_ALL, survey_parents},
+};
+
+const size_t host_way_count = sizeof(host_ways) / sizeof(*host_ways);
+
+/* The first process-id namespace has this number (PROC_PID_INIT_INO); from within another, not all are seen.
+ */
+static bool is_in_container(struct lend_survey *survey)
+{
+	char dir[PATH_MAX], target[PATH_MAX];
+
+	return !sysfs_path(dir, "%s/self/ns", context_proc(survey->context)) &&
+	       sysfs_target(dir, "pid", target) > 0 && strcmp(target, "pid:[4026531836]") != 0;
+}
+
+static void say_unseen(struct lend_survey *survey)
+{
+	bool contained = is_in_container(survey);
+
+	if (contained)
+		snprintf(survey->unseen_processes, sizeof(survey->unseen_processes),
+			 "processes outside this container; lend has to run outside");
+	else if (survey->hidden)
+		snprintf(survey->unseen_processes, sizeof(survey->unseen_processes),
+			 "%zu processes of other users; root can look at them", survey->hidden);
+	if (contained)
+		snprintf(survey->unseen_mounts, sizeof(survey->unseen_mounts),
+			 "mounts outside this container; lend has to run outside");
+	else if (survey->hidden_mounts)
+		snprintf(survey->unseen_mounts, sizeof(survey->unseen_mounts),
+			 "the mounts of %zu processes of other users; root can look at them",
+			 survey->hidden_mounts);
+}
+
+void survey_uses(struct lend_survey *survey)
+{
+	for (size_t i = 0; i < host_way_count; i++)
+		if (host_ways[i].find)
+			host_ways[i].find(survey);
+	say_unseen(survey);
+}
+
+struct device *survey_owner(struct lend_survey *survey, const char *dir, const char *name)
+{
+	char target[PATH_MAX];
+	struct lend_bdf owner;
+
+	return sysfs_target(dir, name, target) > 0 && sysfs_owner(target, &owner)
+		       ? survey_device(survey, &owner)
+		       : NULL;
+}
+
+void survey_unseen(struct lend_survey *survey, enum lend_use_kind kind, const char *what)
+{
+	survey->unseen[kind] = what;
+}
+
+bool lend_survey_way(const struct lend_survey *survey, size_t index, struct lend_way *out)
+{
+	const struct way *way;
+	const char *unseen = "";
+
+	if (index >= host_way_count)
+		return false;
+	way = &host_ways[index];
+	if (survey->unseen[way->kind])
+		unseen = survey->unseen[way->kind];
+	else if (way->sees == SEES_PROCESSES)
+		unseen = survey->unseen_processes;
+	else if (way->sees == SEES_NAMESPACES)
+		unseen = survey->unseen_mounts;
+	*out = (struct lend_way){way->kind, way->name, way->looks_at, unseen[0] ? unseen : NULL};
+	return true;
+}
+
+const char *lend_use_name(enum lend_use_kind kind)
+{
+	for (size_t i = 0; i < host_way_count; i++)
+		if (host_ways[i].kind == kind)
+			return host_ways[i].name;
+	return "other";
+}
