@@ -130,6 +130,56 @@ char *sysfs_load(const char *dir, const char *name, size_t *length)
 	return text;
 }
 
+/* Hands out the lines that are whole, or with `last` all that there is; what is left moves to the front. */
+static int give_lines(char *text, size_t *used, bool last, int (*each)(void *opaque, char *line),
+		      void *opaque)
+{
+	char *line = text, *end;
+	int ret = 0;
+
+	while (!ret && (end = memchr(line, '\n', *used - (size_t)(line - text)))) {
+		*end = '\0';
+		ret = each(opaque, line);
+		line = end + 1;
+	}
+	*used -= (size_t)(line - text);
+	if (!ret && last && *used) {
+		line[*used] = '\0';
+		*used = 0;
+		return each(opaque, line);
+	}
+	memmove(text, line, *used);
+	return ret;
+}
+
+int sysfs_lines(const char *dir, const char *name, int (*each)(void *opaque, char *line), void *opaque)
+{
+	const size_t room = 1 << 16;
+	char path[PATH_MAX], *text;
+	size_t used = 0;
+	ssize_t got = -1;
+	int fd, ret;
+
+	ret = sysfs_path(path, "%s/%s", dir, name);
+	if (ret)
+		return ret;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	text = malloc(room + 1);
+	if (!text)
+		ret = -ENOMEM;
+	while (!ret && (got = read(fd, text + used, room - used)) > 0) {
+		used += (size_t)got;
+		ret = give_lines(text, &used, used == room, each, opaque);
+	}
+	if (!ret)
+		ret = got < 0 ? -errno : give_lines(text, &used, true, each, opaque);
+	free(text);
+	close(fd);
+	return ret;
+}
+
 bool sysfs_owner(const char *path, struct lend_bdf *out)
 {
 	const size_t longest = 15; /* "fffffff:ff:1f.7" */

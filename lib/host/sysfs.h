@@ -29,6 +29,14 @@ int sysfs_target(const char *dir, const char *name, char out[PATH_MAX]);
 /** The whole file, a NUL added; NULL: not there, or more than a MiB. To be freed. `length` may be NULL. */
 char *sysfs_load(const char *dir, const char *name, size_t *length);
 
+/**
+ * Calls `each` for the lines of the file dir/name, without the newline, until
+ * one returns other than 0, which is returned. Of a file of any length only
+ * one piece is in memory; a line that is longer than 64 KiB is cut into several. Negative errno: it was not
+ * read as a whole.
+ */
+int sysfs_lines(const char *dir, const char *name, int (*each)(void *opaque, char *line), void *opaque);
+
 /** The PCI function that a path of sysfs lies in: its last component that is an address. False: in none. */
 bool sysfs_owner(const char *path, struct lend_bdf *out);
 

@@ -5,21 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/host_tree.h"
+#include "tests/unit/host_uses.h"
 
 #define NVME "sys/devices/pci0000:00/0000:00:10.0/0000:01:00.0/nvme/nvme0/nvme0n1"
-
-static int plain(void **state)
-{
-	*state = tree_new("plain");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	tree_free(*state);
-	return 0;
-}
 
 static void expect(struct host_tree *tree, const char *address, const char *word, const char *why)
 {
@@ -30,21 +18,6 @@ static void expect(struct host_tree *tree, const char *address, const char *word
 	assert_string_equal(device->word, word);
 	if (!strstr(device->why, why))
 		fail_msg("'%s' does not say '%s'", device->why, why);
-}
-
-static void expect_use(struct host_tree *tree, const char *address, enum lend_use_kind kind, const char *text)
-{
-	const struct lend_survey_device *device;
-
-	tree_survey(tree);
-	device = tree_device(tree, address);
-	assert_string_equal(device->word, "busy");
-	for (size_t i = 0; i < device->use_count; i++)
-		if (device->uses[i].kind == kind && !strcmp(device->uses[i].text, text))
-			return;
-	for (size_t i = 0; i < device->use_count; i++)
-		print_error("%d %s\n", device->uses[i].kind, device->uses[i].text);
-	fail_msg("none of these uses is %d '%s'", kind, text);
 }
 
 static void a_plain_host(void **state)
@@ -112,7 +85,7 @@ static void ready_and_lent(void **state)
 	snprintf(node, sizeof(node), "/dev/vfio/%d", tree_device(tree, "01:00.0")->is.group);
 	tree_process(tree, 4711, "qemu-system-x86", node);
 	snprintf(text, sizeof(text), "process 4711 (qemu-system-x86) has it through %s", node);
-	expect_use(tree, "01:00.0", LEND_USE_LENT, text);
+	tree_find_use(tree, "01:00.0", LEND_USE_LENT, text);
 }
 
 /* Bound to VFIO, a member whose sibling the host works with is not ready. */
@@ -139,7 +112,7 @@ static void mounted(void **state)
 	struct host_tree *tree = *state;
 
 	tree_append(tree, "proc/self/mountinfo", "40 23 259:0 / /my\\040data rw - ext4 /dev/nvme0n1 rw\n");
-	expect_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1 is mounted at /my data");
+	tree_find_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1 is mounted at /my data");
 }
 
 static void a_partition_mounted_in_a_container(void **state)
@@ -153,7 +126,7 @@ static void a_partition_mounted_in_a_container(void **state)
 	tree_put(tree, NVME "/nvme0n1p1/uevent", "DEVNAME=nvme0n1p1\nDEVTYPE=partition\n");
 	tree_put(tree, "proc/900/mountinfo", "40 23 259:1 / /srv rw - xfs /dev/nvme0n1p1 rw\n");
 	tree_link(tree, "proc/900/ns/mnt", "mnt:[4026532001]");
-	expect_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1p1 is mounted at /srv");
+	tree_find_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1p1 is mounted at /srv");
 	assert_string_equal(tree_device(tree, "01:00.0")->interfaces, "nvme0n1");
 }
 
@@ -162,10 +135,10 @@ static void btrfs(void **state)
 	struct host_tree *tree = *state;
 
 	tree_append(tree, "proc/self/mountinfo", "40 23 0:44 / /data rw - btrfs /dev/nvme0n1 rw\n");
-	expect_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1 is mounted at /data");
+	tree_find_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1 is mounted at /data");
 	tree_put(tree, "proc/self/mountinfo", "40 23 0:44 / /data rw - btrfs /dev/sda rw\n");
 	tree_link(tree, "sys/fs/btrfs/0a1b/devices/nvme0n1", "../../../../block/nvme0n1");
-	expect_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1 belongs to a mounted btrfs");
+	tree_find_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1 belongs to a mounted btrfs");
 }
 
 static void swap(void **state)
@@ -173,7 +146,7 @@ static void swap(void **state)
 	struct host_tree *tree = *state;
 
 	tree_append(tree, "proc/swaps", "/dev/nvme0n1 partition 1000 0 -2\n");
-	expect_use(tree, "01:00.0", LEND_USE_SWAP, "/dev/nvme0n1 is swap space");
+	tree_find_use(tree, "01:00.0", LEND_USE_SWAP, "/dev/nvme0n1 is swap space");
 }
 
 /* A disk in a RAID, with an encrypted volume on it, mounted by its name in /dev/mapper. */
@@ -189,10 +162,10 @@ static void stacked(void **state)
 	tree_put(tree, "sys/devices/virtual/block/dm-0/dm/name", "vault\n");
 	tree_append(tree, "proc/self/mountinfo", "40 23 253:0 / /vault rw - ext4 /dev/mapper/vault rw\n");
 	tree_append(tree, "proc/swaps", "/dev/mapper/vault partition 1000 0 -2\n");
-	expect_use(tree, "01:00.0", LEND_USE_RAID, "/dev/nvme0n1 is a member of /dev/md0 (raid1)");
-	expect_use(tree, "01:00.0", LEND_USE_VOLUME, "/dev/md0 holds the volume vault");
-	expect_use(tree, "01:00.0", LEND_USE_MOUNT, "the volume vault is mounted at /vault");
-	expect_use(tree, "01:00.0", LEND_USE_SWAP, "the volume vault is swap space");
+	tree_find_use(tree, "01:00.0", LEND_USE_RAID, "/dev/nvme0n1 is a member of /dev/md0 (raid1)");
+	tree_find_use(tree, "01:00.0", LEND_USE_VOLUME, "/dev/md0 holds the volume vault");
+	tree_find_use(tree, "01:00.0", LEND_USE_MOUNT, "the volume vault is mounted at /vault");
+	tree_find_use(tree, "01:00.0", LEND_USE_SWAP, "the volume vault is swap space");
 }
 
 /* Holders that hold each other are not followed for ever. */
@@ -216,7 +189,7 @@ static void multipath(void **state)
 	tree_link(tree, "sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0",
 		  "../../../pci0000:00/0000:00:10.0/0000:01:00.0/nvme/nvme0");
 	tree_append(tree, "proc/self/mountinfo", "40 23 259:5 / /data rw - ext4 /dev/nvme0n1 rw\n");
-	expect_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1 is mounted at /data");
+	tree_find_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1 is mounted at /data");
 }
 
 static void opened(void **state)
@@ -225,7 +198,7 @@ static void opened(void **state)
 
 	tree_process(tree, 55, "dd", "/dev/nvme0n1");
 	tree_process(tree, 56, "(udev-worker)", "/dev/nvme0n1");
-	expect_use(tree, "01:00.0", LEND_USE_OPEN, "process 55 (dd) has /dev/nvme0n1 open");
+	tree_find_use(tree, "01:00.0", LEND_USE_OPEN, "process 55 (dd) has /dev/nvme0n1 open");
 	assert_int_equal(tree_device(tree, "01:00.0")->use_count, 1);
 }
 
@@ -234,13 +207,13 @@ static void addresses(void **state)
 	struct host_tree *tree = *state;
 
 	tree_append(tree, "proc/net/route", "eth0\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n");
-	expect_use(tree, "02:00.0", LEND_USE_ADDRESS, "eth0 has a route to 10.0.2.0/24");
+	tree_find_use(tree, "02:00.0", LEND_USE_ADDRESS, "eth0 has a route to 10.0.2.0/24");
 	tree_append(tree, "proc/net/route", "eth0\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n");
-	expect_use(tree, "02:00.0", LEND_USE_ROUTE, "the default route goes through eth0");
+	tree_find_use(tree, "02:00.0", LEND_USE_ROUTE, "the default route goes through eth0");
 	tree_append(tree, "proc/net/if_inet6", "fe800000000000000000000000000001 03 40 20 80     eth1\n");
 	expect(tree, "03:00.0", "bindable", "");
 	tree_append(tree, "proc/net/if_inet6", "fd000000000000000000000000000001 03 40 00 80     eth1\n");
-	expect_use(tree, "03:00.0", LEND_USE_ADDRESS, "eth1 has the address fd00::1/64");
+	tree_find_use(tree, "03:00.0", LEND_USE_ADDRESS, "eth1 has the address fd00::1/64");
 }
 
 static void bridged_bonded_and_below(void **state)
@@ -250,14 +223,14 @@ static void bridged_bonded_and_below(void **state)
 
 	tree_link(tree, master, "../../../../../virtual/net/br0");
 	tree_put(tree, "sys/class/net/br0/bridge/bridge_id", "8000.525400123456\n");
-	expect_use(tree, "02:00.0", LEND_USE_BRIDGED, "eth0 is a port of the bridge br0");
+	tree_find_use(tree, "02:00.0", LEND_USE_BRIDGED, "eth0 is a port of the bridge br0");
 	tree_link(tree, master, "../../../../../virtual/net/bond0");
 	tree_put(tree, "sys/class/net/bond0/bonding/mode", "802.3ad 4\n");
-	expect_use(tree, "02:00.0", LEND_USE_BRIDGED, "eth0 is in the bond bond0");
+	tree_find_use(tree, "02:00.0", LEND_USE_BRIDGED, "eth0 is in the bond bond0");
 	tree_remove(tree, master);
 	tree_link(tree, "sys/devices/pci0000:00/0000:00:11.0/0000:02:00.0/net/eth0/upper_eth0.10",
 		  "../../../../../virtual/net/eth0.10");
-	expect_use(tree, "02:00.0", LEND_USE_BRIDGED, "eth0 is below eth0.10");
+	tree_find_use(tree, "02:00.0", LEND_USE_BRIDGED, "eth0 is below eth0.10");
 }
 
 static void console_and_sound(void **state)
@@ -265,14 +238,14 @@ static void console_and_sound(void **state)
 	struct host_tree *tree = *state;
 
 	tree_put(tree, "sys/bus/pci/devices/0000:00:08.0/boot_vga", "1\n");
-	expect_use(tree, "00:08.0", LEND_USE_CONSOLE, "the console of this computer is on it");
+	tree_find_use(tree, "00:08.0", LEND_USE_CONSOLE, "the console of this computer is on it");
 	tree_put(tree, "proc/asound/card0/pcm0p/sub0/status", "closed\n");
 	expect(tree, "00:09.0", "bindable", "");
 	tree_put(tree, "proc/asound/card0/pcm0p/sub0/status", "state: RUNNING\n");
-	expect_use(tree, "00:09.0", LEND_USE_SOUND, "the sound of card0 is in use");
+	tree_find_use(tree, "00:09.0", LEND_USE_SOUND, "the sound of card0 is in use");
 	tree_put(tree, "proc/asound/card0/pcm0p/sub0/status", "closed\n");
 	tree_process(tree, 77, "pipewire", "/dev/snd/controlC0");
-	expect_use(tree, "00:09.0", LEND_USE_OPEN, "process 77 (pipewire) has /dev/snd/controlC0 open");
+	tree_find_use(tree, "00:09.0", LEND_USE_OPEN, "process 77 (pipewire) has /dev/snd/controlC0 open");
 }
 
 /* Groups that VFIO makes without an IOMMU keep nothing apart. */
@@ -296,7 +269,7 @@ static void an_empty_host(void **state)
 	assert_int_equal(lend_survey_count(tree_survey(tree)), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, plain, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, tree_plain, tree_teardown)
 
 int main(void)
 {

@@ -64,10 +64,11 @@ struct lend_survey {
 	struct claim *claims;
 	size_t claim_count;
 	bool has_zfs;         /* one is mounted */
+	bool hides_processes; /* procfs does not list those of other users */
 	size_t hidden;        /* processes whose descriptors may not be listed */
 	size_t hidden_mounts; /* processes whose mount namespace may not be asked for */
 	const char *unseen[LEND_USE_PARENT + 1];
-	char unseen_processes[128], unseen_mounts[128];
+	char unseen_processes[160], unseen_mounts[160];
 	int failed; /* the first -ENOMEM */
 };
 

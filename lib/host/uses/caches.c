@@ -9,12 +9,15 @@ static int add_zram(void *opaque, const char *name)
 {
 	struct lend_survey *survey = opaque;
 	char dir[PATH_MAX], path[PATH_MAX];
+	struct claim *claim;
 
-	if (!strncmp(name, "zram", 4) &&
-	    !sysfs_path(dir, "%s/devices/virtual/block/%s", context_sysfs(survey->context), name) &&
-	    sysfs_read(dir, "backing_dev", path, sizeof(path)) > 0 && path[0] == '/')
-		claim_cure(survey_claim(survey, LEND_USE_CACHE, path, "is what /dev/%s writes back to", name),
-			   "zramctl -r /dev/%s", name);
+	if (strncmp(name, "zram", 4) != 0 ||
+	    sysfs_path(dir, "%s/devices/virtual/block/%s", context_sysfs(survey->context), name) ||
+	    sysfs_read(dir, "backing_dev", path, sizeof(path)) <= 0 || path[0] != '/')
+		return 0;
+	claim = survey_claim(survey, LEND_USE_CACHE, path, "is what /dev/%s writes back to", name);
+	claim_cure(claim, "zramctl -r /dev/%s", name);
+	claim_above(claim, name);
 	return 0;
 }
 

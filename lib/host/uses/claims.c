@@ -76,6 +76,12 @@ void claim_weak(struct claim *claim)
 		claim->weak = true;
 }
 
+void claim_above(struct claim *claim, const char *kernel)
+{
+	if (claim)
+		snprintf(claim->above, sizeof(claim->above), "%.39s", kernel);
+}
+
 /* Characters that a shell may not take as they are. The '%' of a format counts for none. */
 static size_t specials(const char *text)
 {

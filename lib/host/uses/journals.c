@@ -1,30 +1,66 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parts of a file system on another disk than the rest: journals of ext4, which
- * jbd2 lists, and what mount options name (logdev=, rtdev= of XFS).
+ * File systems that are alive without a mount that is seen (in a namespace
+ * without a process, or unmounted while files of it are open), and journals on
+ * another disk. The file systems themselves list both by the name of the disk.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/host/uses/ways.h"
 
-/* "sda1-8" is the journal in inode 8 of a file system; a name without an inode is a whole disk. */
-static int add_journal(void *opaque, const char *name)
+struct walk {
+	struct lend_survey *survey;
+	const char *type;
+};
+
+/* "cciss!c0d0" of sysfs is /dev/cciss/c0d0. */
+static bool path_of(const char *name, char path[PATH_MAX])
 {
-	struct lend_survey *survey = opaque;
+	if (sysfs_path(path, "/dev/%s", name))
+		return false;
+	for (char *at = path; (at = strchr(at, '!'));)
+		*at = '/';
+	return true;
+}
+
+/* Names that are no disk's ("features") are compared as well, and fit none. */
+static int add_live(void *opaque, const char *name)
+{
+	struct walk *walk = opaque;
 	char path[PATH_MAX];
 
-	if (!strchr(name, '-') && !sysfs_path(path, "/dev/%s", name)) {
-		for (char *at = path; (at = strchr(at, '!'));)
-			*at = '/';
-		survey_claim(survey, LEND_USE_JOURNAL, path, "is the journal of a mounted file system");
-	}
+	if (path_of(name, path))
+		claim_weak(survey_claim(walk->survey, LEND_USE_MOUNT, path,
+					"has a file system (%s) that is mounted where it is not seen",
+					walk->type));
+	return 0;
+}
+
+/* "sda1-8" is the journal in inode 8 of a file system, and fits no disk; "sdb" and "dm-0" are whole disks. */
+static int add_journal(void *opaque, const char *name)
+{
+	struct walk *walk = opaque;
+	char path[PATH_MAX];
+
+	if (path_of(name, path))
+		survey_claim(walk->survey, LEND_USE_JOURNAL, path, "is the journal of a mounted file system");
 	return 0;
 }
 
 void survey_journals(struct lend_survey *survey)
 {
+	static const char *const types[] = {"ext4", "xfs", "f2fs", "nilfs2", "erofs"};
 	char dir[PATH_MAX];
 
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		struct walk walk = {survey, types[i]};
+
+		if (!sysfs_path(dir, "%s/fs/%s", context_sysfs(survey->context), types[i]))
+			sysfs_each(dir, add_live, &walk);
+	}
+	if (!sysfs_path(dir, "%s/fs/ntfs3", context_proc(survey->context)))
+		sysfs_each(dir, add_live, &(struct walk){survey, "ntfs3"});
 	if (!sysfs_path(dir, "%s/fs/jbd2", context_proc(survey->context)))
-		sysfs_each(dir, add_journal, survey);
+		sysfs_each(dir, add_journal, &(struct walk){survey, ""});
 }

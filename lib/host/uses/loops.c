@@ -17,8 +17,7 @@ static int add_loop(void *opaque, const char *name)
 		return 0;
 	claim = survey_claim(survey, LEND_USE_LOOP, file, "is behind /dev/%s", name);
 	claim_cure(claim, "losetup -d /dev/%s", name);
-	if (claim)
-		snprintf(claim->above, sizeof(claim->above), "%.39s", name);
+	claim_above(claim, name);
 	return 0;
 }
 

@@ -10,11 +10,14 @@
 
 #include "lib/host/uses/ways.h"
 
-enum { NAMESPACES_MAX = 256 };
+struct namespace
+{
+	char name[32]; /* "mnt:[4026531841]" */
+};
 
 struct namespaces {
 	struct lend_survey *survey;
-	char seen[NAMESPACES_MAX][32]; /* "mnt:[4026531841]" */
+	struct namespace *seen;
 	size_t count;
 };
 
@@ -76,6 +79,15 @@ static void add_options(struct lend_survey *survey, char *rest, const char *poin
 	}
 }
 
+/* Options of procfs with which it lists nobody else's processes: "hidepid=2", "hidepid=invisible". */
+static bool is_hiding(const char *options)
+{
+	const char *value = strstr(options, "hidepid=");
+
+	value = value ? value + strlen("hidepid=") : "0";
+	return *value == '2' || *value == '4' || *value == 'i' || *value == 'p';
+}
+
 /* proc(5): ID parent major:minor root point options [tags] - type source superoptions */
 static void add_line(struct lend_survey *survey, char *line)
 {
@@ -86,6 +98,8 @@ static void add_line(struct lend_survey *survey, char *line)
 	    sscanf(rest + 3, "%31s %4095s", type, source) != 2)
 		return;
 	survey->has_zfs |= !strcmp(type, "zfs");
+	if (!strcmp(type, "proc") && is_hiding(rest))
+		survey->hides_processes = true;
 	mounts_unescape(point);
 	add_options(survey, rest + 3, point);
 	/* A file system without a node has no disk: proc, tmpfs, 9p. */
@@ -101,41 +115,51 @@ static void add_line(struct lend_survey *survey, char *line)
 			add_mount(survey, number, part, point);
 }
 
-static void read_mounts(struct lend_survey *survey, const char *process)
+static int add_each(void *opaque, char *line)
 {
-	char dir[PATH_MAX], *text, *rest, *line;
+	add_line(opaque, line);
+	return 0;
+}
 
-	if (sysfs_path(dir, "%s/%s", context_proc(survey->context), process))
-		return;
-	rest = text = sysfs_load(dir, "mountinfo", NULL);
-	while ((line = strsep(&rest, "\n")))
-		if (*line)
-			add_line(survey, line);
-	free(text);
+static int read_mounts(struct lend_survey *survey, const char *process)
+{
+	char dir[PATH_MAX];
+	int ret = sysfs_path(dir, "%s/%s", context_proc(survey->context), process);
+
+	return ret ? ret : sysfs_lines(dir, "mountinfo", add_each, survey);
+}
+
+/* A process that ended, or a thread of the kernel, has none. */
+static bool is_gone(int error)
+{
+	return error == -ENOENT || error == -ESRCH || error == -EINVAL;
 }
 
 static int add_process(void *opaque, const char *name)
 {
 	struct namespaces *namespaces = opaque;
+	struct lend_survey *survey = namespaces->survey;
 	char dir[PATH_MAX], target[PATH_MAX];
-
+	struct namespace *seen;
 	int ret;
 
 	if (strspn(name, "0123456789") != strlen(name) ||
-	    sysfs_path(dir, "%s/%s/ns", context_proc(namespaces->survey->context), name))
+	    sysfs_path(dir, "%s/%s/ns", context_proc(survey->context), name))
 		return 0;
 	ret = sysfs_target(dir, "mnt", target);
-	/* A process that ended, or a thread of the kernel, has none. */
-	namespaces->survey->hidden_mounts += ret < 0 && ret != -ENOENT && ret != -ESRCH;
+	survey->hidden_mounts += ret < 0 && !is_gone(ret);
 	if (ret < 0)
 		return 0;
 	for (size_t i = 0; i < namespaces->count; i++)
-		if (!strncmp(namespaces->seen[i], target, 31))
+		if (!strncmp(namespaces->seen[i].name, target, sizeof(seen->name) - 1))
 			return 0;
-	if (namespaces->count == NAMESPACES_MAX)
-		return 1;
-	snprintf(namespaces->seen[namespaces->count++], 32, "%.31s", target);
-	read_mounts(namespaces->survey, name);
+	ret = read_mounts(survey, name);
+	survey->hidden_mounts += ret < 0 && !is_gone(ret);
+	/* Another process may show what one that is just ending does not. */
+	seen = ret < 0 ? NULL
+		       : survey_row(survey, &namespaces->seen, &namespaces->count, sizeof(*namespaces->seen));
+	if (seen)
+		snprintf(seen->name, sizeof(seen->name), "%.31s", target);
 	return 0;
 }
 
@@ -143,6 +167,8 @@ void survey_mounts(struct lend_survey *survey)
 {
 	struct namespaces namespaces = {.survey = survey};
 
-	read_mounts(survey, "self");
+	if (read_mounts(survey, "self") < 0)
+		survey_unseen(survey, LEND_USE_MOUNT, "the table of mounts, which could not be read");
 	sysfs_each(context_proc(survey->context), add_process, &namespaces);
+	free(namespaces.seen);
 }

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * File systems on several disks: of btrfs and bcachefs the kernel lists the
- * members; of ZFS udev knows them by what is on them. A member of a ZFS pool
- * counts while ZFS is loaded: a pool may be imported with nothing mounted.
- */
+/* File systems on several disks, of which a mount names one: btrfs and bcachefs list their members. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/host/uses/ways.h"
 
@@ -16,23 +10,50 @@ struct walk {
 	char dir[PATH_MAX];
 };
 
+struct pool {
+	struct lend_survey *survey;
+	const char *point; /* where it is mounted, if that is seen */
+};
+
+/* Where the file system is mounted is told by one of its disks. */
+static int find_point(void *opaque, const char *kernel)
+{
+	struct pool *pool = opaque;
+
+	for (size_t i = 0; i < pool->survey->mount_count && !pool->point; i++) {
+		const struct mount *mount = &pool->survey->mounts[i];
+
+		if (!strncmp(mount->source, "/dev/", 5) && !strcmp(mount->source + 5, kernel))
+			pool->point = mount->point;
+	}
+	return pool->point != NULL;
+}
+
 static int add_btrfs(void *opaque, const char *kernel)
 {
-	struct lend_survey *survey = opaque;
+	struct pool *pool = opaque;
 	char path[PATH_MAX];
+	struct claim *claim;
 
-	if (!sysfs_path(path, "/dev/%s", kernel))
-		claim_weak(survey_claim(survey, LEND_USE_MOUNT, path, "belongs to a mounted btrfs"));
+	if (sysfs_path(path, "/dev/%s", kernel))
+		return 0;
+	claim = survey_claim(pool->survey, LEND_USE_MOUNT, path, "belongs to a mounted btrfs");
+	claim_weak(claim);
+	if (pool->point)
+		claim_cure(claim, "umount %s", pool->point);
 	return 0;
 }
 
 static int find_btrfs(void *opaque, const char *uuid)
 {
 	struct walk *walk = opaque;
+	struct pool pool = {.survey = walk->survey};
 	char dir[PATH_MAX];
 
-	if (!sysfs_path(dir, "%s/%s/devices", walk->dir, uuid))
-		sysfs_each(dir, add_btrfs, walk->survey);
+	if (sysfs_path(dir, "%s/%s/devices", walk->dir, uuid))
+		return 0;
+	sysfs_each(dir, find_point, &pool);
+	sysfs_each(dir, add_btrfs, &pool);
 	return 0;
 }
 
@@ -64,35 +85,6 @@ static int find_bcachefs(void *opaque, const char *uuid)
 	return 0;
 }
 
-/* Udev's records are in /run, beside the /dev that it cares for. */
-static bool is_zfs(const struct lend_survey *survey, const struct node *node)
-{
-	char dir[PATH_MAX], name[32], *text;
-	bool is;
-
-	if (sysfs_path(dir, "%s/../run/udev/data", context_dev(survey->context)))
-		return false;
-	snprintf(name, sizeof(name), "b%s", node->number);
-	text = sysfs_load(dir, name, NULL);
-	is = text && strstr(text, "E:ID_FS_TYPE=zfs_member");
-	free(text);
-	return is;
-}
-
-static void find_zfs(struct lend_survey *survey)
-{
-	char dir[PATH_MAX];
-
-	if (!survey->has_zfs &&
-	    (sysfs_path(dir, "%s/module/zfs", context_sysfs(survey->context)) || access(dir, F_OK)))
-		return;
-	for (size_t i = 0; i < survey->node_count; i++)
-		if (survey->nodes[i].is_block && is_zfs(survey, &survey->nodes[i]))
-			claim_cure(survey_claim(survey, LEND_USE_POOL, survey->nodes[i].number,
-						"belongs to a pool of ZFS"),
-				   "zpool export -a");
-}
-
 void survey_pools(struct lend_survey *survey)
 {
 	struct walk walk = {.survey = survey};
@@ -101,5 +93,5 @@ void survey_pools(struct lend_survey *survey)
 		sysfs_each(walk.dir, find_btrfs, &walk);
 	if (!sysfs_path(walk.dir, "%s/fs/bcachefs", context_sysfs(survey->context)))
 		sysfs_each(walk.dir, find_bcachefs, &walk);
-	find_zfs(survey);
+	survey_zfs(survey);
 }

@@ -1,32 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /* Swap space, on disks and in files, and where the kernel writes a hibernating computer's memory to. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/host/uses/ways.h"
 
-void survey_swap(struct lend_survey *survey)
+static int add_swap(void *opaque, char *line)
 {
-	char *text = sysfs_load(context_proc(survey->context), "swaps", NULL), *rest = text, *line;
 	char path[PATH_MAX];
 
-	while ((line = strsep(&rest, "\n"))) {
-		if (sscanf(line, "%4095s", path) != 1 || path[0] != '/')
-			continue;
-		mounts_unescape(path);
-		claim_cure(survey_claim(survey, LEND_USE_SWAP, path, "is swap space"), "swapoff %s", path);
-	}
-	free(text);
+	if (sscanf(line, "%4095s", path) != 1 || path[0] != '/')
+		return 0;
+	mounts_unescape(path);
+	claim_cure(survey_claim(opaque, LEND_USE_SWAP, path, "is swap space"), "swapoff %s", path);
+	return 0;
+}
+
+void survey_swap(struct lend_survey *survey)
+{
+	int ret = sysfs_lines(context_proc(survey->context), "swaps", add_swap, survey);
+
+	/* A kernel without swap space has no table. */
+	if (ret < 0 && ret != -ENOENT)
+		survey_unseen(survey, LEND_USE_SWAP, "the table of swap space, which could not be read");
 }
 
 void survey_hibernation(struct lend_survey *survey)
 {
-	char number[24];
+	char number[24], *parameters;
+	struct claim *claim;
 
-	if (sysfs_read(context_sysfs(survey->context), "power/resume", number, sizeof(number)) > 0 &&
-	    strncmp(number, "0:", 2) != 0)
-		claim_cure(survey_claim(survey, LEND_USE_HIBERNATION, number,
-					"is where this computer hibernates to"),
-			   "sh -c 'echo 0:0 >/sys/power/resume'");
+	if (sysfs_read(context_sysfs(survey->context), "power/resume", number, sizeof(number)) <= 0 ||
+	    !strncmp(number, "0:", 2))
+		return;
+	claim = survey_claim(survey, LEND_USE_HIBERNATION, number, "is where this computer hibernates to");
+	/* With a parameter of the kernel the number comes back at once. */
+	parameters = sysfs_load(context_proc(survey->context), "cmdline", NULL);
+	if (!parameters || !strstr(parameters, "resume="))
+		claim_cure(claim, "sh -c 'echo 0:0 >/sys/power/resume'");
+	free(parameters);
 }

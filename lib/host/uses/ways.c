@@ -2,17 +2,19 @@
 /* The table of the ways in which a device can be in use; see ways.h. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/host/uses/ways.h"
 
 const struct way host_ways[] = {
 	/* What processes have open and what is mounted is compared with by those below. */
 	{LEND_USE_OPEN, "open", "nodes that processes have open", SEES_PROCESSES, survey_opened},
-	{LEND_USE_MOUNT, "mount", "file systems that are mounted, in any mount namespace", SEES_NAMESPACES,
+	{LEND_USE_MOUNT, "mount",
+	 "file systems that are mounted, in any mount namespace, with all their disks", SEES_NAMESPACES,
 	 survey_mounts},
 	{LEND_USE_JOURNAL, "journal", "journals and other parts of file systems of other disks",
 	 SEES_NAMESPACES, survey_journals},
-	{LEND_USE_POOL, "pool", "members of btrfs, bcachefs and ZFS", SEES_ALL, survey_pools},
+	{LEND_USE_POOL, "pool", "members of a pool of ZFS", SEES_ALL, survey_pools},
 	{LEND_USE_SWAP, "swap", "swap space, on disks and in files", SEES_ALL, survey_swap},
 	{LEND_USE_HIBERNATION, "hibernation", "where the computer hibernates to", SEES_ALL,
 	 survey_hibernation},
@@ -55,22 +57,39 @@ static bool is_in_container(struct lend_survey *survey)
 	       sysfs_target(dir, "pid", target) > 0 && strcmp(target, "pid:[4026531836]") != 0;
 }
 
+/* Process 1 is another user's for all but root: without it procfs has left out more. */
+static bool is_hidden(const struct lend_survey *survey)
+{
+	char dir[PATH_MAX];
+
+	return survey->hides_processes &&
+	       (sysfs_path(dir, "%s/1", context_proc(survey->context)) || access(dir, F_OK));
+}
+
 static void say_unseen(struct lend_survey *survey)
 {
-	bool contained = is_in_container(survey);
+	bool contained = is_in_container(survey), hidden = is_hidden(survey);
 
 	if (contained)
 		snprintf(survey->unseen_processes, sizeof(survey->unseen_processes),
 			 "processes outside this container; lend has to run outside");
+	else if (hidden)
+		snprintf(survey->unseen_processes, sizeof(survey->unseen_processes),
+			 "processes of other users, which /proc does not list (hidepid); root can look at "
+			 "them");
 	else if (survey->hidden)
 		snprintf(survey->unseen_processes, sizeof(survey->unseen_processes),
-			 "%zu processes of other users; root can look at them", survey->hidden);
+			 "processes of other users (%zu); root can look at them", survey->hidden);
 	if (contained)
 		snprintf(survey->unseen_mounts, sizeof(survey->unseen_mounts),
 			 "mounts outside this container; lend has to run outside");
+	else if (hidden)
+		snprintf(survey->unseen_mounts, sizeof(survey->unseen_mounts),
+			 "mounts of processes of other users, which /proc does not list (hidepid); root can "
+			 "look at them");
 	else if (survey->hidden_mounts)
 		snprintf(survey->unseen_mounts, sizeof(survey->unseen_mounts),
-			 "the mounts of %zu processes of other users; root can look at them",
+			 "mounts of processes of other users (%zu); root can look at them",
 			 survey->hidden_mounts);
 }
 

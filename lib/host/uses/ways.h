@@ -43,6 +43,7 @@ void survey_opened(struct lend_survey *survey);      /* opened.c */
 void survey_mounts(struct lend_survey *survey);      /* mounts.c */
 void survey_journals(struct lend_survey *survey);    /* journals.c */
 void survey_pools(struct lend_survey *survey);       /* pools.c */
+void survey_zfs(struct lend_survey *survey);         /* zfs.c */
 void survey_swap(struct lend_survey *survey);        /* swap.c */
 void survey_hibernation(struct lend_survey *survey); /* swap.c */
 void survey_loops(struct lend_survey *survey);       /* loops.c */
@@ -70,6 +71,9 @@ struct claim *survey_claim(struct lend_survey *survey, enum lend_use_kind kind, 
 
 /** Nothing is said of a claim where the disk is seen to be mounted. */
 void claim_weak(struct claim *claim);
+
+/** The disk that is made of it, by its name in sysfs: what uses that uses this. */
+void claim_above(struct claim *claim, const char *kernel);
 
 /** The command that ends a claim; none where it does not fit. */
 LEND_PRINTF(2, 3) void claim_cure(struct claim *claim, const char *format, ...);
