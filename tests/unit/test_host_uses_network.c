@@ -16,7 +16,7 @@ static void an_interface_in_another_namespace(void **state)
 	tree_remove(tree, CARD "/net/eth1");
 	tree_folder(tree, CARD "/net");
 	tree_expect_use(tree, "03:00.0", LEND_USE_NAMESPACE,
-			"its network interface is in another network namespace", "lsns --type net");
+			"its network interface is in another network namespace", "");
 	/* The driver made none, or lost it. */
 	tree_remove(tree, CARD "/net");
 	tree_expect_free(tree, "03:00.0");
@@ -76,6 +76,99 @@ static void tunnels(void **state)
 	tree_expect_free(tree, "03:00.0");
 }
 
+/* One that looks like Ethernet, of a kernel that makes no link to it. */
+static void a_tunnel_like_ethernet(void **state)
+{
+	struct host_tree *tree = *state;
+
+	tree_put(tree, CARD "/net/eth1/ifindex", "3\n");
+	tree_link(tree, "sys/class/net/vx1", "../../devices/virtual/net/vx1");
+	tree_put(tree, "sys/devices/virtual/net/vx1/type", "1\n");
+	tree_put(tree, "sys/devices/virtual/net/vx1/ifindex", "9\n");
+	tree_put(tree, "sys/devices/virtual/net/vx1/iflink", "3\n");
+	tree_put(tree, "sys/devices/virtual/net/vx1/uevent", "INTERFACE=vx1\nIFINDEX=9\n");
+	tree_expect_free(tree, "03:00.0");
+	tree_put(tree, "sys/devices/virtual/net/vx1/uevent", "DEVTYPE=vxlan\nINTERFACE=vx1\nIFINDEX=9\n");
+	tree_expect_use(tree, "03:00.0", LEND_USE_TUNNEL, "eth1 carries the tunnel vx1",
+			"ip link delete vx1");
+	/* Told once where there is a link. */
+	tree_link(tree, CARD "/net/eth1/upper_vx1", "../../../../../../virtual/net/vx1");
+	tree_expect_use(tree, "03:00.0", LEND_USE_BRIDGED, "eth1 is below vx1", "ip link delete vx1");
+	assert_int_equal(tree_device(tree, "03:00.0")->use_count, 1);
+}
+
+static void pppoe(void **state)
+{
+	struct host_tree *tree = *state;
+
+	tree_put(tree, "proc/net/pppoe",
+		 "Id       Address              Device\n00000001 52:54:00:12:34:56     eth9\n");
+	tree_expect_free(tree, "03:00.0");
+	tree_append(tree, "proc/net/pppoe", "00000002 52:54:00:12:34:56     eth1\n");
+	tree_find_use(tree, "03:00.0", LEND_USE_TUNNEL, "eth1 carries a connection of PPPoE");
+}
+
+/* Interfaces that need no address: up is in use. */
+static void an_interface_without_addresses(void **state)
+{
+	struct host_tree *tree = *state;
+
+	tree_put(tree, CARD "/net/eth1/type", "1\n");
+	tree_put(tree, CARD "/net/eth1/flags", "0x1003\n");
+	tree_expect_free(tree, "03:00.0");
+	tree_put(tree, CARD "/net/eth1/type", "280\n");
+	tree_expect_use(tree, "03:00.0", LEND_USE_ADDRESS, "eth1 is up", "ip link set down dev eth1");
+	tree_put(tree, CARD "/net/eth1/flags", "0x40080\n");
+	tree_expect_free(tree, "03:00.0");
+}
+
+static void sockets_for_frames(void **state)
+{
+	static const char head[] = "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n";
+	struct host_tree *tree = *state;
+
+	tree_put(tree, CARD "/net/eth1/ifindex", "3\n");
+	tree_put(tree, "proc/net/packet", head);
+	/* Of no interface, of another one, and one that waits for neighbours. */
+	tree_append(tree, "proc/net/packet", "0000000000000000 3 3 0003 0 1 0 0 100\n");
+	tree_append(tree, "proc/net/packet", "0000000000000000 3 3 0003 2 1 0 0 101\n");
+	tree_append(tree, "proc/net/packet", "0000000000000000 3 3 88cc 3 1 0 0 102\n");
+	tree_process(tree, 77, "lldpd", "socket:[102]");
+	tree_expect_free(tree, "03:00.0");
+	tree_append(tree, "proc/net/packet", "0000000000000000 3 3 0003 3 1 0 0 103\n");
+	tree_find_use(tree, "03:00.0", LEND_USE_OPEN, "a process takes the frames of eth1 itself");
+	tree_process(tree, 78, "suricata", "socket:[103]");
+	tree_put(tree, "proc/78/cgroup", "0::/system.slice/suricata.service\n");
+	tree_expect_use(tree, "03:00.0", LEND_USE_OPEN,
+			"process 78 (suricata) takes the frames of eth1 itself",
+			"systemctl stop suricata.service");
+	assert_int_equal(tree_device(tree, "03:00.0")->use_count, 1);
+}
+
+static void messages_of_the_kernel(void **state)
+{
+	struct host_tree *tree = *state;
+	const char *target = "sys/kernel/config/netconsole/t1";
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/dev_name", target);
+	tree_put(tree, path, "eth1\n");
+	snprintf(path, sizeof(path), "%s/enabled", target);
+	tree_put(tree, path, "0\n");
+	tree_put(tree, "proc/cmdline", "quiet netconsole=@10.0.0.1/eth1,@10.0.0.2/\n");
+	tree_expect_free(tree, "03:00.0");
+	tree_put(tree, path, "1\n");
+	tree_expect_use(tree, "03:00.0", LEND_USE_CONSOLE,
+			"the messages of the kernel go out through eth1 (netconsole)",
+			"sh -c 'echo 0 >/sys/kernel/config/netconsole/t1/enabled'");
+	tree_put(tree, path, "0\n");
+	tree_folder(tree, "sys/module/netconsole");
+	tree_expect_use(tree, "03:00.0", LEND_USE_CONSOLE,
+			"the messages of the kernel go out through eth1 (netconsole)", "");
+	tree_put(tree, "proc/cmdline", "quiet netconsole=@10.0.0.1/eth9,@10.0.0.2/\n");
+	tree_expect_free(tree, "03:00.0");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tree_plain, tree_teardown)
 
 int main(void)
@@ -84,6 +177,11 @@ int main(void)
 		TEST(an_interface_in_another_namespace),
 		TEST(routes_of_ipv6),
 		TEST(tunnels),
+		TEST(a_tunnel_like_ethernet),
+		TEST(pppoe),
+		TEST(an_interface_without_addresses),
+		TEST(sockets_for_frames),
+		TEST(messages_of_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,6 +147,21 @@ static void consoles(void **state)
 	tree_find_use(tree, "03:00.0", LEND_USE_CONSOLE, "the console of this computer is on its /dev/fb0");
 }
 
+static void the_debugger_of_the_kernel(void **state)
+{
+	struct host_tree *tree = *state;
+
+	tree_link(tree, "sys/dev/char/4:68", "../../devices/pci0000:00/0000:00:12.0/0000:03:00.0/tty/ttyS4");
+	tree_put(tree, CARD "/tty/ttyS4/uevent", "DEVNAME=ttyS4\n");
+	tree_put(tree, "sys/module/kgdboc/parameters/kgdboc", "\n");
+	tree_expect_free(tree, "03:00.0");
+	tree_put(tree, "sys/module/kgdboc/parameters/kgdboc", "ttyS0,115200\n");
+	tree_expect_free(tree, "03:00.0");
+	tree_put(tree, "sys/module/kgdboc/parameters/kgdboc", "ttyS4,115200\n");
+	tree_find_use(tree, "03:00.0", LEND_USE_CONSOLE, "the debugger of the kernel is on its /dev/ttyS4");
+}
+
+/* Whoever has another keyboard can go on without it. */
 static void a_keyboard(void **state)
 {
 	struct host_tree *tree = *state;
@@ -160,6 +175,10 @@ static void a_keyboard(void **state)
 	tree_append(tree, "proc/bus/input/devices", DEVICE("sysrq kbd leds event4"));
 	tree_find_use(tree, "03:00.0", LEND_USE_KEYBOARD,
 		      "the keyboard \"A B\" of this computer is connected to it");
+	tree_append(tree, "proc/bus/input/devices",
+		    "N: Name=\"AT\"\nS: Sysfs=/devices/platform/i8042/serio0/input/input0\n"
+		    "H: Handlers=sysrq kbd leds event0\n\n");
+	tree_expect_free(tree, "03:00.0");
 #undef DEVICE
 }
 
@@ -245,15 +264,11 @@ static void a_disk_behind_a_controller(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_serial_port_of_a_card),
-		TEST(what_stops_a_process),
-		TEST(devices_below_a_controller),
-		TEST(a_stick_below_a_controller),
-		TEST(nodes_of_vendors),
-		TEST(consoles),
-		TEST(a_keyboard),
-		TEST(bluetooth_and_usbip),
-		TEST(mediated_devices_and_dma),
+		TEST(a_serial_port_of_a_card),    TEST(what_stops_a_process),
+		TEST(devices_below_a_controller), TEST(a_stick_below_a_controller),
+		TEST(nodes_of_vendors),           TEST(consoles),
+		TEST(the_debugger_of_the_kernel), TEST(a_keyboard),
+		TEST(bluetooth_and_usbip),        TEST(mediated_devices_and_dma),
 		TEST(a_disk_behind_a_controller),
 	};
 

@@ -202,6 +202,7 @@ int lend_survey_new(struct lend_context *context, struct lend_survey **out)
 	ret = read_devices(survey);
 	if (!ret) {
 		survey_nodes(survey);
+		survey_interfaces(survey);
 		survey_uses(survey);
 		survey_words(survey);
 		ret = survey->failed;
@@ -222,6 +223,8 @@ void lend_survey_free(struct lend_survey *survey)
 		free(survey->devices[i].uses);
 	free(survey->devices);
 	free(survey->nodes);
+	free(survey->interfaces);
+	free(survey->packets);
 	free(survey->opened);
 	free(survey->mounts);
 	free(survey->claims);

@@ -34,6 +34,24 @@ struct mount {
 	char point[128];
 };
 
+/* A network interface of a device, in the network namespace that the survey is made in. */
+struct interface {
+	char name[32];
+	long index; /* 0: not known */
+	struct device *device;
+	unsigned told;            /* addresses that are among the uses */
+	bool has_inet, has_inet6; /* an address or a route is among the uses */
+	bool has_default, has_default6;
+	bool has_other; /* a route of another family is */
+};
+
+/* A socket that sends and receives frames of one interface, past all addresses. */
+struct packet {
+	unsigned long inode;
+	struct interface *interface;
+	bool has_process; /* the process is told */
+};
+
 /* What a part of the kernel works on without a link to it; see uses/ways.h. */
 struct claim {
 	enum lend_use_kind kind;
@@ -57,6 +75,10 @@ struct lend_survey {
 	size_t device_count;
 	struct node *nodes;
 	size_t node_count;
+	struct interface *interfaces;
+	size_t interface_count;
+	struct packet *packets;
+	size_t packet_count;
 	struct opened *opened;
 	size_t opened_count;
 	struct mount *mounts;
@@ -100,9 +122,14 @@ void mounts_unescape(char *text);
 /** Adds a word to the device's interfaces, if it fits. */
 void survey_interface(struct device *device, const char *name);
 
-void survey_nodes(struct lend_survey *survey); /* nodes.c */
-void survey_uses(struct lend_survey *survey);  /* uses/ways.c */
-void survey_words(struct lend_survey *survey); /* words.c */
+/** The interface of that name, or number; NULL: it is no device's. */
+struct interface *interface_named(const struct lend_survey *survey, const char *name);
+struct interface *interface_at(const struct lend_survey *survey, long index);
+
+void survey_nodes(struct lend_survey *survey);      /* nodes.c */
+void survey_interfaces(struct lend_survey *survey); /* interfaces.c */
+void survey_uses(struct lend_survey *survey);       /* uses/ways.c */
+void survey_words(struct lend_survey *survey);      /* words.c */
 
 /** The slot path of a device from the target of its link in bus/pci/devices. */
 void slot_path(struct lend_context *context, const char *name, const char *target, char *out, size_t size);

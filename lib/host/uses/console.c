@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the console of this computer is on: graphics, serial ports, keyboards. */
+/* What the console of this computer is on: graphics, serial ports, the network, keyboards. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/host/uses/ways.h"
 
@@ -34,21 +35,82 @@ static void find_graphics(struct lend_survey *survey)
 	}
 }
 
-/* "tty0 ttyS4": all that the kernel prints to. */
+static void add_serial(struct lend_survey *survey, const char *what, const char *kernel)
+{
+	struct device *device = *kernel ? device_of(survey, kernel) : NULL;
+
+	if (device)
+		survey_use(survey, device, LEND_USE_CONSOLE, "%s is on its /dev/%s", what, kernel);
+}
+
 static void find_serial(struct lend_survey *survey)
 {
+	const char *sys = context_sysfs(survey->context);
 	char active[256], *rest = active, *word;
 
-	if (sysfs_read(context_sysfs(survey->context), "class/tty/console/active", active, sizeof(active)) <=
-	    0)
-		return;
-	while ((word = strsep(&rest, " \n"))) {
-		struct device *device = *word ? device_of(survey, word) : NULL;
-
-		if (device)
-			survey_use(survey, device, LEND_USE_CONSOLE,
-				   "the console of this computer is on its /dev/%s", word);
+	/* "tty0 ttyS4": all that the kernel prints to. */
+	if (sysfs_read(sys, "class/tty/console/active", active, sizeof(active)) > 0)
+		while ((word = strsep(&rest, " \n")))
+			add_serial(survey, "the console of this computer", word);
+	/* "ttyS4,115200" */
+	if (sysfs_read(sys, "module/kgdboc/parameters/kgdboc", active, sizeof(active)) > 0) {
+		active[strcspn(active, ",")] = '\0';
+		add_serial(survey, "the debugger of the kernel", active);
 	}
+}
+
+static struct device *add_netconsole(struct lend_survey *survey, const char *name)
+{
+	struct interface *interface = interface_named(survey, name);
+
+	if (!interface)
+		return NULL;
+	survey_use(survey, interface->device, LEND_USE_CONSOLE,
+		   "the messages of the kernel go out through %s (netconsole)", interface->name);
+	return interface->device;
+}
+
+/* A target that was made by hand; those of the parameter are among them on newer kernels alone. */
+static int find_target(void *opaque, const char *target)
+{
+	struct lend_survey *survey = opaque;
+	char dir[PATH_MAX], enabled[8], name[32];
+	struct device *device;
+
+	if (!strncmp(target, "cmdline", strlen("cmdline")) ||
+	    sysfs_path(dir, "%s/kernel/config/netconsole/%s", context_sysfs(survey->context), target) ||
+	    sysfs_read(dir, "enabled", enabled, sizeof(enabled)) <= 0 || enabled[0] != '1' ||
+	    sysfs_read(dir, "dev_name", name, sizeof(name)) <= 0)
+		return 0;
+	device = add_netconsole(survey, name);
+	if (device && strspn(target, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") ==
+			      strlen(target))
+		survey_command(device, "sh -c 'echo 0 >/sys/kernel/config/netconsole/%s/enabled'", target);
+	return 0;
+}
+
+/* The parameter "netconsole=+4444@10.0.0.1/eth1,9353@10.0.0.2/12:34:56:78:9a:bc", while the module is there.
+ */
+static void find_netconsole(struct lend_survey *survey)
+{
+	static const char is[] = "netconsole=";
+	const char *sys = context_sysfs(survey->context);
+	char dir[PATH_MAX], *parameters, *rest, *word;
+
+	if (!sysfs_path(dir, "%s/kernel/config/netconsole", sys))
+		sysfs_each(dir, find_target, survey);
+	if (sysfs_path(dir, "%s/module/netconsole", sys) || access(dir, F_OK))
+		return;
+	parameters = rest = sysfs_load(context_proc(survey->context), "cmdline", NULL);
+	while ((word = strsep(&rest, " \n"))) {
+		char *name = strncmp(word, is, strlen(is)) ? NULL : strchr(word, '/');
+
+		if (!name)
+			continue;
+		name[1 + strcspn(name + 1, ",")] = '\0';
+		add_netconsole(survey, name + 1);
+	}
+	free(parameters);
 }
 
 /* A line "X: Name=value" of one input device; `value` ends where the line does. */
@@ -60,33 +122,59 @@ static bool is_line(char *line, const char *name, char **value)
 	return true;
 }
 
+/* A keyboard, and the device that it is connected to; NULL: none of PCI's, as that of a laptop. */
+struct keyboard {
+	struct device *device;
+	char name[88];
+};
+
+struct keyboards {
+	struct keyboard *rows;
+	size_t count;
+};
+
 /* Whole keyboards have the handler "sysrq"; mice and switches with a key do not. */
-static void find_keyboards(struct lend_survey *survey)
+static void read_keyboards(struct lend_survey *survey, struct keyboards *out)
 {
 	char *text = sysfs_load(context_proc(survey->context), "bus/input/devices", NULL), *rest = text;
 	char *line, *name = NULL, *path = NULL, *handlers;
+	struct keyboard *keyboard;
 	struct lend_bdf owner;
-	struct device *device;
 
 	while ((line = strsep(&rest, "\n"))) {
 		if (!*line)
 			name = path = NULL;
 		if (is_line(line, "N: Name=", &name) || is_line(line, "S: Sysfs=", &path) ||
-		    !is_line(line, "H: Handlers=", &handlers) || !path || !strstr(handlers, "sysrq") ||
-		    !sysfs_owner(path, &owner))
+		    !is_line(line, "H: Handlers=", &handlers) || !strstr(handlers, "sysrq"))
 			continue;
-		device = survey_device(survey, &owner);
-		if (device)
-			survey_use(survey, device, LEND_USE_KEYBOARD,
-				   "the keyboard %.80s of this computer is connected to it",
-				   name ? name : "");
+		keyboard = survey_row(survey, &out->rows, &out->count, sizeof(*out->rows));
+		if (!keyboard)
+			break;
+		keyboard->device = path && sysfs_owner(path, &owner) ? survey_device(survey, &owner) : NULL;
+		snprintf(keyboard->name, sizeof(keyboard->name), "%.80s", name ? name : "");
 	}
 	free(text);
+}
+
+/* With a keyboard elsewhere, the computer can do without those of a controller. */
+static void find_keyboards(struct lend_survey *survey)
+{
+	struct keyboards all = {0};
+	size_t same = 0;
+
+	read_keyboards(survey, &all);
+	while (same < all.count && all.rows[same].device == all.rows[0].device)
+		same++;
+	if (all.count && same == all.count && all.rows[0].device)
+		survey_use(survey, all.rows[0].device, LEND_USE_KEYBOARD,
+			   "the keyboard %s of this computer is connected to it", all.rows[0].name);
+	free(all.rows);
 }
 
 void survey_console(struct lend_survey *survey)
 {
 	find_graphics(survey);
 	find_serial(survey);
+	find_netconsole(survey);
 	find_keyboards(survey);
 }

@@ -42,7 +42,6 @@ static void look_at(struct walk *walk, const char *folder)
 	else
 		survey_use(walk->survey, walk->device, LEND_USE_NAMESPACE,
 			   "%u of its network interfaces are in another network namespace", all - seen);
-	survey_command(walk->device, "lsns --type net");
 }
 
 static int look_below(void *opaque, const char *name)

@@ -52,15 +52,40 @@ static char *below_dev(char *path)
 	return found;
 }
 
+/* Who it is, for what is noted of it. */
+static void name_process(struct walk *walk, struct opened *opened)
+{
+	char process[PATH_MAX];
+
+	opened->pid = walk->pid;
+	if (sysfs_path(process, "%s/%d", context_proc(walk->survey->context), (int)walk->pid) ||
+	    sysfs_read(process, "comm", opened->command, sizeof(opened->command)) < 0)
+		strcpy(opened->command, "?");
+}
+
+static void add_socket(struct walk *walk, const char *target)
+{
+	struct opened by = {0};
+
+	if (packets_has(walk->survey, target)) {
+		name_process(walk, &by);
+		packets_opened(walk->survey, target, &by);
+	}
+}
+
 static int add_descriptor(void *opaque, const char *fd)
 {
 	struct walk *walk = opaque;
 	struct lend_survey *survey = walk->survey;
-	char target[PATH_MAX], process[PATH_MAX], *path;
+	char target[PATH_MAX], *path;
 	struct opened *last = survey->opened_count ? &survey->opened[survey->opened_count - 1] : NULL;
 
 	if (sysfs_target(walk->fds, fd, target) < 0)
 		return 0;
+	if (target[0] != '/') {
+		add_socket(walk, target);
+		return 0;
+	}
 	path = below_dev(target);
 	if (!path || is_ordinary(path) || strlen(path) >= sizeof(last->path))
 		return 0;
@@ -71,10 +96,7 @@ static int add_descriptor(void *opaque, const char *fd)
 	if (!last)
 		return 0;
 	strcpy(last->path, path);
-	last->pid = walk->pid;
-	if (sysfs_path(process, "%s/%d", context_proc(survey->context), (int)walk->pid) ||
-	    sysfs_read(process, "comm", last->command, sizeof(last->command)) < 0)
-		strcpy(last->command, "?");
+	name_process(walk, last);
 	return 0;
 }
 
@@ -95,7 +117,8 @@ static int add_process(void *opaque, const char *name)
 	return 0;
 }
 
-void survey_holder(struct lend_survey *survey, struct device *device, const struct opened *opened)
+void survey_holder(struct lend_survey *survey, struct device *device, const struct opened *opened,
+		   const char *interface)
 {
 	char unit[80];
 	const char *stop;
@@ -103,8 +126,12 @@ void survey_holder(struct lend_survey *survey, struct device *device, const stru
 	/* udev looks at each new device for a moment. */
 	if (strstr(opened->command, "udev"))
 		return;
-	survey_use(survey, device, LEND_USE_OPEN, "process %d (%s) has %s open", (int)opened->pid,
-		   opened->command, opened->path);
+	if (interface)
+		survey_use(survey, device, LEND_USE_OPEN, "process %d (%s) takes the frames of %s itself",
+			   (int)opened->pid, opened->command, interface);
+	else
+		survey_use(survey, device, LEND_USE_OPEN, "process %d (%s) has %s open", (int)opened->pid,
+			   opened->command, opened->path);
 	stop = process_unit(survey->context, opened->pid, unit);
 	if (stop)
 		survey_cure(device, stop, unit);
@@ -114,5 +141,6 @@ void survey_opened(struct lend_survey *survey)
 {
 	struct walk walk = {.survey = survey};
 
+	packets_read(survey);
 	sysfs_each(context_proc(survey->context), add_process, &walk);
 }

@@ -17,7 +17,7 @@ static void find_opened(struct lend_survey *survey)
 			const struct opened *opened = &survey->opened[k];
 
 			if (!strcmp(opened->path + strlen("/dev/"), node->name))
-				survey_holder(survey, device, opened);
+				survey_holder(survey, device, opened, NULL);
 		}
 	}
 }

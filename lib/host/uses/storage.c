@@ -127,7 +127,7 @@ static void find_opened(struct walk *walk)
 		const struct opened *opened = &walk->survey->opened[i];
 
 		if (is_path_of(walk, opened->path))
-			survey_holder(walk->survey, walk->device, opened);
+			survey_holder(walk->survey, walk->device, opened, NULL);
 	}
 }
 

@@ -45,7 +45,7 @@ static void find_nvidia(struct lend_survey *survey, struct device *device)
 		/* A card whose number is not known may be any. */
 		snprintf(node, sizeof(node), "/dev/nvidia%ld", minor);
 		if (minor < 0 ? is_nvidia(opened->path) : !strcmp(opened->path, node))
-			survey_holder(survey, device, opened);
+			survey_holder(survey, device, opened, NULL);
 	}
 }
 
@@ -53,7 +53,7 @@ static void find_kfd(struct lend_survey *survey, struct device *device)
 {
 	for (size_t i = 0; i < survey->opened_count; i++)
 		if (!strcmp(survey->opened[i].path, "/dev/kfd"))
-			survey_holder(survey, device, &survey->opened[i]);
+			survey_holder(survey, device, &survey->opened[i], NULL);
 }
 
 void survey_vendors(struct lend_survey *survey)

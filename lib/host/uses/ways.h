@@ -27,8 +27,33 @@ struct way {
 extern const struct way host_ways[];
 extern const size_t host_way_count;
 
-/** Notes that a process has a node of the device open, with the command that ends its service. */
-void survey_holder(struct lend_survey *survey, struct device *device, const struct opened *opened);
+/**
+ * Notes that a process has a node of the device open, with the command that
+ * ends its service; `interface`: that it takes the frames of that interface. May be NULL.
+ */
+void survey_holder(struct lend_survey *survey, struct device *device, const struct opened *opened,
+		   const char *interface);
+
+/** A route of IPv4 or IPv6; a prefix of 0 bits is the default route. */
+struct route {
+	int family;
+	unsigned prefix;
+	const void *to; /* in network order */
+};
+
+/** Notes what an interface has; a route only where nothing of its family was told. */
+void address_found(struct lend_survey *survey, struct interface *interface, const char *text);
+void route_found(struct lend_survey *survey, struct interface *interface, const struct route *route);
+void tunnel_found(struct lend_survey *survey, struct interface *interface, const char *name);
+
+/** Looks at messages of rtnetlink. False: the last of a dump is among them. */
+bool links_take(struct lend_survey *survey, const void *text, size_t size);
+
+/** Reads which sockets there are, before processes' descriptors are walked over; and each that is found
+ * there. */
+void packets_read(struct lend_survey *survey);
+bool packets_has(const struct lend_survey *survey, const char *target);
+void packets_opened(struct lend_survey *survey, const char *target, const struct opened *by);
 
 /**
  * The command that stops the service or the container that a process belongs
@@ -51,6 +76,9 @@ void survey_caches(struct lend_survey *survey);      /* caches.c */
 void survey_targets(struct lend_survey *survey);     /* targets.c */
 void survey_storage(struct lend_survey *survey);     /* storage.c: what uses disks */
 void survey_network(struct lend_survey *survey);     /* network.c */
+void survey_routes(struct lend_survey *survey);      /* routes.c */
+void survey_links(struct lend_survey *survey);       /* links.c */
+void survey_packets(struct lend_survey *survey);     /* packets.c */
 void survey_namespaces(struct lend_survey *survey);  /* namespaces.c */
 void survey_console(struct lend_survey *survey);     /* console.c */
 void survey_sound(struct lend_survey *survey);       /* sound.c */
