@@ -72,7 +72,7 @@ static int start_fillers(struct memory *memory)
 }
 
 /* Address space for `size` bytes that begins at a multiple of `align`. */
-static uint8_t *reserve(uint64_t size, uint64_t align)
+static uint8_t *reserve_aligned(uint64_t size, uint64_t align)
 {
 	uint8_t *area =
 		mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -134,7 +134,7 @@ int memory_new(struct memory *memory, const struct memory_kind *kind, struct len
 	uint64_t align = kind->huge_page > HUGE_PAGE ? kind->huge_page : HUGE_PAGE;
 	int ret;
 
-	memory->base = reserve(kind->size, align);
+	memory->base = reserve_aligned(kind->size, align);
 	if (!memory->base)
 		return fail(error, -errno, "cannot reserve %llu MiB for the guest: %s; use a smaller -m",
 			    (unsigned long long)(kind->size >> 20), strerror(errno));

@@ -43,9 +43,9 @@ static void add(struct rows *rows, unsigned region, uint64_t start, uint64_t end
 static void add_gap(const struct lend_function *function, struct rows *rows, unsigned index, uint64_t start,
 		    uint64_t end)
 {
-	enum lend_reason trapped = function->bars[index].trapped;
+	enum lend_reason rest = function->bars[index].trap_reason;
 
-	while (trapped == LEND_REASON_NOT_MAPPABLE && start < end) {
+	while (rest == LEND_REASON_NOT_MAPPABLE && start < end) {
 		uint64_t from = start, stop;
 		enum lend_reason reason = windows_reason(function, index, start, &start), next;
 
@@ -53,9 +53,9 @@ static void add_gap(const struct lend_function *function, struct rows *rows, uns
 		while (start < end && (next = windows_reason(function, index, start, &stop)) == reason)
 			start = stop;
 		start = start < end ? start : end;
-		add(rows, index, from, start, reason ? reason : trapped);
+		add(rows, index, from, start, reason ? reason : rest);
 	}
-	add(rows, index, start, end, trapped);
+	add(rows, index, start, end, rest);
 }
 
 size_t lend_function_explain(const struct lend_function *function, struct lend_explain_row *out, size_t max,
@@ -63,7 +63,7 @@ size_t lend_function_explain(const struct lend_function *function, struct lend_e
 {
 	struct rows rows = {.at = out, .max = max, .stride = stride};
 
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < LEND_DEVICE_BARS; i++) {
 		const struct bar *bar = &function->bars[i];
 		uint64_t at = 0;
 

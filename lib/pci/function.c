@@ -44,10 +44,10 @@ static void before_reset(struct lend_function *function)
 static const struct hooks hooks = {
 	.of =
 		{
-			[HOOK_DECODE] = {bars_quiet, bars_live}, /* COMMAND, BARs, power state */
-			[HOOK_MSI] = {msi_quiet, msi_live},      /* MSI, all of it */
-			[HOOK_MSIX] = {msix_quiet, msix_live},   /* MSI-X message control */
-			[HOOK_INTX] = {intx_quiet, intx_live},   /* COMMAND, interrupt disable */
+			[HOOK_DECODE] = {bars_disable, bars_enable}, /* COMMAND, BARs, power state */
+			[HOOK_MSI] = {msi_disable, msi_enable},      /* MSI, all of it */
+			[HOOK_MSIX] = {msix_disable, msix_enable},   /* MSI-X message control */
+			[HOOK_INTX] = {intx_disable, intx_enable},   /* COMMAND, interrupt disable */
 		},
 	.before_reset = before_reset,
 };
@@ -205,7 +205,7 @@ void lend_function_free(struct lend_function *function)
 	function_lock(function);
 	take_back(function, ROWS_NOTICES);
 	function_unlock(function);
-	functions_quiet(&function, 1);
+	functions_quiesce(&function, 1);
 	life_set(function, LIFE_LEAVING);
 	destroy(function);
 }

@@ -26,9 +26,6 @@
 
 enum {
 	CONFIG_MAX = 4096,
-	BAR_COUNT = LEND_DEVICE_BARS,
-	ROM_BAR = LEND_REGION_ROM, /* its place among the BARs */
-	PLACES = LEND_BARS,
 	VECTORS_MAX = 2048, /* PCI Local Bus 3.0, 6.8.2 */
 	MSI_MAX = 32,       /* 6.8.1.3 */
 	TABLE_ENTRY = 16,   /* bytes of a vector in the MSI-X table */
@@ -60,8 +57,8 @@ enum claim {
  */
 struct hooks {
 	struct {
-		int (*quiet)(struct lend_function *function);
-		void (*live)(struct lend_function *function);
+		int (*disable)(struct lend_function *function);
+		void (*enable)(struct lend_function *function);
 	} of[HOOK_COUNT];
 	void (*before_reset)(struct lend_function *function); /* that a write of the guest's starts */
 };
@@ -82,13 +79,13 @@ struct bar {
 	struct lend_bar guest; /* fixed */
 	unsigned area_count;   /* parts that are mapped; fixed */
 	struct lend_area areas[AREAS_ROOM];
-	bool sub_page;            /* its one area is a page, larger than the BAR; fixed */
-	int files[AREAS_ROOM];    /* the same as dma-bufs, for peers; -1: none; fixed */
-	enum lend_reason trapped; /* why the rest is not; fixed */
-	uint8_t *va;              /* of the BAR's first byte; fixed, NULL: none is mapped */
-	lend_gpa_t address;       /* where the monitor has it, if OUT_BAR says so */
-	lend_gpa_t peers_at;      /* the same, when areas of it became peers */
-	bool hidden;              /* somebody else answers at its address; it waits there */
+	bool sub_page;                /* its one area is a page, larger than the BAR; fixed */
+	int files[AREAS_ROOM];        /* the same as dma-bufs, for peers; -1: none; fixed */
+	enum lend_reason trap_reason; /* why the rest is not; fixed */
+	uint8_t *va;                  /* of the BAR's first byte; fixed, NULL: none is mapped */
+	lend_gpa_t address;           /* where the monitor has it, if OUT_BAR says so */
+	lend_gpa_t peers_at;          /* the same, when areas of it became peers */
+	bool hidden;                  /* somebody else answers at its address; it waits there */
 };
 
 /** The expansion ROM's bytes (rom.h). */
@@ -210,7 +207,7 @@ struct lend_function {
 	bool company;      /* there is another function in the space */
 	enum { OWN_PEERS_UNKNOWN, OWN_PEERS_NONE, OWN_PEERS_NEEDED } own_peers; /* peers.c */
 	bool unwaited; /* it was stopped, and its transactions were not waited for */
-	struct bar bars[PLACES];
+	struct bar bars[LEND_BARS];
 	struct rom rom;
 	bool reset_since_open;
 	enum mode mode;

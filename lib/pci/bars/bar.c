@@ -15,7 +15,7 @@
 
 static unsigned reg(unsigned index)
 {
-	return index == ROM_BAR ? PCI_ROM_ADDRESS : PCI_BASE_ADDRESS_0 + 4 * index;
+	return index == LEND_REGION_ROM ? PCI_ROM_ADDRESS : PCI_BASE_ADDRESS_0 + 4 * index;
 }
 
 static int check(const struct lend_function *function, unsigned index, struct lend_error *error)
@@ -34,7 +34,7 @@ static int check(const struct lend_function *function, unsigned index, struct le
 		return error_say(error, -EPROTO,
 				 "%s: 32-bit BAR %u has %llu bytes, too many for its register",
 				 function->name, index, size);
-	if (bar->guest.is_64 && (index == BAR_COUNT - 1 || function->device->regions[index + 1].size))
+	if (bar->guest.is_64 && (index == LEND_DEVICE_BARS - 1 || function->device->regions[index + 1].size))
 		return error_say(error, -EPROTO, "%s: 64-bit BAR %u has no room for its upper half",
 				 function->name, index);
 	return 0;
@@ -77,7 +77,7 @@ static int setup(struct lend_function *function, unsigned index, struct lend_err
 
 int bars_setup(struct lend_function *function, struct lend_error *error)
 {
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < LEND_DEVICE_BARS; i++) {
 		int ret = setup(function, i, error);
 
 		if (ret < 0)
@@ -121,9 +121,9 @@ bool bar_wanted(const struct lend_function *function, unsigned index, lend_gpa_t
 	if (!(command & (bar->io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)))
 		return false;
 	at = config_state(function, reg(index), 4);
-	if (index == ROM_BAR && !(at & PCI_ROM_ADDRESS_ENABLE))
+	if (index == LEND_REGION_ROM && !(at & PCI_ROM_ADDRESS_ENABLE))
 		return false;
-	if (index == ROM_BAR)
+	if (index == LEND_REGION_ROM)
 		at &= PCI_ROM_ADDRESS_MASK;
 	at &= bar->io ? PCI_BASE_ADDRESS_IO_MASK : PCI_BASE_ADDRESS_MEM_MASK;
 	if (bar->is_64)

@@ -24,9 +24,9 @@ void bars_map(struct lend_function *function);
 void bars_unmap(struct lend_function *function);
 
 /** Takes away the BARs that the state no longer wants; negative errno: some are still there. */
-int bars_quiet(struct lend_function *function);
+int bars_disable(struct lend_function *function);
 /** Places BARs where the state wants them. */
-void bars_live(struct lend_function *function);
+void bars_enable(struct lend_function *function);
 /** Takes all BARs away, as far as it can; returns how many went. */
 int bars_remove(struct lend_function *function);
 /** Gives other devices what they do not reach yet of the BARs that are placed, or takes it back (peers.c). */

@@ -12,9 +12,9 @@
 
 static bool reaches(struct lend_function *function, unsigned bar, uint64_t offset, unsigned length)
 {
-	const struct bar *at = &function->bars[bar < PLACES ? bar : 0];
+	const struct bar *at = &function->bars[bar < LEND_BARS ? bar : 0];
 
-	if (bar < PLACES && length && length <= 8 && is_out(function, OUT_BAR, bar) &&
+	if (bar < LEND_BARS && length && length <= 8 && is_out(function, OUT_BAR, bar) &&
 	    offset < at->guest.size && length <= at->guest.size - offset)
 		return true;
 	count_one(function->counters.ignored);
@@ -38,7 +38,7 @@ uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, ui
 	if (!reaches(function, bar, offset, length))
 		return length >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * length) - 1;
 	pages_count(&function->pages, bar, offset, false);
-	if (bar == ROM_BAR) {
+	if (bar == LEND_REGION_ROM) {
 		rom_read(function, offset, bytes, length);
 	} else {
 		window_read(function, bar, offset, bytes, length);
@@ -54,7 +54,7 @@ void lend_function_bar_write(struct lend_function *function, unsigned bar, uint6
 	const uint8_t *bytes = (const uint8_t *)&little;
 
 	count_one(function->counters.bar_writes);
-	if (!reaches(function, bar, offset, length) || bar == ROM_BAR)
+	if (!reaches(function, bar, offset, length) || bar == LEND_REGION_ROM)
 		return;
 	pages_count(&function->pages, bar, offset, true);
 	window_write(function, bar, offset, bytes, length);

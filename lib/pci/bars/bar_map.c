@@ -16,7 +16,7 @@
 #define ALIGN_MAX (UINT64_C(1) << 30)
 
 /* Address space of `size` bytes at a multiple of `align`, inaccessible; NULL: none. */
-static uint8_t *reserve(uint64_t size, uint64_t align)
+static uint8_t *reserve_aligned(uint64_t size, uint64_t align)
 {
 	uintptr_t start, head;
 	void *all;
@@ -80,7 +80,7 @@ static void map_bar(struct lend_function *function, unsigned index)
 {
 	struct bar *bar = &function->bars[index];
 	uint64_t size = map_size(bar, function->page);
-	uint8_t *va = reserve(size, size < ALIGN_MAX ? size : ALIGN_MAX);
+	uint8_t *va = reserve_aligned(size, size < ALIGN_MAX ? size : ALIGN_MAX);
 	int ret = va ? map_areas(function, index, va) : -ENOMEM;
 
 	if (!ret) {
@@ -94,7 +94,7 @@ static void map_bar(struct lend_function *function, unsigned index)
 		     "cannot map BAR %u: %s; each access to it traps, which is slow", index, strerror(-ret));
 	bar->area_count = 0;
 	bar->sub_page = false;
-	bar->trapped = LEND_REASON_MMAP_FAILED;
+	bar->trap_reason = LEND_REASON_MMAP_FAILED;
 }
 
 /* Whether a part of the BAR has to trap: of one that is smaller than a page then all of it does. */
@@ -109,7 +109,7 @@ void bars_map(struct lend_function *function)
 {
 	uint64_t page = function->page;
 
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < LEND_DEVICE_BARS; i++) {
 		const struct lend_region *region = &function->device->regions[i];
 		struct bar *bar = &function->bars[i];
 
@@ -117,18 +117,18 @@ void bars_map(struct lend_function *function)
 			bar->files[j] = -1;
 		if (!bar->guest.size)
 			continue;
-		bar->trapped = bar->guest.io            ? LEND_REASON_IO_PORTS
-			       : function->no_mmap      ? LEND_REASON_ASKED
-			       : bar->guest.size < page ? LEND_REASON_SUB_PAGE
-							: LEND_REASON_NOT_MAPPABLE;
-		if (bar->trapped == LEND_REASON_SUB_PAGE && region->sub_page && function->shares_pages &&
+		bar->trap_reason = bar->guest.io            ? LEND_REASON_IO_PORTS
+				   : function->no_mmap      ? LEND_REASON_ASKED
+				   : bar->guest.size < page ? LEND_REASON_SUB_PAGE
+							    : LEND_REASON_NOT_MAPPABLE;
+		if (bar->trap_reason == LEND_REASON_SUB_PAGE && region->sub_page && function->shares_pages &&
 		    !has_windows(function, i)) {
 			bar->sub_page = true;
 			bar->areas[0] = (struct lend_area){0, page};
 			bar->area_count = 1;
 			map_bar(function, i);
 		}
-		if (bar->trapped != LEND_REASON_NOT_MAPPABLE)
+		if (bar->trap_reason != LEND_REASON_NOT_MAPPABLE)
 			continue;
 		memcpy(bar->areas, function->device->areas[i], region->area_count * sizeof(*bar->areas));
 		bar->area_count = region->area_count;
@@ -141,7 +141,7 @@ void bars_map(struct lend_function *function)
 
 void bars_unmap(struct lend_function *function)
 {
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < LEND_DEVICE_BARS; i++) {
 		struct bar *bar = &function->bars[i];
 
 		if (bar->va)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where the monitor has the BARs. The ledger and `address` say what the monitor
- * was last told with success, not what the guest wants: bars_quiet() and
- * bars_live() close the gap between the two.
+ * was last told with success, not what the guest wants: bars_disable() and
+ * bars_enable() close the gap between the two.
  */
 #include <errno.h>
 #include <string.h>
@@ -59,12 +59,12 @@ static int tell_map(struct lend_function *function, unsigned index, lend_gpa_t a
 	return give_bar(function, &map);
 }
 
-int bars_quiet(struct lend_function *function)
+int bars_disable(struct lend_function *function)
 {
 	unsigned out = 0;
-	int ret = vga_quiet(function);
+	int ret = vga_disable(function);
 
-	for (unsigned i = 0; i < PLACES && !ret; i++) {
+	for (unsigned i = 0; i < LEND_BARS && !ret; i++) {
 		lend_gpa_t address;
 
 		if (is_out(function, OUT_BAR, i) && !bar_wanted(function, i, &address))
@@ -80,7 +80,7 @@ int bars_quiet(struct lend_function *function)
 static int place(struct lend_function *function, unsigned *in, const lend_gpa_t *to)
 {
 	begin_places(function);
-	for (unsigned i = 0; i < PLACES; i++) {
+	for (unsigned i = 0; i < LEND_BARS; i++) {
 		int ret = *in & 1u << i ? tell_map(function, i, to[i]) : 0;
 
 		if (ret >= 0)
@@ -92,14 +92,14 @@ static int place(struct lend_function *function, unsigned *in, const lend_gpa_t 
 	return commit_places(function);
 }
 
-void bars_live(struct lend_function *function)
+void bars_enable(struct lend_function *function)
 {
-	lend_gpa_t to[PLACES] = {0};
+	lend_gpa_t to[LEND_BARS] = {0};
 	unsigned in = 0, stale = 0, wanted;
 	int ret;
 
-	vga_live(function);
-	for (unsigned i = 0; i < PLACES; i++)
+	vga_enable(function);
+	for (unsigned i = 0; i < LEND_BARS; i++)
 		if (bar_wanted(function, i, &to[i]) &&
 		    !(is_out(function, OUT_BAR, i) && function->bars[i].address == to[i]))
 			in |= 1u << i;
@@ -112,11 +112,11 @@ void bars_live(struct lend_function *function)
 				     strerror(-ret));
 			in = 0;
 		}
-		for (unsigned i = 0; i < PLACES; i++)
+		for (unsigned i = 0; i < LEND_BARS; i++)
 			if (in & 1u << i)
 				function->bars[i].address = to[i];
 		/* What did not move is still where it was, and the guest is not to see it there. */
-		for (unsigned i = 0; i < PLACES; i++)
+		for (unsigned i = 0; i < LEND_BARS; i++)
 			if (wanted & ~in & 1u << i && is_out(function, OUT_BAR, i))
 				stale |= 1u << i;
 		if (stale)

@@ -67,7 +67,7 @@ void peers_sync(struct lend_function *function)
 		take_back(function, ROW(OUT_PEER));
 		return;
 	}
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < LEND_DEVICE_BARS; i++) {
 		const struct bar *bar = &function->bars[i];
 
 		/* Where somebody else answers, devices reach that one as the guest does. An IOMMU maps whole

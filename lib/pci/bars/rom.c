@@ -50,7 +50,7 @@ static uint64_t round_up(uint64_t size)
 
 static void make_bar(struct lend_function *function, uint64_t size)
 {
-	function->bars[ROM_BAR].guest.size = size;
+	function->bars[LEND_REGION_ROM].guest.size = size;
 	config_set_writable(function, PCI_ROM_ADDRESS, 4, (uint32_t) ~(size - 1) | PCI_ROM_ADDRESS_ENABLE);
 	config_set_hook(function, PCI_ROM_ADDRESS, 4, HOOK_DECODE);
 }

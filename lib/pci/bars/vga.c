@@ -69,13 +69,13 @@ static int tell(struct lend_function *function, bool memory, bool ports)
 	return give_vga(function, memory, ports);
 }
 
-int vga_quiet(struct lend_function *function)
+int vga_disable(struct lend_function *function)
 {
 	return tell(function, has(function, OUT_VGA_MEMORY) && decodes(function, PCI_COMMAND_MEMORY),
 		    has(function, OUT_VGA_PORTS) && decodes(function, PCI_COMMAND_IO));
 }
 
-void vga_live(struct lend_function *function)
+void vga_enable(struct lend_function *function)
 {
 	int ret = tell(function, decodes(function, PCI_COMMAND_MEMORY), decodes(function, PCI_COMMAND_IO));
 

@@ -18,7 +18,7 @@ bool vga_on(const struct lend_function *function);
 int vga_setup(struct lend_function *function, struct lend_error *error);
 
 /** Takes away what the state no longer decodes; puts in place what it does. With the lock. */
-int vga_quiet(struct lend_function *function);
-void vga_live(struct lend_function *function);
+int vga_disable(struct lend_function *function);
+void vga_enable(struct lend_function *function);
 
 #endif

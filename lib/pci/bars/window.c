@@ -10,7 +10,7 @@ static uint64_t region_end(const struct lend_function *function, unsigned region
 {
 	if (region == LEND_REGION_VGA)
 		return vga_on(function) ? VGA_REGION_SIZE : 0;
-	return region < BAR_COUNT ? function->bars[region].guest.size : 0;
+	return region < LEND_DEVICE_BARS ? function->bars[region].guest.size : 0;
 }
 
 int window_add(struct lend_function *function, const struct window *window)

@@ -23,7 +23,7 @@ unsigned rebar_count(const struct lend_function *function, unsigned at)
 	unsigned count = (config_hw(function, at + PCI_REBAR_CTRL, 4) & PCI_REBAR_CTRL_NBAR_MASK) >>
 			 PCI_REBAR_CTRL_NBAR_SHIFT;
 
-	return count <= BAR_COUNT ? count : 0;
+	return count <= LEND_DEVICE_BARS ? count : 0;
 }
 
 struct rebar rebar_entry(const struct lend_function *function, unsigned at, unsigned i)

@@ -8,8 +8,8 @@
  * something plausible.
  *
  * A write, in the order of the design: the state takes the new bytes; the hooks
- * take away on our side what is now off (quiet); the bytes that are the
- * device's are written; the hooks put in place what is now on (live). Hooks
+ * take away on our side what is now off (disable); the bytes that are the
+ * device's are written; the hooks put in place what is now on (enable). Hooks
  * bring the world in line with the state, whatever it was before, so that
  * undoing a write that failed is storing the old bytes and running them again.
  */
@@ -87,10 +87,10 @@ static int write_device(struct lend_function *function, unsigned offset, unsigne
 	return 0;
 }
 
-static int run_quiet(struct lend_function *function, unsigned set)
+static int run_disable(struct lend_function *function, unsigned set)
 {
 	for (unsigned i = 1; i < HOOK_COUNT; i++) {
-		int ret = set & 1u << i ? function->hooks->of[i].quiet(function) : 0;
+		int ret = set & 1u << i ? function->hooks->of[i].disable(function) : 0;
 
 		if (ret < 0)
 			return ret;
@@ -98,11 +98,11 @@ static int run_quiet(struct lend_function *function, unsigned set)
 	return 0;
 }
 
-static void run_live(struct lend_function *function, unsigned set)
+static void run_enable(struct lend_function *function, unsigned set)
 {
 	for (unsigned i = 1; i < HOOK_COUNT; i++)
 		if (set & 1u << i)
-			function->hooks->of[i].live(function);
+			function->hooks->of[i].enable(function);
 }
 
 static int apply(struct lend_function *function, unsigned offset, unsigned length, uint8_t *bytes)
@@ -122,7 +122,7 @@ static int apply(struct lend_function *function, unsigned offset, unsigned lengt
 	config_store(function, offset, length, next);
 	if (set & 1u << HOOK_DECODE)
 		function->withheld &= ~(unsigned)WITHHELD_BARS;
-	ret = run_quiet(function, set);
+	ret = run_disable(function, set);
 	if (!ret && write_resets(function, offset, length, bytes)) {
 		set |= 1u << HOOK_DECODE; /* they come back after it */
 		function->hooks->before_reset(function);
@@ -131,7 +131,7 @@ static int apply(struct lend_function *function, unsigned offset, unsigned lengt
 		ret = write_device(function, offset, length, bytes);
 	if (ret < 0)
 		config_store(function, offset, length, old);
-	run_live(function, set);
+	run_enable(function, set);
 	return ret;
 }
 

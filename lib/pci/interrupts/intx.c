@@ -65,17 +65,17 @@ static void set_pending(struct intx *intx, bool pending)
 }
 
 /* Withholds the direct areas of every BAR, or gives them back. */
-static void trap(struct lend_function *function, bool trapped)
+static void withhold_areas(struct lend_function *function, bool withhold)
 {
-	if (!(function->withheld & WITHHELD_LINE) == !trapped)
+	if (!(function->withheld & WITHHELD_LINE) == !withhold)
 		return;
 	function->withheld ^= WITHHELD_LINE;
-	for (unsigned i = 0; i < BAR_COUNT; i++) {
+	for (unsigned i = 0; i < LEND_DEVICE_BARS; i++) {
 		int ret = bar_refresh(function, i);
 
 		if (ret < 0)
 			function_log(function, LEND_LOG_WARNING, "cannot %s BAR %u: %s",
-				     trapped ? "trap" : "map", i, strerror(-ret));
+				     withhold ? "trap" : "map", i, strerror(-ret));
 	}
 }
 
@@ -90,7 +90,7 @@ void intx_held(struct lend_function *function)
 		give_timer(function, intx->hold_ns);
 	} else {
 		take_timer(function);
-		trap(function, false);
+		withhold_areas(function, false);
 	}
 }
 
@@ -105,7 +105,7 @@ void intx_rings(struct lend_function *function)
 	count_one(function->counters.slow_interrupts);
 	intx->slow++;
 	set_pending(intx, true);
-	trap(function, true);
+	withhold_areas(function, true);
 	update_line(function);
 	if (intx->hold_ns)
 		give_timer(function, intx->hold_ns);
@@ -186,7 +186,7 @@ void lend_function_line_changed(struct lend_function *function)
 		function_log(function, LEND_LOG_WARNING, "its interrupt line cannot be routed anew: %s",
 			     strerror(-ret));
 	set_pending(&function->intx, false);
-	trap(function, false);
+	withhold_areas(function, false);
 	line_unmask(function);
 unlock:
 	function_unlock(function);
@@ -223,7 +223,7 @@ void intx_off(struct lend_function *function)
 	set_pending(&function->intx, false);
 	function->mode = MODE_NONE;
 	take_back(function, ROWS_LINE);
-	trap(function, false);
+	withhold_areas(function, false);
 	close_resample(&function->intx);
 }
 
@@ -236,13 +236,13 @@ void intx_destroy(struct lend_function *function)
 }
 
 /* COMMAND's interrupt disable bit: the device's own line is the kernel's to mask. */
-int intx_quiet(struct lend_function *function)
+int intx_disable(struct lend_function *function)
 {
 	update_line(function);
 	return 0;
 }
 
-void intx_live(struct lend_function *function)
+void intx_enable(struct lend_function *function)
 {
 	update_line(function);
 }

@@ -14,11 +14,11 @@
 void mode_enter(struct lend_function *function, enum mode mode);
 
 /** Hooks of MSI's and MSI-X's registers, and of COMMAND's interrupt disable bit (config.c). */
-int msi_quiet(struct lend_function *function);
-void msi_live(struct lend_function *function);
-int msix_quiet(struct lend_function *function);
-void msix_live(struct lend_function *function);
-int intx_quiet(struct lend_function *function);
-void intx_live(struct lend_function *function);
+int msi_disable(struct lend_function *function);
+void msi_enable(struct lend_function *function);
+int msix_disable(struct lend_function *function);
+void msix_enable(struct lend_function *function);
+int intx_disable(struct lend_function *function);
+void intx_enable(struct lend_function *function);
 
 #endif

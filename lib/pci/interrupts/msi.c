@@ -85,7 +85,7 @@ static unsigned asked(const struct lend_function *function)
 	return count < function->msi.count ? count : function->msi.count;
 }
 
-int msi_quiet(struct lend_function *function)
+int msi_disable(struct lend_function *function)
 {
 	if (function->mode == MODE_MSI && !(control(function) & PCI_MSI_FLAGS_ENABLE))
 		mode_enter(function, MODE_INTX);
@@ -117,7 +117,7 @@ static void turn_on(struct lend_function *function)
 			vector_watch(function, &messages->vectors[i]);
 }
 
-void msi_live(struct lend_function *function)
+void msi_enable(struct lend_function *function)
 {
 	if (!(control(function) & PCI_MSI_FLAGS_ENABLE))
 		return;

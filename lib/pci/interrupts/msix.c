@@ -38,17 +38,18 @@ static struct fault find_fault(const struct lend_function *function)
 	const struct msix *msix = &function->msix;
 	struct fault fault = {{0}, false};
 
-	if (msix->table_bar >= BAR_COUNT ||
+	if (msix->table_bar >= LEND_DEVICE_BARS ||
 	    !fits(msix->table, msix->table_length, bar_size(function, msix->table_bar))) {
 		fault.table = true;
 		snprintf(fault.text, sizeof(fault.text), "its table, %llu bytes at 0x%llx of BAR %u, %s",
 			 (unsigned long long)msix->table_length, (unsigned long long)msix->table,
-			 msix->table_bar, msix->table_bar < BAR_COUNT ? "is outside of it" : "is in no BAR");
-	} else if (msix->pba_bar >= BAR_COUNT ||
+			 msix->table_bar,
+			 msix->table_bar < LEND_DEVICE_BARS ? "is outside of it" : "is in no BAR");
+	} else if (msix->pba_bar >= LEND_DEVICE_BARS ||
 		   !fits(msix->pba, msix->pba_length, bar_size(function, msix->pba_bar))) {
 		snprintf(fault.text, sizeof(fault.text), "its PBA, %llu bytes at 0x%llx of BAR %u, %s",
 			 (unsigned long long)msix->pba_length, (unsigned long long)msix->pba, msix->pba_bar,
-			 msix->pba_bar < BAR_COUNT ? "is outside of it" : "is in no BAR");
+			 msix->pba_bar < LEND_DEVICE_BARS ? "is outside of it" : "is in no BAR");
 	} else if (msix_overlaps(msix)) {
 		snprintf(fault.text, sizeof(fault.text), "its table and PBA overlap in BAR %u",
 			 msix->table_bar);
@@ -73,10 +74,10 @@ static void say(struct lend_function *function, const struct fault *fault, const
 static int mend(struct lend_function *function, const struct fault *fault, struct lend_error *error)
 {
 	struct msix *msix = &function->msix;
-	unsigned bar = fault->table ? BAR_COUNT : msix_free_bar(function);
+	unsigned bar = fault->table ? LEND_DEVICE_BARS : msix_free_bar(function);
 	char text[64];
 
-	if (bar < BAR_COUNT) {
+	if (bar < LEND_DEVICE_BARS) {
 		msix->to = LEND_MSIX_TO_BAR + bar;
 		snprintf(text, sizeof(text), "the guest finds them in BAR %u", bar);
 		say(function, fault, text);
@@ -125,7 +126,7 @@ int msix_setup(struct lend_function *function, const struct cap *cap, struct len
 	msix->pba_bar = pba & PCI_MSIX_PBA_BIR;
 	msix->pba = pba & PCI_MSIX_PBA_OFFSET;
 	msix->pba_length = (msix->count + 63) / 64 * 8;
-	if (msix->pba_bar < BAR_COUNT && msix->pba >= bar_size(function, msix->pba_bar))
+	if (msix->pba_bar < LEND_DEVICE_BARS && msix->pba >= bar_size(function, msix->pba_bar))
 		msix->pba = quirk_pba(function, msix->pba);
 	fault = find_fault(function);
 	ret = msix->to ? msix_move(function, error) : fault.text[0] ? mend(function, &fault, error) : 0;
@@ -141,14 +142,14 @@ static uint32_t control(const struct lend_function *function)
 	return function->msix.cap ? config_state(function, function->msix.cap + PCI_MSIX_FLAGS, 2) : 0;
 }
 
-int msix_quiet(struct lend_function *function)
+int msix_disable(struct lend_function *function)
 {
 	if (function->mode == MODE_MSIX && !(control(function) & PCI_MSIX_FLAGS_ENABLE))
 		mode_enter(function, MODE_INTX);
 	return 0;
 }
 
-void msix_live(struct lend_function *function)
+void msix_enable(struct lend_function *function)
 {
 	struct messages *messages = &function->messages;
 	bool any = false;

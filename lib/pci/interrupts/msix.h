@@ -10,7 +10,7 @@
 int msix_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 /** Puts the table where the user wants it (msix_move.c); -EINVAL: it cannot be there. */
 int msix_move(struct lend_function *function, struct lend_error *error);
-/** A BAR that the device has not, for msix_move(); BAR_COUNT: there is none. */
+/** A BAR that the device has not, for msix_move(); LEND_DEVICE_BARS: there is none. */
 unsigned msix_free_bar(const struct lend_function *function);
 bool msix_overlaps(const struct msix *msix);
 /** Puts table and PBA, where they are by now, over their BARs (window.h; msix_table.c). */

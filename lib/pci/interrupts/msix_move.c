@@ -33,7 +33,7 @@ unsigned msix_free_bar(const struct lend_function *function)
 {
 	unsigned bar = 0;
 
-	while (bar < BAR_COUNT && (function->bars[bar].guest.size || is_upper_half(function, bar)))
+	while (bar < LEND_DEVICE_BARS && (function->bars[bar].guest.size || is_upper_half(function, bar)))
 		bar++;
 	return bar;
 }
@@ -46,9 +46,9 @@ bool msix_overlaps(const struct msix *msix)
 
 static int check(const struct lend_function *function, unsigned bar, struct lend_error *error)
 {
-	const struct lend_bar *guest = &function->bars[bar < BAR_COUNT ? bar : 0].guest;
+	const struct lend_bar *guest = &function->bars[bar < LEND_DEVICE_BARS ? bar : 0].guest;
 
-	if (bar >= BAR_COUNT)
+	if (bar >= LEND_DEVICE_BARS)
 		return error_say(error, -EINVAL, "%s: there is no BAR %u for its MSI-X table", function->name,
 				 bar);
 	if (guest->io)
@@ -80,10 +80,10 @@ int msix_move(struct lend_function *function, struct lend_error *error)
 	guest = &function->bars[bar].guest;
 	msix->moved = true;
 	/* Where they overlap the device's entries are no pending bits. */
-	msix->hw_pba_bar = msix_overlaps(msix) ? BAR_COUNT : msix->pba_bar;
+	msix->hw_pba_bar = msix_overlaps(msix) ? LEND_DEVICE_BARS : msix->pba_bar;
 	msix->hw_pba = msix->pba;
 	if (!guest->size) {
-		guest->is_64 = bar + 1 < BAR_COUNT && !function->bars[bar + 1].guest.size;
+		guest->is_64 = bar + 1 < LEND_DEVICE_BARS && !function->bars[bar + 1].guest.size;
 		guest->prefetchable = true;
 		guest->size = room;
 		msix->table = 0;

@@ -84,7 +84,7 @@ static void read_device(struct lend_function *function, uint64_t at, uint8_t *by
 	unsigned step = length & (length - 1) ? 1 : length;
 
 	memset(bytes, 0, length);
-	if (bar >= BAR_COUNT || offset >= function->device->regions[bar].size ||
+	if (bar >= LEND_DEVICE_BARS || offset >= function->device->regions[bar].size ||
 	    length > function->device->regions[bar].size - offset)
 		return;
 	for (unsigned i = 0; i < length; i += step) {

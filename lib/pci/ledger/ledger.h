@@ -55,9 +55,9 @@ void life_set(struct lend_function *function, enum life life);
 	(ROW(OUT_IRQFD) | ROW(OUT_VECTOR_WATCH) | ROW(OUT_MESSAGES) | ROW(OUT_TRIGGER) | ROW(OUT_ROUTE))
 #define ROWS_ACKS    (ROW(OUT_IOEVENTFD) | ROW(OUT_ACK) | ROW(OUT_ACK_WATCH))
 #define ROWS_BARS    (ROW(OUT_VGA) | ROWS_ACKS | ROW(OUT_PEER) | ROW(OUT_BAR))
-#define ROWS_QUIET   (ROWS_LINE | ROWS_MESSAGES | ROWS_BARS)
+#define ROWS_QUIESCE (ROWS_LINE | ROWS_MESSAGES | ROWS_BARS)
 #define ROWS_NOTICES (ROW(OUT_NOTICE) | ROW(OUT_NOTICE_WATCH))
-#define ROWS_ALL     (ROWS_NOTICES | ROWS_QUIET)
+#define ROWS_ALL     (ROWS_NOTICES | ROWS_QUIESCE)
 
 /** Takes back all that is out of a set of rows, in the order of the rows (order.c). */
 void take_back(struct lend_function *function, uint32_t rows);

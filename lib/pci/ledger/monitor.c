@@ -160,7 +160,7 @@ int commit_places(struct lend_function *function)
 {
 	int ret = tell(bar_commit);
 
-	for (unsigned i = 0; i < PLACES && ret >= 0; i++) {
+	for (unsigned i = 0; i < LEND_BARS && ret >= 0; i++) {
 		if (function->ledger.coming & 1u << i) {
 			function->bars[i].hidden = ret & 1 << i;
 			note_out(function, OUT_BAR, i, 0);

@@ -182,7 +182,7 @@ void take_back(struct lend_function *function, uint32_t set)
 		learning_restart(&function->quirks);
 	take_rows(function, set, ~0u);
 	/* The monitor refuses all of a change of which it refuses a part: one by one, as many as will go. */
-	for (unsigned i = 0; i < PLACES && set & ROW(OUT_BAR); i++)
+	for (unsigned i = 0; i < LEND_BARS && set & ROW(OUT_BAR); i++)
 		if (is_out(function, OUT_BAR, i))
 			take_row(function, OUT_BAR, 1u << i);
 }

@@ -12,7 +12,7 @@
 enum life {
 	LIFE_NEW,     /* lend_function_new() makes it */
 	LIFE_ON,      /* things may be handed out */
-	LIFE_STOPPED, /* quiet, until a reset or a load */
+	LIFE_STOPPED, /* nothing is out, until a reset or a load */
 	LIFE_FAILED,  /* an error stopped it; a reset may bring it back */
 	LIFE_LEAVING, /* the host wants it, or it is freed: for good */
 };

@@ -111,7 +111,7 @@ int lend_function_load(struct lend_function *function, const void *buffer, size_
 	ret = check(function, &file, size, error);
 	if (ret < 0)
 		return ret;
-	functions_quiet(&function, 1);
+	functions_quiesce(&function, 1);
 	function_lock(function);
 	ret = is_gone(function) ? -ENODEV : 0;
 	if (!ret) {

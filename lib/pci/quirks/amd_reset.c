@@ -115,7 +115,7 @@ static int run(struct lend_function *function)
 	return ret ? ret : one;
 }
 
-/* The function is quiet: its BARs decode for the time of the reset alone, and for nobody but us. */
+/* The function is stopped: its BARs decode for the time of the reset alone, and for nobody but us. */
 int amd_reset(struct lend_function *function)
 {
 	uint32_t command;

@@ -79,7 +79,7 @@ void function_off(struct lend_function *function)
 			clear_enable(function, function->msi.cap + PCI_MSI_FLAGS);
 	}
 	mode_enter(function, MODE_NONE);
-	take_back(function, ROWS_QUIET); /* what did not go before, too */
+	take_back(function, ROWS_QUIESCE); /* what did not go before, too */
 	/* Stopped before, it is not asked any more: a failed device may not answer. */
 	if (life > LIFE_ON)
 		return;
@@ -128,7 +128,7 @@ static void wait_pending(struct lend_function **functions, size_t count)
 	}
 }
 
-void functions_quiet(struct lend_function **functions, size_t count)
+void functions_quiesce(struct lend_function **functions, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		function_lock(functions[i]);
@@ -141,10 +141,10 @@ void functions_quiet(struct lend_function **functions, size_t count)
 void lend_context_quiesce(struct lend_context *context, struct lend_function **functions, size_t count)
 {
 	(void)context;
-	functions_quiet(functions, count);
+	functions_quiesce(functions, count);
 }
 
 void lend_function_quiesce(struct lend_function *function)
 {
-	functions_quiet(&function, 1);
+	functions_quiesce(&function, 1);
 }

@@ -8,6 +8,6 @@
 /** The first pass for one function: nothing of it is out, and its bus master is off. With the lock. */
 void function_off(struct lend_function *function);
 /** Both passes for a set. Without any function's lock; waits 1 s at the most. */
-void functions_quiet(struct lend_function **functions, size_t count);
+void functions_quiesce(struct lend_function **functions, size_t count);
 
 #endif

@@ -250,7 +250,7 @@ static int reset_set(struct lend_function **functions, size_t count, struct lend
 	struct set set = {functions, count, reports};
 	int first = 0;
 
-	functions_quiet(functions, count);
+	functions_quiesce(functions, count);
 	for (size_t i = 0; i < count; i++)
 		prepare(functions[i], &reports[i]);
 	for (size_t i = 0; i < count; i++)

@@ -43,7 +43,7 @@ struct quirk {
 	/* A capability beside the device's own, which are `caps`: 0, or -EINVAL with a sentence. */
 	int (*capability)(struct lend_function *function, const struct cap *caps, unsigned count,
 			  struct quirk_cap *out, struct lend_error *error);
-	/* A reset of the device alone, where the kernel has none; with the lock, the function quiet. */
+	/* A reset of the device alone, where the kernel has none; with the lock, the function stopped. */
 	int (*reset)(struct lend_function *function);
 	uint32_t pba; /* not 0: where its MSI-X PBA is, if the register is out of bounds (spec 4.1) */
 };

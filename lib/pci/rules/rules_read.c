@@ -251,7 +251,7 @@ struct trap {
 };
 
 static const struct key trap_keys[] = {
-	{"bar", read_number, offsetof(struct trap, bar), BAR_COUNT - 1},
+	{"bar", read_number, offsetof(struct trap, bar), LEND_DEVICE_BARS - 1},
 	{"offset", read_number, offsetof(struct trap, offset), INT64_MAX},
 	{"length", read_number, offsetof(struct trap, length), INT64_MAX},
 	{NULL, NULL, 0, 0},
