@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the guest sees of BARs (spec/vfio-pci.md, section 3). Sizes come from
- * the region info, types from the device once, at the start. Sizing by the
- * guest works by masks alone, whatever value it writes.
+ * The registers of BARs as the guest sees them (spec 3). Sizes come from VFIO's
+ * region info; types are read from the device once, when the function is made.
+ * A guest sizes a BAR by the mask of its register, whatever value it writes.
  */
 #include <errno.h>
 
@@ -96,7 +96,8 @@ void lend_function_bar(const struct lend_function *function, unsigned index, str
 	sized_give(out, size, &bar, sizeof(bar));
 }
 
-/* Rejected addresses are simply not mapped (spec 3.3): a guest passes through them when it sizes BARs. */
+/* A BAR at another address is not placed, and that is no error: a guest writes such ones to size it
+ * (spec 3.3). */
 static bool acceptable(const struct lend_bar *bar, lend_gpa_t address)
 {
 	uint64_t last = address + (bar->size - 1);
@@ -107,7 +108,7 @@ static bool acceptable(const struct lend_bar *bar, lend_gpa_t address)
 		return last <= UINT16_MAX;
 	if (!bar->is_64)
 		return last < UINT32_MAX;
-	return !(last >> 63); /* beyond any processor: a BAR that is being sized */
+	return !(last >> 63); /* no processor has such addresses: the guest sizes the BAR */
 }
 
 bool bar_wanted(const struct lend_function *function, unsigned index, lend_gpa_t *address)

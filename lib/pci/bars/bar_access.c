@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trapped accesses to BARs. They go to the device by its transport, never
- * through a map, and without a lock; windows (window.h) lie over it.
+ * Accesses to BARs that trap. A window (window.h) answers where one lies. All
+ * else goes to the device by the transport, never through a map and without a
+ * lock.
  */
 #include <endian.h>
 
@@ -21,7 +22,7 @@ static bool reaches(struct lend_function *function, unsigned bar, uint64_t offse
 	return false;
 }
 
-/* An access to a BAR is the sign that the guest serves the line (interrupts/intx.h). */
+/* The guest accesses a BAR: that is taken as the sign that it serves the line (interrupts/intx.h). */
 static void served(struct lend_function *function)
 {
 	if (__atomic_load_n(&function->intx.pending, __ATOMIC_ACQUIRE))

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A BAR that the kernel withdrew: decode is off in the device, or it is not in
- * D0, although our state says otherwise (a reset, a driver of the host). The
- * guest's access then ends in an error of the hypervisor, which is healed by
- * taking the BARs away; they come back with the guest's next write to its
- * decode bits or power state.
+ * A BAR that the kernel withdrew. The kernel does not serve BARs while decode is
+ * off in the device, or the device is not in D0; a reset, or a program on the
+ * host, may have changed that without our knowledge. A guest's access then ends
+ * in an error of the hypervisor. The cure is to remove the BARs: accesses trap
+ * and read all ones. The guest's next write to its decode bits or power state
+ * places them again.
  */
 #include <linux/pci_regs.h>
 
@@ -13,7 +14,7 @@
 #include "lib/pci/ledger/ledger.h"
 #include "lib/pci/ledger/lock.h"
 
-/* A register that cannot be read counts as not served. */
+/* Whether the kernel serves the BARs now. If the registers cannot be read, it does not. */
 static bool served(struct lend_function *function)
 {
 	uint32_t value;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's maps of BARs: made once, when the function is, and kept while it
- * lives; the monitor is given parts of them. An area of address space as large
- * as the BAR is reserved, aligned so that the kernel can use huge pages, and
- * the areas mapped over it; guests reach them alone, never this library.
+ * The host's maps of BARs. They are made with the function and live as long as
+ * it does; the monitor gets parts of them. For each BAR, address space of its
+ * size is reserved, aligned so that the kernel can use huge pages, and the areas
+ * are mapped over it. Only guests access the maps; this library never does.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,10 +12,10 @@
 
 #include "lib/pci/bars/bar.h"
 
-/* The largest page that processors have; more alignment gains nothing. */
+/* The largest page of a processor: more alignment gains nothing. */
 #define ALIGN_MAX (UINT64_C(1) << 30)
 
-/* Address space of `size` bytes at a multiple of `align`, inaccessible; NULL: none. */
+/* Reserves address space of `size` bytes at a multiple of `align`, without access; NULL: there is none. */
 static uint8_t *reserve_aligned(uint64_t size, uint64_t align)
 {
 	uintptr_t start, head;
@@ -47,20 +47,19 @@ static int map_areas(struct lend_function *function, unsigned index, uint8_t *va
 
 		if (ret < 0)
 			return ret;
-		/* A child that keeps the device's pages would defeat the kernel's revoking them
-		 * (CVE-2020-12888). */
+		/* A child process must not keep pages that the kernel revokes from us (CVE-2020-12888). */
 		madvise(va + area->offset, area->length, MADV_DONTFORK);
 	}
 	return 0;
 }
 
-/* Address space of a BAR, and of the whole page that a smaller one is mapped by. */
+/* A BAR that is smaller than a page is mapped as a whole page. */
 static uint64_t map_size(const struct bar *bar, uint64_t page)
 {
 	return bar->guest.size > page ? bar->guest.size : page;
 }
 
-/* type1 maps BARs by their address; iommufd takes them as dma-bufs alone, where the kernel has these. */
+/* For peers: type1 maps a BAR by its address, iommufd only as a dma-buf, if the kernel makes these. */
 static void export_areas(struct lend_function *function, unsigned index)
 {
 	struct bar *bar = &function->bars[index];
@@ -97,7 +96,7 @@ static void map_bar(struct lend_function *function, unsigned index)
 	bar->trap_reason = LEND_REASON_MMAP_FAILED;
 }
 
-/* Whether a part of the BAR has to trap: of one that is smaller than a page then all of it does. */
+/* Whether a part of the BAR has to trap. A BAR smaller than a page then traps as a whole. */
 static bool has_windows(const struct lend_function *function, unsigned index)
 {
 	uint64_t end;
@@ -132,7 +131,8 @@ void bars_map(struct lend_function *function)
 			continue;
 		memcpy(bar->areas, function->device->areas[i], region->area_count * sizeof(*bar->areas));
 		bar->area_count = region->area_count;
-		/* Only the pages that hold windows are trapped: the MSI-X table's (spec 4.2), quirks'. */
+		/* Of the rest only pages with a window trap: the MSI-X table's (spec 4.2), and those of
+		 * quirks. */
 		bar->area_count = windows_cut(function, i, bar->areas, bar->area_count);
 		if (bar->area_count)
 			map_bar(function, i);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the monitor has the BARs. The ledger and `address` say what the monitor
- * was last told with success, not what the guest wants: bars_disable() and
- * bars_enable() close the gap between the two.
+ * The places of BARs in the guest. The guest's registers say where a BAR is to
+ * be (bar_wanted()); the ledger and bar->address say where the monitor has it.
+ * bars_disable() and bars_enable() make the second follow the first.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "lib/pci/config/config.h"
 #include "lib/pci/ledger/ledger.h"
 
-/* The PBA's pages are left out while they show other bits than the device's (msix_table.c). */
+/* Left out are the PBA's pages, while the guest has to see other bits than the device's (msix_table.c). */
 size_t bar_direct(const struct lend_function *function, unsigned index, lend_gpa_t address,
 		  struct lend_bar_direct *out)
 {
@@ -24,7 +24,7 @@ size_t bar_direct(const struct lend_function *function, unsigned index, lend_gpa
 
 	if (function->withheld & WITHHELD_LINE)
 		return 0;
-	/* Its page is the guest's page only where both begin at the same place (spec 3.4). */
+	/* A BAR smaller than a page is mapped as its page, so it must begin a page of the guest (spec 3.4). */
 	if (bar->sub_page && address & (function->page - 1))
 		return 0;
 	memcpy(areas, bar->areas, sizeof(areas));
@@ -75,8 +75,7 @@ int bars_disable(struct lend_function *function)
 	return ret;
 }
 
-/* One move of all of `in` to the addresses `to`; what the monitor refuses at once is not in the set any more.
- */
+/* Moves all BARs of `in` to the addresses `to`. Those that the monitor refuses are taken out of `in`. */
 static int place(struct lend_function *function, unsigned *in, const lend_gpa_t *to)
 {
 	begin_places(function);
@@ -104,7 +103,7 @@ void bars_enable(struct lend_function *function)
 		    !(is_out(function, OUT_BAR, i) && function->bars[i].address == to[i]))
 			in |= 1u << i;
 	if (in) {
-		take_around_bars(function, in); /* what belongs to their old places */
+		take_around_bars(function, in); /* peers and ioeventfds belong to the old places */
 		wanted = in;
 		ret = place(function, &in, to);
 		if (ret < 0) {
@@ -115,7 +114,7 @@ void bars_enable(struct lend_function *function)
 		for (unsigned i = 0; i < LEND_BARS; i++)
 			if (in & 1u << i)
 				function->bars[i].address = to[i];
-		/* What did not move is still where it was, and the guest is not to see it there. */
+		/* A BAR that did not move is still at its old place. The guest must not find it there. */
 		for (unsigned i = 0; i < LEND_BARS; i++)
 			if (wanted & ~in & 1u << i && is_out(function, OUT_BAR, i))
 				stale |= 1u << i;
@@ -138,7 +137,7 @@ int bar_refresh(struct lend_function *function, unsigned index)
 	const struct bar *bar = &function->bars[index];
 	int ret, one;
 
-	/* The BARs of one that is being stopped go away next. */
+	/* The BARs of a function that is being stopped are removed next. */
 	if (!is_out(function, OUT_BAR, index) || !bar->area_count || life_of(function) != LIFE_ON)
 		return 0;
 	begin_places(function);

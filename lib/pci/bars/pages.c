@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/* The table of trapped accesses by page (pages.h): a hash table without deletion, read and written by
+ * atomics. */
 #include "lib/pci/function.h"
 #include "lib/sized.h"
 
 enum { SHIFT = 12, KEY_SHIFT = 4, KEY_USED = 8, KEY_BAR = 7 };
 
-/* A guest that walks a large BAR fills the table; after that only what is in it gets finer counts. */
+/* The page's row, or the last one if the table is full: a guest that walks a large BAR fills it. */
 static struct page_count *find(struct pages *pages, uint64_t key)
 {
 	unsigned start = (unsigned)((key >> KEY_SHIFT) * 7 + key % 8) % PAGES_MAX;

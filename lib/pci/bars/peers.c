@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Peers: the parts of placed BARs that are ranges of the space, so that other
- * devices reach them (peer-to-peer). A type1 IOMMU before Linux 6.15 pins them
- * page by page, which takes seconds for a BAR of 128 GiB, each time that it
- * moves. So they are there only while somebody needs them: another function in
- * the space, or the device itself.
+ * Peers: areas of placed BARs that are ranges of the space, so that other
+ * devices reach them (peer-to-peer). They are mapped only while somebody needs
+ * them: another function in the space, or the device itself. The reason is time:
+ * before Linux 6.15 type1 pins them page by page, which takes seconds for a BAR
+ * of 128 GiB each time that it moves.
  *
- * An NVMe controller of before 1.4 with a controller memory buffer knows that
- * one by the host's address of its BAR. By the guest's it reaches it over the
+ * A device needs its own areas if it is an NVMe controller of before 1.4 with a
+ * controller memory buffer. It compares addresses with the host's address of its
+ * BAR. The guest gives it its own addresses: it then reaches the buffer over the
  * bus and the IOMMU, as another device would.
  */
 #include <string.h>
@@ -19,7 +20,7 @@
 
 enum { CLASS_NVME = 0x0108, CMBLOC = 0x38 }; /* NVM Express 1.3, 3.1.11 and 3.1.12: location and size */
 
-/* Its registers can be read once it decodes; it is asked until they were. */
+/* The registers can only be read while the BAR is placed, so the device is asked again until they were. */
 static bool reaches_itself(struct lend_function *function)
 {
 	uint8_t bytes[8];
@@ -70,8 +71,11 @@ void peers_sync(struct lend_function *function)
 	for (unsigned i = 0; i < LEND_DEVICE_BARS; i++) {
 		const struct bar *bar = &function->bars[i];
 
-		/* Where somebody else answers, devices reach that one as the guest does. An IOMMU maps whole
-		 * pages, and the rest of a page that is larger than its BAR is not the BAR's. */
+		/*
+		 * Left out: a BAR at an address where something else answers, since devices
+		 * are to reach what the guest reaches; and one smaller than a page, since an
+		 * IOMMU maps whole pages and the rest of the page is not the BAR's.
+		 */
 		if (is_out(function, OUT_BAR, i) && !bar->hidden && !bar->sub_page)
 			give_areas(function, i);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the ROM's bytes come from: the user's file, or the device, which is
- * asked at the guest's first read and never again, whether it answers or not.
+ * The ROM's bytes come from the user's file, or from the device. The device is
+ * read at the guest's first read and never again, whether that worked or not.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,15 +14,15 @@
 #include "lib/pci/config/config.h"
 #include "lib/pci/ledger/lock.h"
 
-/* Sizes that the register can tell: bits 31:11 (PCI Local Bus 3.0, 6.2.5.2). */
+/* The sizes that the register can express: bits 31:11 (PCI Local Bus 3.0, 6.2.5.2). */
 #define SIZE_MIN    UINT64_C(0x800)
 #define SIZE_MAX_32 (UINT64_C(1) << 31)
-/* No ROM that a device carries is larger; what one claims beyond it reads all ones. */
+/* The most that is read from a device. If one claims a larger ROM, the rest reads all ones. */
 #define DEVICE_MAX (UINT64_C(16) << 20)
-/* A read that is interrupted is tried again; a kernel that never has the bytes is not waited for. */
+/* A read that returns EAGAIN is made again this often. */
 enum { TRIES_MAX = 64 };
 
-/* ROMs that stop the guest's firmware; a file in their place, or rombar=1, is the user's word. */
+/* ROMs that stop the guest's firmware. The user may show one all the same: by rombar=1, or by a file. */
 static const struct {
 	uint16_t vendor, device;
 } denied[] = {
@@ -104,7 +104,7 @@ void rom_destroy(struct lend_function *function)
 	function->rom.bytes = NULL;
 }
 
-/* Reads until the device has no more; its length, or a negative errno for nothing at all. */
+/* Reads until the device has no more bytes: 0, or a negative errno if there was none at all. */
 static int read_device(struct lend_function *function, uint8_t *bytes, uint64_t size)
 {
 	struct lend_device *device = function->device;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The image in a ROM (PCI Firmware 3.0, 5.1): its header, the PCI data
- * structure that it points to, and the byte that makes all bytes sum to 0.
- * Every offset comes from the device and is checked.
+ * The image in a ROM (PCI Firmware 3.0, 5.1): a header, the PCI data structure
+ * that it points to, and a checksum that makes all bytes sum to 0. The offset
+ * comes from the device, so it is checked.
  */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ranges answer while COMMAND decodes them and the function is in D0, as
- * its BARs do. Two functions may have them on a host, one at a time in a guest:
- * the monitor refuses the second.
+ * The legacy VGA ranges answer when BARs do: while COMMAND decodes them and the
+ * function is in D0. In a guest one function has them at a time: the monitor
+ * refuses a second one.
  */
 #include <errno.h>
 #include <string.h>
@@ -84,7 +84,7 @@ void vga_enable(struct lend_function *function)
 			     strerror(-ret));
 }
 
-/* How many bytes from `address` on are in one range that answers now. */
+/* How many of the `length` bytes at `address` are in a range that answers now. */
 static unsigned reach(struct lend_function *function, uint32_t address, unsigned length)
 {
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) {

@@ -73,7 +73,7 @@ enum lend_reason windows_reason(const struct lend_function *function, unsigned b
 	return LEND_REASON_DIRECT;
 }
 
-/* Who answers at `offset`, NULL: the device; `*end`: up to where. */
+/* The window that answers at `offset`, NULL: the device does. `*end`: where that changes. */
 static const struct window *find(const struct lend_function *function, unsigned region, uint64_t offset,
 				 uint64_t *end)
 {
@@ -134,7 +134,7 @@ static void say(struct lend_function *function, const char *what, unsigned regio
 			     length, region, (unsigned long long)offset, strerror(-code));
 }
 
-/* How many bytes of an access from `at` on one side answers for. */
+/* How many of the `left` bytes at `at` lie before `end`. */
 static unsigned part_of(uint64_t at, uint64_t end, unsigned left)
 {
 	return end - at < left ? (unsigned)(end - at) : left;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Advanced features of conventional PCI: a function level reset, which the kernel carries out. */
+/* Advanced features: the function level reset of conventional PCI. The kernel carries it out. */
 #include <linux/pci_regs.h>
 
 #include "lib/pci/caps/capabilities.h"

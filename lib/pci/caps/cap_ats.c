@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address translation services (spec/vfio-pci.md, 2.5). Its switch is the
- * host's: the kernel makes the register read-only. A driver of the guest only
- * sees that the device has it.
+ * Address translation services (spec 2.5). The guest sees that the device has
+ * them and cannot switch them: the host does that, and the kernel makes the
+ * control register read-only.
  */
 #include "lib/pci/caps/capabilities.h"
 

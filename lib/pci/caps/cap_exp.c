@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PCI Express: type and link follow the place that the function has in the
- * guest (spec 2.4), else its driver, or Windows, finds a topology that cannot
- * be. Device control is the kernel's, function level reset included.
+ * PCI Express. The type and the link follow the place of the function in the
+ * guest (spec 2.4): with the host's values a driver, or Windows, would find a
+ * topology that cannot exist. Device control stays the kernel's, and with it the
+ * function level reset.
  */
 #include <errno.h>
 
@@ -15,13 +16,13 @@
 
 enum {
 	NO_LINK_END = PCI_EXP_DEVSTA + 2,
-	LINK_END = PCI_EXP_LNKSTA + 2,   /* bytes that a capability with link registers has */
-	LINK2_END = PCI_EXP_LNKSTA2 + 2, /* and with those of version 2 */
+	LINK_END = PCI_EXP_LNKSTA + 2,   /* bytes of a capability with link registers */
+	LINK2_END = PCI_EXP_LNKSTA2 + 2, /* bytes of one that has those of version 2 too */
 	WIDTH_X1 = 1 << 4,               /* LNKCAP, maximum link width */
 	TYPE_SHIFT = 4,
 };
 
-/* Without a link an integrated endpoint's ends before the link's registers (7.5.3). */
+/* An integrated endpoint has no link: its capability ends before the link's registers (7.5.3). */
 unsigned exp_length(const struct lend_function *function, unsigned at)
 {
 	enum { VERSION_2 = 0x3c, INTEGRATED_2 = 0x2c };
@@ -57,27 +58,26 @@ int exp_setup(struct lend_function *function, const struct cap *cap, struct lend
 
 	if (type != PCI_EXP_TYPE_ENDPOINT && type != PCI_EXP_TYPE_LEG_END && type != PCI_EXP_TYPE_RC_END)
 		return error_say(error, -ENOTSUP,
-				 "%s is no endpoint (PCI Express type 0x%x), which cannot be lent",
+				 "%s is no endpoint (PCI Express type 0x%x); only endpoints can be lent",
 				 function->name, type);
 	if (cap->room < LINK_END && type != PCI_EXP_TYPE_RC_END)
 		return error_say(error, -EPROTO,
 				 "%s: its PCI Express capability at 0x%x has only %u bytes before the next "
-				 "one, and no registers of its link",
+				 "one: its link registers are missing",
 				 function->name, cap->offset, cap->room);
 	function->exp = cap->offset;
 	if (config_hw(function, cap->offset + PCI_EXP_DEVCAP, 4) & PCI_EXP_DEVCAP_FLR)
 		function->flr = true;
-	/* Version 0 is an error of Intel's 82599 virtual functions. */
+	/* Intel's 82599 virtual functions say version 0, which is wrong. */
 	if (!(flags & PCI_EXP_FLAGS_VERS))
 		config_set_bits(function, cap->offset + PCI_EXP_FLAGS, 2, PCI_EXP_FLAGS_VERS, 1);
 	if (function->place == LEND_PLACE_ROOT && type == PCI_EXP_TYPE_LEG_END)
-		return CAP_HIDE; /* there is no legacy type of a root complex's own endpoint */
+		return CAP_HIDE; /* a root complex has no integrated endpoint of the legacy type */
 	if (function->place == LEND_PLACE_ROOT && type == PCI_EXP_TYPE_ENDPOINT) {
 		set_type(function, cap, PCI_EXP_TYPE_RC_END);
 		zero_link(function, cap);
 	}
-	/* A driver takes what is behind the type of an endpoint for its link's registers: they must be there.
-	 */
+	/* A driver of an endpoint reads link registers, so the type changes only if there are some. */
 	if (function->place == LEND_PLACE_PORT && type == PCI_EXP_TYPE_RC_END && cap->room >= LINK_END) {
 		set_type(function, cap, PCI_EXP_TYPE_ENDPOINT);
 		config_set_virtual(function, cap->offset + PCI_EXP_LNKCAP, 4,
@@ -100,7 +100,7 @@ static struct lend_link read_link(const struct lend_function *function)
 	out.is_pcie = true;
 	out.type = (uint8_t)((flags & PCI_EXP_FLAGS_TYPE) >> TYPE_SHIFT);
 	if (out.type == PCI_EXP_TYPE_RC_END)
-		return out; /* it has no link */
+		return out; /* no link */
 	link = config_hw(function, function->exp + PCI_EXP_LNKCAP, 4);
 	out.speed = (uint8_t)(link & PCI_EXP_LNKCAP_SLS);
 	out.atomics = (uint8_t)function->device->info.atomics;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Power management (PCI Power Management 1.2). The guest reads the device's
- * register; the state keeps the power state that it last set, which decides
+ * register. The state keeps the power state that the guest set last: it decides
  * whether BARs answer (spec 2.6).
  */
 #include <linux/pci_regs.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Resizable BARs, frozen (spec 2.5): the one size on offer is the one that the
- * BAR has, because VFIO's region cannot change while it is open.
+ * Resizable BARs keep their size (spec 2.5): the capability offers the present
+ * size alone, because VFIO's region cannot change while the device is open.
  */
 #include <linux/pci_regs.h>
 
@@ -13,7 +13,7 @@ enum {
 	SIZE_SHIFT = 8,
 	SIZE_MASK = 0x3f,
 	SIZE_BIT = 4, /* bit n + 4 of the capability register stands for size n (1 MiB << n) */
-	BIT_MAX = 31, /* of the largest one that it has a bit for */
+	BIT_MAX = 31,
 };
 
 #define KEPT (PCI_REBAR_CTRL_BAR_IDX | PCI_REBAR_CTRL_NBAR_MASK | (uint32_t)SIZE_MASK << SIZE_SHIFT)

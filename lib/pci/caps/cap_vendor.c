@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registers of a maker's own, in the extended space (VSEC and DVSEC). Drivers
- * need them, so they are the guest's; the user's rules can close those of one
- * maker. CXL's switch a memory's ranges on and off, and move them: a strict
- * function has them closed.
+ * Vendor registers in the extended space (VSEC and DVSEC). The guest may write
+ * them, because drivers need them. The user's rules can close those of one
+ * vendor. Strict config space closes CXL's, which switch ranges of memory on and
+ * off, and move them.
  */
 #include <linux/pci_regs.h>
 

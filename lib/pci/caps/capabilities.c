@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The standard chain. A pointer that leaves the capabilities' area or comes
- * back ends the walk with one line: what was found before it is kept, so that a
- * device whose vendor miscounted can still be used. Two capabilities of which
- * one lies over registers of ours are refused: it is not known which one lies.
+ * The standard chain. A pointer that leads into the header, or to a capability
+ * that was seen, ends the walk with one line of log. What was found before is
+ * kept, so that a device with a wrong pointer can still be used.
+ *
+ * A device is refused if a capability begins within the registers that we
+ * emulate of another one: it is not known which of the two is the wrong one.
  */
 #include <errno.h>
 
@@ -29,8 +31,10 @@ static unsigned walk(struct lend_function *function, struct cap *found)
 	for (; at && count < HOPS_MAX; count++) {
 		if (at < PCI_STD_HEADER_SIZEOF || seen & UINT64_C(1) << at / 4) {
 			function_log(function, LEND_LOG_WARNING,
-				     "its chain of capabilities %s at 0x%x; the rest is left out",
-				     at < PCI_STD_HEADER_SIZEOF ? "leaves their area" : "comes back", at);
+				     "its chain of capabilities %s 0x%x; the rest is left out",
+				     at < PCI_STD_HEADER_SIZEOF ? "leads into the header, to"
+								: "leads a second time to",
+				     at);
 			break;
 		}
 		seen |= UINT64_C(1) << at / 4;
@@ -40,7 +44,7 @@ static unsigned walk(struct lend_function *function, struct cap *found)
 	return count;
 }
 
-/* 0: in the chain, CAP_HIDE: not, negative: the device cannot be lent. */
+/* 0: it is in the guest's chain; CAP_HIDE: it is not; negative errno: the device cannot be lent. */
 static int setup(struct lend_function *function, const struct cap *cap, struct lend_error *error)
 {
 	const struct cap_row *row = cap_row((uint8_t)cap->id);
@@ -59,14 +63,14 @@ static int setup(struct lend_function *function, const struct cap *cap, struct l
 	return ret;
 }
 
-/* Links `offset` behind the capability at `*tail`; 0 is the header's pointer. */
+/* Appends the capability at `offset` to the chain that ends at `*tail`. 0: the chain is empty. */
 static void link_cap(struct lend_function *function, unsigned *tail, unsigned offset)
 {
 	config_set_virtual(function, *tail ? *tail + PCI_CAP_LIST_NEXT : PCI_CAPABILITY_LIST, 1, offset);
 	*tail = offset;
 }
 
-/* Capabilities of ours go behind the device's own. */
+/* Appends the capabilities that quirks add. */
 static int link_ours(struct lend_function *function, const struct cap *caps, unsigned count, unsigned *tail,
 		     struct lend_error *error)
 {
@@ -104,7 +108,7 @@ int capabilities_setup(struct lend_function *function, struct lend_error *error)
 	failed = link_ours(function, caps, count, &tail, error);
 	if (failed < 0)
 		return failed;
-	/* A pointer that leads nowhere is none. */
+	/* Where nothing is left in the chain, the guest finds neither pointer nor status bit. */
 	if (config_hw(function, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST || tail) {
 		if (!tail)
 			config_set_virtual(function, PCI_CAPABILITY_LIST, 1, 0);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Capabilities: one row for each id says what the guest gets of it. The chains
- * are walked once, on the bytes that the device had when it was opened, with
- * bounds; the guest sees them rebuilt, without what is hidden.
+ * Capabilities. A table has a row for each id, which says what the guest gets of
+ * it. Both chains are walked once, within bounds, in the bytes that the device
+ * had when it was opened. The guest sees a chain that is built anew, without
+ * what is hidden.
  */
 #ifndef LIB_PCI_CAPS_CAPABILITIES_H
 #define LIB_PCI_CAPS_CAPABILITIES_H
@@ -13,59 +14,59 @@
 struct cap {
 	unsigned offset;
 	unsigned room;   /* bytes up to the next capability by address, or the end */
-	unsigned length; /* of its registers, no more than there is room for; 0: not known */
+	unsigned length; /* bytes of its registers, at most `room`; 0: not known */
 	uint16_t id;
-	uint8_t version; /* of an extended one */
+	uint8_t version; /* of an extended capability */
 };
 
 enum cap_policy {
-	CAP_PASSED,   /* registers are the device's, as the kernel shows them */
-	CAP_EMULATED, /* all or some registers are ours: the setup function says which */
-	CAP_HIDDEN,   /* not in the chain; its registers read, and cannot be written */
+	CAP_PASSED,   /* its registers are the device's, as the kernel shows them */
+	CAP_EMULATED, /* some or all registers are virtual: the setup function says which */
+	CAP_HIDDEN,   /* not in the chain; its registers can be read and not written */
 };
 
-/** What a setup function may return beside 0 and a negative errno: hide this one after all. */
+/** What a setup function may return beside 0 and a negative errno: this capability is to be hidden. */
 enum { CAP_HIDE = 1 };
 
 struct cap_row {
 	uint16_t id;
 	uint8_t policy; /* enum cap_policy */
-	uint8_t least;  /* bytes that an emulated one needs before the next one */
+	uint8_t least;  /* the least `room` that an emulated one needs */
 	struct cap_length length;
 	const char *name;
 	int (*setup)(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 };
 
-/** The row of a standard id, 0 to 0xff, and of an extended one; never NULL. */
+/** The row of a standard id, and of an extended one; never NULL. */
 const struct cap_row *cap_row(uint8_t id);
 const struct cap_row *cap_row_extended(uint16_t id);
 
-/** Walks and rebuilds both chains. -EPROTO, -ENOTSUP: see lend_function_new(). */
+/** Walks both chains and builds them anew. -EPROTO, -ENOTSUP: see lend_function_new(). */
 int capabilities_setup(struct lend_function *function, struct lend_error *error);
 /** The extended chain (extended.c). */
 int extended_setup(struct lend_function *function, struct lend_error *error);
 
-/** Bytes that are not another's: those of its registers; where they are not known, up to the next one. */
+/** Bytes that belong to it: those of its registers, or if these are not known, all up to the next one. */
 static inline unsigned cap_extent(const struct cap *cap)
 {
 	return cap->length ? cap->length : cap->room;
 }
-/** Sets room and length of `count` capabilities of one chain, whose space ends at `end`. */
+/** Sets `room` and `length` of all `count` capabilities of a chain, in the space that ends at `end`. */
 void caps_measure(const struct lend_function *function, struct cap *caps, unsigned count, unsigned end);
-/** The bytes of one that was set up: the guest's, or blocked where it does not see it. */
+/** Claims the bytes of a capability that was set up. Those of a hidden one are blocked. */
 void cap_claim(struct lend_function *function, const struct cap *cap, bool hidden);
 
-/** One of a capability's resizable BARs, of virtual functions' too (cap_rebar.c). */
+/** An entry of the capability of resizable BARs, also of the one of virtual functions (cap_rebar.c). */
 struct rebar {
-	unsigned at;             /* its two registers */
-	uint32_t sizes, control; /* what they have */
-	unsigned bit;            /* of `sizes`, for the size that the BAR has; may be beyond 31 */
+	unsigned at;             /* offset of its two registers */
+	uint32_t sizes, control; /* their values */
+	unsigned bit;            /* the bit in `sizes` of the size that the BAR has; may be above 31 */
 };
-/** How many the capability at `at` has; 0: none, or more than there are BARs. */
+/** How many entries the capability at `at` has; 0: none, or more than there are BARs. */
 unsigned rebar_count(const struct lend_function *function, unsigned at);
 struct rebar rebar_entry(const struct lend_function *function, unsigned at, unsigned i);
 
-/* Setup functions, each in its capability's file. */
+/* Setup functions, each in the file of its capability. */
 int msi_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int pm_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int exp_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
@@ -74,7 +75,7 @@ int ats_setup(struct lend_function *function, const struct cap *cap, struct lend
 int rebar_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int vendor_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 
-/* Lengths (lengths.h) of those that have a file. */
+/* Lengths (lengths.h) of capabilities with a file of their own. */
 unsigned msi_length(const struct lend_function *function, unsigned at);
 unsigned exp_length(const struct lend_function *function, unsigned at);
 

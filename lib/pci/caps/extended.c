@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The extended chain (spec/vfio-pci.md, 2.5). Its head is at a fixed place, so
- * a hidden head stays there as a header that names nothing and leads on; when
- * nothing is left the whole header reads 0.
+ * The extended chain (spec 2.5). Its first header is at a fixed place. If that
+ * capability is hidden, the guest reads a header with id 0 there, which leads to
+ * the next one. If nothing is left in the chain, the whole header reads 0.
  */
 #include <linux/pci_regs.h>
 
@@ -55,7 +55,7 @@ static int setup(struct lend_function *function, const struct cap *cap, struct l
 	const struct cap_row *row = cap_row_extended(cap->id);
 	int ret = row->policy == CAP_HIDDEN || rules_deny_extended(function, cap->id) ? CAP_HIDE : 0;
 
-	/* Unlike a standard one it can be left out: none of them makes the device work. */
+	/* A device works without an extended capability: one that is cut short is only hidden. */
 	if (!ret && cap->room < row->least) {
 		function_log(function, LEND_LOG_WARNING,
 			     "its %s capability at 0x%x is cut short by the next one, and hidden", row->name,
@@ -77,8 +77,7 @@ int extended_setup(struct lend_function *function, struct lend_error *error)
 
 	if (function->config.size <= PCI_CFG_SPACE_SIZE)
 		return 0;
-	/* Without PCI Express the kernel neither looks at these bytes nor filters them, and a chain may not
-	 * end. */
+	/* Without PCI Express the kernel does not filter these bytes: they may be no chain at all. */
 	if (!function->exp || !head || head == UINT32_MAX) {
 		config_set_virtual(function, START, PCI_CAP_SIZEOF, 0);
 		return 0;

@@ -7,9 +7,9 @@
 #include "lib/pci/caps/capabilities.h"
 #include "lib/pci/caps/lengths.h"
 
-/* Ascending by id. */
+/* Ascending by id: cap_row_extended() searches by halves. */
 static const struct cap_row rows[] = {
-	/* The kernel hid what was there. */
+	/* The kernel writes 0 over the id of what it hides. */
 	{0x0000, CAP_HIDDEN, 0, UNKNOWN, "null", NULL},
 	{PCI_EXT_CAP_ID_ERR, CAP_PASSED, 0, BY(length_aer), "advanced error reporting", NULL},
 	{PCI_EXT_CAP_ID_VC, CAP_PASSED, 0, BY(length_vc), "virtual channel", NULL},
@@ -24,17 +24,17 @@ static const struct cap_row rows[] = {
 	{PCI_EXT_CAP_ID_VNDR, CAP_PASSED, 0, COUNTED(0, 1, 0, 4, 20, 0xfff), "vendor specific", vendor_setup},
 	{PCI_EXT_CAP_ID_CAC, CAP_PASSED, 0, FIXED(8), "configuration access", NULL},
 	{PCI_EXT_CAP_ID_ACS, CAP_PASSED, 0, BY(length_acs), "access control", NULL},
-	/* It names functions of the host's slot. */
+	/* It names other functions of the host's slot. */
 	{PCI_EXT_CAP_ID_ARI, CAP_HIDDEN, 0, FIXED(8), "alternative routing id", NULL},
-	/* Hidden where the user says so; the kernel keeps its switch. */
+	/* Hidden if the user asks for it. The kernel keeps its switch. */
 	{PCI_EXT_CAP_ID_ATS, CAP_EMULATED, 8, FIXED(8), "address translation services", ats_setup},
-	/* These two, and 0x24, belong to the host. */
+	/* The host uses these two, and 0x24. */
 	{PCI_EXT_CAP_ID_SRIOV, CAP_HIDDEN, 0, FIXED(0x40), "SR-IOV", NULL},
 	{PCI_EXT_CAP_ID_MRIOV, CAP_HIDDEN, 0, UNKNOWN, "multi-root I/O virtualisation", NULL},
 	{PCI_EXT_CAP_ID_MCAST, CAP_PASSED, 0, FIXED(0x30), "multicast", NULL},
 	{PCI_EXT_CAP_ID_PRI, CAP_PASSED, 0, FIXED(16), "page requests", NULL},
 	{PCI_EXT_CAP_ID_AMD_XXX, CAP_PASSED, 0, UNKNOWN, "reserved for AMD", NULL},
-	/* Frozen at the sizes that VFIO has. */
+	/* The BARs keep the sizes that VFIO has. */
 	{0x0015, CAP_EMULATED, 12, COUNTED(4, 8, 0, 8, 5, 7), "resizable BARs", rebar_setup},
 	{PCI_EXT_CAP_ID_DPA, CAP_PASSED, 0, COUNTED(16, 1, 1, 4, 0, 0x1f), "dynamic power allocation", NULL},
 	{PCI_EXT_CAP_ID_TPH, CAP_PASSED, 0, BY(length_tph), "processing hints", NULL},

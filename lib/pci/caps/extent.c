@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a capability ends, and whose its bytes are. No capability reaches
- * beyond the start of the next one by address, whatever its registers say.
+ * Where a capability ends, and whose its bytes are. A capability ends before
+ * the start of the next one by address, whatever its registers say.
  */
 #include <linux/pci_regs.h>
 
 #include "lib/pci/caps/capabilities.h"
 #include "lib/pci/config/config.h"
 
-/* A header, and one register: what a capability of an unknown format has for sure. */
+/* A capability of an unknown format has at least these bytes: its header, and one register. */
 enum { UNKNOWN_STANDARD = 4, UNKNOWN_EXTENDED = 8 };
 
 static unsigned smaller(unsigned a, unsigned b)

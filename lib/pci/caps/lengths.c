@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Lengths of capabilities (lengths.h). A bare section number is one of PCI Express Base 6.0. */
 #include <linux/pci_regs.h>
 
 #include "lib/pci/caps/lengths.h"
@@ -33,14 +34,14 @@ unsigned cap_measure(const struct lend_function *function, const struct cap_leng
 	return length->base + elements * length->unit;
 }
 
-/* PCI-X 2.0, 7.2: mode 2 has registers for errors of its check bits. */
+/* PCI-X 2.0, 7.2: a device that knows mode 2 has registers for ECC errors. */
 unsigned length_pcix(const struct lend_function *function, unsigned at)
 {
 	return PCI_X_CMD_VERSION(config_hw(function, at + PCI_X_CMD, 2)) ? PCI_CAP_PCIX_SIZEOF_V2
 									 : PCI_CAP_PCIX_SIZEOF_V0;
 }
 
-/* HyperTransport I/O Link 3.1, chapter 7: three bits of type for the two interfaces, five for the others. */
+/* HyperTransport I/O Link 3.1, chapter 7: the type of the two interfaces has 3 bits, that of others 5. */
 unsigned length_ht(const struct lend_function *function, unsigned at)
 {
 	enum { SLAVE = 0x1c, HOST = 0x18, MAPPING_FIXED = 4, MAPPING = 0xc };
@@ -68,7 +69,7 @@ unsigned length_ht(const struct lend_function *function, unsigned at)
 	}
 }
 
-/* Serial ATA 3.0, 13.10: the index and its data may be in config space, behind it. */
+/* Serial ATA 3.0, 13.10: the index and data registers may follow, in config space. */
 unsigned length_sata(const struct lend_function *function, unsigned at)
 {
 	return (config_hw(function, at + PCI_SATA_REGS, 1) & PCI_SATA_REGS_MASK) == PCI_SATA_REGS_INLINE
@@ -76,7 +77,7 @@ unsigned length_sata(const struct lend_function *function, unsigned at)
 		       : PCI_SATA_SIZEOF_SHORT;
 }
 
-/* Each entry's first dword says how many come behind it. */
+/* The first dword of each entry says how many dwords follow. */
 unsigned length_ea(const struct lend_function *function, unsigned at)
 {
 	unsigned count = dword(function, at) >> 16 & PCI_EA_NUM_ENT_MASK, end = at + PCI_EA_FIRST_ENT;
@@ -86,7 +87,7 @@ unsigned length_ea(const struct lend_function *function, unsigned at)
 	return end - at;
 }
 
-/* The log of prefixes is there with the prefixes; that of headers is longer with flits. */
+/* With TLP prefixes there is a log of them. With flit mode the log of headers is longer. */
 unsigned length_aer(const struct lend_function *function, unsigned at)
 {
 	enum { FLIT_MODE = 1 << 15, PREFIXES = 1 << 21, FLITS = 0x60, LOG = 0x48 };
@@ -100,7 +101,7 @@ unsigned length_aer(const struct lend_function *function, unsigned at)
 	return dword(function, function->exp + PCI_EXP_DEVCAP2) & PREFIXES ? LOG : PCI_ERR_ROOT_COMMAND;
 }
 
-/* Bytes of an arbitration table, for the largest number of phases on offer. */
+/* Bytes of an arbitration table, which has room for the largest number of phases on offer. */
 static unsigned table(uint32_t offered, unsigned bits)
 {
 	static const unsigned phases[] = {0, 32, 64, 128, 128, 256};
@@ -117,7 +118,7 @@ static unsigned larger(unsigned a, unsigned b)
 	return a > b ? a : b;
 }
 
-/* 7.9.1: a block a channel, and the arbitration tables where the registers say that they are. */
+/* 7.9.1: a block for each channel, and arbitration tables at the offsets that the registers give. */
 unsigned length_vc(const struct lend_function *function, unsigned at)
 {
 	enum { TABLE_UNIT = 16, OFFSET_SHIFT = 24, CHANNEL_BITS = 4 };
@@ -139,7 +140,7 @@ unsigned length_vc(const struct lend_function *function, unsigned at)
 	return end;
 }
 
-/* The bus numbers came with version 2. */
+/* Version 2 added the register of bus numbers. */
 unsigned length_rcec(const struct lend_function *function, unsigned at)
 {
 	return PCI_EXT_CAP_VER(dword(function, at)) < 2 ? 8 : 12;
@@ -165,7 +166,7 @@ unsigned length_tph(const struct lend_function *function, unsigned at)
 	return PCI_TPH_BASE_SIZEOF + ((entries + 1) * 2 + 3) / 4 * 4;
 }
 
-/* Root ports have more of it, and a log. */
+/* Root ports have more registers, and a log. */
 unsigned length_dpc(const struct lend_function *function, unsigned at)
 {
 	enum { PLAIN = 0xc, LOG = 0x20 };
@@ -176,7 +177,7 @@ unsigned length_dpc(const struct lend_function *function, unsigned at)
 	return LOG + ((capability & PCI_EXP_DPC_RP_PIO_LOG_SIZE) >> 8) * 4;
 }
 
-/* With the mask of what is selected, where it says so. */
+/* A register with the mask of selected protocols is there if the capability says so. */
 unsigned length_apn(const struct lend_function *function, unsigned at)
 {
 	enum { SELECTIVE = 1 << 8 };
@@ -184,8 +185,7 @@ unsigned length_apn(const struct lend_function *function, unsigned at)
 	return dword(function, at + 4) & SELECTIVE ? 0x18 : 0x14;
 }
 
-/* 7.9.26: blocks of the link's streams, a traffic class each; then the selective ones, with their addresses.
- */
+/* 7.9.26: a block for each stream of the link; then the selective streams, with their address ranges. */
 unsigned length_ide(const struct lend_function *function, unsigned at)
 {
 	enum { LINK = 1, SELECTIVE = 2, FIRST = 0xc, LINK_BLOCK = 8, BLOCK = 0x14, ADDRESSES = 12 };

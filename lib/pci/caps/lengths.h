@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long a capability is: the chain does not say it, the format of its
- * registers does (PCI Express Base 6.0, chapter 7; PCI Local Bus 3.0, 6.8;
- * others by their own specifications). The rows of ids have it as data.
+ * How long a capability is. The chain does not say it; the format of the
+ * registers does (PCI Express Base 6.0, chapter 7; PCI Local Bus 3.0, 6.8; for
+ * others their own specifications). It is data in the row of each id:
+ *
+ *	length = base + unit * (count + plus)
  */
 #ifndef LIB_PCI_CAPS_LENGTHS_H
 #define LIB_PCI_CAPS_LENGTHS_H
@@ -12,21 +14,21 @@
 enum cap_count {
 	COUNT_NONE,
 	COUNT_REGISTER, /* a field of one of its registers */
-	COUNT_LANES,    /* as wide as the link can be */
+	COUNT_LANES,    /* the lanes that the link can have */
 };
 
 struct cap_length {
-	uint16_t base; /* bytes that each one has */
-	uint8_t unit;  /* bytes of an element behind them */
-	uint8_t plus;  /* elements beyond those that the field says */
-	uint8_t count; /* enum cap_count: how many elements there are */
-	uint8_t at;    /* of COUNT_REGISTER: the dword, from the capability's start on */
-	uint8_t shift;
+	uint16_t base; /* bytes before the elements */
+	uint8_t unit;  /* bytes of an element */
+	uint8_t plus;  /* elements that the field does not count */
+	uint8_t count; /* enum cap_count: where the number of elements comes from */
+	uint8_t at;    /* of COUNT_REGISTER: offset of the dword in the capability */
+	uint8_t shift; /* of the field in that dword */
 	uint16_t mask;
-	unsigned (*measure)(const struct lend_function *function, unsigned at); /* or what counts them all */
+	unsigned (*measure)(const struct lend_function *function, unsigned at); /* not NULL: does all of it */
 };
 
-/* For the rows. */
+/* What the rows say. */
 #define UNKNOWN                                                                                              \
 	{                                                                                                    \
 		.base = 0                                                                                    \
@@ -49,10 +51,10 @@ struct cap_length {
 		.at = (dword), .shift = (first_bit), .mask = (bits)                                          \
 	}
 
-/** Bytes of the capability at `at`, its header with them; 0: not known. It may claim more than there is. */
+/** Bytes of the capability at `at`, with its header; 0: not known. It may be more than there is room for. */
 unsigned cap_measure(const struct lend_function *function, const struct cap_length *length, unsigned at);
 
-/* Those that more than one field decides. */
+/* Lengths that depend on more than one field. */
 unsigned length_pcix(const struct lend_function *function, unsigned at);
 unsigned length_ht(const struct lend_function *function, unsigned at);
 unsigned length_sata(const struct lend_function *function, unsigned at);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel took out of a chain. vfio-pci leaves out each capability that
- * it does not know and lets the guest write its registers, as bytes in no
- * capability; what our rows or the user's rules hide has to be closed there
- * too. The header is still at its place, only the pointer to it is gone:
+ * Capabilities that the kernel took out of a chain. vfio-pci leaves out each one
+ * that it does not know, and lets the guest write its registers like any bytes
+ * in no capability. Those that our rows or the user's rules hide have to be
+ * closed there too. The header is still in its place; only the pointer to it is
+ * missing. So a header is looked for:
  *
- *  - Where the device's own chain is known (device->raw), it says which they are.
- *  - Else a header counts only with a chain behind it, over other headers that
- *    are in no capability, that leads back into what the kernel shows. At the
- *    end of a chain nothing leads back: there the registers have to make sense.
+ *  - If the device's own chain is known (device->raw), it says where they are.
+ *  - Else a header is believed if its next pointer leads, perhaps over other
+ *    headers that the kernel took out, to one that the kernel left in. The last
+ *    one of a chain has no next pointer: its registers have to make sense.
  *
- * So a register that has the number of an id by accident stays the guest's.
+ * So a register whose value is an id by chance stays the guest's.
  */
 #include <linux/pci_regs.h>
 
@@ -24,7 +25,7 @@ enum { VERSION_MAX = 6, NEXT_MASK = 0xfc, RESERVED_BITS = 3, VF_REBAR = 0x24 };
 struct header {
 	uint16_t id;
 	unsigned next;
-	bool good; /* it can be one */
+	bool good; /* this can be a header */
 };
 
 static struct header parse(const uint8_t *bytes, unsigned at, bool extended)
@@ -43,7 +44,7 @@ static struct header parse(const uint8_t *bytes, unsigned at, bool extended)
 	return header;
 }
 
-/* Addresses of 32 or 64 bits with their flags, each entry as long as it says. */
+/* Each entry has a length that fits its addresses of 32 or 64 bits, and no reserved bit. */
 static bool is_ea(const struct lend_function *function, unsigned at)
 {
 	enum { WIDE = 2, RESERVED = 0x3f000000 };
@@ -63,7 +64,7 @@ static bool is_ea(const struct lend_function *function, unsigned at)
 	return end <= PCI_CFG_SPACE_SIZE;
 }
 
-/* Each BAR has the size that it is set to among those on offer. */
+/* Each entry offers the size that its BAR has. */
 static bool is_rebar(const struct lend_function *function, unsigned at)
 {
 	enum { RESERVED = 0xf };
@@ -81,7 +82,7 @@ static bool is_rebar(const struct lend_function *function, unsigned at)
 static bool makes_sense(const struct lend_function *function, unsigned at, uint16_t id, bool extended)
 {
 	if (extended ? rules_deny_extended(function, id) : rules_deny_cap(function, (uint8_t)id))
-		return true; /* the user says that the device has it */
+		return true; /* the user named it, so the device has it */
 	if (extended)
 		return id == VF_REBAR && is_rebar(function, at);
 	return id == PCI_CAP_ID_EA && is_ea(function, at);
@@ -106,7 +107,7 @@ static bool leads_back(const struct lend_function *function, const uint8_t *show
 	return false;
 }
 
-/* Marks what the device's own chain has. */
+/* Marks the offsets of the headers in the device's own chain. */
 static void walk(const struct lend_device *device, uint8_t *linked, bool extended)
 {
 	unsigned at = extended ? PCI_CFG_SPACE_SIZE : device->raw[PCI_CAPABILITY_LIST] & NEXT_MASK;

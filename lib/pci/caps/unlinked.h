@@ -5,8 +5,9 @@
 #include "lib/pci/caps/capabilities.h"
 
 /**
- * Blocks what shall be hidden and the kernel took out of the standard or the
- * extended chain; `caps` are those that it left in, which are claimed by now.
+ * Blocks the registers of capabilities that are to be hidden and that the kernel
+ * took out of the standard or the extended chain. `caps` are those that it left
+ * in; they must be claimed already.
  */
 void unlinked_setup(struct lend_function *function, const struct cap *caps, unsigned count, bool extended);
 

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The engine of config space.
+ * The guest's reads and writes of config space.
  *
- * A read takes no lock: virtual bits come from the state, and if any bit is the
- * device's, one read of exactly the guest's width fetches it. What cannot be
- * read is all ones, the virtual bits too: a failed read is never narrowed to
- * something plausible.
+ * A read takes no lock. Virtual bits come from the state. If a bit is the
+ * device's, one read of exactly the guest's width fetches it. A read that fails
+ * returns all ones, in the virtual bits too: the guest must not take it for a
+ * good one.
  *
- * A write, in the order of the design: the state takes the new bytes; the hooks
- * take away on our side what is now off (disable); the bytes that are the
- * device's are written; the hooks put in place what is now on (enable). Hooks
- * bring the world in line with the state, whatever it was before, so that
- * undoing a write that failed is storing the old bytes and running them again.
+ * A write has four steps:
+ *  1. the new bytes are stored in the state;
+ *  2. the hooks take away, on our side, what the new state turns off (disable);
+ *  3. the bytes that are the device's are written to it;
+ *  4. the hooks put in place what the new state turns on (enable).
+ * A hook reads the state alone, and not what the state was before. So a write
+ * that the device refused is undone in one way: the old bytes are stored, and
+ * the hooks run again.
  */
 #include <errno.h>
 #include <string.h>
@@ -57,7 +60,7 @@ uint32_t lend_function_config_read(struct lend_function *function, unsigned offs
 	return (value & virt) | (device & ~virt);
 }
 
-/* The bytes that are the device's, in one access where all are, else in aligned pieces. */
+/* Writes the bytes that are the device's: in one access if all of them are, else in aligned pieces. */
 static int write_device(struct lend_function *function, unsigned offset, unsigned length,
 			const uint8_t *bytes)
 {
@@ -124,7 +127,7 @@ static int apply(struct lend_function *function, unsigned offset, unsigned lengt
 		function->withheld &= ~(unsigned)WITHHELD_BARS;
 	ret = run_disable(function, set);
 	if (!ret && write_resets(function, offset, length, bytes)) {
-		set |= 1u << HOOK_DECODE; /* they come back after it */
+		set |= 1u << HOOK_DECODE; /* the BARs are placed again after the reset */
 		function->hooks->before_reset(function);
 	}
 	if (!ret)
@@ -150,6 +153,6 @@ void lend_function_config_write(struct lend_function *function, unsigned offset,
 	function_lock(function);
 	ret = life_of(function) != LIFE_ON ? 0 : apply(function, offset, length, bytes);
 	function_unlock(function);
-	if (ret < 0) /* said where it failed */
+	if (ret < 0) /* the line of log was written where it failed */
 		count_one(function->counters.ignored);
 }

@@ -1,53 +1,56 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Config space as tables. Those who set up a capability use the config_set_*
- * functions, before the function is in use; the engine (config.c) then walks
- * the bytes. A byte of which no bit is virtual belongs to the device, writes
- * included; one whose bits all are never reaches it.
+ * Config space as tables, with a row for each byte (struct config). The files
+ * of the capabilities fill the tables with config_set_*() before the function is
+ * in use. config.c serves the guest's accesses from them.
+ *
+ * A bit is virtual or the device's. A byte without virtual bits is read from the
+ * device and written to it. A byte whose eight bits are virtual is neither.
  */
 #ifndef LIB_PCI_CONFIG_CONFIG_H
 #define LIB_PCI_CONFIG_CONFIG_H
 
 #include "lib/pci/function.h"
 
-/** `length` (1 to 4) bytes read `value` and cannot be written. */
+/** Makes `length` bytes (1 to 4) virtual: they read `value`, and the guest cannot write them. */
 void config_set_virtual(struct lend_function *function, unsigned offset, unsigned length, uint32_t value);
-/** Of `length` bytes the bits of `bits` read as in `value`; the rest stays the device's. */
+/** Makes the bits in `bits` virtual: they read as in `value`. The other bits stay the device's. */
 void config_set_bits(struct lend_function *function, unsigned offset, unsigned length, uint32_t bits,
 		     uint32_t value);
-/** The bits of the state that the guest may write. */
+/** Sets which bits of the state the guest may write. */
 void config_set_writable(struct lend_function *function, unsigned offset, unsigned length, uint32_t mask);
-/** Writes to [offset, offset + length) do not reach the device. */
+/** Keeps writes to [offset, offset + length) from the device. */
 void config_set_blocked(struct lend_function *function, unsigned offset, unsigned length);
-/** Says whose the bytes are. */
+/** Notes whose the bytes are. */
 void config_claim(struct lend_function *function, unsigned offset, unsigned length, enum claim claim);
+/** Sets which hook runs when the guest writes one of the bytes. */
 void config_set_hook(struct lend_function *function, unsigned offset, unsigned length, enum hook hook);
 
-/** The state's value, whether the guest sees it or not; `length` 1 to 4. */
+/** Reads or writes the state, whether the guest sees these bits or not; `length` is 1 to 4. */
 uint32_t config_state(const struct lend_function *function, unsigned offset, unsigned length);
 void config_store(struct lend_function *function, unsigned offset, unsigned length, uint32_t value);
 
-/** What the guest saw of it when the function was made: ids that were overridden, too. */
+/** What the guest sees there, with the device's bits as they were at open and with the user's ids. */
 uint32_t config_shown(const struct lend_function *function, unsigned offset, unsigned length);
-/** What the device had when it was opened. */
+/** The device's bytes as they were when it was opened. */
 uint32_t config_hw(const struct lend_function *function, unsigned offset, unsigned length);
 
-/** The device's own register: 0 or negative errno. Counted as a system call. */
+/** Reads or writes the device's own register: 0 or negative errno. Counts as a system call. */
 int config_device_read(struct lend_function *function, unsigned offset, unsigned length, uint32_t *out);
 int config_device_write(struct lend_function *function, unsigned offset, unsigned length, uint32_t value);
 
-/** Header fields of type 0 (header.c). */
+/** Sets up the header (header.c). -EPROTO: the device does not answer; -ENOTSUP: it is a bridge. */
 int header_setup(struct lend_function *function, struct lend_error *error);
 
-/** Power state (power.c): takes forbidden changes of the power state out of a write's bytes. */
+/** Takes a change of the power state that is not allowed out of a write's bytes (power.c). */
 void pm_filter(const struct lend_function *function, unsigned offset, unsigned length, uint8_t *bytes);
 /**
- * Whether a write's bytes start a function level reset (reset_write.c): the
- * kernel carries it out, and serves no BAR meanwhile.
+ * Whether a write's bytes start a function level reset (reset_write.c). The
+ * kernel carries the reset out, and serves no BAR meanwhile.
  */
 bool write_resets(const struct lend_function *function, unsigned offset, unsigned length,
 		  const uint8_t *bytes);
-/** D0 to D3, as the guest set it. */
+/** The power state that the guest set: 0 (D0) to 3 (D3hot). */
 unsigned pm_state(const struct lend_function *function);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Filling the tables of config space, and its bytes. */
+/* The tables of config space, and access to the state and to the device's registers. */
 #include "lib/le.h"
 #include "lib/pci/config/config.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The header of type 0: what of it the guest sees that is not the device's (spec/vfio-pci.md, 2.3). */
+/* The header of type 0: the bits of it that are not the device's (spec 2.3). */
 #include <errno.h>
 #include <string.h>
 
@@ -13,32 +13,32 @@ enum { HEADER_TYPE_BITS = 0x7f, MULTIFUNCTION = 0x80 };
 struct field {
 	uint16_t offset;
 	uint8_t length;
-	uint32_t bits;     /* that are virtual */
-	uint32_t writable; /* of the state */
+	uint32_t bits;     /* virtual ones */
+	uint32_t writable; /* bits of the state that the guest may write */
 	enum hook hook;
 };
 
-/* The values are 0; BARs get theirs in bar.c. */
+/* All start as 0. bar.c sets the types and masks of the BARs. */
 static const struct field fields[] = {
 	/*
-	 * The guest reads the decode bits that it wrote: the device's may differ,
-	 * because the kernel or a reset changed them. They are written through,
-	 * since not all bits of the byte are virtual.
+	 * The guest reads the decode bits that it wrote. The device's may differ,
+	 * because the kernel or a reset changed them. The guest's write still
+	 * reaches the device: other bits of the byte are the device's.
 	 */
 	{PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY,
 	 PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE, HOOK_DECODE},
-	/* Addresses of the host never leak, and the guest's never reach the device. */
+	/* The guest never sees the host's addresses, and its own never reach the device. */
 	{PCI_BASE_ADDRESS_0, 4, UINT32_MAX, 0, HOOK_DECODE},
 	{PCI_BASE_ADDRESS_1, 4, UINT32_MAX, 0, HOOK_DECODE},
 	{PCI_BASE_ADDRESS_2, 4, UINT32_MAX, 0, HOOK_DECODE},
 	{PCI_BASE_ADDRESS_3, 4, UINT32_MAX, 0, HOOK_DECODE},
 	{PCI_BASE_ADDRESS_4, 4, UINT32_MAX, 0, HOOK_DECODE},
 	{PCI_BASE_ADDRESS_5, 4, UINT32_MAX, 0, HOOK_DECODE},
-	/* Reads 0, which means none; rom.c has more where there is one. */
+	/* It reads 0, "no ROM". rom.c sets it up if there is one. */
 	{PCI_ROM_ADDRESS, 4, UINT32_MAX, 0, HOOK_NONE},
 };
 
-/* The device's own ids stay what matters to the host; the guest's driver goes by these. */
+/* The guest sees the ids that the user gave. The host keeps using the device's own. */
 static void set_ids(struct lend_function *function, const struct lend_ids *ids)
 {
 	const struct {
@@ -61,14 +61,14 @@ int header_setup(struct lend_function *function, struct lend_error *error)
 {
 	uint32_t type = config_hw(function, PCI_HEADER_TYPE, 1) & HEADER_TYPE_BITS;
 
-	/* VFIO fills in the ids of virtual functions, so this is no hardware that has none. */
+	/* A virtual function has no ids in hardware, but VFIO fills them in: the test holds for it too. */
 	if (config_hw(function, PCI_VENDOR_ID, 4) == UINT32_MAX)
 		return error_say(
 			error, -EPROTO,
 			"%s does not answer (its config space reads all ones); is it powered and alive?",
 			function->name);
 	if (type != PCI_HEADER_TYPE_NORMAL)
-		return error_say(error, -ENOTSUP, "%s is a bridge (header type %u), which cannot be lent",
+		return error_say(error, -ENOTSUP, "%s is a bridge (header type %u); bridges cannot be lent",
 				 function->name, type);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
 		const struct field *field = &fields[i];

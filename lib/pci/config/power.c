@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The power state that the guest set, and the changes of it that the device can do (spec 2.6). */
+/* The power state that the guest set, and which changes of it are allowed (spec 2.6). */
 #include <linux/pci_regs.h>
 
 #include "lib/pci/config/config.h"
@@ -10,7 +10,7 @@ unsigned pm_state(const struct lend_function *function)
 			    : 0;
 }
 
-/* Down the states that the device has, or straight back to D0. */
+/* From any state to D0, or down to a state that the device has. */
 static bool allowed(const struct lend_function *function, unsigned from, unsigned to)
 {
 	uint32_t have = config_hw(function, function->pm + PCI_PM_PMC, 2);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes by which a guest resets its function: in PCI Express' device control, or advanced features. */
+/* The two registers by which a guest resets its function: PCI Express device control, advanced features. */
 #include <linux/pci_regs.h>
 
 #include "lib/pci/config/config.h"

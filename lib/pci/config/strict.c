@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A device may have registers of its maker's own between its capabilities, and
- * back doors among them (XSA-124), and those of capabilities that the
- * kernel took out of the chain are there too, unfiltered.
+ * Strict config space. Between its capabilities a device may have registers of
+ * its vendor, among them ways around the BARs (XSA-124). The registers of the
+ * capabilities that the kernel took out of the chain are there too, and the
+ * kernel does not filter writes to them.
  */
 #include <linux/pci_regs.h>
 

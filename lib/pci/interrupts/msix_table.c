@@ -149,7 +149,7 @@ static void nothing_window(struct lend_function *function, unsigned bar)
 	window_add(function, &nothing);
 }
 
-/* Only the table's pages are trapped; the PBA's are while they show other bits than the device's. */
+/* The table's pages always trap; the PBA's only while the guest has to see other bits than the device's. */
 void msix_windows(struct lend_function *function)
 {
 	const struct msix *msix = &function->msix;
