@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Order of the bypass (spec 5.4), so that no signal is lost on the way: the
- * line masked, the hypervisor attached, the unmask eventfd given to VFIO, the
- * line unmasked. Back: masked, nobody pending, detached, unmasked, which lets a
- * signal that was missed come again.
+ * The line interrupt's two ways (intx.h).
+ *
+ * The bypass is entered in this order, so that no signal is lost (spec 5.4):
+ * mask the line, attach the hypervisor, give VFIO the unmask eventfd, unmask the
+ * line. It is left in this one: mask, detach, forget what is pending, unmask. A
+ * signal that was missed comes again at the unmask.
  */
 #include <errno.h>
 #include <string.h>
@@ -25,7 +27,7 @@ void intx_setup(struct lend_function *function)
 	uint32_t pin = config_hw(function, PCI_INTERRUPT_PIN, 1);
 	struct intx *intx = &function->intx;
 
-	/* Beyond 4 it is no pin; the device may still have messages (spec 5.2). */
+	/* A pin above 4 does not exist. The device may still have message interrupts (spec 5.2). */
 	if (pin > 4 && !function->no_intx)
 		function_log(function, LEND_LOG_WARNING,
 			     "its interrupt pin is %u, which is none: it gets no line interrupt", pin);
@@ -47,7 +49,7 @@ static bool by_hypervisor(const struct lend_function *function)
 	return is_out(function, OUT_LINE_IRQFD, 0);
 }
 
-/* The line is what is pending, unless the guest has switched it off in COMMAND. */
+/* The loop raises the line while a signal is pending and the guest has not disabled the line in COMMAND. */
 static void update_line(struct lend_function *function)
 {
 	bool raised = function->mode == MODE_INTX && !by_hypervisor(function) && function->intx.pending &&
@@ -85,7 +87,8 @@ void intx_held(struct lend_function *function)
 
 	if (!is_out(function, OUT_TIMER, 0))
 		return;
-	/* Set again, or cancelled: by now it may be set anew already, if this call of it was late. */
+	/* A late call may find the timer set anew. Then it is set once more, or cancelled, which is right
+	 * too. */
 	if (function->mode == MODE_INTX && intx->pending) {
 		give_timer(function, intx->hold_ns);
 	} else {
@@ -94,7 +97,7 @@ void intx_held(struct lend_function *function)
 	}
 }
 
-/* The device signalled, and the kernel has masked its line. */
+/* The device signalled; the kernel has masked its line. */
 void intx_rings(struct lend_function *function)
 {
 	struct intx *intx = &function->intx;
@@ -131,7 +134,7 @@ static void close_resample(struct intx *intx)
 	intx->resample = -1;
 }
 
-/* The hypervisor does all of it, or the reason why not; then everything is as before. */
+/* 0: the bypass is on. Else a negative errno, and all is as before. */
 static int enter_bypass(struct lend_function *function)
 {
 	struct intx *intx = &function->intx;
@@ -162,7 +165,7 @@ close:
 	return ret;
 }
 
-/* By the hypervisor, else by our loop. */
+/* Takes the bypass, or if that fails the loop. */
 static int connect(struct lend_function *function)
 {
 	int ret = enter_bypass(function);
@@ -201,7 +204,7 @@ int intx_on(struct lend_function *function)
 		intx->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ret = intx->fd < 0 ? -errno : 0;
 	if (!ret) {
-		bell_take(function, BELL_LINE, function->intx.fd); /* of the last time that it was on */
+		bell_take(function, BELL_LINE, function->intx.fd); /* drops what is left of the last time */
 		ret = give_line_trigger(function);
 	}
 	if (ret < 0) {
@@ -235,7 +238,7 @@ void intx_destroy(struct lend_function *function)
 	function->intx.fd = -1;
 }
 
-/* COMMAND's interrupt disable bit: the device's own line is the kernel's to mask. */
+/* Interrupt disable in COMMAND acts on the virtual line alone: the kernel masks the device's. */
 int intx_disable(struct lend_function *function)
 {
 	update_line(function);

@@ -1,31 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The line interrupt (spec/vfio-pci.md, section 5). VFIO masks the line when it
- * signals, and somebody has to unmask it when the guest has served the device.
+ * The line interrupt (spec 5). VFIO masks the line when it signals. Somebody has
+ * to unmask it when the guest has served the device. There are two ways:
  *
- * Two ways. With the bypass the hypervisor takes the signal and, at the guest's
- * end of interrupt, signals the resample eventfd, which VFIO takes as unmask:
- * no code of ours runs. Without it our loop raises the line, withdraws the
- * direct areas of all BARs, and takes the guest's next trapped access as the
- * sign that the device is being served: lowers the line and unmasks. A timer
- * gives the direct areas back when the interrupts have stopped.
+ * The bypass. The hypervisor takes the signal. At the guest's end of interrupt
+ * it signals the resample eventfd, by which VFIO unmasks the line. No code of
+ * ours runs.
+ *
+ * The loop. It raises the line and withholds the direct areas of all BARs. The
+ * guest's next access to a BAR then traps, and is the sign that the guest serves
+ * the device: the line is lowered and unmasked. When no interrupt has come for a
+ * while, a timer gives the direct areas back.
  */
 #ifndef LIB_PCI_INTERRUPTS_INTX_H
 #define LIB_PCI_INTERRUPTS_INTX_H
 
 #include "lib/pci/function.h"
 
-/** Reads the pin. */
+/** Reads the pin. Before the function is in use. */
 void intx_setup(struct lend_function *function);
-/** Enters the mode; negative errno: there is no interrupt. Leaves it. Both with the lock. */
+/** Turns the line on. Negative errno: there is no interrupt, and the mode is MODE_NONE. With the lock. */
 int intx_on(struct lend_function *function);
+/** Turns it off; the mode is MODE_NONE then. With the lock. */
 void intx_off(struct lend_function *function);
-/** The line's eventfd can be read; the hold is over. Both with the lock (ledger/bell.h). */
+/** Serves the line's bell: its eventfd can be read. With the lock (ledger/bell.h). */
 void intx_rings(struct lend_function *function);
+/** Serves the timer's bell: BARs were withheld for long enough. With the lock. */
 void intx_held(struct lend_function *function);
-/** Closes the eventfds, when no callback can run any more. */
+/** Closes the eventfds. No callback may run any more. */
 void intx_destroy(struct lend_function *function);
-/** After a trapped BAR access, while a signal is pending: the guest serves the device. Without the lock. */
+/** The guest accessed a BAR while a signal was pending, so it serves the device. Without the lock. */
 void intx_served(struct lend_function *function);
 
 #endif

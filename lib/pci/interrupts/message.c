@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a vector's message and mask stand: in MSI's registers, or in MSI-X's table. */
+/* A vector's message and mask: they are in MSI's registers, or in MSI-X's table. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,7 +13,6 @@
 int vectors_init(struct lend_function *function)
 {
 	struct messages *messages = &function->messages;
-
 	unsigned room =
 		function->msix.count > function->msi.count ? function->msix.count : function->msi.count;
 
@@ -67,7 +66,7 @@ bool message_masked(const struct lend_function *function, unsigned vector)
 					    : true;
 }
 
-/* The low bits of MSI's data are the vector's number (PCI Local Bus 3.0, 6.8.3.2). */
+/* The device sends the vector's number in the low bits of MSI's data (PCI Local Bus 3.0, 6.8.3.2). */
 static void msi_read(const struct lend_function *function, unsigned vector, uint64_t *address, uint32_t *data)
 {
 	const struct msi *msi = &function->msi;

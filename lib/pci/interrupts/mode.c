@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Changes of the interrupt mode (mode.h). */
 #include "lib/pci/interrupts/intx.h"
 #include "lib/pci/interrupts/messages.h"
 #include "lib/pci/interrupts/mode.h"
@@ -23,15 +24,16 @@ void mode_enter(struct lend_function *function, enum mode mode)
 		return;
 	leave(function);
 	/*
-	 * Messages that could not be turned off, which was said: VFIO gives no other
-	 * interrupts meanwhile, and knows them by the index that they have now.
+	 * Messages may still be on in VFIO, if turning them off failed (a line of log
+	 * told of it). VFIO turns nothing else on before they are off, so that is tried
+	 * once more, by the index that they were turned on with.
 	 */
 	if (mode != MODE_NONE && is_out(function, OUT_MESSAGES, 0)) {
 		take_back(function, ROW(OUT_MESSAGES));
 		if (is_out(function, OUT_MESSAGES, 0))
 			mode = MODE_NONE;
 	}
-	/* What came while message interrupts were off, or went off, is dropped. */
+	/* Signals that came while message interrupts were off are dropped. */
 	function->messages.count = function->messages.room;
 	if (function->messages.count)
 		pending_collect(function, 0, function->messages.count - 1);

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which way the function interrupts: exactly one of none, INTx, MSI and MSI-X
- * (spec/vfio-pci.md, section 6). What the guest turns on last wins; when it
- * turns message interrupts off, the line is there again.
+ * The interrupt mode: none, INTx, MSI or MSI-X, one at a time (spec 6). If the
+ * guest turns on a second one, it replaces the first. When the guest turns
+ * message interrupts off, INTx is on again.
  */
 #ifndef LIB_PCI_INTERRUPTS_MODE_H
 #define LIB_PCI_INTERRUPTS_MODE_H
 
 #include "lib/pci/function.h"
 
-/** Leaves the mode that is on and enters another; MODE_INTX without a pin is MODE_NONE,
- * and so is any mode of a function that is not on. */
+/**
+ * Leaves the mode that is on and enters another. It becomes MODE_NONE if the
+ * function is not on (LIFE_ON), if INTx has no pin, or if the kernel refuses.
+ * With the lock.
+ */
 void mode_enter(struct lend_function *function, enum mode mode);
 
-/** Hooks of MSI's and MSI-X's registers, and of COMMAND's interrupt disable bit (config.c). */
+/** Hooks of the registers of MSI and MSI-X, and of interrupt disable in COMMAND (struct hooks). */
 int msi_disable(struct lend_function *function);
 void msi_enable(struct lend_function *function);
 int msix_disable(struct lend_function *function);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The MSI capability (spec/vfio-pci.md, section 4b; PCI Local Bus 3.0, 6.8.1).
- * It is all virtual, as MSI-X's is. VFIO is given every vector that the guest
- * allocates when MSI goes on, since it cannot add one later.
+ * The MSI capability (spec 4b; PCI Local Bus 3.0, 6.8.1). All of it is virtual,
+ * as that of MSI-X is. VFIO cannot add a vector while MSI is on, so it gets all
+ * that the guest allocates when MSI goes on.
  */
 #include <errno.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static void set_registers(struct lend_function *function, unsigned at, uint32_t 
 		config_set_virtual(function, data + 2, 2, 0);
 		config_set_virtual(function, mask, 4, 0);
 		config_set_writable(function, mask, 4, bits);
-		config_set_virtual(function, mask + 4, 4, 0); /* pending bits: read-only */
+		config_set_virtual(function, mask + 4, 4, 0); /* pending bits */
 	}
 	config_set_hook(function, at + PCI_MSI_FLAGS, msi_length(function, at) - PCI_MSI_FLAGS, HOOK_MSI);
 }
@@ -57,11 +57,11 @@ int msi_setup(struct lend_function *function, const struct cap *cap, struct lend
 	struct msi *msi = &function->msi;
 
 	(void)error;
-	/* VFIO delivers none; or the capability is cut short by the next one. */
+	/* Hidden if VFIO offers no vector, or if the capability is cut short by the next one. */
 	if (!function->device->info.vectors[LEND_IRQ_MSI] || cap->room < msi_length(function, cap->offset))
 		return CAP_HIDE;
 	flags &= PCI_MSI_FLAGS_QMASK | PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT;
-	if (order > ORDER_MAX) { /* reserved values */
+	if (order > ORDER_MAX) { /* a reserved value */
 		order = ORDER_MAX;
 		flags = (flags & ~(uint32_t)PCI_MSI_FLAGS_QMASK) | order << QMASK_SHIFT;
 	}
@@ -92,7 +92,7 @@ int msi_disable(struct lend_function *function)
 	return 0;
 }
 
-/* Every vector gets its eventfd now; VFIO is told before the routes, for it may give fewer. */
+/* Every vector gets its eventfd now. VFIO comes before the routes, because it may give fewer vectors. */
 static void turn_on(struct lend_function *function)
 {
 	struct messages *messages = &function->messages;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The MSI-X capability. It is all virtual: VFIO sets the enable bit of the
- * device itself when vectors are set, and clears it when they are taken away
- * (another monitor had that fault).
+ * The MSI-X capability. All of it is virtual. VFIO sets the device's enable bit
+ * when it is given vectors, and clears it when they are taken away: a write of
+ * the guest's must not reach that bit.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,10 +27,10 @@ static bool fits(uint64_t offset, uint64_t length, uint64_t size)
 	return offset <= size && length <= size - offset;
 }
 
-/* What is wrong with where they are, as a sentence's end; empty: nothing. */
+/* What is wrong with the places of table and PBA. */
 struct fault {
-	char text[96];
-	bool table; /* the table's own place is wrong: the host's kernel does not find it either */
+	char text[96]; /* part of a sentence; empty: nothing is wrong */
+	bool table;    /* the table's place is wrong: the host's kernel does not find it either */
 };
 
 static struct fault find_fault(const struct lend_function *function)
@@ -57,7 +57,7 @@ static struct fault find_fault(const struct lend_function *function)
 	return fault;
 }
 
-/* Once a device: a monitor that looks for a place may make its function twice. */
+/* One line a device: a monitor that looks for a place may make the function twice. */
 static void say(struct lend_function *function, const struct fault *fault, const char *what)
 {
 	if (!function->device->msix_said)
@@ -66,10 +66,10 @@ static void say(struct lend_function *function, const struct fault *fault, const
 }
 
 /*
- * The host's kernel needs the table where the device says that it is, and never
- * looks at the PBA. So the guest is shown both at a place of their own where
- * the table is good, as x-msix-relocation does; else it is better off with
- * another kind of interrupt than with vectors that never come.
+ * The host's kernel uses the table where the device says that it is, and never
+ * the PBA. So if the table's place is good, the guest finds both in a free BAR,
+ * as with x-msix-relocation. If it is not, no vector would ever come: MSI-X is
+ * hidden, and the guest uses its other interrupts.
  */
 static int mend(struct lend_function *function, const struct fault *fault, struct lend_error *error)
 {
@@ -118,7 +118,7 @@ int msix_setup(struct lend_function *function, const struct cap *cap, struct len
 	int ret;
 
 	if (!function->device->info.vectors[LEND_IRQ_MSIX])
-		return CAP_HIDE; /* VFIO cannot deliver any */
+		return CAP_HIDE; /* VFIO offers no vector */
 	msix->count = (flags & PCI_MSIX_FLAGS_QSIZE) + 1;
 	msix->table_bar = table & PCI_MSIX_TABLE_BIR;
 	msix->table = table & PCI_MSIX_TABLE_OFFSET;
@@ -162,7 +162,8 @@ void msix_enable(struct lend_function *function)
 			return;
 		for (unsigned i = 0; i < messages->count && !any; i++)
 			any = !message_masked(function, i);
-		/* Linux enables MSI-X with all masked; the device has to see it on (spec 4.6). */
+		/* Linux enables MSI-X with all vectors masked. The device must see it on all the same
+		 * (spec 4.6). */
 		if (!any || !function->device->info.msix_noresize)
 			trigger_start(function);
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The MSI-X table at another place than the device's (x-msix-relocation,
- * spec/vfio-pci.md, 4.3): where it shares a page with registers that a driver
- * uses all the time, each access to them would trap. The guest finds the table
- * in a BAR that the device has not, or behind what it has in one.
+ * The MSI-X table at another place than the device's (x-msix-relocation, spec
+ * 4.3). Where the table shares a page with registers that a driver uses often,
+ * each access to them traps. Moved, the table is in a BAR that the device does
+ * not have, or in the upper half of a BAR that is made larger for it.
  */
 #include <errno.h>
 
@@ -13,7 +13,7 @@
 
 #define LARGEST_32 (UINT64_C(1) << 30) /* of a 32-bit BAR that can still be doubled */
 
-/* Table and PBA, in whole pages and a power of two. */
+/* Bytes for table and PBA: a power of two, and at least a page. */
 static uint64_t room_for(const struct lend_function *function)
 {
 	const struct msix *msix = &function->msix;
@@ -79,7 +79,7 @@ int msix_move(struct lend_function *function, struct lend_error *error)
 		return ret;
 	guest = &function->bars[bar].guest;
 	msix->moved = true;
-	/* Where they overlap the device's entries are no pending bits. */
+	/* If they overlap, what is at the PBA's place are entries of the table and no pending bits. */
 	msix->hw_pba_bar = msix_overlaps(msix) ? LEND_DEVICE_BARS : msix->pba_bar;
 	msix->hw_pba = msix->pba;
 	if (!guest->size) {

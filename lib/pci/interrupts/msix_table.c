@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The virtual MSI-X table and the PBA, which lie over a BAR. Any width at any
- * offset is taken, a byte at a time; only the bits that PCI defines can be
- * written. The bytes around them, in the same pages, are the device's.
+ * The virtual MSI-X table and PBA, two windows of a BAR. Accesses may have any
+ * width and offset, and are carried out byte by byte. The guest can write only
+ * the bits that PCI defines. Other bytes in the same pages are the device's.
  */
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "lib/pci/interrupts/msix.h"
 #include "lib/pci/ledger/lock.h"
 
-/* The bits of each byte of an entry that can be written: the address is a multiple of 4. */
+/* The bits of an entry that the guest can write. The address is a multiple of 4. */
 static const uint8_t writable[TABLE_ENTRY] = {
 	[PCI_MSIX_ENTRY_LOWER_ADDR] = 0xfc,
 	0xff,
@@ -75,7 +75,7 @@ static int write_table(struct lend_function *function, const struct window *wind
 	return 0;
 }
 
-/* What the device's own PBA says, wherever the guest sees it; 0 where it has none. */
+/* Reads the device's own PBA, wherever the guest's is; 0 if the device has none. */
 static void read_device(struct lend_function *function, uint64_t at, uint8_t *bytes, unsigned length)
 {
 	const struct msix *msix = &function->msix;
@@ -100,8 +100,8 @@ static void read_device(struct lend_function *function, uint64_t at, uint8_t *by
 }
 
 /*
- * The device's own bits count too: a vector that was never unmasked is masked
- * in the device, which then shows it as pending by itself.
+ * The guest reads our pending bits and the device's. A vector that the guest
+ * never unmasked is masked in the device too, which has the pending bit then.
  */
 static int read_pba(struct lend_function *function, const struct window *window, uint64_t offset,
 		    uint8_t *bytes, unsigned length)
@@ -134,7 +134,7 @@ static int read_nothing(struct lend_function *function, const struct window *win
 	return 0;
 }
 
-/* Behind what the device has, in a BAR that was made larger for the table. */
+/* The part of a BAR beyond the device's own bytes, where the BAR was made larger for the table. */
 static void nothing_window(struct lend_function *function, unsigned bar)
 {
 	uint64_t size = function->device->regions[bar].size;
@@ -173,5 +173,5 @@ void msix_windows(struct lend_function *function)
 	window_add(function, &table);
 	window_add(function, &pba);
 	if (msix->moved)
-		nothing_window(function, msix->table_bar); /* the last: it answers for what is left */
+		nothing_window(function, msix->table_bar); /* last, so that the two above answer first */
 }

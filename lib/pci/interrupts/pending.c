@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pending bits: interrupts that came while their vector was masked. While one
- * is set, the pages of the PBA are not among the direct areas of their BAR, so
- * that the guest's reads trap and see it (spec 4.4); at other times they are,
- * for some devices have hot registers beside it.
+ * Pending bits: interrupts that came while their vector was masked. While a bit
+ * is set, the pages of the PBA are withheld from the direct areas of their BAR,
+ * so that the guest's reads trap and find it (spec 4.4). At other times they are
+ * direct, because some devices have often used registers beside the PBA.
  */
 #include <string.h>
 #include <unistd.h>
@@ -66,7 +66,7 @@ void pending_forget(struct lend_function *function)
 	pending_show(function);
 }
 
-/* MSI has a register of 32 bits, which is all virtual. */
+/* MSI has one register of 32 pending bits. */
 static void show_msi(struct lend_function *function)
 {
 	const struct msi *msi = &function->msi;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VFIO's side of MSI-X (spec 4.6 and 4.7). A vector, once set, stays set until
- * MSI-X goes off. Where VFIO cannot add vectors while MSI-X is on (noresize),
- * a higher one than before turns all off and on again; what a device signals in
- * between is lost, so each vector that was live is signalled once then: a
- * spurious message is harmless, a lost one is not.
+ * Triggers: the eventfds by which VFIO signals vectors (spec 4.6 and 4.7). A
+ * vector's trigger stays set until the mode goes off.
+ *
+ * Some kernels cannot add vectors while MSI-X is on (noresize). There a vector
+ * above all earlier ones turns MSI-X off and on again. The device's signals in
+ * between are lost, so each vector that had a trigger is signalled once: a
+ * message too many is harmless, one too few is not.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -37,7 +39,7 @@ int trigger_all(struct lend_function *function)
 	for (unsigned i = 0; i < messages->count; i++)
 		fds[i] = messages->vectors[i].fd;
 	ret = give_triggers(function, 0, messages->count, fds);
-	/* Fewer are to be had: all of these, then (spec 4b). */
+	/* VFIO has fewer and has changed nothing: it is asked for these (spec 4b). */
 	if (ret > 0 && (unsigned)ret < messages->count) {
 		function_log(function, LEND_LOG_WARNING, "the kernel gives %d interrupt vectors of %u", ret,
 			     messages->count);
@@ -57,7 +59,7 @@ static bool is_new(const struct lend_function *function, unsigned i)
 	       !is_out(function, OUT_TRIGGER, i);
 }
 
-/* The vectors that VFIO signals, a bit each. */
+/* The vectors that have a trigger, a bit each. */
 struct live {
 	uint64_t bits[LEDGER_WORDS];
 };
@@ -76,9 +78,9 @@ static bool is_live(const struct live *live, unsigned i)
 }
 
 /*
- * Sets [start, start + count): those that are live or attached to their
- * eventfds, the rest to none. Returns what VFIO does, with fewer vectors if it
- * grants fewer: then `*count` is how many, and later ones stay without.
+ * Sets the triggers of vectors [start, start + *count) that are attached, or live
+ * already; the others get none. If VFIO grants fewer vectors, `*count` becomes
+ * that number, and higher vectors get none from now on. 0 or negative errno.
  */
 static int set_block(struct lend_function *function, const struct live *live, unsigned start, unsigned *count)
 {
@@ -105,7 +107,7 @@ static int set_block(struct lend_function *function, const struct live *live, un
 	return ret;
 }
 
-/* Sets each run of new vectors in a call, so that those between them are not touched. */
+/* Sets each run of new vectors by a call of its own, so that those in between are not touched. */
 static void add_runs(struct lend_function *function, unsigned first, unsigned last)
 {
 	struct live live = live_now(function);
@@ -125,7 +127,7 @@ static void add_runs(struct lend_function *function, unsigned first, unsigned la
 	}
 }
 
-/* Turns MSI-X off, if it is on, and on again with vectors 0 to `last`. */
+/* Turns MSI-X off if it is on, and then on with vectors 0 to `last`. */
 static void grow(struct lend_function *function, const struct live *live, unsigned last)
 {
 	struct messages *messages = &function->messages;

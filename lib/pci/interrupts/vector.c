@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vectors going between masked and unmasked. A route is committed before its
- * eventfd is attached, and the eventfd detached before its route is freed: a
- * host's kernel was brought down by the other order (AVIC).
+ * Masking and unmasking of vectors. A route is committed before its eventfd is
+ * attached, and the eventfd is detached before its route is freed. The other
+ * order has crashed host kernels (AVIC).
  */
 #include <errno.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "lib/pci/ledger/bell.h"
 #include "lib/pci/ledger/ledger.h"
 
-/* A vector that the hypervisor does not take: each of its signals becomes a message here. */
+/* The hypervisor does not take this vector: the loop sends its message. */
 static void deliver(struct lend_function *function, struct vector *vector)
 {
 	uint64_t count = bell_take(function, BELL_VECTOR + vector->number, vector->fd);
@@ -30,9 +30,9 @@ static void deliver(struct lend_function *function, struct vector *vector)
 }
 
 /*
- * The eventfd of a vector that is masked, or that goes through the loop, can be
- * read. If it was attached to the hypervisor meanwhile, what was read of it
- * before is the hypervisor's.
+ * The eventfd of a vector that is masked, or that the loop delivers, can be read.
+ * If the vector was attached to the hypervisor meanwhile, a count that was read
+ * before is given back to the eventfd.
  */
 void vector_rings(struct lend_function *function, unsigned number)
 {
@@ -57,14 +57,14 @@ void vector_signal(const struct vector *vector)
 {
 	uint64_t one = 1;
 
-	/* It can fail in one case alone: the counter is full, so that it is readable anyway. */
+	/* It fails only if the counter is full: the eventfd can be read then anyway. */
 	if (write(vector->fd, &one, sizeof(one)) < 0)
 		return;
 }
 
 void vector_watch(struct lend_function *function, struct vector *vector)
 {
-	/* Without a watch its interrupts are still found when it is unmasked or the PBA is read. */
+	/* If the watch fails, an unmask or a read of the PBA still finds what came. */
 	if (!is_out(function, OUT_VECTOR_WATCH, vector->number))
 		give_watch(function, OUT_VECTOR_WATCH, vector->number);
 }
@@ -88,7 +88,7 @@ static bool may_bypass(const struct lend_function *function)
 	return function->mode == MODE_MSI ? !function->no_msi_bypass : !function->no_msix_bypass;
 }
 
-/* To the hypervisor; where that must not be or fails, to our loop. */
+/* To the hypervisor; if the user forbids that or it fails, to the loop. */
 static int attach(struct lend_function *function, struct vector *vector)
 {
 	int ret = -EOPNOTSUPP;
@@ -115,7 +115,7 @@ static void mask(struct lend_function *function, struct vector *vector)
 		vector_watch(function, vector);
 }
 
-/* Whether there is no route with the message that the guest has written. */
+/* Whether the vector has no route, or one with an older message. */
 static bool stale(const struct lend_function *function, const struct vector *vector)
 {
 	uint64_t address;
@@ -131,8 +131,8 @@ static bool waits(const struct lend_function *function, const struct vector *vec
 }
 
 /*
- * MSI-X takes a new message at the next unmask (spec 4.4); MSI, which a guest
- * may have no way to mask, at once.
+ * A new message of MSI-X takes effect at the next unmask (spec 4.4). That of MSI
+ * takes effect at once, because a guest may have no way to mask it.
  */
 static bool needs_route(const struct lend_function *function, const struct vector *vector)
 {
@@ -154,7 +154,7 @@ static int set_route(struct lend_function *function, struct vector *vector)
 	return ret;
 }
 
-/* The routes of vectors [first, last] that are to be attached, in one update. */
+/* Sets the routes of those vectors in [first, last] that need one, in one update. */
 static void set_routes(struct lend_function *function, unsigned first, unsigned last)
 {
 	struct vector *vectors = function->messages.vectors;
@@ -194,9 +194,9 @@ int vector_open(struct lend_function *function, struct vector *vector)
 }
 
 /*
- * What came while the vector was masked is taken before it is attached and
- * signalled after, so that it is delivered once: attaching an eventfd delivers
- * what is counted in it.
+ * Attaching an eventfd delivers what is counted in it. So the count is moved into
+ * the pending bit before, and vectors_sync() signals the vector after: what came
+ * while it was masked is delivered once.
  */
 static void unmask(struct lend_function *function, struct vector *vector)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What interrupts, by which path, and how often our loop saw it. */
+/* lend_function_vectors(): what interrupts, by which way, and how often the loop saw it. */
 #include "lib/pci/interrupts/messages.h"
 #include "lib/pci/ledger/ledger.h"
 #include "lib/pci/ledger/lock.h"
