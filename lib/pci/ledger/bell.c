@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Bells, and the boards that they hang on. */
+/*
+ * Bells, and the boards that hold them. A board has the bells of one function at
+ * a time. Boards are in a list of the context and are freed with it.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,28 +11,28 @@
 #include "lib/pci/ledger/bell.h"
 #include "lib/pci/ledger/lock.h"
 
-/* What is handed out is a bell's address with its generation in the bits that are 0 of each. */
+/* A bell's address is a multiple of GENERATIONS; what is handed out has its generation in the low bits. */
 enum { GENERATIONS = 16, BELLS_MIN = 64 };
 
 struct bell {
 	_Alignas(GENERATIONS) struct board *board;
 	uint16_t number;     /* fixed */
 	uint16_t generation; /* atomic */
-	uint32_t count;      /* atomic: read of the eventfd while the function's lock was taken */
+	uint32_t count;      /* atomic: what was read of the eventfd while somebody had the lock */
 };
 _Static_assert(sizeof(struct bell) == GENERATIONS, "a bell's address has room for a generation");
 
 /** The bells of one function at a time. */
 struct board {
-	struct board *next; /* in the context's list; guarded by its lock, as the next two are */
+	struct board *next; /* in the context's list, whose lock guards this and the next two */
 	bool taken;
-	const struct lend_space *space; /* of who has taken it */
+	const struct lend_space *space; /* that of the function */
 	unsigned room;                  /* bells; fixed */
 
 	pthread_mutex_t lock; /* guards the next two; nothing else is taken with it held */
 	pthread_cond_t idle;
-	struct lend_function *function; /* NULL: nobody */
-	unsigned running;               /* callbacks in it */
+	struct lend_function *function; /* NULL: none, callbacks do nothing */
+	unsigned running;               /* callbacks that are in the function */
 
 	uint64_t *marked; /* atomics, a bit a bell */
 	struct bell bells[];
@@ -58,7 +61,7 @@ static void boards_free(struct board *first)
 	}
 }
 
-/* Of a power of two, so that functions that come and go use the same ones again. */
+/* The size is a power of two, so that functions that come and go fit into boards that are there. */
 static struct board *board_new(unsigned bells)
 {
 	unsigned room = BELLS_MIN;
@@ -84,7 +87,7 @@ static struct board *board_new(unsigned bells)
 	return board;
 }
 
-/* The first that is free and large enough, or a new one. */
+/* Takes the first board that is free and large enough, or a new one. */
 int bells_open(struct lend_function *function)
 {
 	struct context_boards *boards = context_boards(function->context);
@@ -134,7 +137,10 @@ void bells_close(struct lend_function *function)
 	pthread_mutex_unlock(&boards->lock);
 }
 
-/* Whose board it is, for as long as the caller does not leave; NULL: nobody's, or not any more. */
+/*
+ * The board's function, which stays until leave(). NULL: there is none, or the
+ * bell's generation is old. `bell` NULL: any generation.
+ */
 static struct lend_function *enter(struct board *board, const struct bell *bell, unsigned generation)
 {
 	struct lend_function *function = NULL;
@@ -218,9 +224,10 @@ void bells_serve(struct lend_function *function)
 }
 
 /*
- * Its eventfd is drained now: the watch is level-triggered, and would call again
- * and again. An eventfd of the hypervisor's is not: it was unwatched before it
- * was attached, and a call that is late has an old generation.
+ * Drains the eventfd into the bell and marks the bell. The watch is level-triggered
+ * and would call again and again otherwise. The eventfd is not one that the
+ * hypervisor has: that one was unwatched before, and a late call of its watch has
+ * an old generation.
  */
 static void mark(struct lend_function *function, struct bell *bell)
 {
@@ -276,8 +283,7 @@ void company_changed(struct lend_context *context, const struct lend_space *spac
 			continue;
 		if (function->device->space == space)
 			function_mark(function, MARK_COMPANY, &events);
-		/* Before it is left: its owner may free it, and the peer that the event names, from then on.
-		 */
+		/* Sent before leave(): from then on the function, and the monitor's peer, may be freed. */
 		events_send(&events);
 		leave(board);
 	}

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bells: what the monitor's loop calls us by. A watch, or the timer, is given a
- * bell and never the function. Bells lie in memory of the context: those of a
- * function that was freed are there for the next one, so that a call that comes
- * too late reads memory that is ours, and finds nobody.
+ * Bells: what a callback of the monitor's loop gets as `opaque`, in place of the
+ * function. A bell lies in memory of the context and outlives its function: the
+ * next function uses it again. So a callback that comes too late reads memory
+ * that is ours, finds no function, and does nothing.
  *
- * A function whose lock is taken is not waited for: the caller may be the loop
- * of the whole machine, and the holder may wait for the device for a minute.
- * The bell is drained and marked then, and the holder serves it when it unlocks
- * (lock.h).
+ * A callback does not wait for the function's lock: it runs on the loop that
+ * serves the whole machine, and the holder of the lock may wait for the device
+ * for a minute. It drains the eventfd, marks the bell, and returns. The holder
+ * serves marked bells when it unlocks (lock.h).
  */
 #ifndef LIB_PCI_LEDGER_BELL_H
 #define LIB_PCI_LEDGER_BELL_H
@@ -25,11 +25,11 @@ enum {
 };
 
 /**
- * What is done when a bell rings, with the lock; what its eventfd counted is
- * bell_take()'s to tell. `number` is that of the vector, notice or write.
+ * What is done when a bell rings. With the lock; bell_take() tells what the
+ * eventfd has counted. `number` is that of the vector, notice or write.
  */
 struct rings {
-	void (*served)(struct lend_function *function); /* without the lock: the guest serves its line */
+	void (*served)(struct lend_function *function); /* no bell: the guest serves the line. No lock */
 	void (*line)(struct lend_function *function);
 	void (*timer)(struct lend_function *function);
 	void (*notice)(struct lend_function *function, unsigned number);
@@ -38,19 +38,20 @@ struct rings {
 	void (*company)(struct lend_function *function); /* MARK_COMPANY (lock.h) */
 };
 
-/** Bells for the function, whose vectors are known by now: -ENOMEM. */
+/** Gives the function its bells. After vectors_init(). -ENOMEM. */
 int bells_open(struct lend_function *function);
 /**
- * Nobody is called any more; waits for one that is. The monitor has settled,
- * and the function's lock is not held. Not from within a callback of it.
+ * Takes the bells away, and waits for a callback that runs: after it no callback
+ * is in the function, nor will be. To be called after the monitor's settle,
+ * without the function's lock, and not from a callback.
  */
 void bells_close(struct lend_function *function);
 
-/** The callback for all of them; `opaque` is bell_hand_out()'s. */
+/** The callback of all bells; `opaque` comes from bell_hand_out(). */
 void bell_rings(void *opaque);
-/** What a monitor's operation is given for the bell: calls with what was given before find nobody. */
+/** The `opaque` for a bell. Callbacks with one that was handed out before do nothing from now on. */
 void *bell_hand_out(struct lend_function *function, unsigned bell);
-/** The same, with nothing in its place. */
+/** Makes callbacks with the `opaque` that was handed out do nothing. */
 void bell_silence(struct lend_function *function, unsigned bell);
 
 /** The bell's eventfd; -1: it has none. */
@@ -69,14 +70,14 @@ static inline int bell_fd(struct lend_function *function, unsigned bell)
 		return function->notify[bell - BELL_NOTICE];
 	return learned_at(&function->quirks, bell - BELL_ACK)->fd;
 }
-/** What the bell's eventfd, `fd`, has counted, and what was read of it before: taken. With the lock. */
+/** Takes what the bell's eventfd `fd` has counted, with what was read of it before. With the lock. */
 uint64_t bell_take(struct lend_function *function, unsigned bell, int fd);
-/** Only what was read of it before. */
+/** Takes only what was read of it before. */
 uint64_t bell_read_before(struct lend_function *function, unsigned bell);
 
-/** Whether there is another function in its space. */
+/** Whether another function is in the same space. */
 bool has_company(struct lend_function *function);
-/** A function came to a space, or went: each that is there now looks at its peers. Without any lock. */
+/** A function came to a space, or left it: each function there looks at its peers. Without any lock. */
 void company_changed(struct lend_context *context, const struct lend_space *space);
 
 /** Serves all bells that are marked. With the lock. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The rows and the life. */
+/* Reading the rows, and changing the life (ledger.h). */
 #include "lib/pci/ledger/ledger.h"
 
 int next_out(const struct lend_function *function, enum out row, unsigned from)

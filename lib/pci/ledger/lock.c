@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is done when a function's lock is released. */
+/* The work that is done when a function's lock is released (lock.h). */
 #include "lib/pci/ledger/bell.h"
 #include "lib/pci/ledger/lock.h"
 

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A function's lock. It may be held as long as the device takes: a write that
- * resets it lasts a minute at worst. So a callback of the monitor's loop never
- * waits for it, but leaves a mark, and whoever holds the lock does what is
- * marked when he unlocks.
+ * A function's lock. It may be held for as long as the device takes: a write that
+ * resets the device lasts up to a minute. So a callback of the monitor's loop
+ * does not wait for it. It leaves a mark, and the holder of the lock does the
+ * marked work when it unlocks.
  */
 #ifndef LIB_PCI_LEDGER_LOCK_H
 #define LIB_PCI_LEDGER_LOCK_H
 
 #include "lib/pci/function.h"
 
-/** What a holder is to do. */
+/** Marks: work for the holder of the lock. */
 enum {
-	MARK_BELLS = 1,   /* bells that rang (bell.h) */
-	MARK_COMPANY = 2, /* another function came to the space, or went */
-	MARK_EVENTS = 4,  /* function->events, which are sent without the lock */
+	MARK_BELLS = 1,   /* serve the bells that rang (bell.h) */
+	MARK_COMPANY = 2, /* another function came to the space, or left it */
+	MARK_EVENTS = 4,  /* send function->events, without the lock */
 };
 
-/** Events for the monitor, and how to send them when the function may be gone. */
+/** Events for the monitor, with all that sending them needs: the function may be freed by then. */
 struct events {
 	const struct lend_host_ops *ops;
 	void *host, *peer;
@@ -34,21 +34,22 @@ static inline bool function_trylock(struct lend_function *function)
 	return !pthread_mutex_trylock(&function->lock);
 }
 
-/** Does what is marked, if nobody else has the lock; adds the events that are to be sent. */
+/** Does the marked work, unless somebody else has the lock, and adds the events to be sent to `out`. */
 void function_serve(struct lend_function *function, struct events *out);
-/** Unlocks, and serves. */
+/** Unlocks, and then does the same. */
 void function_leave(struct lend_function *function, struct events *out);
-/** Leaves a mark, and serves it if nobody has the lock. */
+/** Leaves a mark, and then does the same. */
 void function_mark(struct lend_function *function, unsigned mark, struct events *out);
-/** Without any lock. The function is not looked at. */
+/** Sends the events. Without any lock; the function is not looked at. */
 void events_send(const struct events *events);
 
-/** Serves, and sends. */
+/** function_serve() and events_send(). */
 void function_serve_and_send(struct lend_function *function);
 
 /**
- * Unlocks; then does what was marked meanwhile. What adds 0 is there for its
- * order: either who marks sees the lock as free, or we see the mark.
+ * Unlocks, and then does the work that was marked meanwhile. The marks are read
+ * by adding 0, for the order of memory: either the one who left a mark finds the
+ * lock free, or we find the mark.
  */
 static inline void function_unlock(struct lend_function *function)
 {
@@ -57,7 +58,7 @@ static inline void function_unlock(struct lend_function *function)
 		function_serve_and_send(function);
 }
 
-/** An event, to be sent when the lock is released. With the lock. */
+/** Notes an event that is sent when the lock is released. With the lock. */
 void event_later(struct lend_function *function, enum lend_event event);
 
 #endif

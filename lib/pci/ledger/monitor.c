@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What the monitor and the space have of a function. */
+/* Gives and takes with the monitor and the space on the other side (ledger.h). */
 #include <errno.h>
 
 #include "lib/pci/ledger/bell.h"
 #include "lib/pci/ledger/note.h"
 
-/* A monitor's operation, with what all of them begin with. */
+/* Calls a monitor's operation; all of them begin with the same two arguments. */
 #define tell(operation, ...) function->ops->operation(function->host, function->peer, ##__VA_ARGS__)
 
 int give_line(struct lend_function *function)
@@ -84,7 +84,7 @@ int take_watch(struct lend_function *function, enum out row, unsigned number)
 	struct watched what = watched(function, row, number);
 	int ret = function->ops->unwatch(function->host, what.fd);
 
-	/* As long as it is watched a call drains the eventfd, else the loop would call again and again. */
+	/* While it is still watched, callbacks must go on draining the eventfd, or they would never end. */
 	if (!ret)
 		bell_silence(function, what.bell);
 	return note_back(function, row, number, ret);
@@ -171,7 +171,7 @@ int commit_places(struct lend_function *function)
 	return ret < 0 ? ret : 0;
 }
 
-/* Whether areas of the BAR are still peers where it was: the space did not let go of them when it moved. */
+/* Whether areas of the BAR are still peers at its old place, because the space did not unmap them. */
 static bool left_behind(const struct lend_function *function, unsigned bar)
 {
 	int next = next_out(function, OUT_PEER, OUT_AREA(bar, 0));

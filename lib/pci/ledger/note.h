@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing into the rows: for the files of lib/pci/ledger alone. */
+/* Writing into the rows. Only files of lib/pci/ledger may include this. */
 #ifndef LIB_PCI_LEDGER_NOTE_H
 #define LIB_PCI_LEDGER_NOTE_H
 
@@ -12,11 +12,11 @@ static inline int may_go_out(const struct lend_function *function, enum out row)
 {
 	enum life life = function->ledger.life;
 
-	/* Notices tell of the device and not of the guest: they are given while the function is made. */
+	/* Notices tell of the device and not of the guest, so they are given while the function is made. */
 	return life == LIFE_ON || (life == LIFE_NEW && row <= OUT_NOTICE_WATCH) ? 0 : -ENODEV;
 }
 
-/** Both take what the other side said, `ret`, change the row where it is 0, and return it. */
+/** Notes that a thing is out, or back, if the other side's answer `ret` is 0. Both return `ret`. */
 static inline int note_out(struct lend_function *function, enum out row, unsigned number, int ret)
 {
 	uint64_t *word = &function->ledger.bits[row][number / 64], bit = UINT64_C(1) << number % 64;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Taking back. A row's place in enum out is its turn; this table says how it is
- * done. A step that fails does not keep the next from being done, and what it
- * left stays in its row for the next time.
+ * Taking back. The rows are taken back in the order of enum out; the table here
+ * says how. If a step fails, the next ones are done all the same. What it could
+ * not take back stays in its row and is tried again the next time.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "lib/pci/ledger/ledger.h"
 
-/* Masked before, so that no signal is lost between the hypervisor and VFIO (spec 5.4). */
+/* The line is masked first, so that no signal is lost between the hypervisor and VFIO (spec 5.4). */
 static int line(struct lend_function *function, unsigned number)
 {
 	(void)number;
@@ -91,7 +91,7 @@ static const struct row {
 	int (*commit)(struct lend_function *function);
 	const char *name; /* "cannot take back …" */
 } rows[OUT_COUNT] = {
-	/* CVE-2024-26812: VFIO lets go of the line's unmask eventfd before of its trigger. */
+	/* The unmask eventfd goes before the line's trigger: CVE-2024-26812. */
 	[OUT_LINE_IRQFD] = {line, NULL, NULL, "the line's irqfd"},
 	[OUT_LINE_UNMASK] = {line_unmask_fd, NULL, NULL, "the line's unmask eventfd"},
 	[OUT_LINE_WATCH] = {watch_of_line, NULL, NULL, "the line's watch"},
@@ -99,13 +99,13 @@ static const struct row {
 	[OUT_VECTOR_WATCH] = {watch_of_vector, NULL, NULL, "the watch of vector"},
 	[OUT_LINE_TRIGGER] = {line_trigger, NULL, NULL, "the line's trigger"},
 	[OUT_MESSAGES] = {messages, NULL, NULL, "its message interrupts' triggers"},
-	[OUT_TRIGGER] = {.name = "the trigger of vector"}, /* went with the row before */
-	/* After the irqfds: a host's kernel was brought down by the other order (AVIC). */
+	[OUT_TRIGGER] = {.name = "the trigger of vector"}, /* goes with the row before */
+	/* Routes go after the irqfds: the other order has crashed host kernels (AVIC). */
 	[OUT_ROUTE] = {route, begin_routes, commit_routes, "the route of vector"},
 	[OUT_LINE_LEVEL] = {level, NULL, NULL, "the line's level"},
 	[OUT_TIMER] = {timer, NULL, NULL, "its timer"},
 	[OUT_VGA] = {vga, NULL, NULL, "its VGA ranges"},
-	/* The signaller goes before the reader, so that no acknowledgement is lost. */
+	/* The one who signals goes before the one who reads, so that no acknowledgement is lost. */
 	[OUT_IOEVENTFD] = {take_ioeventfd, NULL, NULL, "ioeventfd"},
 	[OUT_ACK] = {ack, NULL, NULL, "the kernel's reader of ioeventfd"},
 	[OUT_ACK_WATCH] = {ack, NULL, NULL, "the watch of ioeventfd"},
@@ -121,7 +121,7 @@ static void say(struct lend_function *function, enum out row, int number, int co
 		     strerror(-code));
 }
 
-/* Whether an entry belongs to a BAR of the set. Entries of no BAR do; their numbers index nothing here. */
+/* Whether an entry belongs to a BAR of the set. Entries of other rows belong to no BAR and always do. */
 static bool is_of(struct lend_function *function, enum out row, unsigned number, unsigned bars)
 {
 	if (row == OUT_BAR)
@@ -133,7 +133,7 @@ static bool is_of(struct lend_function *function, enum out row, unsigned number,
 	return true;
 }
 
-/* One line for the first that fails. */
+/* Takes back what is out in a row. One line of log for the first thing that stays. */
 static int take_row(struct lend_function *function, enum out row, unsigned bars)
 {
 	const struct row *how = &rows[row];
@@ -181,7 +181,7 @@ void take_back(struct lend_function *function, uint32_t set)
 	if (set & ROW(OUT_BAR))
 		learning_restart(&function->quirks);
 	take_rows(function, set, ~0u);
-	/* The monitor refuses all of a change of which it refuses a part: one by one, as many as will go. */
+	/* A monitor that refuses one BAR refuses the whole change, so those that stay are tried one by one. */
 	for (unsigned i = 0; i < LEND_BARS && set & ROW(OUT_BAR); i++)
 		if (is_out(function, OUT_BAR, i))
 			take_row(function, OUT_BAR, 1u << i);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What VFIO has of a function: eventfds that it signals, takes as unmask, or reads writes from. */
+/* Gives and takes with VFIO on the other side (ledger.h): eventfds that it signals, or that it reads. */
 #include <string.h>
 
 #include "lib/le.h"
@@ -35,7 +35,7 @@ int take_line_trigger(struct lend_function *function)
 
 	int ret = set_irqs(function, &off);
 
-	note_back(function, OUT_LINE_UNMASK, 0, ret); /* goes with it, if it did not before */
+	note_back(function, OUT_LINE_UNMASK, 0, ret); /* VFIO drops it with the trigger */
 	return note_back(function, OUT_LINE_TRIGGER, 0, ret);
 }
 
@@ -124,7 +124,7 @@ static int set_ioeventfd(struct lend_function *function, const struct learned *l
 	return device->ops->ioeventfd(device->transport, &what);
 }
 
-/* By the kernel, or where it cannot or may not, by the monitor's loop. */
+/* The kernel becomes the reader; if it cannot, or the user forbids it, the monitor's loop. */
 int give_ack(struct lend_function *function, unsigned number)
 {
 	struct learned *learned = learned_at(&function->quirks, number);
