@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What of each BAR is direct, and why the rest traps. */
-
+/* lend_function_explain(): which parts of each BAR are direct, and why the others trap. */
 #include "lib/pci/function.h"
 #include "lib/sized.h"
 
@@ -39,7 +38,7 @@ static void add(struct rows *rows, unsigned region, uint64_t start, uint64_t end
 	rows->count++;
 }
 
-/* A part without a map: because of the windows in it, if the rest of the BAR could have maps. */
+/* A part without a map. If the BAR can be mapped, windows make some of its pages trap. */
 static void add_gap(const struct lend_function *function, struct rows *rows, unsigned index, uint64_t start,
 		    uint64_t end)
 {
@@ -49,7 +48,7 @@ static void add_gap(const struct lend_function *function, struct rows *rows, uns
 		uint64_t from = start, stop;
 		enum lend_reason reason = windows_reason(function, index, start, &start), next;
 
-		/* What traps for the same reason is one row. */
+		/* Neighbours with the same reason are one row. */
 		while (start < end && (next = windows_reason(function, index, start, &stop)) == reason)
 			start = stop;
 		start = start < end ? start : end;

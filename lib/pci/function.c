@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The function's life. */
+/* Making a function and freeing it: the one file that knows all parts of lib/pci. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@
 #include "lib/sized.h"
 #include "lib/pci/rules/rules.h"
 
-/* Who is called when something of the function's rings. */
+/* Who is called when a bell of the function rings. */
 static const struct rings rings = {
 	.served = intx_served,
 	.line = intx_rings,
@@ -52,7 +52,7 @@ static const struct hooks hooks = {
 	.before_reset = before_reset,
 };
 
-/* The device's bytes as they are now; what is set up is derived from them and never read again. */
+/* Reads the device's bytes once. All that is set up comes from these, so a device cannot change its mind. */
 static int read_config(struct lend_function *function, struct lend_error *error)
 {
 	unsigned size = (unsigned)function->device->info.config_size;
@@ -98,24 +98,24 @@ static int setup(struct lend_function *function, const struct lend_function_conf
 	msix_windows(function);
 	quirks_setup(function);
 	rules_windows(function);
-	bars_map(function); /* all but the windows */
+	bars_map(function); /* after all windows are there */
 	memcpy(function->config.start, function->state.config, sizeof(function->config.start));
 	state_start(function);
 	reset_judge(function);
-	/* What the kernel tells meanwhile is served when all of it is watched. */
+	/* With the lock: a notice that comes meanwhile is served when all notices are watched. */
 	function_lock(function);
 	notify_start(function);
 	function_unlock(function);
 	return 0;
 }
 
-/* Nothing of it is out any more, or it is said. */
+/* Takes everything back and frees the function, also one that is only half made. */
 static void destroy(struct lend_function *function)
 {
 	function_lock(function);
 	ledger_close(function);
 	pthread_mutex_unlock(&function->lock);
-	/* Nobody is called any more, but a callback may still be on its way. */
+	/* Nothing is watched any more, but a callback may still be on its way. */
 	function->ops->settle(function->host);
 	bells_close(function);
 	company_changed(function->context, function->device->space);
@@ -190,7 +190,7 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 		return ret;
 	}
 	function_lock(function);
-	if (life_of(function) == LIFE_NEW) /* else the kernel has told of something already */
+	if (life_of(function) == LIFE_NEW) /* else a notice of the kernel has already ended it */
 		life_set(function, LIFE_ON);
 	function_unlock(function);
 	company_changed(function->context, device->space);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading a function's state. It is applied the way a guest would write it, so
- * that every rule of a register holds for it too: addresses of BARs first, then
- * all else, decode, and at last the ways to interrupt (spec/vfio-pci.md, 13).
+ * Loading a function's state. The bytes are written as a guest would write them,
+ * so that the rules of each register hold: first the addresses of BARs, then all
+ * other registers, then decode, and last the registers that turn interrupts on.
  */
 #include <errno.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static int check(const struct lend_function *function, const struct state_file *
 	return 0;
 }
 
-/* With message interrupts off: vectors take their entry when these go on. */
+/* Message interrupts are off here. A vector takes its entry when they go on. */
 static void load_messages(struct lend_function *function, const struct state_file *file)
 {
 	unsigned count = function->messages.room;
@@ -68,7 +68,7 @@ static void write_config(struct lend_function *function, const struct state_file
 				   (uint32_t)le_load(file->config + offset, length));
 }
 
-/* Registers that turn something on come behind all others. */
+/* Registers that turn something on are written after all others. */
 static bool is_late(const struct lend_function *function, unsigned offset)
 {
 	unsigned msi = function->msi.cap + PCI_MSI_FLAGS, msix = function->msix.cap + PCI_MSIX_FLAGS;
@@ -86,7 +86,7 @@ static void load_config(struct lend_function *function, const struct state_file 
 	for (unsigned i = PCI_BASE_ADDRESS_5 + 4; i < config->size; i++)
 		if (config->mask[i] && !is_late(function, i))
 			write_config(function, file, i, 1);
-	/* The kernel's, and the system's to write: the device does not look at them. */
+	/* Two registers that the kernel keeps for the guest. The device does not use them. */
 	write_config(function, file, PCI_CACHE_LINE_SIZE, 1);
 	write_config(function, file, PCI_INTERRUPT_LINE, 1);
 	write_config(function, file, PCI_COMMAND, 2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Both interrupts are eventfds that the monitor's loop watches, from when the
- * function is made until it is freed.
+ * Notices of the kernel (notify.h). The monitor's loop watches their eventfds
+ * from when the function is made until it is freed.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "lib/pci/life/notify.h"
 #include "lib/pci/reset/quiesce.h"
 
-/* The loop does not wait for the device: whoever resets or frees the function does. */
+/* It does not wait for pending transactions, because it runs on the loop: a reset or the free does that. */
 static void end(struct lend_function *function, enum life how, enum lend_event event)
 {
 	if (life_of(function) >= how)
@@ -24,7 +24,7 @@ static void end(struct lend_function *function, enum life how, enum lend_event e
 	event_later(function, event);
 }
 
-/* The kernel asks for the device again and again while it waits. */
+/* The kernel repeats a request while it waits. Only the first one has an effect. */
 void notify_rings(struct lend_function *function, unsigned kind)
 {
 	if (!bell_take(function, BELL_NOTICE + kind, function->notify[kind]))

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel tells of a device while it runs (spec/vfio-pci.md, section
- * 11): an uncorrectable error, and that the host wants it back. Either ends the
- * function's work: it is stopped, and answers all ones from then on.
+ * What the kernel tells of a device while it is in use (spec 11): that it had an
+ * uncorrectable error, or that the host wants it back. In both cases the function
+ * is stopped, and the guest reads all ones from then on.
  */
 #ifndef LIB_PCI_LIFE_NOTIFY_H
 #define LIB_PCI_LIFE_NOTIFY_H
 
 #include "lib/pci/function.h"
 
-/** Listens, as far as the device can tell; a failure is a line of log. Before the function is in use. */
+/** Asks for the notices that the device has; a failure is only a line of log. With the lock. */
 void notify_start(struct lend_function *function);
-/** The kernel told of `kind`. With the lock (ledger/bell.h). */
+/** Serves the bell of notice `kind`. With the lock (ledger/bell.h). */
 void notify_rings(struct lend_function *function, unsigned kind);
-/** Closes the eventfds, when no callback can run any more. */
+/** Closes the eventfds. No callback may run any more. */
 void notify_destroy(struct lend_function *function);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing a function's state. */
+/* Saving a function's state. */
 #include <errno.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ size_t lend_function_state_size(void)
 	return sizeof(struct state_file);
 }
 
-/* What is virtual from the state, the rest as the device has it now. */
+/* Config space as the guest sees it: virtual bits from the state, the others read from the device now. */
 static int save_config(struct lend_function *function, uint8_t *out)
 {
 	const struct config *config = &function->config;

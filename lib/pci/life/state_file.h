@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The layout of a saved function. A version's struct never changes; a new field makes a new version. */
+/* The layout of a saved function. The struct of a version never changes: a new field needs a new version. */
 #ifndef LIB_PCI_LIFE_STATE_FILE_H
 #define LIB_PCI_LIFE_STATE_FILE_H
 

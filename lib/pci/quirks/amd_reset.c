@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reset of AMD's Bonaire and Hawaii GPUs, which have none that works twice. A
- * magic number in a register of config space starts it. The GPU's own
- * controller (SMC) carries it out, so it must be running, and is put into its
- * reset afterwards, so that the next driver loads its program anew. Its registers
- * are behind an index and a data register in BAR 5.
+ * Reset of AMD's Bonaire and Hawaii GPUs: no standard reset of them works twice.
+ * A magic number in a register of config space starts it. The GPU's controller
+ * (SMC) carries it out, so it must be running. Afterwards the SMC is put into
+ * reset, so that the next driver loads its program anew. Its registers are
+ * reached by an index and a data register in BAR 5.
  */
 #include <errno.h>
 #include <time.h>
@@ -85,7 +85,7 @@ static int64_t now_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* There is no interrupt for it: polled, by the clock, since a pause lasts longer than it is asked to. */
+/* Polls, since there is no interrupt. The end is by the clock: a pause may last longer than asked. */
 static int wait_for_answer(struct lend_function *function)
 {
 	int64_t end = now_us() + SETTLE_US + WAIT_US;
@@ -104,7 +104,7 @@ static int run(struct lend_function *function)
 	int ret, one;
 
 	if (!smc_runs(function))
-		return -EOPNOTSUPP; /* nobody there to carry it out */
+		return -EOPNOTSUPP; /* nothing would carry the reset out */
 	ret = config_device_write(function, RESET_REGISTER, 4, RESET_MAGIC);
 	if (ret < 0)
 		return ret;
@@ -115,7 +115,7 @@ static int run(struct lend_function *function)
 	return ret ? ret : one;
 }
 
-/* The function is stopped: its BARs decode for the time of the reset alone, and for nobody but us. */
+/* The function is stopped, so its BARs decode during the reset alone, and nobody else reaches them. */
 int amd_reset(struct lend_function *function)
 {
 	uint32_t command;

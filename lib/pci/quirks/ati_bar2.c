@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ATI shows its config space once more in the registers of BAR 2. */
+/* ATI devices show their config space a second time in the registers of BAR 2. */
 #include "lib/pci/quirks/quirks.h"
 
 enum { BAR = 2, AT = 0x4000, LENGTH = 256 };

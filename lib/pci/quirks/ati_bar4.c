@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ATI's I/O BAR 4 is a window to the registers of BAR 2: an address at +0, data
- * at +4. The device's config space is at 0x4000 there.
+ * ATI's I/O BAR 4 leads to the registers of BAR 2: the address register is at +0,
+ * the data register at +4. The device's config space is at address 0x4000.
  */
 #include "lib/pci/quirks/quirks.h"
 
 enum { BAR = 4, LEAST = 256, ADDRESS = 0, DATA = 4, MATCH = 0x4000 };
 
-/* Whether the address register leads to config space, and to which byte of it. */
+/* Whether the address register leads to config space; `*offset`: to which byte of it. */
 static bool selected(struct lend_function *function, unsigned *offset)
 {
 	uint32_t address = shadow_read(function, function->quirks.ati);

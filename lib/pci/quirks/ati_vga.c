@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VGA BIOSes of ATI find their I/O BAR by port 0x3c3, which reads as the second
- * byte of BAR 4: the host's, unless it is answered here.
+ * ATI's VGA BIOS finds its I/O BAR by port 0x3c3, which reads as the second byte
+ * of BAR 4. The device would answer with the host's BAR, so we do with the guest's.
  */
 #include <linux/pci_regs.h>
 

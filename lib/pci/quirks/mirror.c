@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Virtual config space, and registers of ours, through a window. The offset is
- * often chosen by the guest with another register: it is checked here, against
- * the mirror's own end, at each access.
+ * Access to virtual config space, and to shadow registers, through a window. The
+ * guest often chooses the offset by another register, so each access is checked
+ * here against the end of the mirror.
  */
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #include "lib/pci/ledger/lock.h"
 #include "lib/pci/quirks/quirks.h"
 
-/* Config space knows accesses of 1, 2 and 4 bytes: the widest that is left. */
+/* The widest access to config space (1, 2 or 4 bytes) that fits into what is left. */
 static unsigned step(unsigned left)
 {
 	return left >= 4 ? 4 : left >= 2 ? 2 : 1;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NVIDIA shows its config space once more in BAR 0: at 0x88000, and for the VGA
- * BIOS at 0x1800. Drivers acknowledge an MSI by a write to the first bytes of
- * the MSI capability there: these are read-only in config space, so the write
- * has no other effect, and they alone go to the hardware.
+ * NVIDIA devices show their config space a second time in BAR 0: at 0x88000, and
+ * for the VGA BIOS at 0x1800. A driver acknowledges an MSI by a write to the
+ * first two bytes of the MSI capability there. These bytes are read-only in
+ * config space, so that write has no other effect; it alone goes to the hardware.
  */
 #include <linux/pci_regs.h>
 
@@ -24,7 +24,7 @@ static int read_config(struct lend_function *function, const struct window *wind
 	return 0;
 }
 
-/* The bytes of the write that are the MSI capability's id and next pointer. */
+/* Writes to the device those bytes that are the id and the next pointer of the MSI capability. */
 static int acknowledge(struct lend_function *function, const struct window *window, uint64_t offset,
 		       const uint8_t *bytes, unsigned length)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NVIDIA's I/O BAR 5 is a window to the registers of BAR 0: a master switch at
- * +0, an enable at +4, an address at +8 and data at +0xc. Config space is in
- * those registers twice: 256 bytes at 0x1800, 4 KiB at 0x88000.
+ * NVIDIA's I/O BAR 5 leads to the registers of BAR 0, by four registers: a master
+ * switch at +0, an enable at +4, the address at +8 and the data at +0xc. Config
+ * space is at two addresses: 256 bytes at 0x1800, 4 KiB at 0x88000.
  */
 #include "lib/pci/quirks/quirks.h"
 
@@ -13,7 +13,7 @@ static const struct {
 	unsigned length;
 } mirrors[] = {{0x1800, 0x100}, {0x88000, 0x1000}};
 
-/* Whether the window is open and leads to config space: to which byte of it, and where that ends. */
+/* Whether the data register is config space now; `*offset`: which byte of it, `*limit`: its end. */
 static bool selected(struct lend_function *function, unsigned *offset, unsigned *limit)
 {
 	const uint8_t *registers = function->quirks.nvidia;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GPUDirect: a vendor capability of ours tells NVIDIA's driver in the guest
- * which GPUs reach each other directly: those with the same number of a clique,
- * 0 to 15 (x-nv-gpudirect-clique). Where the driver looks for it is given.
+ * GPUDirect: a vendor capability that we add tells NVIDIA's driver in the guest
+ * which GPUs reach each other directly. These have the same number of a clique,
+ * 0 to 15 (x-nv-gpudirect-clique). The driver looks for it at two offsets.
  */
 #include <errno.h>
 #include <string.h>

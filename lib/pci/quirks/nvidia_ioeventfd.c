@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An interrupt of an NVIDIA GPU costs a trapped write, its acknowledgement,
- * always the same. What was written ten times in a row is handed over: the
- * hypervisor signals an eventfd for it, and VFIO (or, where it cannot, the
- * monitor's loop) writes to the device. Only acknowledgements are learned: all
- * other bytes of the mirror are config space, where a write that goes past us
- * would be lost on our side.
+ * Learned writes. Each interrupt of an NVIDIA GPU is acknowledged by a write that
+ * traps, and that is always the same. When a write came ten times in a row, it is
+ * handed over: the hypervisor signals an eventfd for it, and VFIO writes to the
+ * device (or the monitor's loop, if VFIO cannot). Only acknowledgements are
+ * learned. All other bytes of the mirror are config space: a write that does not
+ * come to us would be missing there.
  *
- * The reader is there before the signaller, and goes after it; what is counted
- * in between is written by hand, so that no acknowledgement is lost.
+ * So that no acknowledgement is lost, the reader of the eventfd is set up before
+ * the hypervisor signals it, and removed after; what is then still counted is
+ * written by us.
  */
 #include <errno.h>
 #include <string.h>
@@ -44,7 +45,7 @@ static int hand_over(struct lend_function *function, unsigned number)
 	return ret;
 }
 
-/* A number of the mirror's that is free: neither the hypervisor nor a reader has it; -1: none. */
+/* A number of the mirror that neither the hypervisor nor a reader has; -1: there is none. */
 static int free_number(const struct lend_function *function, unsigned mirror)
 {
 	for (unsigned i = mirror * LEARN_MAX; i < (mirror + 1) * LEARN_MAX; i++)
@@ -54,7 +55,7 @@ static int free_number(const struct lend_function *function, unsigned mirror)
 	return -1;
 }
 
-/* Whether this is the write that makes it ten. */
+/* Counts a write. Whether it is the tenth of the same in a row. */
 static bool tenth(struct learning *learning, uint64_t offset, uint64_t data, unsigned length)
 {
 	bool same = learning->hits && learning->offset == offset && learning->data == data &&

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * NVIDIA's registers through VGA ports. Register 0x38 of the CRT controller
- * (index at 0x3d4, value at 0x3d5) says what the data register at 0x3d0 is:
- * 3: the address of a register of the GPU; 5: its value, to be read; 7: to be
- * written. As words of 0x3d4 these are 0x338, 0x538 and 0x738. Config space is
- * at 0x1800 of the GPU's registers.
+ * (index at port 0x3d4, value at 0x3d5) says what the data register at port 0x3d0
+ * is: with 3 the address of a register of the GPU, with 5 its value to be read,
+ * with 7 its value to be written. Written as one word to 0x3d4, these are 0x338,
+ * 0x538 and 0x738. Config space is at 0x1800 of the GPU's registers.
  */
 #include "lib/le.h"
 #include "lib/pci/ledger/lock.h"
@@ -19,7 +19,7 @@ enum {
 };
 enum register_38 { ADDRESS = 3, READ = 5, WRITE = 7 };
 
-/* Whether the data register leads to config space now, and to which byte of it. */
+/* Whether the data register is config space now; `*offset`: which byte of it. */
 static bool selected(struct lend_function *function, enum register_38 mode, unsigned *offset)
 {
 	uint32_t address;

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* The hooks of the table (table.c), each in a file of its own, and what they share. */
+/* The hooks of the table of quirks (table.c), each in a file of its own, and what they share. */
 #ifndef LIB_PCI_QUIRKS_QUIRKS_H
 #define LIB_PCI_QUIRKS_QUIRKS_H
 
 #include "lib/pci/rules/quirk.h"
 
 /*
- * Virtual config space seen through a window: `length` bytes at `offset` of it,
- * of which those at `limit` and beyond are none (all ones; ignored). Without
- * the function's lock (mirror.c).
+ * Read or write `length` bytes at `offset` of virtual config space, through a
+ * window. Bytes at `limit` and above read all ones, and writes to them are
+ * ignored. Without the function's lock (mirror.c).
  */
 void mirror_read(struct lend_function *function, unsigned offset, unsigned limit, uint8_t *bytes,
 		 unsigned length);
 void mirror_write(struct lend_function *function, unsigned offset, unsigned limit, const uint8_t *bytes,
 		  unsigned length);
 
-/** Bytes of `registers`, little endian, that the guest writes at any width; with the function's lock. */
+/** Write or read a shadow of the guest's registers, little endian. Both take the function's lock. */
 void shadow_write(struct lend_function *function, uint8_t *registers, const uint8_t *bytes, unsigned length);
 uint32_t shadow_read(struct lend_function *function, const uint8_t *registers);
 
 /**
- * The guest wrote these bytes through mirror `number`, and nothing but the
- * device's own register was changed by it: the same ten times in a row is
- * handed to the hypervisor (nvidia_ioeventfd.c). Without the lock.
+ * Counts a write of the guest through mirror `number`, which must have no effect
+ * but on the device's own register. The tenth of the same in a row is handed to
+ * the hypervisor (nvidia_ioeventfd.c). Without the lock.
  */
 void learn_write(struct lend_function *function, unsigned number, unsigned bar, uint64_t offset,
 		 const uint8_t *bytes, unsigned length);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Realtek 8168 has a back door to registers of other blocks: data at 0x70,
- * address at 0x74 of BAR 2. The address register has a command in bit 31 (1:
- * write, 0: read), which the device inverts when the command is done; the block
- * in bits 30:16, of which 1 is the MSI-X table; enables of the data's bytes in
- * 15:12; and the offset in 11:0. The table of the guest is virtual, so commands
- * to that block are carried out here. Drivers use these registers as 32 bits;
- * writes of other widths are ignored, for they could make such a command up.
+ * The Realtek 8168 reaches its MSI-X table by two other registers of BAR 2, data
+ * at 0x70 and address at 0x74. The address register has these fields:
+ *
+ *	31	1: write, 0: read; the device inverts it when the command is done
+ *	30:16	the block of registers; 1 is the MSI-X table
+ *	15:12	enables of the bytes of data
+ *	11:0	the offset in the block
+ *
+ * The guest's table is virtual, so commands to that block are carried out here.
+ * Drivers write these registers as 32 bits. Writes of other widths are ignored,
+ * because a guest could put a command to the device's own table together by them.
  */
 #include "lib/le.h"
 #include "lib/pci/interrupts/msix.h"
@@ -21,7 +25,7 @@ enum { BAR = 2, DATA = 0x70, ADDRESS = 0x74 };
 #define ENABLES(value) ((value) >> 12 & 0xf)
 #define OFFSET(value)  ((value)&0xffc)
 
-/* The four bytes of the table at `offset`, of which those beyond its end read ones and cannot be written. */
+/* How many of the four bytes at `offset` are in the table. Others read all ones and are not written. */
 static unsigned room(const struct lend_function *function, uint32_t offset)
 {
 	const struct msix *msix = &function->msix;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of quirks: a row a device and hook (spec/vfio-pci.md, section 10). */
+/* The table of quirks: a row for each device and hook (spec 10). */
 #include "lib/pci/quirks/quirks.h"
 
 enum {
@@ -9,7 +9,7 @@ enum {
 	INTEL = 0x8086,
 	CHELSIO = 0x1425,
 	BAIDU = 0x1d22,
-	ONE = 0xffff, /* one device */
+	ONE = 0xffff, /* mask of a row for one device id */
 };
 
 #define VGA     0x030000, 0xffff00
@@ -58,7 +58,7 @@ static const struct quirk rows[] = {
 	VMD(0x467f),
 	VMD(0x4c3d),
 	VMD(0x9a0b),
-	/* Devices whose PBA register is known to lie outside of its BAR (spec 4.1): virtual functions. */
+	/* Virtual functions whose PBA register is known to lead outside of its BAR (spec 4.1). */
 	{"Chelsio T5 PBA", CHELSIO, 0x5800, 0xff00, .pba = 0x1000},
 	{"Baidu Kunlun PBA", BAIDU, 0x3685, ONE, .pba = 0xb400},
 };

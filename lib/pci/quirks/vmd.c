@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Intel VMD: behind it are devices that use the host's addresses, and its
- * driver in the guest has to know the host's BAR 2 to 5 to translate them. It
- * looks for a vendor capability with a mark, and the four registers. The one
- * place where addresses of the host are shown.
+ * Intel VMD. The devices behind it use addresses of the host. To translate them
+ * its driver in the guest needs the host's BARs 2 to 5, which it looks for in a
+ * vendor capability with a mark and these four registers. It is the only place
+ * where a guest sees addresses of the host.
  */
 #include <errno.h>
 #include <string.h>

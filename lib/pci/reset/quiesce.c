@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stopping a set of functions, in two passes: each one's interrupts, BARs and
- * bus master off, then one wait, for all of them together, until what the devices
- * have asked for is answered. Each step is idempotent, and a step that fails does
- * not keep the next from being done.
+ * Stopping a set of functions, in two passes. The first turns interrupts, BARs
+ * and bus master of each function off. The second waits, for all of them
+ * together, until the devices have no transaction pending. A step may be done
+ * twice. If a step fails, the next ones are done all the same.
  */
 #include <string.h>
 #include <time.h>
@@ -21,13 +21,13 @@
 enum { WAIT_MS = 1000 };
 
 /*
- * Interrupt disable is not active, but goes too (spec 8.2): the kernel keeps it
- * over a reset, and the next driver would wait for its line in vain.
+ * Interrupt disable is cleared too (spec 8.2): the kernel keeps it over a reset,
+ * and the next driver would never get its line interrupt.
  */
 #define ACTIVE                                                                                               \
 	((uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE))
 
-/* A device that does not answer is not written to: nothing is known of it. */
+/* If the device does not answer, it is not written to. */
 static void stop_master(struct lend_function *function)
 {
 	uint32_t command;
@@ -61,7 +61,7 @@ static bool transactions_pending(struct lend_function *function)
 	return false;
 }
 
-/* What the guest turned on is off, as after a reset. */
+/* Turns off what the guest turned on in a capability, as a reset does. */
 static void clear_enable(struct lend_function *function, unsigned at)
 {
 	config_store(function, at, 2, (uint32_t)le_load(function->config.start + at, 2));
@@ -79,15 +79,15 @@ void function_off(struct lend_function *function)
 			clear_enable(function, function->msi.cap + PCI_MSI_FLAGS);
 	}
 	mode_enter(function, MODE_NONE);
-	take_back(function, ROWS_QUIESCE); /* what did not go before, too */
-	/* Stopped before, it is not asked any more: a failed device may not answer. */
+	take_back(function, ROWS_QUIESCE); /* also what an earlier try could not take back */
+	/* If it was stopped before, the device is not asked again: after an error it may not answer. */
 	if (life > LIFE_ON)
 		return;
 	stop_master(function);
 	function->unwaited = true;
 }
 
-/* Whether a function of the set has transactions pending; those that have none are not asked again. */
+/* Whether a function of the set has transactions pending. One that has none is not asked again. */
 static bool any_pending(struct lend_function **functions, size_t count)
 {
 	bool any = false;
@@ -109,7 +109,7 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* The hardware has no event for it, so it is polled (PCI Express Base, 7.5.3.5). */
+/* Hardware signals no end of transactions, so the bit is polled (PCI Express Base, 7.5.3.5). */
 static void wait_pending(struct lend_function **functions, size_t count)
 {
 	static const struct timespec step = {.tv_nsec = 1000000};
@@ -123,7 +123,7 @@ static void wait_pending(struct lend_function **functions, size_t count)
 		if (functions[i]->unwaited)
 			function_log(functions[i], LEND_LOG_WARNING,
 				     "it still waits for answers to its requests after a second");
-		functions[i]->unwaited = false; /* once is enough */
+		functions[i]->unwaited = false; /* no second wait for the same */
 		function_unlock(functions[i]);
 	}
 }

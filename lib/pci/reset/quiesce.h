@@ -5,9 +5,9 @@
 
 #include "lib/pci/function.h"
 
-/** The first pass for one function: nothing of it is out, and its bus master is off. With the lock. */
+/** The first pass, for one function: takes everything back, turns its bus master off. With the lock. */
 void function_off(struct lend_function *function);
-/** Both passes for a set. Without any function's lock; waits 1 s at the most. */
+/** Both passes, for a set. Without any function's lock; waits at most 1 s. */
 void functions_quiesce(struct lend_function **functions, size_t count);
 
 #endif

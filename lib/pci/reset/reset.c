@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reset of a set of functions (spec/vfio-pci.md, section 8). All are stopped
- * first, since a reset of a bus may take any of them along; then each gets the
- * first way that works; then all come back.
+ * Reset of a set of functions (spec 8). First all are stopped, since the reset of
+ * a bus may reset any of them. Then each is reset in the first way that works.
+ * Then all are turned on again.
  *
- * The kernel resets a device when it is first opened (VFIO_DEVICE_FLAGS_RESET
- * says that it could); where that was a good reset and nothing has used the
- * device since, none is added: a function level reset takes 100 ms.
+ * The kernel resets a device when it is opened (VFIO_DEVICE_FLAGS_RESET says that
+ * it can). If that was a good reset and nothing has used the device since, it is
+ * not reset again: a function level reset takes 100 ms.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -43,8 +43,7 @@ static void prepare(struct lend_function *function, struct lend_reset_report *re
 	function_unlock(function);
 }
 
-/* The kernel takes the first method that it has: none is relied on where the user says that this one is
- * broken. */
+/* The kernel uses its first method. If a rule calls that one broken, the kernel is not asked. */
 static bool may_reset(const struct lend_function *function)
 {
 	const char *methods = function->device->reset_methods;
@@ -56,7 +55,7 @@ static bool may_reset(const struct lend_function *function)
 	return function->device->info.can_reset && !rules_reset_broken(function, first);
 }
 
-/* A way that this device alone knows. */
+/* A reset that a quirk knows for this device. */
 static bool by_quirk(struct lend_function *function, struct lend_reset_report *report)
 {
 	int ret;
@@ -71,7 +70,7 @@ static bool by_quirk(struct lend_function *function, struct lend_reset_report *r
 	return true;
 }
 
-/* The kernel's reset of this function alone, or what it did at open. */
+/* The kernel's reset of this function alone; none, if the one at open is still good. */
 static bool by_function(struct lend_function *function, struct lend_reset_report *report)
 {
 	struct lend_device *device = function->device;
@@ -103,7 +102,7 @@ static bool is_ours(const struct set *set, const struct lend_bdf *bdf)
 	return false;
 }
 
-/* A function that somebody of this process uses meanwhile is not taken along. */
+/* The bus is not reset if a function on it is open in this context and not in the set. */
 static int check_open(const struct set *set, const struct lend_function *function,
 		      const struct backend_hot_reset *list, struct lend_error *error)
 {
@@ -138,7 +137,7 @@ static void note_along(struct lend_reset_report *report, const struct lend_funct
 	}
 }
 
-/* Everything on the bus that is in the set is reset by it. */
+/* Notes the bus reset for each function of the set that is on the bus. */
 static void mark(struct set *set, const struct lend_function *function, const struct backend_hot_reset *list)
 {
 	for (size_t i = 0; i < set->count; i++) {
@@ -180,7 +179,7 @@ static bool by_bus(struct set *set, size_t index)
 	return ret == 0;
 }
 
-/* The first way that works; what did not is in the report. */
+/* Resets in the first way that works. The report tells why an earlier one did not. */
 static void reset_one(struct set *set, size_t index)
 {
 	struct lend_function *function = set->at[index];
@@ -188,7 +187,7 @@ static void reset_one(struct set *set, size_t index)
 	int failed = 0;
 
 	if (report->ran == LEND_RESET_BUS)
-		return; /* taken along */
+		return; /* reset with the bus of an earlier one */
 	if (life_of(function) == LIFE_LEAVING) {
 		report->result = -ENODEV;
 		return;
@@ -208,7 +207,7 @@ static void reset_one(struct set *set, size_t index)
 		report->result = failed ? failed : -EOPNOTSUPP;
 }
 
-/* One that the host has asked for meanwhile stays as it is: its monitor gives it back. */
+/* A function that the host asked for meanwhile is not turned on: its monitor gives the device back. */
 static bool come_back(struct lend_function *function, struct lend_reset_report *report)
 {
 	bool ran = report->ran != LEND_RESET_NONE && report->ran != LEND_RESET_OPEN;
@@ -224,7 +223,7 @@ static bool come_back(struct lend_function *function, struct lend_reset_report *
 	report->check = reset_check(function);
 	report->checked = !report->result && report->check == reset_good;
 	state_start(function);
-	/* One that failed is on again where it is found well; another one in any case. */
+	/* A function that had failed is turned on only if the device is well again. */
 	if (report->checked || !is_gone(function))
 		life_set(function, LIFE_ON);
 	mode_enter(function, MODE_INTX);

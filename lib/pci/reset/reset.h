@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a reset needs to know of one function: which ways are good, and whether it worked. */
+/* For the reset of one function: which ways are good, and whether it worked. */
 #ifndef LIB_PCI_RESET_RESET_H
 #define LIB_PCI_RESET_RESET_H
 
@@ -7,9 +7,12 @@
 #include "lib/error.h"
 #include "lib/pci/function.h"
 
-/** Decides, once, whether the kernel's reset of the function is a good one, or the power state alone. */
+/**
+ * Decides whether the kernel's reset of the function is a good one (flr), or only
+ * a change of the power state (pm_reset). Once, when the function is made.
+ */
 void reset_judge(struct lend_function *function);
-/** Back to D0, in which alone a device can be reset and read. */
+/** Brings the device to D0: only then can it be reset and read. With the lock. */
 void reset_wake(struct lend_function *function);
 
 /**
@@ -19,10 +22,10 @@ void reset_wake(struct lend_function *function);
  */
 void reset_wait_ready(struct lend_function **functions, size_t count);
 
-/** What is found after a reset: `reset_good`, or a sentence that says what is not. */
+/** Results of reset_check(): the device is as it should be; it does not answer. */
 extern const char reset_good[];
-/** All ones, or nothing: it is off its bus, or hangs. */
 extern const char reset_dead[];
+/** Looks at the device after a reset: returns one of these two, or a sentence that says what is wrong. */
 const char *reset_check(struct lend_function *function);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Ways to reset one function: what is known of them before, and what can be seen of them after. */
+/* Judging the reset of one function: before it, how good the ways are; after it, whether it worked. */
 #include <string.h>
 #include <time.h>
 
@@ -12,7 +12,7 @@
 
 enum { NOT_READY = 1, NOT_READY_STEPS = 100 }; /* of 10 ms */
 
-/* Methods that leave nothing of the last user behind. The kernel takes the first one that works. */
+/* Methods of the kernel that clear the device's whole state. The kernel uses the first one that works. */
 static const char *const good[] = {"device_specific", "acpi", "flr", "af_flr"};
 
 static bool is_first(const char *methods, const char *name)
@@ -22,7 +22,7 @@ static bool is_first(const char *methods, const char *name)
 	return strlen(name) == first && !strncmp(methods, name, first);
 }
 
-/* Without the kernel's word, the capabilities say whether there is an FLR (spec 8.1). */
+/* If the kernel's methods are not known, the capabilities tell whether there is an FLR (spec 8.1). */
 void reset_judge(struct lend_function *function)
 {
 	const char *methods = function->device->reset_methods;

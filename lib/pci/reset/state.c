@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The emulated state at its start. */
+/* The state as it is when the function was made, and after each reset. */
 #include <string.h>
 
 #include <linux/pci_regs.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which quirks a function has, and when their hooks run. */
+/* Which rows of the table of quirks match a function, and the calls of their hooks. */
 #include <errno.h>
 #include <string.h>
 
@@ -32,7 +32,7 @@ static bool matches(const struct lend_function *function, const struct quirk *ro
 	       !(row->when & QUIRK_GEFORCE && function->quirk_options.no_geforce);
 }
 
-/* The next row from `*index` on that matches and moves `*index` behind it; NULL: none. */
+/* The next row from `*index` on that matches; `*index` moves behind it. NULL: there is none. */
 static const struct quirk *next(const struct lend_function *function, size_t *index)
 {
 	const struct quirk *row;
@@ -79,7 +79,7 @@ uint64_t quirk_pba(const struct lend_function *function, uint64_t offset)
 	return offset;
 }
 
-/* The kernel's own way comes first: it knows the device better (spec, section 10). */
+/* If the kernel can reset the device, its way is used and not the quirk's (spec 10). */
 int quirk_reset(struct lend_function *function)
 {
 	const struct quirk *row;

@@ -1,51 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Quirks: what single devices need beside the rules (spec/vfio-pci.md, section
- * 10). One const table has a row a device and hook (quirks/table.c); what a hook
- * does is in a file of its own in quirks/. And the questions that other code
- * asks of the user's rules, which are quirks from a file (rules.h).
+ * Quirks: what single devices need beyond the rules for all (spec 10). One
+ * constant table has a row for each device and hook (quirks/table.c). Each hook
+ * is in a file of its own in quirks/.
+ *
+ * Below stand also the questions that other files ask of the user's rules, which
+ * are quirks from files (rules.h).
  */
 #ifndef LIB_PCI_RULES_QUIRK_H
 #define LIB_PCI_RULES_QUIRK_H
 
 #include "lib/pci/function.h"
 
-/** The ids that quirks and rules match against: those that the guest sees. */
+/** The ids that quirks and rules are matched with: those that the guest sees. */
 struct quirk_ids {
 	uint16_t vendor, device, subsystem_vendor, subsystem;
 	uint32_t class_code; /* 24 bits */
 };
 struct quirk_ids quirk_ids(const struct lend_function *function);
 
-/** A capability of ours, to be put behind the device's own. */
+/** A capability that a quirk adds behind the device's own. */
 struct quirk_cap {
 	unsigned offset; /* 0: none */
 	unsigned length;
 	uint8_t bytes[24]; /* from the id on; the next pointer is filled in later */
 };
 
-/** Whether config bytes [offset, offset + length) are free of the device's capabilities. */
 struct cap;
+/** Whether no capability of the device lies in config bytes [offset, offset + length). */
 bool quirk_cap_free(const struct cap *caps, unsigned count, unsigned offset, unsigned length);
 
 enum {
-	QUIRK_VGA = 1,     /* only with the VGA ranges (x-vga) */
-	QUIRK_GEFORCE = 2, /* not with x-no-geforce-quirks */
+	QUIRK_VGA = 1,     /* the row is for functions with the VGA ranges (x-vga) */
+	QUIRK_GEFORCE = 2, /* x-no-geforce-quirks turns the row off */
 };
 
 struct quirk {
 	const char *name;
-	uint16_t vendor, device, device_mask; /* mask 0: any */
+	uint16_t vendor, device, device_mask; /* mask 0: any device */
 	uint32_t class_code, class_mask;
 	unsigned when; /* QUIRK_VGA, QUIRK_GEFORCE */
-	/* Windows: after BARs and capabilities are set up, before BARs are mapped. */
+	/* Adds windows. Called after BARs and capabilities are set up, before BARs are mapped. */
 	void (*setup)(struct lend_function *function, const struct quirk *row);
-	/* A capability beside the device's own, which are `caps`: 0, or -EINVAL with a sentence. */
+	/* Adds a capability; `caps` are the device's own. 0, or -EINVAL with a sentence. */
 	int (*capability)(struct lend_function *function, const struct cap *caps, unsigned count,
 			  struct quirk_cap *out, struct lend_error *error);
-	/* A reset of the device alone, where the kernel has none; with the lock, the function stopped. */
+	/* Resets the device alone, if the kernel cannot. With the lock; the function is stopped. */
 	int (*reset)(struct lend_function *function);
-	uint32_t pba; /* not 0: where its MSI-X PBA is, if the register is out of bounds (spec 4.1) */
+	uint32_t pba; /* not 0: the offset of its MSI-X PBA, if the register is out of bounds (spec 4.1) */
 };
 
 /** Row `index` of the table; NULL beyond its end (quirks/table.c). */
@@ -53,38 +55,42 @@ const struct quirk *quirk_row(size_t index);
 
 /** Adds the windows of the quirks that match. */
 void quirks_setup(struct lend_function *function);
-/** The first capability of ours at or after row `*row`, which moves behind it. 0 or negative errno. */
+/**
+ * The next capability that a quirk adds, from row `*row` on; `*row` moves behind
+ * it. out->offset 0: there is none. 0 or negative errno.
+ */
 int quirks_capability(struct lend_function *function, const struct cap *caps, unsigned count, size_t *row,
 		      struct quirk_cap *out, struct lend_error *error);
-/** Where the PBA is, for a device whose register is wrong; else `offset`. */
+/** The offset of the PBA: that of a quirk, if the device's register is known to be wrong, else `offset`. */
 uint64_t quirk_pba(const struct lend_function *function, uint64_t offset);
 
-/** The reset that a quirk has for the device: 0 done; -EOPNOTSUPP: none; else why not. With the lock. */
+/** Resets the device by a quirk. -EOPNOTSUPP: there is none, or the kernel can. With the lock. */
 int quirk_reset(struct lend_function *function);
 /**
- * After any reset: registers of quirks are as at the start, and what was
- * learned is forgotten (spec 8.6). state_start() calls it. With the lock.
+ * Called after each reset, by state_start(): the registers of quirks are as at
+ * the start, and learned writes are forgotten (spec 8.6). With the lock.
  */
 void quirks_after_reset(struct lend_function *function);
-/** No write is learned yet; the eventfds of those that were are closed (quirks/nvidia_ioeventfd.c). */
+/** Begins without learned writes; closes their eventfds at the end (quirks/nvidia_ioeventfd.c). */
 void learned_init(struct lend_function *function);
 void learned_destroy(struct lend_function *function);
-/** The eventfd of a learned write can be read, and the loop carries it out. With the lock (ledger/bell.h). */
+/** Serves the bell of a learned write: the loop carries the write out. With the lock (ledger/bell.h). */
 void ack_rings(struct lend_function *function, unsigned number);
 
-/** Adds a quirk's window; says so when there is no room. */
+/** Adds a window of a quirk. If there is no room, that is a line of log. */
 void quirk_window(struct lend_function *function, const struct quirk *row, const struct window *window);
 
 /*
- * The questions to the user's rules (rules_match.c). Any thread, once the
- * function is made. INTx, capabilities, trapping and strict config space are
- * done by the rules themselves.
+ * The questions to the user's rules (rules_match.c). Any thread, once the rules
+ * are applied. What is not asked here (INTx, traps, strict config space) the
+ * rules apply themselves.
  */
-/** `method` as sysfs has it in reset_method: "flr", "af_flr", "pm", "bus", "device_specific", … */
+/** Whether this method, by its name in sysfs' reset_method ("flr", "pm", "bus", …), is called broken. */
 bool rules_reset_broken(const struct lend_function *function, const char *method);
+/** Whether this standard, or extended, capability is to be hidden. */
 bool rules_deny_cap(const struct lend_function *function, uint8_t id);
 bool rules_deny_extended(const struct lend_function *function, uint16_t id);
-/** Whether the registers of this maker's extended capabilities are closed. */
+/** Whether the registers of this vendor's extended capabilities are closed. */
 bool rules_close_vendor(const struct lend_function *function, uint16_t vendor);
 
 #endif

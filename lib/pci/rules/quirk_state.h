@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a function keeps for its quirks and its user's rules. */
+/* What a function stores for its quirks and the user's rules. */
 #ifndef LIB_PCI_RULES_QUIRK_STATE_H
 #define LIB_PCI_RULES_QUIRK_STATE_H
 
@@ -18,9 +18,9 @@ struct quirk_options {
 enum { LEARN_MIRRORS = 2, LEARN_MAX = 10, LEARN_HITS = 10 };
 
 /**
- * A write that goes past us: the hypervisor signals `fd`, and the kernel or the
- * loop writes. In use while OUT_IOEVENTFD has it; number n of a function is
- * entry n % LEARN_MAX of mirror n / LEARN_MAX.
+ * A learned write: the hypervisor signals `fd` for it, and the kernel or the loop
+ * writes to the device. It is in use while OUT_IOEVENTFD says so. Number n of a
+ * function is entry n % LEARN_MAX of mirror n / LEARN_MAX.
  */
 struct learned {
 	int fd; /* eventfd; -1 until first used, then kept until the function is freed */
@@ -28,26 +28,26 @@ struct learned {
 	uint64_t offset, data;
 };
 
-/** The mirror of config space at one place: the write that came last, and those that are learned. */
+/** One mirror of config space: the last write to it, how often it came in a row, and learned writes. */
 struct learning {
 	uint64_t offset, data;
 	unsigned length, hits;
-	bool given_up; /* the hypervisor takes none */
+	bool given_up; /* the hypervisor refused one: none is learned any more */
 	struct learned learned[LEARN_MAX];
 };
 
-/** Guarded by the function's lock. All but `learning` are registers, as the guest wrote them. */
+/** Guarded by the function's lock. All but `learning` are registers as the guest wrote them. */
 struct quirk_state {
 	uint8_t ati[4];     /* ATI: address */
 	uint8_t nvidia[12]; /* NVIDIA, BAR 5: master, enable, address */
 	struct {
 		uint8_t index;    /* of the CRT controller */
-		uint8_t mode;     /* what the index register led to (nvidia_vga.c) */
+		uint8_t mode;     /* value of register 0x38 (nvidia_vga.c) */
 		uint32_t address; /* written to the data register */
 	} nvidia_vga;
 	struct {
 		uint32_t address, data;
-		bool table; /* address is one of the MSI-X table's */
+		bool table; /* the address is in the MSI-X table */
 	} rtl8168;
 	struct learning learning[LEARN_MIRRORS];
 };
@@ -57,7 +57,7 @@ static inline struct learned *learned_at(struct quirk_state *quirks, unsigned nu
 	return &quirks->learning[number / LEARN_MAX].learned[number % LEARN_MAX];
 }
 
-/** A BAR moves, or there was a reset: what was counted up to now is of another place or time. */
+/** Counts anew: a BAR moves, or the device was reset. */
 static inline void learning_restart(struct quirk_state *quirks)
 {
 	for (unsigned i = 0; i < LEARN_MIRRORS; i++) {
@@ -73,7 +73,7 @@ struct rules_applied {
 	unsigned broken_resets; /* bit n: word n of rules_reset_words */
 	unsigned cap_count, extended_count, vendor_count;
 	uint16_t caps[RULES_CAPS_MAX], extended[RULES_CAPS_MAX];
-	uint16_t vendors[RULES_VENDORS_MAX]; /* whose registers are closed */
+	uint16_t vendors[RULES_VENDORS_MAX]; /* vendors whose registers are closed */
 };
 
 #endif

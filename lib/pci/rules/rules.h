@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The user's own quirks, from files: lend-quirks(5). They are read once a
- * context, at its first function (rules_file.c), each rule by a strict reader
- * (rules_read.c), and matched against each function (rules_match.c). A file
- * that is wrong refuses every device: nobody can say whom it was meant for.
+ * The user's rules: quirks from files, lend-quirks(5). A context reads them once,
+ * at its first function (rules_file.c); each rule is parsed strictly
+ * (rules_read.c), and matched with each function (rules_match.c). If a file is
+ * wrong, no function can be made: the wrong rule may be meant for any of them.
  */
 #ifndef LIB_PCI_RULES_RULES_H
 #define LIB_PCI_RULES_RULES_H
@@ -19,7 +19,7 @@ enum {
 	RULES_TRAPS_MAX = 16,
 };
 
-/* Ids that a rule wants to see; each only where its bit is in `given`. */
+/* The ids that a function needs for a rule to match. An id that is not given may be any. */
 struct rule_match {
 	bool vendor_given, device_given, subsystem_vendor_given, subsystem_given;
 	uint16_t vendor, device, subsystem_vendor, subsystem;
@@ -46,24 +46,25 @@ struct rules {
 	struct rule *rule;
 };
 
-/** sysfs's names of reset methods, as reset_method has them. */
+/** The names of reset methods, as in sysfs' reset_method. */
 extern const char *const rules_reset_words[RESET_WORDS];
 
 /**
- * Reads all files of `directory`, by name; a directory that is not there has
- * none. -EINVAL, or what opening one said, with a sentence that names file and
- * place; -ENOMEM. To be freed with rules_free().
+ * Reads all files of `directory`, in the order of their names. A directory that
+ * does not exist has none; `*out` is NULL then. Free it with rules_free().
+ * -EINVAL, or the error of opening one, with a sentence that names the file and
+ * the place in it; -ENOMEM.
  */
 int rules_load(const char *directory, struct rules **out, struct lend_error *error);
 void rules_free(struct rules *rules);
 
-/** Reads one rule. -EINVAL: error->text says what is wrong with it, without file and number. */
+/** Parses one rule. -EINVAL: error->text says what is wrong; the caller adds file and number. */
 int rule_read(const json_t *json, struct rule *out, struct lend_error *error);
 
-/** Matches the function's rules, and does what they say before the header is set up. */
 struct lend_function;
+/** Applies the rules that match the function. Before its header is set up. -EINVAL, -ENOMEM. */
 int rules_apply(struct lend_function *function, struct lend_error *error);
-/** Their trapped ranges, after BARs are known. */
+/** Adds the windows of their trapped ranges. After the BARs are set up. */
 void rules_windows(struct lend_function *function);
 
 #endif

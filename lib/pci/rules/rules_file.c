@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files of rules. Whoever writes there decides what a guest reaches, but a
- * mistake must not hang or fill this process: only regular files, none too
- * large, opened without waiting.
+ * Files of rules. The one who writes them is trusted to decide what a guest
+ * reaches. But a mistake must not stop this process or fill its memory: only
+ * regular files are read, none above a limit of size, and opening does not wait.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "lib/error.h"
 #include "lib/pci/rules/rules.h"
 
-/* What a file or its name brings into a sentence stays one line. */
+/* Text from a file, or its name, must not make more than one line of a message. */
 static void make_one_line(char *text)
 {
 	for (; *text; text++)
@@ -41,7 +41,7 @@ static void free_names(char **names, size_t count)
 		free(names[i]);
 }
 
-/* The names of a directory's files of rules, ascending: how many, or negative errno. */
+/* Lists the names of the files of rules, ascending. Returns how many, or a negative errno. */
 static int list(const char *directory, char **names, struct lend_error *error)
 {
 	DIR *dir = opendir(directory);
@@ -73,8 +73,7 @@ static int list(const char *directory, char **names, struct lend_error *error)
 	return (int)count;
 }
 
-/* A descriptor of a regular file that is not too large. It is looked at first: opening a device may do
- * things. */
+/* Opens a regular file that is not too large. It is looked at before: opening a device may have effects. */
 static int open_file(int dir, const char *directory, const char *name, struct lend_error *error)
 {
 	struct stat status;
@@ -102,7 +101,7 @@ static int open_file(int dir, const char *directory, const char *name, struct le
 	return fd;
 }
 
-/* All bytes of the file, as many as `room`, which is one more than it may have; -1: cannot be read. */
+/* Reads at most `room` bytes; returns how many, or -1 if the file cannot be read. */
 static ssize_t read_all(int fd, char *bytes, size_t room)
 {
 	size_t used = 0;
@@ -163,7 +162,7 @@ static int read_file(struct rules *rules, int dir, const char *directory, const 
 	close(fd);
 	ret = -EINVAL;
 	if (length < 0 || length > RULES_FILE_BYTES) {
-		error_say(error, ret, "%s/%s: cannot be read, or grew while it was read", directory, name);
+		error_say(error, ret, "%s/%s: cannot be read, or it grew while it was read", directory, name);
 		goto free;
 	}
 	json = json_loadb(bytes, (size_t)length, JSON_REJECT_DUPLICATES, &where);

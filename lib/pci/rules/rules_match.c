@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which rules a function has, and what they do to it. All rules that match count; none takes back another.
- * What they do is said once a device: a monitor that looks for a place may make its function twice.
+ * Which rules match a function, and what they do to it. All rules that match are
+ * applied; none takes back what another did. The log has one line a device and
+ * rule: a monitor that looks for a place may make the function twice.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -41,7 +42,7 @@ static int get(struct lend_context *context, const struct rules **out, struct le
 	return ret;
 }
 
-/* "forbids INTx, denies capabilities 05 11": what a rule does, for the line of log. */
+/* What a rule does, for the line of log: ", no INTx, no capability 05 11". */
 static void describe(const struct rule *rule, char *text, size_t room)
 {
 	size_t used = 0;
@@ -105,7 +106,7 @@ static int apply(struct lend_function *function, const struct rule *rule, struct
 	return 0;
 }
 
-/* The next rule from `*index` on that matches, and moves `*index` behind it. */
+/* The next rule from `*index` on that matches; `*index` moves behind it. NULL: there is none. */
 static const struct rule *next(const struct lend_function *function, const struct rules *rules, size_t *index)
 {
 	struct quirk_ids ids = quirk_ids(function);
@@ -152,7 +153,7 @@ void rules_windows(struct lend_function *function)
 			if (ret < 0 && !function->device->rules_said)
 				function_log(function, LEND_LOG_WARNING, "%s: trap %u is left out: %s",
 					     rule->place, i + 1,
-					     ret == -ERANGE ? "it is not inside of that BAR"
+					     ret == -ERANGE ? "it is not inside that BAR"
 							    : "there are too many");
 		}
 	}

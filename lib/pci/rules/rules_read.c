@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One rule, from JSON. Strict: a key that is not known, a value of another type
- * and a number out of range are errors, for a rule that does not do what its
- * writer meant is worse than none.
+ * Parsing one rule from JSON. A key that is not known, a value of another type
+ * and a number out of range are errors: a rule that does not do what its writer
+ * meant is worse than none.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,12 +16,12 @@ const char *const rules_reset_words[RESET_WORDS] = {
 	"device_specific", "acpi", "flr", "af_flr", "pm", "bus", "cxl_bus",
 };
 
-/* One key of an object: what reads its value, into what. */
+/* A key of an object, and how its value is read. */
 struct key {
 	const char *name;
 	int (*read)(const struct key *key, const json_t *value, void *out, struct lend_error *error);
-	size_t offset; /* of what it fills in, in `out` */
-	uint64_t most;
+	size_t offset; /* added to `out` before `read` gets it */
+	uint64_t most; /* the largest number */
 };
 
 static int read_keys(const json_t *object, const struct key *keys, void *out, struct lend_error *error)
@@ -47,7 +47,7 @@ static int read_keys(const json_t *object, const struct key *keys, void *out, st
 	return 0;
 }
 
-/* Hexadecimal digits alone, `least` to `most` of them. */
+/* 1 to 16 hexadecimal digits, and nothing else. */
 static bool hex(const char *text, size_t length, uint64_t *out)
 {
 	uint64_t value = 0;
@@ -69,7 +69,7 @@ static bool hex(const char *text, size_t length, uint64_t *out)
 	return true;
 }
 
-/* A number: as JSON has it, or a string "0x…", since JSON knows no hexadecimal. */
+/* A number of JSON, or a string "0x…", since JSON has no hexadecimal numbers. */
 static int number(const char *name, const json_t *value, uint64_t most, uint64_t *out,
 		  struct lend_error *error)
 {
@@ -107,11 +107,11 @@ static int read_switch(const struct key *key, const json_t *value, void *out, st
 
 static int read_text(const struct key *key, const json_t *value, void *out, struct lend_error *error)
 {
-	(void)out; /* for people */
+	(void)out; /* a comment is for people */
 	return json_is_string(value) ? 0 : error_say(error, -EINVAL, "%s is no text", key->name);
 }
 
-/* Four digits, as lspci -nn has them. */
+/* An id of four digits, as lspci -nn prints it. */
 struct id {
 	bool given;
 	uint16_t value;
@@ -135,7 +135,7 @@ struct class
 	uint32_t value, mask;
 };
 
-/* Base class, and subclass, and interface: "03", "0300", "030000". */
+/* A base class "03", with a subclass "0300", with an interface "030000". */
 static int read_class(const struct key *key, const json_t *value, void *out, struct lend_error *error)
 {
 	struct class *class = out;
@@ -176,7 +176,7 @@ static int read_match(const struct key *key, const json_t *value, void *out, str
 	if (ret < 0)
 		return ret;
 	if (!json_object_size(value))
-		return error_say(error, -EINVAL, "match is empty: name a vendor, or a class");
+		return error_say(error, -EINVAL, "match is empty: give a vendor, or a class");
 	rule->match = (struct rule_match){
 		.vendor_given = match.vendor.given,
 		.device_given = match.device.given,
@@ -192,7 +192,7 @@ static int read_match(const struct key *key, const json_t *value, void *out, str
 	return 0;
 }
 
-/* A list of at most `room` elements. */
+/* Refuses what is no list, or has more than `room` elements. */
 static int check_list(const char *name, const json_t *value, size_t room, struct lend_error *error)
 {
 	if (!json_is_array(value))
@@ -321,6 +321,6 @@ int rule_read(const json_t *json, struct rule *out, struct lend_error *error)
 	int ret = read_keys(json, rule_keys, out, error);
 
 	if (!ret && !json_object_get(json, "match"))
-		ret = error_say(error, -EINVAL, "it has no match: say whom it is for");
+		ret = error_say(error, -EINVAL, "it has no match: say which devices it is for");
 	return ret;
 }
