@@ -10,41 +10,10 @@
 #include "lib/pci/ledger/ledger.h"
 
 /* The line is masked first, so that no signal is lost between the hypervisor and VFIO (spec 5.4). */
-static int line(struct lend_function *function, unsigned number)
+static int line(struct lend_function *function)
 {
-	(void)number;
 	line_mask(function);
 	return take_line(function);
-}
-
-static int line_unmask_fd(struct lend_function *function, unsigned number)
-{
-	(void)number;
-	return take_line_unmask(function);
-}
-
-static int line_trigger(struct lend_function *function, unsigned number)
-{
-	(void)number;
-	return take_line_trigger(function);
-}
-
-static int level(struct lend_function *function, unsigned number)
-{
-	(void)number;
-	return take_line_level(function);
-}
-
-static int timer(struct lend_function *function, unsigned number)
-{
-	(void)number;
-	return take_timer(function);
-}
-
-static int messages(struct lend_function *function, unsigned number)
-{
-	(void)number;
-	return take_messages(function);
 }
 
 static int route(struct lend_function *function, unsigned number)
@@ -53,9 +22,8 @@ static int route(struct lend_function *function, unsigned number)
 	return 0;
 }
 
-static int vga(struct lend_function *function, unsigned number)
+static int vga(struct lend_function *function)
 {
-	(void)number;
 	return give_vga(function, false, false);
 }
 
@@ -70,49 +38,41 @@ static int peer(struct lend_function *function, unsigned number)
 	return take_peer(function, number / AREAS_ROOM, number % AREAS_ROOM);
 }
 
-static int watch_of_line(struct lend_function *function, unsigned number)
-{
-	return take_watch(function, OUT_LINE_WATCH, number);
-}
-
-static int watch_of_vector(struct lend_function *function, unsigned number)
-{
-	return take_watch(function, OUT_VECTOR_WATCH, number);
-}
-
-static int watch_of_notice(struct lend_function *function, unsigned number)
-{
-	return take_watch(function, OUT_NOTICE_WATCH, number);
-}
-
 static const struct row {
+	/* One of these three. */
+	int (*all)(struct lend_function *function); /* of a row whose things go together */
 	int (*take)(struct lend_function *function, unsigned number);
+	int (*watch)(struct lend_function *function, enum out row, unsigned number);
+	/* Around a change of several things. */
 	void (*begin)(struct lend_function *function);
 	int (*commit)(struct lend_function *function);
 	const char *name; /* "cannot take back …" */
 } rows[OUT_COUNT] = {
 	/* The unmask eventfd goes before the line's trigger: CVE-2024-26812. */
-	[OUT_LINE_IRQFD] = {line, NULL, NULL, "the line's irqfd"},
-	[OUT_LINE_UNMASK] = {line_unmask_fd, NULL, NULL, "the line's unmask eventfd"},
-	[OUT_LINE_WATCH] = {watch_of_line, NULL, NULL, "the line's watch"},
-	[OUT_IRQFD] = {take_irqfd, NULL, NULL, "the irqfd of vector"},
-	[OUT_VECTOR_WATCH] = {watch_of_vector, NULL, NULL, "the watch of vector"},
-	[OUT_LINE_TRIGGER] = {line_trigger, NULL, NULL, "the line's trigger"},
-	[OUT_MESSAGES] = {messages, NULL, NULL, "its message interrupts' triggers"},
+	[OUT_LINE_IRQFD] = {.all = line, .name = "the line's irqfd"},
+	[OUT_LINE_UNMASK] = {.all = take_line_unmask, .name = "the line's unmask eventfd"},
+	[OUT_LINE_WATCH] = {.watch = take_watch, .name = "the line's watch"},
+	[OUT_IRQFD] = {.take = take_irqfd, .name = "the irqfd of vector"},
+	[OUT_VECTOR_WATCH] = {.watch = take_watch, .name = "the watch of vector"},
+	[OUT_LINE_TRIGGER] = {.all = take_line_trigger, .name = "the line's trigger"},
+	[OUT_MESSAGES] = {.all = take_messages, .name = "its message interrupts' triggers"},
 	[OUT_TRIGGER] = {.name = "the trigger of vector"}, /* goes with the row before */
 	/* Routes go after the irqfds: the other order has crashed host kernels (AVIC). */
-	[OUT_ROUTE] = {route, begin_routes, commit_routes, "the route of vector"},
-	[OUT_LINE_LEVEL] = {level, NULL, NULL, "the line's level"},
-	[OUT_TIMER] = {timer, NULL, NULL, "its timer"},
-	[OUT_VGA] = {vga, NULL, NULL, "its VGA ranges"},
+	[OUT_ROUTE] = {.take = route,
+		       .begin = begin_routes,
+		       .commit = commit_routes,
+		       .name = "the route of vector"},
+	[OUT_LINE_LEVEL] = {.all = take_line_level, .name = "the line's level"},
+	[OUT_TIMER] = {.all = take_timer, .name = "its timer"},
+	[OUT_VGA] = {.all = vga, .name = "its VGA ranges"},
 	/* The one who signals goes before the one who reads, so that no acknowledgement is lost. */
-	[OUT_IOEVENTFD] = {take_ioeventfd, NULL, NULL, "ioeventfd"},
-	[OUT_ACK] = {ack, NULL, NULL, "the kernel's reader of ioeventfd"},
-	[OUT_ACK_WATCH] = {ack, NULL, NULL, "the watch of ioeventfd"},
-	[OUT_PEER] = {peer, NULL, NULL, "the peer-to-peer map"},
-	[OUT_BAR] = {take_bar, begin_places, commit_places, "BAR"},
-	[OUT_NOTICE] = {take_notice, NULL, NULL, "the kernel's notices of kind"},
-	[OUT_NOTICE_WATCH] = {watch_of_notice, NULL, NULL, "the watch of notices of kind"},
+	[OUT_IOEVENTFD] = {.take = take_ioeventfd, .name = "ioeventfd"},
+	[OUT_ACK] = {.take = ack, .name = "the kernel's reader of ioeventfd"},
+	[OUT_ACK_WATCH] = {.take = ack, .name = "the watch of ioeventfd"},
+	[OUT_PEER] = {.take = peer, .name = "the peer-to-peer map"},
+	[OUT_BAR] = {.take = take_bar, .begin = begin_places, .commit = commit_places, .name = "BAR"},
+	[OUT_NOTICE] = {.take = take_notice, .name = "the kernel's notices of kind"},
+	[OUT_NOTICE_WATCH] = {.watch = take_watch, .name = "the watch of notices of kind"},
 };
 
 static void say(struct lend_function *function, enum out row, int number, int code)
@@ -133,6 +93,17 @@ static bool is_of(struct lend_function *function, enum out row, unsigned number,
 	return true;
 }
 
+static int take_one(struct lend_function *function, enum out row, unsigned number)
+{
+	const struct row *how = &rows[row];
+
+	if (how->all)
+		return how->all(function);
+	if (how->watch)
+		return how->watch(function, row, number);
+	return how->take ? how->take(function, number) : 0;
+}
+
 /* Takes back what is out in a row. One line of log for the first thing that stays. */
 static int take_row(struct lend_function *function, enum out row, unsigned bars)
 {
@@ -142,8 +113,7 @@ static int take_row(struct lend_function *function, enum out row, unsigned bars)
 	if (how->begin)
 		how->begin(function);
 	for (int n = -1; (n = next_out(function, row, (unsigned)(n + 1))) >= 0;) {
-		ret = how->take && is_of(function, row, (unsigned)n, bars) ? how->take(function, (unsigned)n)
-									   : 0;
+		ret = is_of(function, row, (unsigned)n, bars) ? take_one(function, row, (unsigned)n) : 0;
 		which = ret && !first ? n : which;
 		first = first ? first : ret;
 	}
@@ -181,7 +151,7 @@ void take_back(struct lend_function *function, uint32_t set)
 	if (set & ROW(OUT_BAR))
 		learning_restart(&function->quirks);
 	take_rows(function, set, ~0u);
-	/* A monitor that refuses one BAR refuses the whole change, so those that stay are tried one by one. */
+	/* A monitor that refuses one BAR refuses the whole change: the rest is tried one by one. */
 	for (unsigned i = 0; i < LEND_BARS && set & ROW(OUT_BAR); i++)
 		if (is_out(function, OUT_BAR, i))
 			take_row(function, OUT_BAR, 1u << i);
