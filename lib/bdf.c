@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lend/host.h"
+#include "lib/hex.h"
 
 /* Reads `count` hex digits and moves `*text` behind them. */
 static bool take_hex(const char **text, unsigned count, uint32_t *out)
@@ -16,16 +17,11 @@ static bool take_hex(const char **text, unsigned count, uint32_t *out)
 	uint32_t value = 0;
 
 	for (; count; count--, (*text)++) {
-		char c = **text;
+		int digit = hex_digit(**text);
 
-		if (c >= '0' && c <= '9')
-			value = value << 4 | (uint32_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			value = value << 4 | (uint32_t)(c - 'a' + 10);
-		else if (c >= 'A' && c <= 'F')
-			value = value << 4 | (uint32_t)(c - 'A' + 10);
-		else
+		if (digit < 0)
 			return false;
+		value = value << 4 | (uint32_t)digit;
 	}
 	*out = value;
 	return true;

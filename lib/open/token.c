@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* UUIDs as text. */
+/* Parsing a UUID. */
 #include <errno.h>
 #include <stdbool.h>
 
+#include "lib/hex.h"
 #include "lib/open/token.h"
-
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 int token_parse(const char *text, uint8_t out[TOKEN_SIZE])
 {
@@ -26,8 +18,8 @@ int token_parse(const char *text, uint8_t out[TOKEN_SIZE])
 				return -EINVAL;
 			continue;
 		}
-		high = digit(text[i]);
-		low = high < 0 ? -1 : digit(text[i + 1]);
+		high = hex_digit(text[i]);
+		low = high < 0 ? -1 : hex_digit(text[i + 1]);
 		if (low < 0)
 			return -EINVAL;
 		out[used++] = (uint8_t)(high << 4 | low);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The UUID that a physical function's driver and those of its virtual functions share. */
+/* VF tokens: a UUID that the users of a physical function and of its virtual functions share. */
 #ifndef LIB_OPEN_TOKEN_H
 #define LIB_OPEN_TOKEN_H
 
@@ -7,7 +7,7 @@
 
 enum { TOKEN_SIZE = 16, TOKEN_TEXT = 36 };
 
-/** Reads "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", in the order written. 0 or -EINVAL. */
+/** Parses "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" into bytes in the order of the text. 0 or -EINVAL. */
 int token_parse(const char *text, uint8_t out[TOKEN_SIZE]);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/error.h"
+#include "lib/hex.h"
 #include "lib/pci/function.h"
 #include "lib/pci/rules/rules.h"
 
@@ -55,11 +56,7 @@ static bool hex(const char *text, size_t length, uint64_t *out)
 	if (!length || length > 16)
 		return false;
 	for (size_t i = 0; i < length; i++) {
-		char c = text[i];
-		int digit = c >= '0' && c <= '9'   ? c - '0'
-			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-			    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-						   : -1;
+		int digit = hex_digit(text[i]);
 
 		if (digit < 0)
 			return false;
