@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Areas of a region (spec/vfio-pci.md, sections 1 and 4.2). */
+/* Areas of a region (spec 1.6 and 4.2). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /*
  * The domain of iommufd. One IOAS holds the maps once; behind it stand as many
  * hardware page tables (hwpt) as its devices' IOMMUs need, and the kernel keeps
- * them alike (spec/vfio-pci.md, 7.2; userspace-api/iommufd.rst). Nothing here
+ * them alike (spec 7.2; userspace-api/iommufd.rst). Nothing here
  * is locked: the space calls its domains one at a time.
  */
 #include <errno.h>

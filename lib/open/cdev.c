@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opens a device by its own node. The kernel resets it when it is bound, which
- * may take long, so no lock is held meanwhile. The hypervisor is told of the
- * device before that, because some drivers look for the hypervisor when the
- * device is bound.
+ * Opening a device by its own node. The kernel resets the device when it is
+ * bound, which may take long, so no lock is held then. The hypervisor is told of
+ * the device before, because some drivers look for it when the device is bound.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +28,7 @@ void cdev_path(const struct lend_context *context, const struct lend_host_device
 	snprintf(out, PATH_MAX, "%s/vfio/devices/%s", context_dev(context), host->vfio_node);
 }
 
-/* The name comes from sysfs, the node from devtmpfs: equal device numbers show that both are one device. */
+/* The name comes from sysfs, the node from devtmpfs. Their device numbers must be the same. */
 static int open_node(struct lend_context *context, const struct lend_host_device *host,
 		     struct lend_error *error)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What VFIO_DEVICE_BIND_IOMMUFD's errors mean. */
+/* What the errors of VFIO_DEVICE_BIND_IOMMUFD mean. */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 #include "lib/open/group_error.h"
 
 /*
- * The kernel has one error for a sibling with a driver of the host and for
- * another user, so look which it is.
+ * The kernel has one error for two cases: a driver of the host has another device
+ * of the group, or a process has this device. So sysfs and procfs are looked at.
  */
 static int say_busy(struct lend_context *context, const struct lend_host_device *host,
 		    struct lend_error *error)

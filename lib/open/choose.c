@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Chooses iommufd where it is there, the legacy way otherwise. */
+/* Choosing the way to a device: iommufd if it can be used, else the legacy one. */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "lib/open/choose.h"
 #include "lib/open/group.h"
 
-/* For the effective ids, as open() will have it. */
+/* Asks for the effective ids, because open() will use these. */
 static bool can(const char *path, int mode)
 {
 	return !faccessat(AT_FDCWD, path, mode, AT_EACCESS);
@@ -56,8 +56,9 @@ enum lend_backend choose_backend(struct lend_context *context, const struct lend
 	if (!has_group_node(context, host))
 		return LEND_BACKEND_IOMMUFD;
 	/*
-	 * Every kernel takes a VF token with a group, only newer ones with a node; and
-	 * while a group is open the kernel refuses the nodes of its devices.
+	 * The group is better in two cases. Every kernel takes a VF token with a group,
+	 * and only newer ones with a node. And while this context has the group open,
+	 * the kernel refuses the nodes of its devices.
 	 */
 	if (config->vf_token || group_fd(context, host->group) >= 0)
 		return LEND_BACKEND_LEGACY;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Devices: the public calls, and the way from an address to an open descriptor. */
+/* Devices: the public calls, and the steps from a configuration to an open device. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -56,10 +56,10 @@ static int check(struct lend_context *context, const struct lend_host_device *ho
 		 const struct lend_device_config *config, struct lend_error *error)
 {
 	if (config->facts)
-		return 0; /* the kernel judges it */
+		return 0; /* sysfs is not read; the kernel refuses what cannot be */
 	if (host->group < 0 && !(host->is_mdev && host->vfio_node[0]))
 		return group_say_no_iommu(host, error);
-	if (host->is_mdev ? !host->driver[0] : !group_is_vfio_driver(host->driver))
+	if (host->is_mdev ? !host->driver[0] : !lend_host_is_vfio(host->driver))
 		return group_say_not_bound(context, host, error);
 	return 0;
 }
@@ -77,7 +77,7 @@ static struct device_source source_of(const struct lend_host_device *host, enum 
 	};
 }
 
-/* With facts nothing is opened that was not given. */
+/* The device's config space as sysfs has it, or as the facts have it: with facts no file is opened. */
 static unsigned raw_of(struct lend_space *space, const struct lend_host_device *host,
 		       const struct lend_device_config *config, uint8_t raw[PCI_CFG_SPACE_EXP_SIZE])
 {
@@ -85,7 +85,7 @@ static unsigned raw_of(struct lend_space *space, const struct lend_host_device *
 			     : raw_config_read(space_context(space), host->name, raw);
 }
 
-/* A device on `fd`, which it takes, also when it fails. */
+/* Makes a device on `fd`, and closes `fd` if it fails. */
 static int open_fd(struct lend_space *space, int fd, struct device_source *source, struct lend_device **out,
 		   struct lend_error *error)
 {
@@ -205,8 +205,7 @@ static int take_config(const struct lend_device_config *config, struct lend_devi
 	if (out->backend == LEND_BACKEND_GIVEN)
 		return error_say(error, -EINVAL,
 				 "a device of the caller is opened by lend_device_open_backend()");
-	/* 0 is what an older caller, or one that cleared the struct, left out: unless it alone names a
-	 * device. */
+	/* A descriptor 0 is one that the caller left out, unless nothing else names the device. */
 	named = !out->address && !out->facts &&
 		config->size >= offsetof(struct lend_device_config, fd) + sizeof(config->fd);
 	out->fd = out->fd || named ? out->fd : -1;
@@ -260,7 +259,7 @@ int lend_device_open(struct lend_space *space, const char *address, struct lend_
 	return lend_device_open_with(space, &config, out, error);
 }
 
-/* A node is taken from its page tables before it is closed, a group when its last device is. */
+/* A node is detached from its page tables before it is closed; a group, after its last device was. */
 void lend_device_close(struct lend_device *device)
 {
 	if (!device)

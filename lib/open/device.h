@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An open device, and what its function (lib/pci) uses of it. All fields are
- * set when it is opened and do not change; the transport may be used by any
- * number of threads.
+ * An open device, and what its function (lib/pci) uses of it. Fields are set when
+ * it is opened and do not change, unless their comment says so. Any number of
+ * threads may use the transport.
  */
 #ifndef LIB_OPEN_DEVICE_H
 #define LIB_OPEN_DEVICE_H
@@ -18,21 +18,21 @@ struct lend_group;
 struct lend_device {
 	struct lend_device *next; /* in the context's list, guarded by its lock */
 	struct lend_space *space;
-	struct lend_group *group; /* NULL: none (a fake, or a cdev) */
-	struct lend_cdev *cdev;   /* NULL: none */
-	int given;                /* names it to its domain, which the caller brought; 0: none */
-	unsigned functions;       /* on it; atomic */
+	struct lend_group *group; /* NULL: it was not opened by its group */
+	struct lend_cdev *cdev;   /* NULL: it was not opened by its own node */
+	int given;                /* its number in a domain of the caller's; 0: it has none */
+	unsigned functions;       /* functions on it; changes, atomic */
 	const struct transport_ops *ops;
 	void *transport;
 	struct lend_device_info info;
 	struct lend_region regions[LEND_REGION_COUNT];
 	struct lend_area areas[LEND_REGION_COUNT][AREAS_MAX]; /* regions[].area_count of them */
 	char reset_methods[64];                               /* sysfs reset_method, empty: not known */
-	/* The device's own config space, of which VFIO shows other chains. */
+	/* Its config space as sysfs has it: VFIO leaves capabilities out of the chains. */
 	uint8_t raw[PCI_CFG_SPACE_EXP_SIZE];
-	unsigned raw_length; /* bytes that are known of it */
-	bool rules_said;     /* lib/pci's: what the user's rules do to it is said once; does change */
-	bool msix_said;      /* and where its MSI-X table is */
+	unsigned raw_length; /* how many bytes of it are known */
+	bool rules_said;     /* lib/pci has logged what the user's rules do to it; changes */
+	bool msix_said;      /* lib/pci has logged what is wrong with its MSI-X table; changes */
 };
 
 /** What is known of a device before it is opened. */
@@ -44,25 +44,26 @@ struct device_source {
 	int group;     /* -1: none */
 	int numa_node; /* -1: not known */
 	const char *reset_methods;
-	const uint8_t *raw; /* its config space as sysfs has it */
+	const uint8_t *raw; /* as in struct lend_device */
 	unsigned raw_length;
 	const struct transport_ops *ops;
 	void *transport;
 };
 
 /**
- * Makes a device on an open transport, which it owns from then on; on failure
- * it does not. Reads and checks all infos. -EPROTO: they make no sense.
+ * Makes a device on an open transport: reads and checks all that the transport
+ * says of it. The device owns the transport then; on failure the caller does.
+ * -EPROTO: what it says makes no sense.
  */
 int device_open_with(struct lend_space *space, const struct device_source *source, struct lend_device **out,
 		     struct lend_error *error);
 
-/** Puts a device in the context's list; lend_device_close() takes it out. */
+/** Puts a device into the context's list; lend_device_close() takes it out. */
 void device_register(struct lend_device *device);
 /** Whether the function at `bdf` is open in this context. Any thread. */
 bool device_is_open(struct lend_context *context, const struct lend_bdf *bdf);
 
-/** Exactly `length` bytes at `offset` of a region: 0, or a negative errno (-EIO: fewer). */
+/** Read or write exactly `length` bytes at `offset` of a region: 0, or a negative errno (-EIO: fewer). */
 int device_read(const struct lend_device *device, unsigned region, uint64_t offset, void *data,
 		unsigned length);
 int device_write(const struct lend_device *device, unsigned region, uint64_t offset, const void *data,

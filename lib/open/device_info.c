@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads what the transport says of a device, once, and checks it. Everything
- * above relies on these numbers and never asks again, because a second answer
- * may differ (XSA-337).
+ * Reading what the transport says of a device, once, with checks. All other code
+ * uses these numbers and never asks again: a second answer may differ (XSA-337).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -68,7 +67,7 @@ static int read_regions(struct lend_device *device, unsigned count, struct lend_
 		struct lend_area *areas = device->areas[i];
 		int ret = device->ops->region_info(device->transport, i, region, areas, AREAS_MAX);
 
-		/* ROM and VGA are refused where a device has none. */
+		/* A device without ROM or VGA ranges refuses these regions. */
 		if (ret < 0 && (i == LEND_REGION_ROM || i > LEND_REGION_CONFIG)) {
 			*region = (struct lend_region){0};
 			continue;
@@ -83,7 +82,7 @@ static int read_regions(struct lend_device *device, unsigned count, struct lend_
 		if (ret < 0)
 			return error_say(error, ret, "%s: cannot read what region %u is: %s",
 					 device->info.name, i, strerror(-ret));
-		/* A map of it is a page; the kernel has made sure that the rest of that page is nobody's. */
+		/* The kernel allows such a map, of a whole page, if nothing else is in that page. */
 		region->sub_page = region->size && region->size < page && region->area_count == 1 &&
 				   !areas[0].offset && areas[0].length == region->size;
 		ret = i < LEND_REGION_ROM ? check_bar(device, i, error) : 0;
@@ -144,7 +143,7 @@ static int read_ids(struct lend_device *device, struct lend_error *error)
 	return 0;
 }
 
-/* What is known of it from now on, for who asks for all. */
+/* Lines of log for one who wants to see all: what the device is. */
 static void say_opened(const struct lend_device *device)
 {
 	static const char *const ways[] = {[LEND_BACKEND_LEGACY] = "its group and a container",

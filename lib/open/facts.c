@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Checking the caller's facts, and taking them (facts.h). */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +31,8 @@ int facts_take(const struct lend_device_facts *given, struct lend_host_device *o
 		return error_say(error, ret, "lend_device_facts: its size is that of no version");
 	*out = (struct lend_host_device){.group = facts.group, .numa_node = facts.numa_node};
 	if (!facts.name || strlen(facts.name) >= sizeof(out->name))
-		return error_say(error, -EINVAL, "the facts of a device have no name that can be one");
+		return error_say(error, -EINVAL,
+				 "the facts of a device have no name: an address or a UUID is needed");
 	if (lend_bdf_parse(facts.name, &out->bdf)) {
 		out->is_mdev = true;
 		ret = token_parse(facts.name, uuid);

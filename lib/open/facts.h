@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening by what the caller says of a device, in place of sysfs. */
+/* Facts: what the caller says of a device, in place of sysfs (struct lend_device_facts). */
 #ifndef LIB_OPEN_FACTS_H
 #define LIB_OPEN_FACTS_H
 
@@ -8,13 +8,13 @@
 #include "lend/host.h"
 #include "lend/device.h"
 
-/** Whether the descriptors of a configuration with facts are such that nothing else has to be opened. */
+/** Checks that a configuration with facts has one descriptor, and one that fits its way. -EINVAL. */
 int facts_check(const struct lend_device_config *config, struct lend_error *error);
 
-/** What lend_host_find() would have found. -EINVAL: the name is no device's. */
+/** Fills `out` as lend_host_find() would. -EINVAL: the name is none of a device. */
 int facts_take(const struct lend_device_facts *facts, struct lend_host_device *out, struct lend_error *error);
 
-/** The config space that they have, at most all of `raw`: how many bytes. facts_take() has taken them. */
+/** Copies the config space of the facts to `raw`; returns how many bytes. After facts_take(). */
 unsigned facts_raw_config(const struct lend_device_facts *facts, uint8_t raw[PCI_CFG_SPACE_EXP_SIZE]);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A domain behind the caller's table. Nothing here is locked: the space calls its domains one at a time. */
+/* A domain behind the caller's table. It needs no lock: the space calls its domains one at a time. */
 #include <errno.h>
 #include <stdlib.h>
 

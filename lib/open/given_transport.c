@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A device behind the caller's table. What the table does not have is answered here. */
+/* A transport behind the caller's table. For a slot that the table does not have, it answers here. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -102,7 +102,7 @@ static int given_reset(void *dev)
 	return given->ops.reset ? given->ops.reset(given->dev) : -EOPNOTSUPP;
 }
 
-/* It is on no bus that others could be on. */
+/* Such a device is on no bus that it could share. */
 static int no_bus(void *dev, struct backend_hot_reset *out)
 {
 	(void)dev;

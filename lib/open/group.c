@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Legacy groups. Fields of a group are guarded by the registry's lock, except `fd`, which never changes. */
+/* Groups of the legacy way. The registry's lock guards the fields of a group; `id` and `fd` never change. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -33,7 +33,7 @@ static void group_path(const struct lend_context *context, int id, char out[PATH
 	snprintf(out, PATH_MAX, "%s/vfio/%d", context_dev(context), id);
 }
 
-/* The node of a group, opened here or by the caller. */
+/* Opens the group's node, or duplicates the caller's descriptor. */
 static int take_fd(struct lend_context *context, const struct lend_host_device *host,
 		   const struct lend_device_config *config, struct lend_error *error)
 {
@@ -96,7 +96,7 @@ static int new_group(struct lend_space *space, const struct lend_host_device *ho
 	ret = space_attach(space, &user, error);
 	if (ret < 0)
 		goto close_fd;
-	/* Before a device is opened: some drivers want to know the hypervisor by then. */
+	/* Before a device is opened: some drivers look for the hypervisor then. */
 	ret = space_ops(space)->vfio_add(space_host(space), group->fd);
 	if (ret < 0 && ret != -EOPNOTSUPP)
 		context_log(context, LEND_LOG_WARNING, "%s: the hypervisor does not take IOMMU group %d: %s",
@@ -119,7 +119,8 @@ static int add_user(struct lend_group *group, struct lend_space *space, const st
 				 "%s: IOMMU group %d is in use by another machine of this process",
 				 host->name, group->id);
 	for (unsigned i = 0; i < group->user_count; i++)
-		if (bdf_equal(&group->users[i], &host->bdf)) /* a mediated device is alone in its group */
+		if (bdf_equal(&group->users[i],
+			      &host->bdf)) /* a mediated one has no bdf, and a group for itself */
 			return error_say(error, -EEXIST, "%s is given twice", host->name);
 	if (group->user_count == GROUP_DEVICES_MAX)
 		return error_say(error, -E2BIG, "%s: too many devices in IOMMU group %d", host->name,

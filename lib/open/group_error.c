@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands in the way of a device, said so that a person can cure it. */
+/* Sentences that say why a device or its group cannot be opened, and what to do. */
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -11,11 +11,6 @@
 #include "lib/open/group_error.h"
 
 enum { SIBLINGS_MAX = 64 };
-
-bool group_is_vfio_driver(const char *driver)
-{
-	return strstr(driver, "vfio") != NULL;
-}
 
 int group_say_in_use(struct lend_context *context, const char *name, const char *path,
 		     struct lend_error *error)
@@ -72,10 +67,10 @@ int group_say_open(struct lend_context *context, const struct lend_host_device *
 	}
 }
 
-/* Devices that the kernel tolerates beside a lent one (vfio: driverless, bridges, pci-stub). */
+/* The kernel accepts these in the group of a lent device: no driver, a bridge, pci-stub, VFIO. */
 static bool in_the_way(const struct lend_host_device *device)
 {
-	return device->driver[0] && !device->is_bridge && !group_is_vfio_driver(device->driver) &&
+	return device->driver[0] && !device->is_bridge && !lend_host_is_vfio(device->driver) &&
 	       strcmp(device->driver, "pci-stub") != 0;
 }
 
@@ -91,7 +86,7 @@ bool group_is_blocked(struct lend_context *context, const struct lend_host_devic
 	return false;
 }
 
-/* Words in a row; one that does not fit whole is counted instead of cut. */
+/* A list of words. A word that does not fit is not cut but counted. */
 struct list {
 	char text[144];
 	size_t length;
@@ -107,7 +102,7 @@ LEND_PRINTF(2, 3) static void list_add(struct list *list, const char *format, ..
 	va_start(args, format);
 	length = (size_t)vsnprintf(word, sizeof(word), format, args);
 	va_end(args);
-	/* In order: after one that was left out no shorter one is taken. */
+	/* After one word that was left out all others are, so that the order tells which. */
 	if (list->left_out || length >= sizeof(word) || length >= sizeof(list->text) - list->length) {
 		list->left_out++;
 		return;
@@ -117,8 +112,8 @@ LEND_PRINTF(2, 3) static void list_add(struct list *list, const char *format, ..
 }
 
 /*
- * Both lists, and what stands around them, fit in a lend_error: a cure that
- * was cut would do something else.
+ * Both lists, and the words around them, fit into a lend_error: a command that is
+ * cut would do something else.
  */
 int group_say_not_viable(struct lend_context *context, const struct lend_host_device *host,
 			 struct lend_error *error)

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* Why a device or its group cannot be had: one sentence with the cure. Each returns a negative errno. */
+/* One sentence with a cure: why a device or its group cannot be opened. Each returns a negative errno. */
 #ifndef LIB_OPEN_GROUP_ERROR_H
 #define LIB_OPEN_GROUP_ERROR_H
 
 #include "lend/host.h"
 
-/** `path`, the group's node, could not be opened, with errno `code`. */
+/** open() of `path`, a node of the device or its group, failed with errno `code` (positive). */
 int group_say_open(struct lend_context *context, const struct lend_host_device *host, const char *path,
 		   int code, struct lend_error *error);
 
-/** The device `name` is in use (-EBUSY); `path`, the group's node, tells by whom. */
+/** The device `name` is in use (-EBUSY); the sentence names the process that has `path` open. */
 int group_say_in_use(struct lend_context *context, const char *name, const char *path,
 		     struct lend_error *error);
 
 /**
- * The same, where `path` is the node that was tried, and whoever has the device
- * may have it by the other one: its own, or its group's.
+ * The same, if `path` is the node that was tried: the process may have the device
+ * by its other node, so both are looked at.
  */
 int group_say_busy(struct lend_context *context, const struct lend_host_device *host, const char *path,
 		   struct lend_error *error);
 
-/** A sibling is in the hands of a driver of the host. */
+/** A driver of the host has another device of the group (-EPERM). */
 int group_say_not_viable(struct lend_context *context, const struct lend_host_device *host,
 			 struct lend_error *error);
 
@@ -33,8 +33,5 @@ int group_say_no_iommu(const struct lend_host_device *host, struct lend_error *e
 /** The device is not bound to vfio-pci, or a driver built on it. */
 int group_say_not_bound(struct lend_context *context, const struct lend_host_device *host,
 			struct lend_error *error);
-
-/** Whether the driver of a device is vfio-pci or a variant of it (mlx5_vfio_pci, ...). */
-bool group_is_vfio_driver(const char *driver);
 
 #endif

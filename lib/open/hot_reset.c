@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether all functions on a bus are ours. The kernel checks it too, but only
- * this check names the one that is not.
+ * Reset of a bus. It is checked here that all functions on the bus are ours. The
+ * kernel checks it too, but does not name the function that is not.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ static bool is_self(const struct lend_device *device, const struct lend_bdf *bdf
 	return bdf_equal(&device->info.bdf, bdf);
 }
 
-/* In a list by id the kernel has judged all functions already, and does not say which one is not owned. */
+/* In a list by id the kernel tells only whether all functions are owned, and not which one is not. */
 static bool is_owned(const struct lend_device *device, const struct backend_hot_reset *list,
 		     const struct backend_dependent *one)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The registry of devices that are bound to the context's iommufd. */
+/* The registry of the devices that are bound to the context's iommufd. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -23,7 +23,8 @@ static int open_iommufd(struct lend_context *context, const char *name,
 			      : fd;
 	}
 	if (config->facts)
-		return error_say(error, -EINVAL, "%s: no iommufd was given with the facts of it", name);
+		return error_say(error, -EINVAL,
+				 "%s: no iommufd was given; with facts it must be a descriptor", name);
 	snprintf(path, sizeof(path), "%s/iommu", context_dev(context));
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd >= 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A device that stands behind the caller's tables. */
+/* lend_device_open_backend(): a device behind the caller's tables. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -43,7 +43,7 @@ static int enter_domain(struct lend_space *space, const struct lend_device_backe
 		return 0;
 	ret = given_domain_take(backend->domain_ops, backend->domain, arg);
 	if (ret < 0)
-		return error_say(error, ret, "%s: the table of its domain is none: size, map or unmap",
+		return error_say(error, ret, "%s: the table of its domain lacks its size, map or unmap",
 				 backend->name);
 	return space_attach(space, &user, error);
 }
@@ -64,7 +64,7 @@ int lend_device_open_backend(struct lend_space *space, const struct lend_device_
 	ret = given_transport_new(backend.transport, backend.dev, &transport);
 	if (ret < 0)
 		return error_say(error, ret,
-				 "%s: the table of its transport is none: size, region_info, read or write",
+				 "%s: the table of its transport lacks its size, region_info, read or write",
 				 backend.name);
 	ret = enter_domain(space, &backend, id, &arg, error);
 	if (ret < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The device's own config space, with the chains that VFIO shortens. */
+/* Reading config space from sysfs: it has the whole chains, from which VFIO leaves capabilities out. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
