@@ -4,6 +4,7 @@
  * takes apart what is there.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -42,12 +43,25 @@ static void on_fatal(void *opaque, const char *text)
 	vmm_request(opaque, REQUEST_FATAL, text);
 }
 
+/* A crash is not to look like a reboot that was wanted: it is said, and without a reboot it is a fault. */
+static void on_shutdown(void *opaque, unsigned id)
+{
+	struct vmm *vmm = opaque;
+	char text[128];
+
+	snprintf(text, sizeof(text), "the guest's processor %u shut down (triple fault)", id);
+	if (!vmm->config.no_reboot && vmm_may_log(vmm))
+		vmm_log(vmm, LEND_LOG_WARNING, "%s; the machine starts again, as a PC does", text);
+	vmm_request(vmm, vmm->config.no_reboot ? REQUEST_FATAL : REQUEST_RESET, text);
+}
+
 static void on_broken(void *opaque, const struct memory_note *note)
 {
 	machine_memory_failed(opaque, note->code, note->address);
 }
 
-static const struct vcpus_ops vcpu_ops = {.fault = on_fault, .fatal = on_fatal, .broken = on_broken};
+static const struct vcpus_ops vcpu_ops = {
+	.fault = on_fault, .fatal = on_fatal, .shutdown = on_shutdown, .broken = on_broken};
 
 static int open_kvm(struct vmm *vmm, struct lend_error *error)
 {

@@ -70,7 +70,7 @@ static int init_buses(struct vmm *vmm)
 
 	for (unsigned i = 0; i < count && !ret; i++)
 		ret = bus_add(&vmm->port_bus, &ports[i]);
-	return ret;
+	return ret ? ret : power_add_reset_ports(&vmm->power, &vmm->port_bus);
 }
 
 /*

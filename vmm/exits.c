@@ -17,6 +17,13 @@ void exit_fatal(struct vcpu *vcpu, const char *text)
 	vcpu->all->ops->fatal(vcpu->all->opaque, text);
 }
 
+/* Looked at first, since many processors share the line that it is in. */
+static void touch(struct vcpus *all)
+{
+	if (!__atomic_load_n(&all->touched, __ATOMIC_RELAXED))
+		__atomic_store_n(&all->touched, true, __ATOMIC_RELAXED);
+}
+
 static void do_ports(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -24,6 +31,7 @@ static void do_ports(struct vcpu *vcpu)
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
 
 	vcpu->pio++;
+	touch(vcpu->all);
 	if (run->io.port < 0x100)
 		__atomic_fetch_add(&vcpu->all->port[run->io.port], 1, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < run->io.count; i++, data += size) {
@@ -46,6 +54,7 @@ static void do_memory(struct vcpu *vcpu)
 	uint64_t value = 0;
 
 	vcpu->mmio++;
+	touch(vcpu->all);
 	if (run->mmio.is_write) {
 		memcpy(&value, run->mmio.data, length);
 		bus_write(vcpu->all->memory_bus, run->mmio.phys_addr, length, value);
@@ -53,6 +62,26 @@ static void do_memory(struct vcpu *vcpu)
 		bus_read(vcpu->all->memory_bus, run->mmio.phys_addr, length, &value);
 		memcpy(run->mmio.data, &value, length);
 	}
+}
+
+/*
+ * A triple fault resets a PC, and is the last way in which Linux reboots. One
+ * before the guest has used any device is a program that cannot run here: the
+ * next start would come to the same place, for ever and without a word.
+ */
+static void do_shutdown(struct vcpu *vcpu)
+{
+	char text[128];
+
+	if (__atomic_load_n(&vcpu->all->touched, __ATOMIC_RELAXED)) {
+		vcpus_order(vcpu->all, VCPUS_PAUSE);
+		vcpu->all->ops->shutdown(vcpu->all->opaque, vcpu->id);
+		return;
+	}
+	snprintf(text, sizeof(text),
+		 "the guest's processor %u shut down (triple fault) before the guest used any device",
+		 vcpu->id);
+	exit_fatal(vcpu, text);
 }
 
 static void do_internal_error(struct vcpu *vcpu)
@@ -90,9 +119,7 @@ void exit_handle(struct vcpu *vcpu)
 	case KVM_EXIT_INTR:
 		break;
 	case KVM_EXIT_SHUTDOWN:
-	case KVM_EXIT_SYSTEM_EVENT:
-		snprintf(text, sizeof(text), "the guest's processor %u shut down (triple fault)", vcpu->id);
-		exit_fatal(vcpu, text);
+		do_shutdown(vcpu);
 		break;
 	case KVM_EXIT_FAIL_ENTRY:
 		do_entry_failure(vcpu);

@@ -214,6 +214,7 @@ int vcpus_reset(struct vcpus *vcpus, const struct memory *memory, const struct b
 {
 	int ret = 0;
 
+	__atomic_store_n(&vcpus->touched, false, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < vcpus->count && !ret; i++) {
 		struct vcpu *vcpu = &vcpus->vcpu[i];
 		struct kvm_sregs sregs = vcpu->reset.sregs;

@@ -38,6 +38,8 @@ struct vcpus_ops {
 	int (*fault)(void *opaque);
 	/** A processor cannot go on; the machine has to end. */
 	void (*fatal)(void *opaque, const char *text);
+	/** A processor made a triple fault, which resets a PC; all have the order to pause. */
+	void (*shutdown)(void *opaque, unsigned id);
 	/** A page under the guest has failed; the machine has to end. */
 	void (*broken)(void *opaque, const struct memory_note *note);
 };
@@ -54,6 +56,7 @@ struct vcpus {
 	pthread_mutex_t lock; /* guards parked and order's changes */
 	pthread_cond_t changed;
 	enum vcpus_order order; /* read with atomics by the vCPUs */
+	bool touched;           /* atomic: the guest has used a port or memory of a device since its reset */
 	uint64_t removed;       /* BARs that faults took away, atomic */
 	uint64_t port[0x100];   /* accesses to ports 0 to 0xff, atomics */
 	struct vcpu *vcpu;

@@ -77,7 +77,7 @@ def test_start_says_what_it_waits_for(l1, boot):
 
 
 def test_triple_fault(l1, boot):
-    guest = boot(l1(), append="reboot=t")
+    guest = boot(l1(), append="reboot=t", options=["-no-reboot"])
     guest.tell("reboot -f")
     result = guest.ended(3)
     assert "triple fault" in result.err

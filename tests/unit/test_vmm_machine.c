@@ -426,6 +426,32 @@ static void guest_memory_is_ram_for_the_devices(void **state)
 	vmm.memory.base = NULL;
 }
 
+static char last_line[256];
+
+static void take_line(void *opaque, enum lend_log_level level, const char *line)
+{
+	(void)opaque;
+	snprintf(last_line, sizeof(last_line), "%d %s", level, line);
+}
+
+/* A guest that crashes again and again does so with a line each time; without reboots it is a fault. */
+static void a_triple_fault_starts_the_machine_again(void **state)
+{
+	struct lend_error error = {""};
+
+	(void)state;
+	vmm.config.log = take_line;
+	vcpu_ops.shutdown(&vmm, 2);
+	assert_int_equal(vmm.request, REQUEST_RESET);
+	assert_int_equal(last_line[0] - '0', LEND_LOG_WARNING);
+	assert_non_null(strstr(last_line, "processor 2 shut down (triple fault)"));
+	vmm.request = REQUEST_NONE;
+	vmm.config.no_reboot = true;
+	vcpu_ops.shutdown(&vmm, 0);
+	assert_int_equal(vmm_run(&vmm, &error), VMM_END_FAULT);
+	assert_non_null(strstr(error.text, "processor 0 shut down (triple fault)"));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -438,6 +464,7 @@ int main(void)
 		TEST(the_host_gets_back_what_it_wants),
 		TEST(a_request_that_waits_keeps_the_guest_paused),
 		TEST(guest_memory_is_ram_for_the_devices),
+		TEST(a_triple_fault_starts_the_machine_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

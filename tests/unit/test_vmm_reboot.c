@@ -8,7 +8,16 @@
 #include "vmm/machine.h"
 #include "vmm/x86/reset_state.h"
 
-enum { EFER = 0xc0000080, STAR = 0xc0000081, TSC = 0x10, SPEC_CTRL = 0x48, MSRS = 64 };
+enum {
+	EFER = 0xc0000080,
+	STAR = 0xc0000081,
+	TSC = 0x10,
+	SPEC_CTRL = 0x48,
+	MSRS = 256,
+	BANKS = 0x179,
+	BANK_0 = 0x400,
+	OSVW = 0xc0010140
+};
 
 static struct {
 	struct {
@@ -25,7 +34,8 @@ static struct {
 	struct kvm_debugregs debug;
 	struct kvm_mp_state mp;
 	struct kvm_irqchip chips[3];
-	bool refuses_spec_ctrl;
+	bool refuses_spec_ctrl, no_osvw;
+	unsigned resets; /* that the machine was asked for */
 } kvm;
 
 static uint64_t *msr(uint32_t index)
@@ -52,27 +62,33 @@ int hv_msr_list(int fd, struct kvm_msr_list *list)
 
 int hv_get_msrs(int vcpu, struct kvm_msrs *msrs)
 {
-	struct kvm_msr_entry entry;
-
 	(void)vcpu;
-	memcpy(&entry, (uint8_t *)msrs + sizeof(*msrs), sizeof(entry));
-	if (entry.index == SPEC_CTRL && kvm.refuses_spec_ctrl)
-		return 0;
-	entry.data = *msr(entry.index);
-	memcpy((uint8_t *)msrs + sizeof(*msrs), &entry, sizeof(entry));
-	return 1;
+	for (unsigned i = 0; i < msrs->nmsrs; i++) {
+		uint8_t *at = (uint8_t *)msrs + sizeof(*msrs) + i * sizeof(struct kvm_msr_entry);
+		struct kvm_msr_entry entry;
+
+		memcpy(&entry, at, sizeof(entry));
+		if ((entry.index == SPEC_CTRL && kvm.refuses_spec_ctrl) ||
+		    (entry.index / 2 == OSVW / 2 && kvm.no_osvw))
+			return (int)i;
+		entry.data = *msr(entry.index);
+		memcpy(at, &entry, sizeof(entry));
+	}
+	return (int)msrs->nmsrs;
 }
 
 int hv_set_msrs(int vcpu, const struct kvm_msrs *msrs)
 {
-	struct kvm_msr_entry entry;
-
 	(void)vcpu;
-	memcpy(&entry, (const uint8_t *)msrs + sizeof(*msrs), sizeof(entry));
-	assert_int_equal(msrs->nmsrs, 1);
-	*msr(entry.index) = entry.data;
+	for (unsigned i = 0; i < msrs->nmsrs; i++) {
+		struct kvm_msr_entry entry;
+
+		memcpy(&entry, (const uint8_t *)msrs + sizeof(*msrs) + i * sizeof(entry), sizeof(entry));
+		assert_false(entry.index / 2 == OSVW / 2 && kvm.no_osvw);
+		*msr(entry.index) = entry.data;
+	}
 	kvm.sets++;
-	return 1;
+	return (int)msrs->nmsrs;
 }
 
 #define STATE(name, type, field)                                                                             \
@@ -133,7 +149,8 @@ SILENT(hv_vfio_file, int vfio, int fd, int add)
 /* vmm.c stays out, and with it what it needs of KVM. */
 void vmm_request(struct vmm *vmm, enum request request, const char *text)
 {
-	(void)vmm, (void)request, (void)text;
+	(void)vmm, (void)text;
+	kvm.resets += request == REQUEST_RESET;
 }
 
 static void a_processor_is_as_kvm_made_it(void **state)
@@ -207,6 +224,39 @@ static void memory_is_cached_from_the_first_byte_on(void **state)
 	reset_state_free(&reset);
 }
 
+/* What KVM keeps for a guest, and its list does not name: errors' banks, errata, debug control. */
+static void what_is_in_no_list_is_put_back_too(void **state)
+{
+	static const uint32_t odd[] = {0x1d9, OSVW, OSVW + 1, 0xc0011029};
+	const struct kvm_regs regs = {0};
+	const struct kvm_sregs sregs = {0};
+
+	(void)state;
+	for (unsigned amd = 0; amd < 2; amd++)
+		for (unsigned banks = 0; banks <= 32; banks += 8) {
+			struct reset_state reset = {0};
+
+			memset(&kvm, 0, sizeof(kvm));
+			kvm.no_osvw = !amd;
+			*msr(BANKS) = 0x0f000100 | banks;
+			*msr(BANK_0 + 4 * banks) = 77; /* behind the last one */
+			for (unsigned i = 0; i < 4; i++)
+				*msr(odd[i]) = 10 + i;
+			assert_int_equal(reset_state_take(&reset, -1, -1), 0);
+			for (unsigned i = 0; i < 4 * banks; i++)
+				*msr(BANK_0 + i) = UINT64_MAX;
+			for (unsigned i = 0; i < 4; i++)
+				*msr(odd[i]) = 99;
+			assert_int_equal(reset_state_put(&reset, -1, &regs, &sregs), 0);
+			for (unsigned i = 0; i < 4 * banks; i++)
+				assert_true(*msr(BANK_0 + i) == 0);
+			assert_int_equal(*msr(BANK_0 + 4 * banks), 77);
+			for (unsigned i = 0; i < 4; i++)
+				assert_int_equal(*msr(odd[i]), !amd && odd[i] / 2 == OSVW / 2 ? 99 : 10 + i);
+			reset_state_free(&reset);
+		}
+}
+
 static void the_chips_are_as_kvm_made_them(void **state)
 {
 	static struct vmm vmm;
@@ -229,11 +279,55 @@ static void the_chips_are_as_kvm_made_them(void **state)
 	loop_free(&vmm.loop);
 }
 
+/* Each way in which a program that knows no ACPI resets a PC, by the port and the value that it writes. */
+static void a_pc_is_reset_by_its_ports(void **state)
+{
+	static const struct {
+		uint16_t port;
+		uint8_t reads, harmless, resets;
+	} rows[] = {
+		{0x64, 0x00, 0xff, 0xfe},  {0x64, 0x00, 0xaa, 0xf0},  {0x64, 0x00, 0x60, 0xf2},
+		{0x92, 0x02, 0x02, 0x03},  {0x92, 0x02, 0xfe, 0x01},  {0xcf9, 0x00, 0x02, 0x06},
+		{0xcf9, 0x00, 0x0a, 0x0e}, {0x602, 0x00, 0x00, 0x01},
+	};
+	static struct vmm vmm;
+
+	(void)state;
+	for (unsigned cf8 = 0; cf8 < 2; cf8++) {
+		memset(&vmm, 0, sizeof(vmm));
+		memset(&kvm, 0, sizeof(kvm));
+		vmm.cmos_fd = -1;
+		vmm.config.serial_fd = -1;
+		vmm.config.cf8 = cf8;
+		assert_int_equal(loop_init(&vmm.loop), 0);
+		bus_init(&vmm.memory_bus);
+		bus_init(&vmm.port_bus);
+		assert_int_equal(chips_init(&vmm, NULL), 0);
+		for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+			uint64_t value;
+
+			if (cf8 && rows[i].port == 0xcf9)
+				continue; /* a byte of the address register */
+			kvm.resets = 0;
+			assert_int_equal(bus_read(&vmm.port_bus, rows[i].port, 1, &value), 0);
+			assert_int_equal(value, rows[i].reads);
+			assert_int_equal(bus_write(&vmm.port_bus, rows[i].port, 1, rows[i].harmless), 0);
+			assert_int_equal(kvm.resets, 0);
+			assert_int_equal(bus_write(&vmm.port_bus, rows[i].port, 1, rows[i].resets), 0);
+			assert_int_equal(kvm.resets, 1);
+		}
+		chips_free(&vmm);
+		loop_free(&vmm.loop);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_processor_is_as_kvm_made_it),
 		cmocka_unit_test(memory_is_cached_from_the_first_byte_on),
+		cmocka_unit_test(what_is_in_no_list_is_put_back_too),
+		cmocka_unit_test(a_pc_is_reset_by_its_ports),
 		cmocka_unit_test(the_chips_are_as_kvm_made_them),
 	};
 

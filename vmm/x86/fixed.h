@@ -17,6 +17,9 @@
 #define RESET_VALUE        0x01
 #define SLEEP_TYPE_S5      5
 #define PORT_CF8           0xcf8
+#define PORT_KEYBOARD      0x64  /* command and status of the keyboard controller */
+#define PORT_SYSTEM        0x92  /* system control port A */
+#define PORT_RESET_CONTROL 0xcf9 /* of a chipset */
 #define PORT_WINDOW        0x1000 /* of I/O BARs, where there is one */
 #define PORT_WINDOW_END    0xffff /* inclusive */
 

@@ -8,7 +8,7 @@
 #include "vmm/kvm.h"
 #include "vmm/x86/reset_state.h"
 
-enum { MSR_TSC = 0x10 };
+enum { MSR_TSC = 0x10, MSR_MCG_CAP = 0x179, MCG_CAP_BANKS = 0xff, MSR_MC0 = 0x400, MSRS_PER_BANK = 4 };
 
 /*
  * The MTRRs as firmware would leave them (Intel SDM volume 3, 12.11): both kinds
@@ -50,6 +50,14 @@ static const struct kvm_msr_entry firmware[] = {
 	{.index = 0x2ff, .data = 0xc06}, /* enabled, fixed ranges enabled, default write-back */
 };
 enum { FIRMWARE = sizeof(firmware) / sizeof(firmware[0]) };
+
+/* What a guest can write, and KVM keeps for it without naming it in its list. */
+static const uint32_t unlisted[] = {
+	0x1d9,      /* debug control */
+	0xc0010140, /* AMD: errata that the system software is to work around, how many bits */
+	0xc0010141, /* and the bits */
+	0xc0011029, /* AMD: decode configuration */
+};
 
 static int list_msrs(int kvm, struct kvm_msr_list **out)
 {
@@ -95,6 +103,17 @@ static void read_msr(struct reset_msrs *msrs, int vcpu, uint32_t index)
 		msrs->entries[msrs->count++] = one.entry;
 }
 
+static unsigned read_banks(int vcpu)
+{
+	struct one_msr one = {.nmsrs = 1, .entry.index = MSR_MCG_CAP};
+	unsigned banks;
+
+	if (hv_get_msrs(vcpu, (struct kvm_msrs *)(void *)&one) != 1)
+		return 0;
+	banks = one.entry.data & MCG_CAP_BANKS;
+	return banks < RESET_BANKS ? banks : RESET_BANKS;
+}
+
 static int take_msrs(struct reset_state *state, int kvm, int vcpu)
 {
 	struct kvm_msr_list *list = NULL;
@@ -108,6 +127,9 @@ static int take_msrs(struct reset_state *state, int kvm, int vcpu)
 		memcpy(state->msrs->entries, firmware, sizeof(firmware));
 		for (unsigned i = 0; i < list->nmsrs; i++)
 			read_msr(state->msrs, vcpu, list->indices[i]);
+		for (unsigned i = 0; i < sizeof(unlisted) / sizeof(*unlisted); i++)
+			read_msr(state->msrs, vcpu, unlisted[i]);
+		state->banks = read_banks(vcpu);
 	}
 	free(list);
 	return state->msrs ? 0 : -ENOMEM;
@@ -145,6 +167,31 @@ static void put_msrs(const struct reset_msrs *msrs, int vcpu)
 	}
 }
 
+/*
+ * The banks of machine check errors (control, status, address and more of each).
+ * KVM makes them of zeros, its list has none of them, and the guest writes them. One
+ * call for all, since there are 32 banks.
+ */
+static void clear_banks(unsigned banks, int vcpu)
+{
+	struct {
+		__u32 nmsrs, pad;
+		struct kvm_msr_entry entries[RESET_BANKS * MSRS_PER_BANK];
+	} all = {.nmsrs = banks * MSRS_PER_BANK};
+	uint64_t any = 0;
+
+	for (unsigned i = 0; i < all.nmsrs; i++)
+		all.entries[i].index = MSR_MC0 + i;
+	if (hv_get_msrs(vcpu, (struct kvm_msrs *)(void *)&all) != (int)all.nmsrs)
+		return;
+	for (unsigned i = 0; i < all.nmsrs; i++) {
+		any |= all.entries[i].data;
+		all.entries[i].data = 0;
+	}
+	if (any)
+		hv_set_msrs(vcpu, (struct kvm_msrs *)(void *)&all);
+}
+
 int reset_state_put(const struct reset_state *state, int vcpu, const struct kvm_regs *regs,
 		    const struct kvm_sregs *sregs)
 {
@@ -158,6 +205,7 @@ int reset_state_put(const struct reset_state *state, int vcpu, const struct kvm_
 	if (ret)
 		return ret;
 	put_msrs(state->msrs, vcpu); /* after the LAPIC: the deadline timer lives there */
+	clear_banks(state->banks, vcpu);
 	ret = hv_set_events(vcpu, &state->events);
 	return ret ? ret : hv_set_mp_state(vcpu, &state->mp);
 }

@@ -8,7 +8,7 @@
 
 #include <linux/kvm.h>
 
-enum { RESET_MSRS = 512 };
+enum { RESET_MSRS = 512, RESET_BANKS = 32 };
 
 struct reset_msrs {
 	unsigned count;
@@ -25,6 +25,7 @@ struct reset_state {
 	struct kvm_debugregs debug;
 	struct kvm_mp_state mp;
 	struct reset_msrs *msrs;
+	unsigned banks; /* of machine check errors */
 };
 
 /** Reads the state of a new vCPU, with the MTRRs as firmware would leave them. */
