@@ -142,13 +142,24 @@ static void show(struct vmm *vmm, struct assigned_bar *bar)
 	add_slots(vmm, bar);
 }
 
+/* The library may not be called from here, with a function's lock held: the loop tells it (devices_shown()).
+ */
+static void show_late(struct vmm *vmm, struct assigned_bar *bar)
+{
+	show(vmm, bar);
+	if (!bar->bus)
+		return;
+	__atomic_store_n(&bar->owner->shown, true, __ATOMIC_RELEASE);
+	vmm_wake(vmm);
+}
+
 void bars_retry(struct vmm *vmm)
 {
 	vga_retry(vmm);
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
 		for (unsigned j = 0; j < LEND_BARS; j++)
 			if (vmm->assigned[i].bars[j].wanted && !vmm->assigned[i].bars[j].bus)
-				show(vmm, &vmm->assigned[i].bars[j]);
+				show_late(vmm, &vmm->assigned[i].bars[j]);
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
 		for (unsigned j = 0; j < LEND_BARS; j++)
 			if (vmm->assigned[i].bars[j].bus)

@@ -120,6 +120,14 @@ void devices_release(struct vmm *vmm)
 	vmm_resume(vmm);
 }
 
+void devices_shown(struct vmm *vmm)
+{
+	for (unsigned i = 0; i < vmm->assigned_count; i++)
+		if (__atomic_exchange_n(&vmm->assigned[i].shown, false, __ATOMIC_ACQ_REL) &&
+		    vmm->assigned[i].function)
+			lend_function_bars_shown(vmm->assigned[i].function);
+}
+
 void devices_quiesce(struct vmm *vmm)
 {
 	struct lend_function *functions[VMM_DEVICES_MAX];

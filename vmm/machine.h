@@ -47,6 +47,7 @@ struct assigned {
 	bool alone; /* a VF: it shares its slot with nobody */
 	bool allow_unreset, stop_on_error;
 	bool leaving; /* atomic: the host wants it back; the loop gives it back */
+	bool shown;   /* atomic: a BAR that waited has its place; the loop tells the library */
 	char name[LEND_NAME_SIZE];
 	unsigned slot; /* of the root bus, its own or its port's */
 	/* Legacy VGA ranges: wanted by liblend, and on the buses. Guarded by vmm->places. */
@@ -151,6 +152,8 @@ int devices_reset(struct vmm *vmm, struct lend_error *error);
  * the loop's thread, outside of callbacks.
  */
 void devices_release(struct vmm *vmm);
+/** Tells the library of BARs that have the places now that they waited for. On the loop's thread. */
+void devices_shown(struct vmm *vmm);
 void devices_quiesce(struct vmm *vmm);
 void devices_close(struct vmm *vmm);
 

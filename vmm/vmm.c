@@ -242,6 +242,7 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 			continue;
 		}
 		devices_release(vmm);
+		devices_shown(vmm);
 		ret = loop_once(&vmm->loop);
 		if (ret) {
 			fail(error, ret, "the machine's event loop failed: %s", strerror(-ret));

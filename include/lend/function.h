@@ -23,6 +23,7 @@
  *    of each device, seconds, or minutes where devices are not ready
  *  - line_changed, bar_fault, vectors, save and load: for a config_write or a
  *    reset of the same function that runs
+ *  - bars_shown: as the host operations for BARs take
  *  - gone, bar, link, count, pages, explain, device: never
  */
 #ifndef LEND_FUNCTION_H
@@ -209,6 +210,15 @@ LEND_API void lend_function_bar(const struct lend_function *function, unsigned i
  * (decode off, or not in D0) and returns how many were removed. Any thread.
  */
 LEND_API int lend_function_bar_fault(struct lend_function *function);
+
+/**
+ * A BAR for which bar_commit() said that it answers nowhere has its place now.
+ * The library places the BARs that wait anew, as a guest's write would, and
+ * other devices reach those that answer (peer-to-peer). It does not wait: where
+ * the function is busy, the thread that has it does so. Any thread, a monitor's
+ * loop among them; not from a host operation.
+ */
+LEND_API void lend_function_bars_shown(struct lend_function *function);
 
 /**
  * The monitor's route of the line interrupt has changed (its controller was

@@ -86,7 +86,8 @@ struct lend_host_ops {
 	 * the place of another and then the other away. Commit returns a
 	 * positive number for it: bit n is set for each BAR n that was mapped
 	 * since begin and answers nowhere. No other device reaches such a BAR
-	 * either until it is mapped anew.
+	 * either, until the monitor says that it has its place
+	 * (lend_function_bars_shown()) or the guest moves it.
 	 *
 	 * An unmap or a commit fails where the hypervisor does not let go of a
 	 * BAR: the library keeps it as mapped, and unmaps it again later.

@@ -34,6 +34,7 @@ static const struct rings rings = {
 	.ack = ack_rings,
 	.vector = vector_rings,
 	.company = peers_company,
+	.places = bars_shown,
 };
 
 static void before_reset(struct lend_function *function)

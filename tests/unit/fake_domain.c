@@ -30,6 +30,8 @@ static int fake_map(void *domain, const struct domain_map *map)
 
 	if (ret < 0)
 		return ret;
+	if (world->fail_dma_maps)
+		return -EFAULT;
 	if (!valid(iova, length) || !map->access)
 		return -EINVAL;
 	for (unsigned i = 0; i < world->map_count; i++)
@@ -48,6 +50,8 @@ static int fake_unmap(void *domain, lend_iova_t iova, uint64_t length)
 	struct world *world = domain;
 
 	fake_record(world, "dma_unmap %llx %llx", (unsigned long long)iova, (unsigned long long)length);
+	if (world->fail_dma_unmaps && world->fail_dma_unmaps--)
+		return -EIO;
 	for (unsigned i = 0; i < world->map_count; i++) {
 		if (world->maps[i].iova != iova || world->maps[i].length != length)
 			continue;

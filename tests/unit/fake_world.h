@@ -140,11 +140,13 @@ struct world {
 		int fd;
 	} maps[WORLD_MAPS];
 	unsigned map_count;
+	bool fail_dma_maps;
+	unsigned fail_dma_unmaps; /* the next so many fail */
 
 	/* The record. */
 	char (*lines)[64];
 	size_t line_count, line_room;
-	bool mute;               /* keep no record */
+	bool mute;                                    /* keep no record */
 	void (*before_function)(struct world *world); /* called by world_open(), or NULL */
 	unsigned calls, fail_at; /* calls that can fail; the one that does, from 1, 0: none */
 	unsigned dies_at;        /* the call from which on the device is dead, 0: none */

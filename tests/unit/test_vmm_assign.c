@@ -292,6 +292,7 @@ static void places_are_the_whole_machines(void **state)
 		assert_int_equal(assign_ops.bar_map(&vmm, &pair[i], &what), 0);
 		assert_int_equal(assign_ops.bar_commit(&vmm, &pair[i]), i ? 1 << 4 : 0);
 	}
+	assert_int_equal(asked.wakes, 0);
 	assert_ptr_equal(vmm.memory_bus.ranges[0].opaque, &pair[0].bars[4]);
 	assign_ops.bar_begin(&vmm, &pair[0]);
 	assert_int_equal(assign_ops.bar_unmap(&vmm, &pair[0], 4), 0);
@@ -299,6 +300,10 @@ static void places_are_the_whole_machines(void **state)
 	assert_int_equal(vmm.memory_bus.count, 1);
 	assert_ptr_equal(vmm.memory_bus.ranges[0].opaque, &pair[1].bars[4]);
 	assert_int_equal(kvm.slot_count, 1);
+	/* The loop tells the library, which has it as a BAR that no other device reaches. */
+	assert_true(pair[1].shown);
+	assert_false(pair[0].shown);
+	assert_int_equal(asked.wakes, 1);
 	for (unsigned i = 0; i < 2; i++)
 		assigned_free(&pair[i]);
 }

@@ -183,6 +183,7 @@ SILENT(size_t, lend_device_areas, const struct lend_device *device, unsigned ind
 SILENT(int, lend_function_bar_fault, struct lend_function *function)
 SILENT(uint64_t, lend_function_bar_read, struct lend_function *function, unsigned bar, uint64_t offset,
        unsigned length)
+VOID(lend_function_bars_shown, struct lend_function *function)
 VOID(lend_function_bar_write, struct lend_function *function, unsigned bar, uint64_t offset, unsigned length,
      uint64_t value)
 SILENT(uint32_t, lend_function_config_read, struct lend_function *function, unsigned offset, unsigned length)

@@ -114,8 +114,11 @@ static void build(struct machine *machine)
 	struct vmm *vmm = &machine->vmm;
 	struct assigned *assigned = &machine->assigned;
 	struct world *world = machine->world = world_new();
-	struct lend_function_config config = {
-		.size = sizeof(config), .peer = assigned, .no_intx_bypass = true, .intx_timeout_ms = 1100};
+	struct lend_function_config config = {.size = sizeof(config),
+					      .peer = assigned,
+					      .no_intx_bypass = true,
+					      .intx_timeout_ms = 1100,
+					      .p2p = LEND_P2P_ON};
 	struct domain_user user = {.make = fake_domain_make, .arg = world, .fd = -1, .name = "fake"};
 	struct device_source source = {.bdf = {0, 5, 0, 0},
 				       .group = -1,
@@ -193,10 +196,51 @@ static void given_back_while_the_timer_runs(void **state)
 	take_down(&machine);
 }
 
+static uint64_t nothing(void *opaque, uint64_t offset, unsigned length)
+{
+	(void)opaque, (void)offset, (void)length;
+	return 0;
+}
+
+static void dropped(void *opaque, uint64_t offset, unsigned length, uint64_t value)
+{
+	(void)opaque, (void)offset, (void)length, (void)value;
+}
+
+/* A BAR waits for a place that somebody else has; when it comes up there, other devices reach it, too. */
+static void a_bar_that_waited_gets_its_peers(void **state)
+{
+	static const struct bus_ops others = {.read = nothing, .write = dropped};
+	static struct machine machine;
+	const struct bus_range taken = {
+		.start = 0xe1000000, .length = 0x1000, .ops = &others, .opaque = &machine};
+	unsigned maps;
+
+	(void)state;
+	build(&machine);
+	pthread_mutex_init(&machine.vmm.places, NULL);
+	maps = machine.world->map_count;
+	assert_true(maps > 0);
+	assert_int_equal(bus_add(&machine.vmm.memory_bus, &taken), 0);
+	lend_function_config_write(machine.assigned.function, PCI_BASE_ADDRESS_0, 4, 0xe1000000);
+	assert_int_equal(machine.world->map_count, 0);
+	devices_shown(&machine.vmm);
+	assert_int_equal(machine.world->map_count, 0);
+	bus_remove(&machine.vmm.memory_bus, &machine, 0);
+	bars_retry(&machine.vmm);
+	assert_int_equal(machine.world->map_count, 0);
+	devices_shown(&machine.vmm);
+	assert_int_equal(machine.world->map_count, maps);
+	for (unsigned i = 0; i < maps; i++)
+		assert_int_equal(machine.world->maps[i].iova >> 24, 0xe1);
+	take_down(&machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(given_back_while_the_timer_runs),
+		cmocka_unit_test(a_bar_that_waited_gets_its_peers),
 	};
 
 	return cmocka_run_group_tests_name("vmm_release", tests, NULL, NULL);

@@ -29,6 +29,8 @@ void bars_unmap(struct lend_function *function);
 int bars_disable(struct lend_function *function);
 /** Places BARs where the state wants them. */
 void bars_enable(struct lend_function *function);
+/** Asks the monitor again for the places of the BARs that are hidden; those that have one get their peers. */
+void bars_shown(struct lend_function *function);
 /** Removes as many BARs as the monitor lets go of; returns how many. */
 int bars_remove(struct lend_function *function);
 /** Makes the placed BARs reachable for other devices, or takes that back if nobody needs it (peers.c). */

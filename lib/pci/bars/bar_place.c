@@ -12,6 +12,7 @@
 #include "lib/pci/bars/bar.h"
 #include "lib/pci/config/config.h"
 #include "lib/pci/ledger/ledger.h"
+#include "lib/pci/ledger/lock.h"
 
 /* Left out are the PBA's pages, while the guest has to see other bits than the device's (msix_table.c). */
 size_t bar_direct(const struct lend_function *function, unsigned index, lend_gpa_t address,
@@ -24,7 +25,8 @@ size_t bar_direct(const struct lend_function *function, unsigned index, lend_gpa
 
 	if (function->withheld & WITHHELD_LINE)
 		return 0;
-	/* A BAR smaller than a page is mapped as its page, so it must begin a page of the guest (spec 3.4). */
+	/* A BAR smaller than a page is mapped as its page, so it must begin a page of the guest (spec 3.4).
+	 */
 	if (bar->sub_page && address & (function->page - 1))
 		return 0;
 	memcpy(areas, bar->areas, sizeof(areas));
@@ -122,6 +124,30 @@ void bars_enable(struct lend_function *function)
 			take_bars(function, stale);
 	}
 	peers_sync(function);
+}
+
+void bars_shown(struct lend_function *function)
+{
+	lend_gpa_t to[LEND_BARS] = {0};
+	unsigned in = 0;
+
+	for (unsigned i = 0; i < LEND_BARS && life_of(function) == LIFE_ON; i++) {
+		if (!is_out(function, OUT_BAR, i) || !function->bars[i].hidden)
+			continue;
+		to[i] = function->bars[i].address;
+		in |= 1u << i;
+	}
+	/* If the monitor refuses, they wait as before. */
+	if (in && place(function, &in, to) >= 0)
+		peers_sync(function);
+}
+
+void lend_function_bars_shown(struct lend_function *function)
+{
+	struct events events = {0};
+
+	function_mark(function, MARK_PLACES, &events);
+	events_send(&events);
 }
 
 int bars_remove(struct lend_function *function)

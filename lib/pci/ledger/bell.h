@@ -36,6 +36,7 @@ struct rings {
 	void (*ack)(struct lend_function *function, unsigned number);
 	void (*vector)(struct lend_function *function, unsigned number);
 	void (*company)(struct lend_function *function); /* MARK_COMPANY (lock.h) */
+	void (*places)(struct lend_function *function);  /* MARK_PLACES */
 };
 
 /** Gives the function its bells. After vectors_init(). -ENOMEM. */

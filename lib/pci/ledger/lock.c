@@ -30,6 +30,8 @@ static void serve(struct lend_function *function, struct events *out)
 		bells_serve(function);
 	if (marks & MARK_COMPANY)
 		function->rings->company(function);
+	if (marks & MARK_PLACES)
+		function->rings->places(function);
 	out->ops = function->ops;
 	out->host = function->host;
 	out->peer = function->peer;

@@ -15,6 +15,7 @@ enum {
 	MARK_BELLS = 1,   /* serve the bells that rang (bell.h) */
 	MARK_COMPANY = 2, /* another function came to the space, or left it */
 	MARK_EVENTS = 4,  /* send function->events, without the lock */
+	MARK_PLACES = 8,  /* a BAR that was hidden may have its place now */
 };
 
 /** Events for the monitor, with all that sending them needs: the function may be freed by then. */
