@@ -234,6 +234,18 @@ int lend_space_find(struct lend_space *space, lend_iova_t iova, struct lend_rang
 	return map ? 0 : -ENOENT;
 }
 
+bool space_reaches(struct lend_space *space, lend_iova_t iova)
+{
+	const struct dma_map *map;
+	bool reaches;
+
+	space_lock(space);
+	map = map_tree_find(&space->maps, iova);
+	reaches = map && map->iova <= iova && map->domains;
+	space_unlock(space);
+	return reaches;
+}
+
 uint64_t lend_space_mapped(struct lend_space *space)
 {
 	uint64_t mapped;

@@ -12,6 +12,9 @@ struct lend_context *space_context(const struct lend_space *space);
 const struct lend_host_ops *space_ops(const struct lend_space *space);
 void *space_host(const struct lend_space *space);
 
+/** Whether a device of the space reaches `iova`: a BAR is a range of it too where no IOMMU takes it. */
+bool space_reaches(struct lend_space *space, lend_iova_t iova);
+
 /**
  * Attaches a user to the first domain of its kind in the space that fits it,
  * else to a new one, which gets all ranges. Takes the space's lock. Any thread;

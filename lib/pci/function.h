@@ -208,7 +208,9 @@ struct lend_function {
 	unsigned withheld; /* a set of WITHHELD_ */
 	bool company;      /* another function is in the space */
 	enum { OWN_PEERS_UNKNOWN, OWN_PEERS_NONE, OWN_PEERS_NEEDED } own_peers; /* peers.c */
-	bool unwaited; /* it was stopped, and the wait for its transactions is still to be done */
+	unsigned own_bar; /* the BAR that the device has to reach itself */
+	bool own_said;    /* that no IOMMU maps it was said */
+	bool unwaited;    /* it was stopped, and the wait for its transactions is still to be done */
 	struct bar bars[LEND_BARS];
 	struct rom rom;
 	bool reset_since_open;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which parts of BARs other devices reach: those of a BAR that had to wait for its
- * place, and of one that moved while the IOMMU kept them.
+ * place, of one that moved while the IOMMU kept them, and of a controller that
+ * needs them for itself.
  */
 #include <errno.h>
 #include <string.h>
@@ -142,6 +143,62 @@ static void parts_that_the_iommu_keeps_stay_where_they_are(void **state)
 	}
 }
 
+/* NVM Express 1.3, 3.1.11 and 3.1.12: a controller with a memory buffer needs its own BAR, and is alone. */
+static void a_buffer_that_no_iommu_maps_is_said(void **state)
+{
+	(void)state;
+	for (unsigned size = 0; size < 2; size++)
+		for (unsigned bar = 0; bar < 2; bar++)
+			for (unsigned fails = 0; fails < 2; fails++) {
+				struct world *world = world_new();
+				bool said;
+
+				world_nvme(world);
+				world_bar(world, 2, 0, 0x2000);
+				world->function_config.p2p = fails ? LEND_P2P_ON : LEND_P2P_AUTO;
+				world->bytes[0][0x38] = (uint8_t)(2 * bar);
+				world->bytes[0][0x3c] = (uint8_t)size;
+				world->fail_dma_maps = fails;
+				start(world);
+				world_write(world, PCI_BASE_ADDRESS_2, 4, B);
+				world_start(world);
+				said = strstr(world->last_log, "memory buffer");
+				assert_int_equal(said, size && fails);
+				if (said) {
+					assert_non_null(strstr(world->last_log, bar ? "BAR 2" : "BAR 0"));
+					memset(world->last_log, 0, sizeof(world->last_log));
+					world_write(world, PCI_COMMAND, 2, 0);
+					world_write(world, PCI_COMMAND, 2, MEM);
+					assert_null(strstr(world->last_log, "memory buffer")); /* once */
+				}
+				stop(world);
+			}
+}
+
+/* One that says it is such a controller, and whose BAR 0 has no room for the registers, is not asked. */
+static void registers_that_there_is_no_room_for_are_not_read(void **state)
+{
+	static const struct {
+		uint32_t type;
+		uint64_t size;
+		unsigned reads;
+	} rows[] = {{0, 0x20, 0}, {0, 0x40, 1}, {PCI_BASE_ADDRESS_SPACE_IO, 0x40, 0}};
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct world *world = world_new();
+
+		world_bar(world, 0, rows[i].type, rows[i].size);
+		world->function_config.p2p = LEND_P2P_AUTO;
+		start(world);
+		world_write(world, PCI_BASE_ADDRESS_0, 4, rows[i].type ? 0xc000 : A);
+		world_write(world, PCI_COMMAND, 2, MEM | PCI_COMMAND_IO);
+		assert_true(world->bars[0].placed);
+		assert_int_equal(world_count(world, "bar_read"), rows[i].reads);
+		stop(world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +207,8 @@ int main(void)
 		cmocka_unit_test(what_was_said_too_late_is_nothing),
 		cmocka_unit_test(a_refusal_changes_nothing),
 		cmocka_unit_test(parts_that_the_iommu_keeps_stay_where_they_are),
+		cmocka_unit_test(a_buffer_that_no_iommu_maps_is_said),
+		cmocka_unit_test(registers_that_there_is_no_room_for_are_not_read),
 	};
 
 	return cmocka_run_group_tests_name("pci_peers", tests, NULL, NULL);

@@ -18,22 +18,27 @@
 #include "lib/pci/ledger/bell.h"
 #include "lib/pci/ledger/ledger.h"
 
-enum { CLASS_NVME = 0x0108, CMBLOC = 0x38 }; /* NVM Express 1.3, 3.1.11 and 3.1.12: location and size */
+/* NVM Express 1.3, 3.1.11 and 3.1.12: where the buffer is, and its size. */
+enum { CLASS_NVME = 0x0108, CMBLOC = 0x38, CMBLOC_BIR = 7 };
 
 /* The registers can only be read while the BAR is placed, so the device is asked again until they were. */
 static bool reaches_itself(struct lend_function *function)
 {
+	/* Not the guest's BAR, which is larger where the MSI-X table was moved into it. */
+	uint64_t there = function->device->regions[0].size;
 	uint8_t bytes[8];
 	uint32_t size;
 
 	if (function->own_peers != OWN_PEERS_UNKNOWN)
 		return function->own_peers == OWN_PEERS_NEEDED;
 	if (function->device->info.class_code >> 8 != CLASS_NVME || !is_out(function, OUT_BAR, 0) ||
+	    function->bars[0].guest.io || there < CMBLOC + sizeof(bytes) ||
 	    device_read(function->device, 0, CMBLOC, bytes, sizeof(bytes)) < 0)
 		return false;
 	size = le32(bytes + 4);
 	if (size == UINT32_MAX)
 		return false; /* it does not answer */
+	function->own_bar = le32(bytes) & CMBLOC_BIR;
 	function->own_peers = size ? OWN_PEERS_NEEDED : OWN_PEERS_NONE;
 	return function->own_peers == OWN_PEERS_NEEDED;
 }
@@ -44,6 +49,26 @@ static bool wanted(struct lend_function *function)
 	       (function->p2p == LEND_P2P_AUTO && (function->company || reaches_itself(function)));
 }
 
+/*
+ * The space says that an IOMMU does not map a BAR, and that nobody misses it
+ * where the function is alone: it does not know of one that reaches itself.
+ */
+static void check_own(struct lend_function *function, unsigned index, unsigned area)
+{
+	const struct bar *bar = &function->bars[index];
+
+	if (function->own_said || !reaches_itself(function) || index != function->own_bar ||
+	    space_reaches(function->device->space, bar->address + bar->areas[area].offset))
+		return;
+	function->own_said = true;
+	function_log(
+		function, LEND_LOG_WARNING,
+		"its IOMMU does not map BAR %u, which has the controller's memory buffer (CMB): queues and "
+		"data that the guest puts there fail. Linux before 6.19 maps a BAR with iommufd=off alone; "
+		"a Linux guest does without the buffer with nvme.use_cmb_sqs=0",
+		index);
+}
+
 static void give_areas(struct lend_function *function, unsigned index)
 {
 	const struct bar *bar = &function->bars[index];
@@ -51,12 +76,14 @@ static void give_areas(struct lend_function *function, unsigned index)
 	for (unsigned i = 0; i < bar->area_count; i++) {
 		int ret = is_out(function, OUT_PEER, OUT_AREA(index, i)) ? 1 : give_peer(function, index, i);
 
-		if (!ret)
+		if (!ret) {
 			count_one(function->counters.peer_maps);
-		else if (ret < 0)
+			check_own(function, index, i);
+		} else if (ret < 0) {
 			function_log(function, LEND_LOG_WARNING,
 				     "its BAR at 0x%llx cannot be reached by other devices: %s",
 				     (unsigned long long)bar->address, strerror(-ret));
+		}
 	}
 }
 
