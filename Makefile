@@ -109,6 +109,7 @@ $(B)/obj/vmm/x86/acpi.o: $(B)/gen/dsdt.h
 
 # Each allocation fails in turn.
 $(B)/tests/test_pci_fail_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
+$(B)/tests/test_host_cures: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,getrlimit faccessat getuid geteuid)
 
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend-fake.a $(B)/liblend.a
 	@mkdir -p $(@D)

@@ -58,17 +58,31 @@ static enum tool_status print_json(const struct lend_check *check)
 	return show_print_json(object);
 }
 
+/* Whether a shell has more to do than to split words: outside of quotes, one of these. */
+static bool needs_shell(const char *command)
+{
+	bool quoted = false;
+
+	for (const char *at = command; *at; at++) {
+		quoted ^= *at == '\'';
+		if (!quoted && strchr(";>|&", *at))
+			return true;
+	}
+	return false;
+}
+
 /* A command that root is to give, as this user types it. */
 static void print_command(const char *command)
 {
-	bool simple = !strpbrk(command, ";>|&");
-
-	if (!geteuid())
-		printf("          cure: %s\n", command);
-	else if (simple)
-		printf("          cure: sudo %s\n", command);
-	else
-		printf("          cure: sudo sh -c \"%s\"\n", command);
+	if (!geteuid() || !needs_shell(command)) {
+		printf("          cure: %s%s\n", geteuid() ? "sudo " : "", command);
+		return;
+	}
+	printf("          cure: sudo sh -c \"");
+	/* What the user's own shell would take for itself between double quotes. */
+	for (const char *at = command; *at; at++)
+		printf("%s%c", strchr("\\\"$`", *at) ? "\\" : "", *at);
+	printf("\"\n");
 }
 
 static void print_row(const struct lend_check_row *row, bool colours)

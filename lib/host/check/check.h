@@ -14,6 +14,7 @@ struct lend_check {
 	struct lend_check_options options;
 	struct lend_check_row *rows;
 	size_t row_count;
+	bool has_iommu;              /* one is on, though it may not have every device */
 	struct lend_check_row spare; /* without memory; the check fails then */
 };
 
@@ -28,6 +29,25 @@ struct lend_check_row *check_row(struct lend_check *check, const char *topic,
 
 /** Whether a member of its group, that is not checked itself, keeps it from being lent. */
 bool check_is_hindered(const struct lend_check *check, const struct lend_survey_device *device);
+
+/* A parameter of the kernel, and the value that switches off; NULL: it has none. */
+struct cmdline_switch {
+	const char *name, *off;
+	const char *on; /* what undoes it, later on the line; NULL: nothing does */
+};
+
+/** Whether the kernel's command line has one of them in effect; `out` is then the parameter as it is there.
+ */
+bool cmdline_off(struct lend_check *check, const struct cmdline_switch *switches, size_t count, char out[64]);
+
+/** Whether it has that value of a parameter. */
+bool cmdline_has(struct lend_check *check, const char *name, const char *value);
+
+/** Whether the flags of the processor have this one; false where there are none. */
+bool check_processor_has(struct lend_check *check, const char *flag);
+
+/** Fills in why no IOMMU is on, and what switches it on (check_iommu.c). */
+void check_explain_no_iommu(struct lend_check *check, struct lend_check_row *row);
 
 void check_computer(struct lend_check *check); /* IOMMU, interrupt remapping, vfio-pci, KVM */
 void check_kernel(struct lend_check *check);   /* kernels that are known to lack a fix */

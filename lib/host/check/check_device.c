@@ -6,14 +6,33 @@
 
 #include "lib/host/check/check.h"
 
-/* A command that lends the device, with what this case asks for. */
+/*
+ * A command that lends the device, with what this case asks for. A group is
+ * taken by one command as a whole: with --siblings, or by naming those of its
+ * members that are checked too and that the host's drivers have.
+ */
 static void cure_by_bind(struct lend_check *check, struct lend_check_row *row,
 			 const struct lend_survey_device *device)
 {
 	const char *user = check->options.user;
+	bool siblings = check_is_hindered(check, device);
+	char names[200] = "";
+	size_t used = 0;
 
-	CHECK_CURE(row, command, "lend bind%s%s%s %s", check_is_hindered(check, device) ? " --siblings" : "",
-		   user ? " --user " : "", user ? user : "", device->is.name);
+	for (size_t i = 0; i < check->device_count && device->is.group >= 0; i++) {
+		const struct lend_survey_device *other = check->devices[i];
+
+		if (other != device && (other->is.group != device->is.group || !stands_in_the_way(other)))
+			continue;
+		used += (size_t)snprintf(names + used, sizeof(names) - used, " %s", other->is.name);
+		if (used >= sizeof(names))
+			break;
+	}
+	siblings |= used >= sizeof(names);
+	if (siblings || !used)
+		snprintf(names, sizeof(names), " %s", device->is.name);
+	CHECK_CURE(row, command, "lend bind%s%s%s%s", siblings ? " --siblings" : "", user ? " --user " : "",
+		   user ? user : "", names);
 }
 
 /* What was not looked at may use it: that is no "free". */
@@ -117,8 +136,12 @@ static void check_sriov(struct lend_check *check, const struct lend_survey_devic
 
 void check_device(struct lend_check *check, const struct lend_survey_device *device)
 {
-	if (device->state == LEND_STATE_UNFIT && strcmp(device->word, "no-iommu") != 0) {
-		check_row(check, "device", device, LEND_FAILED, "it cannot be lent: %s", device->why);
+	/* Where no IOMMU is on at all, the cure of that comes first, and a row of the computer has it. */
+	if (device->state == LEND_STATE_UNFIT &&
+	    (check->has_iommu || strcmp(device->word, "no-iommu") != 0)) {
+		CHECK_CURE(
+			check_row(check, "device", device, LEND_FAILED, "it cannot be lent: %s", device->why),
+			advice, "choose another device; lend ls shows which can be lent");
 		return;
 	}
 	check_use(check, device, device);

@@ -74,9 +74,15 @@ static unsigned long long number_of(const char *root, const char *path, unsigned
 static void cure_limit(struct lend_check *check, struct lend_check_row *row, const char *name,
 		       unsigned long long need, const char *letter, const char *setting)
 {
+	unsigned long long most = number_of(context_proc(check->context), "sys/fs/nr_open", need);
+	char before[64] = "";
+
+	/* No process may have more open files than that. */
+	if (*letter == 'n' && need > most)
+		snprintf(before, sizeof(before), "sysctl -w fs.nr_open=%llu && ", need);
 	if (check->options.shell > 0)
-		CHECK_CURE(row, command, "prlimit --pid %d --%s=%llu:%llu", (int)check->options.shell, name,
-			   need, need);
+		CHECK_CURE(row, command, "%sprlimit --pid %d --%s=%llu:%llu", before,
+			   (int)check->options.shell, name, need, need);
 	CHECK_CURE(row, advice,
 		   "raise it: ulimit -%s for a shell, %s in /etc/security/limits.conf for good, %s= for a "
 		   "service",

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/host/check/check.h"
@@ -12,6 +13,7 @@
 static void check_node(struct lend_check *check, const struct lend_survey_device *device, const char *path)
 {
 	struct lend_check_row *row;
+	struct stat st;
 
 	if (!faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS)) {
 		check_row(check, "node", device, LEND_PASSED, "you may open %s", path);
@@ -20,7 +22,13 @@ static void check_node(struct lend_check *check, const struct lend_survey_device
 	if (errno == ENOENT)
 		return; /* a row of its own says what makes it */
 	row = check_row(check, "node", device, LEND_FAILED, "you may not open %s", path);
-	if (check->options.user)
+	if (!stat(path, &st) && st.st_uid == geteuid() && (st.st_mode & 0600) == 0600)
+		CHECK_CURE(row, advice,
+			   "it is yours already: a container's device rules, or a mount that is read-only, "
+			   "keep you from it");
+	else if (!stat(path, &st) && st.st_uid == geteuid())
+		CHECK_CURE(row, command, "chmod u+rw %.200s", path);
+	else if (check->options.user)
 		CHECK_CURE(row, command, "chown %.64s %.200s", check->options.user, path);
 	else
 		CHECK_CURE(row, advice, "run lend as root, or have the node given to you");
@@ -107,28 +115,66 @@ static void check_memory(struct lend_check *check)
 	CHECK_CURE(row, advice, "give the guest less with -m, or end what uses memory");
 }
 
+/* "hugepages-2048kB" */
+static int take_size(void *opaque, const char *name)
+{
+	char *sizes = opaque;
+	size_t used = strlen(sizes);
+	unsigned long long kib;
+
+	if (sscanf(name, "hugepages-%llukB", &kib) == 1 && used + 32 < 128)
+		snprintf(sizes + used, 32, "%s%llu KiB", used ? ", " : "", kib);
+	return 0;
+}
+
+/* The kernel has a folder for each size that the processor and it can make. */
+static void say_no_size(struct lend_check *check, unsigned long long kib)
+{
+	struct lend_check_row *row = check_row(check, "hugepages", NULL, LEND_FAILED,
+					       "this computer has no huge pages of %llu KiB", kib);
+	char dir[PATH_MAX], sizes[128] = "";
+
+	if (!sysfs_path(dir, "%s/kernel/mm/hugepages", context_sysfs(check->context)))
+		sysfs_each(dir, take_size, sizes);
+	if (sizes[0])
+		CHECK_CURE(row, advice, "it has those of %s: give that size with -m, or none", sizes);
+	else
+		CHECK_CURE(row, advice, "its kernel was built without them: leave hugetlb= away from -m");
+}
+
 static void check_huge_pages(struct lend_check *check)
 {
-	const uint64_t size = check->options.huge_page, need = check->options.memory;
-	unsigned long long count;
+	const unsigned long long size = check->options.huge_page, kib = size >> 10;
+	const unsigned long long need = (check->options.memory + size - 1) / size;
 	struct lend_check_row *row;
 	char dir[PATH_MAX];
-	long there = 0;
+	long there = 0, all = 0;
 
-	if (sysfs_path(dir, "%s/kernel/mm/hugepages/hugepages-%llukB", context_sysfs(check->context),
-		       (unsigned long long)size >> 10))
+	if (sysfs_path(dir, "%s/kernel/mm/hugepages/hugepages-%llukB", context_sysfs(check->context), kib))
 		return;
-	count = (need + size - 1) / size;
+	if (access(dir, F_OK)) {
+		say_no_size(check, kib);
+		return;
+	}
 	sysfs_number(dir, "free_hugepages", &there);
-	if (there >= 0 && (unsigned long long)there >= count) {
+	there = there < 0 ? 0 : there;
+	if ((unsigned long long)there >= need) {
 		check_row(check, "hugepages", NULL, LEND_PASSED, "%ld huge pages of %llu KiB are free", there,
-			  (unsigned long long)size >> 10);
+			  kib);
 		return;
 	}
 	row = check_row(check, "hugepages", NULL, LEND_FAILED,
-			"the guest needs %llu huge pages of %llu KiB, and %ld are free", count,
-			(unsigned long long)size >> 10, there);
-	CHECK_CURE(row, command, "echo %llu > %.200s/nr_hugepages", count, dir);
+			"the guest needs %llu huge pages of %llu KiB, and %ld are free", need, kib, there);
+	/* Those that others use are counted in the number that is written. */
+	sysfs_number(dir, "nr_hugepages", &all);
+	all = all < there ? there : all;
+	CHECK_CURE(row, command, "echo %llu > %.200s/nr_hugepages",
+		   need + (unsigned long long)all - (unsigned long long)there, dir);
+	CHECK_CURE(
+		row, advice,
+		"if there are fewer afterwards, memory is in pieces: hugepagesz=%lluK hugepages=%llu on the "
+		"kernel's command line keeps them from the start",
+		kib, need);
 }
 
 void check_user(struct lend_check *check)
