@@ -51,7 +51,10 @@ enum lend_use_kind {
 	LEND_USE_EXPORT,      /* a USB device of it is served to another computer */
 	LEND_USE_MEDIATED,    /* mediated devices are made of it */
 	LEND_USE_DMA,         /* the kernel copies with it */
-	LEND_USE_PARENT,      /* a device below it is in use */
+	LEND_USE_PARENT,      /* a device below it is in use, or connected through it */
+	LEND_USE_WATCHDOG,    /* a watchdog of it runs */
+	LEND_USE_MEMORY,      /* its memory is a part of the computer's, or others work in it */
+	LEND_USE_CRASH,       /* the kernel records crashes on it */
 };
 
 /** One way in which a device can be in use. */

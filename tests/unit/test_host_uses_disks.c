@@ -256,36 +256,6 @@ static void caches(void **state)
 	assert_string_equal(tree_device(tree, "01:00.0")->uses[0].cure, "swapoff /dev/zram0");
 }
 
-static void a_disk_that_is_served(void **state)
-{
-	struct host_tree *tree = *state;
-	const char *lio = "sys/kernel/config/target/core/iblock_0/store/udev_path";
-
-	tree_put(tree, lio, "/dev/sda\n");
-	tree_expect_free(tree, "01:00.0");
-	tree_link(tree, "dev/disk/by-id/nvme-1", "../../nvme0n1");
-	tree_put(tree, lio, "/dev/disk/by-id/nvme-1\n");
-	tree_expect_use(tree, "01:00.0", LEND_USE_TARGET, "/dev/nvme0n1 is served as the SCSI target store",
-			"targetcli /backstores/block delete store");
-	tree_remove(tree, "sys/kernel/config/target");
-	tree_put(tree, "sys/kernel/scst_tgt/devices/d1/filename", "/dev/nvme0n1\n[key]\n");
-	tree_find_use(tree, "01:00.0", LEND_USE_TARGET, "/dev/nvme0n1 is served as the SCSI target d1");
-}
-
-static void a_disk_that_is_served_as_nvme(void **state)
-{
-	struct host_tree *tree = *state;
-	const char *enable = "sys/kernel/config/nvmet/subsystems/nqn.x/namespaces/1/enable";
-
-	tree_put(tree, "sys/kernel/config/nvmet/subsystems/nqn.x/namespaces/1/device_path", "/dev/nvme0n1\n");
-	tree_put(tree, enable, "0\n");
-	tree_expect_free(tree, "01:00.0");
-	tree_put(tree, enable, "1\n");
-	tree_expect_use(tree, "01:00.0", LEND_USE_TARGET,
-			"/dev/nvme0n1 is served as namespaces/1 of the NVMe target nqn.x",
-			"sh -c 'echo 0 >/sys/kernel/config/nvmet/subsystems/nqn.x/namespaces/1/enable'");
-}
-
 static void a_holder_without_a_node(void **state)
 {
 	struct host_tree *tree = *state;
@@ -294,6 +264,21 @@ static void a_holder_without_a_node(void **state)
 	tree_expect_free(tree, "01:00.0");
 	tree_link(tree, NVME "/holders/drbd0", "../../../../../../../virtual/block/drbd0");
 	tree_find_use(tree, "01:00.0", LEND_USE_VOLUME, "/dev/nvme0n1 is held by drbd0");
+}
+
+static void where_crashes_are_recorded(void **state)
+{
+	struct host_tree *tree = *state;
+	const char *parameter = "sys/module/pstore_blk/parameters/blkdev";
+
+	tree_put(tree, parameter, "\n");
+	tree_expect_free(tree, "01:00.0");
+	tree_put(tree, parameter, "(null)\n");
+	tree_expect_free(tree, "01:00.0");
+	tree_put(tree, parameter, "259:0\n");
+	tree_find_use(tree, "01:00.0", LEND_USE_CRASH, "/dev/nvme0n1 is where the kernel records crashes");
+	tree_put(tree, parameter, "/dev/nvme0n1\n");
+	tree_find_use(tree, "01:00.0", LEND_USE_CRASH, "/dev/nvme0n1 is where the kernel records crashes");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tree_plain, tree_teardown)
@@ -305,6 +290,7 @@ int main(void)
 		TEST(a_loop_on_a_file),
 		TEST(swap_in_a_file),
 		TEST(hibernation),
+		TEST(where_crashes_are_recorded),
 		TEST(journals_on_another_disk),
 		TEST(a_pool_of_bcachefs),
 		TEST(a_member_of_btrfs),
@@ -313,8 +299,6 @@ int main(void)
 		TEST(a_process_that_ends),
 		TEST(a_table_of_mounts_with_rubbish),
 		TEST(caches),
-		TEST(a_disk_that_is_served),
-		TEST(a_disk_that_is_served_as_nvme),
 		TEST(a_holder_without_a_node),
 	};
 

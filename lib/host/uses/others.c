@@ -1,26 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Open character devices, virtual functions, and VFIO itself. */
+/* Virtual functions, VFIO itself, and processes that have the registers of a device. */
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/host/uses/ways.h"
-
-/* Character devices; a disk's nodes are storage.c's. */
-static void find_opened(struct lend_survey *survey)
-{
-	for (size_t i = 0; i < survey->node_count; i++) {
-		const struct node *node = &survey->nodes[i];
-		struct device *device =
-			node->has_owner && !node->is_block ? survey_device(survey, &node->owner) : NULL;
-
-		for (size_t k = 0; device && k < survey->opened_count; k++) {
-			const struct opened *opened = &survey->opened[k];
-
-			if (!strcmp(opened->path + strlen("/dev/"), node->name))
-				survey_holder(survey, device, opened, NULL);
-		}
-	}
-}
 
 /*
  * The group's node, or the device's own. A device without a driver may be one
@@ -29,7 +12,8 @@ static void find_opened(struct lend_survey *survey)
  */
 static void find_lent(struct lend_survey *survey, struct device *device)
 {
-	char group[40] = "", cdev[48] = "";
+	char group[40] = "", cdev[48] = "", fd[48];
+	pid_t told = 0;
 
 	if (device->seen.is.driver[0] && !lend_host_is_vfio(device->seen.is.driver))
 		return;
@@ -37,12 +21,34 @@ static void find_lent(struct lend_survey *survey, struct device *device)
 		snprintf(group, sizeof(group), "/dev/vfio/%d", device->seen.is.group);
 	if (device->seen.cdev[0])
 		snprintf(cdev, sizeof(cdev), "/dev/vfio/devices/%s", device->seen.cdev);
+	snprintf(fd, sizeof(fd), "vfio:%s", device->seen.is.name);
+	for (size_t i = 0; i < survey->opened_count; i++) {
+		const struct opened *opened = &survey->opened[i];
+		bool has_node = !strcmp(opened->path, group) || !strcmp(opened->path, cdev);
+
+		/* A process that has the node has the device, too: that is said once. */
+		if (has_node)
+			survey_use(survey, device, LEND_USE_LENT, "process %d (%s) has it through %s",
+				   (int)opened->pid, opened->command, opened->path);
+		else if (!strcmp(opened->path, fd) && opened->pid != told)
+			survey_use(survey, device, LEND_USE_LENT, "process %d (%s) has it through VFIO",
+				   (int)opened->pid, opened->command);
+		else
+			continue;
+		told = opened->pid;
+	}
+}
+
+/* Its registers, past all drivers. */
+static void find_resources(struct lend_survey *survey, struct device *device)
+{
+	size_t length = strlen(device->seen.is.name);
+
 	for (size_t i = 0; i < survey->opened_count; i++) {
 		const struct opened *opened = &survey->opened[i];
 
-		if (!strcmp(opened->path, group) || !strcmp(opened->path, cdev))
-			survey_use(survey, device, LEND_USE_LENT, "process %d (%s) has it through %s",
-				   (int)opened->pid, opened->command, opened->path);
+		if (!strncmp(opened->path, device->seen.is.name, length) && opened->path[length] == '/')
+			survey_holder(survey, device, opened, NULL);
 	}
 }
 
@@ -58,7 +64,7 @@ void survey_others(struct lend_survey *survey)
 			survey_command(device, "lend vf %s 0", seen->is.name);
 		}
 		find_lent(survey, device);
+		find_resources(survey, device);
 	}
-	find_opened(survey);
 	survey_vendors(survey);
 }

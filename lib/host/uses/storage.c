@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What uses the disks of each device: file systems, claims of other parts of
+ * What uses the disks and the nodes of each device: processes, file systems, claims of other parts of
  * the kernel, and what is stacked on them (device mapper, md, bcache, loop
  * devices), which is followed up to its own use.
  */
@@ -43,7 +43,7 @@ static void name_of(const struct walk *walk, const struct node *node, char out[8
 {
 	char volume[56] = "";
 
-	if (!node->has_owner)
+	if (node->is_block && !node->has_owner)
 		read_attribute(walk, node, "dm/name", volume, sizeof(volume));
 	if (volume[0])
 		snprintf(out, 80, "the volume %s", volume);
@@ -59,7 +59,7 @@ static bool is_path_of(const struct walk *walk, const char *path)
 
 	if (!strncmp(path, "/dev/", 5) && !strcmp(path + 5, walk->node->name))
 		return true;
-	if (strncmp(path, mapper, strlen(mapper)) != 0)
+	if (!walk->node->is_block || strncmp(path, mapper, strlen(mapper)) != 0)
 		return false;
 	read_attribute(walk, walk->node, "dm/name", volume, sizeof(volume));
 	return !strcmp(path + strlen(mapper), volume);
@@ -108,7 +108,7 @@ static void find_claims(struct walk *walk, const char *name, bool weak)
 		if (claim->weak != weak)
 			continue;
 		if (claim->path[0] ? !is_path_of(walk, claim->path)
-				   : strcmp(claim->number, walk->node->number) != 0)
+				   : !walk->node->is_block || strcmp(claim->number, walk->node->number) != 0)
 			continue;
 		if (claim->above[0] && walk->depth < DEPTH_MAX)
 			go_up(walk, claim->above);
@@ -126,7 +126,9 @@ static void find_opened(struct walk *walk)
 	for (size_t i = 0; i < walk->survey->opened_count; i++) {
 		const struct opened *opened = &walk->survey->opened[i];
 
-		if (is_path_of(walk, opened->path))
+		if (opened->number[0] ? opened->is_block == walk->node->is_block &&
+						!strcmp(opened->number, walk->node->number)
+				      : is_path_of(walk, opened->path))
 			survey_holder(walk->survey, walk->device, opened, NULL);
 	}
 }
@@ -164,12 +166,12 @@ static void find_uses(struct walk *walk)
 {
 	char dir[PATH_MAX], name[80];
 
-	if (!sysfs_path(dir, "%s/dev/block/%s/holders", context_sysfs(walk->survey->context),
-			walk->node->number))
+	if (walk->node->is_block && !sysfs_path(dir, "%s/dev/block/%s/holders",
+						context_sysfs(walk->survey->context), walk->node->number))
 		sysfs_each(dir, find_holder, walk);
 	name_of(walk, walk->node, name);
 	find_claims(walk, name, false);
-	if (!find_mounts(walk, name))
+	if (walk->node->is_block && !find_mounts(walk, name))
 		find_claims(walk, name, true);
 	find_opened(walk);
 }
@@ -181,7 +183,7 @@ void survey_storage(struct lend_survey *survey)
 	for (size_t i = 0; i < survey->node_count; i++) {
 		walk.node = &survey->nodes[i];
 		walk.device = walk.node->has_owner ? survey_device(survey, &walk.node->owner) : NULL;
-		if (walk.device && walk.node->is_block)
+		if (walk.device)
 			find_uses(&walk);
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Swap space, on disks and in files, and where the kernel writes a hibernating computer's memory to. */
+/* Where the kernel itself writes memory to: swap space, on disks and in files, hibernation, crashes. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +25,17 @@ void survey_swap(struct lend_survey *survey)
 	/* A kernel without swap space has no table. */
 	if (ret < 0 && ret != -ENOENT)
 		survey_unseen(survey, LEND_USE_SWAP, "the table of swap space, which could not be read");
+}
+
+/* The disk that the kernel writes its last words to, by name or number. */
+void survey_crash(struct lend_survey *survey)
+{
+	char path[128];
+
+	if (sysfs_read(context_sysfs(survey->context), "module/pstore_blk/parameters/blkdev", path,
+		       sizeof(path)) > 0 &&
+	    strcmp(path, "(null)") != 0)
+		survey_claim(survey, LEND_USE_CRASH, path, "is where the kernel records crashes");
 }
 
 void survey_hibernation(struct lend_survey *survey)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Disks that the kernel serves to others: SCSI targets (LIO, SCST) and NVMe over fabrics. */
+/* Disks that the kernel serves to others: SCSI targets (LIO, SCST), NVMe over fabrics, USB, RNBD. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/host/uses/ways.h"
@@ -21,17 +22,53 @@ static void each_below(struct walk *walk, int (*each)(void *opaque, const char *
 		survey_unseen(walk->survey, LEND_USE_TARGET, "the kernel's targets; root can look at them");
 }
 
+/* The kind of a backstore, as targetcli names it, from that of its folder ("iblock_0"). */
+static const char *kind_of(const char *folder)
+{
+	static const struct {
+		const char *folder, *kind;
+	} kinds[] = {{"iblock", "block"}, {"fileio", "fileio"}, {"pscsi", "pscsi"}, {"rd_mcp", "ramdisk"}};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (!strncmp(folder, kinds[i].folder, strlen(kinds[i].folder)))
+			return kinds[i].kind;
+	return NULL;
+}
+
+/* One that was made by hand has no path: its state tells "Major: 259 Minor: 0", or "File: /data/x Size:". */
+static bool read_state(const char *dir, char *out, size_t size)
+{
+	char *text = sysfs_load(dir, "info", NULL), *at;
+	unsigned major, minor;
+	bool found = false;
+
+	if (text && (at = strstr(text, "Major: ")) &&
+	    sscanf(at, "Major: %u Minor: %u", &major, &minor) == 2) {
+		snprintf(out, size, "%u:%u", major, minor);
+		found = true;
+	} else if (text && (at = strstr(text, "File: /"))) {
+		at += strlen("File: ");
+		snprintf(out, size, "%.*s", (int)strcspn(at, " \n"), at);
+		found = true;
+	}
+	free(text);
+	return found;
+}
+
 static int add_lio(void *opaque, const char *name)
 {
 	struct walk *walk = opaque;
 	char dir[PATH_MAX], path[PATH_MAX];
+	const char *kind = kind_of(walk->outer);
+	struct claim *claim;
 
-	if (!sysfs_path(dir, "%s/%s", walk->dir, name) &&
-	    sysfs_read(dir, "udev_path", path, sizeof(path)) > 0 && path[0] == '/')
-		claim_cure(survey_claim(walk->survey, LEND_USE_TARGET, path,
-					"is served as the SCSI target %s", name),
-			   "targetcli /backstores/%s delete %s",
-			   strncmp(walk->outer, "pscsi", 5) ? "block" : "pscsi", name);
+	if (sysfs_path(dir, "%s/%s", walk->dir, name) ||
+	    ((sysfs_read(dir, "udev_path", path, sizeof(path)) <= 0 || path[0] != '/') &&
+	     !read_state(dir, path, sizeof(path))))
+		return 0;
+	claim = survey_claim(walk->survey, LEND_USE_TARGET, path, "is served as the SCSI target %s", name);
+	if (kind)
+		claim_cure(claim, "targetcli /backstores/%s delete %s", kind, name);
 	return 0;
 }
 
@@ -102,16 +139,68 @@ static int find_nvme(void *opaque, const char *subsystem)
 	return 0;
 }
 
+/* "mass_storage.usb0/lun.0": a computer that plays a disk on USB. */
+static int add_lun(void *opaque, const char *lun)
+{
+	struct walk *walk = opaque;
+	char dir[PATH_MAX], path[PATH_MAX];
+
+	if (strncmp(lun, "lun.", 4) || sysfs_path(dir, "%s/%s", walk->dir, lun) ||
+	    sysfs_read(dir, "file", path, sizeof(path)) <= 0 || path[0] != '/')
+		return 0;
+	survey_claim(walk->survey, LEND_USE_TARGET, path, "is served as a disk on USB (%s)", walk->outer);
+	return 0;
+}
+
+static int find_function(void *opaque, const char *function)
+{
+	struct walk *walk = opaque;
+	char dir[PATH_MAX];
+	struct walk below = {walk->survey, dir, walk->outer};
+
+	if (!strncmp(function, "mass_storage.", strlen("mass_storage.")) &&
+	    !sysfs_path(dir, "%s/%s", walk->dir, function))
+		each_below(&below, add_lun);
+	return 0;
+}
+
+static int find_gadget(void *opaque, const char *gadget)
+{
+	struct walk *walk = opaque;
+	char dir[PATH_MAX];
+	struct walk below = {walk->survey, dir, gadget};
+
+	if (!sysfs_path(dir, "%s/%s/functions", walk->dir, gadget))
+		each_below(&below, find_function);
+	return 0;
+}
+
+/* RDMA's network block device: a link to the disk in a folder each. */
+static int add_rnbd(void *opaque, const char *name)
+{
+	struct walk *walk = opaque;
+	char dir[PATH_MAX], kernel[64], path[PATH_MAX];
+
+	if (!sysfs_path(dir, "%s/%s", walk->dir, name) &&
+	    !sysfs_link(dir, "block_dev", kernel, sizeof(kernel)) && !sysfs_path(path, "/dev/%s", kernel))
+		survey_claim(walk->survey, LEND_USE_TARGET, path, "is served to others by RNBD");
+	return 0;
+}
+
 void survey_targets(struct lend_survey *survey)
 {
-	const char *sys = context_sysfs(survey->context);
+	static const struct {
+		const char *folder;
+		int (*each)(void *opaque, const char *name);
+	} kinds[] = {
+		{"kernel/config/target/core", find_lio},     {"kernel/config/nvmet/subsystems", find_nvme},
+		{"kernel/scst_tgt/devices", add_scst},       {"kernel/config/usb_gadget", find_gadget},
+		{"class/rnbd-server/ctl/devices", add_rnbd},
+	};
 	char dir[PATH_MAX];
 	struct walk walk = {survey, dir, ""};
 
-	if (!sysfs_path(dir, "%s/kernel/config/target/core", sys))
-		each_below(&walk, find_lio);
-	if (!sysfs_path(dir, "%s/kernel/config/nvmet/subsystems", sys))
-		each_below(&walk, find_nvme);
-	if (!sysfs_path(dir, "%s/kernel/scst_tgt/devices", sys))
-		each_below(&walk, add_scst);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (!sysfs_path(dir, "%s/%s", context_sysfs(survey->context), kinds[i].folder))
+			each_below(&walk, kinds[i].each);
 }

@@ -19,10 +19,11 @@ const struct way host_ways[] = {
 	{LEND_USE_SWAP, "swap", "swap space, on disks and in files", SEES_ALL, survey_swap},
 	{LEND_USE_HIBERNATION, "hibernation", "where the computer hibernates to", SEES_ALL,
 	 survey_hibernation},
+	{LEND_USE_CRASH, "crash", "where the kernel records crashes", SEES_ALL, survey_crash},
 	{LEND_USE_LOOP, "loop", "loop devices, on disks and on files", SEES_ALL, survey_loops},
 	{LEND_USE_CACHE, "cache", "caches of bcache, disks that zram writes back to", SEES_ALL,
 	 survey_caches},
-	{LEND_USE_TARGET, "target", "disks that the kernel serves to others: SCSI, NVMe", SEES_ALL,
+	{LEND_USE_TARGET, "target", "disks that the kernel serves to others: SCSI, NVMe, USB, RNBD", SEES_ALL,
 	 survey_targets},
 	{LEND_USE_VOLUME, "volume", "LVM, encryption, multipath and all that holds a disk", SEES_ALL,
 	 survey_storage},
@@ -44,10 +45,13 @@ const struct way host_ways[] = {
 	{LEND_USE_EXPORT, "export", "USB devices served by usbip", SEES_ALL, NULL},
 	{LEND_USE_MEDIATED, "mediated", "mediated devices", SEES_ALL, survey_children},
 	{LEND_USE_DMA, "dma", "channels that the kernel copies with", SEES_ALL, NULL},
+	{LEND_USE_WATCHDOG, "watchdog", "watchdogs that run", SEES_ALL, NULL},
+	{LEND_USE_MEMORY, "memory", "memory of CXL, memory that other devices work in", SEES_ALL, NULL},
 	{LEND_USE_VFS, "vfs", "virtual functions", SEES_ALL, survey_others},
 	{LEND_USE_LENT, "lent", "machines and programs that have it through VFIO", SEES_PROCESSES, NULL},
 	/* Of all that is known by now. */
-	{LEND_USE_PARENT, "parent", "devices below it, as behind a VMD", SEES_ALL, survey_parents},
+	{LEND_USE_PARENT, "parent", "devices below it, as behind a VMD, or connected by Thunderbolt",
+	 SEES_ALL, survey_parents},
 };
 
 const size_t host_way_count = sizeof(host_ways) / sizeof(*host_ways);
@@ -71,6 +75,12 @@ static bool is_hidden(const struct lend_survey *survey)
 	       (sysfs_path(dir, "%s/1", context_proc(survey->context)) || access(dir, F_OK));
 }
 
+/* How it can be looked at. */
+static const char *advice(void)
+{
+	return geteuid() ? "root can look at them" : "this computer does not let root look at them";
+}
+
 static void say_unseen(struct lend_survey *survey)
 {
 	bool contained = is_in_container(survey), hidden = is_hidden(survey);
@@ -84,7 +94,7 @@ static void say_unseen(struct lend_survey *survey)
 			 "them");
 	else if (survey->hidden)
 		snprintf(survey->unseen_processes, sizeof(survey->unseen_processes),
-			 "processes of other users (%zu); root can look at them", survey->hidden);
+			 "processes of other users (%zu); %s", survey->hidden, advice());
 	if (contained)
 		snprintf(survey->unseen_mounts, sizeof(survey->unseen_mounts),
 			 "mounts outside this container; lend has to run outside");
@@ -94,8 +104,7 @@ static void say_unseen(struct lend_survey *survey)
 			 "look at them");
 	else if (survey->hidden_mounts)
 		snprintf(survey->unseen_mounts, sizeof(survey->unseen_mounts),
-			 "mounts of processes of other users (%zu); root can look at them",
-			 survey->hidden_mounts);
+			 "mounts of processes of other users (%zu); %s", survey->hidden_mounts, advice());
 }
 
 void survey_uses(struct lend_survey *survey)

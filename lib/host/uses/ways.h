@@ -70,6 +70,7 @@ void survey_journals(struct lend_survey *survey);    /* journals.c */
 void survey_pools(struct lend_survey *survey);       /* pools.c */
 void survey_zfs(struct lend_survey *survey);         /* zfs.c */
 void survey_swap(struct lend_survey *survey);        /* swap.c */
+void survey_crash(struct lend_survey *survey);       /* swap.c */
 void survey_hibernation(struct lend_survey *survey); /* swap.c */
 void survey_loops(struct lend_survey *survey);       /* loops.c */
 void survey_caches(struct lend_survey *survey);      /* caches.c */
