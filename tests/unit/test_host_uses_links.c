@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lib/host/uses/elsewhere.h"
 #include "lib/host/uses/ways.h"
 #include "tests/unit/host_uses.h"
 
@@ -74,7 +75,7 @@ static int setup(void **state)
 static const struct lend_survey_device *take(struct host_tree *tree, const struct nlmsghdr *message)
 {
 	tree_survey(tree);
-	assert_true(links_take(tree->survey, message, message->nlmsg_len));
+	assert_true(netlink_each(message, message->nlmsg_len, links_take, tree->survey));
 	return tree_device(tree, "03:00.0");
 }
 
@@ -162,13 +163,70 @@ static void a_route_over_several(void **state)
 	expect(*state, message, "eth1 has a route to 10.0.0.0/8");
 }
 
+static void expect_elsewhere(struct host_tree *tree, const struct nlmsghdr *message,
+			     const struct elsewhere *row, const char *said, const char *cure)
+{
+	struct visit visit = {.row = row, .ours = 4};
+	const struct lend_survey_device *device;
+
+	tree_survey(tree);
+	visit.survey = tree->survey;
+	netlink_each(message, message->nlmsg_len, elsewhere_take, &visit);
+	device = tree_device(tree, "03:00.0");
+	assert_int_equal(device->use_count, said ? 1 : 0);
+	if (said) {
+		assert_string_equal(device->uses[0].text, said);
+		assert_string_equal(device->uses[0].cure, cure);
+	}
+}
+
+/* The card's own interface, moved to a container. */
+static void an_interface_elsewhere(void **state)
+{
+	const struct elsewhere named = {.name = "box"}, process = {.pid = 12};
+	struct host_tree *tree = *state;
+	struct nlmsghdr *message = link_of(2, "eth0");
+
+	add(message, IFLA_PARENT_DEV_NAME, "0000:03:00.0", 13);
+	expect_elsewhere(tree, message, &named, NULL, NULL);
+	add(message, IFLA_PARENT_DEV_BUS_NAME, "pci", 4);
+	expect_elsewhere(tree, message, &named, "its network interface eth0 is in the network namespace box",
+			 "ip -n box link set eth0 netns 1");
+	expect_elsewhere(tree, message, &process,
+			 "its network interface eth0 is in the network namespace of process 12",
+			 "nsenter -t 12 -n ip link set eth0 netns 1");
+	tree_put(tree, "proc/12/cgroup", "0::/system.slice/docker-0123456789abcdef.scope\n");
+	expect_elsewhere(tree, message, &process,
+			 "its network interface eth0 is in the network namespace of process 12",
+			 "docker stop 0123456789ab");
+}
+
+/* One that a container has above ours (macvlan). */
+static void above_ours_elsewhere(void **state)
+{
+	const struct elsewhere named = {.name = "box"};
+	struct nlmsghdr *message = link_of(2, "mv0");
+
+	add_number(message, IFLA_LINK, ETH1);
+	expect_elsewhere(*state, message, &named, NULL, NULL);
+	add_number(message, IFLA_LINK_NETNSID, 3);
+	expect_elsewhere(*state, message, &named, NULL, NULL);
+	message = link_of(2, "mv0");
+	add_number(message, IFLA_LINK, ETH1);
+	add_number(message, IFLA_LINK_NETNSID, 4);
+	expect_elsewhere(*state, message, &named, "eth1 is below mv0, in the network namespace box",
+			 "ip -n box link delete mv0");
+}
+
 static void the_end_of_a_dump(void **state)
 {
 	struct host_tree *tree = *state;
 	int done = 0;
 
-	assert_false(links_take(tree->survey, begin(NLMSG_DONE, &done, sizeof(done)), NLMSG_LENGTH(4)));
-	assert_false(links_take(tree->survey, begin(NLMSG_ERROR, &done, sizeof(done)), NLMSG_LENGTH(4)));
+	assert_false(netlink_each(begin(NLMSG_DONE, &done, sizeof(done)), NLMSG_LENGTH(4), links_take,
+				  tree->survey));
+	assert_false(netlink_each(begin(NLMSG_ERROR, &done, sizeof(done)), NLMSG_LENGTH(4), links_take,
+				  tree->survey));
 }
 
 /* Each message with each byte broken, and cut at each length, in memory that ends there. */
@@ -176,6 +234,8 @@ static void broken_messages(void **state)
 {
 	struct host_tree *tree = *state;
 	struct rtnexthop hop = {.rtnh_len = sizeof(hop), .rtnh_ifindex = ETH1};
+	struct elsewhere row = {.name = "box"};
+	struct visit visit = {.survey = tree->survey, .row = &row};
 	struct nlmsghdr *message;
 
 	for (int kind = 0; kind < 2; kind++) {
@@ -189,7 +249,8 @@ static void broken_messages(void **state)
 			for (size_t at = 0; at < size; at++) {
 				memcpy(copy, text, size);
 				copy[at] = (char)(copy[at] ^ 0x81);
-				links_take(tree->survey, copy, size);
+				netlink_each(copy, size, links_take, tree->survey);
+				netlink_each(copy, size, elsewhere_take, &visit);
 			}
 			free(copy);
 		}
@@ -202,7 +263,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_program_of_xdp),     TEST(an_interface_over_another), TEST(routes_of_every_table),
-		TEST(a_route_over_several), TEST(the_end_of_a_dump),         TEST(broken_messages),
+		TEST(a_route_over_several), TEST(an_interface_elsewhere),    TEST(above_ours_elsewhere),
+		TEST(the_end_of_a_dump),    TEST(broken_messages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,10 @@ static void look_at(struct walk *walk, const char *folder)
 	if (sysfs_path(path, "%s/%s", walk->dir, folder) || stat(path, &stat_of) ||
 	    sysfs_each(path, count, &seen))
 		return;
+	/* What was found where it is says more. */
+	for (size_t i = 0; i < walk->device->seen.use_count; i++)
+		if (walk->device->uses[i].kind == LEND_USE_NAMESPACE)
+			return;
 	/* "." and the link from above; file systems that do not count have 1. */
 	all = stat_of.st_nlink > 2 ? (unsigned)stat_of.st_nlink - 2 : 0;
 	if (seen && all <= seen)
@@ -63,6 +67,7 @@ void survey_namespaces(struct lend_survey *survey)
 	enum { NETWORK = 0x02 };
 	char dir[PATH_MAX];
 
+	survey_elsewhere(survey);
 	for (size_t i = 0; i < survey->device_count; i++) {
 		struct device *device = &survey->devices[i];
 		struct walk walk = {survey, device, dir};

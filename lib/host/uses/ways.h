@@ -46,8 +46,9 @@ void address_found(struct lend_survey *survey, struct interface *interface, cons
 void route_found(struct lend_survey *survey, struct interface *interface, const struct route *route);
 void tunnel_found(struct lend_survey *survey, struct interface *interface, const char *name);
 
-/** Looks at messages of rtnetlink. False: the last of a dump is among them. */
-bool links_take(struct lend_survey *survey, const void *text, size_t size);
+/** A netlink_each_fn for links and routes of our namespace; `opaque` is the survey. */
+struct nlmsghdr;
+void links_take(void *opaque, const struct nlmsghdr *message, size_t size);
 
 /** Reads which sockets there are, before processes' descriptors are walked over; and each that is found
  * there. */
@@ -80,6 +81,7 @@ void survey_network(struct lend_survey *survey);     /* network.c */
 void survey_routes(struct lend_survey *survey);      /* routes.c */
 void survey_links(struct lend_survey *survey);       /* links.c */
 void survey_packets(struct lend_survey *survey);     /* packets.c */
+void survey_elsewhere(struct lend_survey *survey);   /* elsewhere.c */
 void survey_namespaces(struct lend_survey *survey);  /* namespaces.c */
 void survey_console(struct lend_survey *survey);     /* console.c */
 void survey_sound(struct lend_survey *survey);       /* sound.c */
