@@ -26,9 +26,12 @@ static int say_unknown(const struct args *args, const char *name, size_t length,
 	nearest_offer(&nearest, "help");
 	for (const struct args_option *option = args->options; option->name; option++)
 		nearest_offer(&nearest, option->name);
-	return tool_fail(error, -EINVAL,
-			 "there is no option --%s; the nearest is --%s, and lend %s --help lists all", word,
-			 nearest.best, args->command->name);
+	if (nearest.best)
+		return tool_fail(error, -EINVAL,
+				 "there is no option --%s; the nearest is --%s, and lend %s --help lists all",
+				 word, nearest.best, args->command->name);
+	return tool_fail(error, -EINVAL, "there is no option --%s; lend %s --help lists those that there are",
+			 word, args->command->name);
 }
 
 static int parse_option(struct args *args, int argc, char *const *argv, int *at, struct lend_error *error)

@@ -49,8 +49,11 @@ static int unknown(const char *name)
 	nearest_offer(&nearest, "help");
 	for (size_t i = 0; i < COMMANDS; i++)
 		nearest_offer(&nearest, commands[i]->name);
-	tool_say("there is no command '%.100s'; the nearest is 'lend %s', and 'lend help' lists all", name,
-		 nearest.best);
+	if (nearest.best)
+		tool_say("there is no command '%.100s'; the nearest is 'lend %s', and 'lend help' lists all",
+			 name, nearest.best);
+	else
+		tool_say("there is no command '%.100s'; 'lend help' lists those that there are", name);
 	return TOOL_USAGE;
 }
 

@@ -42,7 +42,7 @@ void nearest_offer(struct nearest *nearest, const char *candidate)
 {
 	unsigned away = distance(nearest->word, candidate);
 
-	if (nearest->best && away >= nearest->distance)
+	if (away * 3 > strnlen(nearest->word, LONGEST) || (nearest->best && away >= nearest->distance))
 		return;
 	nearest->best = candidate;
 	nearest->distance = away;

@@ -5,7 +5,7 @@
 
 struct nearest {
 	const char *word;
-	const char *best; /* NULL: nothing was offered */
+	const char *best; /* NULL: nothing that was offered is near: a third of the word may differ */
 	unsigned distance;
 };
 

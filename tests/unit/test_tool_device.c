@@ -1,59 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * -device vfio-pci: every property, and every way to get one wrong. The files
- * under test are included: a test program is not linked with the tool's.
- */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "tool/nearest.c"
-#include "tool/run/device_arg.c"
-#include "tool/run/memory_arg.c"
-#include "tool/run/options.c"
-#include "tool/run/properties.c"
-#include "tool/run/property_device.c"
-#include "tool/run/property_function.c"
-#include "tool/run/property_kinds.c"
-#include "tool/run/value.c"
-#include "tool/say.c"
-
-static struct run_options options;
-static struct lend_error error;
-
-/* Parses "run" and the arguments, which end with NULL. */
-static int parse(const char *first, ...)
-{
-	char *argv[100] = {(char *)(uintptr_t) "run"};
-	const char *next = first;
-	int argc = 1;
-	va_list args;
-
-	va_start(args, first);
-	for (; next; next = va_arg(args, const char *))
-		argv[argc++] = (char *)(uintptr_t)next;
-	va_end(args);
-	error.text[0] = '\0';
-	return options_parse(argc, argv, &options, &error);
-}
-
-static int parse_device(const char *device)
-{
-	return parse("-kernel", "K", "-device", device, NULL);
-}
-
-/* The sentence is one line that names `word`. */
-static void assert_says(const char *word)
-{
-	if (!strstr(error.text, word))
-		fail_msg("'%s' does not name '%s'", error.text, word);
-	assert_null(strchr(error.text, '\n'));
-}
+/* -device vfio-pci: every property, and every way to get one wrong. */
+#include "tests/unit/tool_command_line.h"
 
 /* What is no address is looked up when the host is. */
 static void other_names(void **state)
@@ -341,7 +288,8 @@ static void properties_of_the_function(void **state)
 		    function->no_msix_bypass && function->no_request);
 	assert_int_equal(function->intx_timeout_ms, 1100);
 	function =
-		&parsed("x-intx-mmap-timeout-ms=0,x-config=strict,ats=off,x-p2p=off,x-msix-relocation=bar4")->function;
+		&parsed("x-intx-mmap-timeout-ms=0,x-config=strict,ats=off,x-p2p=off,x-msix-relocation=bar4")
+			 ->function;
 	assert_int_equal(function->intx_timeout_ms, 0);
 	assert_true(function->strict_config);
 	assert_int_equal(function->ats, LEND_ATS_OFF);

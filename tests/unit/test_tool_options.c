@@ -1,67 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The command line of lend run: every option, and every way to get one
- * wrong. The files under test are included: a test program is not linked
- * with the tool's.
- */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "tool/nearest.c"
-#include "tool/run/device_arg.c"
-#include "tool/run/memory_arg.c"
-#include "tool/run/options.c"
-#include "tool/run/properties.c"
-#include "tool/run/property_device.c"
-#include "tool/run/property_function.c"
-#include "tool/run/property_kinds.c"
-#include "tool/run/value.c"
-#include "tool/say.c"
-
-static struct run_options options;
-static struct lend_error error;
-
-/* Parses "run" and the arguments, which end with NULL. */
-static int parse(const char *first, ...)
-{
-	char *argv[100] = {(char *)(uintptr_t) "run"};
-	const char *next = first;
-	int argc = 1;
-	va_list args;
-
-	va_start(args, first);
-	for (; next; next = va_arg(args, const char *))
-		argv[argc++] = (char *)(uintptr_t)next;
-	va_end(args);
-	error.text[0] = '\0';
-	return options_parse(argc, argv, &options, &error);
-}
-
-static int parse_device(const char *device)
-{
-	return parse("-kernel", "K", "-device", device, NULL);
-}
-
-/* The sentence is one line that names `word`. */
-static void assert_says(const char *word)
-{
-	if (!strstr(error.text, word))
-		fail_msg("'%s' does not name '%s'", error.text, word);
-	assert_null(strchr(error.text, '\n'));
-}
-
-static void assert_refused(const char *option, const char *value, const char *word)
-{
-	if (parse("-kernel", "K", option, value, NULL) != -EINVAL)
-		fail_msg("%s %s was accepted", option, value ? value : "");
-	assert_says(word);
-}
+/* The command line of lend run: every option, and every way to get one wrong. */
+#include "tests/unit/tool_command_line.h"
 
 static void defaults(void **state)
 {
@@ -126,8 +65,8 @@ static void one_dash_or_two(void **state)
 	assert_int_equal(options.cpus, 2);
 	/* The last one counts; a value may look like an option. */
 	assert_int_equal(
-		parse("-kernel", "K", "-kernel", "-L", "-machine", "cf8=on", "-machine", "cf8=off", NULL), 0);
-	assert_string_equal(options.kernel, "-L");
+		parse("-kernel", "K", "-kernel", "-X", "-machine", "cf8=on", "-machine", "cf8=off", NULL), 0);
+	assert_string_equal(options.kernel, "-X");
 	assert_false(options.cf8);
 }
 
@@ -216,7 +155,7 @@ static void wrong_values(void **state)
 	(void)state;
 	assert_refused("-c", "0", "from 1 to 254");
 	assert_refused("-c", "255", "255");
-	assert_refused("-smp", "2,sockets=1", "2,sockets=1");
+	assert_refused("-smp", "2,sockets=2", "give -smp 2 alone");
 	assert_refused("-c", "", "-c");
 	assert_refused("-serial", "pty", "unix:PATH");
 	assert_refused("-serial", "stdio,x", "stdio,x");
@@ -268,10 +207,46 @@ static void missing_and_unknown(void **state)
 	assert_says("the nearest is -kernel");
 	assert_int_equal(parse("--sreial", "K", NULL), -EINVAL);
 	assert_says("the nearest is -serial");
-	assert_int_equal(parse("-kernel", "K", "-nographic", NULL), -EINVAL);
-	assert_says("leave it out");
-	assert_int_equal(parse("-kernel", "K", "-cpu=host", NULL), -EINVAL);
-	assert_says("no option -cpu:");
+}
+
+/* A word is suggested where at most a third of what was typed is other. */
+static void no_far_suggestion(void **state)
+{
+	static const char *const words[] = {"-x",    "-vm",    "-rtcs",   "-foo",
+					    "-kern", "-nicer", "-daemon", "-zzzzzz"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		assert_int_equal(parse("-kernel", "K", words[i], NULL), -EINVAL);
+		assert_says(words[i]);
+		assert_says("lend run --help");
+		if (strstr(error.text, "nearest"))
+			fail_msg("%s", error.text);
+	}
+}
+
+/* The option that comes next is no value that was left out, however it is written. */
+static void a_value_left_out(void **state)
+{
+	static const char *const next[] = {"-device",    "--device", "-device=x",
+					   "-nographic", "-m",       "--drive=x"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(next) / sizeof(*next); i++) {
+		assert_int_equal(parse("-kernel", "K", "-initrd", next[i], "vfio-pci,host=05:00.0", NULL),
+				 -EINVAL);
+		assert_says("-initrd needs a value");
+		assert_says(next[i]);
+		assert_int_equal(options.at, 3);
+	}
+	assert_int_equal(parse("-kernel", "K", "-append=-v", NULL), 0);
+	assert_string_equal(options.append, "-v");
+	assert_int_equal(parse("-kernel", "K", "-append", "-verbose-boot", NULL), 0);
+	assert_int_equal(parse("-kernel", "K", "-append", "--", NULL), 0);
+	assert_int_equal(parse("-v", "-kernel", "K", "-m", "x", NULL), -EINVAL);
+	assert_int_equal(options.at, 4);
+	assert_int_equal(parse("-v", NULL), -EINVAL);
+	assert_int_equal(options.at, 0);
 }
 
 static void distances(void **state)
@@ -315,7 +290,7 @@ static void long_arguments(void **state)
 	text[13] = 'x';
 	text[4000] = '=';
 	assert_int_equal(parse_device(text), -EINVAL);
-	assert_says("nearest");
+	assert_says("no property 'hostxxx");
 }
 
 int main(void)
@@ -330,6 +305,8 @@ int main(void)
 		cmocka_unit_test(wrong_values),
 		cmocka_unit_test(serial_kinds),
 		cmocka_unit_test(missing_and_unknown),
+		cmocka_unit_test(no_far_suggestion),
+		cmocka_unit_test(a_value_left_out),
 		cmocka_unit_test(distances),
 		cmocka_unit_test(long_arguments),
 	};

@@ -4,9 +4,12 @@
  * written twice, as users of other monitors know it.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lend/host.h"
+#include "tool/run/foreign.h"
 #include "tool/run/properties.h"
 #include "tool/tool.h"
 
@@ -29,21 +32,53 @@ static char *take_part(char **rest)
 	return start;
 }
 
+/* What names the device without a driver before it, as other monitors have it. */
+static int check_start(const char *value, struct lend_error *error)
+{
+	static const char path[] = "path=";
+	const char *named = strncmp(value, path, sizeof(path) - 1) ? value : value + sizeof(path) - 1;
+	struct lend_bdf bdf;
+	char text[256];
+
+	if (*value == '{')
+		return tool_fail(
+			error, -EINVAL,
+			"-device is not read as JSON; write vfio-pci,host=ADDRESS, and each property "
+			"as name=value behind it");
+	if (!strcmp(value, "help") || !strcmp(value, "?"))
+		return tool_fail(error, -EINVAL, "-device: man lend-run lists the properties of vfio-pci");
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(named, ","), named);
+	if (!lend_bdf_parse(text, &bdf)) {
+		lend_bdf_format(&bdf, text);
+		return tool_fail(error, -EINVAL,
+				 "-device %.100s does not begin with its driver; write "
+				 "vfio-pci,host=%s",
+				 value, text);
+	}
+	if (text[strcspn(text, "=/")])
+		return tool_fail(error, -EINVAL,
+				 "-device %.100s does not begin with its driver; write vfio-pci,host=ADDRESS",
+				 value);
+	return 0;
+}
+
 static int check_driver(const char *driver, struct lend_error *error)
 {
 	if (!strcmp(driver, "vfio-pci"))
 		return 0;
-	if (!strcmp(driver, "vfio-user-pci"))
-		return tool_fail(error, -EINVAL,
-				 "-device vfio-user-pci comes with a later version of lend; only vfio-pci "
-				 "is there now");
-	if (!strncmp(driver, "pcie-root-port", strlen("pcie-root-port")) ||
-	    !strncmp(driver, "ioh3420", strlen("ioh3420")))
-		return tool_fail(error, -EINVAL,
-				 "-device %.100s: lend adds a root port for each device itself; leave it out",
-				 driver);
-	return tool_fail(error, -EINVAL, "-device %.100s is not known; the only one is vfio-pci,host=ADDRESS",
-			 driver);
+	return tool_fail(error, -EINVAL, "-device %.100s is not known: %s", driver, foreign_driver(driver));
+}
+
+static int fail_without_value(const char *part, struct lend_error *error)
+{
+	struct lend_bdf bdf;
+
+	if (!lend_bdf_parse(part, &bdf))
+		return tool_fail(error, -EINVAL, "-device vfio-pci: write host=%.100s for the device", part);
+	if (!strcmp(part, "help") || !strcmp(part, "?"))
+		return tool_fail(error, -EINVAL, "-device vfio-pci: man lend-run lists its properties");
+	return tool_fail(error, -EINVAL, "-device vfio-pci: '%.100s' has no value; write it as name=value",
+			 part);
 }
 
 static int parse_parts(struct run_device *device, char *text, struct lend_error *error)
@@ -55,9 +90,7 @@ static int parse_parts(struct run_device *device, char *text, struct lend_error 
 		char *value = strchr(part, '=');
 
 		if (!value) {
-			ret = tool_fail(error, -EINVAL,
-					"-device vfio-pci: '%.100s' has no value; write it as name=value",
-					part);
+			ret = fail_without_value(part, error);
 			break;
 		}
 		*value++ = '\0';
@@ -103,7 +136,9 @@ int device_parse(struct run_options *options, const char *value, struct lend_err
 	copy = strdup(value);
 	if (!copy)
 		return tool_fail(error, -ENOMEM, "not enough memory to read -device");
-	ret = parse_parts(&device, copy, error);
+	ret = check_start(value, error);
+	if (!ret)
+		ret = parse_parts(&device, copy, error);
 	if (!ret)
 		ret = check_new(options, &device, error);
 	if (!ret)

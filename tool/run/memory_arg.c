@@ -8,17 +8,19 @@
 
 enum { MIB = 1 << 20, NODES_MAX = 1024 /* of the kernel */ };
 
-/* Cuts "text,rest" at the comma into `out`; what is too long for it is no value of ours. */
-static const char *take_word(const char *text, char out[32])
-{
-	size_t length = strcspn(text, ",");
-
-	if (length >= 32)
-		return NULL;
-	memcpy(out, text, length);
-	out[length] = '\0';
-	return text + length;
-}
+/* What other monitors have behind the size. */
+static const struct {
+	const char *prefix, *advice;
+} other_parts[] = {
+	{"slots=", "no memory is added to a guest that runs; give the size alone"},
+	{"maxmem=", "no memory is added to a guest that runs; give the size alone"},
+	{"hotplug", "no memory is added to a guest that runs; give the size alone"},
+	{"hugepage", "give hugetlb=2M or hugetlb=1G"},
+	{"shared=", "give share=on"},
+	{"prealloc=", "all memory is taken at the start; leave it out"},
+	{"prefault=", "all memory is taken at the start; leave it out"},
+	{"mergeable=", "the guest's memory is its own; leave it out"},
+};
 
 static int set_part(struct run_options *options, const char *part)
 {
@@ -40,6 +42,18 @@ static int set_part(struct run_options *options, const char *part)
 	return 0;
 }
 
+static int fail_part(const char *value, const char *part, struct lend_error *error)
+{
+	for (size_t i = 0; i < sizeof(other_parts) / sizeof(*other_parts); i++)
+		if (!strncmp(part, other_parts[i].prefix, strlen(other_parts[i].prefix)))
+			return tool_fail(error, -EINVAL, "-m %.100s: %s is not known: %s", value, part,
+					 other_parts[i].advice);
+	return tool_fail(error, -EINVAL,
+			 "-m %.100s: after the size only hugetlb=2M, hugetlb=1G, share=on, share=off and "
+			 "node=N are known",
+			 value);
+}
+
 static int parse_size(struct run_options *options, const char *text)
 {
 	return value_size(text, &options->memory) || !options->memory || options->memory % MIB ? -EINVAL : 0;
@@ -47,24 +61,22 @@ static int parse_size(struct run_options *options, const char *text)
 
 int memory_parse(struct run_options *options, const char *value, struct lend_error *error)
 {
+	static const char size[] = "size=";
 	const char *rest;
-	char part[32];
+	char part[VALUE_PART];
 
 	options->huge_page = 0;
 	options->shared = options->has_node = false;
-	rest = take_word(value, part);
+	rest = value_part(strncmp(value, size, sizeof(size) - 1) ? value : value + sizeof(size) - 1, part);
 	if (!rest || parse_size(options, part))
 		return tool_fail(error, -EINVAL,
 				 "-m %.100s is not a size of memory; give whole MiB, like 512 or 512M, or "
 				 "GiB, like 4G",
 				 value);
 	while (*rest) {
-		rest = take_word(rest + 1, part);
+		rest = value_part(rest + 1, part);
 		if (!rest || set_part(options, part))
-			return tool_fail(error, -EINVAL,
-					 "-m %.100s: after the size only hugetlb=2M, hugetlb=1G, share=on, "
-					 "share=off and node=N are known",
-					 value);
+			return fail_part(value, rest ? part : "", error);
 	}
 	if (options->huge_page && options->memory % options->huge_page)
 		return tool_fail(error, -EINVAL, "-m %.100s is not a multiple of its huge pages; give one",

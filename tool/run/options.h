@@ -45,6 +45,7 @@ struct run_options {
 	const char *serial_path;
 	uint8_t uuid[16];
 	bool cf8, no_reboot;
+	int at;           /* the argument that is wrong; 0: none, or what is missing */
 	bool help;        /* --help was there: nothing else was checked */
 	unsigned verbose; /* how many -v */
 	const char *stats;
@@ -56,6 +57,16 @@ struct run_options {
 
 /** Reads argv[1] and on. 0, or -EINVAL with the sentence in `error`. */
 int options_parse(int argc, char *const *argv, struct run_options *out, struct lend_error *error);
+
+/** Reads the value of -c or -smp: "4", "4,sockets=1,cores=4". 0 or -EINVAL. */
+int cpus_parse(struct run_options *options, const char *value, struct lend_error *error);
+
+/** Reads the value of -serial; its path points into `value`. 0 or -EINVAL. */
+int serial_parse(struct run_options *options, const char *value, struct lend_error *error);
+
+/** Reads the value of -machine, or of -object. 0 or -EINVAL. */
+int machine_parse(struct run_options *options, const char *value, struct lend_error *error);
+int object_parse(struct run_options *options, const char *value, struct lend_error *error);
 
 /** Reads the value of -m: "4G", "4G,hugetlb=2M,share=on". 0 or -EINVAL. */
 int memory_parse(struct run_options *options, const char *value, struct lend_error *error);
@@ -73,5 +84,11 @@ int value_number(const char *text, unsigned least, unsigned most, unsigned *out)
 int value_switch(const char *text, bool *out);
 /** "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", in the order written. */
 int value_uuid(const char *text, uint8_t out[16]);
+
+enum { VALUE_PART = 32 };
+/** Copies what stands before the next comma; returns where that is, or the end. NULL: longer than all of
+ * ours.
+ */
+const char *value_part(const char *text, char out[VALUE_PART]);
 
 #endif

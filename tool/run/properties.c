@@ -20,6 +20,9 @@ enum { TIMEOUT_MAX_MS = 3600000 };
 #define NO_IGD       "Intel's integrated graphics need more than lend does for them"
 #define PLACED       "lend chooses the place of each device, behind a root port of its own"
 
+#define PORT     "lend makes the device's link and the port above it itself"
+#define NO_IOMMU "the guest has no IOMMU that would use it"
+
 #define WORKS(name_, kind_, set_)                                                                            \
 	{                                                                                                    \
 		.name = name_, .kind = PROPERTY_##kind_, .set = set_                                         \
@@ -58,10 +61,23 @@ static const struct property table[] = {
 	REFUSED("multifunction", SWITCH, "off", PLACED),
 	REFUSED("addr", WORD, NULL, PLACED),
 	REFUSED("bus", WORD, NULL, PLACED),
+	REFUSED("busnr", NUMBER, NULL, PLACED),
+	REFUSED("pci_segment", NUMBER, "0", PLACED),
+	REFUSED("guest-address", WORD, NULL, PLACED),
 	REFUSED("acpi-index", NUMBER, "0", "lend numbers no devices in its ACPI tables"),
 	REFUSED("bootindex", NUMBER, NULL,
 		"the guest is started from its kernel, without an order of devices"),
 	REFUSED("failover_pair_id", WORD, NULL, "there is no other network device to fail over to"),
+	REFUSED("x-pcie-lnksta-dllla", SWITCH, "on", PORT),
+	REFUSED("x-pcie-extcap-init", SWITCH, "on", PORT),
+	REFUSED("x-pcie-ext-tag", SWITCH, "on", PORT),
+	REFUSED("x-pcie-ari-nextfn-1", SWITCH, "off", PORT),
+	REFUSED("x-pcie-err-unc-mask", SWITCH, "on", PORT),
+	REFUSED("command_serr_enable", SWITCH, "on", "the device has its own bits for errors"),
+	REFUSED("x-max-bounce-buffer-size", NUMBER, NULL, "the device reaches the guest's memory itself"),
+	REFUSED("sriov-pf", WORD, NULL, "a virtual function is handed over alone, as host=ADDRESS"),
+	REFUSED("iommu", WORD, "off", NO_IOMMU),
+	REFUSED("host-iommu", WORD, NULL, NO_IOMMU),
 	SWITCH("x-vga", property_switch, function.vga),
 	SWITCH("x-req", property_opposite, function.no_request),
 	SWITCH("x-no-mmap", property_switch, function.no_mmap),
@@ -105,7 +121,7 @@ static const struct property table[] = {
 	REFUSED("skip-vsc-check", SWITCH, "on", NO_MIGRATION),
 	WORKS("ats", WORD, property_ats),
 	WORKS("x-p2p", WORD, property_p2p),
-	REFUSED("x-vpasid-cap-offset", NUMBER, "0", "the guest has no IOMMU that would use it"),
+	REFUSED("x-vpasid-cap-offset", NUMBER, "0", NO_IOMMU),
 	WORKS("x-config", WORD, property_config),
 	SWITCH("x-allow-unreset", property_switch, allow_unreset),
 	WORKS("x-on-error", WORD, property_on_error),
@@ -161,6 +177,10 @@ int property_set(struct run_device *device, const char *name, const char *value,
 			return property->set(device, property, value, error);
 		return is_standard(property, value) ? 0 : refuse(property, value, error);
 	}
-	return tool_fail(error, -EINVAL, "-device vfio-pci has no property '%.100s'; the nearest is %s", name,
-			 nearest.best);
+	if (nearest.best)
+		return tool_fail(error, -EINVAL,
+				 "-device vfio-pci has no property '%.100s'; the nearest is %s", name,
+				 nearest.best);
+	return tool_fail(error, -EINVAL, "-device vfio-pci has no property '%.100s'; man lend-run lists all",
+			 name);
 }

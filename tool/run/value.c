@@ -90,3 +90,14 @@ int value_uuid(const char *text, uint8_t out[16])
 	}
 	return *text ? -EINVAL : 0;
 }
+
+const char *value_part(const char *text, char out[VALUE_PART])
+{
+	size_t length = strcspn(text, ",");
+
+	if (length >= VALUE_PART)
+		return NULL;
+	memcpy(out, text, length);
+	out[length] = '\0';
+	return text + length;
+}
