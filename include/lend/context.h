@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The context: the root of every object of liblend. There is no global state
- * beside it; two contexts in one process know nothing of each other.
+ * The context: all objects of liblend belong to one. There is no global state;
+ * two contexts in one process know nothing of each other.
  */
 #ifndef LEND_CONTEXT_H
 #define LEND_CONTEXT_H
@@ -21,46 +21,44 @@ struct lend_context_config {
 	const char *dev_root;
 	const char *proc_root;
 	/**
-	 * Takes one line of log, without a newline; NULL: discarded. Called from
-	 * any thread, possibly with a lock of the library held: it must not call
-	 * back into the library. Lines that a guest can cause are rate limited
-	 * before they come here.
+	 * Takes one line of log, without a newline; NULL: lines are discarded. Any
+	 * thread may call it, perhaps with a lock of the library held, so it must not
+	 * call the library. Lines that a guest can cause are rate limited before.
 	 */
 	void (*log)(void *opaque, enum lend_log_level level, const char *line);
-	void *opaque;
-	/** Files of rules for single devices, lend-quirks(5); NULL: "/etc/lend/quirks.d", "": none. Copied.
-	 */
+	void *opaque; /* handed to `log` */
+	/** Folder of the user's rules, lend-quirks(5). NULL: "/etc/lend/quirks.d"; "": no rules. Copied. */
 	const char *quirks_dir;
 	/**
-	 * Where it is remembered what devices were taken from, until the next boot
-	 * and beyond it; NULL: "/run/lend", "/etc/lend". Copied.
+	 * Folders for the records of lend_bind(), until the next boot, and for the
+	 * rules of lend_persist(). NULL: "/run/lend" and "/etc/lend". Copied.
 	 */
 	const char *state_root;
 	const char *config_root;
 };
 
 /**
- * Makes a context. `config` may be NULL for the defaults.
- * Any thread. Does not block. -ENOMEM; -EINVAL: a size that
- * is none; -E2BIG: something is set that this library does not know.
+ * Makes a context, which the caller frees. `config` NULL: all defaults. Any
+ * thread; does not block. -ENOMEM; -EINVAL: config->size is that of no version;
+ * -E2BIG: a field is set that this library does not know.
  */
 LEND_API int lend_context_new(const struct lend_context_config *config, struct lend_context **out);
 
-/** Frees a context; every space of it must be gone. NULL is allowed. One thread at a time. */
+/** Frees a context. All its spaces must be freed before. NULL is allowed. One thread; does not block. */
 LEND_API void lend_context_free(struct lend_context *context);
 
 /**
- * The ioctl requests that the library makes once all devices are open, up to
- * the end of their close: what a filter of system calls has to let through
- * then. `*out` is a static table; returns how many there are. Any thread.
+ * The ioctl requests that the library may make from when all devices are open
+ * until they are closed: a filter of system calls has to allow these. `*out`
+ * becomes a static table; returns its length. Any thread; does not block.
  */
 LEND_API size_t lend_ioctls(const uint32_t **out);
 
 /**
- * The names of the system calls that the library makes then, beside ioctl (see
- * above), and mmap and mprotect, which it and malloc() never need with
- * PROT_EXEC. What the monitor's host operations and its log call is the
- * monitor's. `*out` is a static table; returns how many there are. Any thread;
+ * The names of the other system calls that the library may make in that time.
+ * Not in the table are ioctl, see above, and mmap and mprotect, which the library
+ * and malloc() need without PROT_EXEC; nor what the monitor's host operations and
+ * its log call. `*out` becomes a static table; returns its length. Any thread;
  * does not block.
  */
 LEND_API size_t lend_syscalls(const char *const **out);

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A function: the PCI function that the guest sees on a device.
+ * A function: the PCI function that the guest sees on a device. Names below are
+ * those of lend_function_...().
  *
- * Threads: config_read, config_write, bar_read and bar_write may be called by
- * any number of threads at once. One mutex a function orders config writes,
- * changes of interrupt mode and reset; a read of virtual config bytes and a BAR
- * access that goes to the device take none. new, free and quiesce: one thread
- * at a time, and free only when no other thread is in the function.
+ * Threads. Any number of threads may call config_read, config_write, bar_read,
+ * bar_write, vga_read and vga_write at once. Each function has one lock: config
+ * writes, changes of the interrupt mode and resets take it; reads of virtual
+ * config bytes and BAR accesses that go to the device do not. One thread at a time
+ * calls new, free and quiesce; free only when no other thread is in the function.
  *
- * Time: what is said not to block returns without a wait for the kernel, the
- * device or a lock that is held over either. The bounds of the others:
- *  - config_write: a write that resets the function (FLR, D3hot to D0) lasts as
- *    long as the kernel's reset: 100 ms, and up to 60 s of a device that is not
- *    ready. Any other write waits for one that runs on the same function
- *  - config_read, bar_read, bar_write, vga_read, vga_write: one access of the
- *    device. They do not wait for a config_write that runs, config_read of
- *    virtual bytes does not block at all
- *  - new: as many reads as config space has bytes, the maps of the BARs, and
- *    the user's files of rules; free and quiesce: 1 s at most for transactions
- *    that are pending, and what the host operations take
- *  - lend_context_reset(), lend_device_open_with(), lend_device_close(): a reset
- *    of each device, seconds, or minutes where devices are not ready
- *  - line_changed, bar_fault, vectors, save and load: for a config_write or a
- *    reset of the same function that runs
- *  - bars_shown: as the host operations for BARs take
- *  - gone, bar, link, count, pages, explain, device: never
+ * Time. "Does not block" means: no wait for the kernel, for the device, or for a
+ * lock that somebody holds during such a wait. The others block at most for:
+ *  - config_write: the kernel's reset, if the write resets the function (FLR, D3hot
+ *    to D0): 100 ms, and up to 60 s if the device does not get ready. Any other
+ *    write waits for one that runs on the same function;
+ *  - config_read, bar_read, bar_write, vga_read, vga_write: one access to the
+ *    device. They do not wait for a config_write that runs. A config_read of
+ *    virtual bytes does not block;
+ *  - new: reading config space, mapping the BARs, reading the user's rules;
+ *  - free, quiesce: 1 s for transactions that are pending, and the host operations;
+ *  - lend_context_reset(), lend_device_open_with(), lend_device_close(): a reset of
+ *    each device, which takes seconds, or minutes if devices do not get ready;
+ *  - line_changed, bar_fault, vectors, save, load: a config_write or a reset that
+ *    runs on the same function;
+ *  - bars_shown: the host operations for BARs;
+ *  - gone, bar, link, count, pages, lend_function_explain(), device: do not block.
  */
 #ifndef LEND_FUNCTION_H
 #define LEND_FUNCTION_H
@@ -37,19 +37,19 @@ extern "C" {
 
 struct lend_function;
 
-/** Where the monitor puts the function; decides what its PCI Express capability says. */
+/** Where the monitor puts the function. The type and link in its PCI Express capability follow it. */
 enum lend_place {
 	LEND_PLACE_PORT, /* below a root port, on a bus of its own */
 	LEND_PLACE_ROOT, /* on the root bus of a PCI Express host bridge */
 };
 
 /**
- * Which expansion ROM the guest sees, where `rom` gives none. A monitor that asks
- * for one, or gives one, is told of BAR LEND_REGION_ROM in the host operations.
+ * Which expansion ROM the guest sees, if the monitor gives no bytes of one. With a
+ * ROM the host operations are called for BAR LEND_REGION_ROM, too.
  */
 enum lend_rom_mode {
-	LEND_ROM_NONE,
-	LEND_ROM_AUTO, /* the device's, unless it is known to do harm */
+	LEND_ROM_NONE, /* no ROM, also if there are bytes */
+	LEND_ROM_AUTO, /* the device's, unless it is known to stop guests */
 	LEND_ROM_SHOW, /* the device's in any case */
 };
 
@@ -67,100 +67,113 @@ struct lend_ids {
 	uint32_t class_code; /* 24 bits */
 };
 
-/** Where the MSI-X table goes: LEND_MSIX_STAYS, or LEND_MSIX_TO_BAR + 0 to 5. */
+/** Where the guest finds the MSI-X table: LEND_MSIX_STAYS, or LEND_MSIX_TO_BAR + a BAR, 0 to 5. */
 enum { LEND_MSIX_STAYS, LEND_MSIX_TO_BAR = 1 };
 
-/** What the guest sees of address translation services. */
+/** Whether the guest sees the capability of address translation services. AUTO and ON: if there is one. */
 enum lend_ats { LEND_ATS_AUTO, LEND_ATS_ON, LEND_ATS_OFF };
 
 /**
- * Whether devices reach the function's BARs (peer-to-peer). AUTO: while there
- * is another function in the space, or where the device reaches its own memory
- * that way (NVMe with a controller memory buffer).
+ * Whether other devices reach the function's BARs (peer-to-peer). AUTO: while
+ * another function is in the space, or if the device itself needs it (an NVMe
+ * controller with a controller memory buffer).
  */
 enum lend_p2p { LEND_P2P_AUTO, LEND_P2P_ON, LEND_P2P_OFF };
 
-/** How a function is made. Zero in each field but `size` is the default, the timeout excepted. */
+/**
+ * How a function is made. Fields that are 0 have their default, which is that of
+ * lend-run(1)'s property, except intx_timeout_ms. The words in the comments are
+ * those properties.
+ */
 struct lend_function_config {
 	size_t size;
 	enum lend_place place;
-	bool multifunction;       /* bit 7 of the header type */
-	bool no_mmap;             /* x-no-mmap: trap every BAR */
+	bool multifunction;       /* the header type's bit 7, that the slot has several functions */
+	bool no_mmap;             /* x-no-mmap: all BARs trap */
 	bool no_intx;             /* x-intx=off: the interrupt pin reads 0 */
 	bool no_intx_bypass;      /* x-no-kvm-intx: line interrupts go through the monitor's loop */
-	bool no_msi_bypass;       /* x-no-kvm-msi, and MSI-X alike: they go through the monitor's loop */
-	bool no_msix_bypass;      /* x-no-kvm-msix */
-	bool no_request;          /* x-req=off: the host's kernel may ask for the device in vain */
+	bool no_msi_bypass;       /* x-no-kvm-msi: MSI goes through the monitor's loop */
+	bool no_msix_bypass;      /* x-no-kvm-msix: MSI-X does */
+	bool no_request;          /* x-req=off: requests of the host for the device are not listened to */
 	bool strict_config;       /* x-config=strict: bytes in no capability, and CXL's, cannot be written */
 	enum lend_ats ats;        /* ats= */
-	unsigned intx_timeout_ms; /* x-intx-mmap-timeout-ms: how long BARs stay trapped then; 0: for good */
-	unsigned msix_to;         /* x-msix-relocation */
-	struct lend_ids ids;      /* x-pci-vendor-id and its like */
+	unsigned intx_timeout_ms; /* x-intx-mmap-timeout-ms: with no_intx_bypass, how long BARs trap; 0: for
+				     good */
+	unsigned msix_to;         /* x-msix-relocation=: LEND_MSIX_STAYS or LEND_MSIX_TO_BAR + a BAR */
+	struct lend_ids ids;      /* x-pci-vendor-id= and its like */
 	enum lend_rom_mode rom_mode;
-	const void *rom;          /* bytes of an expansion ROM in place of the device's; copied */
-	size_t rom_length;        /* 0: none */
-	uint64_t rom_size;        /* of the guest's register: a power of two; 0: as the bytes need it */
-	void *peer;               /* handed back in the host operations */
+	const void *rom;          /* romfile=: bytes of an expansion ROM in place of the device's; copied */
+	size_t rom_length;        /* bytes; 0: none */
+	uint64_t rom_size;        /* bytes that the guest sizes, a power of two; 0: what `rom` needs */
+	void *peer;               /* handed to the host operations */
 	bool vga;                 /* x-vga: the legacy VGA ranges, if it is a VGA adapter */
-	bool no_ioeventfd;        /* x-no-kvm-ioeventfd: writes that come again and again go on trapping */
-	bool no_device_ioeventfd; /* x-no-vfio-ioeventfd: the monitor's loop carries them out, not the kernel
-				   */
+	bool no_ioeventfd;        /* x-no-kvm-ioeventfd: repeated writes are not handed to the hypervisor */
+	bool no_device_ioeventfd; /* x-no-vfio-ioeventfd: the loop carries them out, not the kernel */
 	bool no_geforce;          /* x-no-geforce-quirks */
-	bool has_clique;          /* x-nv-gpudirect-clique: */
-	uint8_t clique;           /* 0 to 15 */
+	bool has_clique;          /* x-nv-gpudirect-clique= was given */
+	uint8_t clique;           /* its value, 0 to 15 */
 	enum lend_p2p p2p;        /* x-p2p= */
-	bool shares_pages;        /* the monitor knows lend_bar_direct.shares_page; else such a BAR traps */
+	bool shares_pages;        /* the monitor uses lend_bar_direct.shares_page; else such BARs trap */
 };
 
 /** A BAR as the guest sees it. */
 struct lend_bar {
-	uint64_t size; /* power of two; 0: none (or the upper half of a 64-bit one) */
+	uint64_t size; /* bytes, or ports: a power of two; 0: none, or the upper half of a 64-bit BAR */
 	bool io, is_64, prefetchable;
 };
 
+/** How often something happened since the function was made. */
 struct lend_function_counters {
-	uint64_t bar_reads, bar_writes;       /* trapped BAR accesses */
-	uint64_t config_reads, config_writes; /* accesses by the guest */
-	uint64_t config_syscalls;             /* of which went to the device */
-	uint64_t slow_interrupts;             /* interrupts that our event loop saw */
+	uint64_t bar_reads, bar_writes;       /* BAR accesses that trapped */
+	uint64_t config_reads, config_writes; /* config accesses of the guest */
+	uint64_t config_syscalls;             /* accesses to the device's config space */
+	uint64_t slow_interrupts;             /* interrupts that the monitor's loop saw */
 	uint64_t ignored;                     /* accesses that made no sense */
-	uint64_t peer_maps;                   /* parts of BARs given to the space for other devices; what no
-						 IOMMU took of them is counted too, and was a line of log */
-	uint64_t resets;                      /* of the function, alone or with its bus */
+	uint64_t peer_maps; /* parts of BARs given to the space for other devices, also if no IOMMU took them
+			     */
+	uint64_t resets;    /* resets of the function, alone or with its bus */
 };
 
 /**
- * Makes the guest's function on an open device; no BAR is mapped and no
- * interrupt is on. The device must stay open for the function's life.
- * -EINVAL: config->size; -E2BIG: something is set that this library does not
- * know; -EPROTO: the device's config space makes no sense
- * (sentence says where); -ENOTSUP: a kind of device that cannot be assigned
- * (bridge, PCI Express port), or VGA ranges that the kernel does not give;
- * -EINVAL: a file of the user's rules is wrong (sentence names it); -ENOMEM.
+ * Makes the guest's function on an open device. No BAR is placed and no interrupt
+ * is on. The caller frees it before the device is closed. One thread for a
+ * function; time: see above.
+ *
+ * Errors, each with a sentence: -EINVAL: config->size is that of no version, a
+ * property cannot be had on this device, or a file of the user's rules is wrong;
+ * -E2BIG: a field is set that this library does not know; -EPROTO: the device's
+ * config space makes no sense; -ENOTSUP: such a device cannot be assigned (a bridge
+ * or PCI Express port), or the kernel does not give its VGA ranges; -ENOMEM; else
+ * why config space cannot be read.
  */
 LEND_API int lend_function_new(struct lend_device *device, const struct lend_function_config *config,
 			       struct lend_function **out, struct lend_error *error);
 
-/** Quiesces the function (see below) and frees it. NULL is allowed. */
+/**
+ * Quiesces the function (see lend_context_quiesce()) and frees it. It calls the
+ * host op `settle`, so it must not be called from a callback of the loop, nor with
+ * another thread in the function. NULL is allowed.
+ */
 LEND_API void lend_function_free(struct lend_function *function);
 
 /**
- * Whether the guest has no device any more: an error stopped it, or the host
- * wants it back (LEND_EVENT_ERROR, LEND_EVENT_REQUEST). All of it reads all
- * ones then, and what is written is dropped. Any thread.
+ * Whether the guest has no device any more: an error stopped it, or the host wants
+ * it back (LEND_EVENT_ERROR, LEND_EVENT_REQUEST). The guest then reads all ones,
+ * and what it writes is dropped. Any thread; does not block.
  */
 LEND_API bool lend_function_gone(const struct lend_function *function);
 
 /**
- * Stops a set of functions in two passes. First, for each: interrupts off and
- * their eventfds detached, routes freed, timer cancelled, BARs and peer-to-peer
- * maps removed, bus master off. Then one wait for the pending transactions of
- * all of them, 1 s at most in total (PCI Express Base, 7.5.3.5, Transactions
- * Pending). The vCPUs must be stopped, or not touch the functions any more.
+ * Stops a set of functions in two passes. The first turns off the interrupts of
+ * each, detaches their eventfds, frees routes, cancels the timer, removes BARs and
+ * peer-to-peer maps, and turns bus mastering off. The second waits until no device
+ * of the set has transactions pending, at most 1 s for all together (PCI Express
+ * Base, 7.5.3.5, Transactions Pending). vCPUs must be stopped, or not access the
+ * functions any more.
  *
- * A stopped function answers reads as before, and drops what is written, until
- * lend_context_reset() or lend_function_load() turns it on again. One that is
- * stopped already is not waited for again.
+ * A stopped function answers reads as before and drops what is written, until
+ * lend_context_reset() or lend_function_load() turns it on. A function that is
+ * stopped already is not waited for again. One thread for a function.
  */
 LEND_API void lend_context_quiesce(struct lend_context *context, struct lend_function **functions,
 				   size_t count);
@@ -169,19 +182,26 @@ LEND_API void lend_context_quiesce(struct lend_context *context, struct lend_fun
 LEND_API void lend_function_quiesce(struct lend_function *function);
 
 /**
- * The guest reads `length` (1, 2 or 4) bytes of config space at `offset`.
- * What is out of range, or cannot be read, is all ones. Little endian.
+ * The guest reads `length` (1, 2 or 4) bytes of config space at `offset`; the first
+ * byte is the lowest of the result. An access that is out of range, or that the
+ * device does not answer, returns all ones. Any thread; time: see above.
  */
 LEND_API uint32_t lend_function_config_read(struct lend_function *function, unsigned offset, unsigned length);
 
-/** The guest writes config space; what makes no sense is ignored and counted. */
+/**
+ * The guest writes `length` (1, 2 or 4) bytes of `value` to config space, the lowest
+ * byte first. An access that makes no sense is ignored and counted. Any thread;
+ * time: see above.
+ */
 LEND_API void lend_function_config_write(struct lend_function *function, unsigned offset, unsigned length,
 					 uint32_t value);
 
 /**
- * A trapped access of `length` bytes (1 to 8) at `offset` of a BAR. The device
- * sees the guest's own width where it is 1, 2, 4 or 8. An access that no
- * longer reaches the BAR (decode is off, or beyond its end) reads all ones.
+ * A trapped access of `length` bytes (1 to 8) at `offset` of BAR `bar` (0 to 5, or
+ * LEND_REGION_ROM), the lowest byte of the value first. The device sees one access
+ * of that width if it is 1, 2, 4 or 8. If the access does not reach the BAR (decode
+ * is off, or it is beyond the end), a read returns all ones and a write is ignored;
+ * both are counted. Any thread; time: see above.
  */
 LEND_API uint64_t lend_function_bar_read(struct lend_function *function, unsigned bar, uint64_t offset,
 					 unsigned length);
@@ -189,82 +209,94 @@ LEND_API void lend_function_bar_write(struct lend_function *function, unsigned b
 				      unsigned length, uint64_t value);
 
 /**
- * A trapped access of `length` bytes (1 to 8) to a legacy VGA address: memory at
- * 0xa0000 to 0xbffff, ports 0x3b0 to 0x3bb and 0x3c0 to 0x3df. What is not
- * decoded now, or not in these ranges, reads all ones. Any thread.
+ * A trapped access of `length` bytes (1 to 8) to a legacy VGA address: memory from
+ * 0xa0000 to 0xbffff, ports from 0x3b0 to 0x3bb and from 0x3c0 to 0x3df, all
+ * inclusive. Bytes that are in no range, or not decoded now, read all ones, and
+ * writes to them are ignored. Any thread; time: see above.
  */
 LEND_API uint64_t lend_function_vga_read(struct lend_function *function, uint32_t address, unsigned length);
 LEND_API void lend_function_vga_write(struct lend_function *function, uint32_t address, unsigned length,
 				      uint64_t value);
 
 /**
- * BAR `index` (0 to 5, LEND_REGION_ROM: the expansion ROM, a BAR of 32 bits) as
- * the guest sizes it; `*out` is zeroed for others. Any thread.
+ * BAR `index` as the guest sizes it: 0 to 5, or LEND_REGION_ROM for the expansion
+ * ROM, a BAR of 32 bits. `*out` is zero for any other. Any thread; does not block.
  */
 LEND_API void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out,
 				size_t size);
 
 /**
- * The hypervisor reported an access to a BAR that the kernel does not serve.
- * Removes the function's BAR maps if its device's BARs are not served now
- * (decode off, or not in D0) and returns how many were removed. Any thread.
+ * The hypervisor reports that a guest's access to a BAR failed (KVM_RUN returns
+ * -EFAULT). If the kernel does not serve the device's BARs now (decode is off, or
+ * it is not in D0), the function's BARs are removed, so that accesses trap and read
+ * all ones. Returns how many were removed; 0: that was not the reason. Any thread.
  */
 LEND_API int lend_function_bar_fault(struct lend_function *function);
 
 /**
- * A BAR for which bar_commit() said that it answers nowhere has its place now.
- * The library places the BARs that wait anew, as a guest's write would, and
- * other devices reach those that answer (peer-to-peer). It does not wait: where
- * the function is busy, the thread that has it does so. Any thread, a monitor's
- * loop among them; not from a host operation.
+ * A BAR for which bar_commit() returned that it does not answer has got its place.
+ * The library places the BARs that wait anew, as after a write of the guest, and
+ * other devices reach those that answer (peer-to-peer). It does not wait for a
+ * function that is busy: the thread that is in the function does it then. Any
+ * thread, also the monitor's loop; not from a host operation.
  */
 LEND_API void lend_function_bars_shown(struct lend_function *function);
 
 /**
- * The monitor's route of the line interrupt has changed (its controller was
- * programmed, or is another): the library attaches it anew, and takes it as
- * served, in case an end of interrupt was missed (spec 5.5). What line_set has
- * raised is the monitor's to move. Any thread; not from a host operation.
+ * The monitor's route of the line interrupt has changed: its interrupt controller
+ * was programmed, or another one is in use. The library attaches the line anew, and
+ * takes it as served, in case an end of interrupt was missed. A line that line_set
+ * has raised is moved by the monitor. Any thread; not from a host operation.
  */
 LEND_API void lend_function_line_changed(struct lend_function *function);
 
-/** Type, slot and link of the device for a port above it: 0 where unknown. */
+/** What a port above the function shows of it. Fields are 0 if they are not known. */
 struct lend_link {
 	bool is_pcie;
-	uint8_t type;  /* PCI Express device/port type, PCI Express Base 7.5.3.2 */
-	uint8_t speed; /* as LNKCAP encodes it */
-	uint8_t width;
-	uint8_t atomics; /* AtomicOps that the host completes for it: bit 0 32 bits, 1 64, 2 128 */
+	uint8_t type;    /* PCI Express device/port type (PCI Express Base, 7.5.3.2) */
+	uint8_t speed;   /* maximum link speed, as the Link Capabilities encode it (7.5.3.6) */
+	uint8_t width;   /* maximum link width, lanes */
+	uint8_t atomics; /* AtomicOps that the host completes: bit 0 for 32 bits, 1 for 64, 2 for 128 */
 };
+
+/** Fills `*out`. Any thread; does not block. */
 LEND_API void lend_function_link(const struct lend_function *function, struct lend_link *out, size_t size);
 
+/** Fills `*out`. Any thread; does not block. */
 LEND_API void lend_function_count(const struct lend_function *function, struct lend_function_counters *out,
 				  size_t size);
 
-/** Trapped accesses to one page (4 KiB) of a BAR. */
+/** How many accesses to one page (4 KiB) of a BAR trapped. */
 struct lend_page_count {
-	unsigned bar;    /* 0 to 5, LEND_REGION_ROM, or LEND_PAGE_REST: pages that there was no room for */
-	uint64_t offset; /* of the page, in the BAR */
+	unsigned bar;    /* 0 to 5, or LEND_REGION_ROM; LEND_PAGE_REST: all pages that found no room */
+	uint64_t offset; /* of the page in the BAR, bytes */
 	uint64_t reads, writes;
 };
 enum { LEND_PAGE_REST = 255 };
 
-/** Writes at most `max` rows and returns how many there are; in no order. Any thread. */
+/**
+ * Writes at most `max` rows, `stride` bytes apart and in no order, and returns how
+ * many there are. Any thread; does not block.
+ */
 LEND_API size_t lend_function_pages(const struct lend_function *function, struct lend_page_count *out,
 				    size_t max, size_t stride);
 
-/** How a vector, or the line, interrupts, and how often by way of the monitor's loop. */
+/** How a vector, or the line, is delivered, and how often the monitor's loop delivered it. */
 struct lend_vector_count {
 	unsigned irq;    /* LEND_IRQ_INTX, LEND_IRQ_MSI or LEND_IRQ_MSIX */
 	unsigned vector; /* 0 for the line */
-	bool bypass; /* the hypervisor takes it now: those are not seen here, the host's kernel counts them */
-	uint64_t slow; /* interrupts that the monitor's loop saw */
+	bool bypass;     /* the hypervisor delivers it now; the host's kernel counts these, not the library */
+	uint64_t slow;   /* interrupts that the monitor's loop saw */
 };
 
-/** Rows for what interrupts now or has done so; as above. */
+/**
+ * Writes at most `max` rows, `stride` bytes apart: the vectors that can interrupt
+ * now or that the loop saw before. Returns how many there are. Any thread.
+ */
 LEND_API size_t lend_function_vectors(struct lend_function *function, struct lend_vector_count *out,
 				      size_t max, size_t stride);
 
+/** The device that the function was made on. Any thread; does not block. */
 LEND_API struct lend_device *lend_function_device(const struct lend_function *function);
 
 #ifdef __cplusplus

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Discovery of the host's devices, from sysfs and procfs: no device is opened,
- * nothing is changed. Any thread. Those that take a context read files, and may
- * block for as long as the kernel does.
+ * Finding the host's devices in sysfs and procfs. No device is opened and nothing
+ * is changed. Any thread may call these functions. Those that take a context read
+ * files, and block for as long as the kernel does; the others do not block.
  */
 #ifndef LEND_HOST_H
 #define LEND_HOST_H
@@ -15,6 +15,8 @@
 extern "C" {
 #endif
 
+/** A device of the host, as sysfs describes it. */
+/** A device of the host, as sysfs describes it. */
 struct lend_host_device {
 	struct lend_bdf bdf;
 	char name[LEND_NAME_SIZE]; /* "0000:05:00.0"; of a mediated device, its UUID */
@@ -25,39 +27,40 @@ struct lend_host_device {
 	bool is_bridge;      /* header type 1 */
 	bool is_vf;
 	int numa_node;          /* -1: unknown */
-	char reset_methods[64]; /* "flr bus", empty: none or not known */
+	char reset_methods[64]; /* text of reset_method, as "flr bus"; empty: none, or not known */
 	bool is_mdev;           /* a mediated device: ids, class and address are 0 */
-	char vfio_node[16];     /* "vfio3": it has the node /dev/vfio/devices/vfio3; empty: none */
-	uint32_t node_major, node_minor;
+	char vfio_node[16];     /* "vfio3": its node is /dev/vfio/devices/vfio3; empty: it has none */
+	uint32_t node_major, node_minor; /* device number of that node */
 };
 
 /**
- * Reads an address: "0000:05:00.0", "05:00.0" (domain 0), or a sysfs path that
- * ends in one. -EINVAL when it is none.
+ * Parses an address: "0000:05:00.0", "05:00.0" (domain 0), or a sysfs path that
+ * ends in one. -EINVAL: it is none of these.
  */
 LEND_API int lend_bdf_parse(const char *text, struct lend_bdf *out);
 
-/** Writes "DDDD:BB:DD.F" and its NUL (13 bytes, 16 for wide domains) into `out`. */
+/** Writes "DDDD:BB:DD.F" and a NUL to `out`: 13 bytes, and up to 16 if the domain has more digits. */
 LEND_API void lend_bdf_format(const struct lend_bdf *bdf, char out[16]);
 
 /**
- * Finds a device by its address, by a sysfs path that ends in one, or by the
- * sysfs path of a mediated device. -EINVAL: neither; -ENODEV: no such device.
+ * Finds a device by its address, by a sysfs path that ends in one, or by the sysfs
+ * path of a mediated device. -EINVAL: `address` is none of these; -ENODEV: there is
+ * no such device. Both with a sentence.
  */
 LEND_API int lend_host_find(struct lend_context *context, const char *address, struct lend_host_device *out,
 			    size_t size, struct lend_error *error);
 
 /**
- * Finds the device behind `fd`, the open node of a VFIO device
- * (/dev/vfio/devices/vfioN). -ENOTTY: the descriptor is none; -EBADF: closed;
- * -ENODEV: its device is gone.
+ * Finds the device of which `fd` is the open node (/dev/vfio/devices/vfioN).
+ * -ENOTTY: it is no such node; -EBADF: `fd` is not open; -ENODEV: the device is gone.
+ * Each with a sentence.
  */
 LEND_API int lend_host_find_fd(struct lend_context *context, int fd, struct lend_host_device *out,
 			       size_t size, struct lend_error *error);
 
 /**
- * The members of an IOMMU group, ascending by address: writes at most `max`,
- * returns how many there are, or -ENOENT.
+ * Writes at most `max` members of an IOMMU group, `stride` bytes apart and ascending
+ * by address, and returns how many there are. -ENOENT: there is no such group.
  */
 LEND_API int lend_host_group(struct lend_context *context, int group, struct lend_host_device *out,
 			     size_t max, size_t stride);
@@ -69,13 +72,13 @@ struct lend_host_holder {
 };
 
 /**
- * The first process, other than this one, that has `path` (for instance
- * "/dev/vfio/7") open, from procfs. -ENOENT: none, or not visible to this user.
+ * Finds in procfs the first process, other than this one, that has `path` open (as
+ * "/dev/vfio/7"). -ENOENT: there is none, or this user cannot see it.
  */
 LEND_API int lend_host_holder(struct lend_context *context, const char *path, struct lend_host_holder *out,
 			      size_t size);
 
-/** Whether the driver of that name is vfio-pci or a variant of it (mlx5_vfio_pci, ...). */
+/** Whether a driver, by its name, is vfio-pci or one that is built on it (mlx5_vfio_pci, ...). */
 LEND_API bool lend_host_is_vfio(const char *driver);
 
 #ifdef __cplusplus

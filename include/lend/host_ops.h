@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a monitor offers to liblend: the only way in which the library reaches
- * a hypervisor. Each slot may be left NULL; the library then behaves as if it
- * returned -EOPNOTSUPP. `host` is the pointer given to lend_space_new(),
- * `peer` the one in the function's configuration (`lend_function_config`).
+ * Host operations: what the monitor does for liblend. The library reaches a
+ * hypervisor by them alone. A slot may be NULL: the library then behaves as if it
+ * returned -EOPNOTSUPP. `host` is the pointer given to lend_space_new(), `peer` the
+ * one in the function's configuration (lend_function_config.peer).
  *
- * Unless a slot says otherwise: it returns 0 or a negative errno; it is called
- * with the function's lock held, from whichever thread called the library; it
- * may block; it must not call back into the same function.
+ * Unless its comment says otherwise, a slot returns 0 or a negative errno; it is
+ * called with the function's lock held, by the thread that called the library; it
+ * may block; and it must not call the library for the same function.
  *
- * Locks. A slot must take no lock that any thread of the monitor holds while it
- * calls the library: the one thread has the function's lock and waits for that
- * of the monitor, the other has that one and waits for the function's. Locks
- * that are taken inside of the slots alone are fine. A monitor with one big lock
- * (QEMU's BQL) has two ways: it lets go of the big lock around each call into
- * the library; or its slots do without the big lock, on tables with locks of
- * their own, and leave the rest as work to its loop. Calls that take no lock
- * say so in their header (lend_function_bar_read() and its like).
+ * Locks. A slot must not take a lock that a thread of the monitor holds while that
+ * thread calls the library. Otherwise one thread has the function's lock and waits
+ * for the monitor's, and the other has the monitor's and waits for the function's.
+ * A lock that only slots take is fine. A monitor with one big lock (QEMU's BQL) has
+ * two ways: it releases the big lock around each call of the library; or its slots
+ * do not need the big lock, because their tables have locks of their own, and leave
+ * other work to its loop. Calls that take no lock of a function are named in
+ * lend/function.h.
  */
 #ifndef LEND_HOST_OPS_H
 #define LEND_HOST_OPS_H
@@ -27,70 +27,73 @@
 extern "C" {
 #endif
 
-/** A part of a BAR that the guest may reach without trapping. */
+/** A part of a BAR that the guest may reach without a trap. */
 struct lend_bar_direct {
-	uint64_t offset; /* in the BAR; page aligned, as length is */
-	uint64_t length;
-	void *va; /* host mapping of the device's bytes */
+	uint64_t offset; /* in the BAR; a multiple of the page size, as length is */
+	uint64_t length; /* bytes */
+	void *va;        /* where the device's bytes are mapped in this process */
 	/*
 	 * The BAR is smaller than this page. The monitor maps the page only while
-	 * nothing else of the guest lies in it, and lets the BAR trap otherwise.
-	 * What is behind the BAR in the page belongs to no device. Never set unless
-	 * lend_function_config.shares_pages is.
+	 * nothing else of the guest lies in it; otherwise the BAR traps. The rest of
+	 * the page belongs to no device. Set only if the monitor has set
+	 * lend_function_config.shares_pages.
 	 */
 	bool shares_page;
 	uint8_t reserved[7]; /* 0 */
 };
 
-/** Where a BAR answers, and which parts of it need no trap. */
+/** Where a BAR answers, and which parts of it are direct. */
 struct lend_bar_map {
-	size_t struct_size; /* this struct as the library has it: a field beyond is not there */
-	unsigned bar;       /* 0 to 5, LEND_REGION_ROM: the expansion ROM */
-	bool io;            /* an I/O port range: address and size are ports */
+	size_t struct_size; /* bytes of this struct in the library: a field beyond them is not there */
+	unsigned bar;       /* 0 to 5; LEND_REGION_ROM: the expansion ROM */
+	bool io;            /* the BAR has I/O ports: address and size are ports */
 	lend_gpa_t address; /* guest address of the BAR's first byte */
-	uint64_t size;
+	uint64_t size;      /* bytes, or ports */
 	size_t direct_count;
-	const struct lend_bar_direct *direct; /* valid during the call alone */
+	const struct lend_bar_direct *direct; /* valid only during the call */
 };
 
+/** What happened to a device. */
 enum lend_event {
 	LEND_EVENT_REQUEST, /* the host's kernel wants the device back */
 	LEND_EVENT_ERROR,   /* the device reported an uncorrectable error */
-	LEND_EVENT_DEAD,    /* found when it was reset: the device does not answer any more */
-	LEND_EVENT_RESET,   /* a reset ran */
+	LEND_EVENT_DEAD,    /* after its reset the device does not answer any more */
+	LEND_EVENT_RESET,   /* it was reset, or its reset failed */
 };
 
+/** A callback of the monitor's loop. */
 typedef void (*lend_watch_fn)(void *opaque);
 
-/** A guest's write of `length` (1, 2, 4 or 8) bytes `data` at `offset` of a BAR, told by an eventfd. */
+/** A write of the guest of `length` (1, 2, 4 or 8) bytes `data` at `offset` of a BAR, told by `fd`. */
 struct lend_ioeventfd {
 	size_t struct_size; /* as in lend_bar_map */
 	unsigned bar, length;
 	uint64_t offset, data;
-	int fd;
+	int fd; /* an eventfd */
 };
+
+/** The table of host operations. Slots that do not lie within `size` are absent, like those that are NULL. */
 
 struct lend_host_ops {
 	size_t size; /* sizeof(struct lend_host_ops) as the monitor was compiled */
 
 	/*
-	 * BARs. Between begin and commit the library unmaps and maps; commit
-	 * makes all of it true at once or, on failure, none of it. A map of a
-	 * BAR that is mapped replaces it. Trapped accesses in the range come to
-	 * lend_function_bar_read() and _write().
+	 * BARs. Between begin and commit the library unmaps and maps BARs. Commit
+	 * carries all of it out at once or, on failure, none of it. A map of a BAR
+	 * that is mapped replaces it. An access in its range that traps is passed to
+	 * lend_function_bar_read() or lend_function_bar_write().
 	 *
-	 * A guest may put a BAR where something else answers, or where the bus
-	 * forwards nothing. That is no error: the monitor keeps what is wanted,
-	 * leaves the address to whoever was there first, and tries again each
-	 * time that a range goes away, so that a guest may move one BAR onto
-	 * the place of another and then the other away. Commit returns a
-	 * positive number for it: bit n is set for each BAR n that was mapped
-	 * since begin and answers nowhere. No other device reaches such a BAR
-	 * either, until the monitor says that it has its place
-	 * (lend_function_bars_shown()) or the guest moves it.
+	 * A guest may put a BAR where something else answers, or where the bus forwards
+	 * nothing. That is no error: what was there first goes on answering, and the
+	 * monitor remembers the map. It tries again each time that a range goes away,
+	 * so that a guest may first move a BAR to the place of another one, and then
+	 * the other one away. Commit returns a positive number then: bit n is set for
+	 * each BAR n that was mapped since begin and does not answer. Other devices do
+	 * not reach such a BAR either, until the monitor calls lend_function_bars_shown()
+	 * or the guest moves it.
 	 *
-	 * An unmap or a commit fails where the hypervisor does not let go of a
-	 * BAR: the library keeps it as mapped, and unmaps it again later.
+	 * If the hypervisor does not let go of a BAR, unmap or commit fails. The library
+	 * takes the BAR as still mapped, and unmaps it again later.
 	 */
 	void (*bar_begin)(void *host, void *peer);
 	int (*bar_map)(void *host, void *peer, const struct lend_bar_map *map);
@@ -98,11 +101,12 @@ struct lend_host_ops {
 	int (*bar_commit)(void *host, void *peer);
 
 	/*
-	 * Message interrupts. A vector has a route {address, data} from set
-	 * until free; commit makes all changes since begin true in one routing
-	 * update. The monitor adds the requester id where its controller needs
-	 * one. Attach is only called for a vector whose route is committed, and
-	 * detach always before its route is freed.
+	 * Message interrupts. From set until free a vector has a route {address, data}.
+	 * Commit carries out all changes since begin in one update of the routing. The
+	 * monitor adds the requester id if its interrupt controller needs one. Attach
+	 * makes the hypervisor deliver the route's message when `eventfd` is signalled,
+	 * until detach. The library attaches a vector only after its route was
+	 * committed, and detaches it before its route is freed.
 	 */
 	void (*msi_begin)(void *host, void *peer);
 	int (*msi_set)(void *host, void *peer, unsigned vector, uint64_t address, uint32_t data);
@@ -112,81 +116,82 @@ struct lend_host_ops {
 	int (*msi_detach)(void *host, void *peer, unsigned vector, int eventfd);
 
 	/*
-	 * The line interrupt, pin 1 to 4 (INTA to INTD); the monitor knows which
-	 * input of its controller that is, and ORs what several functions say of
-	 * it. Set raises or lowers it. Attach makes the hypervisor raise it when
-	 * `eventfd` is signalled and, at the guest's end of interrupt, lower it
-	 * and signal `resamplefd`; a monitor that cannot returns an error, and
-	 * gets line_set instead. Detach lowers it.
+	 * The line interrupt, pin 1 to 4 (INTA to INTD). The monitor knows which input
+	 * of its interrupt controller that is; the input is raised while one of its
+	 * functions raises it. Set raises or lowers the line. Attach makes the hypervisor
+	 * raise it when `eventfd` is signalled and, at the guest's end of interrupt,
+	 * lower it and signal `resamplefd`. A monitor that cannot do so returns an error,
+	 * and line_set is called instead. Detach ends that and lowers the line.
 	 */
 	int (*line_set)(void *host, void *peer, unsigned pin, bool raised);
 	int (*line_attach)(void *host, void *peer, unsigned pin, int eventfd, int resamplefd);
 	int (*line_detach)(void *host, void *peer, unsigned pin, int eventfd);
 
 	/*
-	 * Calls fn(opaque) once from the monitor's event loop, as watch does, when
-	 * `nanoseconds` have passed, on the guest's time where the monitor has one
-	 * that stops. One timer a peer: setting it anew replaces the old one. With
-	 * `nanoseconds` 0 and `fn` NULL it cancels, which does not wait: a call that
-	 * is on its way may still come, and settle waits for it. Cancelling one that
-	 * is not set is no error.
+	 * Calls fn(opaque) once from the monitor's event loop when `nanoseconds` have
+	 * passed, with the rules of watch. If the guest's time can stop, it is the
+	 * guest's time. A peer has one timer: setting it again replaces it. With
+	 * `nanoseconds` 0 and `fn` NULL it is cancelled. That does not wait: a call that
+	 * is on its way may still come; settle waits for it. Cancelling a timer that is
+	 * not set is no error.
 	 */
 	int (*timer)(void *host, void *peer, uint64_t nanoseconds, lend_watch_fn fn, void *opaque);
 
 	/*
-	 * Watch a descriptor: `fn(opaque)` is called from the monitor's event
-	 * loop, without any lock of the library held, each time `fd` is readable.
-	 * The fn drains the descriptor, and waits for no lock that is held while the
-	 * library or the device works: where the function is busy, its work is done
-	 * by the thread that has the function, when that is done. One fn, and one
-	 * opaque, may be called by one thread at a time. Unwatch does not wait: it
-	 * is called with the function's lock held, and an fn that is on its way may
-	 * still be called once, even after the function was freed; it finds nobody.
-	 * The context must outlive it. Settle, called without any lock, returns
-	 * when no fn that was unwatched, and no timer's that was cancelled, before
-	 * is running or will run.
+	 * Watch makes the monitor's event loop call fn(opaque) each time that `fd` can
+	 * be read, until unwatch. The loop holds no lock of the library then, and calls
+	 * an fn with the same opaque from one thread at a time. The fn drains the
+	 * descriptor. It does not wait for a function that is busy: the thread that is
+	 * in the function does the work later.
+	 *
+	 * Unwatch is called with the function's lock held and does not wait. A call that
+	 * is on its way may still come once, even after the function was freed; it does
+	 * nothing then. The context must outlive such a call. Settle is called without
+	 * any lock. It returns when no fn that was unwatched before, and none of a timer
+	 * that was cancelled before, runs or will run.
 	 */
 	int (*watch)(void *host, int fd, lend_watch_fn fn, void *opaque);
 	int (*unwatch)(void *host, int fd);
 	void (*settle)(void *host);
 
 	/*
-	 * A VFIO group or device descriptor that the hypervisor should know
-	 * before a device is opened on it (KVM's VFIO device). Called without a
-	 * function's lock. A failure is reported as a warning and goes no further.
+	 * Tells the hypervisor of a VFIO group or device, by its descriptor, before the
+	 * device is opened (KVM's VFIO device); and that it goes away. Called without
+	 * the lock of a function. A failure is a warning in the log and nothing else.
 	 */
 	int (*vfio_add)(void *host, int fd);
 	int (*vfio_del)(void *host, int fd);
 
-	/**
-	 * Something happened to the device; `text` is one line. Must not block, and
-	 * must not free the function. Called without the function's lock: from the
-	 * monitor's loop, or, where a callback of the loop found the function busy,
-	 * from the thread that was in the function (any call of lend_function_*),
-	 * or from inside lend_context_reset(). After LEND_EVENT_REQUEST the monitor
-	 * frees the function and closes the device, or the host waits for it.
+	/*
+	 * Something happened to the device; `text` is a sentence in one line. The slot
+	 * must not block, and must not free the function. It is called without the
+	 * function's lock: by the monitor's loop; or, if a callback of the loop found
+	 * the function busy, by the thread that was in the function (any call of
+	 * lend_function_*); or by lend_context_reset(). After LEND_EVENT_REQUEST the
+	 * monitor frees the function and closes the device; the host waits for that.
 	 */
 	void (*event)(void *host, void *peer, enum lend_event event, const char *text);
 
 	/*
-	 * Delivers a vector's committed message once: for vectors that are not
-	 * attached because they must not be (x-no-kvm-msi), or could not be.
+	 * Delivers the message of a vector's committed route once. It is called for
+	 * vectors that are not attached, because attach failed or was not wanted
+	 * (lend_function_config.no_msi_bypass, no_msix_bypass).
 	 */
 	int (*msi_signal)(void *host, void *peer, unsigned vector);
 
 	/*
-	 * The legacy VGA ranges: from now on memory at 0xa0000 to 0xbffff, and
-	 * the ports 0x3b0 to 0x3bb and 0x3c0 to 0x3df, answer or do not. Accesses
-	 * come to lend_function_vga_read() and _write(). Where something else
-	 * answers the monitor keeps what is wanted and tries again, as with BARs;
-	 * it then returns 1. One that cannot do so returns -EBUSY.
+	 * Turns the function's legacy VGA ranges on (true) or off: memory from 0xa0000 to
+	 * 0xbffff, and the ports from 0x3b0 to 0x3bb and from 0x3c0 to 0x3df. Accesses are
+	 * passed to lend_function_vga_read() and lend_function_vga_write(). If something
+	 * else answers there, the monitor remembers the call and tries again, as with
+	 * BARs, and returns 1; a monitor that does not try again returns -EBUSY.
 	 */
 	int (*vga_map)(void *host, void *peer, bool memory, bool ports);
 
 	/*
-	 * From add until remove, a guest's write of exactly that value and width
-	 * at that place of a placed BAR signals the eventfd and does nothing else.
-	 * Removed before the BAR goes or moves.
+	 * From add until remove, a write of the guest of exactly these bytes, at this
+	 * place of a mapped BAR, signals the eventfd and does nothing else. The library
+	 * removes it before the BAR is unmapped or moves.
 	 */
 	int (*ioeventfd_add)(void *host, void *peer, const struct lend_ioeventfd *what);
 	int (*ioeventfd_remove)(void *host, void *peer, const struct lend_ioeventfd *what);

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Types that every header of liblend shares.
+ * Types that all headers of liblend use.
  *
  * Conventions, for all headers here:
- *  - functions that can fail return 0 (or a count) on success and a negative
- *    errno otherwise; nothing is printed and nothing exits;
- *  - sizes and lengths are in bytes; ranges are {start, length} and therefore
- *    half open, except where a field is named `last`, which is inclusive;
- *  - a struct that the caller fills and that may grow starts with `size`, which
- *    the caller sets to sizeof the struct it was compiled with. The library
- *    takes a smaller one, whose missing fields are 0, and a larger one whose
- *    unknown fields are 0; else it returns -E2BIG;
- *  - a struct that the library fills comes with a `size` argument, sizeof the
- *    caller's struct; of an array it is a `stride`, the bytes from one row to the
- *    next. The library writes no byte beyond it, and 0 where it knows no field;
- *  - a struct of the library's that the caller reads by a pointer starts with
- *    `size`; a field that does not lie within it is not there;
+ *  - a function that can fail returns 0 (or a count) on success and a negative errno
+ *    otherwise; the library prints nothing and never exits;
+ *  - sizes and lengths are in bytes; ranges are {start, length} and therefore half
+ *    open, except if a field is named `last`, which is inclusive;
+ *  - a struct that the caller fills and that may grow starts with `size`, which the
+ *    caller sets to sizeof the struct that it was compiled with. A smaller one is
+ *    taken, with 0 in the missing fields; a larger one is taken if its unknown fields
+ *    are 0, else -E2BIG is returned;
+ *  - a struct that the library fills comes with an argument `size`, sizeof the caller's
+ *    struct; an array comes with a `stride`, the bytes from one row to the next. The
+ *    library writes no byte beyond that, and 0 to fields that it does not know;
+ *  - a struct of the library that the caller reads by a pointer starts with `size`; a
+ *    field that does not lie within it is not there;
  *  - other structs do not grow;
- *  - where a function takes a `struct lend_error *`, it may be NULL; on
- *    failure the sentence for a person is left there.
+ *  - an argument `struct lend_error *` may be NULL; on failure a sentence for a person
+ *    is written to it.
  */
 #ifndef LEND_TYPES_H
 #define LEND_TYPES_H
@@ -57,7 +57,7 @@ struct lend_bdf {
 	uint8_t function; /* 0 to 7 */
 };
 
-/** Room for the name of a device: "0000:05:00.0", or the UUID of a mediated one. */
+/** Bytes of the name of a device, with its NUL: "0000:05:00.0", or the UUID of a mediated one. */
 enum { LEND_NAME_SIZE = 40 };
 
 enum lend_log_level {
