@@ -26,6 +26,7 @@ import wire
 PORT_NAME = "lend.lab"
 CGROUP = "/sys/fs/cgroup/lab"
 CHUNK = 65536
+KVM_CREATE_VM, KVM_CREATE_VCPU, KVM_CREATE_IRQCHIP = 0xAE01, 0xAE41, 0xAE60
 
 
 def find_port():
@@ -247,6 +248,8 @@ def set_up(hello):
     busybox("ip", "link", "set", "lo", "up")
     busybox("hostname", "l1")
     load_modules(hello)
+    if os.cpu_count() > 1:
+        hold_a_machine()
     permissions("/dev/kvm", "kvm", 0o660)
     permissions("/dev/net/tun", "root", 0o666)
     # From here on the console log gets every message of the kernel.
@@ -264,6 +267,22 @@ def load_modules(hello):
             for alias in [open(path).read().strip()]]
         for name in names:
             subprocess.run(["/sbin/modprobe", "-C", "/dev/null", "-q", name])
+
+
+def hold_a_machine():
+    """Keeps an idle KVM machine with one processor for as long as L1 lives.
+
+    Its kernel writes into its own code for the first machine that is made and
+    for the last that goes. QEMU 7.2 emulates several processors in such a way
+    that one of them may run the old code for ever (docs/lab.md).
+    """
+    try:
+        kvm = os.open("/dev/kvm", os.O_RDWR)
+        machine = fcntl.ioctl(kvm, KVM_CREATE_VM, 0)
+        fcntl.ioctl(machine, KVM_CREATE_IRQCHIP)
+        fcntl.ioctl(machine, KVM_CREATE_VCPU, 0)
+    except OSError as e:
+        print(f"lab: no KVM machine to hold: {e.strerror}", flush=True)
 
 
 def permissions(path, group, mode):

@@ -135,8 +135,8 @@ class Guest:
 
     def exits(self):
         """Exits to user space so far, as KVM counts them."""
-        out = self.l1.run("cd /sys/kernel/debug/kvm/*-* && "
-                          "cat io_exits mmio_exits", check=True).out
+        out = self.l1.run("cd /sys/kernel/debug/kvm && "
+                          "cat */io_exits */mmio_exits", check=True).out
         return sum(int(n) for n in out.split())
 
     def drive_reads(self):

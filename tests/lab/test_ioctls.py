@@ -26,7 +26,7 @@ until grep -q KVM_RUN {log} 2>/dev/null; do
 done
 pkill -KILL -P $!
 wait
-while grep -qs . /sys/kernel/debug/kvm/*-*/exits; do sleep 0.05; done
+while grep -qs [1-9] /sys/kernel/debug/kvm/*-*/exits; do sleep 0.05; done
 """
 
 

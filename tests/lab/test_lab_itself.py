@@ -196,6 +196,12 @@ def test_what_a_host_has(l1):
                          "/bin/busybox ip link show lo").out
 
 
+@pytest.mark.profile("nvme-smp")
+def test_several_processors_hold_a_machine(l1):
+    """It is idle: no exit is counted for it (docs/lab.md)."""
+    assert l1().run("cat /sys/kernel/debug/kvm/*-*/exits").out == "0\n"
+
+
 @pytest.mark.profile("plain")
 def test_panic_fails_the_case_and_the_next_has_a_new_l1(l1):
     m = l1()
