@@ -44,10 +44,10 @@ static size_t collect(const struct lend_survey *survey, const struct lend_survey
 		bool wanted = false;
 
 		for (size_t k = 0; k < count; k++)
-			wanted |=
-				device == named[k] ||
-				(siblings && device->is.group >= 0 && !device->is.is_bridge &&
-				 device->state != LEND_STATE_UNFIT && device->is.group == named[k]->is.group);
+			wanted |= device == named[k] ||
+				  (siblings && device->is.group >= 0 && !device->is.is_bridge &&
+				   device->state != LEND_STATE_UNFIT && device->state != LEND_STATE_BLOCKED &&
+				   device->is.group == named[k]->is.group);
 		if (wanted)
 			out[found++] = device;
 	}

@@ -23,6 +23,7 @@ enum lend_survey_state {
 	LEND_STATE_SHARED,   /* the host works with other members of its group: siblings have to come along */
 	LEND_STATE_BUSY,     /* it, or a member of its group, is in use */
 	LEND_STATE_UNFIT,    /* it cannot be lent: a bridge, or no IOMMU */
+	LEND_STATE_BLOCKED,  /* it cannot be lent where it is: for what stays with the host of its group */
 };
 
 enum lend_use_kind {
@@ -90,7 +91,7 @@ struct lend_survey_device {
 	const struct lend_use *uses;
 	size_t use_count;
 	enum lend_survey_state state;
-	const char *word; /* "ready", "bindable", "shared", "busy", or in short why not */
+	const char *word; /* "ready", "bindable", "shared", "busy", "blocked", or in short why not */
 	char why[256];    /* a sentence for all but ready and bindable */
 };
 

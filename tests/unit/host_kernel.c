@@ -2,8 +2,9 @@
 /*
  * The played kernel: driver_override, unbind, bind, drivers_probe, reset and
  * sriov_numvfs. A device's own driver is the one that it was recorded with;
- * what that driver made (net, nvme) goes and comes with it.
+ * what that driver made (net, nvme, a bus behind the device) goes and comes with it.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,11 +41,40 @@ static void own_driver(const struct host_tree *tree, const char *address, char o
 	snprintf(out, 64, "%s", text ? text : "");
 }
 
+/* What is behind a device that is no bridge is there as long as its own driver works with it. */
+static void move_behind(const struct host_tree *tree, const char *address, bool comes)
+{
+	char from[PATH_MAX], to[PATH_MAX], path[PATH_MAX], target[PATH_MAX], above[32];
+	const struct dirent *entry;
+	DIR *dir;
+
+	snprintf(to, sizeof(to), "%s/bus/pci/%s", tree->sys, comes ? "devices" : ".behind");
+	snprintf(from, sizeof(from), "%s/bus/pci/%s", tree->sys, comes ? ".behind" : "devices");
+	snprintf(above, sizeof(above), "/%s/pci", address);
+	mkdir(to, 0755);
+	dir = opendir(from);
+	while (dir && (entry = readdir(dir))) {
+		ssize_t length;
+
+		snprintf(path, sizeof(path), "%.2000s/%.64s", from, entry->d_name);
+		length = readlink(path, target, sizeof(target) - 1);
+		target[length < 0 ? 0 : length] = '\0';
+		if (!strstr(target, above))
+			continue;
+		unlink(path);
+		snprintf(path, sizeof(path), "%.2000s/%.64s", to, entry->d_name);
+		assert_int_equal(symlink(target, path), 0);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 void tree_bind(const struct host_tree *tree, const char *address, const char *driver)
 {
 	char path[PATH_MAX], from[PATH_MAX], target[128], own[64];
 
 	own_driver(tree, address, own);
+	move_behind(tree, address, driver && !strcmp(driver, own));
 	for (int i = 0; i < 2; i++) {
 		bool comes = driver && !strcmp(driver, own);
 

@@ -46,12 +46,26 @@ static void sibling_mounted(struct person *person)
 	tree_append(person->tree, "proc/self/mountinfo", "40 23 259:0 / /data rw - ext4 /dev/nvme1n1 rw\n");
 }
 
+static void computers_bridge(struct person *person)
+{
+	tree_bind(person->tree, "0000:00:1f.0", "lpc_ich");
+}
+
+static void behind_vmd(struct person *person)
+{
+	tree_vmd(person->tree);
+}
+
 const struct sick_host sick_devices[] = {
 	{"plain", {"01:00.0"}, mounted, "umount '/my data'", NULL, {0}},
 	{"plain", {"01:00.0"}, opened, NULL, "end that first", {0}},
 	{"plain", {"01:00.0"}, no_reset, NULL, "give it to guests", {0}},
 	{"plain", {"01:00.0"}, firmware_memory, NULL, "switch off what uses it", {0}},
 	{"plain", {"00:10.0"}, nothing, NULL, "choose another device", {0}},
+	{"plain", {"00:1f.2"}, computers_bridge, NULL, "choose another device, or another slot", {0}},
+	{"plain", {"00:1f.3"}, computers_bridge, NULL, "choose another device, or another slot", {0}},
+	{"plain", {"10000:e1:00.0"}, behind_vmd, NULL, "lend 0000:03:00.0, with all that", {0}},
+	{"plain", {"03:00.0"}, behind_vmd, "lend bind --user ann 0000:03:00.0", NULL, {0}},
 	{"multifunction", {"01:00.0"}, sibling_mounted, "umount /data", NULL, {0}},
 	{"multifunction", {"01:00.0"}, nothing, "lend bind --siblings", NULL, {0}},
 	{"multifunction",

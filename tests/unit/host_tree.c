@@ -280,3 +280,29 @@ void tree_process(const struct host_tree *tree, int pid, const char *command, co
 		 pid * 10);
 	tree_put(tree, path, text);
 }
+
+void tree_vmd(struct host_tree *tree)
+{
+	static const char port[] = "../../../devices/pci0000:00/0000:00:12.0/0000:03:00.0/pci10000:e0/"
+				   "10000:e0:06.0";
+	static const char drive[] = "../../../devices/pci0000:00/0000:00:12.0/0000:03:00.0/pci10000:e0/"
+				    "10000:e0:06.0/10000:e1:00.0";
+	static const char group[] = "../../../kernel/iommu_groups/99";
+
+	tree_folder(tree, "sys/bus/pci/drivers/vmd");
+	tree_put(tree, "sys/bus/pci/devices/0000:03:00.0/class", "0x010400\n");
+	tree_put(tree, "sys/bus/pci/devices/0000:03:00.0/.own", "vmd");
+	tree_put(tree, "sys/kernel/iommu_groups/99/type", "DMA\n");
+	tree_folder(tree, "sys/devices/pci0000:00/0000:00:12.0/0000:03:00.0/pci10000:e0/10000:e0:06.0/"
+			  "10000:e1:00.0");
+	tree_link(tree, "sys/bus/pci/devices/10000:e0:06.0", port);
+	tree_link(tree, "sys/bus/pci/devices/10000:e1:00.0", drive);
+	tree_put(tree, "sys/bus/pci/devices/10000:e0:06.0/class", "0x060400\n");
+	tree_put(tree, "sys/bus/pci/devices/10000:e1:00.0/class", "0x010802\n");
+	tree_put(tree, "sys/bus/pci/devices/10000:e1:00.0/.own", "nvme");
+	tree_put(tree, "sys/bus/pci/devices/10000:e1:00.0/driver_override", "(null)\n");
+	tree_link(tree, "sys/bus/pci/devices/10000:e1:00.0/iommu_group", group);
+	tree_link(tree, "sys/bus/pci/devices/0000:03:00.0/iommu_group", group);
+	tree_link(tree, "sys/bus/pci/devices/0000:03:00.0/driver", "../../../bus/pci/drivers/vmd");
+	tree_bind(tree, "10000:e1:00.0", "nvme");
+}

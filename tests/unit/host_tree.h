@@ -60,6 +60,12 @@ const char *tree_driver(const struct host_tree *tree, const char *address);
 /** A process with a file open. */
 void tree_process(const struct host_tree *tree, int pid, const char *command, const char *file);
 
+/**
+ * Makes 03:00.0 of "plain" a VMD: 10000:e1:00.0, an NVMe drive, is behind it and
+ * in its group, 99.
+ */
+void tree_vmd(struct host_tree *tree);
+
 struct lend_bdf tree_bdf(const char *address);
 
 #endif

@@ -38,12 +38,12 @@ bool check_is_hindered(const struct lend_check *check, const struct lend_survey_
 {
 	const struct lend_survey_device *other;
 
-	for (size_t i = 0; device->is.group >= 0 && (other = lend_survey_at(check->survey, i)); i++) {
+	for (size_t i = 0; (other = lend_survey_at(check->survey, i)); i++) {
 		bool checked = false;
 
 		for (size_t k = 0; k < check->device_count; k++)
 			checked |= check->devices[k] == other;
-		if (!checked && other->is.group == device->is.group && stands_in_the_way(other))
+		if (!checked && survey_member(check->survey, device, other) == MEMBER_COMES)
 			return true;
 	}
 	return false;

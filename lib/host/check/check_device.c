@@ -22,7 +22,7 @@ static void cure_by_bind(struct lend_check *check, struct lend_check_row *row,
 	for (size_t i = 0; i < check->device_count && device->is.group >= 0; i++) {
 		const struct lend_survey_device *other = check->devices[i];
 
-		if (other != device && (other->is.group != device->is.group || !stands_in_the_way(other)))
+		if (other != device && survey_member(check->survey, device, other) != MEMBER_COMES)
 			continue;
 		used += (size_t)snprintf(names + used, sizeof(names) - used, " %s", other->is.name);
 		if (used >= sizeof(names))
@@ -68,30 +68,62 @@ static void check_use(struct lend_check *check, const struct lend_survey_device 
 		check_unused(check, device);
 }
 
-/* Its members, with the driver that holds each and whether that hinders. */
+static const char *driver_of(const struct lend_survey_device *device)
+{
+	return device->is.driver[0] ? device->is.driver : "no driver";
+}
+
+/* What stays with the host of its group, or has it behind itself: no cure is here but another place. */
+static void check_blocked(struct lend_check *check, const struct lend_survey_device *device)
+{
+	const struct lend_survey_device *above = survey_owner_above(check->survey, device);
+	struct lend_check_row *row =
+		check_row(check, "group", device, LEND_FAILED, "it cannot be lent here: %s", device->why);
+
+	if (above)
+		CHECK_CURE(row, advice,
+			   "lend %s, with all that is behind it; or switch it off in the firmware's set-up "
+			   "(VMD, RAID), so that each device has a group of its own",
+			   above->is.name);
+	else
+		CHECK_CURE(row, advice,
+			   "choose another device, or another slot for this one: lend ls --tree shows which "
+			   "slot has a group of its own");
+}
+
+static void check_member(struct lend_check *check, const struct lend_survey_device *device,
+			 const struct lend_survey_device *other)
+{
+	static const char *const meanings[] = {
+		[MEMBER_FREE] = "that hinders nothing",
+		[MEMBER_COMES] = "it has to come along",
+		[MEMBER_BELOW] = "it is behind another of them, and goes with that",
+		[MEMBER_STAYS] = "it stays with the host",
+	};
+	enum member member = survey_member(check->survey, device, other);
+	struct lend_check_row *row;
+
+	if (member == MEMBER_COMES)
+		check_use(check, device, other);
+	row = check_row(check, "group", device, member == MEMBER_COMES ? LEND_FAILED : LEND_PASSED,
+			"group %d has also %s, with %s: %s", device->is.group, other->is.name,
+			driver_of(other),
+			member == MEMBER_FREE && other->is.is_bridge ? "a bridge, which hinders nothing"
+								     : meanings[member]);
+	if (member == MEMBER_COMES)
+		cure_by_bind(check, row, device);
+}
+
 void check_group(struct lend_check *check, const struct lend_survey_device *device)
 {
 	const struct lend_survey_device *other;
-	struct lend_check_row *row;
 	size_t others = 0;
 
-	for (size_t i = 0; (other = lend_survey_at(check->survey, i)); i++) {
-		bool hinders = stands_in_the_way(other);
-
-		if (other == device || other->is.group != device->is.group)
-			continue;
-		others++;
-		if (hinders)
-			check_use(check, device, other);
-		row = check_row(check, "group", device, hinders ? LEND_FAILED : LEND_PASSED,
-				"group %d has also %s, with %s: %s", device->is.group, other->is.name,
-				other->is.driver[0] ? other->is.driver : "no driver",
-				hinders               ? "it has to come along"
-				: other->is.is_bridge ? "a bridge, which hinders nothing"
-						      : "that hinders nothing");
-		if (hinders)
-			cure_by_bind(check, row, device);
-	}
+	for (size_t i = 0; (other = lend_survey_at(check->survey, i)); i++)
+		if (other != device && other->is.group == device->is.group) {
+			others++;
+			check_member(check, device, other);
+		}
 	if (!others)
 		check_row(check, "group", device, LEND_PASSED, "it is alone in IOMMU group %d",
 			  device->is.group);
@@ -105,7 +137,7 @@ static void check_driver(struct lend_check *check, const struct lend_survey_devi
 	}
 	cure_by_bind(check,
 		     check_row(check, "driver", device, LEND_FAILED, "it is with %s, not with vfio-pci",
-			       device->is.driver[0] ? device->is.driver : "no driver"),
+			       driver_of(device)),
 		     device);
 }
 
@@ -142,6 +174,10 @@ void check_device(struct lend_check *check, const struct lend_survey_device *dev
 		CHECK_CURE(
 			check_row(check, "device", device, LEND_FAILED, "it cannot be lent: %s", device->why),
 			advice, "choose another device; lend ls shows which can be lent");
+		return;
+	}
+	if (device->state == LEND_STATE_BLOCKED) {
+		check_blocked(check, device);
 		return;
 	}
 	check_use(check, device, device);

@@ -143,7 +143,25 @@ void device_dsn(const char *dir, char out[24]);
 /** The serial number that was remembered when this very device was taken; "": none (record.c). */
 void host_known_serial(struct lend_context *context, const struct lend_survey_device *device, char out[64]);
 
-/** The members of a group that the host works with, and that keep it from being lent. */
-bool stands_in_the_way(const struct lend_survey_device *device);
+/** Whether a device is a part of the computer that stays with the host: a bridge of whatever kind. */
+bool is_of_the_host(const struct lend_survey_device *device);
+
+/**
+ * The device above this one that is no bridge, and that has it only as long as
+ * a driver of the host works with it: a VMD, for the disks behind it. NULL: none.
+ */
+const struct lend_survey_device *survey_owner_above(const struct lend_survey *survey,
+						    const struct lend_survey_device *device);
+
+/** What another member of its group means for a device that is to be lent. */
+enum member {
+	MEMBER_FREE,  /* nothing: no driver that counts has it. Also what is not of the group */
+	MEMBER_COMES, /* a driver of the host has it: it has to be taken too */
+	MEMBER_BELOW, /* it is behind another member, and goes when that is taken */
+	MEMBER_STAYS, /* a driver of the host has it, and it cannot be taken */
+};
+
+enum member survey_member(const struct lend_survey *survey, const struct lend_survey_device *device,
+			  const struct lend_survey_device *other);
 
 #endif

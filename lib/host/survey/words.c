@@ -5,15 +5,6 @@
 
 #include "lib/host/survey/survey.h"
 
-/* PCI Code and ID Assignment: what keeps the computer together. Class 0680, "other", may be any device. */
-static bool is_of_the_host(uint32_t class_code)
-{
-	enum { HOST = 0x0600, ISA = 0x0601, PCI = 0x0604, PCI_SEMI = 0x0609 };
-	uint32_t class = class_code >> 8;
-
-	return class == HOST || class == ISA || class == PCI || class == PCI_SEMI;
-}
-
 /* A group without an IOMMU: the device, and so its user, reaches all memory. */
 static bool has_iommu(const struct lend_survey *survey, const struct lend_survey_device *device)
 {
@@ -25,17 +16,35 @@ static bool has_iommu(const struct lend_survey *survey, const struct lend_survey
 	return sysfs_read(dir, "name", name, sizeof(name)) < 0 || strcmp(name, "vfio-noiommu") != 0;
 }
 
-/* VFIO tolerates members without a driver, bridges, and pci-stub. */
-bool stands_in_the_way(const struct lend_survey_device *device)
-{
-	return device->is.driver[0] && !device->is.is_bridge && !lend_host_is_vfio(device->is.driver) &&
-	       strcmp(device->is.driver, "pci-stub") != 0;
-}
-
 static void say(struct lend_survey_device *out, enum lend_survey_state state, const char *word)
 {
 	out->state = state;
 	out->word = word;
+}
+
+/* Whether one of its group keeps it from being lent whatever is done, and which. */
+static bool is_blocked(const struct lend_survey *survey, struct lend_survey_device *out)
+{
+	const struct lend_survey_device *above = survey_owner_above(survey, out);
+
+	if (above) {
+		snprintf(out->why, sizeof(out->why),
+			 "it is behind %s (%s), which is lent as a whole, with all that is behind it",
+			 above->is.name, above->is.driver[0] ? above->is.driver : "no driver");
+		return true;
+	}
+	for (size_t i = 0; i < survey->device_count; i++) {
+		const struct lend_survey_device *other = &survey->devices[i].seen;
+
+		if (survey_member(survey, out, other) != MEMBER_STAYS)
+			continue;
+		snprintf(out->why, sizeof(out->why),
+			 "its IOMMU group %d has also %s, a bridge of the host, which stays with it: nothing "
+			 "of the group can be lent as long as that has a driver (%s)",
+			 out->is.group, other->is.name, other->is.driver);
+		return true;
+	}
+	return false;
 }
 
 /* Looks at the others of the group; the worst counts. */
@@ -46,16 +55,14 @@ static void look_at_siblings(const struct lend_survey *survey, struct lend_surve
 	for (size_t i = 0; i < survey->device_count; i++) {
 		const struct lend_survey_device *other = &survey->devices[i].seen;
 
-		if (other == out || other->is.group != out->is.group || other->is.is_bridge)
+		if (survey_member(survey, out, other) != MEMBER_COMES)
 			continue;
-		if (other->use_count && stands_in_the_way(other)) {
+		if (other->use_count) {
 			say(out, LEND_STATE_BUSY, "busy");
 			snprintf(out->why, sizeof(out->why), "%s, of its IOMMU group, is in use: %s",
 				 other->is.name, other->uses[0].text);
 			return;
 		}
-		if (!stands_in_the_way(other))
-			continue;
 		if (out->state != LEND_STATE_SHARED)
 			used = (size_t)snprintf(out->why, sizeof(out->why), "its IOMMU group %d has also",
 						out->is.group);
@@ -68,12 +75,14 @@ static void look_at_siblings(const struct lend_survey *survey, struct lend_surve
 
 static void choose(const struct lend_survey *survey, struct lend_survey_device *out)
 {
-	if (out->is.is_bridge || is_of_the_host(out->is.class_code)) {
+	if (is_of_the_host(out)) {
 		say(out, LEND_STATE_UNFIT, "bridge");
 		snprintf(out->why, sizeof(out->why), "a bridge of the host is not lent");
 	} else if (!has_iommu(survey, out)) {
 		say(out, LEND_STATE_UNFIT, "no-iommu");
 		snprintf(out->why, sizeof(out->why), "no IOMMU keeps it from the host's memory");
+	} else if (is_blocked(survey, out)) {
+		say(out, LEND_STATE_BLOCKED, "blocked");
 	} else if (out->use_count) {
 		say(out, LEND_STATE_BUSY, "busy");
 		snprintf(out->why, sizeof(out->why), "%s", out->uses[0].text);

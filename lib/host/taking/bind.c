@@ -44,9 +44,10 @@ static int add_siblings(struct taking *taking, const struct lend_survey_device *
 	const struct lend_survey_device *other;
 	int ret = 0;
 
+	/* What is behind another member goes with it, and vanishes when that is taken. */
 	for (size_t i = 0; !ret && (other = lend_survey_at(taking->survey, i)); i++)
-		if (other->is.group == device->is.group && other->is.group >= 0 && !other->is.is_bridge &&
-		    other->state != LEND_STATE_UNFIT)
+		if (other->is.group == device->is.group && other->is.group >= 0 && !is_of_the_host(other) &&
+		    !survey_owner_above(taking->survey, other))
 			ret = add(taking, other);
 	return ret;
 }
@@ -87,8 +88,7 @@ static int check_group(const struct taking *taking, const struct lend_survey_dev
 	size_t used = 0;
 
 	for (size_t i = 0; (other = lend_survey_at(taking->survey, i)); i++) {
-		if (other->is.group != device->is.group || is_taken(taking, other) ||
-		    !stands_in_the_way(other))
+		if (is_taken(taking, other) || survey_member(taking->survey, device, other) != MEMBER_COMES)
 			continue;
 		if (used < sizeof(list))
 			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s (%s)",
@@ -106,7 +106,8 @@ static int check_one(const struct taking *taking, const struct lend_survey_devic
 	const struct lend_use *use = device->uses;
 	char more[48] = "";
 
-	if (device->state == LEND_STATE_UNFIT && !(taking->op.options.force && device->is.group >= 0))
+	if ((device->state == LEND_STATE_UNFIT || device->state == LEND_STATE_BLOCKED) &&
+	    !(taking->op.options.force && device->is.group >= 0))
 		return error_say(taking->op.error, -EOPNOTSUPP, "%s cannot be lent: %s", device->is.name,
 				 device->why);
 	if (taking->op.options.force)
