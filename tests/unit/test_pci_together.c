@@ -53,8 +53,8 @@ int nanosleep(const struct timespec *time, struct timespec *left)
 	return 0;
 }
 
-static unsigned
-	not_ready; /* devices of the set that answer by Request Retry Status after their reset, and on */
+/* The first so many devices of the set answer by Request Retry Status, for so many reads of their ids. */
+static unsigned not_ready, reads_not_ready;
 
 static int never_ready(void *dev, unsigned region, uint64_t offset, void *data, unsigned length)
 {
@@ -63,8 +63,9 @@ static int never_ready(void *dev, unsigned region, uint64_t offset, void *data, 
 	if (region != LEND_REGION_CONFIG || offset != PCI_VENDOR_ID || length != sizeof(retry))
 		return fake_transport.read(dev, region, offset, data, length);
 	for (unsigned i = 0; i < not_ready; i++) {
-		if (dev != set.world[i])
+		if (dev != set.world[i] || !reads_not_ready)
 			continue;
+		reads_not_ready--;
 		memcpy(data, retry, sizeof(retry));
 		return sizeof(retry);
 	}
@@ -107,6 +108,7 @@ static void open_set(unsigned count)
 	ops = fake_transport;
 	ops.read = never_ready;
 	not_ready = 0;
+	reads_not_ready = UINT32_MAX;
 	memset(&set, 0, sizeof(set));
 	for (unsigned i = 0; i < count; i++)
 		open_one(i);
@@ -185,6 +187,23 @@ static void six_that_are_not_ready_are_waited_for_together(void **state)
 	assert_int_equal(reset(MOST, 0), 0);
 }
 
+/* It is asked each 10 ms, and no longer than it is not ready. */
+static void one_that_gets_ready_is_found_well(void **state)
+{
+	struct lend_reset_report report;
+
+	(void)state;
+	open_set(1);
+	not_ready = 1;
+	reads_not_ready = 3;
+	assert_int_equal(lend_context_reset(set.world[0]->context, set.function, 1, &report, sizeof(report)),
+			 0);
+	assert_true(report.checked);
+	assert_int_equal(fake_clock.sleeps, 3);
+	assert_int_equal(fake_clock.ns, 30000000);
+	close_set();
+}
+
 static unsigned asked_at; /* the read of the ids at which the host wants the last device back */
 
 static int wanted_back(void *dev, unsigned region, uint64_t offset, void *data, unsigned length)
@@ -225,6 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(six_wedged_end_as_fast_as_one),
 		cmocka_unit_test(six_that_are_not_ready_are_waited_for_together),
+		cmocka_unit_test(one_that_gets_ready_is_found_well),
 		cmocka_unit_test(one_that_the_host_wants_meanwhile_is_said),
 	};
 
