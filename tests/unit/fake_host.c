@@ -171,6 +171,8 @@ static int fake_msi_detach(void *host, void *peer, unsigned vector, int eventfd)
 	fake_record(world, "detach %x", vector);
 	if (route->attached != eventfd)
 		fake_violation(world, "vector %u detached but not attached", vector);
+	if (world->fail_detaches && world->fail_detaches--)
+		return -EIO;
 	/* What came before is delivered first. */
 	if (route->attached >= 0)
 		route->delivered += drain(eventfd);

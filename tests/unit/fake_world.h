@@ -117,8 +117,9 @@ struct world {
 		int attached, resample; /* eventfds, -1: none */
 		unsigned delivered;
 	} line;
-	bool no_bypass;     /* line_attach fails */
-	bool refuse_attach; /* msi_attach fails */
+	bool no_bypass;         /* line_attach fails */
+	bool refuse_attach;     /* msi_attach fails */
+	unsigned fail_detaches; /* the next so many msi_detach fail */
 	struct {
 		uint64_t nanoseconds; /* 0: not set */
 		lend_watch_fn fn;

@@ -45,6 +45,47 @@ static void msix_by_the_loop(void **state)
 	stop(world);
 }
 
+/* Each signal counts, also one whose message does not reach the guest; that is said. */
+static void signals_are_counted_and_failures_said(void **state)
+{
+	struct world *world = running(true);
+	struct lend_function_counters counters;
+	unsigned lines = world->log_lines;
+
+	(void)state;
+	interrupt(world, 0);
+	interrupt(world, 0);
+	assert_int_equal(world->log_lines, lines);
+	world->fail_at = world->calls + 1; /* the message */
+	interrupt(world, 0);
+	assert_int_equal(world->routes[0].delivered, 2);
+	assert_int_equal(world->log_lines, lines + 1);
+	assert_non_null(strstr(world->last_log, "cannot deliver interrupt vector 0"));
+	lend_function_count(world->function, &counters, sizeof(counters));
+	assert_int_equal(counters.slow_interrupts, 3);
+	stop(world);
+}
+
+/* A hypervisor that keeps the eventfd of a vector that the guest masks. */
+static void one_that_cannot_be_detached_is_said(void **state)
+{
+	struct world *world = running(false);
+	unsigned lines = world->log_lines;
+
+	(void)state;
+	world_vector(world, 0, 0xfee00000, 1, true);
+	assert_int_equal(world->log_lines, lines);
+	world_vector(world, 0, 0xfee00000, 1, false);
+	world->fail_detaches = 1;
+	world_vector(world, 0, 0xfee00000, 1, true);
+	assert_true(world->routes[0].attached >= 0);
+	assert_int_equal(world->log_lines, lines + 1);
+	assert_non_null(strstr(world->last_log, "cannot detach interrupt vector 0"));
+	world_vector(world, 0, 0xfee00000, 2, true); /* the next access of its entry tries again */
+	assert_int_equal(world->routes[0].attached, -1);
+	stop(world);
+}
+
 /* Masked, it waits and shows as pending; unmasked, it arrives once. */
 static void a_mask_loses_nothing(void **state)
 {
@@ -191,6 +232,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(msix_by_the_loop),
+		cmocka_unit_test(signals_are_counted_and_failures_said),
+		cmocka_unit_test(one_that_cannot_be_detached_is_said),
 		cmocka_unit_test(a_mask_loses_nothing),
 		cmocka_unit_test(a_mask_before_the_loop_ran),
 		cmocka_unit_test(refused_by_the_hypervisor),
