@@ -4,6 +4,7 @@
 #define LIB_CONTEXT_H
 
 #include <pthread.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "lend/context.h"
@@ -17,11 +18,13 @@ const char *context_state(const struct lend_context *context);
 const char *context_config(const struct lend_context *context);
 
 /**
- * What stands in for the kernel where host operations write to sysfs; NULL:
- * files are written (lib/host/taking/write.c). Set by tests before the first operation.
+ * What stands in for the kernel where host operations write to sysfs or give a
+ * node to a user; NULL: it is done (lib/host/taking/write.c). Set by tests before
+ * the first operation.
  */
 struct context_kernel {
 	int (*write)(void *opaque, const char *path, const char *text, unsigned limit_ms);
+	int (*own)(void *opaque, const char *path, uid_t owner);
 	void *opaque;
 };
 struct context_kernel *context_kernel(struct lend_context *context);

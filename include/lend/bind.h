@@ -50,8 +50,10 @@ LEND_API int lend_bind(struct lend_context *context, const struct lend_bdf *devi
 
 /**
  * Resets devices, gives each back to the driver that it was taken from, and
- * verifies that this driver works with it. One that was not taken by
- * lend_bind() goes to whichever driver takes it. Goes on after a failure, and
+ * verifies that this driver works with it: that there is an interface, a live NVMe
+ * controller or a disk again, where there was one. One that was not taken by
+ * lend_bind() goes to whichever driver takes it; one that somebody gave to another
+ * driver since stays there. Goes on after a failure, and
  * returns the first. -EBUSY: a process has it open (with `force` it is asked to
  * give it up, for as long as the limit). Else as lend_bind().
  */
@@ -71,7 +73,9 @@ LEND_API int lend_mend(struct lend_context *context, const struct lend_bind_opti
 		       struct lend_error *error);
 
 /**
- * Makes `count` virtual functions of a physical one; 0 removes all. -EBUSY: some
+ * Makes `count` virtual functions of a physical one; 0 removes all. Where that
+ * fails there are as many as before, and those that were lent are lent again.
+ * -ENOSPC: the driver makes fewer, or the kernel has no room; -EBUSY: some
  * that are there are in use; -EOPNOTSUPP: it has none, or VFIO has it and keeps
  * it from making any; -ERANGE: more than it can have. Else as lend_bind().
  */

@@ -59,7 +59,6 @@ static void lend_vf_words(struct person *person, const struct cure_command *comm
 	struct lend_bdf device;
 
 	cure_demand(command, command->count == 4 && !lend_bdf_parse(command->words[2], &device), "usage");
-	person->tree->vfs_go = true;
 	if (lend_set_vfs(person->tree->context, &device, (unsigned)atoi(command->words[3]), NULL, &error))
 		fail_msg("the cure '%s' fails: %s", command->line, error.text);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The played kernel: driver_override, unbind, bind, drivers_probe, reset and
- * sriov_numvfs. A device's own driver is the one that it was recorded with;
- * what that driver made (net, nvme, a bus behind the device) goes and comes with it.
+ * The played kernel: driver_override, unbind, bind, drivers_probe, reset,
+ * power/control, sriov_numvfs and the nodes of groups. A device's own driver is
+ * the one that it was recorded with; what that driver made (net, nvme, a bus
+ * behind it, virtual functions) goes with it, and comes where a driver makes that by itself.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -69,6 +70,48 @@ static void move_behind(const struct host_tree *tree, const char *address, bool 
 		closedir(dir);
 }
 
+/* VFIO leaves another power/control than it found. */
+static void change_power(const struct host_tree *tree, const char *address, const char *from, const char *to)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/power/control", address);
+	if (!tree_get(tree, path))
+		return;
+	if (strstr(from, "vfio"))
+		tree_put(tree, path, "on\n");
+	if (strstr(to, "vfio"))
+		tree_put(tree, path, "auto\n");
+}
+
+/* The node of a group is there while VFIO has a member. */
+static void make_group_node(const struct host_tree *tree, const char *address)
+{
+	char path[PATH_MAX], target[PATH_MAX], node[64];
+	struct dirent *entry;
+	bool wanted = false;
+	ssize_t length;
+	DIR *members;
+
+	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/iommu_group", tree->sys, address);
+	length = readlink(path, target, sizeof(target) - 1);
+	if (length < 0)
+		return;
+	target[length] = '\0';
+	snprintf(node, sizeof(node), "dev/vfio/%.20s", strrchr(target, '/') + 1);
+	snprintf(path, sizeof(path), "%s/kernel/iommu_groups/%.20s/devices", tree->sys,
+		 strrchr(target, '/') + 1);
+	members = opendir(path);
+	while (members && (entry = readdir(members)))
+		wanted |= strstr(tree_driver(tree, entry->d_name), "vfio") != NULL;
+	if (members)
+		closedir(members);
+	if (!wanted)
+		unlink(tree_path(tree, node));
+	else if (access(tree_path(tree, node), F_OK))
+		tree_put(tree, node, "");
+}
+
 void tree_bind(const struct host_tree *tree, const char *address, const char *driver)
 {
 	char path[PATH_MAX], from[PATH_MAX], target[128], own[64];
@@ -84,13 +127,123 @@ void tree_bind(const struct host_tree *tree, const char *address, const char *dr
 			 comes ? "." : "", made[i]);
 		rename(from, path);
 	}
+	change_power(tree, address, tree_driver(tree, address), driver ? driver : "");
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/driver", address);
-	if (!driver) {
+	if (driver) {
+		snprintf(target, sizeof(target), "../../../bus/pci/drivers/%s", driver);
+		tree_link(tree, path, target);
+	} else {
 		unlink(tree_path(tree, path));
-		return;
 	}
-	snprintf(target, sizeof(target), "../../../bus/pci/drivers/%s", driver);
-	tree_link(tree, path, target);
+	make_group_node(tree, address);
+}
+
+static unsigned vfs_now(const struct host_tree *tree, const char *address)
+{
+	char path[128];
+	const char *text;
+
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/sriov_numvfs", address);
+	text = tree_get(tree, path);
+	return text ? (unsigned)strtoul(text, NULL, 10) : 0;
+}
+
+/* Links of one virtual function: to it from the physical one, and on the bus; hidden while it is not there.
+ */
+struct vf_links {
+	char of_pf[2][PATH_MAX], on_bus[2][PATH_MAX];
+};
+
+static bool find_vf(const struct host_tree *tree, const char *pf, unsigned index, bool hidden,
+		    struct vf_links *out)
+{
+	char target[PATH_MAX];
+	ssize_t length;
+
+	for (int i = 0; i < 2; i++)
+		snprintf(out->of_pf[i], PATH_MAX, "%s/bus/pci/devices/%s/%svirtfn%u", tree->sys, pf,
+			 i ? "." : "", index);
+	length = readlink(out->of_pf[hidden], target, sizeof(target) - 1);
+	if (length < 0)
+		return false;
+	target[length] = '\0';
+	for (int i = 0; i < 2; i++)
+		snprintf(out->on_bus[i], PATH_MAX, "%s/bus/pci/%s/%.32s", tree->sys, i ? "gone" : "devices",
+			 strrchr(target, '/') + 1);
+	return true;
+}
+
+/* A device that comes has a folder that was not there before. */
+static void renew(const struct host_tree *tree, const char *link)
+{
+	char old[PATH_MAX], fresh[PATH_MAX + 8], from[PATH_MAX * 2], to[PATH_MAX * 2];
+	const char *address = strrchr(link, '/') + 1;
+	struct dirent *entry;
+	char path[128], own[64];
+	DIR *dir;
+
+	assert_non_null(realpath(link, old));
+	snprintf(fresh, sizeof(fresh), "%s.new", old);
+	assert_int_equal(mkdir(fresh, 0755), 0);
+	dir = opendir(old);
+	while ((entry = readdir(dir))) {
+		snprintf(from, sizeof(from), "%s/%s", old, entry->d_name);
+		snprintf(to, sizeof(to), "%s/%s", fresh, entry->d_name);
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			assert_int_equal(rename(from, to), 0);
+	}
+	closedir(dir);
+	/* The old one stays, empty, so that its number is not given to another. */
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(to, sizeof(to), "%s/bus/pci/gone/%s.%u", tree->sys, address, i);
+		if (!access(to, F_OK))
+			continue;
+		assert_int_equal(rename(old, to), 0);
+		break;
+	}
+	assert_int_equal(rename(fresh, old), 0);
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/driver_override", address);
+	tree_put(tree, path, "(null)\n");
+	own_driver(tree, address, own);
+	tree_bind(tree, address, own[0] ? own : NULL);
+}
+
+/* As many as were recorded, at most; those that go lose what they were lent to. */
+static void show_vfs(const struct host_tree *tree, const char *pf, unsigned count)
+{
+	struct vf_links links;
+
+	tree_folder(tree, "sys/bus/pci/gone");
+	for (unsigned i = 0; i < 256; i++) {
+		bool hidden = i < count;
+
+		if (!find_vf(tree, pf, i, hidden, &links))
+			continue;
+		if (!hidden)
+			tree_bind(tree, strrchr(links.on_bus[0], '/') + 1, NULL);
+		rename(links.of_pf[hidden], links.of_pf[!hidden]);
+		rename(links.on_bus[hidden], links.on_bus[!hidden]);
+		if (hidden)
+			renew(tree, links.on_bus[0]);
+	}
+}
+
+static int set_vfs(struct host_tree *tree, const char *pf, const char *text)
+{
+	unsigned count = (unsigned)strtoul(text, NULL, 10);
+	char path[128], number[16];
+
+	if (count && vfs_now(tree, pf))
+		return -EBUSY;
+	if (tree->vfs_refuse && count >= tree->vfs_refuse)
+		return -ENOSPC;
+	if (tree->vfs_make && count > tree->vfs_make)
+		count = tree->vfs_make;
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/sriov_numvfs", pf);
+	snprintf(number, sizeof(number), "%u\n", count);
+	tree_put(tree, path, number);
+	show_vfs(tree, pf, count);
+	return 0;
 }
 
 static int take_off(struct host_tree *tree, const char *driver, const char *address)
@@ -99,46 +252,60 @@ static int take_off(struct host_tree *tree, const char *driver, const char *addr
 		return -ENODEV;
 	/* The link goes first, and then the driver is asked. */
 	tree_bind(tree, address, NULL);
+	if (vfs_now(tree, address))
+		set_vfs(tree, address, "0");
 	return strcmp(driver, tree->stuck) ? 0 : -ETIMEDOUT;
+}
+
+/* What driver_override says; empty: nothing. */
+static void wanted_driver(const struct host_tree *tree, const char *address, char out[64])
+{
+	char path[128];
+	const char *text;
+
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/driver_override", address);
+	text = tree_get(tree, path);
+	snprintf(out, 64, "%s", text && strcmp(text, "(null)") != 0 ? text : "");
+}
+
+static bool is_loaded(const struct host_tree *tree, const char *driver)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/bus/pci/drivers/%s", tree->sys, driver);
+	return driver[0] && !access(path, F_OK);
 }
 
 static int probe(struct host_tree *tree, const char *address)
 {
-	char path[PATH_MAX], driver[64];
-	const char *wanted;
+	char driver[64];
 
 	if (tree_driver(tree, address)[0])
 		return 0;
-	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/driver_override", address);
-	wanted = tree_get(tree, path);
-	if (wanted && wanted[0] && strcmp(wanted, "(null)") != 0)
-		snprintf(driver, sizeof(driver), "%s", wanted);
-	else
+	wanted_driver(tree, address, driver);
+	if (!driver[0] && tree->greedy[0]) {
+		strcpy(driver, tree->greedy);
+	} else if (!driver[0]) {
 		own_driver(tree, address, driver);
-	snprintf(path, sizeof(path), "%s/bus/pci/drivers/%s", tree->sys, driver);
-	if (!driver[0] || !strcmp(driver, tree->refuses) || access(path, F_OK))
-		return 0;
-	tree_bind(tree, address, driver);
+		if (!strcmp(driver, tree->shy))
+			return 0;
+	}
+	if (strcmp(driver, tree->refuses) != 0 && is_loaded(tree, driver))
+		tree_bind(tree, address, driver);
 	return 0;
 }
 
-/* All virtual functions go, lent ones too. */
-static void remove_vfs(struct host_tree *tree, const char *address)
+static int attach(struct host_tree *tree, const char *driver, const char *address)
 {
-	char link[PATH_MAX], path[PATH_MAX], target[PATH_MAX];
+	char wanted[64];
 
-	for (int i = 0; i < 256; i++) {
-		ssize_t length;
-
-		snprintf(link, sizeof(link), "%s/bus/pci/devices/%s/virtfn%d", tree->sys, address, i);
-		length = readlink(link, target, sizeof(target) - 1);
-		if (length < 0)
-			return;
-		target[length] = '\0';
-		unlink(link);
-		snprintf(path, sizeof(path), "%s/bus/pci/devices/%.32s", tree->sys, strrchr(target, '/') + 1);
-		unlink(path);
-	}
+	wanted_driver(tree, address, wanted);
+	if (tree_driver(tree, address)[0])
+		return -EBUSY;
+	if (!is_loaded(tree, driver) || (wanted[0] && strcmp(wanted, driver) != 0))
+		return -ENODEV;
+	tree_bind(tree, address, driver);
+	return 0;
 }
 
 static int obey_device(struct host_tree *tree, const char *address, const char *attribute, const char *text)
@@ -150,8 +317,8 @@ static int obey_device(struct host_tree *tree, const char *address, const char *
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/%s", address, attribute);
 	if (access(tree_path(tree, path), F_OK))
 		return -ENOENT;
-	if (tree->vfs_go && !strcmp(attribute, "sriov_numvfs") && !strcmp(text, "0"))
-		remove_vfs(tree, address);
+	if (!strcmp(attribute, "sriov_numvfs"))
+		return set_vfs(tree, address, text);
 	if (!strcmp(attribute, "reset"))
 		tree->resets++;
 	else if (!strcmp(attribute, "driver_override") && !strcmp(text, "\n"))
@@ -167,13 +334,27 @@ static int obey(struct host_tree *tree, const char *path, const char *text)
 
 	if (sscanf(path, "bus/pci/devices/%63[^/]/%63s", name, attribute) == 2)
 		return obey_device(tree, name, attribute, text);
-	if (sscanf(path, "bus/pci/drivers/%63[^/]/%63s", name, attribute) == 2) {
-		if (!strcmp(attribute, "unbind"))
-			return take_off(tree, name, text);
-		tree_bind(tree, text, name);
-		return 0;
-	}
+	if (sscanf(path, "bus/pci/drivers/%63[^/]/%63s", name, attribute) == 2)
+		return strcmp(attribute, "unbind") ? attach(tree, name, text) : take_off(tree, name, text);
 	return strcmp(path, "bus/pci/drivers_probe") ? -ENOENT : probe(tree, text);
+}
+
+/* Counts an order that comes, and ends or fails before it is done where that was asked for. */
+static int before_order(struct host_tree *tree)
+{
+	tree->orders++;
+	if (tree->orders == tree->full_at)
+		tree_folder(tree, tree->full);
+	if (tree->orders == tree->die_at && !tree->die_after)
+		_exit(9);
+	return tree->orders == tree->fail_at && !tree->fail_after ? -EIO : 0;
+}
+
+static int after_order(struct host_tree *tree, int ret)
+{
+	if (tree->orders == tree->die_at && tree->die_after)
+		_exit(9);
+	return tree->orders == tree->fail_at && tree->fail_after ? -EIO : ret;
 }
 
 static int write_attribute(void *opaque, const char *path, const char *text, unsigned limit_ms)
@@ -184,15 +365,36 @@ static int write_attribute(void *opaque, const char *path, const char *text, uns
 
 	(void)limit_ms;
 	path += strlen(tree->sys) + 1;
-	tree->orders++;
-	if (tree->orders == tree->die_at && !tree->die_after)
-		_exit(9);
+	ret = before_order(tree);
+	if (ret)
+		return ret;
 	snprintf(tree->log + used, sizeof(tree->log) - used, "%s %s%s", path, text,
 		 strchr(text, '\n') ? "" : "\n");
-	ret = obey(tree, path, text);
-	if (tree->orders == tree->die_at && tree->die_after)
-		_exit(9);
-	return ret;
+	return after_order(tree, obey(tree, path, text));
+}
+
+static int change_owner(void *opaque, const char *path, uid_t owner)
+{
+	struct host_tree *tree = opaque;
+	int ret = before_order(tree);
+
+	return ret ? ret : after_order(tree, chown(path, owner, (gid_t)-1) ? -errno : 0);
+}
+
+/* What was not recorded of groups: the links to their members. */
+static void tree_groups(struct host_tree *tree)
+{
+	const struct lend_survey_device *device;
+	char path[PATH_MAX], target[PATH_MAX];
+
+	for (size_t i = 0; (device = lend_survey_at(tree->survey, i)); i++) {
+		if (device->is.group < 0)
+			continue;
+		snprintf(path, sizeof(path), "sys/kernel/iommu_groups/%d/devices/%s", device->is.group,
+			 device->is.name);
+		snprintf(target, sizeof(target), "../../../../bus/pci/devices/%s", device->is.name);
+		tree_link(tree, path, target);
+	}
 }
 
 void kernel_play(struct host_tree *tree)
@@ -206,6 +408,8 @@ void kernel_play(struct host_tree *tree)
 		snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/.own", device->is.name);
 		tree_put(tree, path, device->is.driver);
 	}
+	tree_groups(tree);
 	kernel->write = write_attribute;
+	kernel->own = change_owner;
 	kernel->opaque = tree;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Recorded hosts in a folder; see host_tree.h. */
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -201,6 +202,92 @@ static void unpack(const struct host_tree *tree, const char *name)
 		unpack_line(tree, line);
 	free(line);
 	fclose(file);
+}
+
+struct text {
+	char *at, *end;
+};
+
+LEND_PRINTF(2, 3) static void say(struct text *text, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	text->at += vsnprintf(text->at, (size_t)(text->end - text->at), format, args);
+	va_end(args);
+	assert_true(text->at < text->end);
+}
+
+static void say_device(const struct host_tree *tree, const char *name, struct text *text)
+{
+	static const char *const attributes[] = {"driver_override", "power/control", "sriov_numvfs"};
+	char path[PATH_MAX];
+
+	say(text, "%s %s", name, tree_driver(tree, name));
+	for (int i = 0; i < 3; i++) {
+		const char *value;
+
+		snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/%s", name, attributes[i]);
+		value = tree_get(tree, path);
+		say(text, " %s", value ? value : "-");
+	}
+	say(text, "\n");
+}
+
+static void say_node(const struct host_tree *tree, const char *name, struct text *text)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/vfio/%s", tree->dev, name);
+	if (!stat(path, &st))
+		say(text, "node %s %u\n", name, (unsigned)st.st_uid);
+}
+
+/* Locks stay where they are. */
+static void say_record(const struct host_tree *tree, const char *name, struct text *text)
+{
+	(void)tree;
+	if (!strstr(name, ".lock"))
+		say(text, "record %s\n", name);
+}
+
+static int by_name(const void *left, const void *right)
+{
+	return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+static void say_folder(const struct host_tree *tree, const char *path, struct text *text,
+		       void (*entry)(const struct host_tree *tree, const char *name, struct text *text))
+{
+	char *names[256];
+	size_t count = 0;
+	struct dirent *found;
+	DIR *dir = opendir(tree_path(tree, path));
+
+	while (dir && (found = readdir(dir))) {
+		assert_true(count < 256);
+		if (found->d_name[0] != '.')
+			names[count++] = strdup(found->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	qsort(names, count, sizeof(*names), by_name);
+	for (size_t i = 0; i < count; i++) {
+		entry(tree, names[i], text);
+		free(names[i]);
+	}
+}
+
+const char *tree_state(const struct host_tree *tree)
+{
+	static char out[8192];
+	struct text text = {out, out + sizeof(out)};
+
+	say_folder(tree, "sys/bus/pci/devices", &text, say_device);
+	say_folder(tree, "dev/vfio", &text, say_node);
+	say_folder(tree, "run/lend", &text, say_record);
+	return out;
 }
 
 struct host_tree *tree_new(const char *name)

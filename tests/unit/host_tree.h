@@ -24,13 +24,20 @@ struct host_tree {
 	struct lend_survey *survey; /* of tree_survey(), freed with the tree */
 
 	/* The played kernel. */
-	unsigned orders;  /* how many writes it was given */
-	unsigned die_at;  /* the process ends at that write, before it is done; 0: never */
-	bool die_after;   /* or after it is done */
-	char stuck[64];   /* a driver that does not let go */
-	char refuses[64]; /* a driver that does not take a device */
-	char deny[16];    /* a device none of whose attributes can be written */
-	bool vfs_go;      /* virtual functions vanish when there are to be none */
+	unsigned orders;     /* how many it was given */
+	unsigned die_at;     /* the process ends at that one, before it is done; 0: never */
+	bool die_after;      /* or after it is done */
+	unsigned fail_at;    /* that one fails with EIO; 0: none */
+	bool fail_after;     /* but is done */
+	unsigned full_at;    /* at that one a file can no more be written; 0: never */
+	char full[64];       /* the file: "run/lend/0000:01:00.0.new" */
+	char stuck[64];      /* a driver that does not let go */
+	char refuses[64];    /* a driver that does not take a device */
+	char shy[64];        /* one that takes only what it is told to */
+	char greedy[64];     /* one that has the ids of all devices */
+	char deny[16];       /* a device none of whose attributes can be written */
+	unsigned vfs_refuse; /* from this number of virtual functions on, the driver refuses; 0: never */
+	unsigned vfs_make;   /* it makes no more than this, and does not say so; 0: all */
 	unsigned resets;
 	char log[4096]; /* "unbind nvme 0000:01:00.0\n" ... */
 };
@@ -57,6 +64,11 @@ const char *tree_get(const struct host_tree *tree, const char *path);
 void tree_bind(const struct host_tree *tree, const char *address, const char *driver);
 /** The driver of a device; "" for none; static storage. */
 const char *tree_driver(const struct host_tree *tree, const char *address);
+/**
+ * All that lend may change, as text: of each device its driver, driver_override,
+ * power/control and number of virtual functions, whose nodes are whose, records.
+ */
+const char *tree_state(const struct host_tree *tree);
 /** A process with a file open. */
 void tree_process(const struct host_tree *tree, int pid, const char *command, const char *file);
 

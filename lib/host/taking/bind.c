@@ -154,11 +154,15 @@ static int take_all(struct taking *taking)
 		     (held->record.phase == PHASE_LENT &&
 		      (!held->record.owner || record_is_owned(taking->op.context, &held->record))))) {
 			operation_note(&taking->op, "%s: with %s already", held->name, driver);
-			ret = operation_give_nodes(&taking->op, taking->devices[i]);
+			held->already = true;
 			continue;
 		}
 		ret = held_take(&taking->op, taking->devices[i], held);
 	}
+	/* Last, since a record of another member of its group may have to know whose the node was. */
+	for (size_t i = 0; !ret && i < taking->count; i++)
+		if (taking->held[i].already)
+			ret = held_give_nodes(&taking->op, &taking->held[i]);
 	return ret;
 }
 
@@ -175,6 +179,7 @@ static void put_back(struct taking *taking, int why)
 		struct held *held = &taking->held[i];
 		bool hangs = why == -ETIMEDOUT && held->changed && held->record.phase == PHASE_TAKING;
 
+		held_take_nodes_back(&quiet, held);
 		if (held->changed && !hangs && held_give(&quiet, held))
 			operation_note(&taking->op, "putting back: %s", error.text);
 	}

@@ -7,97 +7,51 @@
 #include <unistd.h>
 
 #include "lib/error.h"
+#include "lib/host/taking/made.h"
 #include "lib/host/taking/operation.h"
-#include "lib/host/taking/write.h"
 
-enum { LOOK_EVERY_MS = 50 };
+enum { LOOK_FIRST_MS = 2, LOOK_EVERY_MS = 50 };
 
 /*
  * Tells the driver to take the device, where it did not by itself: the first
  * time, it may have been told by new_id or by hand.
  */
-static int insist(const struct operation *op, const char *name, const char *driver)
+static int insist(const struct operation *op, const struct held *held)
 {
+	const struct record *record = &held->record;
 	char path[PATH_MAX];
 
-	if (sysfs_path(path, "%s/bus/pci/drivers/%s/bind", context_sysfs(op->context), driver))
+	if (sysfs_path(path, "%s/bus/pci/drivers/%s", context_sysfs(op->context), record->driver))
 		return -ENAMETOOLONG;
 	if (access(path, F_OK))
-		return error_say(op->error, -ENODEV,
-				 "%s: its driver %s is not there any more; load it (modprobe %s)", name,
-				 driver, driver);
-	return host_write(op->context, path, name, op->options.limit_ms);
-}
-
-static int nvme_is_live(void *opaque, const char *controller)
-{
-	char dir[PATH_MAX], state[16];
-
-	return !sysfs_path(dir, "%s/%s", (const char *)opaque, controller) &&
-	       sysfs_read(dir, "state", state, sizeof(state)) > 0 && !strcmp(state, "live");
-}
-
-static int is_any(void *opaque, const char *name)
-{
-	(void)opaque, (void)name;
-	return 1;
-}
-
-static bool has_interface(const char *folder)
-{
-	char dir[PATH_MAX];
-
-	return !sysfs_path(dir, "%s/net", folder) && sysfs_each(dir, is_any, NULL) == 1;
-}
-
-/* virtio-pci makes a bus of its own in the device, on which the network's driver is. */
-static int child_has_interface(void *opaque, const char *name)
-{
-	char dir[PATH_MAX];
-
-	return !strncmp(name, "virtio", strlen("virtio")) &&
-	       !sysfs_path(dir, "%s/%s", (const char *)opaque, name) && has_interface(dir);
-}
-
-/* Whether the driver has made what belongs to a device of that class: an NVMe controller, an interface. */
-static bool works(const struct operation *op, const char *name, uint32_t class_code)
-{
-	enum { CLASS_NVME = 0x010802, BASE_NETWORK = 0x02 };
-	char dir[PATH_MAX];
-
-	if (class_code == CLASS_NVME &&
-	    !sysfs_path(dir, "%s/bus/pci/devices/%s/nvme", context_sysfs(op->context), name))
-		return sysfs_each(dir, nvme_is_live, dir) == 1;
-	if (class_code >> 16 == BASE_NETWORK &&
-	    !sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(op->context), name))
-		return has_interface(dir) || sysfs_each(dir, child_has_interface, dir) == 1;
-	return true;
+		return error_say(
+			op->error, -ENODEV,
+			"%s: its driver %s is not there any more; load it (modprobe %s), and give it "
+			"back again",
+			held->name, record->driver, record->module[0] ? record->module : record->driver);
+	return operation_attach(op, held->name, record->driver);
 }
 
 /* A driver goes on starting a device after it took it. Waits for the end of that, up to the limit. */
-static int verify(const struct operation *op, const char *name, const char *driver)
+static int verify(const struct operation *op, const struct held *held)
 {
-	struct lend_host_device device;
+	const struct record *record = &held->record;
+	unsigned missing, waited = 0, pause = LOOK_FIRST_MS;
 	char now[64];
-	unsigned waited = 0;
 
-	operation_driver(op, name, now);
-	if (strcmp(now, driver) != 0)
+	operation_driver(op, held->name, now);
+	if (strcmp(now, record->driver) != 0)
 		return error_say(op->error, -ENODEV, "%s is with %s and not with %s, which it was taken from",
-				 name, now[0] ? now : "no driver", driver);
-	/* For devices of other classes nothing is known to wait for. */
-	if (lend_host_find(op->context, name, &device, sizeof(device), NULL) ||
-	    (strcmp(driver, "nvme") != 0 && device.class_code >> 16 != 2))
-		return 0;
-	while (!works(op, name, device.class_code)) {
+				 held->name, now[0] ? now : "no driver", record->driver);
+	while ((missing = record->made & ~device_made(op->context, held->name, record->made))) {
 		if (waited >= op->options.limit_ms)
-			return error_say(
-				op->error, -EIO,
-				"%s is with %s again, which does not get it to work; the kernel's log "
-				"says why (dmesg)",
-				name, driver);
-		poll(NULL, 0, LOOK_EVERY_MS);
-		waited += LOOK_EVERY_MS;
+			return error_say(op->error, -EIO,
+					 "%s is with %s again, which does not get it to work: its %s is not "
+					 "back; the kernel's log says why (dmesg)",
+					 held->name, record->driver, made_word(missing));
+		poll(NULL, 0, (int)pause);
+		waited += pause;
+		pause = pause * 2 < LOOK_EVERY_MS ? pause * 2 : LOOK_EVERY_MS;
 	}
 	return 0;
 }
@@ -116,52 +70,149 @@ static void reset(const struct operation *op, const char *name)
 		operation_note(op, "%s; it goes back as it is", error.text);
 }
 
-/* From whatever has it to the driver that had it. */
-static int move_back(const struct operation *op, struct held *held)
+/* What is so already needs no order that the kernel may refuse. */
+static int choose(const struct operation *op, const char *name, const char *driver)
 {
-	const struct record *record = &held->record;
-	bool known = record->phase != PHASE_NONE;
+	struct operation quiet = *op;
+	struct lend_error error;
+	char now[64];
+	int ret = operation_override(op, name, driver);
+
+	quiet.error = &error;
+	if (ret && ret != -ETIMEDOUT && !operation_read_override(&quiet, name, now) && !strcmp(now, driver))
+		return 0;
+	return ret;
+}
+
+/*
+ * To the driver that had it. `lead` is what driver_override says meanwhile, and
+ * becomes that driver's name where another one was faster: one that has the
+ * device's ids, too.
+ */
+static int bring_home(const struct operation *op, const struct held *held, const char **lead)
+{
+	const char *home = held->record.driver;
 	char driver[64];
-	int ret;
+	int ret = operation_probe(op, held->name);
 
 	operation_driver(op, held->name, driver);
-	if (known && driver[0] && !strcmp(driver, record->driver))
-		return 0;
-	if (driver[0])
-		ret = operation_detach(op, held->name, driver);
-	else
-		ret = 0;
-	if (ret || (known && !record->driver[0]))
-		return ret;
-	ret = operation_probe(op, held->name);
-	if (ret || !known)
-		return ret;
+	if (!ret && driver[0] && strcmp(driver, home) != 0) {
+		*lead = home;
+		ret = choose(op, held->name, home);
+		if (!ret)
+			ret = operation_detach(op, held->name, driver);
+		if (!ret)
+			ret = operation_probe(op, held->name);
+		operation_driver(op, held->name, driver);
+	}
+	if (!ret && !driver[0])
+		ret = insist(op, held);
+	return ret ? ret : verify(op, held);
+}
+
+/*
+ * From whatever has it to the driver that had it. The driver_override of before
+ * may name another driver, when it was written after this one took the device:
+ * then this one's name leads the way, and the override comes last.
+ */
+static int move_back(const struct operation *op, const struct held *held)
+{
+	const char *home = held->record.driver, *before = held->record.driver_override;
+	const char *lead = home[0] && before[0] && strcmp(before, home) != 0 ? home : before;
+	char driver[64];
+	int ret = choose(op, held->name, lead);
+
 	operation_driver(op, held->name, driver);
-	if (!driver[0])
-		ret = insist(op, held->name, record->driver);
-	return ret ? ret : verify(op, held->name, record->driver);
+	if (!ret && home[0] && !strcmp(driver, home)) {
+		ret = verify(op, held);
+	} else {
+		if (!ret && driver[0])
+			ret = operation_detach(op, held->name, driver);
+		if (!ret && home[0])
+			ret = bring_home(op, held, &lead);
+	}
+	if (!ret && strcmp(lead, before) != 0)
+		ret = choose(op, held->name, before);
+	return ret;
+}
+
+/* VFIO changes it while it has a device, and leaves it at "on". */
+static int restore_power(const struct operation *op, const struct held *held)
+{
+	const char *before = held->record.power;
+	char dir[PATH_MAX], now[8];
+
+	if (!before[0] || sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(op->context), held->name) ||
+	    sysfs_read(dir, "power/control", now, sizeof(now)) < 0 || !strcmp(now, before))
+		return 0;
+	return operation_write(op, held->name, "power/control", before, "restoring its power/control");
+}
+
+/* One that lend did not take: whichever driver the kernel finds for it has it. */
+static int let_go(const struct operation *op, const struct held *held)
+{
+	char driver[64];
+	int ret = operation_override(op, held->name, "");
+
+	operation_driver(op, held->name, driver);
+	if (!ret && driver[0])
+		ret = operation_detach(op, held->name, driver);
+	return ret ? ret : operation_probe(op, held->name);
+}
+
+static int restore(const struct operation *op, struct held *held)
+{
+	int ret;
+
+	held->record.phase = PHASE_GIVING;
+	/* Where there is no room for it, the record that is there stays, by which it is given back just so.
+	 */
+	record_write(op->context, held->name, &held->record);
+	ret = move_back(op, held);
+	if (!ret)
+		ret = restore_power(op, held);
+	if (!ret && held->record.functions)
+		ret = held_restore_functions(op, held, held->record.functions);
+	if (!ret)
+		ret = held_restore_nodes(op, held);
+	return ret;
+}
+
+/*
+ * Another driver has what was lent: somebody gave it to that one, and it is not
+ * ours any more. An override of ours would send it to VFIO at the next start of
+ * a driver.
+ */
+static int leave(const struct operation *op, const struct held *held, const char *driver)
+{
+	char override[64];
+	int ret = operation_read_override(op, held->name, override);
+
+	if (!ret && lend_host_is_vfio(override))
+		ret = operation_override(op, held->name, held->record.driver_override);
+	if (ret)
+		return ret;
+	record_remove(op->context, held->name);
+	operation_note(op, "%s: another hand gave it to %s; it is left there", held->name, driver);
+	return 0;
 }
 
 int held_give(const struct operation *op, struct held *held)
 {
-	struct record *record = &held->record;
-	bool known = record->phase != PHASE_NONE;
 	char driver[64];
-	int ret = 0;
+	int ret;
 
 	operation_driver(op, held->name, driver);
-	if (known) {
-		record->phase = PHASE_GIVING;
-		ret = record_write(op->context, held->name, record);
+	if (held->record.phase == PHASE_LENT && driver[0] && !lend_host_is_vfio(driver))
+		return leave(op, held, driver);
+	if (held->record.phase != PHASE_NONE) {
+		held->record.phase = PHASE_GIVING;
+		/* Without room for it the record that is there stays, by which it is given back just so. */
+		record_write(op->context, held->name, &held->record);
 	}
-	if (ret)
-		return error_say(op->error, ret, "%s: cannot write to %s: %s", held->name,
-				 context_state(op->context), strerror(-ret));
 	if (lend_host_is_vfio(driver))
 		reset(op, held->name);
-	ret = operation_override(op, held->name, record->driver_override);
-	if (!ret)
-		ret = move_back(op, held);
+	ret = held->record.phase == PHASE_NONE ? let_go(op, held) : restore(op, held);
 	if (ret)
 		return ret;
 	record_remove(op->context, held->name);

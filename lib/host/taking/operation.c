@@ -93,14 +93,38 @@ static int order(const struct operation *op, const char *name, const char *path,
 			 ret == -EACCES || ret == -EPERM ? "; run lend as root" : "");
 }
 
+int operation_write(const struct operation *op, const char *name, const char *attribute, const char *text,
+		    const char *what)
+{
+	char path[PATH_MAX];
+
+	if (sysfs_path(path, "%s/bus/pci/devices/%s/%s", context_sysfs(op->context), name, attribute))
+		return -ENAMETOOLONG;
+	return order(op, name, path, text, what);
+}
+
 int operation_override(const struct operation *op, const char *name, const char *driver)
 {
-	char path[PATH_MAX], text[72];
+	char text[72];
 
-	if (sysfs_path(path, "%s/bus/pci/devices/%s/driver_override", context_sysfs(op->context), name))
-		return -ENAMETOOLONG;
 	snprintf(text, sizeof(text), "%s\n", driver);
-	return order(op, name, path, text, "choosing its driver");
+	return operation_write(op, name, "driver_override", text, "choosing its driver");
+}
+
+/* Not read here itself: that waits for a driver that has the device in its hands. */
+int operation_read_override(const struct operation *op, const char *name, char out[64])
+{
+	char dir[PATH_MAX];
+	int ret = sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(op->context), name);
+
+	if (!ret)
+		ret = host_read(dir, "driver_override", out, 64, op->options.limit_ms);
+	if (ret < 0)
+		return error_say(op->error, ret, "%s: cannot read its driver_override: %s", name,
+				 strerror(-ret));
+	if (!strcmp(out, "(null)"))
+		out[0] = '\0';
+	return 0;
 }
 
 int operation_detach(const struct operation *op, const char *name, const char *driver)
@@ -114,6 +138,16 @@ int operation_detach(const struct operation *op, const char *name, const char *d
 	ret = order(op, name, path, name, what);
 	/* Another one was faster: it is detached, which was to be reached. */
 	return ret == -ENODEV ? 0 : ret;
+}
+
+int operation_attach(const struct operation *op, const char *name, const char *driver)
+{
+	char path[PATH_MAX], what[100];
+
+	if (sysfs_path(path, "%s/bus/pci/drivers/%s/bind", context_sysfs(op->context), driver))
+		return -ENAMETOOLONG;
+	snprintf(what, sizeof(what), "giving it to %s", driver);
+	return order(op, name, path, name, what);
 }
 
 int operation_probe(const struct operation *op, const char *name)
@@ -133,7 +167,7 @@ int operation_reset(const struct operation *op, const char *name)
 		return -ENAMETOOLONG;
 	if (access(path, F_OK))
 		return error_say(op->error, -EOPNOTSUPP, "%s: the kernel knows no way to reset it", name);
-	return order(op, name, path, "1", "resetting it");
+	return operation_write(op, name, "reset", "1", "resetting it");
 }
 
 int held_lock(const struct operation *op, const char *name, struct held *held)
@@ -144,6 +178,7 @@ int held_lock(const struct operation *op, const char *name, struct held *held)
 	if (held->lock < 0)
 		return held->lock;
 	record_read(op->context, name, &held->record);
+	held_look_at_nodes(op, held);
 	return 0;
 }
 

@@ -16,12 +16,23 @@ struct operation {
 	struct lend_error *error;
 };
 
+/* A node that was made a user's, and whose it was. */
+enum { NODE_PATH = 256 };
+struct given_node {
+	char path[NODE_PATH];
+	uid_t owner;
+};
+
 /* A device that an operation has locked. */
 struct held {
 	char name[16];
 	int lock; /* -1: not held */
 	struct record record;
-	bool changed; /* something was done that is to be undone */
+	uid_t group_owner;          /* of the group's node, when it was locked */
+	bool changed;               /* something was done that is to be undone */
+	bool already;               /* VFIO had it: nothing but its nodes changes */
+	struct given_node nodes[2]; /* by this operation */
+	unsigned node_count;
 };
 
 /** With the caller's options. -EINVAL, -E2BIG: their size is that of no version. */
@@ -35,10 +46,16 @@ LEND_PRINTF(2, 3) void operation_note(const struct operation *op, const char *fo
 void operation_driver(const struct operation *op, const char *name, char out[64]);
 
 /** Writes `text` to an attribute of the device, of the bus or of a driver. With a sentence on failure. */
+int operation_write(const struct operation *op, const char *name, const char *attribute, const char *text,
+		    const char *what);
 int operation_override(const struct operation *op, const char *name, const char *driver);
 int operation_detach(const struct operation *op, const char *name, const char *driver);
+int operation_attach(const struct operation *op, const char *name, const char *driver);
 int operation_probe(const struct operation *op, const char *name);
 int operation_reset(const struct operation *op, const char *name);
+
+/** The driver_override of a device; empty: none. With a sentence on failure. */
+int operation_read_override(const struct operation *op, const char *name, char out[64]);
 
 /** Locks a device and reads its record. */
 int held_lock(const struct operation *op, const char *name, struct held *held);
@@ -47,8 +64,22 @@ void held_unlock(struct held *held);
 /** Takes a locked device from its driver (take.c). */
 int held_take(const struct operation *op, const struct lend_survey_device *device, struct held *held);
 
-/** Gives the nodes of a device to the user that the options name, if they do (take.c). */
-int operation_give_nodes(const struct operation *op, const struct lend_survey_device *device);
+/**
+ * Gives the nodes of a device to the user that the options name, if they do
+ * (node_owner.c): the group's and the device's own, those that the kernel makes.
+ */
+int held_give_nodes(const struct operation *op, struct held *held);
+/** Whose the group's node is, before anything is changed. */
+void held_look_at_nodes(const struct operation *op, struct held *held);
+/** Undoes that, of this operation. */
+void held_take_nodes_back(const struct operation *op, struct held *held);
+/** The group's node stays while other members are lent: it is as before once no user needs it. */
+int held_restore_nodes(const struct operation *op, const struct held *held);
+
+/** Makes as many virtual functions of a device as there were (vfs.c); nothing where there are that many. */
+int held_restore_functions(const struct operation *op, const struct held *held, unsigned count);
+/** Undoes a change of their number that was cut off, or failed. */
+int held_end_count(const struct operation *op, struct held *held);
 
 /** Gives a locked device back to the driver that its record names (give.c). */
 int held_give(const struct operation *op, struct held *held);

@@ -2,6 +2,7 @@
 /* The memory of what was taken; see record.h. A file of lines, "key value". */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,62 +62,149 @@ uint64_t record_inode(struct lend_context *context, const char *name)
 	return st.st_ino;
 }
 
-static void take_word(char *out, size_t size, const char *value)
+/* A line of the file: a field of the record under its key. */
+struct line {
+	const char *key;
+	size_t at, size;
+	bool is_word;
+};
+
+#define WORD(key, field)                                                                                     \
+	{                                                                                                    \
+		key, offsetof(struct record, field), sizeof(((struct record *)NULL)->field), true            \
+	}
+#define NUMBER(key, field)                                                                                   \
+	{                                                                                                    \
+		key, offsetof(struct record, field), sizeof(((struct record *)NULL)->field), false           \
+	}
+
+static const struct line lines[] = {
+	NUMBER("inode", inode),
+	WORD("boot", boot),
+	NUMBER("owner", owner),
+	NUMBER("born", born),
+	NUMBER("to-user", to_user),
+	NUMBER("user", user),
+	WORD("driver", driver),
+	WORD("module", module),
+	WORD("override", driver_override),
+	WORD("serial", serial),
+	WORD("power", power),
+	NUMBER("made", made),
+	NUMBER("functions", functions),
+	NUMBER("group-owner", group_owner),
+	NUMBER("counting", counting),
+	NUMBER("counted", counted),
+};
+enum { LINES = sizeof(lines) / sizeof(*lines) };
+
+static uint64_t number_of(const struct record *record, const struct line *line)
 {
-	snprintf(out, size, "%s", value);
+	const char *field = (const char *)record + line->at;
+	uint64_t wide;
+	uint32_t narrow;
+
+	if (line->size == sizeof(wide)) {
+		memcpy(&wide, field, sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, field, sizeof(narrow));
+	return narrow;
 }
 
-static void read_line(struct record *out, char *line)
+static void read_field(struct record *out, const struct line *line, const char *value)
 {
-	char *value = strchr(line, ' ');
+	char *field = (char *)out + line->at;
+	uint64_t wide = strtoull(value, NULL, 10);
+	uint32_t narrow = (uint32_t)wide;
+
+	if (line->is_word)
+		snprintf(field, line->size, "%s", value);
+	else if (line->size == sizeof(wide))
+		memcpy(field, &wide, sizeof(wide));
+	else
+		memcpy(field, &narrow, sizeof(narrow));
+}
+
+static void read_line(struct record *out, char *text)
+{
+	char *value = strchr(text, ' ');
 
 	if (!value)
 		return;
 	*value++ = '\0';
-	if (!strcmp(line, "driver"))
-		take_word(out->driver, sizeof(out->driver), value);
-	else if (!strcmp(line, "override"))
-		take_word(out->driver_override, sizeof(out->driver_override), value);
-	else if (!strcmp(line, "serial"))
-		take_word(out->serial, sizeof(out->serial), value);
-	else if (!strcmp(line, "inode"))
-		out->inode = strtoull(value, NULL, 10);
-	else if (!strcmp(line, "owner"))
-		out->owner = (pid_t)strtol(value, NULL, 10);
-	else if (!strcmp(line, "born"))
-		out->born = strtoull(value, NULL, 10);
-	for (int i = 0; !strcmp(line, "phase") && i <= PHASE_GIVING; i++)
+	for (int i = 0; i < LINES; i++)
+		if (!strcmp(text, lines[i].key))
+			read_field(out, &lines[i], value);
+	for (int i = 0; !strcmp(text, "phase") && i <= PHASE_GIVING; i++)
 		if (!strcmp(value, phases[i]))
 			out->phase = (enum phase)i;
 }
 
-void record_read(struct lend_context *context, const char *name, struct record *out)
+static void read_boot(struct lend_context *context, char out[40])
 {
-	char *text = sysfs_load(context_state(context), name, NULL), *rest = text, *line;
+	if (sysfs_read(context_proc(context), "sys/kernel/random/boot_id", out, 40) < 0)
+		out[0] = '\0';
+}
+
+void record_read_gone(struct lend_context *context, const char *name, struct record *out)
+{
+	char *text = sysfs_load(context_state(context), name, NULL), *rest = text, *line, boot[40];
 
 	memset(out, 0, sizeof(*out));
 	while ((line = strsep(&rest, "\n")))
 		read_line(out, line);
 	free(text);
+	/* Where the folder outlives a boot: drivers, and who had them, were others then. */
+	read_boot(context, boot);
+	if (out->boot[0] && strcmp(out->boot, boot) != 0)
+		memset(out, 0, sizeof(*out));
+}
+
+void record_read(struct lend_context *context, const char *name, struct record *out)
+{
+	record_read_gone(context, name, out);
 	if (out->inode != record_inode(context, name))
 		memset(out, 0, sizeof(*out));
 }
 
+bool record_is_any(const struct record *record)
+{
+	return record->phase != PHASE_NONE || record->counting;
+}
+
+void record_identify(struct lend_context *context, const char *name, struct record *record)
+{
+	record->inode = record_inode(context, name);
+	read_boot(context, record->boot);
+}
+
+static void add_line(char *text, size_t size, const struct record *record, const struct line *line)
+{
+	size_t used = strlen(text);
+
+	if (line->is_word)
+		snprintf(text + used, size - used, "%s %s\n", line->key, (const char *)record + line->at);
+	else
+		snprintf(text + used, size - used, "%s %llu\n", line->key,
+			 (unsigned long long)number_of(record, line));
+}
+
 int record_write(struct lend_context *context, const char *name, const struct record *record)
 {
-	char path[PATH_MAX], fresh[PATH_MAX], text[512];
-	int length, fd, ret = 0;
+	char path[PATH_MAX], fresh[PATH_MAX], text[1024];
+	ssize_t length;
+	int fd, ret = 0;
 
 	ret = path_of(context, name, "", path);
 	if (!ret)
 		ret = path_of(context, name, ".new", fresh);
 	if (ret)
 		return ret;
-	length = snprintf(text, sizeof(text),
-			  "phase %s\ndriver %s\noverride %s\nserial %s\ninode %llu\nowner %d\nborn %llu\n",
-			  phases[record->phase], record->driver, record->driver_override, record->serial,
-			  (unsigned long long)record->inode, (int)record->owner,
-			  (unsigned long long)record->born);
+	snprintf(text, sizeof(text), "phase %s\n", phases[record->phase]);
+	for (int i = 0; i < LINES; i++)
+		add_line(text, sizeof(text), record, &lines[i]);
+	length = (ssize_t)strlen(text);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return -errno;
@@ -126,6 +214,8 @@ int record_write(struct lend_context *context, const char *name, const struct re
 	/* A record is there as a whole or not at all: after a kill there is no half of one. */
 	if (!ret && rename(fresh, path))
 		ret = -errno;
+	if (ret)
+		unlink(fresh);
 	return ret;
 }
 
@@ -134,6 +224,9 @@ void record_remove(struct lend_context *context, const char *name)
 	char path[PATH_MAX];
 
 	if (!path_of(context, name, "", path))
+		unlink(path);
+	/* Of a process that was killed while it wrote. */
+	if (!path_of(context, name, ".new", path))
 		unlink(path);
 }
 
@@ -179,18 +272,18 @@ static uint64_t birth(struct lend_context *context, pid_t pid)
 
 void record_own(struct lend_context *context, struct record *record)
 {
-	record->owner = getpid();
-	record->born = birth(context, record->owner);
+	record->owner = (uint32_t)getpid();
+	record->born = birth(context, getpid());
 }
 
 bool record_is_ours(const struct record *record)
 {
-	return record->phase && record->owner == getpid();
+	return record->phase && record->owner == (uint32_t)getpid();
 }
 
 bool record_is_owned(struct lend_context *context, const struct record *record)
 {
-	return record->owner && record->born && birth(context, record->owner) == record->born;
+	return record->owner && record->born && birth(context, (pid_t)record->owner) == record->born;
 }
 
 void host_known_serial(struct lend_context *context, const struct lend_survey_device *device, char out[64])

@@ -2,7 +2,8 @@
 /*
  * What is remembered of a device while it is not with its own driver: one
  * small file for each, replaced as a whole, and a lock file beside it that is
- * never removed. Whoever changes a device or its record holds the lock.
+ * never removed. Whoever changes a device or its record holds the lock. What
+ * lend itself wrote to the host is never written down as what was before.
  */
 #ifndef LIB_HOST_TAKING_RECORD_H
 #define LIB_HOST_TAKING_RECORD_H
@@ -10,7 +11,7 @@
 #include "lib/host/survey/survey.h"
 
 enum phase {
-	PHASE_NONE,   /* there is no record */
+	PHASE_NONE,   /* it is not taken */
 	PHASE_TAKING, /* between the first change and the last */
 	PHASE_LENT,
 	PHASE_GIVING,
@@ -18,25 +19,48 @@ enum phase {
 
 struct record {
 	enum phase phase;
-	char driver[64];          /* that it was taken from; empty: none */
+	uint64_t inode;   /* of its folder in sysfs: another one for a device that was plugged in since */
+	char boot[40];    /* the boot that it is of; empty: not known */
+	uint32_t owner;   /* the process of a managed device; 0: bound to stay */
+	uint64_t born;    /* the owner's start, so that its number means nobody else */
+	uint32_t to_user; /* the nodes were given to `user` */
+	uint32_t user;
+
+	/* What there was before. */
+	char driver[64];          /* empty: none */
+	char module[64];          /* of the driver; empty: built in */
 	char driver_override[64]; /* empty: none */
 	char serial[64];
-	uint64_t inode; /* of its folder in sysfs: another one for a device that was plugged in since */
-	pid_t owner;    /* of a managed device; 0: bound to stay */
-	uint64_t born;  /* the owner's start, so that its number means nobody else */
+	char power[8];        /* power/control: "on", "auto"; empty: not known */
+	uint32_t made;        /* what its driver had made of it: device_made() */
+	uint32_t functions;   /* virtual functions of it */
+	uint32_t group_owner; /* of the group's node */
+
+	/* A change of its number of virtual functions that is not through. */
+	uint32_t counting; /* there is one */
+	uint32_t counted;  /* how many there were */
 };
 
 /** Takes the device's lock. Its descriptor; -EBUSY: another process has it. */
 int record_lock(struct lend_context *context, const char *name, struct lend_error *error);
 
-/** Reads the record of a device; one that is not there, or of another device in its place, is PHASE_NONE. */
+/** Reads the record of a device; one that is not there, or of another device or boot, is all zeros. */
 void record_read(struct lend_context *context, const char *name, struct record *out);
+
+/** The same for a device that was there at this address before, and went. */
+void record_read_gone(struct lend_context *context, const char *name, struct record *out);
+
+/** Whether a record says anything that is to be undone. */
+bool record_is_any(const struct record *record);
 
 int record_write(struct lend_context *context, const char *name, const struct record *record);
 void record_remove(struct lend_context *context, const char *name);
 
 /** Calls `each` with the name of every device that has a record. */
 int record_each(struct lend_context *context, int (*each)(void *opaque, const char *name), void *opaque);
+
+/** Identifies the device, in this boot. */
+void record_identify(struct lend_context *context, const char *name, struct record *record);
 
 /** Identifies this process as an owner. */
 void record_own(struct lend_context *context, struct record *record);

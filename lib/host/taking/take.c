@@ -3,50 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/error.h"
+#include "lib/host/taking/made.h"
 #include "lib/host/taking/operation.h"
-#include "lib/host/taking/write.h"
-
-struct gift {
-	const struct operation *op;
-	const char *folder; /* ".../vfio" or ".../vfio/devices" */
-	const char *name;   /* of the device */
-};
-
-static int give_node(void *opaque, const char *node)
-{
-	const struct gift *gift = opaque;
-	char path[PATH_MAX];
-
-	if (sysfs_path(path, "%s/%s", gift->folder, node))
-		return -ENAMETOOLONG;
-	if (!chown(path, gift->op->options.user, (gid_t)-1))
-		return 0;
-	return error_say(gift->op->error, -errno, "%s: cannot give %s to the user: %s", gift->name, path,
-			 strerror(errno));
-}
-
-/* The nodes that the user is to open: the group's, and the device's own where there is one. */
-int operation_give_nodes(const struct operation *op, const struct lend_survey_device *device)
-{
-	char dir[PATH_MAX], folder[PATH_MAX], group[16];
-	struct gift gift = {op, folder, device->is.name};
-	int ret;
-
-	if (!op->options.has_user)
-		return 0;
-	snprintf(group, sizeof(group), "%d", device->is.group);
-	if (sysfs_path(folder, "%s/vfio", context_dev(op->context)))
-		return -ENAMETOOLONG;
-	ret = give_node(&gift, group);
-	if (ret || sysfs_path(folder, "%s/vfio/devices", context_dev(op->context)) ||
-	    sysfs_path(dir, "%s/bus/pci/devices/%s/vfio-dev", context_sysfs(op->context), device->is.name))
-		return ret;
-	ret = access(folder, F_OK) ? 0 : sysfs_each(dir, give_node, &gift);
-	return ret == -ENOENT ? 0 : ret;
-}
 
 static int verify(const struct operation *op, const char *name)
 {
@@ -59,32 +19,52 @@ static int verify(const struct operation *op, const char *name)
 			 driver[0] ? driver : "no driver", op->options.driver);
 }
 
+/* What there is, as nobody but the host made it. */
+static void look(const struct operation *op, const struct lend_survey_device *device, struct held *held)
+{
+	struct record *record = &held->record;
+	uint32_t counted = record->counting ? record->counted : device->vfs;
+	char dir[PATH_MAX];
+
+	memset(record, 0, sizeof(*record));
+	record_identify(op->context, held->name, record);
+	snprintf(record->driver, sizeof(record->driver), "%s", device->is.driver);
+	snprintf(record->serial, sizeof(record->serial), "%s",
+		 device->serial[0] ? device->serial : device->dsn);
+	record->made = device_made(op->context, held->name, ~0u);
+	/* A change of the number that was cut off is made good with the rest. */
+	record->functions = counted;
+	if (sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(op->context), held->name))
+		return;
+	if (sysfs_read(dir, "power/control", record->power, sizeof(record->power)) < 0)
+		record->power[0] = '\0';
+	if (sysfs_link(dir, "driver/module", record->module, sizeof(record->module)))
+		record->module[0] = '\0';
+}
+
 /*
  * What it was taken from. A record that is there already is kept, since it knows
- * what was before us; but not when somebody else gave the device back meanwhile.
+ * what was before us; but what somebody else did since then counts: another
+ * driver, another driver_override. No driver at all is what we left behind, or
+ * whoever took it from VFIO.
  */
 static int remember(const struct operation *op, const struct lend_survey_device *device, struct held *held)
 {
 	struct record *record = &held->record;
-	char dir[PATH_MAX], before[64];
-	int ret;
+	bool lent = record->phase == PHASE_LENT, fresh = record->phase == PHASE_NONE;
+	char override[64], before[64];
+	int ret = operation_read_override(op, held->name, override);
 
-	if (record->phase == PHASE_NONE ||
-	    (record->phase == PHASE_LENT && !lend_host_is_vfio(device->is.driver))) {
-		memset(record, 0, sizeof(*record));
-		if (sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(op->context), held->name))
-			return -ENAMETOOLONG;
-		ret = host_read(dir, "driver_override", before, sizeof(before), op->options.limit_ms);
-		if (ret < 0)
-			return error_say(op->error, ret, "%s: cannot read its driver_override: %s",
-					 held->name, strerror(-ret));
-		if (strcmp(before, "(null)") != 0)
-			snprintf(record->driver_override, sizeof(record->driver_override), "%s", before);
-		snprintf(record->driver, sizeof(record->driver), "%s", device->is.driver);
-		snprintf(record->serial, sizeof(record->serial), "%s",
-			 device->serial[0] ? device->serial : device->dsn);
-		record->inode = record_inode(op->context, held->name);
-	}
+	if (ret)
+		return ret;
+	snprintf(before, sizeof(before), "%s", record->driver_override);
+	if (lent && device->is.driver[0] && !lend_host_is_vfio(device->is.driver))
+		look(op, device, held);
+	else if (fresh)
+		look(op, device, held);
+	if (fresh || (lent && !lend_host_is_vfio(override)))
+		snprintf(before, sizeof(before), "%s", override);
+	snprintf(record->driver_override, sizeof(record->driver_override), "%s", before);
 	record->phase = PHASE_TAKING;
 	record->owner = 0;
 	record->born = 0;
@@ -98,12 +78,28 @@ static int remember(const struct operation *op, const struct lend_survey_device 
 	return 0;
 }
 
+/* What was looked at before the lock was held is what is there still. */
+static int check_same(const struct operation *op, const struct lend_survey_device *device,
+		      const struct held *held)
+{
+	char driver[64];
+
+	operation_driver(op, held->name, driver);
+	if (!strcmp(driver, device->is.driver))
+		return 0;
+	return error_say(op->error, -EBUSY, "%s: another process moved it from %s to %s just now; try again",
+			 held->name, device->is.driver[0] ? device->is.driver : "no driver",
+			 driver[0] ? driver : "no driver");
+}
+
 int held_take(const struct operation *op, const struct lend_survey_device *device, struct held *held)
 {
 	char driver[64];
 	int ret;
 
-	ret = remember(op, device, held);
+	ret = check_same(op, device, held);
+	if (!ret)
+		ret = remember(op, device, held);
 	if (!ret)
 		ret = operation_override(op, held->name, op->options.driver);
 	if (ret)
@@ -118,7 +114,7 @@ int held_take(const struct operation *op, const struct lend_survey_device *devic
 	if (!ret)
 		ret = verify(op, held->name);
 	if (!ret)
-		ret = operation_give_nodes(op, device);
+		ret = held_give_nodes(op, held);
 	if (ret)
 		return ret;
 	held->record.phase = PHASE_LENT;

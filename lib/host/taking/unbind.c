@@ -8,21 +8,33 @@
 #include "lib/error.h"
 #include "lib/host/taking/operation.h"
 
-/* Whether a process has the device, or another of its group, open: then detaching it would wait for that. */
+static int check_one(const struct operation *op, const struct lend_survey_device *device)
+{
+	for (size_t i = 0; i < device->use_count; i++)
+		if (device->uses[i].kind == LEND_USE_LENT)
+			return error_say(op->error, -EBUSY,
+					 "%s is in use: %s; end that first, or ask for it with --force",
+					 device->is.name, device->uses[i].text);
+	return 0;
+}
+
+/*
+ * Whether a process has the device, or another of its group, open: then detaching
+ * it would wait for that. Its virtual functions go with it.
+ */
 static int check_free(const struct operation *op, const struct lend_bdf *bdf)
 {
 	const struct lend_survey_device *device;
 	struct lend_survey *survey;
+	char name[16];
 	int ret = 0;
 
 	if (op->options.force || lend_survey_new(op->context, &survey))
 		return 0;
-	device = lend_survey_find(survey, bdf);
-	for (size_t i = 0; device && i < device->use_count; i++)
-		if (device->uses[i].kind == LEND_USE_LENT)
-			ret = error_say(op->error, -EBUSY,
-					"%s is in use: %s; end that first, or ask for it with --force",
-					device->is.name, device->uses[i].text);
+	lend_bdf_format(bdf, name);
+	for (size_t i = 0; !ret && (device = lend_survey_at(survey, i)); i++)
+		if (!strcmp(device->is.name, name) || !strcmp(device->physfn, name))
+			ret = check_one(op, device);
 	lend_survey_free(survey);
 	return ret;
 }
@@ -41,7 +53,9 @@ static int give(const struct operation *op, const struct lend_bdf *bdf)
 	if (ret)
 		return ret;
 	operation_driver(op, name, driver);
-	if (held.record.phase == PHASE_NONE && !lend_host_is_vfio(driver)) {
+	if (held.record.phase == PHASE_NONE && held.record.counting) {
+		ret = held_end_count(op, &held);
+	} else if (held.record.phase == PHASE_NONE && !lend_host_is_vfio(driver)) {
 		operation_note(op, "%s: not taken, it is with %s", name, driver[0] ? driver : "no driver");
 	} else {
 		ret = check_free(op, bdf);
@@ -79,6 +93,7 @@ struct mending {
 	const struct lend_bind_options *options;
 	struct lend_error *error;
 	bool ours;
+	bool counting; /* this walk is for numbers of virtual functions alone */
 	int mended, first;
 };
 
@@ -89,6 +104,27 @@ static bool is_left_behind(const struct mending *mending, const struct record *r
 	if (record->phase == PHASE_LENT)
 		return record->owner && !record_is_owned(mending->context, record);
 	return record->phase != PHASE_NONE;
+}
+
+/* Where both are left behind, a device and the number of its functions, that number comes back with the
+ * device.
+ */
+static int mend_held(const struct mending *mending, const struct operation *op, const struct lend_bdf *bdf,
+		     struct held *held)
+{
+	int ret;
+
+	if (mending->counting)
+		return held_end_count(op, held);
+	ret = check_free(op, bdf);
+	return ret ? ret : held_give(op, held);
+}
+
+static bool is_to_mend(const struct mending *mending, const struct record *record)
+{
+	bool left = is_left_behind(mending, record);
+
+	return mending->counting ? record->counting && !left : left;
 }
 
 static int mend_one(void *opaque, const char *name)
@@ -108,13 +144,11 @@ static int mend_one(void *opaque, const char *name)
 	/* Another process has the lock: it is working on the device, and leaves it in order. */
 	if (ret == -EBUSY && !mending->ours)
 		return 0;
-	if (!ret && held.record.phase == PHASE_NONE) {
+	if (!ret && !mending->counting && !record_is_any(&held.record)) {
 		/* The device is gone, or another one is in its place. */
 		record_remove(mending->context, name);
-	} else if (!ret && is_left_behind(mending, &held.record)) {
-		ret = check_free(&op, &bdf);
-		if (!ret)
-			ret = held_give(&op, &held);
+	} else if (!ret && is_to_mend(mending, &held.record)) {
+		ret = mend_held(mending, &op, &bdf, &held);
 		mending->mended += !ret;
 	}
 	if (ret && mending->first)
@@ -151,7 +185,12 @@ int lend_give_back(struct lend_context *context, const struct lend_bind_options 
 
 int lend_mend(struct lend_context *context, const struct lend_bind_options *options, struct lend_error *error)
 {
-	struct mending mending = {.context = context, .options = options, .error = error};
+	struct mending mending = {.context = context, .options = options, .error = error, .counting = true};
+	int ret = walk(&mending);
 
+	if (ret < 0 && !mending.first)
+		return ret;
+	/* Functions are there again before what was remembered of them is looked at. */
+	mending.counting = false;
 	return walk(&mending);
 }

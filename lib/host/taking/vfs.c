@@ -2,6 +2,7 @@
 /* Virtual functions: SR-IOV's rules, checked before the kernel answers with a number. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,10 +27,11 @@ static int check_free(const struct operation *op, const struct lend_survey *surv
 	return 0;
 }
 
-/* vfio-pci makes none for a device of its own, but with its parameter enable_sriov. */
+/* vfio-pci makes none for a device of its own, but with its parameter enable_sriov, which holds at once. */
 static int check_driver(const struct operation *op, const struct lend_survey_device *pf)
 {
 	char dir[PATH_MAX], text[8];
+	bool switchable = false;
 
 	if (!pf->is.driver[0])
 		return error_say(op->error, -EOPNOTSUPP,
@@ -38,63 +40,230 @@ static int check_driver(const struct operation *op, const struct lend_survey_dev
 				 pf->is.name);
 	if (!lend_host_is_vfio(pf->is.driver))
 		return 0;
-	if (!sysfs_path(dir, "%s/module/vfio_pci/parameters", context_sysfs(op->context)) &&
-	    sysfs_read(dir, "enable_sriov", text, sizeof(text)) > 0 && text[0] == 'Y')
-		return 0;
-	return error_say(
-		op->error, -EOPNOTSUPP,
-		"%s is with %s, which makes no virtual functions: lend unbind %s, make them, and then "
-		"lend them (or load vfio-pci with enable_sriov=1)",
-		pf->is.name, pf->is.driver, pf->is.name);
+	if (!strcmp(pf->is.driver, "vfio-pci") &&
+	    !sysfs_path(dir, "%s/module/vfio_pci/parameters", context_sysfs(op->context)) &&
+	    sysfs_read(dir, "enable_sriov", text, sizeof(text)) > 0) {
+		if (text[0] == 'Y')
+			return 0;
+		switchable = true;
+	}
+	return error_say(op->error, -EOPNOTSUPP,
+			 "%s is with %s, which makes no virtual functions: lend unbind %s, make them, and "
+			 "then lend them%s%s%s",
+			 pf->is.name, pf->is.driver, pf->is.name,
+			 switchable ? "; or let vfio-pci make them: echo Y > " : "", switchable ? dir : "",
+			 switchable ? "/enable_sriov" : "");
 }
 
-static int write_count(const struct operation *op, const struct lend_survey_device *pf, unsigned count)
+/* Not by its links: the kernel changes the number after them. Waits for a driver that has it in its hands. */
+static int read_count(const struct operation *op, const char *pf, unsigned *out)
 {
-	char path[PATH_MAX], text[16];
-	int ret;
+	char dir[PATH_MAX], text[16];
+	int ret = sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(op->context), pf);
 
-	ret = sysfs_path(path, "%s/bus/pci/devices/%s/sriov_numvfs", context_sysfs(op->context), pf->is.name);
-	snprintf(text, sizeof(text), "%u", count);
 	if (!ret)
-		ret = host_write(op->context, path, text, op->options.limit_ms);
-	if (ret == -ETIMEDOUT)
-		return error_say(op->error, ret, "%s: its driver %s has not made them after %u s",
-				 pf->is.name, pf->is.driver, (op->options.limit_ms + 999) / 1000);
-	if (ret == -ENOENT || ret == -EOPNOTSUPP)
-		return error_say(op->error, -EOPNOTSUPP, "%s: its driver %s makes no virtual functions",
-				 pf->is.name, pf->is.driver);
-	if (ret == -ENOMEM || ret == -EBUSY)
-		return error_say(
-			op->error, ret,
-			"%s: no bus numbers or addresses are left for virtual functions; pci=realloc "
-			"or pci=assign-busses on the kernel's command line makes room",
-			pf->is.name);
-	if (ret)
-		return error_say(op->error, ret, "%s: %s refuses: %s%s", pf->is.name, pf->is.driver,
-				 strerror(-ret), ret == -EACCES ? "; run lend as root" : "");
+		ret = host_read(dir, "sriov_numvfs", text, sizeof(text), op->options.limit_ms);
+	if (ret < 0)
+		return error_say(op->error, ret, "%s: cannot read how many virtual functions it has: %s", pf,
+				 strerror(-ret));
+	*out = (unsigned)strtoul(text, NULL, 10);
 	return 0;
 }
 
-/* What was remembered of virtual functions that went while they were lent. */
-static void forget_gone(const struct operation *op, const struct lend_survey *survey,
-			const struct lend_survey_device *pf)
+static int say_refused(const struct operation *op, const char *pf, const char *driver, unsigned count,
+		       int why)
 {
-	const struct lend_survey_device *vf;
-
-	for (size_t i = 0; (vf = lend_survey_at(survey, i)); i++) {
-		struct record record;
-
-		if (strcmp(vf->physfn, pf->is.name) != 0)
-			continue;
-		record_read(op->context, vf->is.name, &record);
-		if (record.phase == PHASE_NONE)
-			record_remove(op->context, vf->is.name);
+	switch (-why) {
+	case ETIMEDOUT:
+		return error_say(op->error, why,
+				 "%s: its driver %s is not through with its virtual functions after %u s; "
+				 "once it is, lend unbind --stale puts back those that there were",
+				 pf, driver, (op->options.limit_ms + 999) / 1000);
+	case ENOENT:
+	case EOPNOTSUPP:
+		return error_say(op->error, -EOPNOTSUPP, "%s: its driver %s makes no virtual functions", pf,
+				 driver);
+	case ENOMEM:
+	case EBUSY:
+		return error_say(
+			op->error, why,
+			"%s: no bus numbers or addresses are left for virtual functions; pci=realloc "
+			"or pci=assign-busses on the kernel's command line makes room",
+			pf);
+	default:
+		return error_say(op->error, why, "%s: %s refuses to have %u virtual functions: %s%s", pf,
+				 driver, count, strerror(-why), why == -EACCES ? "; run lend as root" : "");
 	}
 }
 
-static int set_vfs(const struct operation *op, const struct lend_survey *survey,
-		   const struct lend_survey_device *pf, unsigned count)
+static int write_count(const struct operation *op, const char *pf, unsigned count)
 {
+	char path[PATH_MAX], text[16], driver[64];
+	unsigned now;
+	int ret;
+
+	ret = sysfs_path(path, "%s/bus/pci/devices/%s/sriov_numvfs", context_sysfs(op->context), pf);
+	snprintf(text, sizeof(text), "%u", count);
+	operation_driver(op, pf, driver);
+	if (!ret)
+		ret = host_write(op->context, path, text, op->options.limit_ms);
+	if (ret)
+		return say_refused(op, pf, driver, count, ret);
+	/* A driver may make fewer, and the kernel takes that for success. */
+	ret = read_count(op, pf, &now);
+	if (!ret && now != count)
+		ret = error_say(op->error, -ENOSPC, "%s: %s made %u of %u virtual functions", pf, driver, now,
+				count);
+	return ret;
+}
+
+/* From one number to another the kernel goes by none alone. */
+static int change_count(const struct operation *op, const char *pf, unsigned now, unsigned count)
+{
+	int ret = now && now != count ? write_count(op, pf, 0) : 0;
+
+	return !ret && count && now != count ? write_count(op, pf, count) : ret;
+}
+
+int held_restore_functions(const struct operation *op, const struct held *held, unsigned count)
+{
+	unsigned now;
+	int ret = read_count(op, held->name, &now);
+
+	return ret ? ret : change_count(op, held->name, now, count);
+}
+
+/* What was remembered of devices that went while they were lent, as virtual functions do. */
+static int forget_gone(void *opaque, const char *name)
+{
+	const struct operation *op = opaque;
+	struct lend_error error;
+	struct record record;
+	int lock = record_lock(op->context, name, &error);
+
+	/* Whoever has the lock is at work on it. */
+	if (lock < 0)
+		return 0;
+	record_read(op->context, name, &record);
+	if (!record_is_any(&record))
+		record_remove(op->context, name);
+	close(lock);
+	return 0;
+}
+
+static void forget_all_gone(const struct operation *op)
+{
+	record_each(op->context, forget_gone, (void *)(uintptr_t)op);
+}
+
+/* One that was lent, went, and came back. */
+static int lend_again(const struct operation *op, const struct lend_survey_device *vf)
+{
+	struct lend_bind_options options = {.size = sizeof(options), .force = true};
+	struct record now, before;
+
+	record_read(op->context, vf->is.name, &now);
+	record_read_gone(op->context, vf->is.name, &before);
+	if (record_is_any(&now) || before.phase != PHASE_LENT || before.owner)
+		return 0;
+	options.limit_ms = op->options.limit_ms;
+	options.has_user = before.to_user;
+	options.user = before.user;
+	return lend_bind(op->context, &vf->is.bdf, 1, &options, op->error);
+}
+
+static int lend_all_again(const struct operation *op, const char *pf)
+{
+	const struct lend_survey_device *vf;
+	struct lend_survey *survey;
+	int ret = lend_survey_new(op->context, &survey);
+
+	if (ret)
+		return error_say(op->error, ret, "cannot look at the devices of this computer: %s",
+				 strerror(-ret));
+	for (size_t i = 0; !ret && (vf = lend_survey_at(survey, i)); i++)
+		if (!strcmp(vf->physfn, pf))
+			ret = lend_again(op, vf);
+	lend_survey_free(survey);
+	return ret;
+}
+
+static int end_count(const struct operation *op, struct held *held)
+{
+	held->record.counting = 0;
+	if (record_is_any(&held->record))
+		return record_write(op->context, held->name, &held->record);
+	record_remove(op->context, held->name);
+	return 0;
+}
+
+int held_end_count(const struct operation *op, struct held *held)
+{
+	unsigned count = held->record.counted;
+	int ret = held_restore_functions(op, held, count);
+
+	if (!ret)
+		ret = lend_all_again(op, held->name);
+	if (!ret)
+		ret = end_count(op, held);
+	if (!ret)
+		operation_note(op, "%s: has %u virtual function%s, as before", held->name, count,
+			       count == 1 ? "" : "s");
+	return ret;
+}
+
+/* A number that was left by a change that was cut off is not what was before. */
+static int begin_count(const struct operation *op, struct held *held, unsigned now)
+{
+	struct record *record = &held->record;
+	int ret;
+
+	if (record->phase == PHASE_NONE)
+		record_identify(op->context, held->name, record);
+	if (!record->counting)
+		record->counted = now;
+	record->counting = 1;
+	ret = record_write(op->context, held->name, record);
+	return ret ? error_say(op->error, ret,
+			       "%s: cannot remember how many virtual functions it has in %s: %s", held->name,
+			       context_state(op->context), strerror(-ret))
+		   : 0;
+}
+
+static int finish_count(const struct operation *op, struct held *held)
+{
+	forget_all_gone(op);
+	return end_count(op, held);
+}
+
+static int change(const struct operation *op, struct held *held, unsigned now, unsigned count)
+{
+	struct lend_error error = {""};
+	struct operation back = *op;
+	int ret;
+
+	/* From here on a device that is gone is one that went by this change. */
+	if (!held->record.counting)
+		forget_all_gone(op);
+	ret = begin_count(op, held, now);
+	if (ret)
+		return ret;
+	ret = change_count(op, held->name, now, count);
+	if (!ret)
+		return finish_count(op, held);
+	/* The driver goes on with it; lend_mend() comes later. */
+	if (ret == -ETIMEDOUT)
+		return ret;
+	back.error = &error;
+	if (held_end_count(&back, held))
+		operation_note(op, "putting back: %s; lend unbind --stale tries again", error.text);
+	return ret;
+}
+
+static int set_vfs(const struct operation *op, const struct lend_survey *survey,
+		   const struct lend_survey_device *pf, struct held *held, unsigned count)
+{
+	unsigned now;
 	int ret;
 
 	if (!pf->vfs_max)
@@ -103,20 +272,18 @@ static int set_vfs(const struct operation *op, const struct lend_survey *survey,
 	if (count > pf->vfs_max)
 		return error_say(op->error, -ERANGE, "%s can have %u virtual functions and not %u",
 				 pf->is.name, pf->vfs_max, count);
-	if (count == pf->vfs) {
+	ret = read_count(op, pf->is.name, &now);
+	if (ret)
+		return ret;
+	if (count == now) {
 		operation_note(op, "%s: has %u virtual functions already", pf->is.name, count);
-		return 0;
+		return held->record.counting ? finish_count(op, held) : 0;
 	}
 	ret = check_free(op, survey, pf);
 	if (!ret)
 		ret = check_driver(op, pf);
-	/* From one number to another the kernel goes by none alone. */
-	if (!ret && pf->vfs) {
-		ret = write_count(op, pf, 0);
-		forget_gone(op, survey, pf);
-	}
-	if (!ret && count)
-		ret = write_count(op, pf, count);
+	if (!ret)
+		ret = change(op, held, now, count);
 	if (!ret)
 		operation_note(op, "%s: has %u virtual function%s", pf->is.name, count,
 			       count == 1 ? "" : "s");
@@ -152,7 +319,7 @@ int lend_set_vfs(struct lend_context *context, const struct lend_bdf *bdf, unsig
 	if (!ret)
 		ret = held_lock(&op, name, &held);
 	if (!ret) {
-		ret = set_vfs(&op, survey, pf, count);
+		ret = set_vfs(&op, survey, pf, &held, count);
 		held_unlock(&held);
 	}
 	lend_survey_free(survey);

@@ -116,6 +116,15 @@ int host_write(struct lend_context *context, const char *path, const char *text,
 	return ask_helper(path, text, &answer, limit_ms);
 }
 
+int host_own(struct lend_context *context, const char *path, uid_t owner)
+{
+	const struct context_kernel *kernel = context_kernel(context);
+
+	if (kernel->own)
+		return kernel->own(kernel->opaque, path, owner);
+	return chown(path, owner, (gid_t)-1) ? -errno : 0;
+}
+
 int host_read(const char *dir, const char *name, char *out, size_t size, unsigned limit_ms)
 {
 	struct answer answer;

@@ -15,6 +15,9 @@
  */
 int host_write(struct lend_context *context, const char *path, const char *text, unsigned limit_ms);
 
+/** Makes a node a user's; its group and mode stay. */
+int host_own(struct lend_context *context, const char *path, uid_t owner);
+
 /** Reads an attribute, as sysfs_read() does. -ETIMEDOUT as above. */
 int host_read(const char *dir, const char *name, char *out, size_t size, unsigned limit_ms);
 
