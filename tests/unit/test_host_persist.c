@@ -2,10 +2,12 @@
 /* Rules that survive a reboot, and helpers that are left behind. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -169,6 +171,27 @@ static void a_write_that_hangs(void **state)
 	lend_context_free(context);
 }
 
+/* A process that runs on does not collect what it left behind. */
+static void a_helper_that_was_left_behind(void **state)
+{
+	struct host_tree *tree = *state;
+	struct lend_context_config config = {.size = sizeof(config)};
+	struct lend_context *context;
+	double start = now();
+	char path[PATH_MAX];
+	siginfo_t child;
+
+	assert_int_equal(lend_context_new(&config, &context), 0);
+	snprintf(path, sizeof(path), "%s", tree_path(tree, "pipe"));
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(host_write(context, path, "x", 100), -ETIMEDOUT);
+	/* Nobody but the library waits for it here. */
+	while (!waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) && now() - start < 60)
+		poll(NULL, 0, 10);
+	assert_int_equal(errno, ECHILD);
+	lend_context_free(context);
+}
+
 /* What is left behind holds nothing of ours: a reader of our output sees its end. */
 static void a_helper_keeps_no_descriptor(void **state)
 {
@@ -201,6 +224,7 @@ int main(void)
 		TEST(another_number),
 		TEST(a_failure_is_told),
 		TEST(a_write_that_hangs),
+		TEST(a_helper_that_was_left_behind),
 		TEST(a_helper_keeps_no_descriptor),
 	};
 

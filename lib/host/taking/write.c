@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -78,6 +79,34 @@ static bool await(int fd, unsigned limit_ms)
 	return false;
 }
 
+static void *bury(void *opaque)
+{
+	pid_t helper = (pid_t)(intptr_t)opaque;
+
+	while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
+		;
+	return NULL;
+}
+
+/*
+ * One that waits in the kernel ends only when the kernel is done. A thread waits
+ * for that, so that it does not stay as a zombie of a process that runs on; all
+ * signals are the other threads'. Killed, it gives no order later on where it
+ * waits for something else than a driver.
+ */
+static void leave_behind(pid_t helper)
+{
+	sigset_t all, before;
+	pthread_t thread;
+
+	kill(helper, SIGKILL);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (!pthread_create(&thread, NULL, bury, (void *)(intptr_t)helper))
+		pthread_detach(thread);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 static int ask_helper(const char *path, const char *text, struct answer *out, unsigned limit_ms)
 {
 	int ends[2], ret = -ETIMEDOUT;
@@ -95,10 +124,10 @@ static int ask_helper(const char *path, const char *text, struct answer *out, un
 		ends[1] = -1;
 		if (await(ends[0], limit_ms))
 			ret = read(ends[0], out, sizeof(*out)) == sizeof(*out) ? -out->code : -EIO;
-		/* One that waits in the kernel cannot be killed; it ends when the kernel is done. */
-		if (ret != -ETIMEDOUT)
-			while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
-				;
+		if (ret == -ETIMEDOUT)
+			leave_behind(helper);
+		else
+			bury((void *)(intptr_t)helper);
 	}
 	close(ends[0]);
 	if (ends[1] >= 0)
