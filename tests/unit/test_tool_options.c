@@ -201,6 +201,8 @@ static void missing_and_unknown(void **state)
 	assert_says("'bzImage'");
 	assert_int_equal(parse("-kernel", "K", "-", NULL), -EINVAL);
 	assert_int_equal(parse("-kernel", "K", "--", NULL), -EINVAL);
+	assert_int_equal(parse("-kernel", "K", "\xe2\x80\x93m", "4G", NULL), -EINVAL);
+	assert_says("begins with a dash (U+2013); type -");
 	assert_int_equal(parse("@file", NULL), -EINVAL);
 	assert_says("not an option");
 	assert_int_equal(parse("-kernl", "K", NULL), -EINVAL);

@@ -27,6 +27,7 @@
 #include "tool/run/property_function.c"
 #include "tool/run/property_kinds.c"
 #include "tool/run/serial_arg.c"
+#include "tool/run/unseen.c"
 #include "tool/run/value.c"
 #include "tool/say.c"
 

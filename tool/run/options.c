@@ -12,6 +12,7 @@
 #include "tool/nearest.h"
 #include "tool/run/foreign.h"
 #include "tool/run/options.h"
+#include "tool/run/unseen.h"
 #include "tool/tool.h"
 
 enum { DEFAULT_MEMORY_MIB = 512 };
@@ -206,6 +207,9 @@ int options_parse(int argc, char *const *argv, struct run_options *out, struct l
 		out->at = at;
 		if (is_option(argv[at]))
 			ret = parse_one(argc, argv, &at, out, error);
+		else if (unseen_dash(argv[at]))
+			ret = tool_fail(error, -EINVAL, "'%.100s' begins with %s; type - there", argv[at],
+					unseen_dash(argv[at]));
 		else
 			ret = tool_fail(error, -EINVAL,
 					"'%.100s' is not an option; lend run --help lists them", argv[at]);

@@ -171,10 +171,14 @@ static int run(int argc, char **argv)
 	struct run_options options;
 	struct lend_error error;
 	struct argfile argfile;
-	int status = TOOL_USAGE;
+	int status = TOOL_USAGE, ret = argfile_expand(argc, argv, &argfile, &error);
 
-	if (argfile_expand(argc, argv, &argfile, &error) ||
-	    options_parse(argfile.argc, argfile.argv, &options, &error))
+	if (!ret) {
+		ret = options_parse(argfile.argc, argfile.argv, &options, &error);
+		if (ret)
+			argfile_add_place(&argfile, options.at, &error);
+	}
+	if (ret)
 		tool_say("%s", error.text);
 	else
 		status = run_options(&options);
