@@ -9,6 +9,7 @@
 #include "lib/open/cdev.h"
 #include "lib/open/cdev_error.h"
 #include "lib/open/group_error.h"
+#include "lib/open/token_owner.h"
 
 /*
  * The kernel has one error for two cases: a driver of the host has another device
@@ -34,7 +35,12 @@ int cdev_say_bind(struct lend_context *context, const struct lend_host_device *h
 	case -EBUSY:
 		return say_busy(context, host, error);
 	case -EINVAL:
-		/* EINVAL: the device is bound already, or the kernel takes no token here. */
+		/*
+		 * The device is bound already, or no token is taken: by the kernel at all, or for this
+		 * device. Where sysfs could be looked at, the latter was said before (token_check()).
+		 */
+		if (token && !context)
+			return token_say_not_taken(host, error);
 		if (token)
 			return error_say(
 				error, -EOPNOTSUPP,
@@ -51,10 +57,7 @@ int cdev_say_bind(struct lend_context *context, const struct lend_host_device *h
 			"/sys/module/iommufd/parameters/allow_unsafe_interrupts",
 			host->name);
 	case -EACCES:
-		return error_say(error, code,
-				 "%s: it is a virtual function whose physical one is in a user's hands; give "
-				 "the UUID that was set there with vf-token=",
-				 host->name);
+		return token_say_refused(context, host, token, error);
 	case -ENOTTY:
 		return error_say(error, code, "%s: what is open is no VFIO device node", host->name);
 	default:

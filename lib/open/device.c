@@ -19,6 +19,7 @@
 #include "lib/open/group.h"
 #include "lib/open/group_error.h"
 #include "lib/open/raw_config.h"
+#include "lib/open/token_owner.h"
 #include "lib/sized.h"
 
 /* The device that the configuration names, by address, by descriptor, or by both. */
@@ -61,7 +62,7 @@ static int check(struct lend_context *context, const struct lend_host_device *ho
 		return group_say_no_iommu(host, error);
 	if (host->is_mdev ? !host->driver[0] : !lend_host_is_vfio(host->driver))
 		return group_say_not_bound(context, host, error);
-	return 0;
+	return token_check(context, host, config->vf_token, error);
 }
 
 static struct device_source source_of(const struct lend_host_device *host, enum lend_backend backend)
@@ -114,7 +115,7 @@ static int open_legacy(struct lend_space *space, const struct lend_host_device *
 		return ret;
 	source.raw = raw;
 	source.raw_length = raw_of(space, host, config, raw);
-	ret = group_open_device(group, host->name, config, error);
+	ret = group_open_device(group, host, config, error);
 	if (ret >= 0)
 		ret = open_fd(space, ret, &source, out, error);
 	if (ret < 0) {

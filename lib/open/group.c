@@ -16,6 +16,7 @@
 #include "lib/open/group.h"
 #include "lib/open/group_error.h"
 #include "lib/open/token.h"
+#include "lib/open/token_owner.h"
 #include "lib/sys/vfio.h"
 
 enum { GROUP_DEVICES_MAX = 256 };
@@ -197,31 +198,41 @@ int group_fd(struct lend_context *context, int id)
 	return fd;
 }
 
-int group_open_device(struct lend_group *group, const char *name, const struct lend_device_config *config,
-		      struct lend_error *error)
+static int say_refused(struct lend_group *group, const struct lend_host_device *host,
+		       const struct lend_device_config *config, int code, struct lend_error *error)
+{
+	struct lend_context *look = config->facts ? NULL : space_context(group->space);
+	char path[PATH_MAX];
+
+	switch (code) {
+	case -EBUSY:
+		group_path(space_context(group->space), group->id, path);
+		return group_say_in_use(look, host->name, path, error);
+	case -EACCES:
+		return token_say_refused(look, host, config->vf_token, error);
+	case -EINVAL:
+		if (config->vf_token)
+			return token_say_not_taken(host, error);
+		break;
+	default:
+		break;
+	}
+	return error_say(error, code, "%s: the kernel does not hand it out: %s; dmesg may say why",
+			 host->name, strerror(-code));
+}
+
+int group_open_device(struct lend_group *group, const struct lend_host_device *host,
+		      const struct lend_device_config *config, struct lend_error *error)
 {
 	const char *vf_token = config->vf_token;
-	struct lend_context *context = space_context(group->space);
-	char path[PATH_MAX], full[LEND_NAME_SIZE + sizeof(" vf_token=") + TOKEN_TEXT];
+	char full[LEND_NAME_SIZE + sizeof(" vf_token=") + TOKEN_TEXT];
 	uint8_t token[TOKEN_SIZE];
 	int fd;
 
 	if (vf_token && token_parse(vf_token, token))
-		return error_say(error, -EINVAL, "%s: the VF token '%.60s' is no UUID", name, vf_token);
-	snprintf(full, sizeof(full), "%s%s%.36s", name, vf_token ? " vf_token=" : "",
+		return error_say(error, -EINVAL, "%s: the VF token '%.60s' is no UUID", host->name, vf_token);
+	snprintf(full, sizeof(full), "%s%s%.36s", host->name, vf_token ? " vf_token=" : "",
 		 vf_token ? vf_token : "");
 	fd = sys_vfio_group_get_device_fd(group->fd, full);
-	if (fd == -EBUSY) {
-		group_path(context, group->id, path);
-		return group_say_in_use(config->facts ? NULL : context, name, path, error);
-	}
-	if (fd == -EACCES)
-		return error_say(error, fd,
-				 "%s: it is a virtual function and the token is not the one that the user of "
-				 "its physical function set; give that with vf-token=",
-				 name);
-	if (fd < 0)
-		return error_say(error, fd, "%s: the kernel does not hand it out: %s; dmesg may say why",
-				 name, strerror(-fd));
-	return fd;
+	return fd < 0 ? say_refused(group, host, config, fd, error) : fd;
 }

@@ -39,7 +39,7 @@ int group_fd(struct lend_context *context, int id);
  * Opens a device of the group, with the VF token of the configuration, and
  * returns its descriptor. It takes no lock, because the kernel resets the device.
  */
-int group_open_device(struct lend_group *group, const char *name, const struct lend_device_config *config,
-		      struct lend_error *error);
+int group_open_device(struct lend_group *group, const struct lend_host_device *host,
+		      const struct lend_device_config *config, struct lend_error *error);
 
 #endif

@@ -125,6 +125,16 @@ static inline void add_device(struct host *host, const char *name, unsigned numb
 	add_node(host, dir, number);
 }
 
+/* A device becomes a virtual function of another, which is with `driver`; "": with none. */
+static inline void make_vf(struct host *host, const char *name, const char *physical, const char *driver)
+{
+	run("d=%s/bus/pci/devices; mkdir -p $d/%s; echo 7 >$d/%s/sriov_totalvfs; ln -sfn ../%s $d/%s/physfn",
+	    host->sys, physical, physical, physical, name);
+	run("d=%s/bus/pci; rm -f $d/devices/%s/driver; [ -z '%s' ] || { mkdir -p $d/drivers/%s; "
+	    "ln -s ../../drivers/%s $d/devices/%s/driver; }",
+	    host->sys, physical, driver, driver, driver, physical);
+}
+
 static inline int try(struct host *host, unsigned index, const struct lend_device_config *config)
 {
 	kernel.count = 0;

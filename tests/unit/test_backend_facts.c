@@ -135,6 +135,9 @@ static int refused(void)
 	jail_check(strstr(vfio.error.text, "in use by another process"));
 	vfio.fail_device = EINVAL;
 	jail_check(open_it(&device) == -EINVAL);
+	vfio.fail_device = EACCES;
+	jail_check(open_it(&device) == -EACCES);
+	jail_check(strstr(vfio.error.text, "no VF token was given"));
 	vfio.fail_device = 0;
 	vfio.fail_set_container = EPERM;
 	jail_check(open_it(&device) == -EPERM);

@@ -125,19 +125,99 @@ static void vf_tokens(void **state)
 	struct lend_device_config config = named("05:00.0");
 
 	add_device(host, "0000:05:00.0", 0);
+	make_vf(host, "0000:05:00.0", "0000:04:00.0", "vfio-pci");
 	config.vf_token = UUID;
 	assert_int_equal(try(host, 0, &config), 0);
 	assert_string_equal(kernel.lines[0], "bind 83");
 	close_one(host, 0);
 	kernel.bind = -EINVAL;
 	assert_int_equal(try(host, 0, &config), -EOPNOTSUPP);
-	expect(host, "takes no VF token");
+	expect(host, "this kernel takes no VF token with iommufd");
 	kernel.bind = -EACCES;
 	assert_int_equal(try(host, 0, &config), -EACCES);
-	expect(host, "vf-token=");
+	expect(host, "is not the one that the user of its physical function 0000:04:00.0 has set");
 	config.vf_token = "no token";
 	assert_int_equal(try(host, 0, &config), -EINVAL);
 	expect(host, "no UUID");
+}
+
+/* What sysfs says of a token is said before anything is opened, whichever way it would be. */
+static void tokens_that_are_not_due(void **state)
+{
+	static const struct {
+		const char *driver; /* of its physical function; NULL: it is no virtual function */
+		bool can_have_vfs, given;
+		int ret;
+		const char *says;
+	} rows[] = {
+		{"vfio-pci", false, false, -EACCES,
+		 "no VF token was given; it is a virtual function of 0000:04:00.0"},
+		{"mlx5_vfio_pci", false, false, -EACCES, "which is with mlx5_vfio_pci: give the token"},
+		{"vfio-pci", false, true, 0, NULL},
+		{"igb", false, false, 0, NULL},
+		{"igb", false, true, -EINVAL,
+		 "takes no VF token: it is a virtual function of 0000:04:00.0, which is with igb"},
+		{"", false, true, -EINVAL, "which is with no driver"},
+		/* A driver of its own with that word in its name. */
+		{"nvidia-vgpu-vfio", false, false, 0, NULL},
+		{NULL, false, false, 0, NULL},
+		{NULL, false, true, -EINVAL,
+		 "takes no VF token: it is no virtual function, and can have none"},
+		{NULL, true, false, 0, NULL},
+		{NULL, true, true, 0, NULL},
+	};
+	static const enum lend_backend backends[] = {LEND_BACKEND_IOMMUFD, LEND_BACKEND_LEGACY,
+						     LEND_BACKEND_AUTO};
+	struct host *host = *state;
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows) * 3; i++) {
+		struct lend_device_config config = named("05:00.0");
+		const char *driver = rows[i / 3].driver;
+		int ret;
+
+		run("rm -rf %s/bus/pci/devices/* %s/vfio/devices/* %s/kernel", host->sys, host->dev,
+		    host->sys);
+		add_device(host, "0000:05:00.0", 0);
+		if (driver)
+			make_vf(host, "0000:05:00.0", "0000:04:00.0", driver);
+		if (rows[i / 3].can_have_vfs)
+			run("echo 7 >%s/bus/pci/devices/0000:05:00.0/sriov_totalvfs", host->sys);
+		config.backend = backends[i % 3];
+		config.vf_token = rows[i / 3].given ? UUID : NULL;
+		ret = try(host, 0, &config);
+		if (!rows[i / 3].ret) {
+			/* The group's node here is none. */
+			assert_true(ret == 0 || ret == -ENOTTY);
+			if (!ret)
+				close_one(host, 0);
+			continue;
+		}
+		assert_int_equal(ret, rows[i / 3].ret);
+		assert_int_equal(kernel.count, 0);
+		expect(host, rows[i / 3].says);
+		expect(host, "vf-token=");
+	}
+}
+
+/* The kernel asks for a token where sysfs does not say so. */
+static void tokens_that_are_asked_for(void **state)
+{
+	struct host *host = *state;
+	struct lend_device_config config = named("05:00.0");
+
+	add_device(host, "0000:05:00.0", 0);
+	kernel.bind = -EACCES;
+	assert_int_equal(try(host, 0, &config), -EACCES);
+	expect(host, "no VF token was given");
+	run("echo 7 >%s/bus/pci/devices/0000:05:00.0/sriov_totalvfs", host->sys);
+	assert_int_equal(try(host, 0, &config), -EACCES);
+	expect(host, "its virtual functions are in use");
+	config.vf_token = UUID;
+	assert_int_equal(try(host, 0, &config), -EACCES);
+	expect(host, "the VF token is not the right one");
+	run("cd %s/bus/pci/devices/0000:05:00.0; rm sriov_totalvfs; ln -s ../0000:04:00.0 physfn", host->sys);
+	assert_int_equal(try(host, 0, &config), -EACCES);
+	expect(host, "is not the one that the user of its physical function has set");
 }
 
 /* What fails behind the attach is taken back to the beginning. */
@@ -174,6 +254,15 @@ static int by_facts(void)
 	jail_check(strstr(host->error.text, "in use by another process"));
 	kernel.bind = -EINVAL;
 	jail_check(try(host, 0, &in_jail_config) == -EBUSY);
+	in_jail_config.vf_token = UUID;
+	jail_check(try(host, 0, &in_jail_config) == -EINVAL);
+	jail_check(strstr(host->error.text, "takes no VF token"));
+	kernel.bind = -EACCES;
+	jail_check(try(host, 0, &in_jail_config) == -EACCES);
+	jail_check(strstr(host->error.text, "is not the one that"));
+	in_jail_config.vf_token = NULL;
+	jail_check(try(host, 0, &in_jail_config) == -EACCES);
+	jail_check(strstr(host->error.text, "no VF token was given"));
 	kernel.bind = 0;
 	in_jail_config.iommu_fd = -1;
 	jail_check(try(host, 0, &in_jail_config) == -EINVAL);
@@ -231,6 +320,8 @@ int main(void)
 		on_host(node_of_another_device),
 		on_host(busy),
 		on_host(vf_tokens),
+		on_host(tokens_that_are_not_due),
+		on_host(tokens_that_are_asked_for),
 		on_host(fails_late),
 		on_host(node_by_facts),
 		on_host(config_of_another_header),
