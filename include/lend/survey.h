@@ -129,7 +129,8 @@ LEND_API const struct lend_survey_device *lend_survey_find(const struct lend_sur
  *  - a node of one: "/dev/nvme0n1", "/dev/disk/by-id/...", "/dev/dri/card0"
  *  - vendor and device, "8086:10d3", and perhaps a serial number after a slash
  * -EINVAL: it is none of these; -ENODEV: there is none; -ENOTUNIQ: several,
- * which the sentence lists.
+ * which the sentence lists. What is like an address and is none ("01:00", "1:0.0",
+ * "pci_0000_01_00_0") is never taken for one; the sentence names what may be meant.
  */
 LEND_API int lend_survey_resolve(const struct lend_survey *survey, const char *name,
 				 const struct lend_survey_device **out, struct lend_error *error);
@@ -142,7 +143,7 @@ LEND_API int lend_survey_resolve(const struct lend_survey *survey, const char *n
 LEND_API int lend_survey_expect(const struct lend_survey *survey, const struct lend_survey_device *device,
 				const char *expected, struct lend_error *error);
 
-/** Whether `name` has the form of one that lend_survey_resolve() looks up. */
+/** Whether `name` has a form that lend_survey_resolve() looks at the devices for. */
 LEND_API bool lend_survey_is_name(const char *name);
 
 #ifdef __cplusplus

@@ -70,7 +70,6 @@ static void what_names_nothing(void **state)
 		{"1b36:0010/other", -ENODEV, "1b36:0010/other"},
 		{"1b36:0010/", -EINVAL, "names no device"},
 		{"pci0000:00/1f.7", -ENODEV, "pci0000:00/1f.7"},
-		{"05:00", -EINVAL, "names no device"},
 		{"", -EINVAL, "names no device"},
 		{"-v", -EINVAL, "names no device"},
 		{"/etc/passwd", -EINVAL, "names no device"},
@@ -90,6 +89,74 @@ static void what_names_nothing(void **state)
 		if (rows[i].ret == -EINVAL)
 			assert_false(lend_survey_is_name(rows[i].name));
 	}
+}
+
+/* Like an address, and none: what may be meant is named, and never taken. */
+static void what_may_be_meant(void **state)
+{
+	static const struct {
+		const char *name;
+		int ret;
+		const char *says;
+	} rows[] = {
+		{"00:1f", -ENOTUNIQ,
+		 "there are 0000:00:1f.0, 0000:00:1f.2, 0000:00:1f.3: name each that is meant"},
+		{"0000:00:1F", -ENOTUNIQ, "0000:00:1f.2"},
+		{"00:1f.", -ENOTUNIQ, "0000:00:1f.2"},
+		{"00:1f.*", -ENOTUNIQ, "0000:00:1f.2"},
+		{"pci_0000_00_1f", -ENOTUNIQ, "0000:00:1f.2"},
+		{"01:00", -EINVAL, "write 0000:01:00.0, if that is meant"},
+		{"0000:01:00", -EINVAL, "write 0000:01:00.0"},
+		{"1:0.0", -EINVAL, "write 0000:01:00.0"},
+		{"0:1:0.0", -EINVAL, "write 0000:01:00.0"},
+		{"0x1:0x0.0", -EINVAL, "write 0000:01:00.0"},
+		{"01:00:0", -EINVAL, "write 0000:01:00.0"},
+		{"0000:01:00:0", -EINVAL, "write 0000:01:00.0"},
+		{"pci_0000_01_00_0", -EINVAL, "write 0000:01:00.0"},
+		{"PCI:1:0:0", -EINVAL, "write 0000:01:00.0"},
+		{"PCI:0:31:2", -EINVAL, "write 0000:00:1f.2"},
+		{"1:0.7", -ENODEV, "nothing is there that it could be"},
+		{"0001:01:00", -ENODEV, "lend ls lists"},
+		{"05:00", -ENODEV, "'05:00'"},
+	};
+	static const char *const none[] = {"100:00", "00:20.0:0:0:0", "00:1f.8",     ":",    "1:",
+					   "::",     "1:0.0 ",        "00:1f.2.2.2", "PCI:", "123456789:0",
+					   "fe80::1"};
+	struct host_tree *tree = *state;
+	const struct lend_survey_device *device;
+	struct lend_error error;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		int ret = lend_survey_resolve(tree->survey, rows[i].name, &device, &error);
+
+		if (ret != rows[i].ret || !strstr(error.text, rows[i].says) ||
+		    !strstr(error.text, rows[i].name))
+			fail_msg("'%s': %d %s", rows[i].name, ret, error.text);
+		assert_true(lend_survey_is_name(rows[i].name));
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
+		if (lend_survey_resolve(tree->survey, none[i], &device, &error) != -EINVAL ||
+		    !strstr(error.text, "names no device"))
+			fail_msg("'%s': %s", none[i], error.text);
+	}
+}
+
+/* A slot with more functions than a sentence has room for. */
+static void a_slot_of_many(void **state)
+{
+	struct host_tree *tree = *state;
+	const struct lend_survey_device *device;
+	struct lend_error error;
+	char path[64];
+
+	for (unsigned i = 0; i < 40; i++) {
+		snprintf(path, sizeof(path), "sys/bus/pci/devices/%04x:07:00.%u/vendor", i / 8, i % 8);
+		tree_put(tree, path, "0x8086\n");
+	}
+	tree_survey(tree);
+	assert_int_equal(lend_survey_resolve(tree->survey, "07:00", &device, &error), -ENOTUNIQ);
+	assert_non_null(strstr(error.text, "0000:07:00.0, 0000:07:00.1"));
+	assert_non_null(strstr(error.text, ", and more: name each"));
 }
 
 static void expected_devices(void **state)
@@ -157,6 +224,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(names),
 		TEST(what_names_nothing),
+		TEST(what_may_be_meant),
+		TEST(a_slot_of_many),
 		TEST(expected_devices),
 		TEST(a_serial_number_is_remembered),
 		TEST(a_disk_with_two_ways),

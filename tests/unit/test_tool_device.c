@@ -5,8 +5,9 @@
 /* What is no address is looked up when the host is. */
 static void other_names(void **state)
 {
-	static const char *const names[] = {"eth1", "/dev/nvme0n1", "8086:10d3", "8086:10d3/SN 1",
-					    "pci0000:00/1c.0/00.0"};
+	static const char *const names[] = {
+		"eth1",  "/dev/nvme0n1", "8086:10d3", "8086:10d3/SN 1",  "pci0000:00/1c.0/00.0",
+		"05:00", "0000:05:00",   "1:0.0",     "pci_0000_05_00_0"};
 	char text[96];
 
 	(void)state;
@@ -54,10 +55,14 @@ static void addresses(void **state)
 	assert_string_equal(options.devices[0].host, "0000:05:00.0");
 	assert_int_equal(parse_device("vfio-pci,x-no-mmap=yes,host=05:00.0,id=d0"), 0);
 	assert_true(options.devices[0].function.no_mmap);
-	assert_int_equal(parse_device("vfio-pci,host=05:00"), -EINVAL);
-	assert_says("host=05:00 ");
-	assert_int_equal(parse_device("vfio-pci,host=/sys/bus/pci/devices/0000:05:00.0"), -EINVAL);
-	assert_says("sysfsdev=");
+	assert_int_equal(parse_device("vfio-pci,host=05:00.8"), -EINVAL);
+	assert_says("host=05:00.8 ");
+	assert_int_equal(parse_device("vfio-pci,host=/sys/bus/pci/devices/0000:05:00.0"), 0);
+	assert_string_equal(options.devices[0].host, "0000:05:00.0");
+	assert_int_equal(parse_device("vfio-pci,host=0000:0A:1F.7"), 0);
+	assert_string_equal(options.devices[0].host, "0000:0a:1f.7");
+	assert_int_equal(parse_device("vfio-pci,host=/sys/class/net/eth0"), -EINVAL);
+	assert_says("an interface like eth1");
 	assert_int_equal(parse_device("vfio-pci,sysfsdev=05:00.0"), -EINVAL);
 	assert_says("host=");
 	assert_int_equal(parse_device("vfio-pci,sysfsdev=/sys/class/net/eth0/device"), -EINVAL);

@@ -75,6 +75,9 @@ static void names_become_addresses(void **state)
 	assert_int_equal(begin("eth7", NULL, NULL, false), -ENODEV);
 	assert_int_equal(begin("8086:10d3", NULL, NULL, false), -ENOTUNIQ);
 	says("0000:02:00.0, 0000:03:00.0");
+	assert_int_equal(begin("00:1f", NULL, NULL, false), -ENOTUNIQ);
+	says("0000:00:1f.0, 0000:00:1f.2");
+	says("each takes a -device of its own");
 	assert_int_equal(begin("nvme0n1", "01:00.0", NULL, false), -EINVAL);
 	says("0000:01:00.0 is given twice");
 }

@@ -33,6 +33,13 @@ static bool is_plain(const struct run_options *options)
 	return true;
 }
 
+static void add(struct lend_error *error, const char *text)
+{
+	size_t used = strlen(error->text);
+
+	snprintf(error->text + used, sizeof(error->text) - used, "%s", text);
+}
+
 static int look_up(const struct lend_survey *survey, struct run_options *options, unsigned index,
 		   struct lend_error *error)
 {
@@ -42,6 +49,8 @@ static int look_up(const struct lend_survey *survey, struct run_options *options
 
 	if (!ret && device->expect[0])
 		ret = lend_survey_expect(survey, found, device->expect, error);
+	if (ret == -ENOTUNIQ)
+		add(error, "; each takes a -device of its own");
 	if (ret)
 		return ret;
 	snprintf(device->host, sizeof(device->host), "%s", found->is.name);

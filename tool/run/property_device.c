@@ -40,9 +40,10 @@ int property_host(struct run_device *device, const struct property *row, const c
 		strcpy(device->name, value);
 		return 0;
 	}
-	if (value[0] == '/')
+	if (value[0] == '/' && lend_bdf_parse(value, &bdf))
 		return tool_fail(error, -EINVAL,
-				 "host=%.100s is a path; give it as sysfsdev=, or an address like 05:00.0",
+				 "host=%.100s is a path that ends in no address; give one like 05:00.0, an "
+				 "interface like eth1, or a node like /dev/nvme0n1",
 				 value);
 	return set_address(device, row->name, value, error);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/error.h"
+#include "lib/host/survey/slot.h"
 #include "lib/host/survey/survey.h"
 
 /* "8086:10d3" and perhaps "/SERIAL" after it, which `serial` then points to. */
@@ -55,7 +56,8 @@ bool lend_survey_is_name(const char *name)
 	struct lend_bdf bdf;
 
 	return !lend_bdf_parse(name, &bdf) || is_node(name) || is_slot_path(name) ||
-	       parse_ids(name, &vendor, &device, &serial) || is_interface_name(name);
+	       parse_ids(name, &vendor, &device, &serial) || slot_parse(name, NULL) ||
+	       is_interface_name(name);
 }
 
 static bool same_serial(const struct lend_survey_device *device, const char *serial)
@@ -173,6 +175,7 @@ int lend_survey_resolve(const struct lend_survey *survey, const char *name,
 {
 	struct wanted wanted = {0};
 	struct lend_bdf bdf;
+	struct slot slot;
 
 	if (!lend_bdf_parse(name, &bdf))
 		return look_up_address(survey, &bdf, out, error);
@@ -182,6 +185,8 @@ int lend_survey_resolve(const struct lend_survey *survey, const char *name,
 		wanted.ids = true;
 	else if (is_slot_path(name))
 		wanted.path = name;
+	else if (slot_parse(name, &slot))
+		return slot_say(survey, name, &slot, error);
 	else if (is_interface_name(name))
 		wanted.interface = name;
 	else
