@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Small reads below a root directory; see sysfs.h. */
+/* Reading small files below a folder (sysfs.h). */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -130,7 +130,7 @@ char *sysfs_load(const char *dir, const char *name, size_t *length)
 	return text;
 }
 
-/* Hands out the lines that are whole, or with `last` all that there is; what is left moves to the front. */
+/* Passes whole lines to `each`, with `last` also a part of one; what is left moves to the front. */
 static int give_lines(char *text, size_t *used, bool last, int (*each)(void *opaque, char *line),
 		      void *opaque)
 {
@@ -192,7 +192,7 @@ bool sysfs_owner(const char *path, struct lend_bdf *out)
 
 		start = start ? start + 1 : path;
 		length = (size_t)(end - start);
-		/* A short form is one of ours, not of the kernel's. */
+		/* The kernel always writes the domain, so a short address is none. */
 		if (length > strlen("00:00.0") && length <= longest) {
 			memcpy(name, start, length);
 			name[length] = '\0';

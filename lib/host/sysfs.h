@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small reads below a root directory (sysfs or procfs). What is read there is
- * short text; longer files are cut. Nothing here remembers anything.
+ * Reading small files of text below a folder of sysfs or procfs. Longer files are
+ * cut. Nothing is stored between calls.
  */
 #ifndef LIB_HOST_SYSFS_H
 #define LIB_HOST_SYSFS_H
@@ -11,52 +11,54 @@
 #include "lend/host.h"
 #include "lib/context.h"
 
-/** Joins the parts into `out`; -ENAMETOOLONG when they do not fit. */
+/** Writes a path to `out`. -ENAMETOOLONG: it does not fit. */
 LEND_PRINTF(2, 3) int sysfs_path(char out[PATH_MAX], const char *format, ...);
 
-/** Reads dir/name into `out`, cut at size - 1, without the newline at its end. Bytes or negative errno. */
+/** Reads dir/name to `out`, at most size - 1 bytes, without a newline at the end. Bytes or negative errno. */
 int sysfs_read(const char *dir, const char *name, char *out, size_t size);
 
-/** Reads dir/name as a number (decimal, 0x… or negative). */
+/** Reads dir/name as a number (decimal, 0x… or negative). 0 or negative errno. */
 int sysfs_number(const char *dir, const char *name, long *out);
 
-/** The last component of what the link dir/name points to. */
+/** Reads the last component of the target of the link dir/name. 0 or negative errno. */
 int sysfs_link(const char *dir, const char *name, char *out, size_t size);
 
-/** What the link dir/name points to, as it is written. Bytes or negative errno. */
+/** Reads the target of the link dir/name as it is. Bytes or negative errno. */
 int sysfs_target(const char *dir, const char *name, char out[PATH_MAX]);
 
-/** The whole file, a NUL added; NULL: not there, or more than a MiB. To be freed. `length` may be NULL. */
+/** Reads a whole file, and adds a NUL. The caller frees it. NULL: there is none, or above 1 MiB. */
 char *sysfs_load(const char *dir, const char *name, size_t *length);
 
 /**
- * Calls `each` for the lines of the file dir/name, without the newline, until
- * one returns other than 0, which is returned. Of a file of any length only
- * one piece is in memory; a line that is longer than 64 KiB is cut into several. Negative errno: it was not
- * read as a whole.
+ * Calls `each` for each line of dir/name, without the newline, until one returns not
+ * 0; that is returned. The file may be of any length, since only a piece of it is in
+ * memory; a line of more than 64 KiB comes in pieces. Negative errno: not all of it
+ * was read.
  */
 int sysfs_lines(const char *dir, const char *name, int (*each)(void *opaque, char *line), void *opaque);
 
-/** The PCI function that a path of sysfs lies in: its last component that is an address. False: in none. */
+/** The PCI function that a path of sysfs is in: its last component that is an address. False: in none. */
 bool sysfs_owner(const char *path, struct lend_bdf *out);
 
-/** Calls `each` for the entries of a directory but "." and "..", until one returns other than 0. */
+/**
+ * Calls `each` for each entry of a folder, but "." and "..", until one returns not 0;
+ * that is returned. Negative errno: the folder cannot be listed.
+ */
 int sysfs_each(const char *dir, int (*each)(void *opaque, const char *name), void *opaque);
 
-/** -1, 0, 1. */
+/** The order of two addresses: -1, 0 or 1. */
 int bdf_compare(const struct lend_bdf *a, const struct lend_bdf *b);
 
 /** Fills `out` for the function at `bdf`; -ENODEV: there is none. */
 int host_read_device(struct lend_context *context, const struct lend_bdf *bdf, struct lend_host_device *out);
 
-/** Fills in the device's own node, from dir/vfio-dev; nothing when it has none. */
+/** Fills in the device's own node from dir/vfio-dev, if it has one. */
 void host_read_node(const char *dir, struct lend_host_device *out);
 
-/** Whether `path` is the directory of a mediated device; then fills `out`. 0, -ENODEV, -EINVAL: it is none.
- */
+/** Fills `out` for the folder of a mediated device. -ENODEV: no such path; -EINVAL: it is none. */
 int host_find_mdev(const char *path, struct lend_host_device *out);
 
-/** The group of the device in `dir`, -1: none. */
+/** The IOMMU group of the device whose folder is `dir`; -1: none. */
 int host_read_group(const char *dir);
 
 #endif

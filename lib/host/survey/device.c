@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One device of the host, as sysfs shows it. Only the directory must be there:
- * an attribute that an older kernel lacks leaves its field at "not known".
+ * One device of the host, as sysfs shows it. Only its folder must be there: if an
+ * older kernel does not have an attribute, the field stays "not known".
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/error.h"
 #include "lib/host/sysfs.h"
 #include "lib/sized.h"
 
@@ -84,30 +85,23 @@ bool lend_host_is_vfio(const char *driver)
 static int find(struct lend_context *context, const char *address, struct lend_host_device *out,
 		struct lend_error *error)
 {
-	struct lend_error nowhere;
 	struct lend_bdf bdf;
 	int ret;
 
-	if (!error)
-		error = &nowhere;
 	if (!host_find_mdev(address, out))
 		return 0;
 	ret = lend_bdf_parse(address, &bdf);
-	if (ret) {
-		snprintf(error->text, sizeof(error->text),
-			 "'%.100s' is not the address of a PCI device; write it like 0000:05:00.0, as lspci "
-			 "-D does",
-			 address);
-		return ret;
-	}
+	if (ret)
+		return error_say(
+			error, ret,
+			"'%.100s' is not the address of a PCI device; write it like 0000:05:00.0, as "
+			"lspci -D does",
+			address);
 	ret = host_read_device(context, &bdf, out);
 	if (ret == -ENODEV)
-		snprintf(error->text, sizeof(error->text),
-			 "there is no PCI device %s; lspci -D lists those that there are", out->name);
-	else if (ret)
-		snprintf(error->text, sizeof(error->text), "cannot look up %s: %s", out->name,
-			 strerror(-ret));
-	return ret;
+		return error_say(error, ret, "there is no PCI device %s; lspci -D lists those that there are",
+				 out->name);
+	return ret ? error_say(error, ret, "cannot look up %s: %s", out->name, strerror(-ret)) : 0;
 }
 
 int lend_host_find(struct lend_context *context, const char *address, struct lend_host_device *out,

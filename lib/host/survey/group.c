@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The members of an IOMMU group. A group may hold devices of other buses too;
- * those have no PCI address and are not listed.
+ * The members of an IOMMU group. A group may also have devices of other buses:
+ * they have no PCI address and are not listed.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -75,7 +75,7 @@ int lend_host_group(struct lend_context *context, int group, struct lend_host_de
 	ret = read_members(dir, &members);
 	if (!ret && members.count)
 		qsort(members.bdfs, members.count, sizeof(*members.bdfs), compare);
-	/* A member that vanished meanwhile keeps its place: its address is still known. */
+	/* A member that vanished meanwhile is still listed, by its address. */
 	for (size_t i = 0; !ret && i < members.count && i < max; i++) {
 		struct lend_host_device member;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What stays of a device when buses are numbered anew: its way through the
+ * By what a device is known when buses are numbered anew: its path through the
  * slots, and its serial number.
  */
 #include <endian.h>
@@ -50,8 +50,8 @@ static int match_virtfn(void *opaque, const char *name)
 }
 
 /*
- * Virtual functions of one physical function may lie on several buses, where
- * numbers of devices come again: they are told by their index.
+ * Virtual functions of one physical function may be on several buses, with the
+ * same device numbers on each. So their path has their index.
  */
 void slot_path(struct lend_context *context, const char *name, const char *target, char *out, size_t size)
 {
@@ -107,7 +107,7 @@ static void format_dsn(const char *config, unsigned at, char out[24])
 	uint64_t number = word_at(config, at + 4) | (uint64_t)word_at(config, at + 8) << 32;
 	size_t used = 0;
 
-	/* All zeros and all ones are no number. */
+	/* All zeros and all ones are no serial number. */
 	if (!number || !~number)
 		return;
 	for (int shift = 56; shift >= 0; shift -= 8)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The network interfaces of the host's devices, as this network namespace has them. */
+/* The network interfaces of the host's devices, in this network namespace. */
 #include <stdio.h>
 #include <string.h>
 

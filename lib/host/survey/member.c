@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the members of an IOMMU group are to each other. VFIO lends a group as a
- * whole: no driver of the host may have a member of it, but those of bridges
- * and pci-stub.
+ * What another member of its IOMMU group means for a device that is to be lent.
+ * VFIO lends a group as a whole: no driver of the host may have a member of it,
+ * except those of bridges and pci-stub.
  */
 #include <string.h>
 
@@ -11,8 +11,8 @@
 enum { DEPTH_MAX = 32 };
 
 /*
- * PCI Code and ID Assignment, 1.7: what keeps the computer together. It stays
- * with the host. Class 0680, "other", may be any device.
+ * Bridges of all kinds stay with the host (PCI Code and ID Assignment, 1.7), but
+ * not class 0680, "other": it may be any device.
  */
 bool is_of_the_host(const struct lend_survey_device *device)
 {
@@ -23,7 +23,7 @@ bool is_of_the_host(const struct lend_survey_device *device)
 	       (class >= CARDBUS && class <= PCI_SEMI);
 }
 
-/* The next device above that is no bridge: one that has a bus of its own behind it (a VMD). NULL: none. */
+/* The next device above that is no bridge: a VMD has a bus of its own behind it. NULL: there is none. */
 const struct lend_survey_device *survey_owner_above(const struct lend_survey *survey,
 						    const struct lend_survey_device *device)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What VFIO adds to sysfs: the node of a device of its own (vfio-dev), and
- * mediated devices, which have no address and are known by a UUID.
+ * What VFIO adds to sysfs: a device's own node (vfio-dev), and mediated devices,
+ * which have no address and are known by a UUID.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "lib/error.h"
 #include "lib/host/sysfs.h"
 #include "lib/sized.h"
 
@@ -83,13 +84,6 @@ int host_find_mdev(const char *path, struct lend_host_device *out)
 	return 0;
 }
 
-static int say(struct lend_error *error, int code, const char *text, int fd)
-{
-	if (error)
-		snprintf(error->text, sizeof(error->text), "fd %d %s", fd, text);
-	return code;
-}
-
 /* Cuts `count` components off the end of a path. */
 static void cut(char *path, unsigned count)
 {
@@ -97,31 +91,36 @@ static void cut(char *path, unsigned count)
 		*strrchr(path, '/') = '\0';
 }
 
+static int say_no_vfio(struct lend_error *error, int code, int fd)
+{
+	return error_say(error, code, "fd %d is no VFIO device; open /dev/vfio/devices/vfioN and pass that",
+			 fd);
+}
+
 static int find_fd(struct lend_context *context, int fd, struct lend_host_device *out,
 		   struct lend_error *error)
 {
-	static const char none[] = "is no VFIO device; open /dev/vfio/devices/vfioN and pass that";
 	char link[PATH_MAX], dir[PATH_MAX];
 	struct lend_bdf bdf;
 	struct stat stat;
 	int ret;
 
 	if (fstat(fd, &stat))
-		return say(error, -errno, "is not open", fd);
+		return error_say(error, -errno, "fd %d is not open", fd);
 	if (!S_ISCHR(stat.st_mode))
-		return say(error, -ENOTTY, none, fd);
+		return say_no_vfio(error, -ENOTTY, fd);
 	ret = sysfs_path(link, "%s/dev/char/%u:%u", context_sysfs(context), major(stat.st_rdev),
 			 minor(stat.st_rdev));
 	if (ret || !realpath(link, dir))
-		return say(error, -ENODEV, "is a device that this computer has no more", fd);
+		return error_say(error, -ENODEV, "fd %d is a device that this computer has no more", fd);
 	if (!strstr(dir, "/vfio-dev/vfio"))
-		return say(error, -ENOTTY, none, fd);
+		return say_no_vfio(error, -ENOTTY, fd);
 	cut(dir, 2);
 	if (!lend_bdf_parse(dir, &bdf))
 		ret = host_read_device(context, &bdf, out);
 	else
 		ret = host_find_mdev(dir, out);
-	return ret ? say(error, ret == -EINVAL ? -ENOTTY : ret, none, fd) : 0;
+	return ret ? say_no_vfio(error, ret == -EINVAL ? -ENOTTY : ret, fd) : 0;
 }
 
 int lend_host_find_fd(struct lend_context *context, int fd, struct lend_host_device *out, size_t size,

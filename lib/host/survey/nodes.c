@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The nodes that drivers made for the host's devices, from sysfs' lists of
- * block and character devices. A multipath NVMe disk is none of one device's:
- * it gets a row for each controller that it is reached through.
+ * The nodes that drivers made for the host's devices, from sysfs' lists of block
+ * and character devices. A multipath NVMe disk has several devices: there is a
+ * row for each controller by which it is reached.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static int add_controller(void *opaque, const char *name)
 	return 0;
 }
 
-/* "DEVNAME=snd/controlC0" of a uevent file; else the name in sysfs is the node's. */
+/* The node's name is in its uevent file, as "DEVNAME=snd/controlC0"; else it is that in sysfs. */
 static void read_name(const char *dir, struct node *node)
 {
 	char *uevent = sysfs_load(dir, "uevent", NULL), *found;
@@ -69,7 +69,8 @@ static int add_entry(void *opaque, const char *number)
 	if (sysfs_target(walk->list, number, target) < 0 || !strchr(target, '/'))
 		return 0;
 	owned = sysfs_owner(target, &owner);
-	/* A character device without a PCI device is none of ours; a virtual disk may be on ours. */
+	/* A character device without a PCI device is left out. A virtual disk is not: it may be on one of
+	 * ours. */
 	if (!owned && !walk->is_block)
 		return 0;
 	if (sysfs_path(dir, "%s/%s", walk->list, number))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From a name to the device that a person means, and whether it is the one expected. */
+/* Finding the device that a person means by a name, and comparing it with the one expected. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "lib/host/survey/slot.h"
 #include "lib/host/survey/survey.h"
 
-/* "8086:10d3" and perhaps "/SERIAL" after it, which `serial` then points to. */
+/* Parses "8086:10d3" or "8086:10d3/SERIAL"; `*serial` points to the serial number, or is NULL. */
 static bool parse_ids(const char *text, uint16_t *vendor, uint16_t *device, const char **serial)
 {
 	unsigned a, b;
@@ -26,7 +26,7 @@ static bool parse_ids(const char *text, uint16_t *vendor, uint16_t *device, cons
 	return !text[9] || *serial;
 }
 
-/* Letters, digits and a few more, as the kernel takes for interfaces, without what addresses have. */
+/* Letters, digits and a few other characters that the kernel takes for interfaces and no address has. */
 static bool is_interface_name(const char *text)
 {
 	size_t length = strlen(text);
@@ -66,7 +66,7 @@ static bool same_serial(const struct lend_survey_device *device, const char *ser
 	       (device->dsn[0] && !strcasecmp(device->dsn, serial));
 }
 
-/* What a name is looked up by; one of these, the rest is empty. */
+/* What a name is looked up by: one of these; the others are empty. */
 struct wanted {
 	const char *path, *interface, *serial;
 	const struct node *node;
@@ -125,7 +125,7 @@ static int look_up(const struct lend_survey *survey, const char *name, const str
 			 name);
 }
 
-/* A node's rows: a multipath disk has several. */
+/* Looks at all rows of a node: a multipath disk has several. */
 static int look_up_node(const struct lend_survey *survey, const char *name,
 			const struct lend_survey_device **out, struct lend_error *error)
 {
@@ -212,7 +212,7 @@ int lend_survey_expect(const struct lend_survey *survey, const struct lend_surve
 				 device->is.name, device->is.vendor, device->is.device, expected);
 	if (!serial || same_serial(device, serial))
 		return 0;
-	/* Bound to VFIO, a drive does not tell its number any more: what it told before counts. */
+	/* A drive that is bound to VFIO does not tell its number. What it told before is compared. */
 	host_known_serial(survey->context, device, known);
 	if (!known[0] && !device->serial[0] && !device->dsn[0])
 		return error_say(error, -ENODATA,

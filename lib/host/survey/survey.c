@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A survey's life; see survey.h. */
+/* Making a survey and reading it (survey.h). */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -75,7 +75,7 @@ void survey_command(struct device *device, const char *format, ...)
 	va_start(args, format);
 	length = vsnprintf(use->cure, sizeof(use->cure), format, args);
 	va_end(args);
-	/* A command that was cut would do something else. */
+	/* A command that is cut would do something else, so there is none then. */
 	if (length < 0 || (size_t)length >= sizeof(use->cure))
 		use->cure[0] = '\0';
 }
@@ -112,7 +112,7 @@ static int take_first(void *opaque, const char *name)
 	return 1;
 }
 
-/* Links, and not sriov_numvfs: reading that waits for a driver that does not let go. */
+/* Counts the links. Reading sriov_numvfs would wait for a driver that does not let go. */
 static int count_vf(void *opaque, const char *name)
 {
 	unsigned *count = opaque;
@@ -161,7 +161,7 @@ static int add_device(void *opaque, const char *name)
 		return -ENOMEM;
 	device->seen.size = sizeof(device->seen);
 	device->seen.is.bdf = bdf;
-	/* One that vanished just now is none. */
+	/* A device that vanished just now is left out. */
 	if (host_read_device(survey->context, &bdf, &device->seen.is))
 		survey->device_count--;
 	return 0;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The insides of a survey. It is filled in this order: devices, nodes and
- * interfaces, uses, and last the words, which need the uses of all members of
- * a group.
+ * The data of a survey. It is filled in this order: devices, nodes, interfaces,
+ * uses, and last the words, which need the uses of all members of a group.
  */
 #ifndef LIB_HOST_SURVEY_SURVEY_H
 #define LIB_HOST_SURVEY_SURVEY_H
@@ -20,16 +19,16 @@ struct node {
 	struct lend_bdf owner;
 };
 
-/* An open file of a process: a node, or what stands for a device in another way. */
+/* A file that a process has open: a node, or another file that belongs to a device. */
 struct opened {
 	char path[96];
-	char number[24]; /* of a node whose name is not among the nodes: "259:3"; else empty */
+	char number[24]; /* "259:3", if the name is none of the nodes; else empty */
 	bool is_block;
 	pid_t pid;
 	char command[32];
 };
 
-/* One mount, of any mount namespace that can be seen. */
+/* A mount, in any mount namespace that this user can see. */
 struct mount {
 	char number[24];
 	char source[96];
@@ -41,29 +40,29 @@ struct interface {
 	char name[32];
 	long index; /* 0: not known */
 	struct device *device;
-	unsigned told;            /* addresses that are among the uses */
-	bool has_inet, has_inet6; /* an address or a route is among the uses */
-	bool has_default, has_default6;
-	bool has_other; /* a route of another family is */
+	unsigned told;                  /* how many of its addresses are among the uses */
+	bool has_inet, has_inet6;       /* an address or a route is among the uses */
+	bool has_default, has_default6; /* the default route is */
+	bool has_other;                 /* a route of another family is */
 };
 
-/* A socket that sends and receives frames of one interface, past all addresses. */
+/* A socket that sends and receives frames of an interface itself (AF_PACKET). */
 struct packet {
 	unsigned long inode;
 	struct interface *interface;
-	bool has_process; /* the process is told */
+	bool has_process; /* its process is among the uses */
 };
 
-/* What a part of the kernel works on without a link to it; see uses/ways.h. */
+/* A claim: a part of the kernel works on a path, and sysfs has no link for that (uses/ways.h). */
 struct claim {
 	enum lend_use_kind kind;
-	char path[128];  /* "/dev/nvme0n1"; empty: `number` says it */
+	char path[128];  /* "/dev/nvme0n1"; empty: `number` is used */
 	char number[24]; /* "259:0" */
-	char file[96];   /* the file on it that is meant; empty: the disk itself */
+	char file[96];   /* the file on that disk; empty: the claim is on the disk itself */
 	char by[128];    /* "is behind /dev/loop0" */
 	char above[40];  /* the disk that is made of it, as in sysfs; empty: none */
-	char cure[96];
-	bool weak; /* nothing new where the disk is seen to be mounted */
+	char cure[96];   /* a command; empty: none */
+	bool weak;       /* left out if the disk is among the mounts */
 };
 
 struct device {
@@ -87,7 +86,7 @@ struct lend_survey {
 	size_t mount_count;
 	struct claim *claims;
 	size_t claim_count;
-	bool has_zfs;         /* one is mounted */
+	bool has_zfs;         /* a file system of ZFS is mounted */
 	bool hides_processes; /* procfs does not list those of other users */
 	size_t hidden;        /* processes whose descriptors may not be listed */
 	size_t hidden_mounts; /* processes whose mount namespace may not be asked for */
@@ -97,11 +96,12 @@ struct lend_survey {
 };
 
 /**
- * Makes room for one more row of `size` bytes at the end of `*rows`, zeroed.
- * NULL: no memory, noted in the survey.
+ * Adds a zeroed row of `size` bytes at the end of `*rows`. NULL: out of memory, which
+ * the survey notes.
  */
 void *survey_row(struct lend_survey *survey, void *rows, size_t *count, size_t size);
 
+/** The device at an address; NULL: there is none. */
 struct device *survey_device(struct lend_survey *survey, const struct lend_bdf *bdf);
 
 /** Adds a use to a device. */
@@ -109,22 +109,22 @@ LEND_PRINTF(4, 5)
 void survey_use(struct lend_survey *survey, struct device *device, enum lend_use_kind kind,
 		const char *format, ...);
 
-/** The command that ends the use that was added last; `word` is quoted for a shell where it must be. */
+/** Sets the command that ends the use that was added last. `word` is quoted for a shell if that is needed. */
 void survey_cure(struct device *device, const char *command, const char *word);
 
-/** The same, as a whole; nothing where it does not fit. */
+/** The same with a whole command; none is set if it does not fit. */
 LEND_PRINTF(2, 3) void survey_command(struct device *device, const char *format, ...);
 
-/** Notes what could not be looked at for want of rights; `what` is a string that stays. */
+/** Notes what this user may not look at. `what` must live as long as the survey. */
 void survey_unseen(struct lend_survey *survey, enum lend_use_kind kind, const char *what);
 
-/** Undoes mountinfo's and swaps' escapes, in place. */
+/** Replaces, in place, the escapes of mountinfo and swaps by the characters. */
 void mounts_unescape(char *text);
 
 /** Adds a word to the device's interfaces, if it fits. */
 void survey_interface(struct device *device, const char *name);
 
-/** The interface of that name, or number; NULL: it is no device's. */
+/** The interface with this name, or number; NULL: it belongs to no device. */
 struct interface *interface_named(const struct lend_survey *survey, const char *name);
 struct interface *interface_at(const struct lend_survey *survey, long index);
 
@@ -136,31 +136,32 @@ void survey_words(struct lend_survey *survey);      /* words.c */
 /** The slot path of a device from the target of its link in bus/pci/devices. */
 void slot_path(struct lend_context *context, const char *name, const char *target, char *out, size_t size);
 
-/** What the driver tells, and what the device's configuration space has; "" where there is none. */
+/** The serial number that the driver tells, and the one in the device's config space; "": none. */
 void device_serial(const char *dir, char out[64]);
 void device_dsn(const char *dir, char out[24]);
 
-/** The serial number that was remembered when this very device was taken; "": none (record.c). */
+/** The serial number that was stored when this device was taken; "": none (taking/record.c). */
 void host_known_serial(struct lend_context *context, const struct lend_survey_device *device, char out[64]);
 
-/** Whether a device is a part of the computer that stays with the host: a bridge of whatever kind. */
+/** Whether a device stays with the host because it is a bridge of some kind. */
 bool is_of_the_host(const struct lend_survey_device *device);
 
 /**
- * The device above this one that is no bridge, and that has it only as long as
- * a driver of the host works with it: a VMD, for the disks behind it. NULL: none.
+ * The device above this one that is no bridge, as a VMD for the disks behind it:
+ * they are only there while a driver of the host has the VMD. NULL: there is none.
  */
 const struct lend_survey_device *survey_owner_above(const struct lend_survey *survey,
 						    const struct lend_survey_device *device);
 
 /** What another member of its group means for a device that is to be lent. */
 enum member {
-	MEMBER_FREE,  /* nothing: no driver that counts has it. Also what is not of the group */
-	MEMBER_COMES, /* a driver of the host has it: it has to be taken too */
-	MEMBER_BELOW, /* it is behind another member, and goes when that is taken */
+	MEMBER_FREE,  /* nothing: no driver of the host has it, or it is not in the group */
+	MEMBER_COMES, /* a driver of the host has it, so it has to be taken, too */
+	MEMBER_BELOW, /* it is behind another member, and vanishes when that is taken */
 	MEMBER_STAYS, /* a driver of the host has it, and it cannot be taken */
 };
 
+/** What `other` means for `device`. */
 enum member survey_member(const struct lend_survey *survey, const struct lend_survey_device *device,
 			  const struct lend_survey_device *other);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The one word about each device, and the sentence that goes with it. */
+/* The one word about each device, and its sentence. */
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/host/survey/survey.h"
 
-/* A group without an IOMMU: the device, and so its user, reaches all memory. */
+/* A group of VFIO's no-IOMMU mode has no IOMMU: its device, and so its user, reaches all memory. */
 static bool has_iommu(const struct lend_survey *survey, const struct lend_survey_device *device)
 {
 	char dir[PATH_MAX], name[32];
@@ -22,7 +22,7 @@ static void say(struct lend_survey_device *out, enum lend_survey_state state, co
 	out->word = word;
 }
 
-/* Whether one of its group keeps it from being lent whatever is done, and which. */
+/* Whether another device keeps it from being lent, whatever is done; the sentence names that one. */
 static bool is_blocked(const struct lend_survey *survey, struct lend_survey_device *out)
 {
 	const struct lend_survey_device *above = survey_owner_above(survey, out);
@@ -47,7 +47,7 @@ static bool is_blocked(const struct lend_survey *survey, struct lend_survey_devi
 	return false;
 }
 
-/* Looks at the others of the group; the worst counts. */
+/* Looks at the other members of the group. One that is in use makes the device busy, others shared. */
 static void look_at_siblings(const struct lend_survey *survey, struct lend_survey_device *out)
 {
 	size_t used = 0;
