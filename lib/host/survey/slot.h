@@ -10,8 +10,7 @@ struct slot {
 	long domain, bus, device, function;
 };
 
-/** Reads text like "01:00", "1:0.0", "pci_0000_01_00_0". False: it is not like an address. `out` may be NULL.
- */
+/** Reads text like "01:00", "1:0.0", "pci_0000_01_00_0". False: it is none. `out` may be NULL. */
 bool slot_parse(const char *text, struct slot *out);
 
 /**

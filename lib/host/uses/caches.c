@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Disks that bcache caches on (the cached ones have a holder), and those that zram writes back to. */
+/* Disks that are caches of bcache (sysfs has a holder for the cached ones), or that zram writes to. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel made of a device and works with: mediated devices, channels
- * of DMA engines, watchdogs, memory, and what is connected through it.
+ * What the kernel made of a device and uses: mediated devices, channels of DMA
+ * engines, watchdogs, memory, and other devices that are connected to it.
  */
 #include <string.h>
 
@@ -25,7 +25,7 @@ static int add_mediated(void *opaque, const char *uuid)
 	return 0;
 }
 
-/* in_use counts who has asked for the channel. */
+/* in_use counts the users of the channel. */
 static int add_channel(void *opaque, const char *name)
 {
 	struct walk *walk = opaque;
@@ -39,7 +39,7 @@ static int add_channel(void *opaque, const char *name)
 	return 0;
 }
 
-/* Once started, it restarts the computer unless it is served: also when its driver is gone. */
+/* A watchdog that was started restarts the computer if nobody serves it, also without its driver. */
 static int add_watchdog(void *opaque, const char *name)
 {
 	struct walk *walk = opaque;
@@ -52,8 +52,7 @@ static int add_watchdog(void *opaque, const char *name)
 	return 0;
 }
 
-/* "0-1" is what is connected; "0-0" is the controller itself, and ports and services have more in their
- * names. */
+/* "0-1" is a connected device; "0-0" is the controller itself; ports and services have longer names. */
 static int add_thunderbolt(void *opaque, const char *name)
 {
 	struct walk *walk = opaque;
@@ -79,7 +78,7 @@ struct endpoint {
 	const char *dir;
 };
 
-/* "decoder2.0": a part of the device's memory, and the region that has it. */
+/* "decoder2.0" is a part of the device's memory; its attribute names the region that uses it. */
 static int add_decoder(void *opaque, const char *name)
 {
 	struct endpoint *endpoint = opaque;
@@ -106,7 +105,7 @@ static int find_endpoint(void *opaque, const char *name)
 	return 0;
 }
 
-/* Memory of a device that others reach without the computer's: what is not available is in use. */
+/* Memory of a device for peer-to-peer DMA: what is not available is in use. */
 static void find_peer_memory(struct lend_survey *survey, struct device *device)
 {
 	char dir[PATH_MAX];

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Claims on paths; see ways.h. */
+/* Claims on paths (ways.h). */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/host/uses/ways.h"
 
-/* The mount that a file is on: the longest mount point that its path begins with; later ones hide earlier
- * ones. */
+/* The mount that a file is on: its path begins with the mount point. The longest counts, then the latest. */
 static const struct mount *mount_of(const struct lend_survey *survey, const char *path)
 {
 	const struct mount *found = NULL;
@@ -59,7 +58,7 @@ struct claim *survey_claim(struct lend_survey *survey, enum lend_use_kind kind, 
 		follow(survey, claim);
 		return claim;
 	}
-	/* A file: the claim is on what its file system lies on. */
+	/* It is a file: the claim is on the disk of its file system. */
 	snprintf(claim->file, sizeof(claim->file), "%.95s", path);
 	mount = mount_of(survey, path);
 	claim->path[0] = '\0';
@@ -103,7 +102,7 @@ void claim_cure(struct claim *claim, const char *format, ...)
 	va_start(args, format);
 	length = vsnprintf(claim->cure, sizeof(claim->cure), format, args);
 	va_end(args);
-	/* A command that was cut, or with a name that a shell takes apart, would do something else. */
+	/* A command that is cut, or has a name that a shell splits, would do something else. */
 	if (length < 0 || (size_t)length >= sizeof(claim->cure) || specials(claim->cure) != specials(format))
 		claim->cure[0] = '\0';
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the console of this computer is on: graphics, serial ports, the network, keyboards. */
+/* The console of this computer: graphics, serial ports, the network, keyboards. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +48,7 @@ static void find_serial(struct lend_survey *survey)
 	const char *sys = context_sysfs(survey->context);
 	char active[256], *rest = active, *word;
 
-	/* "tty0 ttyS4": all that the kernel prints to. */
+	/* "tty0 ttyS4": all consoles that the kernel prints to. */
 	if (sysfs_read(sys, "class/tty/console/active", active, sizeof(active)) > 0)
 		while ((word = strsep(&rest, " \n")))
 			add_serial(survey, "the console of this computer", word);
@@ -70,7 +70,7 @@ static struct device *add_netconsole(struct lend_survey *survey, const char *nam
 	return interface->device;
 }
 
-/* A target that was made by hand; those of the parameter are among them on newer kernels alone. */
+/* A target of netconsole in configfs. Only newer kernels list those of the parameter there, too. */
 static int find_target(void *opaque, const char *target)
 {
 	struct lend_survey *survey = opaque;
@@ -89,8 +89,7 @@ static int find_target(void *opaque, const char *target)
 	return 0;
 }
 
-/* The parameter "netconsole=+4444@10.0.0.1/eth1,9353@10.0.0.2/12:34:56:78:9a:bc", while the module is there.
- */
+/* The parameter "netconsole=+4444@10.0.0.1/eth1,9353@10.0.0.2/12:34:56:78:9a:bc", if the module is loaded. */
 static void find_netconsole(struct lend_survey *survey)
 {
 	static const char is[] = "netconsole=";
@@ -122,7 +121,7 @@ static bool is_line(char *line, const char *name, char **value)
 	return true;
 }
 
-/* A keyboard, and the device that it is connected to; NULL: none of PCI's, as that of a laptop. */
+/* The device that a keyboard is connected to; NULL: no PCI device, as with a laptop's own. */
 struct keyboard {
 	struct device *device;
 	char name[88];
@@ -133,7 +132,7 @@ struct keyboards {
 	size_t count;
 };
 
-/* Whole keyboards have the handler "sysrq"; mice and switches with a key do not. */
+/* A whole keyboard has the handler "sysrq"; a mouse, or a switch with a key, does not. */
 static void read_keyboards(struct lend_survey *survey, struct keyboards *out)
 {
 	char *text = sysfs_load(context_proc(survey->context), "bus/input/devices", NULL), *rest = text;
@@ -156,7 +155,7 @@ static void read_keyboards(struct lend_survey *survey, struct keyboards *out)
 	free(text);
 }
 
-/* With a keyboard elsewhere, the computer can do without those of a controller. */
+/* If there is a keyboard elsewhere, those of this controller are no use of it. */
 static void find_keyboards(struct lend_survey *survey)
 {
 	struct keyboards all = {0};

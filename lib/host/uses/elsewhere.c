@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The other network namespaces of this computer: which of them has an interface
- * of a device, or one that sends through an interface of ours (macvlan). A
- * thread goes there and asks; without privilege none can be asked.
+ * The other network namespaces of this computer: which of them has an interface of
+ * a device, or one that sends through an interface of ours (macvlan). A thread
+ * enters each namespace and asks the kernel, which needs privilege.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -61,7 +61,7 @@ static int add_process(void *opaque, const char *name)
 	return 0;
 }
 
-/* Those that ip-netns(8) keeps have names, and perhaps no process. */
+/* Namespaces of ip-netns(8) have names, and perhaps no process. */
 static int add_named(void *opaque, const char *name)
 {
 	char path[PATH_MAX], id[32];
@@ -77,7 +77,7 @@ static int add_named(void *opaque, const char *name)
 	return 0;
 }
 
-/* Where it is, for a person; and the command that runs another one there. */
+/* The namespace's name for a person, and the command that runs another command in it. */
 static void name_of(const struct elsewhere *row, char out[96])
 {
 	if (row->name[0])
@@ -104,7 +104,7 @@ static void cure(struct lend_survey *survey, const struct elsewhere *row, struct
 			       rest);
 }
 
-/* An interface of a device of PCI, which newer kernels tell by its address. */
+/* An interface of a PCI device. Newer kernels tell the device's address. */
 static void take_moved(const struct visit *visit, const struct attributes *of, const char *name)
 {
 	const char *bus = netlink_string(of->at[IFLA_PARENT_DEV_BUS_NAME]);
@@ -152,7 +152,7 @@ void elsewhere_take(void *opaque, const struct nlmsghdr *message, size_t size)
 	cure(visit->survey, visit->row, below->device, "delete", name, "");
 }
 
-/* In a thread of its own: a thread can be in another namespace than the rest of the process. */
+/* Runs in a thread of its own: one thread may enter another namespace without the rest of the process. */
 static void *ask(void *opaque)
 {
 	struct visit *visit = opaque;
@@ -164,7 +164,7 @@ static void *ask(void *opaque)
 		return NULL;
 	there = open(path, O_RDONLY | O_CLOEXEC);
 	if (there < 0) {
-		/* It ended with its last process. */
+		/* The namespace ended with its last process. */
 		visit->seen = errno == ENOENT || errno == ESRCH;
 		return NULL;
 	}
@@ -196,7 +196,7 @@ void survey_elsewhere(struct lend_survey *survey)
 	struct list list = {.survey = survey};
 	char own[PATH_MAX];
 
-	/* A recorded host has no other namespaces to go to. */
+	/* A recorded host has no namespaces that could be entered. */
 	if (strcmp(context_proc(survey->context), "/proc") != 0 ||
 	    sysfs_target("/proc/self/ns", "net", own) < 0)
 		return;

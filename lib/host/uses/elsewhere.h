@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Another network namespace, and what is told of it. */
+/* A network namespace other than the survey's, and a visit to it. */
 #ifndef LIB_HOST_USES_ELSEWHERE_H
 #define LIB_HOST_USES_ELSEWHERE_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who has a file open, from the descriptors that procfs lists. Processes of
- * other users are not visible without privilege; they are passed over.
+ * Which process has a file open, by the descriptors that procfs lists. Without
+ * privilege those of other users cannot be seen; they are left out.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "lib/host/sysfs.h"
 #include "lib/sized.h"
 
-/* "123" is a process, anything else in procfs is not. */
+/* In procfs only a name of digits is a process. */
 static pid_t parse_pid(const char *name)
 {
 	char *end;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * File systems that are alive without a mount that is seen (in a namespace
- * without a process, or unmounted while files of it are open), and journals on
- * another disk. The file systems themselves list both by the name of the disk.
+ * File systems that are in use without a mount that can be seen (in a namespace
+ * without a process, or unmounted while files are open), and journals on another
+ * disk. The drivers of file systems list both by the name of the disk.
  */
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +24,7 @@ static bool path_of(const char *name, char path[PATH_MAX])
 	return true;
 }
 
-/* Names that are no disk's ("features") are compared as well, and fit none. */
+/* Names that belong to no disk ("features") are compared, too, and match none. */
 static int add_live(void *opaque, const char *name)
 {
 	struct walk *walk = opaque;
@@ -37,7 +37,7 @@ static int add_live(void *opaque, const char *name)
 	return 0;
 }
 
-/* "sda1-8" is the journal in inode 8 of a file system, and fits no disk; "sdb" and "dm-0" are whole disks. */
+/* "sda1-8" is a journal in inode 8 of a file system and matches no disk; "sdb" and "dm-0" are whole disks. */
 static int add_journal(void *opaque, const char *name)
 {
 	struct walk *walk = opaque;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What only the kernel itself tells of this computer's interfaces, by rtnetlink:
- * tunnels of every kind, programs of XDP, and routes of every family and table.
+ * What the kernel tells of interfaces by rtnetlink alone: tunnels of all kinds, XDP
+ * programs, and routes of all families and tables.
  */
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static void take_link(struct lend_survey *survey, const struct ifinfomsg *info, 
 		      size - NLMSG_ALIGN(sizeof(*info)), &of);
 	if (own && of.at[IFLA_XDP])
 		find_program(survey, own, of.at[IFLA_XDP]);
-	/* The number of a link in another namespace is another interface's. */
+	/* A link in another namespace has a number of that namespace. */
 	below = of.at[IFLA_LINK] && !of.at[IFLA_LINK_NETNSID]
 			? interface_at(survey, netlink_number(of.at[IFLA_LINK]))
 			: NULL;
@@ -61,7 +61,7 @@ static void take_link(struct lend_survey *survey, const struct ifinfomsg *info, 
 		tunnel_found(survey, below, name);
 }
 
-/* What an interface has by itself as soon as it is up. */
+/* Routes that the kernel makes for each interface that is up. */
 static bool is_of_itself(const struct rtmsg *message, const struct rtattr *to)
 {
 	const struct in6_addr *address = netlink_size(to) >= sizeof(*address) ? RTA_DATA(to) : NULL;
@@ -132,7 +132,7 @@ void survey_links(struct lend_survey *survey)
 	bool seen;
 	int fd;
 
-	/* A recorded host has no kernel to ask. */
+	/* A recorded host has no kernel that could be asked. */
 	if (strcmp(context_proc(survey->context), "/proc") != 0)
 		return;
 	fd = netlink_open();

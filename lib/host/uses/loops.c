@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Loop devices: the kernel keeps what is behind them open, and makes no link to it. */
+/* Loop devices: the kernel has the disk or file behind them open, and sysfs has no link to it. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is mounted, in each mount namespace that this user can see: a disk that
- * only a container has mounted is in use all the same.
+ * What is mounted in each mount namespace that this user can see: a disk is also in
+ * use if only a container has mounted it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ static void add_mount(struct lend_survey *survey, const char *number, const char
 	snprintf(mount->source, sizeof(mount->source), "%.95s", source);
 }
 
-/* "rw,logdev=/dev/sda2": an option that names a node is a second disk of the file system. */
+/* "rw,logdev=/dev/sda2": if an option names a node, that is a second disk of the file system. */
 static void add_options(struct lend_survey *survey, char *rest, const char *point)
 {
 	static const char is[] = "=/dev/";
@@ -79,7 +79,7 @@ static void add_options(struct lend_survey *survey, char *rest, const char *poin
 	}
 }
 
-/* Options of procfs with which it lists nobody else's processes: "hidepid=2", "hidepid=invisible". */
+/* With these options procfs lists no processes of other users: "hidepid=2", "hidepid=invisible". */
 static bool is_hiding(const char *options)
 {
 	const char *value = strstr(options, "hidepid=");
@@ -106,7 +106,7 @@ static void add_line(struct lend_survey *survey, char *line)
 	if (!strncmp(number, "0:", 2) && strncmp(source, "/dev/", 5) != 0)
 		return;
 	mounts_unescape(source);
-	/* The file systems that have no number of their disk's may have several disks: "/dev/a:/dev/b". */
+	/* A file system without the number of a disk may have several disks: "/dev/a:/dev/b". */
 	parts = source;
 	if (strncmp(number, "0:", 2) != 0)
 		add_mount(survey, number, source, point);
@@ -129,7 +129,7 @@ static int read_mounts(struct lend_survey *survey, const char *process)
 	return ret ? ret : sysfs_lines(dir, "mountinfo", add_each, survey);
 }
 
-/* A process that ended, or a thread of the kernel, has none. */
+/* A process that has ended, or a thread of the kernel, has no mount namespace. */
 static bool is_gone(int error)
 {
 	return error == -ENOENT || error == -ESRCH || error == -EINVAL;
@@ -155,7 +155,7 @@ static int add_process(void *opaque, const char *name)
 			return 0;
 	ret = read_mounts(survey, name);
 	survey->hidden_mounts += ret < 0 && !is_gone(ret);
-	/* Another process may show what one that is just ending does not. */
+	/* A process that is just ending shows nothing; another one of the namespace may. */
 	seen = ret < 0 ? NULL
 		       : survey_row(survey, &namespaces->seen, &namespaces->count, sizeof(*namespaces->seen));
 	if (seen)

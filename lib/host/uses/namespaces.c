@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interfaces that were moved to another network namespace: sysfs lists only
- * those of ours below a device, and counts all of them in the links of the
- * folder. The folder goes with the last interface.
+ * Interfaces that were moved to another network namespace. Below a device sysfs lists
+ * only those of our namespace, but the folder's number of links counts all of them.
+ * The folder vanishes with the last interface.
  */
 #include <stdio.h>
 #include <string.h>
@@ -32,11 +32,11 @@ static void look_at(struct walk *walk, const char *folder)
 	if (sysfs_path(path, "%s/%s", walk->dir, folder) || stat(path, &stat_of) ||
 	    sysfs_each(path, count, &seen))
 		return;
-	/* What was found where it is says more. */
+	/* If the interface was found in its namespace, that use says more. */
 	for (size_t i = 0; i < walk->device->seen.use_count; i++)
 		if (walk->device->uses[i].kind == LEND_USE_NAMESPACE)
 			return;
-	/* "." and the link from above; file systems that do not count have 1. */
+	/* "." and the link from above are 2; a file system that does not count has 1. */
 	all = stat_of.st_nlink > 2 ? (unsigned)stat_of.st_nlink - 2 : 0;
 	if (seen && all <= seen)
 		return;
@@ -54,7 +54,7 @@ static int look_below(void *opaque, const char *name)
 
 	if (!strcmp(name, "net"))
 		look_at(opaque, "net");
-	/* A network card of virtio has one more device between. */
+	/* A virtio network card has another device in between. */
 	if (!strncmp(name, "virtio", 6) && strlen(name) < 40) {
 		snprintf(folder, sizeof(folder), "%.40s/net", name);
 		look_at(opaque, folder);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages of rtnetlink; see netlink.h. */
+/* Messages of rtnetlink (netlink.h). */
 #include <errno.h>
 #include <stdint.h>
 #include <linux/net_namespace.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is made of the network interfaces of each device: bridges, bonds, VLANs,
- * tunnels. Those of other network namespaces are not in this one's sysfs:
- * namespaces.c counts them.
+ * What is built on the network interfaces of each device: bridges, bonds, VLANs,
+ * tunnels. Interfaces of other network namespaces are not in our sysfs: namespaces.c
+ * counts them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +48,7 @@ static void find_master(struct walk *walk)
 	survey_cure(walk->interface->device, "ip link set nomaster dev", walk->interface->name);
 }
 
-/* Interfaces without addresses are in use when they are up: CAN, 802.15.4, wireless ones that listen. */
+/* Interfaces of kinds without addresses are in use when they are up: CAN, 802.15.4, monitors of wireless. */
 static void find_up(struct walk *walk)
 {
 	enum { UP = 1, CAN = 280, MONITOR_FIRST = 801, MONITOR_LAST = 805 };
@@ -70,7 +70,7 @@ void tunnel_found(struct lend_survey *survey, struct interface *interface, const
 	survey_cure(interface->device, "ip link delete", name);
 }
 
-/* Whether a folder of sysfs has the link, so that it is told already. */
+/* Whether a folder of sysfs has the link: the use was found by it already. */
 static bool is_upper(struct walk *walk, const char *name)
 {
 	char link[64], target[PATH_MAX];
@@ -80,9 +80,9 @@ static bool is_upper(struct walk *walk, const char *name)
 }
 
 /*
- * An interface without a device that sends through another one, by number. The
- * number of one half of a pair (veth), which is Ethernet without a type of its
- * own, may be one of another namespace.
+ * An interface without a device sends through another one, which it names by number.
+ * One half of a pair (veth) is left out: it is plain Ethernet, and its number may be
+ * of another namespace.
  */
 static int add_tunnel(void *opaque, const char *name)
 {
@@ -109,7 +109,7 @@ static int add_tunnel(void *opaque, const char *name)
 	return 0;
 }
 
-/* net/pppoe: number, address of the other end, interface, which has no address of its own then. */
+/* net/pppoe: number, address of the other end, interface. The interface has no IP address then. */
 static int add_pppoe(void *opaque, char *line)
 {
 	struct lend_survey *survey = opaque;

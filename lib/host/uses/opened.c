@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The nodes below /dev that processes have open, in one walk over procfs.
- * Processes of other users are not visible without privilege; they are counted.
- * A node that was made under another name, outside of a folder "dev", is not found.
+ * The nodes below /dev that processes have open, in one walk over procfs. Without
+ * privilege those of other users cannot be seen; they are counted. A node that was
+ * made outside of a folder "dev" is not found.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +21,8 @@ struct walk {
 };
 
 /*
- * What every process may have open, and what is no device's. Whole names: a
- * serial port of a card is /dev/ttyS4. Virtual terminals are /dev/tty1.
+ * Nodes that any process may have open and that belong to no device. The names are
+ * whole, because /dev/ttyS4 is a serial port of a card. /dev/tty1 is a virtual terminal.
  */
 static bool is_ordinary(const char *path)
 {
@@ -38,8 +38,8 @@ static bool is_ordinary(const char *path)
 }
 
 /*
- * The part of a target that begins with "/dev/", NULL: it has none. A process
- * below another root has one within, and one whose node was removed has " (deleted)" at its end.
+ * The part of a link's target from "/dev/" on; NULL: it has none. For a process with
+ * another root it is within the target. If the node was removed, " (deleted)" follows.
  */
 static char *below_dev(char *path)
 {
@@ -54,7 +54,7 @@ static char *below_dev(char *path)
 	return found;
 }
 
-/* Who it is, for what is noted of it. */
+/* Reads the process's name, for the sentences. */
 static void name_process(struct walk *walk, struct opened *opened)
 {
 	char process[PATH_MAX];
@@ -65,7 +65,7 @@ static void name_process(struct walk *walk, struct opened *opened)
 		strcpy(opened->command, "?");
 }
 
-/* One row for each path of a process. NULL: it is there already, or does not fit. */
+/* Adds a row for a path of a process. NULL: there is one already, or the path does not fit. */
 static struct opened *add_path(struct walk *walk, const char *path)
 {
 	struct lend_survey *survey = walk->survey;
@@ -92,7 +92,7 @@ static bool is_known(const struct lend_survey *survey, const char *name)
 	return false;
 }
 
-/* A node that somebody made under a name of his own is known by its number. Nothing is waited for. */
+/* A node that was made under another name is known by its number. Looking at it does not wait. */
 static void read_number(struct walk *walk, const char *fd, struct opened *out)
 {
 	char path[PATH_MAX];
@@ -106,7 +106,7 @@ static void read_number(struct walk *walk, const char *fd, struct opened *out)
 	out->is_block = S_ISBLK(found.stx_mode);
 }
 
-/* Registers of a device, as a driver in user space has them: "0000:03:00.0/resource0". */
+/* A device's registers, which a driver in user space has open: "0000:03:00.0/resource0". */
 static void add_resource(struct walk *walk, const char *target)
 {
 	const char *name = strrchr(target, '/'), *above;
@@ -117,7 +117,7 @@ static void add_resource(struct walk *walk, const char *target)
 		add_path(walk, above + 1);
 }
 
-/* What has no name: newer kernels tell beside the descriptor which device it is. */
+/* A descriptor without a path: newer kernels tell in fdinfo which device it is of. */
 static void add_vfio(struct walk *walk, const char *fd)
 {
 	static const char is[] = "vfio-device-syspath:";
@@ -165,7 +165,7 @@ static int add_descriptor(void *opaque, const char *fd)
 	} else if (!path) {
 		add_resource(walk, target);
 	} else if (!is_ordinary(path)) {
-		/* The older name of the first one. */
+		/* The older name of that field. */
 		added = add_path(walk, strcmp(path, "/dev/watchdog") ? path : "/dev/watchdog0");
 		if (added)
 			read_number(walk, fd, added);
@@ -196,7 +196,7 @@ void survey_holder(struct lend_survey *survey, struct device *device, const stru
 	char unit[80];
 	const char *stop;
 
-	/* udev looks at each new device for a moment. */
+	/* udev has each new device open for a moment. */
 	if (strstr(opened->command, "udev"))
 		return;
 	if (interface)

@@ -6,9 +6,9 @@
 #include "lib/host/uses/ways.h"
 
 /*
- * The group's node, or the device's own. A device without a driver may be one
- * that VFIO is just being taken from: the kernel removes the link first, and
- * then waits for whoever has the device.
+ * The group's node, or the device's own. A device without a driver counts, too: when
+ * it is taken from VFIO, the kernel first removes the link to the driver, and then
+ * waits for the process that has the device.
  */
 static void find_lent(struct lend_survey *survey, struct device *device)
 {
@@ -26,7 +26,7 @@ static void find_lent(struct lend_survey *survey, struct device *device)
 		const struct opened *opened = &survey->opened[i];
 		bool has_node = !strcmp(opened->path, group) || !strcmp(opened->path, cdev);
 
-		/* A process that has the node has the device, too: that is said once. */
+		/* A process that has the node has the device, too: it is told once. */
 		if (has_node)
 			survey_use(survey, device, LEND_USE_LENT, "process %d (%s) has it through %s",
 				   (int)opened->pid, opened->command, opened->path);
@@ -39,7 +39,7 @@ static void find_lent(struct lend_survey *survey, struct device *device)
 	}
 }
 
-/* Its registers, past all drivers. */
+/* A process has the device's registers open, without any driver. */
 static void find_resources(struct lend_survey *survey, struct device *device)
 {
 	size_t length = strlen(device->seen.is.name);

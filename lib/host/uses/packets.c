@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets that send and receive an interface's frames themselves (AF_PACKET): it
- * works for a process then without an address. Those bound to no interface, and
- * those that only listen for neighbours (LLDP), are left out: they are on all of them.
+ * Sockets that send and receive an interface's frames themselves (AF_PACKET): a
+ * process then uses the interface without an address. Left out are those that are on
+ * all interfaces: the ones that are bound to none, and the ones that only listen for
+ * neighbours (LLDP).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +42,7 @@ void packets_read(struct lend_survey *survey)
 		sysfs_lines(context_proc(survey->context), "net/packet", add_socket, survey);
 }
 
-/* The number in "socket:[123]", 0: it is no socket. */
+/* The number in "socket:[123]"; 0: it is no socket. */
 static unsigned long inode_of(const char *target)
 {
 	static const char prefix[] = "socket:[";
@@ -73,7 +74,7 @@ void packets_opened(struct lend_survey *survey, const char *target, const struct
 	}
 }
 
-/* Those of processes that cannot be looked at. */
+/* Sockets whose process could not be looked at. */
 void survey_packets(struct lend_survey *survey)
 {
 	for (size_t i = 0; i < survey->packet_count; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A device with devices below it that is no bridge (a VMD, which has NVMe disks
- * on a domain of its own) goes with them: what uses one of them uses it.
+ * A device that is no bridge and has devices below it (a VMD, which has NVMe disks in
+ * a domain of its own) is in use if one of these is.
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,7 @@ void survey_parents(struct lend_survey *survey)
 		const struct device *child = &survey->devices[i];
 		unsigned depth = 0;
 
-		/* What a parent has of its own children was told to each of its parents already. */
+		/* Uses that this device has from its own children were added to all its parents already. */
 		if (!child->seen.use_count || child->uses[0].kind == LEND_USE_PARENT)
 			continue;
 		for (struct device *at = parent_of(survey, child); at && depth++ < 32;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* File systems on several disks, of which a mount names one: btrfs and bcachefs list their members. */
+/* File systems on several disks: a mount names one of them; btrfs and bcachefs list all in sysfs. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,10 +12,10 @@ struct walk {
 
 struct pool {
 	struct lend_survey *survey;
-	const char *point; /* where it is mounted, if that is seen */
+	const char *point; /* where it is mounted, if that can be seen */
 };
 
-/* Where the file system is mounted is told by one of its disks. */
+/* One of the disks tells where the file system is mounted. */
 static int find_point(void *opaque, const char *kernel)
 {
 	struct pool *pool = opaque;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Addresses and routes of the interfaces of devices, in one pass over each of
- * procfs' tables. It lists routes of IPv4 of its main table alone: links.c
- * asks the kernel for all. Of what there may be thousands of, a few are told.
+ * Addresses and routes of the devices' interfaces, in one pass over each table of
+ * procfs. For IPv4 procfs lists the main table alone: links.c asks the kernel for all.
+ * There may be thousands of them, so only a few are told.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,7 +32,7 @@ static bool parse_address(const char *digits, struct in6_addr *out)
 	return strlen(digits) == 32;
 }
 
-/* if_inet6: address, index, prefix length, scope, flags, interface. Link-local ones come by themselves. */
+/* if_inet6: address, index, prefix length, scope, flags, interface. Link-local addresses are no use. */
 static int add_inet6(void *opaque, char *line)
 {
 	enum { SCOPE_LINK = 0x20 };
@@ -103,7 +103,7 @@ static int add_route6(void *opaque, char *line)
 	return 0;
 }
 
-/* Procfs lists no IPv4 addresses by interface: asked of the kernel, and else told by routes. */
+/* Procfs does not list IPv4 addresses by interface: the kernel is asked; else the routes tell. */
 static void add_inet(struct lend_survey *survey)
 {
 	struct ifaddrs *addresses;

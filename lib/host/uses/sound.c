@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sound that plays or records now. */
+/* Sound cards that play or record now. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What uses the disks and the nodes of each device: processes, file systems, claims of other parts of
- * the kernel, and what is stacked on them (device mapper, md, bcache, loop
- * devices), which is followed up to its own use.
+ * What uses the disks and the nodes of each device: processes, file systems, claims of
+ * other parts of the kernel, and disks that are built on them (device mapper, md,
+ * bcache, loop devices). These are followed up to their own uses.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static const struct node *find_node(const struct lend_survey *survey, const char
 	return NULL;
 }
 
-/* An attribute of the node's folder, "" where there is none. */
+/* Reads an attribute of the node's folder; "": there is none. */
 static void read_attribute(const struct walk *walk, const struct node *node, const char *name, char *out,
 			   size_t size)
 {
@@ -38,7 +38,7 @@ static void read_attribute(const struct walk *walk, const struct node *node, con
 		out[0] = '\0';
 }
 
-/* How a person knows the node: "/dev/nvme0n1p2", "the volume vg-root". */
+/* The node's name for a person: "/dev/nvme0n1p2", "the volume vg-root". */
 static void name_of(const struct walk *walk, const struct node *node, char out[80])
 {
 	char volume[56] = "";
@@ -73,7 +73,7 @@ static bool find_mounts(struct walk *walk, const char *name)
 	for (size_t i = 0; i < survey->mount_count; i++) {
 		const struct mount *mount = &survey->mounts[i];
 
-		/* btrfs has a number of its own, not its disk's. */
+		/* btrfs has a number of its own and not that of its disk. */
 		if (strcmp(mount->number, walk->node->number) != 0 &&
 		    (strncmp(mount->number, "0:", 2) != 0 || !is_path_of(walk, mount->source)))
 			continue;
@@ -86,7 +86,7 @@ static bool find_mounts(struct walk *walk, const char *name)
 
 static void find_uses(struct walk *walk);
 
-/* What is made of a disk, and its own uses: they are to be ended first. NULL: it is not among the nodes. */
+/* A disk that is built on this one, with its own uses first: they have to be ended first. */
 static const struct node *go_up(const struct walk *below, const char *kernel)
 {
 	struct walk above = *below;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the kernel itself writes memory to: swap space, on disks and in files, hibernation, crashes. */
+/* Disks and files that the kernel writes memory to: swap space, hibernation, crashes. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ void survey_swap(struct lend_survey *survey)
 		survey_unseen(survey, LEND_USE_SWAP, "the table of swap space, which could not be read");
 }
 
-/* The disk that the kernel writes its last words to, by name or number. */
+/* The disk that the kernel writes to when it crashes, by name or number. */
 void survey_crash(struct lend_survey *survey)
 {
 	char path[128];

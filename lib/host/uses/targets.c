@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Disks that the kernel serves to others: SCSI targets (LIO, SCST), NVMe over fabrics, USB, RNBD. */
+/* Disks that the kernel serves to other computers: SCSI targets (LIO, SCST), NVMe over fabrics, USB, RNBD. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,11 +9,11 @@
 
 struct walk {
 	struct lend_survey *survey;
-	const char *dir;   /* of the level */
+	const char *dir;   /* the folder of this level */
 	const char *outer; /* the name of the level above */
 };
 
-/* Goes one level down; a folder that may not be listed is no empty one. */
+/* Goes one level down. A folder that may not be listed is not taken as empty. */
 static void each_below(struct walk *walk, int (*each)(void *opaque, const char *name))
 {
 	int ret = sysfs_each(walk->dir, each, walk);
@@ -22,7 +22,7 @@ static void each_below(struct walk *walk, int (*each)(void *opaque, const char *
 		survey_unseen(walk->survey, LEND_USE_TARGET, "the kernel's targets; root can look at them");
 }
 
-/* The kind of a backstore, as targetcli names it, from that of its folder ("iblock_0"). */
+/* The kind of a backstore, as targetcli names it, by the name of its folder ("iblock_0"). */
 static const char *kind_of(const char *folder)
 {
 	static const struct {
@@ -88,7 +88,7 @@ static int add_scst(void *opaque, const char *name)
 	struct walk *walk = opaque;
 	char dir[PATH_MAX], path[PATH_MAX];
 
-	/* A second line says who set the first. */
+	/* The second line tells who set the first. */
 	if (sysfs_path(dir, "%s/%s", walk->dir, name) ||
 	    sysfs_read(dir, "filename", path, sizeof(path)) <= 0 || path[0] != '/')
 		return 0;
@@ -97,7 +97,7 @@ static int add_scst(void *opaque, const char *name)
 	return 0;
 }
 
-/* "NQN/namespaces/1": what is not enabled is not open. */
+/* "NQN/namespaces/1": a namespace that is not enabled has no disk open. */
 static void add_nvme(struct walk *walk, const char *subsystem, const char *folder)
 {
 	char dir[PATH_MAX], path[PATH_MAX], enabled[8];
@@ -139,7 +139,7 @@ static int find_nvme(void *opaque, const char *subsystem)
 	return 0;
 }
 
-/* "mass_storage.usb0/lun.0": a computer that plays a disk on USB. */
+/* "mass_storage.usb0/lun.0": the computer acts as a disk on USB. */
 static int add_lun(void *opaque, const char *lun)
 {
 	struct walk *walk = opaque;
@@ -175,7 +175,7 @@ static int find_gadget(void *opaque, const char *gadget)
 	return 0;
 }
 
-/* RDMA's network block device: a link to the disk in a folder each. */
+/* RDMA's network block device: each has a folder with a link to the disk. */
 static int add_rnbd(void *opaque, const char *name)
 {
 	struct walk *walk = opaque;

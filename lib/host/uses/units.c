@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The service or the container that a process belongs to, from its control
- * group: ending the process alone would have it started again.
+ * The service or the container that a process belongs to, by its control group. If
+ * only the process were ended, it would be started again.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #include "lib/host/uses/ways.h"
 
-/* A control group is PREFIX NAME SUFFIX; `cut` is how much of a name is enough, 0: all of it. */
+/* A control group's name is PREFIX NAME SUFFIX. `cut`: how many characters of NAME are enough; 0: all. */
 static const struct manager {
 	const char *prefix, *suffix, *command;
 	size_t cut;
@@ -44,8 +44,9 @@ static const char *match(const char *group, char unit[80])
 }
 
 /*
- * "/system.slice/cups.service": the first service. One below a user's manager
- * is no unit of the system's, and the session's manager is not stopped for a device.
+ * "/system.slice/cups.service": the first service in the path. Left out are services
+ * of a user's manager, which are no units of the system, and that manager itself, which
+ * is not to be stopped for a device.
  */
 static const char *find_unit(char *path, char unit[80])
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is used of the devices below a USB controller without a node or an
+ * Uses of devices below a USB controller for which there is neither a node nor an
  * interface: connections by Bluetooth, and devices that usbip serves.
  */
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nodes that drivers of vendors make, which sysfs does not list: /dev/nvidia0,
- * whose number their own folder of procfs gives, and /dev/kfd, which is one for
- * all of amdgpu's devices. /dev/nvidiactl and its like belong to no single card.
+ * Nodes of vendors' drivers that sysfs does not list: /dev/nvidia0, whose number is in
+ * the driver's folder of procfs, and /dev/kfd, which is one for all devices of amdgpu.
+ * /dev/nvidiactl and its like belong to no single card.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static void find_nvidia(struct lend_survey *survey, struct device *device)
 	for (size_t i = 0; i < survey->opened_count; i++) {
 		const struct opened *opened = &survey->opened[i];
 
-		/* A card whose number is not known may be any. */
+		/* If a card's number is not known, it may be any of them. */
 		snprintf(node, sizeof(node), "/dev/nvidia%ld", minor);
 		if (minor < 0 ? is_nvidia(opened->path) : !strcmp(opened->path, node))
 			survey_holder(survey, device, opened, NULL);

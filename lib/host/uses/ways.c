@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of the ways in which a device can be in use; see ways.h. */
+/* The table of the ways in which a device can be in use (ways.h). */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include "lib/host/uses/ways.h"
 
 const struct way host_ways[] = {
-	/* What processes have open and what is mounted is compared with by those below. */
+	/* First: the rows below use the lists of open files and mounts. */
 	{LEND_USE_OPEN, "open", "nodes that processes have open, sockets for the frames of an interface",
 	 SEES_PROCESSES, survey_opened},
 	{LEND_USE_MOUNT, "mount",
@@ -49,15 +49,14 @@ const struct way host_ways[] = {
 	{LEND_USE_MEMORY, "memory", "memory of CXL, memory that other devices work in", SEES_ALL, NULL},
 	{LEND_USE_VFS, "vfs", "virtual functions", SEES_ALL, survey_others},
 	{LEND_USE_LENT, "lent", "machines and programs that have it through VFIO", SEES_PROCESSES, NULL},
-	/* Of all that is known by now. */
+	/* Last: it passes on all uses that were found. */
 	{LEND_USE_PARENT, "parent", "devices below it, as behind a VMD, or connected by Thunderbolt",
 	 SEES_ALL, survey_parents},
 };
 
 const size_t host_way_count = sizeof(host_ways) / sizeof(*host_ways);
 
-/* The first process-id namespace has this number (PROC_PID_INIT_INO); from within another, not all are seen.
- */
+/* The number of the first PID namespace (PROC_PID_INIT_INO). In another one not all processes are seen. */
 static bool is_in_container(struct lend_survey *survey)
 {
 	char dir[PATH_MAX], target[PATH_MAX];
@@ -66,7 +65,7 @@ static bool is_in_container(struct lend_survey *survey)
 	       sysfs_target(dir, "pid", target) > 0 && strcmp(target, "pid:[4026531836]") != 0;
 }
 
-/* Process 1 is another user's for all but root: without it procfs has left out more. */
+/* Only root owns process 1. If procfs does not list it for another user, it hides other users' processes. */
 static bool is_hidden(const struct lend_survey *survey)
 {
 	char dir[PATH_MAX];

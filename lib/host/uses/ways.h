@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ways in which a device can be in use, one row each (ways.c). Whoever
- * adds a way adds a row, a finder in a file of its own, and a test of what is
- * in use by it and of what is not.
+ * The ways in which a device can be in use: a table with a row for each (ways.c). A new
+ * way needs a row, a finder in a file of its own, and two tests: of a device that is in
+ * use by it, and of one that is not.
  *
- * Many parts of the kernel work on a disk without a link to it in sysfs: their
- * finders note a claim on a path, and storage.c compares it with each node.
+ * Many parts of the kernel use a disk and sysfs has no link for that. Their finders note
+ * a claim on a path, and storage.c compares claims with each node.
  */
 #ifndef LIB_HOST_USES_WAYS_H
 #define LIB_HOST_USES_WAYS_H
 
 #include "lib/host/survey/survey.h"
 
-/* What only someone with rights sees the whole of. */
+/* What may be hidden from a user without rights. */
 enum sees { SEES_ALL, SEES_PROCESSES, SEES_NAMESPACES };
 
 struct way {
@@ -20,16 +20,16 @@ struct way {
 	const char *name;
 	const char *looks_at;
 	enum sees sees;
-	void (*find)(struct lend_survey *survey); /* NULL: a row above finds it as well */
+	void (*find)(struct lend_survey *survey); /* NULL: the finder of a row above finds it, too */
 };
 
-/* In the order in which they are looked at. */
+/* The table, in the order in which the finders run. */
 extern const struct way host_ways[];
 extern const size_t host_way_count;
 
 /**
- * Notes that a process has a node of the device open, with the command that
- * ends its service; `interface`: that it takes the frames of that interface. May be NULL.
+ * Adds a use: a process has a node of the device open, or with `interface` not NULL it
+ * takes the frames of that interface. The cure is the command that ends its service.
  */
 void survey_holder(struct lend_survey *survey, struct device *device, const struct opened *opened,
 		   const char *interface);
@@ -38,31 +38,31 @@ void survey_holder(struct lend_survey *survey, struct device *device, const stru
 struct route {
 	int family;
 	unsigned prefix;
-	const void *to; /* in network order */
+	const void *to; /* the destination, in network byte order */
 };
 
-/** Notes what an interface has; a route only where nothing of its family was told. */
+/** Add a use of an interface's device. A route is left out if its family was told already. */
 void address_found(struct lend_survey *survey, struct interface *interface, const char *text);
 void route_found(struct lend_survey *survey, struct interface *interface, const struct route *route);
 void tunnel_found(struct lend_survey *survey, struct interface *interface, const char *name);
 
-/** A netlink_each_fn for links and routes of our namespace; `opaque` is the survey. */
 struct nlmsghdr;
+/** A netlink_each_fn for links and routes of our namespace; `opaque` is the survey. */
 void links_take(void *opaque, const struct nlmsghdr *message, size_t size);
 
-/** Reads which sockets there are, before processes' descriptors are walked over; and each that is found
- * there. */
+/** Reads the sockets; before the descriptors of processes are walked over. */
 void packets_read(struct lend_survey *survey);
+/** Whether a descriptor's target ("socket:[123]") is one of them; notes the process that has it open. */
 bool packets_has(const struct lend_survey *survey, const char *target);
 void packets_opened(struct lend_survey *survey, const char *target, const struct opened *by);
 
 /**
- * The command that stops the service or the container that a process belongs
- * to, and what to give it; NULL: it is in none, or in one that is not to be stopped (units.c).
+ * The command that stops the service or the container of a process, and its argument.
+ * NULL: it is in none, or in one that is not to be stopped (units.c).
  */
 const char *process_unit(struct lend_context *context, pid_t pid, char unit[80]);
 
-/** The device that the link `dir`/`name` leads to or below; NULL: none. */
+/** The device that the target of the link `dir`/`name` is, or is below; NULL: none. */
 struct device *survey_owner(struct lend_survey *survey, const char *dir, const char *name);
 
 void survey_opened(struct lend_survey *survey);      /* opened.c */
@@ -92,21 +92,21 @@ void survey_others(struct lend_survey *survey);      /* others.c: VFs, open node
 void survey_parents(struct lend_survey *survey);     /* parents.c */
 
 /**
- * Notes that a part of the kernel works on `path` (a node, a link to one, or a
- * file of a mounted file system) or on the device `path` "259:3". `by` ends a
- * sentence: "/dev/nvme0n1 BY". NULL: no memory.
+ * Notes that a part of the kernel uses `path` (a node, a link to one, or a file of a
+ * mounted file system), or the device with the number `path`, "259:3". `by` ends the
+ * sentence: "/dev/nvme0n1 BY". NULL: out of memory.
  */
 LEND_PRINTF(4, 5)
 struct claim *survey_claim(struct lend_survey *survey, enum lend_use_kind kind, const char *path,
 			   const char *by, ...);
 
-/** Nothing is said of a claim where the disk is seen to be mounted. */
+/** Leaves the claim out if the disk is among the mounts. */
 void claim_weak(struct claim *claim);
 
-/** The disk that is made of it, by its name in sysfs: what uses that uses this. */
+/** Sets the disk that is built on it, by its name in sysfs: its uses are uses of this one. */
 void claim_above(struct claim *claim, const char *kernel);
 
-/** The command that ends a claim; none where it does not fit. */
+/** Sets the command that ends the claim; none is set if it does not fit. */
 LEND_PRINTF(2, 3) void claim_cure(struct claim *claim, const char *format, ...);
 
 #endif

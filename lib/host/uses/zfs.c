@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Members of a pool of ZFS, of which the kernel tells nothing. Udev has noted
- * what is on a disk; of a disk that udev does not know, and to see whether its
- * pool was exported, the label on it is read, while ZFS is loaded. A pool may
- * be imported with nothing mounted.
+ * Members of a ZFS pool. The kernel does not tell which disks these are. Udev has noted
+ * what is on a disk. While ZFS is loaded, the label on the disk is read, too: udev may
+ * not know the disk, and the label tells whether the pool was exported. A pool may be
+ * imported without a mount.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 #include "lib/host/uses/ways.h"
 
-/* What a label says; all are big-endian (XDR), each string padded to 4 bytes. */
+/* What a label says. Numbers are big-endian (XDR); each string is padded to 4 bytes. */
 struct label {
 	char pool[64];
 	bool idle; /* its pool was exported (1) or destroyed (2) */
@@ -22,7 +22,7 @@ struct label {
 
 struct walk {
 	struct lend_survey *survey;
-	const char *dir; /* a folder each imported pool */
+	const char *dir; /* has a folder for each imported pool */
 	size_t pools;
 	const char *wanted;
 	bool found;
@@ -49,7 +49,7 @@ static void parse_label(const unsigned char *text, size_t size, struct label *ou
 		memcpy(out->pool, at + 4, length);
 }
 
-/* The first label's list of pairs. 1: it is a member's; 0: it is none; negative errno. */
+/* Reads the first label. 1: the disk is a member; 0: it has no label; negative errno. */
 static int read_label(const struct lend_survey *survey, const struct node *node, struct label *out)
 {
 	enum { OFFSET = 16 << 10, SIZE = 112 << 10, XDR = 1 };
@@ -79,7 +79,7 @@ static int read_label(const struct lend_survey *survey, const struct node *node,
 	return ret;
 }
 
-/* Udev's records are in /run, beside the /dev that it cares for. NULL: there is none of the node. */
+/* Udev's record of the node, which is in /run beside that /dev. NULL: there is none. */
 static char *load_record(const struct lend_survey *survey, const struct node *node)
 {
 	char dir[PATH_MAX], name[32];
@@ -95,7 +95,7 @@ static int count_pool(void *opaque, const char *name)
 	struct walk *walk = opaque;
 	char dir[PATH_MAX];
 
-	/* A pool is a folder; other counters are files. */
+	/* A pool is a folder; what else is there are files. */
 	if (sysfs_path(dir, "%s/%s/.", walk->dir, name) || access(dir, F_OK))
 		return 0;
 	walk->pools++;
@@ -127,7 +127,7 @@ static void look_at(struct walk *walk, const struct node *node)
 	if (!record && (ret == -EACCES || ret == -EPERM))
 		survey_unseen(walk->survey, LEND_USE_POOL,
 			      "labels of ZFS on disks that udev does not know; root can look at them");
-	/* What udev noted stands where the disk could not be read. */
+	/* If the disk could not be read, udev's record counts. */
 	if (record && ret <= 0 && strstr(record, member)) {
 		found = strstr(record, name);
 		if (found)
@@ -151,7 +151,7 @@ void survey_zfs(struct lend_survey *survey)
 	    sysfs_path(dir, "%s/spl/kstat/zfs", context_proc(survey->context)))
 		return;
 	listed = sysfs_each(dir, count_pool, &walk);
-	/* Loaded, and without a pool. */
+	/* ZFS is loaded and has no pool. */
 	if (!listed && !walk.pools && !survey->has_zfs)
 		return;
 	for (size_t i = 0; i < survey->node_count; i++)
