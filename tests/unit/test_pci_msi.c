@@ -161,6 +161,31 @@ static void a_masked_vector_pends_and_is_delivered_once(void **state)
 	stop(world);
 }
 
+/* Without masks there is no register of pending bits: what is behind the capability is another's. */
+static void the_next_capability_is_left_alone(void **state)
+{
+	(void)state;
+	for (unsigned is_64 = 0; is_64 < 2; is_64++) {
+		unsigned next = CAP + (is_64 ? PCI_MSI_PENDING_64 : PCI_MSI_PENDING_32);
+		struct world *world = world_new();
+
+		world_bar(world, 0, 0, 0x4000);
+		world_msi(world, is_64 ? PCI_MSI_FLAGS_64BIT : 0, 1);
+		world_cap(world, next, PCI_CAP_ID_MSIX);
+		world_set(world, next + PCI_MSIX_FLAGS, 2, 7);
+		world_set(world, next + PCI_MSIX_TABLE, 4, 0x2000);
+		world_set(world, next + PCI_MSIX_PBA, 4, 0x3000);
+		world->vectors[LEND_IRQ_MSIX] = 8;
+		assert_int_equal(world_open(world), 0);
+		world_start(world);
+		enable(world, 0);
+		assert_int_equal(world_read(world, next, 4), PCI_CAP_ID_MSIX | 7 << 16);
+		world_write(world, CAP + PCI_MSI_FLAGS, 2, 0);
+		assert_int_equal(world_read(world, next, 4), PCI_CAP_ID_MSIX | 7 << 16);
+		stop(world);
+	}
+}
+
 static void capabilities_that_lie(void **state)
 {
 	struct world *world = start(7 << 1, 1); /* a reserved order */
@@ -208,6 +233,7 @@ int main(void)
 		cmocka_unit_test(a_new_message_counts_at_once),
 		cmocka_unit_test(a_masked_vector_pends_and_is_delivered_once),
 		cmocka_unit_test(capabilities_that_lie),
+		cmocka_unit_test(the_next_capability_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,6 +164,12 @@ static void pba_of_the_device_shows(void **state)
 	control(world, ENABLE);
 	world->bytes[0][0x3000] = 0x10;
 	assert_int_equal(pba(world, 4), 1);
+	/* By one access of the guest's width. */
+	for (unsigned length = 1; length <= 8; length *= 2) {
+		world_clear(world);
+		lend_function_bar_read(world->function, 0, 0x3000, length);
+		assert_int_equal(world_count(world, "bar_read"), 1);
+	}
 	lend_function_bar_write(world->function, 0, 0x3000, 8, UINT64_MAX);
 	assert_int_equal(world->bytes[0][0x3000], 0x10);
 	stop(world);
