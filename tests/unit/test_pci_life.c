@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* From open to free: order of quiescing, reset and its report, and every call that can fail, failing. */
+/* From open to free: reset and its report, and every call that can fail, failing. */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include <linux/pci_regs.h>
 
@@ -27,59 +26,6 @@ static void stop(struct world *world)
 {
 	world_close(world);
 	world_free(world);
-}
-
-/* XSA-302: interrupts, BARs, bus master, and only then the device is closed and memory unmapped. */
-static void xsa_302_quiesce_order(void **state)
-{
-	struct world *world = running();
-	struct lend_range range = {.iova = 0x100000, .length = 0x1000, .va = (void *)0x10000, .fd = -1};
-
-	(void)state;
-	assert_int_equal(lend_space_map(world->space, &range, 1, NULL), 0);
-	world_clear(world);
-	lend_function_free(world->function);
-	world->function = NULL;
-	lend_device_close(world->device);
-	world->device = NULL;
-	lend_space_free(world->space);
-	world->space = NULL;
-	world_expect_order(world, "detach 0", "irqs off", "msi_free 0", "msi_commit", "dma_unmap e0000000",
-			   "dma_unmap e0003000", "unmap 0", "commit", "cfg_write 4 2 0", "cfg_read 8a 2",
-			   "close", "dma_unmap 100000", "domain_close", NULL);
-	stop(world);
-}
-
-static void quiesce_twice_does_nothing_more(void **state)
-{
-	struct world *world = running();
-
-	(void)state;
-	lend_function_quiesce(world->function);
-	world_clear(world);
-	lend_function_quiesce(world->function);
-	assert_int_equal(world_count(world, "cfg_write"), 0);
-	assert_int_equal(world_count(world, "begin"), 0);
-	assert_int_equal(world_count(world, "irqs"), 0);
-	stop(world);
-}
-
-static void pending_transactions_are_waited_for(void **state)
-{
-	struct world *world = running();
-	struct timespec from, to;
-	double ms;
-
-	(void)state;
-	world_set(world, 0x80 + PCI_EXP_DEVSTA, 2, PCI_EXP_DEVSTA_TRPND);
-	clock_gettime(CLOCK_MONOTONIC, &from);
-	lend_function_quiesce(world->function);
-	clock_gettime(CLOCK_MONOTONIC, &to);
-	ms = (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6;
-	assert_true(ms >= 990 && ms < 10000);
-	assert_int_equal(world->log_lines, 1);
-	world_set(world, 0x80 + PCI_EXP_DEVSTA, 2, 0);
-	stop(world);
 }
 
 static struct lend_reset_report reset(struct world *world, int want)
@@ -370,9 +316,6 @@ static void absent_host_operations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(xsa_302_quiesce_order),
-		cmocka_unit_test(quiesce_twice_does_nothing_more),
-		cmocka_unit_test(pending_transactions_are_waited_for),
 		cmocka_unit_test(good_reset_at_open_counts),
 		cmocka_unit_test(poor_reset_at_open_does_not),
 		cmocka_unit_test(reset_restores_the_state),

@@ -157,6 +157,8 @@ static void a_buffer_that_no_iommu_maps_is_said(void **state)
 				world_bar(world, 2, 0, 0x2000);
 				world->function_config.p2p = fails ? LEND_P2P_ON : LEND_P2P_AUTO;
 				world->bytes[0][0x38] = (uint8_t)(2 * bar);
+				world->bytes[0][0x3b] =
+					0xff; /* where it would be; that it is there its size says */
 				world->bytes[0][0x3c] = (uint8_t)size;
 				world->fail_dma_maps = fails;
 				start(world);
@@ -164,6 +166,7 @@ static void a_buffer_that_no_iommu_maps_is_said(void **state)
 				world_start(world);
 				said = strstr(world->last_log, "memory buffer");
 				assert_int_equal(said, size && fails);
+				assert_int_equal(world->map_count, fails || !size ? 0 : AREAS + 1);
 				if (said) {
 					assert_non_null(strstr(world->last_log, bar ? "BAR 2" : "BAR 0"));
 					memset(world->last_log, 0, sizeof(world->last_log));
@@ -182,12 +185,19 @@ static void registers_that_there_is_no_room_for_are_not_read(void **state)
 		uint32_t type;
 		uint64_t size;
 		unsigned reads;
-	} rows[] = {{0, 0x20, 0}, {0, 0x40, 1}, {PCI_BASE_ADDRESS_SPACE_IO, 0x40, 0}};
+		uint32_t class_code;
+	} rows[] = {
+		{0, 0x20, 0, 0x010802},
+		{0, 0x40, 1, 0x010802},
+		{PCI_BASE_ADDRESS_SPACE_IO, 0x40, 0, 0x010802},
+		{0, 0x40, 0, 0x020000}, /* and another device not at all */
+	};
 
 	(void)state;
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		struct world *world = world_new();
 
+		world_set(world, PCI_CLASS_REVISION, 4, rows[i].class_code << 8);
 		world_bar(world, 0, rows[i].type, rows[i].size);
 		world->function_config.p2p = LEND_P2P_AUTO;
 		start(world);
@@ -195,6 +205,7 @@ static void registers_that_there_is_no_room_for_are_not_read(void **state)
 		world_write(world, PCI_COMMAND, 2, MEM | PCI_COMMAND_IO);
 		assert_true(world->bars[0].placed);
 		assert_int_equal(world_count(world, "bar_read"), rows[i].reads);
+		assert_int_equal(world->map_count, 0);
 		stop(world);
 	}
 }

@@ -273,6 +273,13 @@ static void the_devices_own_chain(void **state)
 	world->config[0x67] = 0x3f;
 	world->raw_known = 256;
 	assert_int_equal(closed(world, 0x60), 16);
+	/* The two lowest bits of a pointer are reserved. */
+	world = allocation(0x60, 0);
+	world->config[PCI_CAPABILITY_LIST] |= 3;
+	world->config[0x62] = 1;
+	world->config[0x67] = 0x3f;
+	world->raw_known = 256;
+	assert_int_equal(closed(world, 0x60), 16);
 	/* It may come back, or lead out. */
 	world = device();
 	set_header(world, 0x300, VF_REBAR, 0x100);
