@@ -26,9 +26,9 @@ def test_kernel_that_knows_efi_reboots(l1, boot):
     assert guest.stats["reboots"] == 1
 
 
-@pytest.mark.parametrize("way", ["t", "k", "p"])
+@pytest.mark.parametrize("way", ["t", "k", "p", "b"])
 def test_ways_to_reboot(way, l1, boot):
-    """A triple fault, the keyboard controller, the chipset's reset control."""
+    """A triple fault, the keyboard controller, the chipset's reset control, the firmware."""
     guest = boot(l1(), devices=(), append=f"reboot={way}")
     guest.reboot()
     result = guest.power_off()
