@@ -122,15 +122,16 @@ static void socket_is_removed(void **state)
 	assert_int_equal(st.st_size, 4);
 }
 
-/* A broker, in a process of its own, that hands out `fd` (-1: nothing) to one client. */
-static void start_broker(const char *path, int fd)
+/* A broker, in a process of its own, that hands out `fd` to one client, `count` times in one message. */
+static void start_broker(const char *path, int fd, unsigned count)
 {
+	enum { MOST = 3 };
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), client;
 	union {
 		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+		char room[CMSG_SPACE(MOST * sizeof(int))];
+	} control = {.header = {CMSG_LEN(count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
 	struct iovec data = {(char *)(uintptr_t) "x", 1};
 	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
 	pid_t pid;
@@ -145,12 +146,22 @@ static void start_broker(const char *path, int fd)
 		return;
 	}
 	client = accept(listener, NULL, NULL);
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	if (fd >= 0) {
+	for (unsigned i = 0; i < count; i++)
+		memcpy(CMSG_DATA(&control.header) + i * sizeof(fd), &fd, sizeof(fd));
+	if (count) {
 		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
+		message.msg_controllen = CMSG_SPACE(count * sizeof(fd));
 	}
 	_exit(sendmsg(client, &message, 0) == 1 ? 0 : 1);
+}
+
+static int open_fds(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
 }
 
 static void devices_are_taken(void **state)
@@ -174,7 +185,7 @@ static void devices_are_taken(void **state)
 	snprintf(device->fd_socket, sizeof(device->fd_socket), "%s/broker", stage->root);
 	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOENT);
 	assert_non_null(strstr(stage->error.text, device->fd_socket));
-	start_broker(device->fd_socket, pipes[0]);
+	start_broker(device->fd_socket, pipes[0], 1);
 	assert_int_equal(files_open(&stage->options, &files, &stage->error), 0);
 	assert_int_equal(fstat(pipes[0], &ours), 0);
 	assert_int_equal(fstat(files.devices[0], &theirs), 0);
@@ -183,11 +194,17 @@ static void devices_are_taken(void **state)
 	assert_int_equal(files.devices[0], -1);
 	assert_true(wait(&status) > 0 && !status);
 	unlink(device->fd_socket);
-	/* One that hands out nothing. */
-	start_broker(device->fd_socket, -1);
-	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOMSG);
-	assert_non_null(strstr(stage->error.text, "did not hand out"));
-	assert_true(wait(&status) > 0);
+	/* Those that hand out nothing, or more than one, of which none stays open. */
+	for (unsigned count = 0; count <= 3; count += count ? 1 : 2) {
+		int open_before = open_fds();
+
+		start_broker(device->fd_socket, pipes[0], count);
+		assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOMSG);
+		assert_non_null(strstr(stage->error.text, "did not hand out one descriptor"));
+		assert_int_equal(open_fds(), open_before);
+		assert_true(wait(&status) > 0 && !status);
+		unlink(device->fd_socket);
+	}
 	close(pipes[0]);
 	close(pipes[1]);
 }

@@ -87,7 +87,29 @@ int socket_accept(int listener)
 	return -EAGAIN;
 }
 
-/* One byte with one descriptor; what comes beyond that is closed. */
+/*
+ * The one descriptor that came with a message. For alignment the kernel may have put in more than there
+ * was room for, and they are open: all are closed where it is not one.
+ */
+static int only_fd(struct msghdr *message)
+{
+	const struct cmsghdr *header = CMSG_FIRSTHDR(message);
+	size_t count;
+	int fd;
+
+	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+		return -ENOMSG;
+	count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
+	for (size_t i = 0; i < count; i++) {
+		memcpy(&fd, CMSG_DATA(header) + i * sizeof(fd), sizeof(fd));
+		if (count == 1)
+			return fd;
+		close(fd);
+	}
+	return -ENOMSG;
+}
+
+/* One byte with one descriptor. */
 static int take_fd(int socket)
 {
 	char byte;
@@ -100,21 +122,12 @@ static int take_fd(int socket)
 				 .msg_iovlen = 1,
 				 .msg_control = &control,
 				 .msg_controllen = sizeof(control)};
-	const struct cmsghdr *header;
 	ssize_t ret;
-	int fd;
 
 	do
 		ret = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
 	while (ret < 0 && errno == EINTR);
-	if (ret < 0)
-		return -errno;
-	header = CMSG_FIRSTHDR(&message);
-	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
-	    header->cmsg_len != CMSG_LEN(sizeof(int)))
-		return -ENOMSG;
-	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-	return fd;
+	return ret < 0 ? -errno : only_fd(&message);
 }
 
 int socket_take_fd(const char *path, unsigned wait_ms, struct lend_error *error)
