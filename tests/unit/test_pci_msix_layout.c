@@ -35,8 +35,8 @@ static const struct layout bad_tables[] = {
 	{64, 7, 0, 7, 0x800, "its table, 1024 bytes at 0x0 of BAR 7, is in no BAR"},
 	{64, 0, 0x4000, 0, 0, "its table, 1024 bytes at 0x4000 of BAR 0, is outside of it"},
 	{64, 0, 0x3c10, 0, 0, "its table, 1024 bytes at 0x3c10 of BAR 0, is outside of it"},
-	{64, 1, 0, 0, 0, "of BAR 1, is outside of it"},
-	{64, 2, 0, 0, 0, "of BAR 2, is outside of it"},
+	{64, 1, 0, 0, 0, "of BAR 1, is among its I/O ports"},
+	{64, 2, 0, 0, 0, "of BAR 2, is in no BAR"},
 	{64, 0, 0xfffffff8, 0, 0, "at 0xfffffff8 of BAR 0, is outside of it"},
 };
 
@@ -45,7 +45,7 @@ static const struct layout bad_pbas[] = {
 	{64, 0, 0, 6, 0x3000, "its PBA, 8 bytes at 0x3000 of BAR 6, is in no BAR"},
 	{64, 0, 0, 7, 0x3000, "its PBA, 8 bytes at 0x3000 of BAR 7, is in no BAR"},
 	{64, 0, 0, 0, 0x4000, "its PBA, 8 bytes at 0x4000 of BAR 0, is outside of it"},
-	{64, 0, 0, 1, 0x40, "its PBA, 8 bytes at 0x40 of BAR 1, is outside of it"},
+	{64, 0, 0, 1, 0x40, "its PBA, 8 bytes at 0x40 of BAR 1, is among its I/O ports"},
 	{64, 0, 0x400, 0, 0x400, "its table and PBA overlap in BAR 0"},
 	{64, 0, 0x400, 0, 0x7f8, "its table and PBA overlap in BAR 0"},
 	{64, 0, 0x400, 0, 0x3f8, NULL},
@@ -97,6 +97,24 @@ static void table_that_is_nowhere(void **state)
 		has_hidden(world, bad_tables[i].said);
 		world = of(&bad_tables[i]);
 		world_msi(world, 0, 1);
+		has_hidden(world, bad_tables[i].said);
+	}
+}
+
+/* A place that the user gives for the guest does not make the device's own table one that the host finds. */
+static void table_that_is_nowhere_is_not_moved(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad_tables); i++) {
+		struct world *world = of(&bad_tables[i]);
+
+		world->function_config.msix_to = LEND_MSIX_TO_BAR + 2;
+		assert_int_equal(world_open(world), -EPROTO);
+		assert_non_null(strstr(world->error.text, "the host cannot use it either"));
+		world_free(world);
+		world = of(&bad_tables[i]);
+		world->function_config.msix_to = LEND_MSIX_TO_BAR + 2;
+		world->vectors[LEND_IRQ_INTX] = 1;
 		has_hidden(world, bad_tables[i].said);
 	}
 }
@@ -202,10 +220,14 @@ static void no_interrupts_hides_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(case_14_12_layouts),     cmocka_unit_test(table_that_is_nowhere),
-		cmocka_unit_test(pba_that_is_nowhere),    cmocka_unit_test(said_once),
-		cmocka_unit_test(no_bar_is_free),         cmocka_unit_test(pba_fixups),
+		cmocka_unit_test(case_14_12_layouts),
+		cmocka_unit_test(table_that_is_nowhere),
+		cmocka_unit_test(pba_that_is_nowhere),
+		cmocka_unit_test(said_once),
+		cmocka_unit_test(no_bar_is_free),
+		cmocka_unit_test(pba_fixups),
 		cmocka_unit_test(no_interrupts_hides_it),
+		cmocka_unit_test(table_that_is_nowhere_is_not_moved),
 	};
 
 	return cmocka_run_group_tests_name("pci_msix_layout", tests, NULL, NULL);

@@ -15,11 +15,20 @@
 #include "lib/pci/interrupts/msix.h"
 #include "lib/pci/rules/quirk.h"
 
+/* The memory of a BAR; I/O ports are none. */
 static uint64_t bar_size(const struct lend_function *function, unsigned bar)
 {
 	const struct lend_bar *guest = &function->bars[bar].guest;
 
 	return guest->io ? 0 : guest->size;
+}
+
+/* What is wrong with the place of what does not fit into a BAR, as a sentence's end. */
+static const char *where(const struct lend_function *function, unsigned bar)
+{
+	if (bar >= LEND_DEVICE_BARS || !function->bars[bar].guest.size)
+		return "is in no BAR";
+	return function->bars[bar].guest.io ? "is among its I/O ports" : "is outside of it";
 }
 
 static bool fits(uint64_t offset, uint64_t length, uint64_t size)
@@ -43,13 +52,12 @@ static struct fault find_fault(const struct lend_function *function)
 		fault.table = true;
 		snprintf(fault.text, sizeof(fault.text), "its table, %llu bytes at 0x%llx of BAR %u, %s",
 			 (unsigned long long)msix->table_length, (unsigned long long)msix->table,
-			 msix->table_bar,
-			 msix->table_bar < LEND_DEVICE_BARS ? "is outside of it" : "is in no BAR");
+			 msix->table_bar, where(function, msix->table_bar));
 	} else if (msix->pba_bar >= LEND_DEVICE_BARS ||
 		   !fits(msix->pba, msix->pba_length, bar_size(function, msix->pba_bar))) {
 		snprintf(fault.text, sizeof(fault.text), "its PBA, %llu bytes at 0x%llx of BAR %u, %s",
 			 (unsigned long long)msix->pba_length, (unsigned long long)msix->pba, msix->pba_bar,
-			 msix->pba_bar < LEND_DEVICE_BARS ? "is outside of it" : "is in no BAR");
+			 where(function, msix->pba_bar));
 	} else if (msix_overlaps(msix)) {
 		snprintf(fault.text, sizeof(fault.text), "its table and PBA overlap in BAR %u",
 			 msix->table_bar);
@@ -129,7 +137,11 @@ int msix_setup(struct lend_function *function, const struct cap *cap, struct len
 	if (msix->pba_bar < LEND_DEVICE_BARS && msix->pba >= bar_size(function, msix->pba_bar))
 		msix->pba = quirk_pba(function, msix->pba);
 	fault = find_fault(function);
-	ret = msix->to ? msix_move(function, error) : fault.text[0] ? mend(function, &fault, error) : 0;
+	/* The user may choose where the guest finds the table, but not where the host does. */
+	if (msix->to && !fault.table)
+		ret = msix_move(function, error);
+	else
+		ret = fault.text[0] ? mend(function, &fault, error) : 0;
 	if (ret)
 		return ret;
 	msix->cap = cap->offset;
