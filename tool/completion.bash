@@ -5,7 +5,7 @@
 # Properties of -device vfio-pci: those that are on or off, and the others.
 _lend_switches="managed x-req x-no-mmap x-intx x-no-kvm-intx x-no-kvm-msi x-no-kvm-msix x-allow-unreset \
 x-vga x-no-kvm-ioeventfd x-no-vfio-ioeventfd x-no-geforce-quirks"
-_lend_words="host sysfsdev expect iommufd fd vf-token romfile rombar romsize ats x-p2p x-config x-on-error x-intx-mmap-timeout-ms \
+_lend_words="host sysfsdev expect id iommufd fd vf-token romfile rombar romsize ats x-p2p x-config x-on-error x-intx-mmap-timeout-ms \
 x-msix-relocation x-pci-vendor-id x-pci-device-id x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code \
 x-nv-gpudirect-clique"
 

@@ -11,17 +11,41 @@ _lend_devices() {
 }
 
 _lend_property() {
-	local -a names devices
-	if compset -P '*,host='; then
-		_lend_devices -S ,
-	elif compset -P '*,(managed|x-no-mmap|x-intx|x-no-kvm-intx)='; then
-		compadd -S , on off
-	elif compset -P '*,'; then
-		names=(host sysfsdev managed expect x-no-mmap x-intx x-no-kvm-intx
-			x-intx-mmap-timeout-ms)
-		compadd -S = -a names
-	else
+	local -a switches words
+	# Properties of -device vfio-pci: those that are on or off, and the others.
+	switches=(managed x-req x-no-mmap x-intx x-no-kvm-intx x-no-kvm-msi x-no-kvm-msix
+		x-allow-unreset x-vga x-no-kvm-ioeventfd x-no-vfio-ioeventfd x-no-geforce-quirks)
+	words=(host sysfsdev expect id iommufd fd vf-token romfile rombar romsize ats x-p2p x-config
+		x-on-error x-intx-mmap-timeout-ms x-msix-relocation x-pci-vendor-id x-pci-device-id
+		x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code x-nv-gpudirect-clique)
+	# What stands before the last comma is done.
+	if ! compset -P '*,'; then
 		compadd -S , vfio-pci
+	elif compset -P 'host='; then
+		_lend_devices -S ,
+	elif compset -P 'sysfsdev='; then
+		local -a paths
+		paths=(/sys/bus/pci/devices/*(N))
+		compadd -S , -a paths
+	elif compset -P 'romfile='; then
+		_files
+	elif compset -P 'rombar='; then
+		compadd -S , -- 0 1 -1
+	elif compset -P '(ats|x-p2p|iommufd)='; then
+		compadd -S , auto on off
+	elif compset -P 'x-config='; then
+		compadd -S , open strict
+	elif compset -P 'x-on-error='; then
+		compadd -S , keep stop
+	elif compset -P 'x-msix-relocation='; then
+		compadd -S , off bar{0..5}
+	elif compset -P "(${(j:|:)switches})="; then
+		compadd -S , on off
+	elif compset -P '*='; then
+		_message 'value'
+	else
+		compadd -S = -a switches
+		compadd -S = -a words
 	fi
 }
 
@@ -78,7 +102,8 @@ _lend() {
 	topology) _arguments '(-o --output)'{-o,--output}'[drawing]:file:_files' ;;
 	help) _describe -t commands 'command of lend' commands ;;
 	run)
-		_arguments '-m[memory]:size:' '-c[processors]:number:' \
+		_arguments '-m[memory]:size:' '(-smp)-c[processors]:number:' \
+			'(-c)-smp[processors]:number:' \
 			'-kernel[kernel of the guest]:file:_files' \
 			'-initrd[initial RAM disk]:file:_files' \
 			'-append[command line of the kernel]:text:' \
@@ -86,6 +111,7 @@ _lend() {
 			'-serial[serial line]:where:(stdio none file\: unix\:)' \
 			'-uuid[identity]:uuid:' '-no-reboot[a reboot ends it]' \
 			'-machine[machine]:what:(cf8=on cf8=off)' '*-v[say more]' \
+			'-object[an iommufd]:what:(iommufd,id=)' '--help[options]' \
 			'--stats[counters]:file:_files' '*:argument:_lend_argument' ;;
 	esac
 }

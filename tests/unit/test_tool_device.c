@@ -378,6 +378,42 @@ static void nearest_property(void **state)
 	assert_int_equal(parse_device("vfio-pci,host=05:00.0,=on"), -EINVAL);
 }
 
+/* Whether `word` is a whole word of the file. */
+static bool has_word_of(const char *text, const char *word)
+{
+	static const char more[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
+	size_t length = strlen(word);
+
+	for (const char *at = text; (at = strstr(at, word)); at++)
+		if ((at == text || !strchr(more, at[-1])) && !(at[length] && strchr(more, at[length])))
+			return true;
+	return false;
+}
+
+/* Both shells complete each property that does something, and none that is refused. */
+static void completion_of_properties(void **state)
+{
+	static const char *const files[] = {"tool/completion.bash", "tool/completion.zsh"};
+	static char text[32768];
+	const struct property *row;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		FILE *file = fopen(files[i], "r");
+		size_t length;
+
+		assert_non_null(file);
+		length = fread(text, 1, sizeof(text) - 1, file);
+		assert_true(length && length < sizeof(text) - 1);
+		text[length] = '\0';
+		fclose(file);
+		for (size_t j = 0; (row = property_row(j)); j++)
+			if (row->set && !has_word_of(text, row->name))
+				fail_msg("%s does not know %s", files[i], row->name);
+		assert_false(has_word_of(text, "multifunction"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,6 +428,7 @@ int main(void)
 		cmocka_unit_test(properties_that_make_no_sense),
 		cmocka_unit_test(backends),
 		cmocka_unit_test(passed_devices),
+		cmocka_unit_test(completion_of_properties),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
