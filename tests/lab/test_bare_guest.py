@@ -2,6 +2,7 @@
 """Config space, BARs, DMA and interrupts of devices without a Linux driver."""
 
 import re
+import subprocess
 
 import pytest
 
@@ -9,7 +10,7 @@ import guest
 import zoo
 import zoo_config
 from bare import (  # noqa: F401, fixtures among them
-    EDU, GIB, IVSHMEM, Q35_SLOT, TESTDEV, bare, bare_on_qemu, found, image,
+    EDU, GIB, IVSHMEM, Q35_SLOT, TESTDEV, Bare, bare, bare_on_qemu, found, image,
     machine, peer, slot,
 )
 from lab import cache
@@ -37,6 +38,14 @@ def test_scan(bare):
     # Sizing the BARs changed nothing.
     assert g.ask("scan") == scan
     g.power_off()
+
+
+def test_image_of_32_bits(machine, lend, image):
+    """The same guest in an ELF file of the other class, started by its PVH entry."""
+    narrow = image.with_suffix(".32")
+    subprocess.run(["objcopy", "-O", "elf32-i386", image, narrow], check=True)
+    words = [lend, "run", "-m", "128M", "-kernel", narrow, "-serial", "stdio"]
+    Bare(machine, words, []).ready().power_off()
 
 
 def test_config_space_of_every_width(bare):

@@ -55,7 +55,8 @@ static int bzimage(uint8_t bytes[1024 + PAYLOAD])
 				      .init_size = 1 << 20,
 				      .initrd_addr_max = 0x7fffffff,
 				      .relocatable_kernel = 1,
-				      .kernel_alignment = 2 << 20};
+				      .kernel_alignment = 2 << 20,
+				      .cmdline_size = 2047};
 
 	memset(bytes, 0, 1024 + PAYLOAD);
 	memcpy(bytes + 0x1f1, &header, sizeof(header));
@@ -90,6 +91,7 @@ static void a_bzimage_is_loaded_with_its_parameters(void **state)
 	assert_int_equal(entry.rip, (16 << 20) + 0x200);
 	assert_memory_equal(memory->base + (16 << 20), bytes + 1024, PAYLOAD);
 	assert_string_equal((char *)memory->base + params->hdr.cmd_line_ptr, "quiet");
+	assert_int_equal(params->hdr.cmdline_size, 2047); /* the most that fits: the kernel's to say */
 	assert_int_equal(params->hdr.ramdisk_size, 6);
 	assert_memory_equal(memory->base + params->hdr.ramdisk_image, "initrd", 6);
 	assert_int_equal(params->acpi_rsdp_addr, 0xe0000);
@@ -179,10 +181,44 @@ static struct elf_file elf(void)
 	return file;
 }
 
-static int try_elf(const struct elf_file *file, struct boot_entry *entry, struct lend_error *error)
+struct narrow_file {
+	Elf32_Ehdr header;
+	Elf32_Phdr segments[2];
+	struct elf_file wide; /* what its segments hold */
+};
+
+/* The same file with the headers of a 32-bit one. */
+static struct narrow_file narrow_elf(void)
+{
+	struct narrow_file file = {
+		.header = {.e_machine = EM_386,
+			   .e_phentsize = sizeof(Elf32_Phdr),
+			   .e_phnum = 2,
+			   .e_phoff = offsetof(struct narrow_file, segments)},
+		.wide = elf(),
+	};
+
+	memcpy(file.header.e_ident, ELFMAG, SELFMAG);
+	file.header.e_ident[EI_CLASS] = ELFCLASS32;
+	for (unsigned i = 0; i < 2; i++) {
+		const Elf64_Phdr *wide = &file.wide.segments[i];
+
+		file.segments[i] = (Elf32_Phdr){
+			.p_type = wide->p_type,
+			.p_offset = (uint32_t)(wide->p_offset + offsetof(struct narrow_file, wide)),
+			.p_paddr = (uint32_t)wide->p_paddr,
+			.p_filesz = (uint32_t)wide->p_filesz,
+			.p_memsz = (uint32_t)wide->p_memsz};
+	}
+	file.wide.note.note.n_descsz = 4;
+	file.segments[1].p_filesz -= 4;
+	return file;
+}
+
+static int try_file(const void *file, size_t size, struct boot_entry *entry, struct lend_error *error)
 {
 	struct memory *memory = memory_of(RAM);
-	int kernel = file_of(file, sizeof(*file));
+	int kernel = file_of(file, size);
 	struct boot_config config = config_of(kernel, -1);
 	int checked = boot_check(&config, RAM, error);
 	int loaded = boot_load(memory, &config, entry, error);
@@ -191,6 +227,11 @@ static int try_elf(const struct elf_file *file, struct boot_entry *entry, struct
 	memory_done(memory);
 	assert_int_equal(checked, loaded);
 	return loaded;
+}
+
+static int try_elf(const struct elf_file *file, struct boot_entry *entry, struct lend_error *error)
+{
+	return try_file(file, sizeof(*file), entry, error);
 }
 
 static void an_elf_file_is_loaded_by_its_note(void **state)
@@ -235,6 +276,32 @@ static void elf_files_that_lie_are_refused(void **state)
 	REFUSED(file.note.note.n_descsz = UINT32_MAX, -ENOEXEC);
 	REFUSED(file.note.entry = UINT64_MAX, -ENOEXEC);
 	REFUSED(file.segments[1].p_offset = 1 << 30, -ENODATA);
+}
+
+static void elf_files_of_32_bits_are_loaded_too(void **state)
+{
+	struct narrow_file file = narrow_elf();
+	struct boot_entry entry;
+	struct lend_error error;
+
+	(void)state;
+	assert_int_equal(try_file(&file, sizeof(file), &entry, NULL), 0);
+	assert_false(entry.long_mode);
+	assert_int_equal(entry.rip, 0x1000040);
+#define REFUSED_NARROW(change, code)                                                                         \
+	do {                                                                                                 \
+		file = narrow_elf();                                                                         \
+		change;                                                                                      \
+		assert_int_equal(try_file(&file, sizeof(file), &entry, &error), code);                       \
+	} while (0)
+	REFUSED_NARROW(file.header.e_machine = EM_ARM, -ENOEXEC);
+	REFUSED_NARROW(file.header.e_ident[EI_CLASS] = 3, -ENOEXEC);
+	REFUSED_NARROW(file.header.e_phentsize = sizeof(Elf64_Phdr), -ENOEXEC);
+	REFUSED_NARROW(file.header.e_phnum = 65, -ENOEXEC);
+	REFUSED_NARROW(file.header.e_phoff = UINT32_MAX, -ENODATA);
+	REFUSED_NARROW(file.segments[0].p_memsz = UINT32_MAX, -ENOSPC);
+	REFUSED_NARROW(file.segments[0].p_filesz = 4097, -ENOEXEC);
+	REFUSED_NARROW(file.segments[1].p_filesz = UINT32_MAX, -ENOEXEC);
 }
 
 static uint8_t sum(const uint8_t *bytes, size_t length)
@@ -411,6 +478,7 @@ int main(void)
 		cmocka_unit_test(what_is_larger_than_memory_is_refused),
 		cmocka_unit_test(an_elf_file_is_loaded_by_its_note),
 		cmocka_unit_test(elf_files_that_lie_are_refused),
+		cmocka_unit_test(elf_files_of_32_bits_are_loaded_too),
 		cmocka_unit_test(acpi_says_what_there_is),
 		cmocka_unit_test(smbios_has_the_uuid),
 		cmocka_unit_test(the_real_mode_entry_resets),

@@ -112,7 +112,6 @@ static int put_params(const struct memory *memory, const struct boot_config *con
 	params->hdr.type_of_loader = LOADER_UNDEFINED;
 	params->hdr.loadflags = (uint8_t)(params->hdr.loadflags & ~CAN_USE_HEAP);
 	params->hdr.cmd_line_ptr = ADDR_CMDLINE;
-	params->hdr.cmdline_size = (uint32_t)strlen(config->cmdline);
 	params->hdr.code32_start = (uint32_t)image->load;
 	params->hdr.ramdisk_image = (uint32_t)initrd->address;
 	params->hdr.ramdisk_size = (uint32_t)initrd->size;

@@ -47,23 +47,73 @@ static int truncated(const struct boot_config *config, struct lend_error *error)
 	return fail(error, -ENODATA, "%s: the kernel image is truncated: copy it again", config->kernel_name);
 }
 
+/* The part of a file's header that is used, of either class. */
+struct shape {
+	bool wide;            /* ELFCLASS64 */
+	uint64_t at;          /* of the program headers */
+	uint16_t size, count; /* of one, and how many */
+};
+
+/*
+ * The entry is 32-bit code in either case: a file of 32 bits may hold all of a
+ * kernel, or just what brings it to long mode.
+ */
+static bool find_shape(const Elf64_Ehdr *header, struct shape *out)
+{
+	const unsigned char *ident = header->e_ident;
+
+	if (ident[EI_CLASS] == ELFCLASS64 && header->e_machine == EM_X86_64) {
+		*out = (struct shape){true, header->e_phoff, header->e_phentsize, header->e_phnum};
+		return out->size == sizeof(Elf64_Phdr);
+	}
+	if (ident[EI_CLASS] == ELFCLASS32) {
+		Elf32_Ehdr narrow;
+
+		memcpy(&narrow, header, sizeof(narrow));
+		*out = (struct shape){false, narrow.e_phoff, narrow.e_phentsize, narrow.e_phnum};
+		return narrow.e_machine == EM_386 && out->size == sizeof(Elf32_Phdr);
+	}
+	return false;
+}
+
+static Elf64_Phdr widened(const Elf32_Phdr *narrow)
+{
+	return (Elf64_Phdr){.p_type = narrow->p_type,
+			    .p_offset = narrow->p_offset,
+			    .p_paddr = narrow->p_paddr,
+			    .p_filesz = narrow->p_filesz,
+			    .p_memsz = narrow->p_memsz};
+}
+
+static int read_segments(const struct boot_config *config, const struct shape *shape, struct elf *elf,
+			 struct lend_error *error)
+{
+	union {
+		Elf64_Phdr wide[SEGMENTS_MAX];
+		Elf32_Phdr narrow[SEGMENTS_MAX];
+	} table;
+	size_t length = (size_t)shape->count * shape->size;
+
+	if (shape->at > INT64_MAX - length ||
+	    pread(config->kernel_fd, &table, length, (off_t)shape->at) != (ssize_t)length)
+		return truncated(config, error);
+	for (unsigned i = 0; i < shape->count; i++)
+		elf->segments[i] = shape->wide ? table.wide[i] : widened(&table.narrow[i]);
+	elf->count = shape->count;
+	return 0;
+}
+
 static int read_header(const struct boot_config *config, struct elf *elf, struct lend_error *error)
 {
 	Elf64_Ehdr header;
-	size_t length;
+	struct shape shape;
 
 	if (pread(config->kernel_fd, &header, sizeof(header), 0) != sizeof(header))
 		return truncated(config, error);
-	if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != EM_X86_64 ||
-	    header.e_phentsize != sizeof(Elf64_Phdr) || !header.e_phnum || header.e_phnum > SEGMENTS_MAX)
-		return fail(error, -ENOEXEC, "%s: not a kernel image (an ELF file, but not one for x86-64)",
+	if (!find_shape(&header, &shape) || !shape.count || shape.count > SEGMENTS_MAX)
+		return fail(error, -ENOEXEC, "%s: not a kernel image (an ELF file, but not one for x86)",
 			    config->kernel_name);
-	elf->count = header.e_phnum;
-	length = elf->count * sizeof(Elf64_Phdr);
-	if (header.e_phoff > INT64_MAX - length ||
-	    pread(config->kernel_fd, elf->segments, length, (off_t)header.e_phoff) != (ssize_t)length)
-		return truncated(config, error);
-	return 0;
+	return read_segments(config, &shape, elf, error);
 }
 
 /* Walks the notes of one segment; each field is checked against the segment's end. */
