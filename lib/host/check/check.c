@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A check's life, and the order of its rows; see check.h. */
+/* Making a check, and the order of its rows (check.h). */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

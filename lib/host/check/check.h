@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The insides of a check: rows are added in the order in which they are to be cured. */
+/* The data of a check. Rows are added in the order in which they are to be cured. */
 #ifndef LIB_HOST_CHECK_CHECK_H
 #define LIB_HOST_CHECK_CHECK_H
 
@@ -14,8 +14,8 @@ struct lend_check {
 	struct lend_check_options options;
 	struct lend_check_row *rows;
 	size_t row_count;
-	bool has_iommu;              /* one is on, though it may not have every device */
-	struct lend_check_row spare; /* without memory; the check fails then */
+	bool has_iommu;              /* an IOMMU is on, but perhaps not for each device */
+	struct lend_check_row spare; /* used if memory runs out; the check fails then */
 };
 
 /** Adds a row; never NULL. */
@@ -27,17 +27,16 @@ struct lend_check_row *check_row(struct lend_check *check, const char *topic,
 /** Fills one of a row's cures. */
 #define CHECK_CURE(row, field, ...) snprintf((row)->field, sizeof((row)->field), __VA_ARGS__)
 
-/** Whether a member of its group, that is not checked itself, keeps it from being lent. */
+/** Whether a member of its group that is not checked itself keeps it from being lent. */
 bool check_is_hindered(const struct lend_check *check, const struct lend_survey_device *device);
 
-/* A parameter of the kernel, and the value that switches off; NULL: it has none. */
+/* A parameter of the kernel, and the value of it that switches something off; NULL: it has no value. */
 struct cmdline_switch {
 	const char *name, *off;
-	const char *on; /* what undoes it, later on the line; NULL: nothing does */
+	const char *on; /* the value that undoes it, if it comes later; NULL: none does */
 };
 
-/** Whether the kernel's command line has one of them in effect; `out` is then the parameter as it is there.
- */
+/** Whether the kernel's command line has one of them in effect; `out`: the parameter as it is there. */
 bool cmdline_off(struct lend_check *check, const struct cmdline_switch *switches, size_t count, char out[64]);
 
 /** Whether it has that value of a parameter. */
@@ -60,11 +59,11 @@ void check_reset(struct lend_check *check, const struct lend_survey_device *devi
 void check_reserved(struct lend_check *check, const struct lend_survey_device *device);
 void check_bars(struct lend_check *check, const struct lend_survey_device *device);
 
-/* What the configuration space says of a device's messages. */
+/* What config space says of a device's message interrupts. */
 struct check_messages {
 	bool known;       /* this user may read it */
-	unsigned vectors; /* of MSI-X, or else of MSI */
-	int table_bar;    /* of the MSI-X table; -1: none */
+	unsigned vectors; /* those of MSI-X, or else those of MSI */
+	int table_bar;    /* the BAR of the MSI-X table; -1: none */
 };
 
 void check_messages(struct lend_check *check, const struct lend_survey_device *device,

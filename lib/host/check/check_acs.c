@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why devices share a group: what lies between them would let one reach the
- * other without the IOMMU seeing it, unless it has Access Control Services
- * (PCI Express Base, 6.12) that say otherwise.
+ * Why devices share a group: a port between them may let one reach the other without
+ * the IOMMU. Access Control Services prevent that, if the port has them (PCI Express
+ * Base, 6.12).
  */
 #include <endian.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ enum { EXTENDED = 0x100, EXTENDED_END = 0x1000, ACS_ID = 0x0d, HOPS = 960 };
 
 enum acs { ACS_UNKNOWN, ACS_NONE, ACS_THERE };
 
-/* Whether the port has the capability; the extended space is for root alone. */
+/* Whether the port has the capability. Only root can read the extended space. */
 static enum acs find_acs(struct lend_check *check, const char *name)
 {
 	char dir[PATH_MAX], *config;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which BARs a guest reaches directly, from sysfs' list of resources and, where
- * this user may read it, the configuration space. What is decided when the
- * device is opened (lend_function_explain()) is told here beforehand.
+ * Which BARs a guest will reach directly, by sysfs' list of resources and, if this user
+ * may read it, config space. lend_function_explain() tells it when the device is open.
  */
 #include <endian.h>
 #include <stdio.h>
@@ -25,7 +24,7 @@ enum {
 };
 enum { MSIX_TABLE = 4, MSIX_BIR = 7, MSIX_SIZE = 0x7ff, CAP_HOPS = 48, STANDARD_END = 0x100 };
 
-/* PCI Local Bus 3.0, 6.8.1.3 and 6.8.2.3: how many vectors. */
+/* Numbers of vectors: PCI Local Bus 3.0, 6.8.1.3 and 6.8.2.3. */
 static void take_messages(const unsigned char *capability, struct check_messages *out)
 {
 	unsigned control = capability[2] | (unsigned)capability[3] << 8;

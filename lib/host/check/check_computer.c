@@ -45,8 +45,8 @@ static bool check_iommu(struct lend_check *check)
 }
 
 /*
- * The kernel puts "IR-" before the names of interrupt controllers whose
- * interrupts are remapped; an interrupt translation service (arm) does no less.
+ * The kernel puts "IR-" before the name of an interrupt controller if its interrupts
+ * are remapped. Those of an interrupt translation service (arm) always are.
  */
 static bool is_remapped(struct lend_check *check)
 {
@@ -57,7 +57,7 @@ static bool is_remapped(struct lend_check *check)
 	return remapped;
 }
 
-/* The module whose parameter allows it: of containers, or of iommufd where that alone is there. */
+/* The module whose parameter allows it: that of containers, or of iommufd if there is no other. */
 static const char *unsafe_module(struct lend_check *check)
 {
 	const char *sys = context_sysfs(check->context);

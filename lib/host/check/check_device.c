@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a device must be: fit, free, with VFIO; and its group with it. */
+/* What a device must be: fit, free, bound to VFIO; and so must its group. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,9 +7,9 @@
 #include "lib/host/check/check.h"
 
 /*
- * A command that lends the device, with what this case asks for. A group is
- * taken by one command as a whole: with --siblings, or by naming those of its
- * members that are checked too and that the host's drivers have.
+ * The command that takes the device, with the options that this case needs. A group is
+ * taken as a whole by one command: with --siblings, or with the names of those members
+ * that are checked, too, and that drivers of the host have.
  */
 static void cure_by_bind(struct lend_check *check, struct lend_check_row *row,
 			 const struct lend_survey_device *device)
@@ -35,7 +35,7 @@ static void cure_by_bind(struct lend_check *check, struct lend_check_row *row,
 		   user ? user : "", names);
 }
 
-/* What was not looked at may use it: that is no "free". */
+/* If something could not be looked at, the device is not called free. */
 static void check_unused(struct lend_check *check, const struct lend_survey_device *device)
 {
 	struct lend_way way;
@@ -73,7 +73,7 @@ static const char *driver_of(const struct lend_survey_device *device)
 	return device->is.driver[0] ? device->is.driver : "no driver";
 }
 
-/* What stays with the host of its group, or has it behind itself: no cure is here but another place. */
+/* A member of its group stays with the host, or it is behind another device: only another slot cures that. */
 static void check_blocked(struct lend_check *check, const struct lend_survey_device *device)
 {
 	const struct lend_survey_device *above = survey_owner_above(check->survey, device);
@@ -141,7 +141,7 @@ static void check_driver(struct lend_check *check, const struct lend_survey_devi
 		     device);
 }
 
-/* PCI Express Base, SR-IOV: what a physical and a virtual function owe each other. */
+/* What a physical function and its virtual ones need of each other (PCI Express Base, SR-IOV). */
 static void check_sriov(struct lend_check *check, const struct lend_survey_device *device)
 {
 	const struct lend_survey_device *pf;
@@ -168,7 +168,7 @@ static void check_sriov(struct lend_check *check, const struct lend_survey_devic
 
 void check_device(struct lend_check *check, const struct lend_survey_device *device)
 {
-	/* Where no IOMMU is on at all, the cure of that comes first, and a row of the computer has it. */
+	/* If no IOMMU is on at all, a row of the computer has the cure, and that comes first. */
 	if (device->state == LEND_STATE_UNFIT &&
 	    (check->has_iommu || strcmp(device->word, "no-iommu") != 0)) {
 		CHECK_CURE(

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why no IOMMU is on. The firmware describes each kind in a table of its own;
- * without a table there is none, or the firmware has it off. With one it is the
- * kernel that did not switch it on.
+ * Why no IOMMU is on. The firmware has a table for each kind. Without a table there is
+ * no IOMMU, or the firmware has switched it off. With a table, the kernel did not
+ * switch it on.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +14,10 @@
 /* A kind of IOMMU, by the ACPI table that describes it. */
 struct kind {
 	const char *table;
-	const char *argument;    /* what switches it on; NULL: it is on by itself */
+	const char *argument;    /* the parameter that switches it on; NULL: it is on by default */
 	const char *name, *item; /* of that argument */
-	const char *log;         /* the word by which the kernel's log has it */
-	const char *module;      /* what the kernel was built without, perhaps */
+	const char *log;         /* its word in the kernel's log */
+	const char *module;      /* the option that the kernel may have been built without */
 	struct cmdline_switch offs[2];
 };
 
@@ -58,7 +58,7 @@ static const struct kind *find_kind(struct lend_check *check)
 	return NULL;
 }
 
-/* No table: a computer whose firmware says nothing, or whose kernel does not listen. */
+/* There is no table: the firmware has none, or the kernel does not read its tables. */
 static void explain_no_table(struct lend_check *check, struct lend_check_row *row)
 {
 	static const struct cmdline_switch offs[] = {{"acpi", "off", NULL}, {"pci", "noacpi", NULL}};
@@ -98,7 +98,7 @@ void check_explain_no_iommu(struct lend_check *check, struct lend_check_row *row
 	}
 	asked = !kind->argument || cmdline_has(check, kind->name, kind->item);
 	if (cmdline_off(check, kind->offs, sizeof(kind->offs) / sizeof(*kind->offs), word)) {
-		/* One reboot does for both. */
+		/* One reboot is enough for both. */
 		if (!asked)
 			CHECK_CURE(row, kernel_argument, "%s", kind->argument);
 		CHECK_CURE(row, advice, "take %s away from the kernel's command line, and reboot", word);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernels that are known to lack a fix of VFIO's. Distributions carry fixes
- * under older numbers: where a package's version tells, that is compared, and
- * where nothing does the answer is "unknown".
+ * Kernels that are known to lack a fix of VFIO. Distributions put fixes into kernels
+ * with older numbers. If the version of a package tells that, it is compared; if nothing
+ * tells it, the answer is "unknown".
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,13 +36,13 @@ static bool has_intx_fixes(const struct version *version)
 	for (size_t i = 0; i < sizeof(first) / sizeof(*first); i++)
 		if (version->major == first[i].major && version->minor == first[i].minor)
 			return version->patch >= first[i].patch;
-	return false; /* a series that ended before the fixes */
+	return false; /* its series ended before the fixes */
 }
 
 /*
- * The version that the fixes can be told from. Debian's release has "6.1.0-43"
- * and its version line "Debian 6.1.158-1", by the stable series; Ubuntu's
- * version_signature ends with that of its base, beside fixes of its own.
+ * The version by which the fixes are known. Debian's release is "6.1.0-43", and its
+ * version line has "Debian 6.1.158-1", the number of the stable series. Ubuntu's
+ * version_signature ends with the number of its base; it has more fixes than that.
  */
 static bool find_version(struct lend_check *check, const char *release, struct version *out, bool *certain)
 {

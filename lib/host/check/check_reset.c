@@ -7,7 +7,7 @@
 
 #include "lib/host/check/check.h"
 
-/* A reset of the bus reaches everything below the same bridge. */
+/* A reset of the bus resets everything below the same bridge. */
 static void list_neighbours(struct lend_check *check, const struct lend_survey_device *device, char *out,
 			    size_t size)
 {
@@ -35,7 +35,7 @@ void check_reset(struct lend_check *check, const struct lend_survey_device *devi
 	char neighbours[200], path[PATH_MAX];
 
 	if (!methods[0]) {
-		/* Before 5.15 the kernel had no list, but the way itself. */
+		/* Before 5.15 the kernel could reset devices but did not list its methods. */
 		bool some = !sysfs_path(path, "%s/bus/pci/devices/%s/reset", context_sysfs(check->context),
 					device->is.name) &&
 			    !access(path, F_OK);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What this user may do: open the nodes, and what the kernel limits; and whether there is that much. */
+/* What this user may do: open the nodes, use as much as the kernel's limits allow; and what is there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ static void check_node(struct lend_check *check, const struct lend_survey_device
 		return;
 	}
 	if (errno == ENOENT)
-		return; /* a row of its own says what makes it */
+		return; /* another row says how it is made */
 	row = check_row(check, "node", device, LEND_FAILED, "you may not open %s", path);
 	if (!stat(path, &st) && st.st_uid == geteuid() && (st.st_mode & 0600) == 0600)
 		CHECK_CURE(row, advice,
@@ -42,7 +42,7 @@ static void check_nodes(struct lend_check *check)
 
 	if (!sysfs_path(path, "%s/kvm", dev))
 		check_node(check, NULL, path);
-	/* The node of containers is for everybody as the kernel makes it; each has a memory of its own. */
+	/* The kernel lets everybody open the node of containers: each open makes a container of its own. */
 	if (!sysfs_path(path, "%s/vfio/vfio", dev) && !access(path, F_OK) &&
 	    faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS)) {
 		row = check_row(check, "node", NULL, LEND_FAILED, "you may not open %s", path);
@@ -66,7 +66,7 @@ static bool goes_by_iommufd(struct lend_check *check, const struct lend_survey_d
 	       !faccessat(AT_FDCWD, iommu, R_OK | W_OK, AT_EACCESS);
 }
 
-/* What is cut out of a BAR is seen when the device is opened; most are one part. */
+/* Which parts of a BAR are cut out is known when the device is open; most BARs are one part. */
 enum { BARS_A_DEVICE = 7 };
 
 static void check_needs(struct lend_check *check)
@@ -127,7 +127,7 @@ static int take_size(void *opaque, const char *name)
 	return 0;
 }
 
-/* The kernel has a folder for each size that the processor and it can make. */
+/* The kernel has a folder for each size that it and the processor know. */
 static void say_no_size(struct lend_check *check, unsigned long long kib)
 {
 	struct lend_check_row *row = check_row(check, "hugepages", NULL, LEND_FAILED,
@@ -165,7 +165,7 @@ static void check_huge_pages(struct lend_check *check)
 	}
 	row = check_row(check, "hugepages", NULL, LEND_FAILED,
 			"the guest needs %llu huge pages of %llu KiB, and %ld are free", need, kib, there);
-	/* Those that others use are counted in the number that is written. */
+	/* The number that is written counts those that others use, too. */
 	sysfs_number(dir, "nr_hugepages", &all);
 	all = all < there ? there : all;
 	CHECK_CURE(row, command, "echo %llu > %.200s/nr_hugepages",

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Parameters of the kernel that switch something off (Linux,
- * admin-guide/kernel-parameters.txt). The value of most is a list with commas,
- * and where one can be switched on too, the last one counts.
+ * admin-guide/kernel-parameters.txt). Most values are lists with commas. If a parameter
+ * can also switch something on, the last one on the line counts.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/host/check/check.h"
 
-/* Whether `value` is an item of the list after the "=" in `word`; a word without "=" is compared as a whole.
- */
+/* Whether `value` is an item of the list after "=" in `word`. A word without "=" is compared as a whole. */
 static bool says(const char *word, const char *name, const char *value)
 {
 	size_t length = name ? strlen(name) : 0;

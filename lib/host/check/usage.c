@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* proc(5): status, limits of control groups; see usage.h. */
+/* Reading what the user's processes use, by proc(5) and control groups (usage.h). */
 #include <ctype.h>
 #include <linux/capability.h>
 #include <stdio.h>
@@ -48,7 +48,7 @@ static int add_process(void *opaque, const char *name)
 	if (!isdigit((unsigned char)name[0]) || sysfs_path(dir, "%s/%s", context_proc(walk->context), name))
 		return 0;
 	status = sysfs_load(dir, "status", NULL);
-	/* "Uid:" is followed by the real, the effective, the saved one; the kernel charges the real one. */
+	/* "Uid:" has the real, effective and saved user; the kernel charges the real one. */
 	if (status && strstr(status, "\nUid:") && field(status, "Uid", 10) == getuid()) {
 		walk->out->threads += field(status, "Threads", 10);
 		if (!has(status, CAP_IPC_LOCK))
@@ -66,7 +66,7 @@ void usage_of_user(struct lend_context *context, struct usage *out)
 	sysfs_each(context_proc(context), add_process, &walk);
 }
 
-/* A group and all above it: the least that one of them lets pass. `group` is cut on the way. */
+/* The smallest limit of a group and of all groups above it. It shortens `group`. */
 static uint64_t least_left(struct lend_context *context, const char *mount, char *group)
 {
 	uint64_t least = UINT64_MAX;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the processes of this user have taken already of the limits that the kernel sets to a user. */
+/* How much of the kernel's limits for a user the processes of this user already use. */
 #ifndef LIB_HOST_CHECK_USAGE_H
 #define LIB_HOST_CHECK_USAGE_H
 
 #include "lend/context.h"
 
 struct usage {
-	uint64_t pinned; /* bytes that drivers hold for processes without CAP_IPC_LOCK */
+	uint64_t pinned; /* bytes that drivers have pinned for processes without CAP_IPC_LOCK */
 	uint64_t threads;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lend_bind(): which devices, whether they may be taken, and all of them or none. */
+/* lend_bind(): choosing the devices, checking that they may be taken, and taking all of them or none. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 enum { TOGETHER_MAX = 256 };
 
-/* What one call takes, ascending by address, so that two calls lock in one order. */
+/* What one call takes, ascending by address, so that all calls lock in the same order. */
 struct taking {
 	struct operation op;
 	struct lend_survey *survey;
@@ -114,7 +114,7 @@ static int check_one(const struct taking *taking, const struct lend_survey_devic
 		return 0;
 	if (device->use_count > 1)
 		snprintf(more, sizeof(more), " (and %zu more)", device->use_count - 1);
-	/* Lent already, it is left as it is. */
+	/* A device that is lent already is left as it is. */
 	if (device->use_count && use->kind != LEND_USE_LENT)
 		return error_say(taking->op.error, -EBUSY,
 				 "%s is in use: %s%s; end that first, or take it all the same with --force",
@@ -159,15 +159,14 @@ static int take_all(struct taking *taking)
 		}
 		ret = held_take(&taking->op, taking->devices[i], held);
 	}
-	/* Last, since a record of another member of its group may have to know whose the node was. */
+	/* Last: the record of another member of its group may need to know who owned the node. */
 	for (size_t i = 0; !ret && i < taking->count; i++)
 		if (taking->held[i].already)
 			ret = held_give_nodes(&taking->op, &taking->held[i]);
 	return ret;
 }
 
-/* In reverse. A device whose driver does not let go cannot be put back now; its record stays for lend_mend().
- */
+/* Puts back in reverse order. If a driver does not let go, the device's record stays for lend_mend(). */
 static void put_back(struct taking *taking, int why)
 {
 	struct operation quiet = taking->op;

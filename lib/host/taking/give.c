@@ -13,8 +13,8 @@
 enum { LOOK_FIRST_MS = 2, LOOK_EVERY_MS = 50 };
 
 /*
- * Tells the driver to take the device, where it did not by itself: the first
- * time, it may have been told by new_id or by hand.
+ * Orders the driver to take the device, if it did not by itself: it may have got the
+ * device the first time by new_id or by hand.
  */
 static int insist(const struct operation *op, const struct held *held)
 {
@@ -32,7 +32,7 @@ static int insist(const struct operation *op, const struct held *held)
 	return operation_attach(op, held->name, record->driver);
 }
 
-/* A driver goes on starting a device after it took it. Waits for the end of that, up to the limit. */
+/* Waits, up to the limit, until the driver has started the device: it goes on with that after it took it. */
 static int verify(const struct operation *op, const struct held *held)
 {
 	const struct record *record = &held->record;
@@ -56,10 +56,7 @@ static int verify(const struct operation *op, const struct held *held)
 	return 0;
 }
 
-/*
- * VFIO resets the device when it is closed. One reset more makes sure that the
- * driver finds nothing of the guest's.
- */
+/* VFIO resets the device when it is closed. Another reset makes sure that nothing of the guest is left. */
 static void reset(const struct operation *op, const char *name)
 {
 	struct lend_error error = {""};
@@ -70,7 +67,7 @@ static void reset(const struct operation *op, const char *name)
 		operation_note(op, "%s; it goes back as it is", error.text);
 }
 
-/* What is so already needs no order that the kernel may refuse. */
+/* Writes only a value that differs: the kernel may refuse a write that changes nothing. */
 static int choose(const struct operation *op, const char *name, const char *driver)
 {
 	struct operation quiet = *op;
@@ -85,9 +82,9 @@ static int choose(const struct operation *op, const char *name, const char *driv
 }
 
 /*
- * To the driver that had it. `lead` is what driver_override says meanwhile, and
- * becomes that driver's name where another one was faster: one that has the
- * device's ids, too.
+ * Gives the device to the driver that had it. `lead` is what driver_override is set to
+ * meanwhile. If another driver with the device's ids was faster, it becomes the name of
+ * the driver that had it.
  */
 static int bring_home(const struct operation *op, const struct held *held, const char **lead)
 {
@@ -111,9 +108,10 @@ static int bring_home(const struct operation *op, const struct held *held, const
 }
 
 /*
- * From whatever has it to the driver that had it. The driver_override of before
- * may name another driver, when it was written after this one took the device:
- * then this one's name leads the way, and the override comes last.
+ * Moves the device from the driver that has it to the one that had it. The
+ * driver_override that it had may name a third driver, if it was written after the
+ * second one took the device. Then that driver's name is set first, and the old
+ * driver_override last.
  */
 static int move_back(const struct operation *op, const struct held *held)
 {
@@ -136,7 +134,7 @@ static int move_back(const struct operation *op, const struct held *held)
 	return ret;
 }
 
-/* VFIO changes it while it has a device, and leaves it at "on". */
+/* power/control: VFIO changes it while it has a device, and leaves it at "on". */
 static int restore_power(const struct operation *op, const struct held *held)
 {
 	const char *before = held->record.power;
@@ -148,7 +146,7 @@ static int restore_power(const struct operation *op, const struct held *held)
 	return operation_write(op, held->name, "power/control", before, "restoring its power/control");
 }
 
-/* One that lend did not take: whichever driver the kernel finds for it has it. */
+/* A device that lend did not take goes to the driver that the kernel finds for it. */
 static int let_go(const struct operation *op, const struct held *held)
 {
 	char driver[64];
@@ -165,8 +163,7 @@ static int restore(const struct operation *op, struct held *held)
 	int ret;
 
 	held->record.phase = PHASE_GIVING;
-	/* Where there is no room for it, the record that is there stays, by which it is given back just so.
-	 */
+	/* If there is no room for a new record, the old one stays: it gives the device back the same way. */
 	record_write(op->context, held->name, &held->record);
 	ret = move_back(op, held);
 	if (!ret)
@@ -179,9 +176,9 @@ static int restore(const struct operation *op, struct held *held)
 }
 
 /*
- * Another driver has what was lent: somebody gave it to that one, and it is not
- * ours any more. An override of ours would send it to VFIO at the next start of
- * a driver.
+ * Another driver has a device that was lent: somebody gave it to that driver, so it is
+ * not ours any more. Our driver_override is removed: it would give the device to VFIO
+ * when a driver is loaded next.
  */
 static int leave(const struct operation *op, const struct held *held, const char *driver)
 {
@@ -207,7 +204,8 @@ int held_give(const struct operation *op, struct held *held)
 		return leave(op, held, driver);
 	if (held->record.phase != PHASE_NONE) {
 		held->record.phase = PHASE_GIVING;
-		/* Without room for it the record that is there stays, by which it is given back just so. */
+		/* If there is no room for a new record, the old one stays: it gives the device back the same
+		 * way. */
 		record_write(op->context, held->name, &held->record);
 	}
 	if (lend_host_is_vfio(driver))

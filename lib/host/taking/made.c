@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a driver made of a device; see made.h. A driver goes on starting a
- * device after it took it, so these are what is waited for when it is given
- * back: those that there were before. A class says nothing of it: a network
- * controller has no interface where its driver makes none.
+ * What a driver made of a device (made.h). A driver goes on starting a device after it
+ * took it. So when a device is given back, lend waits for what there was before. The
+ * class of the device does not tell that: the driver of a network controller may make
+ * no interface.
  */
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static bool has_interface(const char *folder)
 	return !sysfs_path(dir, "%s/net", folder) && sysfs_each(dir, is_any, NULL) == 1;
 }
 
-/* virtio-pci makes a bus of its own in the device, on which the network's driver is. */
+/* virtio-pci makes a bus of its own in the device; the driver of the network is on that bus. */
 static int child_has_interface(void *opaque, const char *name)
 {
 	char dir[PATH_MAX];
@@ -60,7 +60,7 @@ static bool made_controller(struct look *look)
 	return !sysfs_path(dir, "%s/nvme", look->dir) && sysfs_each(dir, nvme_is_live, dir) == 1;
 }
 
-/* Whether a block device, by its number, lies below the device. */
+/* Whether a block device, by its number, is below the device. */
 static int is_of_device(void *opaque, const char *number)
 {
 	const struct look *look = opaque;

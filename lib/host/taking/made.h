@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a driver made of a device, by which it is told that the device works. */
+/* What a driver made of a device: it shows that the device works. */
 #ifndef LIB_HOST_TAKING_MADE_H
 #define LIB_HOST_TAKING_MADE_H
 
@@ -11,10 +11,10 @@ enum made {
 	MADE_DISK = 1 << 2,       /* a block device */
 };
 
-/** What there is of it now, of those that are in `wanted`: a sum of enum made. */
+/** Which of the things in `wanted` there are now. Both are sets of enum made. */
 unsigned device_made(struct lend_context *context, const char *name, unsigned wanted);
 
-/** The first of a sum, in words: "network interface". */
+/** The first of a set, in words: "network interface". */
 const char *made_word(unsigned made);
 
 #endif

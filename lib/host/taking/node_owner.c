@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whose the nodes of a lent device are. The kernel makes the device's own node
- * when VFIO takes the device, and removes it with that; the group's node stays
- * while another member of the group is with VFIO, and so has to be given back.
+ * The owners of a lent device's nodes. The kernel makes the device's own node when VFIO
+ * takes the device, and removes it when VFIO gives the device up. The group's node stays
+ * while VFIO has another member of the group, so its old owner has to be restored.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -71,7 +71,7 @@ static bool find_sharer(const struct operation *op, const char *name, int group,
 	return false;
 }
 
-/* Before the owner changes: a record that is there gets to know it. */
+/* Stores the old owner in a record that is there, before the owner changes. */
 static int remember_user(const struct operation *op, struct held *held, int group)
 {
 	struct record *record = &held->record, other;
@@ -130,7 +130,7 @@ int held_give_nodes(const struct operation *op, struct held *held)
 		first = give_node(op, held, group_path, &held->group_owner);
 	if ((!first || first == -ENOENT) && !own_node(op, held->name, own_path))
 		second = give_node(op, held, own_path, NULL);
-	/* A kernel may make one of the two alone. */
+	/* A kernel may make only one of the two. */
 	if (first && first != -ENOENT)
 		return first;
 	if (second != -ENOENT)
@@ -157,7 +157,7 @@ int held_restore_nodes(const struct operation *op, const struct held *held)
 	uid_t owner;
 	int group, ret;
 
-	/* Where it is not as we left it, it is somebody else's business. */
+	/* If the owner is not the one that we set, somebody else changed it: it is left alone. */
 	if (!record->to_user || group_node(op, held->name, &group, path) || !is_there(path, &owner) ||
 	    owner != record->user || find_sharer(op, held->name, group, &other))
 		return 0;

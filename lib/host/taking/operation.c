@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps, and what is said when one fails or does not come back; see operation.h. */
+/* The steps, and the sentences for one that fails or does not return (operation.h). */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ void operation_driver(const struct operation *op, const char *name, char out[64]
 		out[0] = '\0';
 }
 
-/* What has the device now, after a driver did not let go of it. */
+/* Which driver has the device now, after one did not let go of it. */
 static void name_holders(const struct operation *op, const char *name, char *out, size_t size)
 {
 	const struct lend_survey_device *device;
@@ -111,7 +111,7 @@ int operation_override(const struct operation *op, const char *name, const char 
 	return operation_write(op, name, "driver_override", text, "choosing its driver");
 }
 
-/* Not read here itself: that waits for a driver that has the device in its hands. */
+/* A helper reads it, because the read waits for a driver that works on the device. */
 int operation_read_override(const struct operation *op, const char *name, char out[64])
 {
 	char dir[PATH_MAX];
@@ -136,7 +136,7 @@ int operation_detach(const struct operation *op, const char *name, const char *d
 		return -ENAMETOOLONG;
 	snprintf(what, sizeof(what), "taking it from %s", driver);
 	ret = order(op, name, path, name, what);
-	/* Another one was faster: it is detached, which was to be reached. */
+	/* Somebody else was faster: the device is detached, as it should be. */
 	return ret == -ENODEV ? 0 : ret;
 }
 

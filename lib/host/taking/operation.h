@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What taking and giving back share: one device at a time, step by step, each
- * step an order to the kernel with a limit. Locks of several devices are taken
- * in ascending order of addresses, and never waited for.
+ * What taking and giving back have in common. One device is worked on at a time, step
+ * by step. Each step is an order to the kernel with a limit of time. Locks of several
+ * devices are taken in ascending order of addresses, and nobody waits for one.
  */
 #ifndef LIB_HOST_TAKING_OPERATION_H
 #define LIB_HOST_TAKING_OPERATION_H
@@ -16,7 +16,7 @@ struct operation {
 	struct lend_error *error;
 };
 
-/* A node that was made a user's, and whose it was. */
+/* A node that was given to a user, and its owner before. */
 enum { NODE_PATH = 256 };
 struct given_node {
 	char path[NODE_PATH];
@@ -29,17 +29,17 @@ struct held {
 	int lock; /* -1: not held */
 	struct record record;
 	uid_t group_owner;          /* of the group's node, when it was locked */
-	bool changed;               /* something was done that is to be undone */
-	bool already;               /* VFIO had it: nothing but its nodes changes */
+	bool changed;               /* something was done that has to be undone on failure */
+	bool already;               /* VFIO has it already: only its nodes change */
 	struct given_node nodes[2]; /* by this operation */
 	unsigned node_count;
 };
 
-/** With the caller's options. -EINVAL, -E2BIG: their size is that of no version. */
+/** Begins an operation with the caller's options. -EINVAL, -E2BIG: their size is that of no version. */
 int operation_init(struct operation *op, struct lend_context *context,
 		   const struct lend_bind_options *options, struct lend_error *error);
 
-/** Tells whoever wants to know. */
+/** Passes a line to the caller's `note`. */
 LEND_PRINTF(2, 3) void operation_note(const struct operation *op, const char *format, ...);
 
 /** The driver that has a device now; empty: none. */
@@ -69,11 +69,11 @@ int held_take(const struct operation *op, const struct lend_survey_device *devic
  * (node_owner.c): the group's and the device's own, those that the kernel makes.
  */
 int held_give_nodes(const struct operation *op, struct held *held);
-/** Whose the group's node is, before anything is changed. */
+/** Notes who owns the group's node. Before anything is changed. */
 void held_look_at_nodes(const struct operation *op, struct held *held);
-/** Undoes that, of this operation. */
+/** Undoes what this operation did to the nodes. */
 void held_take_nodes_back(const struct operation *op, struct held *held);
-/** The group's node stays while other members are lent: it is as before once no user needs it. */
+/** Restores the owner of the group's node, which stays while other members are lent, if no user needs it. */
 int held_restore_nodes(const struct operation *op, const struct held *held);
 
 /** Makes as many virtual functions of a device as there were (vfs.c); nothing where there are that many. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory of what was taken; see record.h. A file of lines, "key value". */
+/* Records of devices that were taken (record.h). A record is a file of lines, "key value". */
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -155,7 +155,7 @@ void record_read_gone(struct lend_context *context, const char *name, struct rec
 	while ((line = strsep(&rest, "\n")))
 		read_line(out, line);
 	free(text);
-	/* Where the folder outlives a boot: drivers, and who had them, were others then. */
+	/* The folder may outlive a boot. A record of another boot says nothing of the drivers now. */
 	read_boot(context, boot);
 	if (out->boot[0] && strcmp(out->boot, boot) != 0)
 		memset(out, 0, sizeof(*out));
@@ -211,7 +211,7 @@ int record_write(struct lend_context *context, const char *name, const struct re
 	if (write(fd, text, (size_t)length) != length)
 		ret = -EIO;
 	close(fd);
-	/* A record is there as a whole or not at all: after a kill there is no half of one. */
+	/* A record is written to another name and renamed, so that a kill leaves no half of one. */
 	if (!ret && rename(fresh, path))
 		ret = -errno;
 	if (ret)
@@ -225,7 +225,7 @@ void record_remove(struct lend_context *context, const char *name)
 
 	if (!path_of(context, name, "", path))
 		unlink(path);
-	/* Of a process that was killed while it wrote. */
+	/* It is left from a process that was killed while it wrote. */
 	if (!path_of(context, name, ".new", path))
 		unlink(path);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is remembered of a device while it is not with its own driver: one
- * small file for each, replaced as a whole, and a lock file beside it that is
- * never removed. Whoever changes a device or its record holds the lock. What
- * lend itself wrote to the host is never written down as what was before.
+ * The record of a device that is not with its own driver: a small file, which is
+ * replaced as a whole, and a lock file beside it, which is never removed. The lock is
+ * held while a device or its record is changed. The record says what there was before
+ * lend changed anything; what lend itself wrote to the host is never recorded as that.
  */
 #ifndef LIB_HOST_TAKING_RECORD_H
 #define LIB_HOST_TAKING_RECORD_H
@@ -20,15 +20,15 @@ enum phase {
 struct record {
 	enum phase phase;
 	uint64_t inode;   /* of its folder in sysfs: another one for a device that was plugged in since */
-	char boot[40];    /* the boot that it is of; empty: not known */
+	char boot[40];    /* id of the boot in which it was written; empty: not known */
 	uint32_t owner;   /* the process of a managed device; 0: bound to stay */
-	uint64_t born;    /* the owner's start, so that its number means nobody else */
+	uint64_t born;    /* when the owner was started: another process may get its number later */
 	uint32_t to_user; /* the nodes were given to `user` */
 	uint32_t user;
 
 	/* What there was before. */
 	char driver[64];          /* empty: none */
-	char module[64];          /* of the driver; empty: built in */
+	char module[64];          /* the driver's module; empty: built in */
 	char driver_override[64]; /* empty: none */
 	char serial[64];
 	char power[8];        /* power/control: "on", "auto"; empty: not known */
@@ -36,21 +36,21 @@ struct record {
 	uint32_t functions;   /* virtual functions of it */
 	uint32_t group_owner; /* of the group's node */
 
-	/* A change of its number of virtual functions that is not through. */
-	uint32_t counting; /* there is one */
-	uint32_t counted;  /* how many there were */
+	/* A change of its number of virtual functions that was not finished. */
+	uint32_t counting; /* not 0: there is one */
+	uint32_t counted;  /* how many functions there were */
 };
 
 /** Takes the device's lock. Its descriptor; -EBUSY: another process has it. */
 int record_lock(struct lend_context *context, const char *name, struct lend_error *error);
 
-/** Reads the record of a device; one that is not there, or of another device or boot, is all zeros. */
+/** Reads the record of a device. If there is none, or one of another device or boot, it is all zeros. */
 void record_read(struct lend_context *context, const char *name, struct record *out);
 
-/** The same for a device that was there at this address before, and went. */
+/** The same for a device that was at this address before and is gone. */
 void record_read_gone(struct lend_context *context, const char *name, struct record *out);
 
-/** Whether a record says anything that is to be undone. */
+/** Whether a record says anything that has to be undone. */
 bool record_is_any(const struct record *record);
 
 int record_write(struct lend_context *context, const char *name, const struct record *record);

@@ -19,7 +19,7 @@ static int verify(const struct operation *op, const char *name)
 			 driver[0] ? driver : "no driver", op->options.driver);
 }
 
-/* What there is, as nobody but the host made it. */
+/* Fills a record with what there is now: nothing of it is lend's. */
 static void look(const struct operation *op, const struct lend_survey_device *device, struct held *held)
 {
 	struct record *record = &held->record;
@@ -32,7 +32,7 @@ static void look(const struct operation *op, const struct lend_survey_device *de
 	snprintf(record->serial, sizeof(record->serial), "%s",
 		 device->serial[0] ? device->serial : device->dsn);
 	record->made = device_made(op->context, held->name, ~0u);
-	/* A change of the number that was cut off is made good with the rest. */
+	/* An unfinished change of the number of functions is undone with the rest. */
 	record->functions = counted;
 	if (sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(op->context), held->name))
 		return;
@@ -43,10 +43,10 @@ static void look(const struct operation *op, const struct lend_survey_device *de
 }
 
 /*
- * What it was taken from. A record that is there already is kept, since it knows
- * what was before us; but what somebody else did since then counts: another
- * driver, another driver_override. No driver at all is what we left behind, or
- * whoever took it from VFIO.
+ * Fills the record with what the device is taken from. A record that is there is kept:
+ * it says what there was before lend. But what somebody else has changed since then is
+ * taken over: another driver, another driver_override. A device without a driver was
+ * left so by lend, or by somebody who took it from VFIO.
  */
 static int remember(const struct operation *op, const struct lend_survey_device *device, struct held *held)
 {
@@ -78,7 +78,7 @@ static int remember(const struct operation *op, const struct lend_survey_device 
 	return 0;
 }
 
-/* What was looked at before the lock was held is what is there still. */
+/* Whether the device is still what it was when it was looked at without the lock. */
 static int check_same(const struct operation *op, const struct lend_survey_device *device,
 		      const struct held *held)
 {

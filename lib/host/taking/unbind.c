@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Giving devices back: those that are named, those of this process, and those that were left behind. */
+/* Giving devices back: those that the caller names, those of this process, those that were left behind. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,8 +19,8 @@ static int check_one(const struct operation *op, const struct lend_survey_device
 }
 
 /*
- * Whether a process has the device, or another of its group, open: then detaching
- * it would wait for that. Its virtual functions go with it.
+ * Whether a process has the device, its group, or one of its virtual functions open:
+ * detaching the device would wait for that process.
  */
 static int check_free(const struct operation *op, const struct lend_bdf *bdf)
 {
@@ -93,7 +93,7 @@ struct mending {
 	const struct lend_bind_options *options;
 	struct lend_error *error;
 	bool ours;
-	bool counting; /* this walk is for numbers of virtual functions alone */
+	bool counting; /* only unfinished changes of numbers of virtual functions */
 	int mended, first;
 };
 
@@ -106,9 +106,7 @@ static bool is_left_behind(const struct mending *mending, const struct record *r
 	return record->phase != PHASE_NONE;
 }
 
-/* Where both are left behind, a device and the number of its functions, that number comes back with the
- * device.
- */
+/* If the device itself is given back, the number of its functions comes back with it. */
 static int mend_held(const struct mending *mending, const struct operation *op, const struct lend_bdf *bdf,
 		     struct held *held)
 {
@@ -141,11 +139,11 @@ static int mend_one(void *opaque, const char *name)
 		ret = lend_bdf_parse(name, &bdf);
 	if (!ret)
 		ret = held_lock(&op, name, &held);
-	/* Another process has the lock: it is working on the device, and leaves it in order. */
+	/* Another process has the lock: it works on the device now. */
 	if (ret == -EBUSY && !mending->ours)
 		return 0;
 	if (!ret && !mending->counting && !record_is_any(&held.record)) {
-		/* The device is gone, or another one is in its place. */
+		/* The device is gone, or another one is at its address. */
 		record_remove(mending->context, name);
 	} else if (!ret && is_to_mend(mending, &held.record)) {
 		ret = mend_held(mending, &op, &bdf, &held);
@@ -190,7 +188,7 @@ int lend_mend(struct lend_context *context, const struct lend_bind_options *opti
 
 	if (ret < 0 && !mending.first)
 		return ret;
-	/* Functions are there again before what was remembered of them is looked at. */
+	/* First the functions are made again, and then their records are looked at. */
 	mending.counting = false;
 	return walk(&mending);
 }

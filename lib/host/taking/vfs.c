@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Virtual functions: SR-IOV's rules, checked before the kernel answers with a number. */
+/* Making virtual functions. SR-IOV's rules are checked first, because the kernel only returns an errno. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "lib/host/taking/operation.h"
 #include "lib/host/taking/write.h"
 
-/* One that would go while somebody works with it. */
+/* A virtual function that would vanish while somebody uses it. */
 static int check_free(const struct operation *op, const struct lend_survey *survey,
 		      const struct lend_survey_device *pf)
 {
@@ -27,7 +27,7 @@ static int check_free(const struct operation *op, const struct lend_survey *surv
 	return 0;
 }
 
-/* vfio-pci makes none for a device of its own, but with its parameter enable_sriov, which holds at once. */
+/* vfio-pci makes virtual functions only with its parameter enable_sriov, which can be written. */
 static int check_driver(const struct operation *op, const struct lend_survey_device *pf)
 {
 	char dir[PATH_MAX], text[8];
@@ -55,7 +55,7 @@ static int check_driver(const struct operation *op, const struct lend_survey_dev
 			 switchable ? "/enable_sriov" : "");
 }
 
-/* Not by its links: the kernel changes the number after them. Waits for a driver that has it in its hands. */
+/* Reads the number; the kernel changes the links before it. The read waits for a driver that changes it. */
 static int read_count(const struct operation *op, const char *pf, unsigned *out)
 {
 	char dir[PATH_MAX], text[16];
@@ -109,7 +109,7 @@ static int write_count(const struct operation *op, const char *pf, unsigned coun
 		ret = host_write(op->context, path, text, op->options.limit_ms);
 	if (ret)
 		return say_refused(op, pf, driver, count, ret);
-	/* A driver may make fewer, and the kernel takes that for success. */
+	/* A driver may make fewer than asked, and the kernel calls that success. */
 	ret = read_count(op, pf, &now);
 	if (!ret && now != count)
 		ret = error_say(op->error, -ENOSPC, "%s: %s made %u of %u virtual functions", pf, driver, now,
@@ -117,7 +117,7 @@ static int write_count(const struct operation *op, const char *pf, unsigned coun
 	return ret;
 }
 
-/* From one number to another the kernel goes by none alone. */
+/* The kernel changes the number only from 0 or to 0. */
 static int change_count(const struct operation *op, const char *pf, unsigned now, unsigned count)
 {
 	int ret = now && now != count ? write_count(op, pf, 0) : 0;
@@ -133,7 +133,7 @@ int held_restore_functions(const struct operation *op, const struct held *held, 
 	return ret ? ret : change_count(op, held->name, now, count);
 }
 
-/* What was remembered of devices that went while they were lent, as virtual functions do. */
+/* Removes records of devices that vanished while they were lent, as virtual functions do. */
 static int forget_gone(void *opaque, const char *name)
 {
 	const struct operation *op = opaque;
@@ -141,7 +141,7 @@ static int forget_gone(void *opaque, const char *name)
 	struct record record;
 	int lock = record_lock(op->context, name, &error);
 
-	/* Whoever has the lock is at work on it. */
+	/* Another process has the lock and works on the device. */
 	if (lock < 0)
 		return 0;
 	record_read(op->context, name, &record);
@@ -156,7 +156,7 @@ static void forget_all_gone(const struct operation *op)
 	record_each(op->context, forget_gone, (void *)(uintptr_t)op);
 }
 
-/* One that was lent, went, and came back. */
+/* A function that was lent, vanished, and is there again. */
 static int lend_again(const struct operation *op, const struct lend_survey_device *vf)
 {
 	struct lend_bind_options options = {.size = sizeof(options), .force = true};
@@ -212,7 +212,7 @@ int held_end_count(const struct operation *op, struct held *held)
 	return ret;
 }
 
-/* A number that was left by a change that was cut off is not what was before. */
+/* The number before: after an unfinished change it is the recorded one. */
 static int begin_count(const struct operation *op, struct held *held, unsigned now)
 {
 	struct record *record = &held->record;
@@ -242,7 +242,7 @@ static int change(const struct operation *op, struct held *held, unsigned now, u
 	struct operation back = *op;
 	int ret;
 
-	/* From here on a device that is gone is one that went by this change. */
+	/* From here on, a device that is gone vanished by this change. */
 	if (!held->record.counting)
 		forget_all_gone(op);
 	ret = begin_count(op, held, now);
@@ -251,7 +251,7 @@ static int change(const struct operation *op, struct held *held, unsigned now, u
 	ret = change_count(op, held->name, now, count);
 	if (!ret)
 		return finish_count(op, held);
-	/* The driver goes on with it; lend_mend() comes later. */
+	/* The driver still works on it; lend_mend() ends that later. */
 	if (ret == -ETIMEDOUT)
 		return ret;
 	back.error = &error;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Accesses that may take for ever; see write.h. */
+/* Accesses that may never end (write.h). */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,9 +20,9 @@ struct answer {
 };
 
 /*
- * In the helper: only calls that are safe after a fork of one thread among
- * many. It keeps no descriptor of ours: one that is left behind would hold
- * locks, and pipes that somebody waits for the end of.
+ * Runs in the helper. It makes only calls that are safe after a fork of a process with
+ * several threads. It closes all our descriptors: a helper that is left behind would
+ * otherwise hold locks, and pipes whose end somebody waits for.
  */
 static void help(const char *path, const char *text, int to, pid_t parent)
 {
@@ -89,10 +89,10 @@ static void *bury(void *opaque)
 }
 
 /*
- * One that waits in the kernel ends only when the kernel is done. A thread waits
- * for that, so that it does not stay as a zombie of a process that runs on; all
- * signals are the other threads'. Killed, it gives no order later on where it
- * waits for something else than a driver.
+ * A helper that waits in the kernel ends only when the kernel returns. A thread waits
+ * for that end, so that no zombie stays behind; it blocks all signals. The helper is
+ * killed all the same: if it waits for something else than a driver, it must not give
+ * its order later.
  */
 static void leave_behind(pid_t helper)
 {

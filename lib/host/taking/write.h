@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Changing the host: each access to an attribute that may wait for a driver is
- * made by a helper process, which is left behind when it takes too long. The
- * kernel cannot be told to give up, and whoever waits with it cannot be ended.
+ * Changing the host. An access to an attribute that may wait for a driver is made by a
+ * helper process, which is left behind if it takes too long: the kernel cannot be told
+ * to give up, and a process that waits in it cannot be ended.
  */
 #ifndef LIB_HOST_TAKING_WRITE_H
 #define LIB_HOST_TAKING_WRITE_H
@@ -10,12 +10,12 @@
 #include "lib/host/sysfs.h"
 
 /**
- * Writes `text` to an attribute. -ETIMEDOUT: the kernel did not come back
- * within the limit, and may still do it later.
+ * Writes `text` to an attribute. -ETIMEDOUT: the kernel did not return within the limit,
+ * and may still carry the write out later.
  */
 int host_write(struct lend_context *context, const char *path, const char *text, unsigned limit_ms);
 
-/** Makes a node a user's; its group and mode stay. */
+/** Gives a node to a user; its group and mode stay. */
 int host_own(struct lend_context *context, const char *path, uid_t owner);
 
 /** Reads an attribute, as sysfs_read() does. -ETIMEDOUT as above. */
