@@ -128,7 +128,6 @@ static void details(const struct ls *ls, const struct lend_survey_device *device
 /* What "bindable" stands on: a use that was not looked for is not seen. */
 static void looked_at(const struct ls *ls)
 {
-	const char *told = NULL;
 	struct lend_way way;
 	char line[320];
 
@@ -138,14 +137,23 @@ static void looked_at(const struct ls *ls)
 		snprintf(line, sizeof(line), "    %-11s %s", way.name, way.looks_at);
 		ls_line(ls, line);
 	}
+}
+
+/* That is said with and without -v: such a device is not known to be free. */
+static void not_looked_at(const struct ls *ls)
+{
+	const char *told = NULL;
+	struct lend_way way;
+	char line[320];
+
 	for (size_t i = 0; lend_survey_way(ls->survey, i, &way); i++) {
 		/* Several ways may lack the same. */
 		if (!way.unseen || way.unseen == told)
 			continue;
 		if (!told)
-			ls_line(ls, "Not looked at:");
+			ls_line(ls, "");
 		told = way.unseen;
-		snprintf(line, sizeof(line), "    %-11s %s", way.name, way.unseen);
+		snprintf(line, sizeof(line), "not looked at: %s", way.unseen);
 		ls_line(ls, line);
 	}
 }
@@ -174,4 +182,5 @@ void ls_table(const struct ls *ls)
 	}
 	if (ls->verbose)
 		looked_at(ls);
+	not_looked_at(ls);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A survey: all PCI functions of the host at one moment, with what uses each
- * of them and whether it can be lent. No device is opened, nothing is changed.
+ * of them and whether it can be lent. No device is opened (but for the label of
+ * a disk that may be one of ZFS, while ZFS is loaded), nothing is changed.
  * A survey does not change after it was made and belongs to whoever made it;
  * any thread. lend_survey_new() reads files of sysfs and procfs, which takes
  * milliseconds, and as long as the kernel does where a driver holds them; the

@@ -29,6 +29,23 @@ static void a_loop_on_a_disk(void **state)
 	assert_int_equal(tree_device(tree, "01:00.0")->uses[0].kind, LEND_USE_MOUNT);
 }
 
+/* What is mounted of a loop device's partition is to be ended before the loop device. */
+static void a_partition_of_a_loop(void **state)
+{
+	struct host_tree *tree = *state;
+
+	add_loop(tree, "/dev/nvme0n1\n");
+	tree_link(tree, "sys/dev/block/259:7", "../../devices/virtual/block/loop0/loop0p1");
+	tree_put(tree, "sys/devices/virtual/block/loop0/loop0p1/partition", "1\n");
+	tree_find_use(tree, "01:00.0", LEND_USE_LOOP, "/dev/nvme0n1 is behind /dev/loop0");
+	assert_int_equal(tree_device(tree, "01:00.0")->use_count, 1);
+	tree_append(tree, "proc/self/mountinfo", "40 23 259:7 / /run/m rw - ext4 /dev/loop0p1 rw\n");
+	tree_expect_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/loop0p1 is mounted at /run/m",
+			"umount /run/m");
+	assert_int_equal(tree_device(tree, "01:00.0")->use_count, 2);
+	assert_int_equal(tree_device(tree, "01:00.0")->uses[1].kind, LEND_USE_LOOP);
+}
+
 static void a_loop_on_a_file(void **state)
 {
 	struct host_tree *tree = *state;
@@ -287,6 +304,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_loop_on_a_disk),
+		TEST(a_partition_of_a_loop),
 		TEST(a_loop_on_a_file),
 		TEST(swap_in_a_file),
 		TEST(hibernation),

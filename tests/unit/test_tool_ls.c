@@ -32,6 +32,9 @@
 
 static char out[1 << 16];
 
+/* Edits the host before the next command; NULL: as it was recorded. */
+static void (*edit)(struct host_tree *tree);
+
 /* Runs a command in a process of its own; what it printed, on both streams, is in `out`. */
 static int run_in(const char *name, const struct tool_command *command, bool terminal,
 		  const char *const *given)
@@ -44,6 +47,8 @@ static int run_in(const char *name, const struct tool_command *command, bool ter
 	pid_t child;
 	struct winsize size = {.ws_col = 60, .ws_row = 24};
 
+	if (edit)
+		edit(tree);
 	for (; given[argc - 1]; argc++)
 		argv[argc] = (char *)(uintptr_t)given[argc - 1];
 	if (terminal) {
@@ -115,6 +120,66 @@ static void test_table(void **state)
 	says("    in use    it has 2 virtual functions\n");
 	assert_int_equal(RUN("multifunction", &tool_ls, "-v", "01:00.0"), TOOL_OK);
 	says("with 0000:01:00.1\n");
+}
+
+static void mount_it(struct host_tree *tree)
+{
+	tree_append(tree, "proc/self/mountinfo", "40 23 259:0 / /data rw - ext4 /dev/nvme0n1 rw\n");
+}
+
+/* A process of another user: its descriptors fail to be listed, here since they are no folder. */
+static void hide_a_process(struct host_tree *tree)
+{
+	tree_put(tree, "proc/300/fd", "");
+}
+
+/* What uses a device, the kind, and what ends it; and what "bindable" stands on. */
+static void test_uses(void **state)
+{
+	json_t *array, *device, *use;
+
+	(void)state;
+	assert_int_equal(RUN("plain", &tool_ls, "-v", "nvme0n1"), TOOL_OK);
+	says_not("    in use ");
+	says("A device without \"in use\" is not in use as far as can be told. Looked at:\n");
+	says("    mount       file systems that are mounted");
+	says_not("not looked at");
+	edit = mount_it;
+	assert_int_equal(RUN("plain", &tool_ls, "-v", "nvme0n1"), TOOL_OK);
+	says("    in use    /dev/nvme0n1 is mounted at /data\n");
+	says("              mount, ended by: umount /data\n");
+	assert_int_equal(RUN("plain", &tool_ls, "--json", "nvme0n1"), TOOL_OK);
+	array = json_loads(out, 0, NULL);
+	device = json_array_get(array, 0);
+	use = json_array_get(json_object_get(device, "uses"), 0);
+	assert_string_equal(json_string_value(json_object_get(use, "kind")), "mount");
+	assert_string_equal(json_string_value(json_object_get(use, "cure")), "umount /data");
+	assert_int_equal(json_array_size(json_object_get(device, "unseen")), 0);
+	json_decref(array);
+	edit = NULL;
+}
+
+/* Without rights a device is not said to be free. */
+static void test_what_is_not_looked_at(void **state)
+{
+	json_t *array, *unseen;
+
+	(void)state;
+	edit = hide_a_process;
+	assert_int_equal(RUN("plain", &tool_ls), TOOL_OK);
+	says("\nnot looked at: processes of other users (1); ");
+	assert_int_equal(RUN("plain", &tool_ls, "--json", "nvme0n1"), TOOL_OK);
+	array = json_loads(out, 0, NULL);
+	unseen = json_object_get(json_array_get(array, 0), "unseen");
+	assert_int_equal(json_array_size(unseen), 2);
+	assert_string_equal(json_string_value(json_array_get(unseen, 0)), "open");
+	json_decref(array);
+	RUN("plain", &tool_check, "nvme0n1", "-m", "1");
+	says("  note    it is not in use as far as can be told; not looked at: processes of other users "
+	     "(1); ");
+	edit = NULL;
+	RUN("plain", &tool_check, "nvme0n1", "-m", "1");
+	says("  ok      it is not in use as far as can be told\n");
 }
 
 /* Colours on a terminal alone, and no line longer than it is wide. */
@@ -242,10 +307,16 @@ static void test_clean_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),       cmocka_unit_test(test_on_a_terminal),
-		cmocka_unit_test(test_tree),        cmocka_unit_test(test_json),
-		cmocka_unit_test(test_check_lines), cmocka_unit_test(test_usage),
-		cmocka_unit_test(test_clean_text),  cmocka_unit_test(test_topology),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_uses),
+		cmocka_unit_test(test_what_is_not_looked_at),
+		cmocka_unit_test(test_on_a_terminal),
+		cmocka_unit_test(test_tree),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_check_lines),
+		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_clean_text),
+		cmocka_unit_test(test_topology),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,16 +38,19 @@ static void cure_by_bind(struct lend_check *check, struct lend_check_row *row,
 /* If something could not be looked at, the device is not called free. */
 static void check_unused(struct lend_check *check, const struct lend_survey_device *device)
 {
+	const char *told = NULL;
 	struct lend_way way;
 
 	for (size_t i = 0; lend_survey_way(check->survey, i, &way); i++) {
-		if (!way.unseen)
+		/* Several ways may lack the same. */
+		if (!way.unseen || way.unseen == told)
 			continue;
-		check_row(check, "in-use", device, LEND_NOTE,
-			  "it is not in use as far as can be told; not looked at: %s", way.unseen);
-		return;
+		check_row(check, "in-use", device, LEND_NOTE, "%snot looked at: %s",
+			  told ? "" : "it is not in use as far as can be told; ", way.unseen);
+		told = way.unseen;
 	}
-	check_row(check, "in-use", device, LEND_PASSED, "it is not in use as far as can be told");
+	if (!told)
+		check_row(check, "in-use", device, LEND_PASSED, "it is not in use as far as can be told");
 }
 
 static void check_use(struct lend_check *check, const struct lend_survey_device *whom,

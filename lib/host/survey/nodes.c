@@ -59,6 +59,15 @@ static void read_name(const char *dir, struct node *node)
 	free(uevent);
 }
 
+/* ".../block/loop0/loop0p1": the folder above is the whole disk's. */
+static void read_whole(const char *target, struct node *node)
+{
+	const char *end = strrchr(target, '/'), *start = memrchr(target, '/', (size_t)(end - target));
+
+	if (start)
+		snprintf(node->whole, sizeof(node->whole), "%.*s", (int)(end - start - 1), start + 1);
+}
+
 static int add_entry(void *opaque, const char *number)
 {
 	struct walk *walk = opaque;
@@ -79,6 +88,8 @@ static int add_entry(void *opaque, const char *number)
 	snprintf(walk->made.kernel, sizeof(walk->made.kernel), "%.39s", strrchr(target, '/') + 1);
 	snprintf(walk->made.number, sizeof(walk->made.number), "%.23s", number);
 	walk->made.is_partition = sysfs_read(dir, "partition", partition, sizeof(partition)) > 0;
+	if (walk->made.is_partition)
+		read_whole(target, &walk->made);
 	read_name(dir, &walk->made);
 	multipath = strstr(target, "/nvme-subsystem/");
 	if (owned || !multipath) {

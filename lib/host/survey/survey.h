@@ -14,6 +14,7 @@ struct node {
 	char name[64];   /* "nvme0n1p1", "snd/controlC0": as below /dev */
 	char kernel[40]; /* "nvme0n1p1", "controlC0": as in sysfs */
 	char number[24]; /* "259:3" */
+	char whole[40];  /* of a partition: the disk that it is of, as in sysfs; else empty */
 	bool is_block, is_partition;
 	bool has_owner;
 	struct lend_bdf owner;

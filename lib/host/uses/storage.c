@@ -86,16 +86,27 @@ static bool find_mounts(struct walk *walk, const char *name)
 
 static void find_uses(struct walk *walk);
 
-/* A disk that is built on this one, with its own uses first: they have to be ended first. */
+/*
+ * A disk that is built on this one, with its own uses and those of its partitions
+ * first: they have to be ended first. NULL: the disk is not among the nodes.
+ */
 static const struct node *go_up(const struct walk *below, const char *kernel)
 {
+	const struct lend_survey *survey = below->survey;
+	const struct node *node = find_node(survey, kernel);
 	struct walk above = *below;
 
-	above.node = find_node(above.survey, kernel);
+	if (!node)
+		return NULL;
 	above.depth++;
-	if (above.node)
-		find_uses(&above);
-	return above.node;
+	for (size_t i = 0; i < survey->node_count; i++) {
+		above.node = &survey->nodes[i];
+		if (above.node->is_block && !strcmp(above.node->whole, kernel))
+			find_uses(&above);
+	}
+	above.node = node;
+	find_uses(&above);
+	return node;
 }
 
 static void find_claims(struct walk *walk, const char *name, bool weak)
