@@ -2,7 +2,7 @@
 """Where the lab's kernels and QEMUs are, fetching or building what lacks.
 
 Rules: one place knows the cache's layout; the shell side (lab/fetch,
-lab/kernel) fills it and prints folders, this side reads them.
+lab/kernel, lab/newest) fills it and prints folders, this side reads them.
 """
 
 import dataclasses
@@ -43,7 +43,7 @@ def _folder(*command):
 
 
 def kernel(name):
-    """`stock`, `cloud`, `bpo`, `lab`, or the path of a kernel image."""
+    """`stock`, `cloud`, `bpo`, `lab`, `newest`, or the path of a kernel image."""
     if name in FETCHED:
         folder = _folder(LAB / "fetch", name)
         return Kernel(name, folder / "vmlinuz",
@@ -52,10 +52,14 @@ def kernel(name):
         folder = _folder(LAB / "kernel")
         return Kernel(name, folder / "vmlinuz",
                       (folder / "version").read_text().strip())
+    if name == "newest":
+        folder = _folder(LAB / "newest")
+        return Kernel(name, folder / "vmlinuz",
+                      (folder / "version").read_text().strip(), folder)
     path = Path(name)
     if not path.is_file():
-        raise SetupError(f"{name}: no such kernel; give stock, cloud, bpo, lab"
-                         " or the path of an image")
+        raise SetupError(f"{name}: no such kernel; give stock, cloud, bpo, lab,"
+                         " newest or the path of an image")
     return Kernel(path.name, path.resolve())
 
 

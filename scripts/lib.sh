@@ -23,6 +23,8 @@ PKGS_BUILD="gcc make libc6-dev linux-libc-dev acpica-tools
 PKGS_LAB="python3 qemu-system-x86 busybox-static kmod xz-utils zstd"
 PKGS_KERNEL="gcc make libc6-dev flex bison bc libelf-dev xz-utils kmod
 	binutils"
+# Building modules for a packaged kernel needs what its configuration names.
+PKGS_NEWEST="$PKGS_KERNEL libssl-dev dwarves"
 PKGS_CHECK="clang g++ llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
 	pciutils procps strace graphviz zsh"
 
