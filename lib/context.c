@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The context: log sink, roots of the pseudo file systems, registry of open groups and of iommufd's devices.
- */
+/* The context: the log's sink, the roots of pseudo file systems, and the registries of open things. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

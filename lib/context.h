@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of liblend see of the context. The strings live as long as it does. */
+/* The context, as the files of liblend use it. Strings live as long as the context. */
 #ifndef LIB_CONTEXT_H
 #define LIB_CONTEXT_H
 
@@ -13,14 +13,14 @@
 const char *context_sysfs(const struct lend_context *context);
 const char *context_dev(const struct lend_context *context);
 const char *context_proc(const struct lend_context *context);
-/** Where what was taken is remembered until the next boot, and beyond it; without a trailing slash. */
+/** The folders for records until the next boot, and for rules beyond it; without a trailing slash. */
 const char *context_state(const struct lend_context *context);
 const char *context_config(const struct lend_context *context);
 
 /**
- * What stands in for the kernel where host operations write to sysfs or give a
- * node to a user; NULL: it is done (lib/host/taking/write.c). Set by tests before
- * the first operation.
+ * Stands in for the kernel in tests, when lib/host writes to sysfs or gives a node to a
+ * user (lib/host/taking/write.c). NULL: the kernel is asked. Set before the first
+ * operation.
  */
 struct context_kernel {
 	int (*write)(void *opaque, const char *path, const char *text, unsigned limit_ms);
@@ -30,16 +30,16 @@ struct context_kernel {
 struct context_kernel *context_kernel(struct lend_context *context);
 
 /**
- * One line of log, without a newline, cut at 511 bytes. Never limited: not for
- * lines that a guest can cause. Any thread.
+ * Writes one line of log, without a newline, of at most 511 bytes. It is not rate
+ * limited, so it is not for lines that a guest can cause. Any thread.
  */
 LEND_PRINTF(3, 4)
 void context_log(struct lend_context *context, enum lend_log_level level, const char *format, ...);
 
 /**
- * Limits the lines that a guest can cause: a burst, then one a second; what was
- * left out is counted and said with the next line that passes. One bucket an
- * object, so that one guest's noise hides nobody else's lines. Zeroed: full.
+ * Limits the lines that a guest can cause: a burst, then one a second. What was left out
+ * is counted, and the next line that passes tells the number. Each function has a bucket
+ * of its own, so that one guest cannot hide the lines of another. A zeroed one is full.
  */
 struct log_bucket {
 	pthread_mutex_t lock; /* guards the rest; leaf, not held while the sink runs */
@@ -51,7 +51,7 @@ struct log_bucket {
 void log_bucket_init(struct log_bucket *bucket);
 void log_bucket_destroy(struct log_bucket *bucket);
 
-/** As context_log(), limited by `bucket` (NULL: not). Any thread. */
+/** As context_log(), but limited by `bucket`, unless that is NULL. Any thread. */
 LEND_PRINTF(4, 5)
 void context_log_limited(struct lend_context *context, struct log_bucket *bucket, enum lend_log_level level,
 			 const char *format, ...);
@@ -71,9 +71,9 @@ struct context_devices {
 };
 struct context_devices *context_devices(struct lend_context *context);
 /**
- * What the monitor's loop calls functions by (lib/pci/ledger/bell.c): it outlives
- * them. `left` (atomic): things that functions could not take back when they were
- * freed; tests want 0.
+ * The boards by which the monitor's loop calls functions (lib/pci/ledger/bell.c). They
+ * outlive the functions. `left` (atomic) counts things that functions could not take
+ * back when they were freed; tests check that it is 0.
  */
 struct board;
 struct context_boards {

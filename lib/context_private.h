@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The context's insides, for lib/context.c and lib/log.c alone. */
+/* The data of the context, for lib/context.c and lib/log.c alone. */
 #ifndef LIB_CONTEXT_PRIVATE_H
 #define LIB_CONTEXT_PRIVATE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sentences for people. */
+/* Writing the sentence of an error (error.h). */
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Little-endian loads and stores at any alignment: registers of PCI are bytes. */
+/* Little-endian loads and stores at any alignment: PCI's registers are little-endian bytes. */
 #ifndef LIB_LE_H
 #define LIB_LE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stand-ins for host operations that a monitor does not offer. */
+/* Host operations for the slots that a monitor leaves out: they return -EOPNOTSUPP. */
 #include <errno.h>
 
 #include "lib/ops.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reset of a bus, with all that is on it: what it would take along, and doing it. */
+/* Reset of a bus with all functions on it: listing these functions, and the reset itself. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What answers of the kernel have in common: room that they need, and lists that must ascend. For lib/sys
- * alone. */
+/* Common to answers of the kernel: how much room they need, and lists that ascend. For lib/sys alone. */
 #ifndef LIB_SYS_INFO_H
 #define LIB_SYS_INFO_H
 
@@ -17,7 +16,7 @@
  */
 int sys_info(int fd, unsigned long request, const void *ask, size_t size, void **out, size_t *out_size);
 
-/** 0: each ends where it starts or behind, and before the next one starts; else -EPROTO. */
+/** Checks ranges: each must end at its start or after it, and before the next one starts; else -EPROTO. */
 int sys_iova_ranges_check(const struct sys_iova_range *ranges, size_t count);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VFIO's ioctls, one function each, returning 0 (or what the comment says) or
- * a negative errno. Nothing is decided here and nothing is remembered.
+ * VFIO's ioctls. Each has one function, which returns 0, or what its comment says, or a
+ * negative errno. Nothing is decided here, and nothing is stored between calls.
  */
 #ifndef LIB_SYS_VFIO_H
 #define LIB_SYS_VFIO_H
@@ -12,9 +12,9 @@
 
 /* Containers (/dev/vfio/vfio). */
 
-/** The version, 0 today. */
+/** Returns the version of the API; it is 0. */
 int sys_vfio_api_version(int container);
-/** 1: has it, 0: not. */
+/** 1: the container has the extension; 0: it has not. */
 int sys_vfio_check_extension(int container, unsigned long extension);
 int sys_vfio_set_iommu(int container, unsigned long type);
 
@@ -40,7 +40,7 @@ int sys_vfio_unmap_dma(int container, uint64_t iova, uint64_t length);
 int sys_vfio_group_get_status(int group, bool *viable, bool *in_container);
 int sys_vfio_group_set_container(int group, int container);
 int sys_vfio_group_unset_container(int group);
-/** A descriptor. */
+/** Returns the device's descriptor. */
 int sys_vfio_group_get_device_fd(int group, const char *name);
 
 /* Devices. */
@@ -76,16 +76,16 @@ int sys_vfio_irq_info(int device, unsigned index, struct sys_irq_info *out);
 enum sys_irq_action { SYS_IRQ_TRIGGER, SYS_IRQ_MASK, SYS_IRQ_UNMASK };
 
 /**
- * Triggers of interrupts [start, start + count) of an index: eventfds, -1 for
- * none; `fds` NULL: no data (with count 0 the index goes off). A positive
- * answer is the number of vectors that could be had, which is less than `count`.
+ * Sets the triggers of interrupts [start, start + count) of an index: eventfds, -1 for
+ * none. `fds` NULL: no data; with count 0 the index goes off. A positive result is the
+ * number of vectors that the device has, which is less than `count`.
  */
 int sys_vfio_set_irqs(int device, enum sys_irq_action action, unsigned index, unsigned start, unsigned count,
 		      const int *fds);
 
 int sys_vfio_device_reset(int device);
 
-/** A function that a reset of the bus takes along. */
+/** A function that a reset of the bus resets, too. */
 struct sys_dependent {
 	uint32_t id; /* its group, or its own with `by_id` */
 	uint16_t domain;
