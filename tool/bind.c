@@ -59,19 +59,50 @@ static int bind_boot(const struct lend_bind_options *options)
 	return ret < 0 ? TOOL_FAILED : TOOL_OK;
 }
 
-/* Each that was named; siblings come along at the next boot as they do now. */
+/* What this call took, not what VFIO had before it. */
+static void give_back(struct lend_context *context, const struct lend_survey *survey,
+		      const struct lend_survey_device *const *devices, size_t count,
+		      const struct lend_bind_options *options)
+{
+	const struct lend_survey_device *device;
+	struct lend_error error = {""};
+
+	for (size_t i = 0; (device = lend_survey_at(survey, i)); i++) {
+		bool taken = false;
+
+		for (size_t k = 0; k < count; k++)
+			taken |= device == devices[k] ||
+				 (options->siblings && device->is.group >= 0 &&
+				  device->is.group == devices[k]->is.group && !device->is.is_bridge);
+		if (taken && !lend_host_is_vfio(device->is.driver) &&
+		    lend_unbind(context, &device->is.bdf, 1, options, &error))
+			tool_say("%s", error.text);
+	}
+}
+
+/*
+ * Each that was named; siblings come along at the next boot as they do now. All
+ * have a rule, or those that had none have none.
+ */
 static int persist(struct lend_context *context, const struct lend_survey_device *const *devices,
 		   size_t count, const struct lend_bind_options *options)
 {
+	bool had[ARGS_DEVICES_MAX];
 	struct lend_error error = {""};
+	size_t done = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		if (lend_persist(context, devices[i], options, &error)) {
-			tool_say("%s", error.text);
-			return TOOL_FAILED;
-		}
+	for (; done < count; done++) {
+		had[done] = lend_is_persistent(context, devices[done]);
+		if (lend_persist(context, devices[done], options, &error))
+			break;
 	}
-	return take_enable_boot();
+	if (done == count)
+		return take_enable_boot();
+	tool_say("%s", error.text);
+	while (done-- > 0)
+		if (!had[done])
+			lend_forget(context, devices[done], NULL);
+	return TOOL_FAILED;
 }
 
 static int bind_devices(const struct args *args, const struct lend_bind_options *options, bool persistent)
@@ -92,8 +123,11 @@ static int bind_devices(const struct args *args, const struct lend_bind_options 
 		tool_say("%s", error.text);
 		status = TOOL_FAILED;
 	}
-	if (!status && persistent)
+	if (!status && persistent) {
 		status = persist(context, devices, args->device_count, options);
+		if (status)
+			give_back(context, survey, devices, args->device_count, options);
+	}
 	host_close(context, survey);
 	return status;
 }

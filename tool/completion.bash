@@ -144,7 +144,7 @@ _lend_host() {
 	check) options="--memory --cpus --json" ;;
 	bind) options="--siblings --user --persist --force --limit --boot" ;;
 	unbind) options="--siblings --persist --force --limit --stale" ;;
-	vf) options="--force --limit" ;;
+	vf) options="--persist --force --limit" ;;
 	topology) options="--output" ;;
 	esac
 	COMPREPLY=($(compgen -W "$options --help" -- "$full"))

@@ -96,7 +96,8 @@ _lend() {
 			'--limit[seconds for a driver]:seconds:' \
 			'--stale[what was left behind]' '*:device:_lend_devices' ;;
 	vf)
-		_arguments '--force[also when in use]' \
+		_arguments '--persist[as many at each boot]' \
+			'--force[also when in use]' \
 			'--limit[seconds for the driver]:seconds:' \
 			'1:device:_lend_devices' '2:count:' ;;
 	topology) _arguments '(-o --output)'{-o,--output}'[drawing]:file:_files' ;;

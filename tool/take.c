@@ -61,18 +61,27 @@ void take_note(void *opaque, const char *line)
 	fflush(stdout);
 }
 
-/* A unit of systemd, installed with lend. */
+/* A unit of systemd, installed with lend; enabled in the file system where systemd does not run. */
 int take_enable_boot(void)
 {
-	char *const line[] = {(char *)"systemctl", (char *)"-q", (char *)"enable",
-			      (char *)"lend-bind.service", NULL};
+	bool runs = !access("/run/systemd/system", F_OK);
+	char *const online[] = {(char *)"systemctl", (char *)"-q", (char *)"enable",
+				(char *)"lend-bind.service", NULL};
+	char *const offline[] = {(char *)"systemctl",         (char *)"-q",
+				 (char *)"--root=/",          (char *)"enable",
+				 (char *)"lend-bind.service", NULL};
+	int status;
 
 	if (getenv("LEND_ROOT"))
 		return TOOL_OK;
-	/* Without systemd, or without the unit, the user has to arrange it. */
-	if (access("/run/systemd/system", F_OK) || run_command(line, LIMIT_MS))
+	status = run_command(runs ? online : offline, LIMIT_MS);
+	if (status < 0)
 		tool_say(
-			"the rule is written; see that 'lend bind --boot' runs at boot, as lend-bind.service "
-			"does");
+			"the rule is written; there is no systemctl here that makes it hold: have 'lend bind "
+			"--boot' run at each boot, when the drivers are loaded");
+	else if (status)
+		tool_say("the rule is written, but nothing follows it at boot: install lend-bind.service, "
+			 "and systemctl %senable lend-bind.service",
+			 runs ? "" : "--root=/ ");
 	return TOOL_OK;
 }

@@ -2,6 +2,7 @@
 /* lend unbind: gives devices back. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lend/bind.h"
 #include "tool/take.h"
@@ -54,15 +55,54 @@ static size_t collect(const struct lend_survey *survey, const struct lend_survey
 	return found;
 }
 
-static int unbind_devices(struct lend_context *context, const struct lend_survey *survey,
-			  const struct args *args, const struct lend_bind_options *options, bool persistent)
+/* The rule of a slot that has no device now, as one of a virtual function that is not made; by its path. */
+static bool forget_absent(struct lend_context *context, const struct lend_survey *survey, const char *name)
+{
+	struct lend_survey_device gone = {.size = sizeof(gone)};
+	const struct lend_survey_device *found;
+
+	snprintf(gone.path, sizeof(gone.path), "%s", name);
+	if (strncmp(name, "pci", 3) != 0 || !lend_survey_resolve(survey, name, &found, NULL) ||
+	    lend_forget(context, &gone, NULL))
+		return false;
+	printf("%s: nothing is there; its rule is removed\n", name);
+	return true;
+}
+
+static int end_rule(struct lend_context *context, const struct lend_survey_device *device, bool persistent)
+{
+	bool has = lend_is_persistent(context, device);
+	struct lend_error error = {""};
+
+	if (!persistent && has)
+		printf("%s: a rule takes it again at the next boot; lend unbind --persist forgets it\n",
+		       device->is.name);
+	else if (persistent && !has)
+		printf("%s: no rule takes it at the next boot\n", device->is.name);
+	if (!persistent || !has)
+		return TOOL_OK;
+	if (lend_forget(context, device, &error)) {
+		tool_say("%s", error.text);
+		return TOOL_FAILED;
+	}
+	printf("%s: its rule is removed; it is not taken at the next boot\n", device->is.name);
+	return TOOL_OK;
+}
+
+static int unbind_devices(struct lend_context *context, const struct lend_survey *survey, struct args *args,
+			  const struct lend_bind_options *options, bool persistent)
 {
 	const struct lend_survey_device *named[ARGS_DEVICES_MAX], *devices[ARGS_DEVICES_MAX];
 	struct lend_bdf bdfs[ARGS_DEVICES_MAX];
 	struct lend_error error = {""};
-	size_t count;
-	int status = (int)host_resolve(survey, args, named);
+	size_t count, left = 0;
+	int status;
 
+	for (size_t i = 0; i < args->device_count; i++)
+		if (!persistent || !forget_absent(context, survey, args->devices[i]))
+			args->devices[left++] = args->devices[i];
+	args->device_count = left;
+	status = (int)host_resolve(survey, args, named);
 	if (status)
 		return status;
 	count = collect(survey, named, args->device_count, options->siblings, devices);
@@ -72,17 +112,9 @@ static int unbind_devices(struct lend_context *context, const struct lend_survey
 		tool_say("%s", error.text);
 		status = TOOL_FAILED;
 	}
-	for (size_t i = 0; i < count; i++) {
-		if (!persistent && lend_is_persistent(context, devices[i]))
-			printf("%s: a rule takes it again at the next boot; lend unbind --persist forgets "
-			       "it\n",
-			       devices[i]->is.name);
-		else if (persistent && lend_is_persistent(context, devices[i]) &&
-			 lend_forget(context, devices[i], &error)) {
-			tool_say("%s", error.text);
+	for (size_t i = 0; i < count; i++)
+		if (end_rule(context, devices[i], persistent))
 			status = TOOL_FAILED;
-		}
-	}
 	return status;
 }
 

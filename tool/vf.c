@@ -7,15 +7,18 @@
 #include "lend/bind.h"
 #include "tool/take.h"
 
-static const char vf_help[] = "lend vf: makes virtual functions of a device with SR-IOV, or removes them.\n"
-			      "\n"
-			      "usage: lend vf [OPTION]... DEVICE COUNT\n"
-			      "\n"
-			      "  --force    change the number even if some of them are in use\n"
-			      "  --limit S  wait at most S seconds for the driver (default: 30)\n"
-			      "  --help     this text\n"
-			      "\n"
-			      "COUNT is how many there are afterwards: 0 removes all.\n";
+static const char vf_help[] =
+	"lend vf: makes virtual functions of a device with SR-IOV, or removes them.\n"
+	"\n"
+	"usage: lend vf [OPTION]... DEVICE COUNT\n"
+	"\n"
+	"  --persist  make as many at each boot, too, if the same device is in that slot;\n"
+	"             with 0 not any more\n"
+	"  --force    change the number even if some of them are in use\n"
+	"  --limit S  wait at most S seconds for the driver (default: 30)\n"
+	"  --help     this text\n"
+	"\n"
+	"COUNT is how many there are afterwards: 0 removes all.\n";
 
 static void list(const char *pf)
 {
@@ -31,7 +34,31 @@ static void list(const char *pf)
 	host_close(context, survey);
 }
 
-static int set(struct args *args, unsigned count, const struct lend_bind_options *options)
+/* Says what the next boot makes of it, where that is not what there is now. */
+static int tell_next_boot(struct lend_context *context, const struct lend_survey_device *device,
+			  unsigned count, bool persistent)
+{
+	unsigned before = lend_persistent_vfs(context, device);
+	struct lend_error error = {""};
+
+	if (persistent && lend_persist_vfs(context, device, count, &error)) {
+		tool_say("%s", error.text);
+		return TOOL_FAILED;
+	}
+	if (persistent && count) {
+		printf("%s: %u virtual function%s at each boot\n", device->is.name, count,
+		       count == 1 ? "" : "s");
+		return take_enable_boot();
+	}
+	if (persistent && before)
+		printf("%s: its rule is removed; none is made at the next boot\n", device->is.name);
+	if (!persistent && before && before != count)
+		printf("%s: a rule makes %u at the next boot; lend vf --persist %s %u changes it\n",
+		       device->is.name, before, device->is.name, count);
+	return TOOL_OK;
+}
+
+static int set(struct args *args, unsigned count, const struct lend_bind_options *options, bool persistent)
 {
 	const struct lend_survey_device *devices[ARGS_DEVICES_MAX];
 	struct lend_error error = {""};
@@ -48,10 +75,12 @@ static int set(struct args *args, unsigned count, const struct lend_bind_options
 		tool_say("%s", error.text);
 		status = TOOL_FAILED;
 	}
-	if (!status)
+	if (!status) {
 		snprintf(name, sizeof(name), "%s", devices[0]->is.name);
+		status = tell_next_boot(context, devices[0], count, persistent);
+	}
 	host_close(context, survey);
-	if (!status)
+	if (name[0])
 		list(name);
 	return status;
 }
@@ -59,14 +88,16 @@ static int set(struct args *args, unsigned count, const struct lend_bind_options
 static int run_vf(int argc, char **argv)
 {
 	struct lend_bind_options make = {.size = sizeof(make), .note = take_note};
+	bool persistent = false, done;
 	const char *limit = NULL;
-	const struct args_option options[] = {
-		{"force", 0, &make.force, NULL}, {"limit", 0, NULL, &limit}, {0}};
+	const struct args_option options[] = {{"persist", 0, &persistent, NULL},
+					      {"force", 0, &make.force, NULL},
+					      {"limit", 0, NULL, &limit},
+					      {0}};
 	struct args args = {.command = &tool_vf, .options = options};
 	struct lend_error error;
 	unsigned long count;
 	char *end;
-	bool done;
 	int status = (int)args_begin(&args, argc, argv, &done);
 
 	if (done)
@@ -84,7 +115,7 @@ static int run_vf(int argc, char **argv)
 		tool_say("%s", error.text);
 		return TOOL_USAGE;
 	}
-	return set(&args, (unsigned)count, &make);
+	return set(&args, (unsigned)count, &make, persistent);
 }
 
 const struct tool_command tool_vf = {

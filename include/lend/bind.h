@@ -84,8 +84,10 @@ LEND_API int lend_set_vfs(struct lend_context *context, const struct lend_bdf *d
 
 /**
  * Remembers across reboots that the device in this slot is to be bound, if it is
- * this very one: by slot path, vendor, device and serial number. -ENOSPC and
- * others: what writing the rule failed with.
+ * this very one: by slot path, vendor, device and serial number. Of a virtual
+ * function the rule also has how many its physical one has now: at boot they are
+ * made first. -ENOSPC and others: what writing the rule failed with; -ENODEV: the
+ * physical function is not there.
  */
 LEND_API int lend_persist(struct lend_context *context, const struct lend_survey_device *device,
 			  const struct lend_bind_options *options, struct lend_error *error);
@@ -98,8 +100,20 @@ LEND_API int lend_forget(struct lend_context *context, const struct lend_survey_
 LEND_API bool lend_is_persistent(struct lend_context *context, const struct lend_survey_device *device);
 
 /**
- * Follows all rules, as is done at boot. A slot with another device in it, or
- * with none, is left alone and noted. Returns how many devices are bound, or the
+ * Remembers across reboots that `count` virtual functions are to be made of the
+ * device in this slot, if it is this very one; 0 forgets that. -EOPNOTSUPP: it
+ * has none; -ERANGE: more than it can have; else what writing the rule failed with.
+ */
+LEND_API int lend_persist_vfs(struct lend_context *context, const struct lend_survey_device *device,
+			      unsigned count, struct lend_error *error);
+
+/** How many that are; 0: there is no such rule for the slot of a device. */
+LEND_API unsigned lend_persistent_vfs(struct lend_context *context, const struct lend_survey_device *device);
+
+/**
+ * Follows all rules, as is done at boot: virtual functions are made first. A slot
+ * with another device in it, or with none, is left alone and noted; a virtual
+ * function that nothing made is a failure (-ENXIO). Returns how many devices are bound, or the
  * first failure; goes on after one.
  */
 LEND_API int lend_bind_persistent(struct lend_context *context, const struct lend_bind_options *options,

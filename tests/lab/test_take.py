@@ -245,6 +245,99 @@ def test_virtual_functions(host):
     host.no_warnings()
 
 
+# Whoever opens the nodes, and what the kernel saves power by, is as before.
+@pytest.mark.profile("host-plain")
+def test_what_is_not_its_driver_comes_back_too(host):
+    power = f"/sys/bus/pci/devices/{NVME}/power/control"
+    for value in ("auto", "on"):
+        host.sh(f"echo {value} >{power}")
+        host.lend("bind", "--user", "nobody", NVME)
+        host.lend("unbind", NVME)
+        assert host.sh(f"cat {power}") == value
+        assert host.sh("ls /dev/vfio | grep -v vfio || true") == ""
+    host.untouched(NVME, "nvme")
+
+
+@pytest.mark.profile("host-plain")
+def test_other_hands_in_between(host):
+    """Detached, or given to its driver, by another tool while it is lent."""
+    here = f"/sys/bus/pci/devices/{NVME}"
+    detach = f"echo {NVME} >/sys/bus/pci/drivers/vfio-pci/unbind"
+    host.lend("bind", NVME)
+    host.sh(detach)
+    host.lend("bind", NVME)
+    host.lend("unbind", NVME)
+    host.untouched(NVME, "nvme")
+    host.lend("bind", NVME)
+    host.sh(f"echo >{here}/driver_override; {detach}; "
+            f"echo {NVME} >/sys/bus/pci/drivers_probe")
+    assert "it is left there" in host.lend("unbind", NVME)
+    host.untouched(NVME, "nvme")
+    # vfio-pci has its ids, and is asked first where it was there first.
+    host.lend("bind", NVME)
+    host.sh("echo 1b36 0010 >/sys/bus/pci/drivers/vfio-pci/new_id")
+    host.lend("unbind", NVME)
+    host.untouched(NVME, "nvme")
+    host.sh("echo 1b36 0010 >/sys/bus/pci/drivers/vfio-pci/remove_id")
+    host.no_warnings()
+
+
+@pytest.mark.profile("host-plain")
+def test_a_rule_that_cannot_be_written(host):
+    host.sh("mkdir -p /etc/lend && rm -rf /etc/lend/bind.d && touch /etc/lend/bind.d")
+    assert "cannot write a rule" in host.lend("bind", "--persist", NVME, status=1)
+    host.sh("rm /etc/lend/bind.d")
+    host.untouched(NVME, "nvme")
+
+
+@pytest.mark.profile("host-sriov")
+def test_a_rule_for_a_virtual_function(host):
+    """It is made again at the next boot, of which there is none before."""
+    pf, vf, other = "0000:01:00.0", "0000:01:10.0", "0000:01:10.2"
+    host.lend("vf", pf, "2")
+    assert "2 virtual functions of 0000:01:00.0 are made first" in \
+        host.lend("bind", "--persist", vf)
+    host.lend("vf", pf, "0")
+    host.sh("rm -r /run/lend")
+    host.lend("bind", "--boot")
+    assert host.state(pf)["vfs"] == 2
+    assert host.driver(vf) == "vfio-pci" and host.driver(other) == "igbvf"
+    host.lend("vf", pf, "0")
+    assert "its rule is removed" in \
+        host.lend("unbind", "--persist", "pci0000:00/10.0/00.0/vf0")
+    host.lend("vf", "--persist", pf, "3")
+    host.lend("vf", pf, "0")
+    host.lend("bind", "--boot")
+    assert host.state(pf)["vfs"] == 3
+    host.lend("vf", "--persist", pf, "0")
+    assert host.sh("ls /etc/lend/bind.d") == ""
+    host.untouched(pf, "igb")
+    host.no_warnings()
+
+
+@pytest.mark.profile("host-sriov")
+def test_functions_of_a_device_that_is_lent(host):
+    """As lend says: the parameter is written, and holds at once."""
+    pf = "0000:01:00.0"
+    parameter = "/sys/module/vfio_pci/parameters/enable_sriov"
+    host.lend("bind", pf)
+    said = host.lend("vf", pf, "1", status=1)
+    assert f"echo Y > {parameter}" in said
+    host.sh(f"echo Y > {parameter}")
+    assert "VF token" in host.lend("vf", pf, "1")
+    host.lend("vf", pf, "0")
+    host.sh(f"echo N > {parameter}")
+    host.lend("unbind", pf)
+    # Taken by force with some of its own, it has them again.
+    host.lend("vf", pf, "2")
+    host.lend("bind", "--force", pf)
+    host.lend("unbind", pf)
+    assert host.state(pf)["vfs"] == 2
+    host.lend("vf", pf, "0")
+    host.untouched(pf, "igb")
+    host.no_warnings()
+
+
 @pytest.mark.profile("host-plain")
 def test_rules_for_the_next_boot(host):
     """Followed as at boot: the same device, then another one in that slot."""
@@ -256,7 +349,8 @@ def test_rules_for_the_next_boot(host):
     host.sh("sed -i s/lend0/other/ /etc/lend/bind.d/*")
     assert "left alone" in host.lend("bind", "--boot")
     assert host.driver(NVME) == "nvme"
-    host.lend("unbind", "--persist", NVME)
+    said = host.lend("unbind", "--persist", NVME)
+    assert "not taken" in said and "its rule is removed" in said
     assert host.sh("ls /etc/lend/bind.d") == ""
 
 
@@ -312,3 +406,24 @@ def test_killed_while_it_is_given_back(host, lend):
     assert ends.count(("137", "nvme")) > 6, rows
     host.untouched(NVME, "nvme")
     host.no_warnings()
+
+
+@pytest.mark.profile("host-sriov")
+def test_killed_while_functions_are_made(host, lend):
+    """As many as before, or as were asked for; nothing is left behind."""
+    pf = "0000:01:00.0"
+    numvfs = f"/sys/bus/pci/devices/{pf}/sriov_numvfs"
+    host.lend("vf", pf, "2")
+    # Ends of helpers: none is there, or the new number is half-way there.
+    lines = host.sh(f"""for n in 2 4; do
+        strace -qq -o /dev/null -e trace=wait4 \
+            -e inject=wait4:signal=SIGKILL:when=$n {lend} vf {pf} 1 \
+            >/run/lend-test.log 2>&1
+        status=$?
+        now=$(cat {numvfs})
+        {lend} unbind --stale >>/run/lend-test.log 2>&1 || {{ cat /run/lend-test.log; exit 3; }}
+        echo $status $now $(cat {numvfs})
+    done""", timeout=180)
+    assert lines.splitlines() == ["137 0 2", "137 1 2"]
+    host.lend("vf", pf, "0")
+    host.untouched(pf, "igb")

@@ -21,6 +21,12 @@ static int plain(void **state)
 	return 0;
 }
 
+static int sriov(void **state)
+{
+	*state = tree_new("sriov");
+	return 0;
+}
+
 static int teardown(void **state)
 {
 	tree_free(*state);
@@ -135,6 +141,87 @@ static void a_failure_is_told(void **state)
 	assert_string_equal(tree_driver(tree, "0000:00:09.0"), "vfio-pci");
 }
 
+#define NUMVFS "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs"
+
+/* A boot has no virtual functions to begin with. */
+static int boot_without_functions(struct host_tree *tree)
+{
+	struct lend_bdf pf = tree_bdf("01:00.0");
+
+	tree_remove(tree, "run/lend");
+	tree->vfs_refuse = 0;
+	assert_int_equal(lend_set_vfs(tree->context, &pf, 0, NULL, NULL), 0);
+	return boot(tree);
+}
+
+/* The rule of a virtual function has how many there were, and holds. */
+static void a_virtual_function(void **state)
+{
+	struct host_tree *tree = *state;
+
+	persist(tree, "01:10.2");
+	assert_int_equal(boot_without_functions(tree), 1);
+	assert_string_equal(tree_get(tree, NUMVFS), "2");
+	assert_string_equal(tree_driver(tree, "0000:01:10.2"), "vfio-pci");
+	assert_string_equal(tree_driver(tree, "0000:01:10.0"), "igbvf");
+	/* Followed once more: they are at work, and stay. */
+	assert_int_equal(boot(tree), 1);
+	assert_string_equal(tree_get(tree, NUMVFS), "2");
+}
+
+/* Several of one device: as many as the rule of the device says, else the most of theirs. */
+static void how_many_functions(void **state)
+{
+	struct host_tree *tree = *state;
+	struct lend_bdf pf = tree_bdf("01:00.0");
+
+	persist(tree, "01:10.2");
+	assert_int_equal(lend_set_vfs(tree->context, &pf, 1, NULL, NULL), 0);
+	persist(tree, "01:10.0");
+	assert_int_equal(boot_without_functions(tree), 2);
+	assert_string_equal(tree_get(tree, NUMVFS), "2");
+	assert_int_equal(lend_persist_vfs(tree->context, tree_device(tree, "01:00.0"), 1, NULL), 0);
+	assert_int_equal(lend_persistent_vfs(tree->context, tree_device(tree, "01:00.0")), 1);
+	assert_int_equal(boot_without_functions(tree), -ENXIO);
+	assert_string_equal(tree_get(tree, NUMVFS), "1");
+	assert_non_null(strstr(notes, "has 1 virtual functions, and none with the number 1"));
+	assert_non_null(strstr(notes, "lend vf --persist 0000:01:00.0 2"));
+	assert_string_equal(tree_driver(tree, "0000:01:10.0"), "vfio-pci");
+	assert_int_equal(lend_persist_vfs(tree->context, tree_device(tree, "01:00.0"), 0, NULL), 0);
+	assert_int_equal(lend_persistent_vfs(tree->context, tree_device(tree, "01:00.0")), 0);
+	assert_int_equal(lend_persist_vfs(tree->context, tree_device(tree, "01:00.0"), 0, NULL), 0);
+	assert_int_equal(lend_persist_vfs(tree->context, tree_device(tree, "01:00.0"), 8, NULL), -ERANGE);
+	assert_int_equal(lend_persist_vfs(tree->context, tree_device(tree, "00:1f.2"), 1, NULL), -EOPNOTSUPP);
+}
+
+/* Of another device in that slot none are made. */
+static void another_physical_function(void **state)
+{
+	struct host_tree *tree = *state;
+
+	persist(tree, "01:10.0");
+	assert_int_equal(lend_persist_vfs(tree->context, tree_device(tree, "01:00.0"), 2, NULL), 0);
+	tree_put(tree, "sys/bus/pci/devices/0000:01:00.0/device", "0x1521\n");
+	boot_without_functions(tree);
+	assert_string_equal(tree_get(tree, NUMVFS), "0");
+	assert_non_null(strstr(notes, "8086:1521 and not 8086:10c9"));
+}
+
+/* A rule without a number, as an earlier version wrote it, and a driver that refuses: both are failures. */
+static void functions_that_are_not_made(void **state)
+{
+	struct host_tree *tree = *state;
+	char rule[64] = "etc/lend/bind.d/pci0000:00_10.0_00.0_vf0";
+
+	tree_put(tree, rule, "path pci0000:00/10.0/00.0/vf0\ndevice 8086:10ca\nuser -\nsiblings no\n");
+	assert_int_equal(boot_without_functions(tree), -ENXIO);
+	assert_non_null(strstr(notes, "lend vf --persist 0000:01:00.0 1 makes them"));
+	assert_int_equal(lend_persist_vfs(tree->context, tree_device(tree, "01:00.0"), 2, NULL), 0);
+	tree->vfs_refuse = 2;
+	assert_int_equal(boot(tree), -ENOSPC);
+	assert_non_null(strstr(notes, "igb refuses"));
+}
+
 /* The helper: a pipe that nobody reads is an attribute that does not come back. */
 
 static double now(void)
@@ -223,6 +310,10 @@ int main(void)
 		TEST(another_device_in_that_slot),
 		TEST(another_number),
 		TEST(a_failure_is_told),
+		cmocka_unit_test_setup_teardown(a_virtual_function, sriov, teardown),
+		cmocka_unit_test_setup_teardown(how_many_functions, sriov, teardown),
+		cmocka_unit_test_setup_teardown(another_physical_function, sriov, teardown),
+		cmocka_unit_test_setup_teardown(functions_that_are_not_made, sriov, teardown),
 		TEST(a_write_that_hangs),
 		TEST(a_helper_that_was_left_behind),
 		TEST(a_helper_keeps_no_descriptor),

@@ -12,6 +12,7 @@
 
 #include "lib/error.h"
 #include "lib/host/taking/record.h"
+#include "lib/host/taking/write.h"
 
 static const char *const phases[] = {
 	[PHASE_NONE] = "none",
@@ -190,33 +191,18 @@ static void add_line(char *text, size_t size, const struct record *record, const
 			 (unsigned long long)number_of(record, line));
 }
 
+/* Whole or not at all: after a kill there is no half of a record. */
 int record_write(struct lend_context *context, const char *name, const struct record *record)
 {
-	char path[PATH_MAX], fresh[PATH_MAX], text[1024];
-	ssize_t length;
-	int fd, ret = 0;
+	char path[PATH_MAX], text[1024];
+	int ret = path_of(context, name, "", path);
 
-	ret = path_of(context, name, "", path);
-	if (!ret)
-		ret = path_of(context, name, ".new", fresh);
 	if (ret)
 		return ret;
 	snprintf(text, sizeof(text), "phase %s\n", phases[record->phase]);
 	for (int i = 0; i < LINES; i++)
 		add_line(text, sizeof(text), record, &lines[i]);
-	length = (ssize_t)strlen(text);
-	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, (size_t)length) != length)
-		ret = -EIO;
-	close(fd);
-	/* A record is written to another name and renamed, so that a kill leaves no half of one. */
-	if (!ret && rename(fresh, path))
-		ret = -errno;
-	if (ret)
-		unlink(fresh);
-	return ret;
+	return host_replace(path, text);
 }
 
 void record_remove(struct lend_context *context, const char *name)

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -143,6 +144,29 @@ int host_write(struct lend_context *context, const char *path, const char *text,
 	if (kernel->write)
 		return kernel->write(kernel->opaque, path, text, limit_ms);
 	return ask_helper(path, text, &answer, limit_ms);
+}
+
+int host_replace(const char *path, const char *text)
+{
+	ssize_t length = (ssize_t)strlen(text);
+	char fresh[PATH_MAX];
+	int fd, ret = sysfs_path(fresh, "%s.new", path);
+
+	if (ret)
+		return ret;
+	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return -errno;
+	/* A short write sets none. */
+	errno = ENOSPC;
+	if (write(fd, text, (size_t)length) != length || fsync(fd))
+		ret = -errno;
+	close(fd);
+	if (!ret && rename(fresh, path))
+		ret = -errno;
+	if (ret)
+		unlink(fresh);
+	return ret;
 }
 
 int host_own(struct lend_context *context, const char *path, uid_t owner)

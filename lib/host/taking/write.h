@@ -15,6 +15,9 @@
  */
 int host_write(struct lend_context *context, const char *path, const char *text, unsigned limit_ms);
 
+/** Replaces a file as a whole, by one beside it (".new") that is renamed. */
+int host_replace(const char *path, const char *text);
+
 /** Gives a node to a user; its group and mode stay. */
 int host_own(struct lend_context *context, const char *path, uid_t owner);
 

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The files of rules; see boot_rule.h. A file's name is the slot's path with other
+ * separators, for people; what counts is in the file.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/host/taking/boot_rule.h"
+#include "lib/host/taking/write.h"
+
+static const char functions_end[] = ".functions", fresh_end[] = ".new";
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), part = strlen(end);
+
+	return length >= part && !strcmp(text + length - part, end);
+}
+
+void boot_rule_name(const char *slot, enum boot_rule_kind kind, char out[160])
+{
+	snprintf(out, 160, "%.127s%s", slot, kind == RULE_FUNCTIONS ? functions_end : "");
+	for (char *at = out; *at; at++)
+		if (*at == '/')
+			*at = '_';
+}
+
+enum boot_rule_kind boot_rule_kind(const char *name)
+{
+	return ends_with(name, functions_end) ? RULE_FUNCTIONS : RULE_BIND;
+}
+
+static int folder(struct lend_context *context, char out[PATH_MAX])
+{
+	return sysfs_path(out, "%s/bind.d", context_config(context));
+}
+
+static int make_folder(struct lend_context *context)
+{
+	char path[PATH_MAX];
+	int ret = folder(context, path);
+
+	if (ret)
+		return ret;
+	if (mkdir(context_config(context), 0755) && errno != EEXIST)
+		return -errno;
+	return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
+}
+
+static void take_word(char *out, size_t size, const char *value)
+{
+	snprintf(out, size, "%s", value);
+}
+
+static void read_line(struct boot_rule *out, char *line)
+{
+	char *value = strchr(line, ' ');
+
+	if (!value || line[0] == '#')
+		return;
+	*value++ = '\0';
+	if (!strcmp(line, "path")) {
+		take_word(out->path, sizeof(out->path), value);
+	} else if (!strcmp(line, "device")) {
+		take_word(out->expected, sizeof(out->expected), value);
+	} else if (!strcmp(line, "physical")) {
+		take_word(out->physical, sizeof(out->physical), value);
+	} else if (!strcmp(line, "functions")) {
+		out->functions = (unsigned)strtoul(value, NULL, 10);
+	} else if (!strcmp(line, "siblings")) {
+		out->siblings = !strcmp(value, "yes");
+	} else if (!strcmp(line, "user") && strcmp(value, "-") != 0) {
+		out->has_user = true;
+		out->user = (uid_t)strtoul(value, NULL, 10);
+	}
+}
+
+int boot_rule_read(struct lend_context *context, const char *name, struct boot_rule *out)
+{
+	char dir[PATH_MAX], *text, *rest, *line;
+	int ret = folder(context, dir);
+
+	if (ret)
+		return ret;
+	memset(out, 0, sizeof(*out));
+	rest = text = sysfs_load(dir, name, NULL);
+	if (!text)
+		return -ENOENT;
+	while ((line = strsep(&rest, "\n")))
+		read_line(out, line);
+	free(text);
+	if (!out->path[0] || !out->expected[0] || (boot_rule_kind(name) == RULE_FUNCTIONS && !out->functions))
+		return -EINVAL;
+	return 0;
+}
+
+int boot_rule_write(struct lend_context *context, const char *name, const struct boot_rule *rule)
+{
+	char dir[PATH_MAX], path[PATH_MAX], text[768], user[24] = "-";
+	bool binds = boot_rule_kind(name) == RULE_BIND;
+	int ret = make_folder(context);
+	size_t used;
+
+	if (!ret)
+		ret = folder(context, dir);
+	if (!ret)
+		ret = sysfs_path(path, "%s/%s", dir, name);
+	if (ret)
+		return ret;
+	if (rule->has_user)
+		snprintf(user, sizeof(user), "%u", (unsigned)rule->user);
+	used = (size_t)snprintf(text, sizeof(text),
+				"# Written by lend %s --persist; lend %s removes it.\npath %s\ndevice %s\n",
+				binds ? "bind" : "vf", binds ? "unbind --persist" : "vf --persist DEVICE 0",
+				rule->path, rule->expected);
+	if (binds)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "user %s\nsiblings %s\n", user,
+					 rule->siblings ? "yes" : "no");
+	if (rule->physical[0])
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "physical %s\n", rule->physical);
+	if (rule->functions)
+		snprintf(text + used, sizeof(text) - used, "functions %u\n", rule->functions);
+	return host_replace(path, text);
+}
+
+int boot_rule_remove(struct lend_context *context, const char *name)
+{
+	char dir[PATH_MAX], path[PATH_MAX];
+	int ret = folder(context, dir);
+
+	if (!ret)
+		ret = sysfs_path(path, "%s/%s", dir, name);
+	return !ret && unlink(path) ? -errno : ret;
+}
+
+struct names {
+	int (*each)(void *opaque, const char *name);
+	void *opaque;
+};
+
+static int pass_on(void *opaque, const char *name)
+{
+	const struct names *names = opaque;
+
+	return ends_with(name, fresh_end) ? 0 : names->each(names->opaque, name);
+}
+
+int boot_rule_each(struct lend_context *context, int (*each)(void *opaque, const char *name), void *opaque)
+{
+	struct names names = {each, opaque};
+	char dir[PATH_MAX];
+	int ret = folder(context, dir);
+
+	return ret ? ret : sysfs_each(dir, pass_on, &names);
+}
+
+/* A serial number with a line's end, or blanks at its ends, could not be read back. */
+static bool can_be_written(const char *serial)
+{
+	return serial[0] && !strpbrk(serial, "\n\r") && serial[0] != ' ';
+}
+
+void boot_rule_expect(struct lend_context *context, const struct lend_survey_device *device, char out[80])
+{
+	char known[64];
+	const char *serial = device->serial;
+
+	host_known_serial(context, device, known);
+	if (!serial[0])
+		serial = known[0] ? known : device->dsn;
+	if (!can_be_written(serial))
+		serial = "";
+	snprintf(out, 80, "%04x:%04x%s%s", device->is.vendor, device->is.device, serial[0] ? "/" : "",
+		 serial);
+}
+
+bool boot_rule_split(const char *path, char pf[128], unsigned *index)
+{
+	const char *last = strrchr(path, '/');
+	char *end;
+
+	if (!last || strncmp(last, "/vf", 3) != 0)
+		return false;
+	*index = (unsigned)strtoul(last + 3, &end, 10);
+	if (end == last + 3 || *end)
+		return false;
+	snprintf(pf, 128, "%.*s", (int)(last - path), path);
+	return true;
+}

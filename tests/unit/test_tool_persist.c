@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rules as the commands write and remove them, and the service that follows
+ * them. The files under test are included: a test program is not linked with the
+ * tool's. systemctl and modprobe are scripts of this test.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tests/unit/host_tree.h"
+#include "tool/args.c"
+#include "tool/host.c"
+#include "tool/nearest.c"
+#include "tool/say.c"
+#include "tool/take.c"
+#include "tool/unbind.c"
+#include "tool/vf.c"
+
+static char said[4096];
+
+static int setup(void **state)
+{
+	struct host_tree *tree = tree_new("sriov");
+
+	setenv("LEND_ROOT", tree->root, 1);
+	*state = tree;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	unsetenv("LEND_ROOT");
+	tree_free(*state);
+	return 0;
+}
+
+/* What a command says, on both streams, and its status. */
+static int run(struct host_tree *tree, int (*command)(int argc, char **argv), char **words)
+{
+	int out = dup(1), err = dup(2), argc = 0, file, status;
+	const char *text;
+
+	while (words[argc])
+		argc++;
+	file = open(tree_path(tree, "said"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	fflush(stdout);
+	dup2(file, 1);
+	dup2(file, 2);
+	status = command(argc, words);
+	fflush(stdout);
+	dup2(out, 1);
+	dup2(err, 2);
+	close(out);
+	close(err);
+	close(file);
+	text = tree_get(tree, "said");
+	snprintf(said, sizeof(said), "%s", text ? text : "");
+	return status;
+}
+
+#define RUN(tree, command, ...) run(tree, command, (char *[]){(char *)#command, __VA_ARGS__, NULL})
+
+static void says(const char *text)
+{
+	if (!strstr(said, text))
+		fail_msg("'%s' does not say '%s'", said, text);
+}
+
+/* After lend unbind the rule is still there, and is removed all the same. */
+static void a_rule_after_unbind(void **state)
+{
+	struct host_tree *tree = *state;
+
+	assert_int_equal(lend_persist(tree->context, tree_device(tree, "01:10.0"), NULL, NULL), 0);
+	assert_int_equal(RUN(tree, run_unbind, (char *)"01:10.0"), TOOL_OK);
+	says("a rule takes it again at the next boot; lend unbind --persist forgets it");
+	assert_int_equal(RUN(tree, run_unbind, (char *)"--persist", (char *)"01:10.0"), TOOL_OK);
+	says("not taken, it is with igbvf");
+	says("0000:01:10.0: its rule is removed; it is not taken at the next boot");
+	assert_false(lend_is_persistent(tree->context, tree_device(tree, "01:10.0")));
+	assert_int_equal(RUN(tree, run_unbind, (char *)"--persist", (char *)"01:10.0"), TOOL_OK);
+	says("no rule takes it at the next boot");
+}
+
+/* The rule of a virtual function that is not there now. */
+static void a_rule_of_nothing(void **state)
+{
+	struct host_tree *tree = *state;
+	struct lend_bdf pf = tree_bdf("01:00.0");
+	char *path = (char *)"pci0000:00/10.0/00.0/vf1";
+
+	assert_int_equal(lend_persist(tree->context, tree_device(tree, "01:10.2"), NULL, NULL), 0);
+	assert_int_equal(lend_set_vfs(tree->context, &pf, 0, NULL, NULL), 0);
+	assert_int_equal(RUN(tree, run_unbind, (char *)"--persist", path), TOOL_OK);
+	says("pci0000:00/10.0/00.0/vf1: nothing is there; its rule is removed");
+	assert_int_equal(RUN(tree, run_unbind, (char *)"--persist", path), TOOL_FAILED);
+	assert_null(tree_get(tree, "etc/lend/bind.d/pci0000:00_10.0_00.0_vf1"));
+}
+
+static void functions_at_each_boot(void **state)
+{
+	struct host_tree *tree = *state;
+	char *device = (char *)"01:00.0";
+
+	assert_int_equal(RUN(tree, run_vf, (char *)"--persist", device, (char *)"2"), TOOL_OK);
+	says("has 2 virtual functions already");
+	says("0000:01:00.0: 2 virtual functions at each boot");
+	says("0000:01:10.2");
+	assert_int_equal(lend_persistent_vfs(tree->context, tree_device(tree, "01:00.0")), 2);
+	assert_int_equal(lend_set_vfs(tree->context, &tree_device(tree, "01:00.0")->is.bdf, 1, NULL, NULL),
+			 0);
+	assert_int_equal(RUN(tree, run_vf, device, (char *)"1"), TOOL_OK);
+	says("a rule makes 2 at the next boot; lend vf --persist 0000:01:00.0 1 changes it");
+	assert_int_equal(lend_set_vfs(tree->context, &tree_device(tree, "01:00.0")->is.bdf, 0, NULL, NULL),
+			 0);
+	assert_int_equal(RUN(tree, run_vf, (char *)"--persist", device, (char *)"0"), TOOL_OK);
+	says("its rule is removed; none is made at the next boot");
+	assert_int_equal(lend_persistent_vfs(tree->context, tree_device(tree, "01:00.0")), 0);
+}
+
+static void script(struct host_tree *tree, const char *text)
+{
+	tree_put(tree, "bin/systemctl", text);
+	chmod(tree_path(tree, "bin/systemctl"), 0755);
+}
+
+static int enable(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	return take_enable_boot();
+}
+
+/* In a root without a running systemd the service is enabled in the file system; else its own way. */
+static void the_service(void **state)
+{
+	struct host_tree *tree = *state;
+	bool runs = !access("/run/systemd/system", F_OK);
+	char *path = strdup(getenv("PATH")), text[256];
+
+	unsetenv("LEND_ROOT");
+	setenv("PATH", tree_path(tree, "bin"), 1);
+	snprintf(text, sizeof(text), "#!/bin/sh\necho \"$@\" >%s\n", tree_path(tree, "words"));
+	script(tree, text);
+	assert_int_equal(RUN(tree, enable, (char *)""), TOOL_OK);
+	assert_string_equal(said, "");
+	assert_string_equal(tree_get(tree, "words"),
+			    runs ? "-q enable lend-bind.service" : "-q --root=/ enable lend-bind.service");
+	script(tree, "#!/bin/sh\nexit 1\n");
+	assert_int_equal(RUN(tree, enable, (char *)""), TOOL_OK);
+	says("enable lend-bind.service");
+	tree_remove(tree, "bin/systemctl");
+	assert_int_equal(RUN(tree, enable, (char *)""), TOOL_OK);
+	says("have 'lend bind --boot' run at each boot");
+	setenv("PATH", path, 1);
+	free(path);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_rule_after_unbind),
+		TEST(a_rule_of_nothing),
+		TEST(functions_at_each_boot),
+		TEST(the_service),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
