@@ -29,7 +29,11 @@ struct tool_command {
 extern const struct tool_command tool_ls, tool_check, tool_bind, tool_unbind, tool_vf, tool_topology,
 	tool_run;
 
-/** Leaves the sentence in `error` (may be NULL) and returns `ret`. */
+/**
+ * Writes a sentence to `error`, unless that is NULL, and returns `ret`: the machine's
+ * fail() (vmm/error.h), under a name that cmocka's headers have not, since unit tests
+ * include files of tool/ after them.
+ */
 LEND_PRINTF(3, 4) int tool_fail(struct lend_error *error, int ret, const char *format, ...);
 
 /** One line on standard error, "lend: " in front. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A survey: all PCI functions of the host at one moment, with what uses each
- * of them and whether it can be lent. No device is opened (but for the label of
- * a disk that may be one of ZFS, while ZFS is loaded), nothing is changed.
- * A survey does not change after it was made and belongs to whoever made it;
- * any thread. lend_survey_new() reads files of sysfs and procfs, which takes
- * milliseconds, and as long as the kernel does where a driver holds them; the
- * others do not block.
+ * A survey: all PCI functions of the host at one moment, with what uses each of them
+ * and whether it can be lent. Nothing is changed, and no device is opened, with one
+ * exception: while ZFS is loaded, the label of a disk that may be one of ZFS is read.
+ * A survey does not change after it was made, and its maker frees it. Any thread may call
+ * these functions. lend_survey_new() reads sysfs and procfs: that takes milliseconds, or
+ * longer if a driver lets the kernel wait. The others do not block.
  */
 #ifndef LEND_SURVEY_H
 #define LEND_SURVEY_H
@@ -19,14 +18,15 @@ extern "C" {
 
 /** The one word about a device. */
 enum lend_survey_state {
-	LEND_STATE_READY,    /* bound to VFIO, its group is viable, nobody has it open */
+	LEND_STATE_READY,    /* VFIO has it, its group is viable, and no process has it open */
 	LEND_STATE_BINDABLE, /* lend_bind() takes it as it is */
-	LEND_STATE_SHARED,   /* the host works with other members of its group: siblings have to come along */
+	LEND_STATE_SHARED,   /* drivers of the host have others of its group, which have to be taken, too */
 	LEND_STATE_BUSY,     /* it, or a member of its group, is in use */
 	LEND_STATE_UNFIT,    /* it cannot be lent: a bridge, or no IOMMU */
-	LEND_STATE_BLOCKED,  /* it cannot be lent where it is: for what stays with the host of its group */
+	LEND_STATE_BLOCKED,  /* it cannot be lent in this slot: a member of its group stays with the host */
 };
 
+/** How a device is used. */
 enum lend_use_kind {
 	LEND_USE_MOUNT,       /* a mounted file system */
 	LEND_USE_SWAP,        /* swap space */
@@ -40,54 +40,55 @@ enum lend_use_kind {
 	LEND_USE_OPEN,        /* a process has one of its nodes open */
 	LEND_USE_VFS,         /* virtual functions are made of it */
 	LEND_USE_LENT,        /* a process has it open through VFIO */
-	LEND_USE_LOOP,        /* a disk behind a loop device, itself or by a file on it */
+	LEND_USE_LOOP,        /* a disk, or a file on it, behind a loop device */
 	LEND_USE_POOL,        /* a member of a ZFS, btrfs or bcachefs on several disks */
 	LEND_USE_JOURNAL,     /* a part of a file system that is mounted from another disk */
-	LEND_USE_CACHE,       /* a cache of bcache, or what zram writes back to */
-	LEND_USE_TARGET,      /* a disk that the kernel serves to others: SCSI, NVMe over fabrics */
-	LEND_USE_HIBERNATION, /* where the computer hibernates to */
+	LEND_USE_CACHE,       /* a cache of bcache, or a disk that zram writes to */
+	LEND_USE_TARGET,      /* a disk that the kernel serves to other computers: SCSI, NVMe over fabrics */
+	LEND_USE_HIBERNATION, /* the computer hibernates to it */
 	LEND_USE_NAMESPACE,   /* a network interface in another network namespace */
 	LEND_USE_TUNNEL,      /* a tunnel that is bound to a network interface */
 	LEND_USE_KEYBOARD,    /* a keyboard of the console is connected to it */
-	LEND_USE_BLUETOOTH,   /* something is connected through a Bluetooth adapter of it */
-	LEND_USE_EXPORT,      /* a USB device of it is served to another computer */
+	LEND_USE_BLUETOOTH,   /* a Bluetooth adapter below it has a connection */
+	LEND_USE_EXPORT,      /* a USB device below it is served to another computer */
 	LEND_USE_MEDIATED,    /* mediated devices are made of it */
-	LEND_USE_DMA,         /* the kernel copies with it */
-	LEND_USE_PARENT,      /* a device below it is in use, or connected through it */
-	LEND_USE_WATCHDOG,    /* a watchdog of it runs */
-	LEND_USE_MEMORY,      /* its memory is a part of the computer's, or others work in it */
+	LEND_USE_DMA,         /* the kernel uses its DMA engine */
+	LEND_USE_PARENT,      /* a device below it is in use, or is connected to it */
+	LEND_USE_WATCHDOG,    /* its watchdog runs */
+	LEND_USE_MEMORY,      /* its memory is part of the computer's, or other devices use it */
 	LEND_USE_CRASH,       /* the kernel records crashes on it */
 };
 
-/** One way in which a device can be in use. */
+/** A way in which a survey looks for uses. */
 struct lend_way {
 	enum lend_use_kind kind;
-	const char *name; /* one word for scripts, which stays: "mount" */
+	const char *name; /* one word for scripts, which does not change: "mount" */
 	const char
 		*looks_at;  /* what was looked at: "file systems that are mounted, in any mount namespace" */
-	const char *unseen; /* what could not be looked at, and how it can; NULL: all was */
+	const char *unseen; /* what could not be looked at, and how it can be; NULL: nothing */
 };
 
-/** Something that works with a device now. */
+/** A use of a device. */
 struct lend_use {
 	enum lend_use_kind kind;
 	char text[160]; /* "/dev/nvme0n1p2 is mounted at /" */
 	char cure[96];  /* a command that ends it, for root: "umount /"; empty: none is known */
 };
 
+/** A device in a survey. */
 struct lend_survey_device {
 	size_t size; /* as the library has it */
 	struct lend_host_device is;
 	char path[128];  /* slot path, see lend_survey_resolve() */
-	char parent[16]; /* the bridge above it; empty: it is on a root bus */
-	char serial[64]; /* as its driver tells it, empty: not known */
+	char parent[16]; /* address of the bridge above it; empty: it is on a root bus */
+	char serial[64]; /* serial number, as its driver tells it; empty: not known */
 	char dsn[24]; /* PCI Express serial number "52-54-00-ff-ff-12-34-56", empty: none, or no privilege */
 	uint16_t subsystem_vendor, subsystem_device;
 	uint8_t revision;
 	bool boot_vga;         /* the firmware started its console on it */
-	unsigned vfs, vfs_max; /* SR-IOV: how many virtual functions there are, and can be */
-	char physfn[16];       /* of a virtual function: what it was made of */
-	char cdev[16];         /* "vfio3": its node below /dev/vfio/devices, empty: none */
+	unsigned vfs, vfs_max; /* SR-IOV: how many virtual functions it has, and can have */
+	char physfn[16];       /* address of a virtual function's physical one; else empty */
+	char cdev[16];         /* "vfio3": its node below /dev/vfio/devices; empty: none */
 	char interfaces[96];   /* its network interfaces and whole disks: "eth0", "nvme0n1 nvme0n2" */
 	const struct lend_use *uses;
 	size_t use_count;
@@ -98,22 +99,26 @@ struct lend_survey_device {
 
 struct lend_survey;
 
-/** Looks at the whole host. -ENOMEM, or what reading sysfs failed with (no PCI at all: a survey of none). */
+/**
+ * Makes a survey of the whole host. A host without PCI has an empty one. -ENOMEM; else
+ * why sysfs cannot be read. All that a survey returns lives as long as it does.
+ */
 LEND_API int lend_survey_new(struct lend_context *context, struct lend_survey **out);
+/** Frees a survey. NULL is allowed. */
 LEND_API void lend_survey_free(struct lend_survey *survey);
 
-/** How many devices there are, and the one at `index`, ascending by address; NULL beyond the end. */
+/** How many devices there are; and the one at `index`, ascending by address. NULL: beyond the end. */
 LEND_API size_t lend_survey_count(const struct lend_survey *survey);
 LEND_API const struct lend_survey_device *lend_survey_at(const struct lend_survey *survey, size_t index);
 
 /**
- * The ways that the survey looked for, in a fixed order; `index` ascends until
- * it returns false. What it gives lives as long as the survey. A device
- * without a use is not in use as far as these tell.
+ * Writes the way at `index` (0 and up) in which the survey looked for uses, in a fixed
+ * order. False: `index` is beyond the last. A device without a use is not in use as far
+ * as these ways can tell.
  */
 LEND_API bool lend_survey_way(const struct lend_survey *survey, size_t index, struct lend_way *out);
 
-/** The word for a kind of use, as lend_way has it. */
+/** The word for a kind of use, as in lend_way.name; static. */
 LEND_API const char *lend_use_name(enum lend_use_kind kind);
 
 /** The device at an address; NULL: there is none. */
@@ -121,7 +126,7 @@ LEND_API const struct lend_survey_device *lend_survey_find(const struct lend_sur
 							   const struct lend_bdf *bdf);
 
 /**
- * The device that a person means by `name`:
+ * Finds the device that a person means by `name`:
  *  - an address, or a path in sysfs that ends in one
  *  - a slot path: "pci0000:00/1c.0/00.0", the root bus and the device and
  *    function number on each bus below, which stays when buses are numbered
@@ -137,9 +142,9 @@ LEND_API int lend_survey_resolve(const struct lend_survey *survey, const char *n
 				 const struct lend_survey_device **out, struct lend_error *error);
 
 /**
- * Whether a device is the one expected: `expected` is "8086:10d3" or
- * "8086:10d3/SERIAL". 0; -EINVAL: not of that form; -ESTALE: it is another
- * one; -ENODATA: its serial number cannot be told now.
+ * Compares a device with the one expected: `expected` is "8086:10d3" or
+ * "8086:10d3/SERIAL". 0: it is that one; -EINVAL: `expected` has neither form; -ESTALE: it
+ * is another device; -ENODATA: its serial number is not known now. Each with a sentence.
  */
 LEND_API int lend_survey_expect(const struct lend_survey *survey, const struct lend_survey_device *device,
 				const char *expected, struct lend_error *error);
