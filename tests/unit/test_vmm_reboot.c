@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a reboot puts back, with a double of KVM that keeps a processor's state and the chips'. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,7 +36,7 @@ static struct {
 	struct kvm_mp_state mp;
 	struct kvm_irqchip chips[3];
 	bool refuses_spec_ctrl, no_osvw;
-	unsigned resets; /* that the machine was asked for */
+	unsigned resets, offs; /* that the machine was asked for */
 } kvm;
 
 static uint64_t *msr(uint32_t index)
@@ -151,6 +152,7 @@ void vmm_request(struct vmm *vmm, enum request request, const char *text)
 {
 	(void)vmm, (void)text;
 	kvm.resets += request == REQUEST_RESET;
+	kvm.offs += request == REQUEST_OFF;
 }
 
 static void a_processor_is_as_kvm_made_it(void **state)
@@ -215,7 +217,11 @@ static void memory_is_cached_from_the_first_byte_on(void **state)
 	(void)state;
 	memset(&kvm, 0, sizeof(kvm));
 	assert_int_equal(reset_state_take(&reset, -1, -1), 0);
+	for (uint32_t index = 0x200; index <= 0x20f; index++)
+		*msr(index) = 0x80000000; /* as a guest leaves the variable ranges */
 	assert_int_equal(reset_state_put(&reset, -1, &regs, &sregs), 0);
+	for (uint32_t index = 0x200; index <= 0x20f; index++)
+		assert_true(*msr(index) == 0);
 	assert_int_equal(*msr(0x2ff), 0xc06);
 	assert_true(*msr(0x250) == write_back && *msr(0x258) == write_back);
 	assert_true(*msr(0x259) == 0); /* the legacy VGA range */
@@ -315,6 +321,17 @@ static void a_pc_is_reset_by_its_ports(void **state)
 			assert_int_equal(kvm.resets, 0);
 			assert_int_equal(bus_write(&vmm.port_bus, rows[i].port, 1, rows[i].resets), 0);
 			assert_int_equal(kvm.resets, 1);
+			/* It is one port, and its neighbours are nobody's. */
+			if (rows[i].port >= 0x100)
+				continue;
+			assert_int_equal(bus_read(&vmm.port_bus, rows[i].port - 1, 1, &value), -ENXIO);
+			assert_int_equal(bus_read(&vmm.port_bus, rows[i].port + 1, 1, &value), -ENXIO);
+		}
+		/* ACPI's sleep control: type 5, and only with the bit that starts it. */
+		for (unsigned value = 0; value < 0x40; value++) {
+			kvm.offs = 0;
+			assert_int_equal(bus_write(&vmm.port_bus, 0x600, 1, value), 0);
+			assert_int_equal(kvm.offs, (value >> 2 & 15) == (8 | 5));
 		}
 		chips_free(&vmm);
 		loop_free(&vmm.loop);

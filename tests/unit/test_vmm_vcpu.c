@@ -26,6 +26,45 @@ static void accesses_go_to_their_bus(void **state)
 	assert_int_equal(play.completions, 2); /* parked at first, and at the end */
 }
 
+/* What a string of port accesses carries is behind the run structure, in the width of one access. */
+static void port_data_goes_through(void **state)
+{
+	const struct step write = {.reason = KVM_EXIT_IO,
+				   .address = 0x62,
+				   .length = 2,
+				   .count = 1,
+				   .write = true,
+				   .data = {0x34, 0x12}};
+	const struct step read = {.reason = KVM_EXIT_IO, .address = 0x62, .length = 2, .count = 3};
+	const uint16_t value = 0x7788;
+
+	(void)state;
+	run_script(&write, 1);
+	assert_int_equal(last_value, 0x1234);
+	play.at = 0;
+	play.done = false;
+	run_script(&read, 1);
+	for (unsigned i = 0; i < 3; i++)
+		assert_memory_equal((uint8_t *)vcpus.vcpu[0].run + DATA_OFFSET + 2 * i, &value, 2);
+	assert_int_equal(((uint8_t *)vcpus.vcpu[0].run)[DATA_OFFSET + 6], 0);
+}
+
+/* Ports from 0x100 on are counted together with the rest. */
+static void ports_are_counted_up_to_the_last(void **state)
+{
+	const struct step steps[] = {
+		{.reason = KVM_EXIT_IO, .address = 0xff, .length = 1, .count = 1},
+		{.reason = KVM_EXIT_IO, .address = 0x100, .length = 1, .count = 1},
+	};
+	const struct vcpu *before = vcpus.vcpu;
+
+	(void)state;
+	run_script(steps, 2);
+	assert_int_equal(vcpus.port[0xff], 1);
+	assert_ptr_equal(vcpus.vcpu, before); /* what is behind the counts */
+	assert_int_equal(vcpus.vcpu[0].pio, 2);
+}
+
 static void nobody_answers_with_ones(void **state)
 {
 	const struct step step = {.reason = KVM_EXIT_MMIO, .address = 0xd0000000, .length = 8};
@@ -113,11 +152,24 @@ static void a_triple_fault_of_a_guest_that_ran_is_a_reset(void **state)
 
 static void errors_are_said(void **state)
 {
-	const struct step step = {.ret = -EIO};
+	static const struct {
+		struct step step;
+		const char *said;
+	} rows[] = {
+		{{.ret = -EIO}, "KVM_RUN"},
+		{{.reason = KVM_EXIT_SYSTEM_EVENT}, "not handled (24)"},
+		{{.reason = KVM_EXIT_FAIL_ENTRY}, "cannot enter the guest"},
+		{{.reason = KVM_EXIT_INTERNAL_ERROR, .rip = 0x1234}, "on processor 0 at 0x1234"},
+	};
 
 	(void)state;
-	run_script(&step, 1);
-	assert_non_null(strstr(play.fatal, "KVM_RUN"));
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		play.at = 0;
+		play.done = false;
+		play.fatal[0] = 0;
+		run_script(&rows[i].step, 1);
+		assert_non_null(strstr(play.fatal, rows[i].said));
+	}
 }
 
 int main(void)
@@ -125,6 +177,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(accesses_go_to_their_bus),
+		TEST(port_data_goes_through),
+		TEST(ports_are_counted_up_to_the_last),
 		TEST(nobody_answers_with_ones),
 		TEST(a_fault_heals_or_ends),
 		TEST(what_another_processor_removed_counts),
