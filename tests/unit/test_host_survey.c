@@ -179,6 +179,27 @@ static void a_loop_of_holders(void **state)
 	expect(tree, "01:00.0", "busy", "holds /dev/md0");
 }
 
+/* Nor are those whose partitions are held again: each is a way up of its own. */
+static void a_tangle_of_holders(void **state)
+{
+	struct host_tree *tree = *state;
+	char path[128], target[128];
+
+	tree_link(tree, NVME "/holders/md0", "../md0");
+	tree_link(tree, "sys/dev/block/9:0", "../../devices/virtual/block/md0");
+	for (int i = 1; i <= 16; i++) {
+		snprintf(path, sizeof(path), "sys/dev/block/259:%d", 100 + i);
+		snprintf(target, sizeof(target), "../../devices/virtual/block/md0/md0p%d", i);
+		tree_link(tree, path, target);
+		snprintf(path, sizeof(path), "sys/devices/virtual/block/md0/md0p%d/partition", i);
+		tree_put(tree, path, "1\n");
+		snprintf(path, sizeof(path), "sys/devices/virtual/block/md0/md0p%d/holders/md0", i);
+		tree_link(tree, path, "../../../md0");
+	}
+	expect(tree, "01:00.0", "busy", "holds /dev/md0");
+	assert_in_range(tree_device(tree, "01:00.0")->use_count, 1, 100);
+}
+
 static void multipath(void **state)
 {
 	struct host_tree *tree = *state;
@@ -285,6 +306,7 @@ int main(void)
 		TEST(swap),
 		TEST(stacked),
 		TEST(a_loop_of_holders),
+		TEST(a_tangle_of_holders),
 		TEST(multipath),
 		TEST(opened),
 		TEST(addresses),

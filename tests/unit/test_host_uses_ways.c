@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of the ways, and what is said where one could not be looked at. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/host_uses.h"
@@ -80,6 +81,88 @@ static void a_procfs_that_hides(void **state)
 	}
 }
 
+/* What the kernel would never write, in each file that a finder reads. */
+static void files_with_rubbish(void **state)
+{
+	static const char *const files[] = {
+		"proc/swaps",
+		"proc/self/mountinfo",
+		"proc/cmdline",
+		"proc/net/route",
+		"proc/net/ipv6_route",
+		"proc/net/if_inet6",
+		"proc/net/pppoe",
+		"proc/net/packet",
+		"proc/bus/input/devices",
+		"proc/asound/card0/pcm0p/sub0/status",
+		"proc/driver/nvidia/gpus/0000:03:00.0/information",
+		"proc/70/cgroup",
+		"proc/70/comm",
+		"proc/70/fdinfo/9",
+		"run/udev/data/b259:0",
+		"sys/power/resume",
+		"sys/module/zfs/version",
+		"sys/module/pstore_blk/parameters/blkdev",
+		"sys/module/kgdboc/parameters/kgdboc",
+		"sys/class/tty/console/active",
+		"sys/class/net/eth1/type",
+		"sys/class/net/eth1/flags",
+		"sys/class/net/eth1/ifindex",
+		"sys/devices/virtual/block/loop0/loop/backing_file",
+		"sys/devices/virtual/block/zram0/backing_dev",
+		"sys/kernel/config/target/core/iblock_0/x/udev_path",
+		"sys/kernel/config/target/core/iblock_0/x/info",
+		"sys/kernel/config/nvmet/subsystems/x/namespaces/1/device_path",
+		"sys/kernel/config/nvmet/subsystems/x/namespaces/1/enable",
+		"sys/kernel/scst_tgt/devices/x/filename",
+		"sys/kernel/config/usb_gadget/x/functions/mass_storage.x/lun.0/file",
+		"sys/kernel/config/netconsole/x/enabled",
+		"sys/kernel/config/netconsole/x/dev_name",
+		"sys/fs/jbd2/x",
+	};
+	static const char bytes[] = "\xff\n/dev/\x80 \x01:\n\n/\n 0:0 : - - \n\t";
+	const size_t size = 64 << 10;
+	struct host_tree *tree = *state;
+	char *text = malloc(size + 1);
+
+	assert_non_null(text);
+	tree_process(tree, 70, "x", "anon_inode:[vfio-device]");
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		tree_put(tree, files[i], "");
+		tree_survey(tree);
+		memset(text, '7', size);
+		text[size] = '\0';
+		tree_put(tree, files[i], text);
+		tree_survey(tree);
+		for (size_t at = 0; at < size; at++)
+			text[at] = bytes[at % (sizeof(bytes) - 1)];
+		tree_put(tree, files[i], text);
+		tree_survey(tree);
+		assert_string_equal(tree_device(tree, "02:00.0")->word, "bindable");
+	}
+	free(text);
+}
+
+/* Names that only somebody who means harm gives: they end no sentence and no command early. */
+static void names_with_rubbish(void **state)
+{
+	struct host_tree *tree = *state;
+	const struct lend_use *use;
+
+	tree_append(tree, "proc/self/mountinfo",
+		    "40 23 259:0 / /a\\040$(reboot)\\047;x rw - ext4 /dev/nvme0n1 rw\n");
+	use = tree_find_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1 is mounted at /a $(reboot)';x");
+	assert_string_equal(use->cure, "");
+	tree_put(tree, "sys/kernel/config/target/core/iblock_0/a;reboot/udev_path", "/dev/nvme0n1\n");
+	use = tree_find_use(tree, "01:00.0", LEND_USE_TARGET,
+			    "/dev/nvme0n1 is served as the SCSI target a;reboot");
+	assert_string_equal(use->cure, "");
+	tree_process(tree, 71, "a\nb", "/dev/nvme0n1");
+	tree_put(tree, "proc/71/cgroup", "0::/system.slice/a$(reboot).service\n");
+	use = tree_find_use(tree, "01:00.0", LEND_USE_OPEN, "process 71 (a\nb) has /dev/nvme0n1 open");
+	assert_string_equal(use->cure, "systemctl stop 'a$(reboot).service'");
+}
+
 /* Each kind has one row, and one word. */
 static void the_table_is_whole(void **state)
 {
@@ -103,10 +186,8 @@ static void the_table_is_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_cannot_be_looked_at),
-		TEST(tables_that_cannot_be_read),
-		TEST(a_procfs_that_hides),
-		TEST(the_table_is_whole),
+		TEST(what_cannot_be_looked_at), TEST(tables_that_cannot_be_read), TEST(a_procfs_that_hides),
+		TEST(files_with_rubbish),       TEST(names_with_rubbish),         TEST(the_table_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

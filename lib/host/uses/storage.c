@@ -10,7 +10,12 @@
 
 #include "lib/host/uses/ways.h"
 
-enum { DEPTH_MAX = 8 };
+/*
+ * How far up disks are followed, and how many uses of a device are enough: a
+ * disk that is held many times over, by disks that hold each other, has more
+ * ways up than can be walked.
+ */
+enum { DEPTH_MAX = 8, USES_MAX = 64 };
 
 struct walk {
 	struct lend_survey *survey;
@@ -150,7 +155,7 @@ static int find_holder(void *opaque, const char *kernel)
 	const struct node *node;
 	char name[80], under[80], level[32];
 
-	if (below->depth == DEPTH_MAX)
+	if (below->depth == DEPTH_MAX || below->device->seen.use_count >= USES_MAX)
 		return 1;
 	name_of(below, below->node, under);
 	node = go_up(below, kernel);
