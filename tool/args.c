@@ -17,6 +17,14 @@ static const struct args_option *find_option(const struct args *args, const char
 	return NULL;
 }
 
+/* Whether `argument` is one of ours: then it is no value that somebody left out. */
+static bool is_option(const struct args *args, const char *argument)
+{
+	const char *name = argument + 1 + (argument[0] == '-' && argument[1] == '-');
+
+	return argument[0] == '-' && argument[1] && find_option(args, name, strcspn(name, "="));
+}
+
 static int say_unknown(const struct args *args, const char *name, size_t length, struct lend_error *error)
 {
 	char word[64];
@@ -53,6 +61,9 @@ static int parse_option(struct args *args, int argc, char *const *argv, int *at,
 					 option->name, value)
 			     : 0;
 	}
+	if (!value && *at + 1 < argc && is_option(args, argv[*at + 1]))
+		return tool_fail(error, -EINVAL, "--%s needs a value after it, and %.100s is an option",
+				 option->name, argv[*at + 1]);
 	if (!value && ++*at < argc)
 		value = argv[*at];
 	*option->value = value;

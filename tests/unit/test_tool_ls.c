@@ -265,6 +265,12 @@ static void test_usage(void **state)
 	assert_int_equal(RUN("plain", &tool_bind, "01:00.0", "--user", "no such user"), TOOL_USAGE);
 	assert_int_equal(RUN("plain", &tool_bind, "01:00.0", "--user"), TOOL_USAGE);
 	says("needs a value");
+	assert_int_equal(RUN("plain", &tool_bind, "01:00.0", "--user", "--siblings"), TOOL_USAGE);
+	says("--user needs a value after it, and --siblings is an option");
+	assert_int_equal(RUN("plain", &tool_check, "01:00.0", "-m", "-c", "2"), TOOL_USAGE);
+	says("-c is an option");
+	assert_int_equal(RUN("plain", &tool_ls, "--wide"), TOOL_USAGE);
+	says("there is no option --wide; lend ls --help lists");
 	/* A tree without a kernel: the device does not move, and that is seen. */
 	assert_int_equal(RUN("plain", &tool_bind, "01:00.0"), TOOL_FAILED);
 	says("0000:01:00.0 went to nvme and not to vfio-pci");
