@@ -227,6 +227,17 @@ static void no_far_suggestion(void **state)
 	}
 }
 
+static void a_value_without_a_space(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("-kernel", "K", "-m4G", NULL), -EINVAL);
+	assert_says("there is no option -m4G; write -m 4G");
+	assert_int_equal(parse("-kernel", "K", "--smp8", NULL), -EINVAL);
+	assert_says("write -smp 8");
+	assert_int_equal(parse("-kernel", "K", "-v2", NULL), -EINVAL);
+	assert_says("lend run --help");
+}
+
 /* The option that comes next is no value that was left out, however it is written. */
 static void a_value_left_out(void **state)
 {
@@ -309,6 +320,7 @@ int main(void)
 		cmocka_unit_test(missing_and_unknown),
 		cmocka_unit_test(no_far_suggestion),
 		cmocka_unit_test(a_value_left_out),
+		cmocka_unit_test(a_value_without_a_space),
 		cmocka_unit_test(distances),
 		cmocka_unit_test(long_arguments),
 	};

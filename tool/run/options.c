@@ -146,8 +146,17 @@ static int unknown_option(const char *given, size_t length, struct lend_error *e
 	struct nearest nearest = {.word = word};
 
 	snprintf(word, sizeof(word), "%.*s", (int)(length < sizeof(word) ? length : sizeof(word) - 1), given);
-	for (size_t i = 0; i < sizeof(options_table) / sizeof(*options_table); i++)
-		nearest_offer(&nearest, options_table[i].name);
+	for (size_t i = 0; i < sizeof(options_table) / sizeof(*options_table); i++) {
+		const struct option *option = &options_table[i];
+		size_t end = strlen(option->name);
+
+		/* "-m4G" */
+		if (option->takes_value && !strncmp(word, option->name, end) && word[end] >= '0' &&
+		    word[end] <= '9')
+			return tool_fail(error, -EINVAL, "there is no option -%s; write -%s %s", word,
+					 option->name, word + end);
+		nearest_offer(&nearest, option->name);
+	}
 	if (nearest.best)
 		return tool_fail(error, -EINVAL,
 				 "there is no option -%s; the nearest is -%s, and lend run --help lists all",
