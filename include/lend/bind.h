@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Taking devices from the host's drivers and giving them back. What a device
- * was taken from is remembered in the context's state folder before anything is
- * changed: an operation that was cut off at any point, by SIGKILL too, is mended
- * by lend_mend(). Operations of several processes on one device exclude each
- * other. Each of these may take long, forks short-lived helpers, and is to be
- * called by one thread at a time; they need the privilege to write to sysfs.
- * lend_bind_options.limit_ms is the bound of each step, of which a device has a
- * few; a driver that does not let go is left behind then.
+ * Taking devices from the host's drivers and giving them back. Before anything is
+ * changed, a record of what a device is taken from is written to the context's state
+ * folder. So lend_mend() can finish an operation that was cut off at any point, also by
+ * SIGKILL. Operations of several processes on one device exclude each other.
+ *
+ * These functions need the privilege to write to sysfs, and fork short-lived helpers.
+ * One thread at a time calls them. They block: each device has a few steps, and each
+ * step takes at most lend_bind_options.limit_ms. A driver that does not let go within
+ * that is left behind. lend_is_persistent() and lend_persistent_vfs() only read a file.
  */
 #ifndef LEND_BIND_H
 #define LEND_BIND_H
@@ -18,103 +19,107 @@
 extern "C" {
 #endif
 
+/** The limit of a step if the options have none, ms. */
 enum { LEND_LIMIT_MS = 30000 };
 
+/** How devices are taken and given back. Fields that are 0 have their default. */
 struct lend_bind_options {
 	size_t size;
-	bool siblings; /* all others of the IOMMU groups come along */
-	bool force;    /* also a device that is in use, or that would share its group with the host */
-	bool managed;  /* for this process: when it is gone, lend_mend() gives them back */
-	bool has_user; /* the groups' nodes are given to `user` */
+	bool siblings; /* takes all other members of the IOMMU groups, too */
+	bool force;    /* takes devices that are in use, or whose group the host would share */
+	bool managed;  /* takes them for this process: when it is gone, lend_mend() gives them back */
+	bool has_user; /* gives the devices' nodes to `user` */
 	uid_t user;
-	unsigned limit_ms;  /* for each step of the kernel's; 0: LEND_LIMIT_MS */
-	const char *driver; /* NULL: "vfio-pci" */
-	/** Told what was done, a line each; NULL: nobody. */
+	unsigned limit_ms;  /* limit of each step of the kernel; 0: LEND_LIMIT_MS */
+	const char *driver; /* VFIO's driver; NULL: "vfio-pci" */
+	/** Called with a line for each thing that was done; NULL: not called. */
 	void (*note)(void *opaque, const char *line);
-	void *opaque;
+	void *opaque; /* handed to `note` */
 };
 
 /**
- * Takes devices from their drivers, by driver_override, and verifies that VFIO
- * has them. If one fails, all that were taken by this call are put back. One
- * that VFIO has already is left as it is. `options` may be NULL.
+ * Takes `count` devices from their drivers, by driver_override, and checks that VFIO has
+ * them. If one fails, all that this call took are put back. A device that VFIO has
+ * already is left as it is. `options` NULL: all defaults.
  *
- * -ENODEV: there is no such device, or no VFIO driver; -EBUSY: in use, or
- * another process is at work on it; -EPERM: the group is shared, or no
- * privilege; -EOPNOTSUPP: it cannot be lent; -ETIMEDOUT: a driver did not let go
- * within the limit (that device then waits for lend_mend()); else what the
- * kernel said.
+ * Errors, each with a sentence: -ENODEV: there is no such device, or no driver of VFIO;
+ * -EBUSY: it is in use, or another process works on it; -EPERM: its group is shared with
+ * the host, or the privilege is missing; -EOPNOTSUPP: it cannot be lent; -ETIMEDOUT: a
+ * driver did not let go within the limit, and lend_mend() has to give that device back
+ * later; -EINVAL, -E2BIG: the options' size is that of no version; -ENOMEM; else what the
+ * kernel returned.
  */
 LEND_API int lend_bind(struct lend_context *context, const struct lend_bdf *devices, size_t count,
 		       const struct lend_bind_options *options, struct lend_error *error);
 
 /**
- * Resets devices, gives each back to the driver that it was taken from, and
- * verifies that this driver works with it: that there is an interface, a live NVMe
- * controller or a disk again, where there was one. One that was not taken by
- * lend_bind() goes to whichever driver takes it; one that somebody gave to another
- * driver since stays there. Goes on after a failure, and
- * returns the first. -EBUSY: a process has it open (with `force` it is asked to
- * give it up, for as long as the limit). Else as lend_bind().
+ * Resets devices, gives each back to the driver that it was taken from, and checks that
+ * this driver works with it: if there was a network interface, a live NVMe controller or
+ * a disk, there must be one again. A device that lend_bind() did not take goes to the
+ * driver that the kernel finds. One that somebody gave to another driver since stays with
+ * that driver. All devices are tried; returns 0 or the first failure. -EBUSY: a process
+ * has it open (with `force` that process is asked to give it up, and waited for within
+ * the limit). Other errors as lend_bind().
  */
 LEND_API int lend_unbind(struct lend_context *context, const struct lend_bdf *devices, size_t count,
 			 const struct lend_bind_options *options, struct lend_error *error);
 
-/** Gives back what this process took with `managed`. Returns how many, or the first failure. */
+/** Gives back all that this process took with `managed`. Returns how many, or the first failure. */
 LEND_API int lend_give_back(struct lend_context *context, const struct lend_bind_options *options,
 			    struct lend_error *error);
 
 /**
- * Gives back what was left behind: devices of operations that were cut off, and
- * managed ones whose process is gone. What was bound to stay is left alone.
- * Returns how many were mended, or the first failure.
+ * Gives back what was left behind: devices of operations that were cut off, and managed
+ * devices whose process is gone. Devices that were taken to stay are left alone. Returns
+ * how many were given back, or the first failure; errors as lend_unbind().
  */
 LEND_API int lend_mend(struct lend_context *context, const struct lend_bind_options *options,
 		       struct lend_error *error);
 
 /**
- * Makes `count` virtual functions of a physical one; 0 removes all. Where that
- * fails there are as many as before, and those that were lent are lent again.
- * -ENOSPC: the driver makes fewer, or the kernel has no room; -EBUSY: some
- * that are there are in use; -EOPNOTSUPP: it has none, or VFIO has it and keeps
- * it from making any; -ERANGE: more than it can have. Else as lend_bind().
+ * Makes `count` virtual functions of a physical one; 0 removes all. If that fails, there
+ * are as many as before, and those that were lent are lent again. -ENOSPC: the driver
+ * makes fewer, or the kernel has no room; -EBUSY: some that are there are in use;
+ * -EOPNOTSUPP: it has no virtual functions, or VFIO has it and does not let it make any;
+ * -ERANGE: more than it can have. Other errors as lend_bind().
  */
 LEND_API int lend_set_vfs(struct lend_context *context, const struct lend_bdf *device, unsigned count,
 			  const struct lend_bind_options *options, struct lend_error *error);
 
 /**
- * Remembers across reboots that the device in this slot is to be bound, if it is
- * this very one: by slot path, vendor, device and serial number. Of a virtual
- * function the rule also has how many its physical one has now: at boot they are
- * made first. -ENOSPC and others: what writing the rule failed with; -ENODEV: the
- * physical function is not there.
+ * Writes a rule: at each boot the device in this slot is to be taken, if it is this one,
+ * by slot path, vendor, device and serial number. The rule of a virtual function also has
+ * the number of functions that its physical one has now; at boot they are made first.
+ * -ENODEV: the physical function is not there; -ENOSPC and others: why the rule cannot be
+ * written. Each with a sentence.
  */
 LEND_API int lend_persist(struct lend_context *context, const struct lend_survey_device *device,
 			  const struct lend_bind_options *options, struct lend_error *error);
 
-/** Forgets that. -ENOENT: there is no rule for it. */
+/** Removes that rule. -ENOENT: there is none. */
 LEND_API int lend_forget(struct lend_context *context, const struct lend_survey_device *device,
 			 struct lend_error *error);
 
-/** Whether a rule is there for the slot of a device. */
+/** Whether there is such a rule for the slot of a device. */
 LEND_API bool lend_is_persistent(struct lend_context *context, const struct lend_survey_device *device);
 
 /**
- * Remembers across reboots that `count` virtual functions are to be made of the
- * device in this slot, if it is this very one; 0 forgets that. -EOPNOTSUPP: it
- * has none; -ERANGE: more than it can have; else what writing the rule failed with.
+ * Writes a rule: at each boot `count` virtual functions of the device in this slot are to
+ * be made, if it is this one; 0 removes the rule. -EOPNOTSUPP: it has no virtual
+ * functions; -ERANGE: more than it can have; else why the rule cannot be written. Each
+ * with a sentence.
  */
 LEND_API int lend_persist_vfs(struct lend_context *context, const struct lend_survey_device *device,
 			      unsigned count, struct lend_error *error);
 
-/** How many that are; 0: there is no such rule for the slot of a device. */
+/** The number in that rule; 0: there is no such rule for the slot of a device. */
 LEND_API unsigned lend_persistent_vfs(struct lend_context *context, const struct lend_survey_device *device);
 
 /**
- * Follows all rules, as is done at boot: virtual functions are made first. A slot
- * with another device in it, or with none, is left alone and noted; a virtual
- * function that nothing made is a failure (-ENXIO). Returns how many devices are bound, or the
- * first failure; goes on after one.
+ * Carries out all rules, as at boot; virtual functions are made first. A slot with another
+ * device, or with none, is left alone, and `note` is told. -ENXIO: no rule makes a virtual
+ * function that another rule is for. All rules are tried; returns how many devices were
+ * taken, or the first failure.
  */
 LEND_API int lend_bind_persistent(struct lend_context *context, const struct lend_bind_options *options,
 				  struct lend_error *error);
