@@ -73,6 +73,7 @@ struct lend_use {
 	enum lend_use_kind kind;
 	char text[160]; /* "/dev/nvme0n1p2 is mounted at /" */
 	char cure[96];  /* a command that ends it, for root: "umount /"; empty: none is known */
+	bool stays;     /* nothing ends it while this host runs, which runs from it: take another device */
 };
 
 /** A device in a survey. */

@@ -198,6 +198,8 @@ static const struct {
 	{"chown", do_give},        {"chmod", do_give},        {"mknod", do_mknod},
 	{"sysctl", do_sysctl},     {"prlimit", do_prlimit},   {"umount", cure_umount},
 	{"nsenter", cure_nsenter}, {"swapoff", cure_swapoff}, {"ip", cure_ip},
+	{"dmsetup", cure_disk},    {"mdadm", cure_disk},      {"losetup", cure_disk},
+	{"systemctl", cure_stop},
 };
 
 /* The next word, its quotes taken off; NULL: the end. `at` is moved on. */
@@ -258,7 +260,8 @@ static bool take_away(struct person *person, const char *advice)
 	char word[64], line[2048] = "", copy[2048], *rest = copy, *part;
 	bool found = false;
 
-	if (sscanf(advice, "take %63s away from the kernel's command line", word) != 1)
+	if (!strstr(advice, " away from the kernel's command line") ||
+	    sscanf(advice, "take %63s ", word) != 1)
 		return false;
 	snprintf(copy, sizeof(copy), "%s", tree_get(person->tree, "proc/cmdline"));
 	while ((part = strsep(&rest, " \n")))

@@ -38,6 +38,8 @@ void cure_demand(const struct cure_command *command, bool well, const char *why)
 void cure_umount(struct person *person, const struct cure_command *command);
 void cure_nsenter(struct person *person, const struct cure_command *command);
 void cure_swapoff(struct person *person, const struct cure_command *command);
+void cure_disk(struct person *person, const struct cure_command *command);
+void cure_stop(struct person *person, const struct cure_command *command);
 void cure_ip(struct person *person, const struct cure_command *command);
 
 /**

@@ -107,6 +107,94 @@ void cure_nsenter(struct person *person, const struct cure_command *command)
 	unmount(person, command, command->words[3], command->words[5]);
 }
 
+/* A disk that is made of another: its name, as in sysfs, by what a file in its folder says. */
+static const char *made_of(struct person *person, const char *file, const char *text)
+{
+	static const char *const kernels[] = {"dm-0", "dm-1", "md0", "loop0"};
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(kernels) / sizeof(*kernels); i++) {
+		const char *found;
+
+		snprintf(path, sizeof(path), "sys/devices/virtual/block/%s/%s", kernels[i], file);
+		found = tree_get(person->tree, path);
+		if (found && (!text || !strcmp(found, text)))
+			return kernels[i];
+	}
+	return NULL;
+}
+
+static bool has_number(const char *line, const void *number)
+{
+	struct mount_line mount;
+
+	return parse_mount(line, &mount) && !strcmp(mount.number, number);
+}
+
+/* Removes a disk that is made of others, unless it is mounted, or another is made of it. */
+static void remove_disk(struct person *person, const struct cure_command *command, const char *kernel)
+{
+	static const char nvme[] = "sys/devices/pci0000:00/0000:00:10.0/0000:01:00.0/nvme/nvme0/nvme0n1";
+	static const struct {
+		const char *kernel, *number;
+	} disks[] = {{"dm-0", "253:0"}, {"dm-1", "253:1"}, {"md0", "9:0"}, {"loop0", "7:0"}};
+	char path[160], target[8];
+
+	cure_demand(command, kernel, "there is no such disk");
+	for (size_t i = 0; i < sizeof(disks) / sizeof(*disks); i++) {
+		/* What it is a holder of. */
+		snprintf(path, sizeof(path), "sys/devices/virtual/block/%s/holders/%s", disks[i].kernel,
+			 kernel);
+		tree_remove(person->tree, path);
+		snprintf(path, sizeof(path), "sys/devices/virtual/block/%s/holders/%s", kernel,
+			 disks[i].kernel);
+		cure_demand(command, readlink(tree_path(person->tree, path), target, 1) < 0,
+			    "another disk is made of it");
+		if (strcmp(disks[i].kernel, kernel) != 0)
+			continue;
+		cure_demand(command,
+			    !cut_lines(person->tree, "proc/self/mountinfo", 1, has_number, disks[i].number),
+			    "it is mounted");
+		snprintf(path, sizeof(path), "sys/dev/block/%s", disks[i].number);
+		tree_remove(person->tree, path);
+	}
+	snprintf(path, sizeof(path), "%s/holders/%s", nvme, kernel);
+	tree_remove(person->tree, path);
+	snprintf(path, sizeof(path), "sys/devices/virtual/block/%s", kernel);
+	tree_remove(person->tree, path);
+}
+
+/* dmsetup remove NAME, mdadm --stop /dev/md0, losetup -d /dev/loop0 */
+void cure_disk(struct person *person, const struct cure_command *command)
+{
+	const char *name = command->words[2];
+
+	cure_demand(command, command->count == 3, "usage");
+	remove_disk(person, command,
+		    command->words[0][0] == 'd' ? made_of(person, "dm/name", name) : name + strlen("/dev/"));
+}
+
+/* systemctl stop UNIT: its processes end, and what is in their mount namespaces with them. */
+void cure_stop(struct person *person, const struct cure_command *command)
+{
+	char path[64];
+	bool found = false;
+
+	cure_demand(command, command->count == 3, "usage");
+	for (int pid = 50; pid < 100; pid++) {
+		const char *group;
+
+		snprintf(path, sizeof(path), "proc/%d/cgroup", pid);
+		group = tree_get(person->tree, path);
+		if (!group || !strstr(group, command->words[2]))
+			continue;
+		found = true;
+		snprintf(path, sizeof(path), "proc/%d", pid);
+		tree_remove(person->tree, path);
+	}
+	cure_demand(command, found, "no process is in that unit");
+}
+
 static bool starts_with_word(const char *line, const void *word)
 {
 	size_t length = strlen(word);
@@ -146,6 +234,14 @@ void cure_ip(struct person *person, const struct cure_command *command)
 			    !access(tree_path(person->tree, path), F_OK) ||
 				    readlink(tree_path(person->tree, path), path, 1) > 0,
 			    "it has no master");
+		tree_remove(person->tree, path);
+	} else if (!strncmp(command->line, "ip link delete ", 15)) {
+		snprintf(path, sizeof(path), "sys/class/net/%s", name);
+		cure_demand(command, readlink(tree_path(person->tree, path), path, 1) > 0,
+			    "there is no such interface");
+		snprintf(path, sizeof(path), "sys/class/net/%s", name);
+		tree_remove(person->tree, path);
+		snprintf(path, sizeof(path), "sys/class/net/eth0/upper_%s", name);
 		tree_remove(person->tree, path);
 	} else {
 		cure_demand(command, false, "no such ip is played");

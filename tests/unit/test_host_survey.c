@@ -126,7 +126,8 @@ static void a_partition_mounted_in_a_container(void **state)
 	tree_put(tree, NVME "/nvme0n1p1/uevent", "DEVNAME=nvme0n1p1\nDEVTYPE=partition\n");
 	tree_put(tree, "proc/900/mountinfo", "40 23 259:1 / /srv rw - xfs /dev/nvme0n1p1 rw\n");
 	tree_link(tree, "proc/900/ns/mnt", "mnt:[4026532001]");
-	tree_find_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1p1 is mounted at /srv");
+	tree_find_use(tree, "01:00.0", LEND_USE_MOUNT,
+		      "/dev/nvme0n1p1 is mounted at /srv, in the mount namespace of process 900 (?)");
 	assert_string_equal(tree_device(tree, "01:00.0")->interfaces, "nvme0n1");
 }
 

@@ -55,10 +55,13 @@ static void a_loop_on_a_file(void **state)
 		    "41 40 8:1 / /data/other rw - ext4 /dev/sda1 rw\n");
 	add_loop(tree, "/data/other/x.img\n");
 	tree_expect_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1 is mounted at /data", "umount /data");
-	assert_int_equal(tree_device(tree, "01:00.0")->use_count, 1);
+	tree_expect_use(tree, "01:00.0", LEND_USE_MOUNT,
+			"a file system is mounted at /data/other, on top of that of /dev/nvme0n1",
+			"umount /data/other");
+	assert_int_equal(tree_device(tree, "01:00.0")->use_count, 2);
 	add_loop(tree, "/database/x.img\n");
 	tree_survey(tree);
-	assert_int_equal(tree_device(tree, "01:00.0")->use_count, 1);
+	assert_int_equal(tree_device(tree, "01:00.0")->use_count, 2);
 	add_loop(tree, "/data/x.img\n");
 	tree_expect_use(tree, "01:00.0", LEND_USE_LOOP,
 			"/dev/nvme0n1 has the file /data/x.img, which is behind /dev/loop0",
@@ -206,7 +209,9 @@ static void many_mounts_and_namespaces(void **state)
 	}
 	tree_expect_free(tree, "01:00.0");
 	tree_put(tree, "proc/1299/mountinfo", "40 23 259:0 / /srv rw - xfs /dev/nvme0n1 rw\n");
-	tree_find_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1 is mounted at /srv");
+	tree_expect_use(tree, "01:00.0", LEND_USE_MOUNT,
+			"/dev/nvme0n1 is mounted at /srv, in the mount namespace of process 1299 (?)",
+			"nsenter -m -t 1299 umount /srv");
 	tree_append(tree, "proc/self/mountinfo", "40 23 259:0 / /data rw - xfs /dev/nvme0n1 rw\n");
 	tree_find_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1 is mounted at /data");
 }
@@ -224,11 +229,14 @@ static void a_process_that_ends(void **state)
 	}
 	tree_expect_free(tree, "01:00.0");
 	for (int pid = 900; pid < 904; pid++) {
-		char path[64];
+		char path[128];
 
 		snprintf(path, sizeof(path), "proc/%d/mountinfo", pid);
 		tree_put(tree, path, "40 23 259:0 / /srv rw - xfs /dev/nvme0n1 rw\n");
-		tree_find_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1 is mounted at /srv");
+		snprintf(path, sizeof(path),
+			 "/dev/nvme0n1 is mounted at /srv, in the mount namespace of process %d (?)", pid);
+		tree_find_use(tree, "01:00.0", LEND_USE_MOUNT, path);
+		snprintf(path, sizeof(path), "proc/%d/mountinfo", pid);
 		tree_remove(tree, path);
 	}
 }

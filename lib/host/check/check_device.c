@@ -53,21 +53,58 @@ static void check_unused(struct lend_check *check, const struct lend_survey_devi
 		check_row(check, "in-use", device, LEND_PASSED, "it is not in use as far as can be told");
 }
 
+/* What ends a use, where no command is known. */
+static const char *advice_on(const struct lend_use *use)
+{
+	if (use->stays)
+		return "take another device: this one is free when the host is started from another disk";
+	if (use->kind == LEND_USE_LENT)
+		return "end the machine that has it";
+	return "end that first";
+}
+
+static void check_one_use(struct lend_check *check, const struct lend_survey_device *whom, const char *before,
+			  const struct lend_use *use)
+{
+	struct lend_check_row *row = check_row(check, "in-use", whom, LEND_FAILED, "%s%s", before, use->text);
+
+	if (use->cure[0])
+		CHECK_CURE(row, command, "%s", use->cure);
+	else
+		CHECK_CURE(row, advice, "%s", advice_on(use));
+}
+
+/* Where the host runs from it, nothing else that uses it is worth ending. */
+static void check_uses(struct lend_check *check, const struct lend_survey_device *whom,
+		       const struct lend_survey_device *device, const char *before)
+{
+	const struct lend_survey_device *vf;
+	char of_vf[64];
+
+	if (survey_stays_by(device)) {
+		check_one_use(check, whom, before, survey_stays_by(device));
+		return;
+	}
+	/* Virtual functions go when nothing uses them. */
+	for (size_t i = 0; device->vfs && (vf = lend_survey_at(check->survey, i)); i++) {
+		snprintf(of_vf, sizeof(of_vf), "%s, its virtual function: ", vf->is.name);
+		for (size_t k = 0; k < vf->use_count && !strcmp(vf->physfn, device->is.name); k++)
+			check_one_use(check, whom, of_vf, &vf->uses[k]);
+	}
+	for (size_t i = 0; i < device->use_count; i++)
+		check_one_use(check, whom, before, &device->uses[i]);
+}
+
 static void check_use(struct lend_check *check, const struct lend_survey_device *whom,
 		      const struct lend_survey_device *device)
 {
-	for (size_t i = 0; i < device->use_count; i++) {
-		const struct lend_use *use = &device->uses[i];
-		struct lend_check_row *row = check_row(check, "in-use", whom, LEND_FAILED, "%s%s%s",
-						       whom == device ? "" : device->is.name,
-						       whom == device ? "" : ", of its group: ", use->text);
+	char before[64] = "";
 
-		if (use->cure[0])
-			CHECK_CURE(row, command, "%s", use->cure);
-		else
-			CHECK_CURE(row, advice, "end that first");
-	}
-	if (!device->use_count && whom == device)
+	if (whom != device)
+		snprintf(before, sizeof(before), "%s, of its group: ", device->is.name);
+	if (device->use_count)
+		check_uses(check, whom, device, before);
+	else if (whom == device)
 		check_unused(check, device);
 }
 

@@ -80,6 +80,27 @@ void survey_command(struct device *device, const char *format, ...)
 		use->cure[0] = '\0';
 }
 
+void survey_stays(struct device *device)
+{
+	struct lend_use *use = device->seen.use_count ? &device->uses[device->seen.use_count - 1] : NULL;
+	char text[sizeof(use->text)];
+
+	if (!use)
+		return;
+	snprintf(text, sizeof(text), "the host runs from it: %.136s", use->text);
+	strcpy(use->text, text);
+	use->cure[0] = '\0';
+	use->stays = true;
+}
+
+const struct lend_use *survey_stays_by(const struct lend_survey_device *device)
+{
+	for (size_t i = 0; i < device->use_count; i++)
+		if (device->uses[i].stays)
+			return &device->uses[i];
+	return NULL;
+}
+
 void survey_cure(struct device *device, const char *command, const char *word)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.-:";

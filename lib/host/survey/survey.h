@@ -34,6 +34,8 @@ struct mount {
 	char number[24];
 	char source[96];
 	char point[128];
+	int id, parent; /* of that namespace: a parent is what it is mounted on */
+	pid_t process;  /* one in the namespace; 0: it is ours */
 };
 
 /* A network interface of a device, in the network namespace that the survey is made in. */
@@ -63,6 +65,7 @@ struct claim {
 	char by[128];    /* "is behind /dev/loop0" */
 	char above[40];  /* the disk that is made of it, as in sysfs; empty: none */
 	char cure[96];   /* a command; empty: none */
+	bool stays;      /* the host runs from it */
 	bool weak;       /* left out if the disk is among the mounts */
 };
 
@@ -88,6 +91,7 @@ struct lend_survey {
 	struct claim *claims;
 	size_t claim_count;
 	bool has_zfs;         /* a file system of ZFS is mounted */
+	char root_pool[64];   /* the pool of ZFS that the host runs from; empty: none */
 	bool hides_processes; /* procfs does not list those of other users */
 	size_t hidden;        /* processes whose descriptors may not be listed */
 	size_t hidden_mounts; /* processes whose mount namespace may not be asked for */
@@ -115,6 +119,12 @@ void survey_cure(struct device *device, const char *command, const char *word);
 
 /** The same with a whole command; none is set if it does not fit. */
 LEND_PRINTF(2, 3) void survey_command(struct device *device, const char *format, ...);
+
+/** Nothing ends the use that was added last while this host runs: it runs from it. */
+void survey_stays(struct device *device);
+
+/** The use of a device that nothing ends; NULL: there is none. */
+const struct lend_use *survey_stays_by(const struct lend_survey_device *device);
 
 /** Notes what this user may not look at. `what` must live as long as the survey. */
 void survey_unseen(struct lend_survey *survey, enum lend_use_kind kind, const char *what);

@@ -84,8 +84,10 @@ static void choose(const struct lend_survey *survey, struct lend_survey_device *
 	} else if (is_blocked(survey, out)) {
 		say(out, LEND_STATE_BLOCKED, "blocked");
 	} else if (out->use_count) {
+		const struct lend_use *stays = survey_stays_by(out);
+
 		say(out, LEND_STATE_BUSY, "busy");
-		snprintf(out->why, sizeof(out->why), "%s", out->uses[0].text);
+		snprintf(out->why, sizeof(out->why), "%s", stays ? stays->text : out->uses[0].text);
 	} else {
 		if (lend_host_is_vfio(out->is.driver))
 			say(out, LEND_STATE_READY, "ready");

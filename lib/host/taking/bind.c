@@ -112,6 +112,9 @@ static int check_one(const struct taking *taking, const struct lend_survey_devic
 				 device->why);
 	if (taking->op.options.force)
 		return 0;
+	if (survey_stays_by(device))
+		return error_say(taking->op.error, -EBUSY, "%s is in use: %s; take another device",
+				 device->is.name, survey_stays_by(device)->text);
 	if (device->use_count > 1)
 		snprintf(more, sizeof(more), " (and %zu more)", device->use_count - 1);
 	/* A device that is lent already is left as it is. */

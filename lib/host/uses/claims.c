@@ -106,3 +106,17 @@ void claim_cure(struct claim *claim, const char *format, ...)
 	if (length < 0 || (size_t)length >= sizeof(claim->cure) || specials(claim->cure) != specials(format))
 		claim->cure[0] = '\0';
 }
+
+void claim_stays(struct claim *claim)
+{
+	if (claim)
+		claim->stays = true;
+}
+
+void claim_unmount(struct claim *claim, const char *point)
+{
+	if (mounts_last(point))
+		claim_stays(claim);
+	else
+		claim_cure(claim, "umount %s", point);
+}

@@ -39,21 +39,44 @@ void mounts_unescape(char *text)
 	*to = '\0';
 }
 
-static void add_mount(struct lend_survey *survey, const char *number, const char *source, const char *point)
+/* A mount of ours is in every namespace that was made from it: one time is enough. */
+static bool is_ours(const struct lend_survey *survey, const struct mount *mount)
 {
-	struct mount *mount;
+	for (size_t i = 0; i < survey->mount_count; i++) {
+		const struct mount *other = &survey->mounts[i];
 
-	for (size_t i = 0; i < survey->mount_count; i++)
-		if (!strcmp(survey->mounts[i].number, number) &&
-		    !strncmp(survey->mounts[i].point, point, 127) &&
-		    !strncmp(survey->mounts[i].source, source, 95))
-			return;
-	mount = survey_row(survey, &survey->mounts, &survey->mount_count, sizeof(*survey->mounts));
-	if (!mount)
+		if (!other->process && !strcmp(other->number, mount->number) &&
+		    !strcmp(other->point, mount->point) && !strcmp(other->source, mount->source))
+			return true;
+	}
+	return false;
+}
+
+static void add_mount(struct lend_survey *survey, const struct mount *mount, const char *source)
+{
+	struct mount copy = *mount, *row;
+
+	snprintf(copy.source, sizeof(copy.source), "%.95s", source);
+	if (copy.process && is_ours(survey, &copy))
 		return;
-	snprintf(mount->number, sizeof(mount->number), "%.23s", number);
-	snprintf(mount->point, sizeof(mount->point), "%.127s", point);
-	snprintf(mount->source, sizeof(mount->source), "%.95s", source);
+	row = survey_row(survey, &survey->mounts, &survey->mount_count, sizeof(*survey->mounts));
+	if (row)
+		*row = copy;
+}
+
+/* Whether it lies on a mount that is kept: then it has to be unmounted before that. */
+static bool is_on_kept(const struct lend_survey *survey, const struct mount *mount)
+{
+	/* Those of one namespace stand together, at the end. */
+	for (size_t i = survey->mount_count; i-- > 0;) {
+		const struct mount *other = &survey->mounts[i];
+
+		if (other->process != mount->process)
+			break;
+		if (other->id == mount->parent)
+			return !mounts_last(other->point);
+	}
+	return false;
 }
 
 /* "rw,logdev=/dev/sda2": if an option names a node, that is a second disk of the file system. */
@@ -72,9 +95,9 @@ static void add_options(struct lend_survey *survey, char *rest, const char *poin
 
 		if (value) {
 			mounts_unescape(value);
-			claim_cure(survey_claim(survey, LEND_USE_JOURNAL, value + 1,
-						"is a part of the file system at %s", point),
-				   "umount %s", point);
+			claim_unmount(survey_claim(survey, LEND_USE_JOURNAL, value + 1,
+						   "is a part of the file system at %s", point),
+				      point);
 		}
 	}
 }
@@ -88,31 +111,48 @@ static bool is_hiding(const char *options)
 	return *value == '2' || *value == '4' || *value == 'i' || *value == 'p';
 }
 
-/* proc(5): ID parent major:minor root point options [tags] - type source superoptions */
-static void add_line(struct lend_survey *survey, char *line)
+/* "rpool/ROOT/debian": the pool of the root's file system. */
+static void note_zfs(struct lend_survey *survey, const struct mount *mount, const char *source)
 {
-	char number[24], point[PATH_MAX], source[PATH_MAX], type[32], *rest = strstr(line, " - "), *parts,
-								      *part;
+	survey->has_zfs = true;
+	if (!mount->process && mounts_last(mount->point))
+		snprintf(survey->root_pool, sizeof(survey->root_pool), "%.*s", (int)strcspn(source, "/"),
+			 source);
+}
 
-	if (!rest || sscanf(line, "%*s %*s %23s %*s %4095s", number, point) != 2 ||
+struct reader {
+	struct lend_survey *survey;
+	pid_t process; /* whose mounts are read; 0: ours */
+};
+
+/* proc(5): ID parent major:minor root point options [tags] - type source superoptions */
+static void add_line(const struct reader *reader, char *line)
+{
+	char point[PATH_MAX], source[PATH_MAX], type[32], *rest = strstr(line, " - "), *parts, *part;
+	struct lend_survey *survey = reader->survey;
+	struct mount mount = {.process = reader->process};
+
+	if (!rest ||
+	    sscanf(line, "%d %d %23s %*s %4095s", &mount.id, &mount.parent, mount.number, point) != 4 ||
 	    sscanf(rest + 3, "%31s %4095s", type, source) != 2)
 		return;
-	survey->has_zfs |= !strcmp(type, "zfs");
 	if (!strcmp(type, "proc") && is_hiding(rest))
 		survey->hides_processes = true;
 	mounts_unescape(point);
-	add_options(survey, rest + 3, point);
-	/* A file system without a node has no disk: proc, tmpfs, 9p. */
-	if (!strncmp(number, "0:", 2) && strncmp(source, "/dev/", 5) != 0)
-		return;
 	mounts_unescape(source);
+	snprintf(mount.point, sizeof(mount.point), "%.127s", point);
+	if (!strcmp(type, "zfs"))
+		note_zfs(survey, &mount, source);
+	add_options(survey, rest + 3, point);
 	/* A file system without the number of a disk may have several disks: "/dev/a:/dev/b". */
 	parts = source;
-	if (strncmp(number, "0:", 2) != 0)
-		add_mount(survey, number, source, point);
-	else
+	if (strncmp(mount.number, "0:", 2) != 0)
+		add_mount(survey, &mount, source);
+	else if (!strncmp(source, "/dev/", 5))
 		while ((part = strsep(&parts, ":")))
-			add_mount(survey, number, part, point);
+			add_mount(survey, &mount, part);
+	else if (is_on_kept(survey, &mount)) /* without a disk: proc, tmpfs, 9p */
+		add_mount(survey, &mount, source);
 }
 
 static int add_each(void *opaque, char *line)
@@ -123,10 +163,11 @@ static int add_each(void *opaque, char *line)
 
 static int read_mounts(struct lend_survey *survey, const char *process)
 {
+	struct reader reader = {survey, (pid_t)strtol(process, NULL, 10)}; /* "self": 0 */
 	char dir[PATH_MAX];
 	int ret = sysfs_path(dir, "%s/%s", context_proc(survey->context), process);
 
-	return ret ? ret : sysfs_lines(dir, "mountinfo", add_each, survey);
+	return ret ? ret : sysfs_lines(dir, "mountinfo", add_each, &reader);
 }
 
 /* A process that has ended, or a thread of the kernel, has no mount namespace. */

@@ -21,6 +21,7 @@ void survey_parents(struct lend_survey *survey)
 {
 	for (size_t i = 0; i < survey->device_count; i++) {
 		const struct device *child = &survey->devices[i];
+		const struct lend_use *stays = survey_stays_by(&child->seen);
 		unsigned depth = 0;
 
 		/* Uses that this device has from its own children were added to all its parents already. */
@@ -31,8 +32,10 @@ void survey_parents(struct lend_survey *survey)
 			if (at->seen.is.is_bridge)
 				continue;
 			survey_use(survey, at, LEND_USE_PARENT, "%s, which is below it, is in use: %.100s",
-				   child->seen.is.name, child->uses[0].text);
-			survey_command(at, "%s", child->uses[0].cure);
+				   child->seen.is.name, stays ? stays->text : child->uses[0].text);
+			survey_command(at, "%s", stays ? "" : child->uses[0].cure);
+			if (stays)
+				survey_stays(at);
 		}
 	}
 }

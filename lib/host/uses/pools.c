@@ -12,7 +12,7 @@ struct walk {
 
 struct pool {
 	struct lend_survey *survey;
-	const char *point; /* where it is mounted, if that can be seen */
+	const char *point; /* where it is mounted, if that can be seen; first where the host runs from it */
 };
 
 /* One of the disks tells where the file system is mounted. */
@@ -20,10 +20,11 @@ static int find_point(void *opaque, const char *kernel)
 {
 	struct pool *pool = opaque;
 
-	for (size_t i = 0; i < pool->survey->mount_count && !pool->point; i++) {
+	for (size_t i = 0; i < pool->survey->mount_count; i++) {
 		const struct mount *mount = &pool->survey->mounts[i];
 
-		if (!strncmp(mount->source, "/dev/", 5) && !strcmp(mount->source + 5, kernel))
+		if (!mount->process && !strncmp(mount->source, "/dev/", 5) &&
+		    !strcmp(mount->source + 5, kernel) && (!pool->point || mounts_last(mount->point)))
 			pool->point = mount->point;
 	}
 	return pool->point != NULL;
@@ -40,7 +41,7 @@ static int add_btrfs(void *opaque, const char *kernel)
 	claim = survey_claim(pool->survey, LEND_USE_MOUNT, path, "belongs to a mounted btrfs");
 	claim_weak(claim);
 	if (pool->point)
-		claim_cure(claim, "umount %s", pool->point);
+		claim_unmount(claim, pool->point);
 	return 0;
 }
 

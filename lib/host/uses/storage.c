@@ -70,23 +70,13 @@ static bool is_path_of(const struct walk *walk, const char *path)
 	return !strcmp(path + strlen(mapper), volume);
 }
 
-static bool find_mounts(struct walk *walk, const char *name)
+/* btrfs has a number of its own, not its disk's. */
+static bool is_mount_of(const void *opaque, const struct mount *mount)
 {
-	struct lend_survey *survey = walk->survey;
-	bool found = false;
+	const struct walk *walk = opaque;
 
-	for (size_t i = 0; i < survey->mount_count; i++) {
-		const struct mount *mount = &survey->mounts[i];
-
-		/* btrfs has a number of its own and not that of its disk. */
-		if (strcmp(mount->number, walk->node->number) != 0 &&
-		    (strncmp(mount->number, "0:", 2) != 0 || !is_path_of(walk, mount->source)))
-			continue;
-		found = true;
-		survey_use(survey, walk->device, LEND_USE_MOUNT, "%s is mounted at %s", name, mount->point);
-		survey_cure(walk->device, "umount", mount->point);
-	}
-	return found;
+	return !strcmp(mount->number, walk->node->number) ||
+	       (!strncmp(mount->number, "0:", 2) && is_path_of(walk, mount->source));
 }
 
 static void find_uses(struct walk *walk);
@@ -134,6 +124,8 @@ static void find_claims(struct walk *walk, const char *name, bool weak)
 		else
 			survey_use(survey, walk->device, claim->kind, "%s %s", name, claim->by);
 		survey_command(walk->device, "%s", claim->cure);
+		if (claim->stays)
+			survey_stays(walk->device);
 	}
 }
 
@@ -181,13 +173,14 @@ static int find_holder(void *opaque, const char *kernel)
 static void find_uses(struct walk *walk)
 {
 	char dir[PATH_MAX], name[80];
+	const struct mounted mounted = {walk->survey, walk->device, name, is_mount_of, walk};
 
 	if (walk->node->is_block && !sysfs_path(dir, "%s/dev/block/%s/holders",
 						context_sysfs(walk->survey->context), walk->node->number))
 		sysfs_each(dir, find_holder, walk);
 	name_of(walk, walk->node, name);
 	find_claims(walk, name, false);
-	if (walk->node->is_block && !find_mounts(walk, name))
+	if (walk->node->is_block && !mounted_tell(&mounted))
 		find_claims(walk, name, true);
 	find_opened(walk);
 }

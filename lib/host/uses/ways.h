@@ -100,6 +100,27 @@ LEND_PRINTF(4, 5)
 struct claim *survey_claim(struct lend_survey *survey, enum lend_use_kind kind, const char *path,
 			   const char *by, ...);
 
+/** The command that unmounts a point ends a claim; or the host runs from it. */
+void claim_unmount(struct claim *claim, const char *point);
+
+/** The host runs from what is claimed. */
+void claim_stays(struct claim *claim);
+
+/** Whether a mount point of our namespace is one that the host runs from. */
+bool mounts_last(const char *point);
+
+/** A disk, or what is made of it, and which mounts are of it. */
+struct mounted {
+	struct lend_survey *survey;
+	struct device *device;
+	const char *name; /* as a person knows it */
+	bool (*is_of)(const void *opaque, const struct mount *mount);
+	const void *opaque;
+};
+
+/** Notes where it is mounted, in the order in which that can be ended. False: nowhere. */
+bool mounted_tell(const struct mounted *mounted);
+
 /** Leaves the claim out if the disk is among the mounts. */
 void claim_weak(struct claim *claim);
 

@@ -111,7 +111,9 @@ static void add_member(struct walk *walk, const struct node *node, const struct 
 	walk->wanted = label->pool;
 	walk->found = false;
 	sysfs_each(walk->dir, count_pool, walk);
-	if (walk->found)
+	if (walk->survey->root_pool[0] && !strcmp(walk->survey->root_pool, label->pool))
+		claim_stays(claim);
+	else if (walk->found)
 		claim_cure(claim, "zpool export %s", label->pool);
 }
 
