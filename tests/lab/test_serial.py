@@ -14,6 +14,27 @@ guest_end
 """
 
 
+# More than the pipe holds (64 KiB), and no more than the keeper keeps for it.
+FLOODS = """#!/bin/sh
+. /lib.sh
+guest_start
+head -c 100000 /dev/zero | tr '\\0' x
+guest_end
+"""
+# Reads nothing before the machine is gone.
+LATE = """{0} | (
+until pgrep -x lend-machine >/dev/null; do sleep 0.05; done
+while pgrep -x lend-machine >/dev/null; do sleep 0.05; done
+wc -c)"""
+
+
+def test_guest_does_not_wait_for_its_reader(l1, boot):
+    guest = boot(l1(), devices=[], init=FLOODS, wrap=LATE, wait=False)
+    result = guest.ended(0)
+    assert int(result.out.split()[-1]) >= 100000
+    assert "left out" not in result.err
+
+
 def test_pipe(l1, boot):
     guest = boot(l1(), devices=[])
     assert guest.ask("echo typed $((6 * 7))") == "typed 42"
