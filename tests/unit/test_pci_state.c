@@ -269,6 +269,23 @@ static void first_version(void **state)
 	stop(from);
 }
 
+/* What cannot be read is no state, and the caller's buffer stays as it is. */
+static void one_that_cannot_be_read_is_not_saved(void **state)
+{
+	struct world *world = open_world(make_nvme);
+	size_t size = lend_function_state_size();
+	uint8_t *bytes = calloc(1, size);
+
+	(void)state;
+	world->fail_reads = true;
+	assert_true(lend_function_save(world->function, bytes, size) < 0);
+	for (size_t i = 0; i < size; i++)
+		assert_int_equal(bytes[i], 0);
+	world->fail_reads = false;
+	free(bytes);
+	stop(world);
+}
+
 static struct world *goes; /* the device that fails at the write of its command register, or at a read */
 static bool at_read;
 
@@ -337,9 +354,13 @@ static void one_that_goes_meanwhile_is_said(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip),    cmocka_unit_test(pending_goes_along),
-		cmocka_unit_test(not_taken),     cmocka_unit_test(read_only_stays),
-		cmocka_unit_test(first_version), cmocka_unit_test(one_that_goes_meanwhile_is_said),
+		cmocka_unit_test(round_trip),
+		cmocka_unit_test(pending_goes_along),
+		cmocka_unit_test(not_taken),
+		cmocka_unit_test(read_only_stays),
+		cmocka_unit_test(first_version),
+		cmocka_unit_test(one_that_goes_meanwhile_is_said),
+		cmocka_unit_test(one_that_cannot_be_read_is_not_saved),
 	};
 
 	return cmocka_run_group_tests_name("pci_state", tests, NULL, NULL);

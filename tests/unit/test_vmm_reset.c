@@ -90,7 +90,9 @@ static void case_14_11_allowed(void **state)
 	told[1] = (struct lend_reset_report){.ran = LEND_RESET_FUNCTION, .checked = true, .check = "good"};
 	assert_int_equal(devices_reset(vmm, &error), 0);
 	assert_int_equal(asked, 2); /* in one call: what hangs together is reset together */
-	none(&told[1]);             /* it is allowed for the first alone */
+	assert_int_equal(lines, 2); /* that the one was not reset, and how the other one was */
+	assert_string_equal(last_line, "0000:06:00.0: reset; good");
+	none(&told[1]); /* it is allowed for the first alone */
 	assert_int_equal(devices_reset(vmm, &error), -EOPNOTSUPP);
 	assert_non_null(strstr(error.text, "0000:06:00.0"));
 }
