@@ -230,22 +230,22 @@ static int init_vcpus(struct vmm *vmm, struct lend_error *error)
 	return vcpus_init(&vmm->vcpus, config.cpus, vmm->cpuid, &config, error);
 }
 
-static struct boot_config boot_config(const struct vmm *vmm)
+static struct boot_config boot_config(const struct vmm_config *config, const struct layout *layout)
 {
 	return (struct boot_config){
-		.kernel_fd = vmm->config.kernel_fd,
-		.initrd_fd = vmm->config.initrd_fd,
-		.kernel_name = vmm->config.kernel_name,
-		.initrd_name = vmm->config.initrd_name,
-		.cmdline = vmm->config.cmdline ? vmm->config.cmdline : "",
-		.layout = &vmm->layout,
+		.kernel_fd = config->kernel_fd,
+		.initrd_fd = config->initrd_fd,
+		.kernel_name = config->kernel_name,
+		.initrd_name = config->initrd_name,
+		.cmdline = config->cmdline ? config->cmdline : "",
+		.layout = layout,
 	};
 }
 
 /* Everything that is the same before the first boot and before each other one. */
 int machine_boot(struct vmm *vmm, struct lend_error *error)
 {
-	struct boot_config config = boot_config(vmm);
+	struct boot_config config = boot_config(&vmm->config, &vmm->layout);
 	struct boot_entry entry;
 	int ret = topology_assign(&vmm->topology, &vmm->layout, error);
 
@@ -263,11 +263,24 @@ int machine_boot(struct vmm *vmm, struct lend_error *error)
 	return ret ? fail(error, ret, "KVM does not take the processors' state: %s", strerror(-ret)) : 0;
 }
 
+int vmm_check(const struct vmm_config *config, struct lend_error *error)
+{
+	const struct boot_config boot = boot_config(config, NULL);
+
+	return boot_check(&boot, config->memory, error);
+}
+
 static int check_images(struct vmm *vmm, struct lend_error *error)
 {
-	const struct boot_config config = boot_config(vmm);
+	const struct boot_config config = boot_config(&vmm->config, NULL);
+	int ret = boot_check(&config, vmm->config.memory, error);
 
-	return boot_check(&config, vmm->config.memory, error);
+	if (!ret && boot_may_cut(&config))
+		vmm_log(vmm, LEND_LOG_WARNING,
+			"the kernel's command line (-append) has %zu bytes: a PVH file does not say how many "
+			"it takes, and Linux takes %d",
+			strlen(config.cmdline), CMDLINE_LINUX);
+	return ret;
 }
 
 static int open_report(struct vmm *vmm, struct lend_error *error)

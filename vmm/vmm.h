@@ -87,6 +87,13 @@ struct vmm_stats {
 };
 
 /**
+ * Looks at the images and the command line alone; of the configuration, only
+ * these and the size of memory are read. Nothing else is touched. 0, or negative
+ * errno with the sentence that vmm_new() would give.
+ */
+int vmm_check(const struct vmm_config *config, struct lend_error *error);
+
+/**
  * Builds the machine, up to the first instruction of the guest: KVM, memory
  * (populated, mapped for DMA), devices opened and reset, kernel loaded.
  * On failure everything is undone and `error` has the sentence.

@@ -3,6 +3,7 @@
 #include <asm/bootparam.h>
 #include <elf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -144,6 +145,48 @@ static void what_is_larger_than_memory_is_refused(void **state)
 	close(initrd);
 }
 
+static char *text_of(size_t length)
+{
+	char *text = calloc(1, length + 1);
+
+	assert_non_null(text);
+	memset(text, 'x', length);
+	return text;
+}
+
+/* The kernel would drop its end without a word; the header says how much it takes. */
+static void a_command_line_that_the_kernel_would_cut_is_refused(void **state)
+{
+	static const struct {
+		unsigned says, length;
+		int ret;
+	} rows[] = {{2047, 2047, 0}, {2047, 2048, -E2BIG}, {255, 256, -E2BIG},           {0, 2048, 0},
+		    {0, 0xffff, 0},  {0, 0x10000, -E2BIG}, {UINT32_MAX, 0x10000, -E2BIG}};
+	uint8_t bytes[1024 + PAYLOAD];
+	struct lend_error error;
+	char said[64];
+
+	(void)state;
+	close(bzimage(bytes));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct boot_config config;
+		char *text = text_of(rows[i].length);
+		int kernel;
+
+		memcpy(bytes + 0x1f1 + offsetof(struct setup_header, cmdline_size), &rows[i].says, 4);
+		kernel = file_of(bytes, sizeof(bytes));
+		config = config_of(kernel, -1);
+		config.cmdline = text;
+		assert_int_equal(boot_check(&config, RAM, &error), rows[i].ret);
+		assert_false(boot_may_cut(&config));
+		snprintf(said, sizeof(said), "-append has %u", rows[i].length);
+		if (rows[i].ret && rows[i].says < 0x10000)
+			assert_true(strstr(error.text, said) || strstr(error.text, "65536 bytes"));
+		close(kernel);
+		free(text);
+	}
+}
+
 struct elf_file {
 	Elf64_Ehdr header;
 	Elf64_Phdr segments[2];
@@ -244,6 +287,26 @@ static void an_elf_file_is_loaded_by_its_note(void **state)
 	assert_false(entry.long_mode);
 	assert_int_equal(entry.rip, 0x1000040);
 	assert_int_equal(entry.rbx, ADDR_PVH_INFO);
+}
+
+/* Its file does not say what it takes: what Linux does not take is worth a note. */
+static void a_long_command_line_of_an_elf_file_is_noted(void **state)
+{
+	struct elf_file file = elf();
+	int kernel = file_of(&file, sizeof(file));
+	struct boot_config config = config_of(kernel, -1);
+	char *text = text_of(0x10000);
+
+	(void)state;
+	config.cmdline = text;
+	assert_int_equal(boot_check(&config, RAM, NULL), -E2BIG);
+	text[2048] = '\0';
+	assert_int_equal(boot_check(&config, RAM, NULL), 0);
+	assert_true(boot_may_cut(&config));
+	text[2047] = '\0';
+	assert_false(boot_may_cut(&config));
+	free(text);
+	close(kernel);
 }
 
 static void elf_files_that_lie_are_refused(void **state)
@@ -476,7 +539,9 @@ int main(void)
 		cmocka_unit_test(a_bzimage_is_loaded_with_its_parameters),
 		cmocka_unit_test(every_truncation_of_a_bzimage_is_said),
 		cmocka_unit_test(what_is_larger_than_memory_is_refused),
+		cmocka_unit_test(a_command_line_that_the_kernel_would_cut_is_refused),
 		cmocka_unit_test(an_elf_file_is_loaded_by_its_note),
+		cmocka_unit_test(a_long_command_line_of_an_elf_file_is_noted),
 		cmocka_unit_test(elf_files_that_lie_are_refused),
 		cmocka_unit_test(elf_files_of_32_bits_are_loaded_too),
 		cmocka_unit_test(acpi_says_what_there_is),

@@ -38,14 +38,21 @@ int boot_read(const struct memory *memory, int fd, uint64_t offset, gpa_t to, ui
 	return 0;
 }
 
+static int check_cmdline(const struct boot_config *config, struct lend_error *error)
+{
+	size_t length = strlen(config->cmdline);
+
+	if (length < CMDLINE_MAX)
+		return 0;
+	return fail(error, -E2BIG,
+		    "the kernel's command line (-append) has %zu bytes, more than %llu; shorten it", length,
+		    CMDLINE_MAX - 1);
+}
+
 static int put_cmdline(const struct memory *memory, const char *cmdline, struct lend_error *error)
 {
-	size_t length = strlen(cmdline) + 1;
-
-	if (length > CMDLINE_MAX || memory_put(memory, gpa(ADDR_CMDLINE), cmdline, length))
-		return fail(error, -E2BIG,
-			    "the kernel's command line (-append) has %zu bytes, more than %llu", length - 1,
-			    CMDLINE_MAX - 1);
+	if (memory_put(memory, gpa(ADDR_CMDLINE), cmdline, strlen(cmdline) + 1))
+		return fail(error, -ENOSPC, "the kernel's command line does not fit into memory: raise -m");
 	return 0;
 }
 
@@ -84,9 +91,10 @@ int boot_initrd(const struct memory *memory, const struct boot_config *config, u
 	return 0;
 }
 
+static const struct loader bzimage = {bzimage_check, bzimage_load}, pvh = {pvh_check, pvh_load};
+
 static int find_loader(const struct boot_config *config, const struct loader **out, struct lend_error *error)
 {
-	static const struct loader bzimage = {bzimage_check, bzimage_load}, pvh = {pvh_check, pvh_load};
 	uint8_t head[0x206] = {0};
 	ssize_t n = pread(config->kernel_fd, head, sizeof(head), 0);
 
@@ -103,6 +111,14 @@ static int find_loader(const struct boot_config *config, const struct loader **o
 			"/boot/vmlinuz-*",
 			config->kernel_name);
 	return 0;
+}
+
+bool boot_may_cut(const struct boot_config *config)
+{
+	const struct loader *loader;
+
+	return strlen(config->cmdline) > CMDLINE_LINUX && !find_loader(config, &loader, NULL) &&
+	       loader == &pvh;
 }
 
 static int check_initrd(const struct boot_config *config, uint64_t memory, struct lend_error *error)
@@ -128,6 +144,8 @@ int boot_check(const struct boot_config *config, uint64_t memory, struct lend_er
 	int ret = find_loader(config, &loader, error);
 
 	if (!ret)
+		ret = check_cmdline(config, error);
+	if (!ret)
 		ret = loader->check(config, memory, error);
 	return ret ? ret : check_initrd(config, memory, error);
 }
@@ -138,6 +156,8 @@ int boot_load(const struct memory *memory, const struct boot_config *config, str
 	const struct loader *loader;
 	int ret = find_loader(config, &loader, error);
 
+	if (!ret)
+		ret = check_cmdline(config, error);
 	if (!ret)
 		ret = put_cmdline(memory, config->cmdline, error);
 	return ret ? ret : loader->load(memory, config, entry, error);

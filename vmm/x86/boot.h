@@ -27,12 +27,19 @@ struct boot_entry {
 };
 
 /**
- * Looks at the files alone, before anything is opened or populated: kind,
- * completeness, and whether they fit into `memory` bytes. Errors as boot_load().
+ * Looks at the files and the command line alone, before anything is opened or
+ * populated: kind, completeness, whether the kernel takes all of the command line,
+ * and whether they fit into `memory` bytes. Errors as boot_load().
  */
 int boot_check(const struct boot_config *config, uint64_t memory, struct lend_error *error);
 
-/** Loads kernel and initrd. -ENOEXEC: not a kernel; -ENOSPC: larger than memory; each with a sentence. */
+enum { CMDLINE_LINUX = 2047 }; /* bytes of a command line that Linux takes on x86 */
+
+/** Whether the kernel might leave out the end of the command line, which its file does not tell. */
+bool boot_may_cut(const struct boot_config *config);
+
+/** Loads kernel and initrd. -ENOEXEC: not a kernel; -ENOSPC: larger than memory; -E2BIG: too
+ * long a command line; each with a sentence. */
 int boot_load(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
 	      struct lend_error *error);
 

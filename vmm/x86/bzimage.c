@@ -39,6 +39,12 @@ static int read_image(const struct boot_config *config, struct image *image, str
 		return fail(error, -ENOEXEC,
 			    "%s: not a 64-bit kernel (boot protocol %u.%02u): use an amd64 one",
 			    config->kernel_name, header->version >> 8, header->version & 0xff);
+	/* The kernel copies as much as this and drops the rest, which is what the user wrote last. */
+	if (header->cmdline_size && strlen(config->cmdline) > header->cmdline_size)
+		return fail(error, -E2BIG,
+			    "%s: this kernel takes a command line of %u bytes, and -append has %zu; shorten "
+			    "it",
+			    config->kernel_name, header->cmdline_size, strlen(config->cmdline));
 	sectors = header->setup_sects ? header->setup_sects : 4;
 	image->payload = (sectors + 1) * SECTOR;
 	image->size = (uint64_t)header->syssize * 16;
