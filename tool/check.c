@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* lend check: what stands between now and a started machine, and what cures it. */
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "lend/check.h"
+#include "tool/asked.h"
 #include "tool/host.h"
 #include "tool/run/options.h"
 
@@ -160,9 +159,7 @@ static int check_devices(struct lend_context *context, const struct lend_survey 
 
 static int run_check(int argc, char **argv)
 {
-	const struct passwd *user = geteuid() ? getpwuid(geteuid()) : NULL;
-	struct lend_check_options options = {
-		.size = sizeof(options), .user = user ? user->pw_name : NULL, .shell = getppid()};
+	struct lend_check_options options;
 	const char *memory = NULL, *cpus = NULL;
 	bool json = false, done;
 	const struct args_option table[] = {
@@ -184,13 +181,13 @@ static int run_check(int argc, char **argv)
 		tool_say("%s", error.text);
 		return TOOL_USAGE;
 	}
-	if (cpus && value_number(cpus, 1, VMM_CPUS_MAX, &options.processors)) {
+	if (cpus && value_number(cpus, 1, VMM_CPUS_MAX, &machine.cpus)) {
 		tool_say("-c %.100s is not a number of processors; give one from 1 to %d", cpus,
 			 VMM_CPUS_MAX);
 		return TOOL_USAGE;
 	}
-	options.memory = machine.memory;
-	options.huge_page = machine.huge_page;
+	options = asked_of(&machine);
+	options.shell = getppid();
 	if (host_open(&context, &survey))
 		return TOOL_FAILED;
 	status = check_devices(context, survey, &args, &options, json);

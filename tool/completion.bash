@@ -133,7 +133,8 @@ _lend_host() {
 	case $command$previous in
 	bind--user) COMPREPLY=($(compgen -u -- "$full")); return ;;
 	topology-o | topology--output) compopt -o default; return ;;
-	*--limit | check-m | check--memory | check-c | check--cpus) return ;;
+	check-m | check--memory) _lend_memory "$full" "$word"; return ;;
+	*--limit | check-c | check--cpus) return ;;
 	esac
 	if [[ $full != -* ]]; then
 		[[ $command == topology ]] || _lend_offer "$full" "$word" "$(_lend_names)"

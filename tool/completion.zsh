@@ -49,6 +49,24 @@ _lend_property() {
 	fi
 }
 
+# SIZE,...: the size is left to the user.
+_lend_memory() {
+	local -a nodes names
+	if compset -P '*,hugetlb='; then
+		compadd -S , 2M 1G
+	elif compset -P '*,share='; then
+		compadd -S , on off
+	elif compset -P '*,node='; then
+		nodes=(/sys/devices/system/node/node<0->(N:t:s/node//))
+		compadd -S , -a nodes
+	elif compset -P '*,'; then
+		names=(hugetlb share node)
+		compadd -S = -a names
+	else
+		_message 'MiB, or with a letter: 4G'
+	fi
+}
+
 _lend_argument() {
 	if compset -P '@'; then
 		_files
@@ -80,7 +98,7 @@ _lend() {
 		_arguments '(-v --verbose)'{-v,--verbose}'[all that is known]' \
 			'--tree[by bus]' '--json[for scripts]' '*:device:_lend_devices' ;;
 	check)
-		_arguments '-m[memory of the machine]:size:' '-c[its processors]:number:' \
+		_arguments '-m[memory of the machine]:size:_lend_memory' '-c[its processors]:number:' \
 			'--json[for scripts]' \
 			'*:device:_lend_devices' ;;
 	bind)
@@ -103,7 +121,7 @@ _lend() {
 	topology) _arguments '(-o --output)'{-o,--output}'[drawing]:file:_files' ;;
 	help) _describe -t commands 'command of lend' commands ;;
 	run)
-		_arguments '-m[memory]:size:' '(-smp)-c[processors]:number:' \
+		_arguments '-m[memory]:size:_lend_memory' '(-smp)-c[processors]:number:' \
 			'(-c)-smp[processors]:number:' \
 			'-kernel[kernel of the guest]:file:_files' \
 			'-initrd[initial RAM disk]:file:_files' \

@@ -65,11 +65,14 @@ static void sum_up(const struct vmm *vmm, struct lend_check_needs *needs)
 
 static int judge(struct vmm *vmm, const struct lend_check_row *row, struct lend_error *error)
 {
+	struct lend_error sentence;
+
+	if (row->verdict != LEND_FAILED && row->verdict != LEND_NOTE)
+		return 0;
+	lend_check_sentence(row, &sentence);
 	if (row->verdict == LEND_FAILED)
-		return fail(error, -EMFILE, "%s; %s", row->text,
-			    row->command[0] ? row->command : row->advice);
-	if (row->verdict == LEND_NOTE)
-		vmm_log(vmm, LEND_LOG_WARNING, "%s; %s", row->text, row->advice);
+		return fail(error, -EMFILE, "%s", sentence.text);
+	vmm_log(vmm, LEND_LOG_WARNING, "%s", sentence.text);
 	return 0;
 }
 

@@ -40,6 +40,14 @@ struct lend_check_options {
 	const char *user;    /* the name of who is to run the machine; NULL: root, or not told */
 	pid_t shell;         /* the process whose limits a cure raises; 0: none */
 	unsigned processors; /* of the machine; 0: 1 */
+	bool has_node;       /* its memory is to come from `node` of the computer; else from the devices' */
+	unsigned node;
+	/*
+	 * Only what a monitor asks before it touches anything: KVM, an IOMMU, each device
+	 * with its group and its bus, nodes, limits, memory. Nobody else's files are looked
+	 * at, so that it takes a millisecond; what uses a device is not said.
+	 */
+	bool starting;
 };
 
 /**
@@ -82,6 +90,12 @@ LEND_API const struct lend_check_row *lend_check_at(const struct lend_check *che
 
 /** Whether no row failed. */
 LEND_API bool lend_check_passed(const struct lend_check *check);
+
+/**
+ * Writes a row as one sentence: the device, what is so, and what cures it. A cure
+ * that would not fit as a whole is left out.
+ */
+LEND_API void lend_check_sentence(const struct lend_check_row *row, struct lend_error *out);
 
 #ifdef __cplusplus
 }

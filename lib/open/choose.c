@@ -1,49 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Choosing the way to a device: iommufd if it can be used, else the legacy one. */
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <unistd.h>
+#include <errno.h>
 
-#include "lib/context.h"
-#include "lib/open/cdev.h"
+#include "lib/nodes.h"
 #include "lib/open/choose.h"
 #include "lib/open/group.h"
-
-/* Asks for the effective ids, because open() will use these. */
-static bool can(const char *path, int mode)
-{
-	return !faccessat(AT_FDCWD, path, mode, AT_EACCESS);
-}
-
-static bool usable(const char *path)
-{
-	return can(path, R_OK | W_OK);
-}
-
-static bool can_iommufd(struct lend_context *context, const struct lend_host_device *host,
-			const struct lend_device_config *config)
-{
-	char node[PATH_MAX], iommu[PATH_MAX];
-
-	if (!host->vfio_node[0])
-		return false;
-	cdev_path(context, host, node);
-	snprintf(iommu, sizeof(iommu), "%s/iommu", context_dev(context));
-	return usable(node) && (config->iommu_fd >= 0 || usable(iommu));
-}
-
-static bool has_group_node(struct lend_context *context, const struct lend_host_device *host)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/vfio/%d", context_dev(context), host->group);
-	return can(path, F_OK);
-}
 
 enum lend_backend choose_backend(struct lend_context *context, const struct lend_host_device *host,
 				 const struct lend_device_config *config, bool *other_too)
 {
+	struct nodes nodes;
+
 	*other_too = false;
 	if (config->fd >= 0)
 		return LEND_BACKEND_IOMMUFD;
@@ -51,9 +18,10 @@ enum lend_backend choose_backend(struct lend_context *context, const struct lend
 		return LEND_BACKEND_LEGACY;
 	if (config->backend != LEND_BACKEND_AUTO)
 		return config->backend;
-	if (!can_iommufd(context, host, config))
+	nodes_look(context, host, &nodes);
+	if (!nodes_by_iommufd(&nodes, config->iommu_fd >= 0))
 		return LEND_BACKEND_LEGACY;
-	if (!has_group_node(context, host))
+	if (nodes.group_state == -ENOENT)
 		return LEND_BACKEND_IOMMUFD;
 	/*
 	 * The group is better in two cases. Every kernel takes a VF token with a group,

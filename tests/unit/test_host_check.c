@@ -287,8 +287,8 @@ static void memory(void **state)
 	options.memory = 1ull << 30;
 	tree_put(tree, "sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "511\n");
 	check(tree, "01:00.0", &options);
-	assert_non_null(strstr(row("hugepages", LEND_FAILED, "512 huge pages of 2048 KiB, and 511")->command,
-			       "echo 512 > "));
+	assert_non_null(strstr(row("hugepages", LEND_FAILED, "512 huge pages of 2 MiB, but 511")->command,
+			       "echo 1 > "));
 	tree_put(tree, "sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "512\n");
 	check(tree, "01:00.0", &options);
 	row("hugepages", LEND_PASSED, "");

@@ -103,14 +103,14 @@ static void expect_with(int resource, rlim_t hard, const struct ask *ask)
 	assert_int_equal(status, 0);
 }
 
-/* An eventfd a vector and one descriptor a processor, beside 16 a function and 64. */
+/* An eventfd a vector and one descriptor a processor, beside 28 a function and 64. */
 static void descriptors(void **state)
 {
 	struct ask ask = {.tree = *state,
 			  .needs = small(),
 			  .topic = "files",
 			  .verdict = LEND_FAILED,
-			  .text = "300 files open at once, and the machine can need 2204",
+			  .text = "300 files open at once, and the machine can need 2264",
 			  .cure = "LimitNOFILE="};
 
 	ask.needs.vectors = 2048 + 8;
@@ -121,10 +121,10 @@ static void descriptors(void **state)
 	expect_with(RLIMIT_NOFILE, 300, &ask);
 	ask.text = "2048 of them of 0000:05:00.0";
 	ask.cure = "ulimit -n";
-	expect_with(RLIMIT_NOFILE, 2203, &ask);
+	expect_with(RLIMIT_NOFILE, 2263, &ask);
 	ask.verdict = LEND_PASSED;
 	ask.text = ask.cure = "";
-	expect_with(RLIMIT_NOFILE, 2204, &ask);
+	expect_with(RLIMIT_NOFILE, 2264, &ask);
 }
 
 /* A machine without devices needs some, too, and its sentence has no word of vectors. */
@@ -142,6 +142,25 @@ static void descriptors_without_devices(void **state)
 	expect_with(RLIMIT_NOFILE, 64, &ask);
 }
 
+/* With iommufd the parts of BARs are descriptors, too. */
+static void descriptors_of_areas(void **state)
+{
+	struct ask ask = {.tree = *state,
+			  .needs = small(),
+			  .topic = "files",
+			  .verdict = LEND_FAILED,
+			  .text = "107 files open at once, and the machine can need 108",
+			  .cure = "ulimit -n"};
+
+	ask.needs.areas = 7;
+	ask.needs.iommufd = true;
+	expect_with(RLIMIT_NOFILE, 107, &ask);
+	ask.needs.iommufd = false;
+	ask.verdict = LEND_PASSED;
+	ask.text = ask.cure = "";
+	expect_with(RLIMIT_NOFILE, 107, &ask);
+}
+
 /* A user who cannot read a device's capabilities hears of the most that it may need, and is not refused. */
 static void descriptors_that_nobody_knows(void **state)
 {
@@ -149,17 +168,17 @@ static void descriptors_that_nobody_knows(void **state)
 			  .needs = small(),
 			  .topic = "files",
 			  .verdict = LEND_UNKNOWN,
-			  .text = "can need 2137",
+			  .text = "can need 2149",
 			  .cure = "nofile"};
 
 	ask.needs.hidden = 1;
-	expect_with(RLIMIT_NOFILE, 2136, &ask);
+	expect_with(RLIMIT_NOFILE, 2148, &ask);
 	ask.verdict = LEND_FAILED;
-	ask.text = "can need 89";
-	expect_with(RLIMIT_NOFILE, 88, &ask);
+	ask.text = "can need 101";
+	expect_with(RLIMIT_NOFILE, 100, &ask);
 	ask.verdict = LEND_PASSED;
 	ask.text = ask.cure = "";
-	expect_with(RLIMIT_NOFILE, 2137, &ask);
+	expect_with(RLIMIT_NOFILE, 2149, &ask);
 }
 
 static void watches(void **state)
@@ -264,6 +283,9 @@ static void locked_memory(void **state)
 	ask.verdict = LEND_PASSED;
 	ask.text = ask.cure = "";
 	expect_with(RLIMIT_MEMLOCK, 64 * kib, &ask);
+	/* With CAP_SYS_RESOURCE the monitor raises its own limit. */
+	tree_put(tree, "proc/self/status", "Name:\tx\nCapEff:\t0000000001000000\n");
+	expect_with(RLIMIT_MEMLOCK, 64 * kib, &ask);
 }
 
 /*
@@ -302,6 +324,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(descriptors_without_devices),
 		TEST(descriptors),
+		TEST(descriptors_of_areas),
 		TEST(descriptors_that_nobody_knows),
 		TEST(watches),
 		TEST(threads),

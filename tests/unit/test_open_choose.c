@@ -25,7 +25,7 @@ int faccessat(int dir, const char *path, int mode, int flags)
 {
 	assert_int_equal(dir, AT_FDCWD);
 	(void)mode;
-	errno = EACCES;
+	errno = among(files.effective, path) || among(files.real, path) ? EACCES : ENOENT;
 	return among(flags & AT_EACCESS ? files.effective : files.real, path) ? 0 : -1;
 }
 

@@ -14,6 +14,7 @@
 
 #include "tests/unit/host_tree.h"
 #include "tool/args.c"
+#include "tool/asked.c"
 #include "tool/bind.c"
 #include "tool/take.c"
 #include "tool/check.c"

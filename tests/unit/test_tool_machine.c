@@ -21,9 +21,7 @@
 #include <cmocka.h>
 
 #include "tool/run/control.c"
-#include "tool/run/kvm_node.c"
 #include "tool/run/machine.c"
-#include "tool/run/memory.c"
 #include "tool/run/orphan.c"
 #include "tool/say.c"
 
@@ -157,18 +155,6 @@ struct stage {
 	struct control_message message;
 };
 
-static void put(const struct stage *stage, const char *name, const char *text)
-{
-	char path[128];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", stage->root, name);
-	file = fopen(path, "we");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-}
-
 static int setup(void **state)
 {
 	struct stage *stage = calloc(1, sizeof(*stage));
@@ -178,8 +164,6 @@ static int setup(void **state)
 	memset(&play, 0, sizeof(play));
 	strcpy(stage->root, "/tmp/lend-test-mach-XXXXXX");
 	assert_non_null(mkdtemp(stage->root));
-	put(stage, "kvm", "");
-	put(stage, "meminfo", "MemAvailable: 4194304 kB\n");
 	assert_int_equal(control_pair(stage->control), 0);
 	stage->options = (struct run_options){.memory = 1 << 20, .cpus = 1, .kernel = "K", .device_count = 1};
 	strcpy(stage->options.devices[0].host, "0000:05:00.0");
@@ -284,22 +268,6 @@ static void sentences(void **state)
 	assert_message(stage, CONTROL_LOG, "care");
 	assert_message(stage, CONTROL_RUNNING, "");
 	assert_end(stage, VMM_END_FAULT, "triple fault at 0x1000");
-}
-
-static void missing_things(void **state)
-{
-	struct stage *stage = *state;
-	char path[128];
-
-	stage->options.memory = UINT64_C(8) << 30;
-	run_it(stage, "");
-	assert_end(stage, VMM_END_ERROR, NULL);
-	assert_non_null(strstr(stage->message.text, "4096 MiB available"));
-	snprintf(path, sizeof(path), "%s/kvm", stage->root);
-	unlink(path);
-	run_it(stage, "");
-	assert_end(stage, VMM_END_ERROR, NULL);
-	assert_non_null(strstr(stage->message.text, "modprobe"));
 }
 
 /* Who held the device has gone meanwhile: another try, and no third. */
@@ -447,7 +415,6 @@ int main(void)
 		CASE(plain_run),
 		CASE(verbose_run),
 		CASE(sentences),
-		CASE(missing_things),
 		CASE(busy_is_tried_twice),
 		CASE(held_is_tried_once),
 		CASE(keeper_asks),

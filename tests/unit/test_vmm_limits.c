@@ -118,7 +118,7 @@ static void is_refused(void)
 	struct vmm vmm = machine(world, &assigned);
 
 	assert_int_equal(limits_check(&vmm, &error), -EMFILE);
-	assert_non_null(strstr(error.text, "1024 files open at once, and the machine can need 2129"));
+	assert_non_null(strstr(error.text, "1024 files open at once, and the machine can need 2141"));
 	assert_non_null(strstr(error.text, "2048 of them of 0000:05:00.0"));
 	assert_non_null(strstr(error.text, "ulimit -n"));
 	assert_non_null(strstr(error.text, "LimitNOFILE="));

@@ -176,6 +176,7 @@ SILENT(int, lend_check_limits, struct lend_context *context, const struct lend_c
        struct lend_check **out, struct lend_error *error)
 SILENT(const struct lend_check_row *, lend_check_at, const struct lend_check *check, size_t index)
 VOID(lend_check_free, struct lend_check *check)
+VOID(lend_check_sentence, const struct lend_check_row *row, struct lend_error *out)
 VOID(lend_context_free, struct lend_context *context)
 SILENT(int, lend_context_new, const struct lend_context_config *config, struct lend_context **out)
 SILENT(size_t, lend_device_areas, const struct lend_device *device, unsigned index, struct lend_area *out,

@@ -15,9 +15,7 @@
 #include <unistd.h>
 
 #include "tool/run/control.h"
-#include "tool/run/kvm_node.h"
 #include "tool/run/machine.h"
-#include "tool/run/memory.h"
 #include "tool/run/orphan.h"
 #include "tool/tool.h"
 #include "vmm/sandbox.h"
@@ -63,16 +61,6 @@ static void at_work(void *opaque, const char *what)
 	const struct machine *machine = opaque;
 
 	control_send_work(machine->control, what ? what : "", SEND_WAIT_MS);
-}
-
-/* Finds what is missing on this computer, before anything is opened. */
-static int check_computer(struct machine *machine, struct lend_error *error)
-{
-	const struct run_options *options = machine->config->options;
-	const struct machine_roots *roots = &machine->config->roots;
-	int ret = kvm_node_check(roots->dev, error);
-
-	return ret ? ret : memory_check(roots->proc, roots->sys, options->memory, options->huge_page, error);
 }
 
 /*
@@ -230,9 +218,7 @@ static enum vmm_end run(struct machine *machine, int serial, struct lend_error *
 {
 	int ret;
 
-	ret = check_computer(machine, error);
-	if (!ret)
-		ret = build(machine, serial, error);
+	ret = build(machine, serial, error);
 	if (!ret)
 		ret = watch(machine, error);
 	if (ret)

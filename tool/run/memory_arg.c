@@ -50,8 +50,8 @@ static int fail_part(const char *value, const char *part, struct lend_error *err
 					 other_parts[i].advice);
 	return tool_fail(error, -EINVAL,
 			 "-m %.100s: after the size only hugetlb=2M, hugetlb=1G, share=on, share=off and "
-			 "node=N are known",
-			 value);
+			 "node=N (0 to %d) are known",
+			 value, NODES_MAX - 1);
 }
 
 static int parse_size(struct run_options *options, const char *text)

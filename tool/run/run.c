@@ -5,11 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tool/host.h"
 #include "tool/run/argfile.h"
 #include "tool/run/files.h"
 #include "tool/run/keeper.h"
 #include "tool/run/machine.h"
 #include "tool/run/managed.h"
+#include "tool/run/preflight.h"
 #include "tool/run/stats.h"
 
 static const char help_text[] =
@@ -124,14 +126,24 @@ static bool is_interrupted(void)
 	       sigismember(&pending, SIGQUIT);
 }
 
-static void run_with_devices(struct run_options *options, struct files *files, struct keeper_result *result)
+/* What fails is said, and nothing was taken then. */
+static bool is_fit(struct lend_context *context, const struct run_options *options, const struct files *files)
+{
+	struct lend_error error = {""};
+
+	if (!preflight_computer(context, options, files, &error))
+		return true;
+	tool_say("%s", error.text);
+	return false;
+}
+
+static void take_and_run(struct lend_context *context, struct run_options *options, struct files *files,
+			 struct keeper_result *result)
 {
 	struct lend_error error = {""};
 	struct managed managed;
 
-	hold_signals();
-	result->status = TOOL_FAILED;
-	if (managed_begin(&managed, options, &error))
+	if (managed_begin(&managed, options, &error) || preflight_devices(context, options, &error))
 		tool_say("%s", error.text);
 	else if (managed.taken && is_interrupted())
 		tool_say("interrupted before the machine was started");
@@ -141,6 +153,21 @@ static void run_with_devices(struct run_options *options, struct files *files, s
 		tool_say("%s", error.text);
 		result->status = result->status ? result->status : TOOL_FAILED;
 	}
+}
+
+static void run_with_devices(struct run_options *options, struct files *files, struct keeper_result *result)
+{
+	struct lend_context *context;
+
+	hold_signals();
+	result->status = TOOL_FAILED;
+	if (host_context(&context)) {
+		tool_say("not enough memory");
+		return;
+	}
+	if (is_fit(context, options, files))
+		take_and_run(context, options, files, result);
+	lend_context_free(context);
 }
 
 static int run_options(struct run_options *options)

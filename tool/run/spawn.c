@@ -23,7 +23,7 @@ static void close_listed(unsigned first, unsigned last)
 	DIR *listed = opendir("/proc/self/fd");
 	const struct dirent *entry;
 
-	/* Without procfs each number is closed in turn; memory_check() refuses such a computer later. */
+	/* Without procfs each number is closed in turn. */
 	if (!listed) {
 		long end = sysconf(_SC_OPEN_MAX);
 

@@ -62,7 +62,9 @@ static int find_devices(struct lend_check *check, const struct lend_bdf *devices
 		check->devices[i] = lend_survey_find(check->survey, &devices[i]);
 		lend_bdf_format(&devices[i], name);
 		if (!check->devices[i])
-			return error_say(error, -ENODEV, "there is no PCI device %s", name);
+			return error_say(error, -ENODEV,
+					 "there is no PCI device %s; lend ls lists those that there are",
+					 name);
 	}
 	return 0;
 }
@@ -87,14 +89,16 @@ int lend_check_new(struct lend_context *context, const struct lend_bdf *devices,
 		check->options.memory = (uint64_t)DEFAULT_MIB << 20;
 	if (!check->options.processors)
 		check->options.processors = 1;
-	ret = lend_survey_new(context, &check->survey);
+	ret = check->options.starting ? survey_near(context, devices, count, &check->survey)
+				      : lend_survey_new(context, &check->survey);
 	if (ret)
 		error_say(error, ret, "cannot look at the devices of this computer: %s", strerror(-ret));
 	else
 		ret = find_devices(check, devices, count, error);
 	if (!ret) {
 		check_computer(check);
-		check_kernel(check);
+		if (!check->options.starting)
+			check_kernel(check);
 		for (size_t i = 0; i < count; i++)
 			check_device(check, check->devices[i]);
 		check_user(check);
@@ -123,6 +127,26 @@ void lend_check_free(struct lend_check *check)
 const struct lend_check_row *lend_check_at(const struct lend_check *check, size_t index)
 {
 	return index < check->row_count ? &check->rows[index] : NULL;
+}
+
+static void add_cure(char *text, size_t size, const char *before, const char *cure, const char *after)
+{
+	size_t used = strlen(text);
+
+	if (cure[0] && used + strlen(before) + strlen(cure) + strlen(after) < size)
+		snprintf(text + used, size - used, "%s%s%s", before, cure, after);
+}
+
+void lend_check_sentence(const struct lend_check_row *row, struct lend_error *out)
+{
+	snprintf(out->text, sizeof(out->text), "%s%s%s", row->device, row->device[0] ? ": " : "", row->text);
+	if (row->kernel_argument[0])
+		add_cure(out->text, sizeof(out->text), "; add ", row->kernel_argument,
+			 " to the kernel's command line, and reboot");
+	else if (row->command[0])
+		add_cure(out->text, sizeof(out->text), "; as root: ", row->command, "");
+	else
+		add_cure(out->text, sizeof(out->text), "; ", row->advice, "");
 }
 
 bool lend_check_passed(const struct lend_check *check)

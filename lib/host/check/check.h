@@ -51,6 +51,7 @@ void check_explain_no_iommu(struct lend_check *check, struct lend_check_row *row
 void check_computer(struct lend_check *check); /* IOMMU, interrupt remapping, vfio-pci, KVM */
 void check_kernel(struct lend_check *check);   /* kernels that are known to lack a fix */
 void check_user(struct lend_check *check);     /* nodes, limits, memory */
+void check_memory(struct lend_check *check);
 void check_limits(struct lend_check *check, const struct lend_check_needs *needs);
 void check_device(struct lend_check *check, const struct lend_survey_device *device);
 void check_group(struct lend_check *check, const struct lend_survey_device *device);

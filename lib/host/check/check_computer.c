@@ -218,9 +218,14 @@ static void check_kvm(struct lend_check *check)
 
 void check_computer(struct lend_check *check)
 {
-	check->has_iommu = check_iommu(check);
-	if (check->has_iommu)
-		check_remapping(check);
-	check_vfio(check);
+	if (check->options.starting) {
+		/* A driver like vfio-pci does without it; and what opens a device asks for remapping. */
+		check->has_iommu = check->device_count && check_iommu(check);
+	} else {
+		check->has_iommu = check_iommu(check);
+		if (check->has_iommu)
+			check_remapping(check);
+		check_vfio(check);
+	}
 	check_kvm(check);
 }

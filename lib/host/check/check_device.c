@@ -220,14 +220,17 @@ void check_device(struct lend_check *check, const struct lend_survey_device *dev
 		check_blocked(check, device);
 		return;
 	}
-	check_use(check, device, device);
-	if (device->is.group >= 0) {
+	if (!check->options.starting)
+		check_use(check, device, device);
+	if (device->is.group >= 0)
 		check_group(check, device);
-		check_acs(check, device);
-	}
 	check_driver(check, device);
-	check_sriov(check, device);
 	check_reset(check, device);
+	if (check->options.starting)
+		return;
+	if (device->is.group >= 0)
+		check_acs(check, device);
+	check_sriov(check, device);
 	check_reserved(check, device);
 	check_bars(check, device);
 }

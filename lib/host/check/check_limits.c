@@ -25,9 +25,12 @@ enum {
 	/*
 	 * A function's descriptors beside those of its vectors: its node, group and
 	 * container; interrupt line and its unmasking; error and request; a timer; up
-	 * to eight writes that are handed to KVM.
+	 * to twenty writes that are handed to KVM (of the two mirrors of an NVIDIA
+	 * card's config space, ten each).
 	 */
-	FILES_FUNCTION = 16,
+	FILES_FUNCTION = 28,
+	/* With iommufd each part of a BAR is a descriptor (dma-buf), by which other devices reach it. */
+	FILES_AREA = 1,
 	/* The monitor's own: KVM, its machine, the loop, sockets, images, standard input to error. */
 	FILES_MONITOR = 64,
 	/* Watches of a function beside those of its vectors. */
@@ -91,8 +94,10 @@ static void cure_limit(struct lend_check *check, struct lend_check_row *row, con
 
 static void check_files(struct lend_check *check, const struct lend_check_needs *needs)
 {
-	struct sum sum = per_vector(needs, FILES_MONITOR + needs->processors +
-						   FILES_FUNCTION * (unsigned long long)needs->functions);
+	const unsigned long long others =
+		FILES_MONITOR + needs->processors + FILES_FUNCTION * (unsigned long long)needs->functions +
+		(needs->iommufd ? FILES_AREA * (unsigned long long)needs->areas : 0);
+	struct sum sum = per_vector(needs, others);
 	const char *proc = context_proc(check->context);
 	struct lend_check_row *row;
 	struct rlimit limit;
@@ -224,7 +229,8 @@ static void check_routes(struct lend_check *check, const struct lend_check_needs
  * All memory of the guest is locked. A container (type1) charges it to the
  * process. iommufd charges it to the user and compares the sum of all the
  * user's processes with the limit of this one (Linux 6.12, iommufd/pages.c:
- * IOPT_PAGES_ACCOUNT_USER); with CAP_IPC_LOCK neither looks.
+ * IOPT_PAGES_ACCOUNT_USER); with CAP_IPC_LOCK neither looks, and who may raise the
+ * limit raises it.
  */
 static void check_locked(struct lend_check *check, const struct lend_check_needs *needs)
 {
@@ -240,7 +246,8 @@ static void check_locked(struct lend_check *check, const struct lend_check_needs
 	if (needs->iommufd && there != RLIM_INFINITY)
 		usage_of_user(check->context, &usage);
 	need = memory + usage.pinned;
-	if (there >= need || usage_may(check->context, CAP_IPC_LOCK)) {
+	if (there >= need || usage_may(check->context, CAP_IPC_LOCK) ||
+	    usage_may(check->context, CAP_SYS_RESOURCE)) {
 		check_row(check, "memlock", NULL, LEND_PASSED, "you may lock %llu MiB of memory",
 			  memory >> 20);
 		return;

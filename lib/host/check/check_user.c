@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What this user may do: open the nodes, use as much as the kernel's limits allow; and what is there. */
+/* What this user may do: open the nodes, use as much as the kernel's limits allow. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,20 +10,19 @@
 #include <unistd.h>
 
 #include "lib/host/check/check.h"
+#include "lib/nodes.h"
 
-static void check_node(struct lend_check *check, const struct lend_survey_device *device, const char *path)
+/* A node that this user, or everybody, is to be let in by. */
+static void refuse_node(struct lend_check *check, const struct lend_survey_device *device, const char *path,
+			bool everybody)
 {
-	struct lend_check_row *row;
+	struct lend_check_row *row =
+		check_row(check, "node", device, LEND_FAILED, "you may not open %s", path);
 	struct stat st;
 
-	if (!faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS)) {
-		check_row(check, "node", device, LEND_PASSED, "you may open %s", path);
-		return;
-	}
-	if (errno == ENOENT)
-		return; /* another row says how it is made */
-	row = check_row(check, "node", device, LEND_FAILED, "you may not open %s", path);
-	if (!stat(path, &st) && st.st_uid == geteuid() && (st.st_mode & 0600) == 0600)
+	if (everybody)
+		CHECK_CURE(row, command, "chmod 666 %.200s", path);
+	else if (!stat(path, &st) && st.st_uid == geteuid() && (st.st_mode & 0600) == 0600)
 		CHECK_CURE(row, advice,
 			   "it is yours already: a container's device rules, or a mount that is read-only, "
 			   "keep you from it");
@@ -34,36 +34,111 @@ static void check_node(struct lend_check *check, const struct lend_survey_device
 		CHECK_CURE(row, advice, "run lend as root, or have the node given to you");
 }
 
-static void check_nodes(struct lend_check *check)
+/* Where the node is a group's, as udev makes it, the user joins that group. */
+static void refuse_kvm(struct lend_check *check, const char *path)
 {
-	const char *dev = context_dev(check->context);
+	const char *user = check->options.user;
 	struct lend_check_row *row;
-	char path[PATH_MAX];
+	struct group group, *found = NULL;
+	char names[4096];
+	struct stat st;
 
-	if (!sysfs_path(path, "%s/kvm", dev))
-		check_node(check, NULL, path);
-	/* The kernel lets everybody open the node of containers: each open makes a container of its own. */
-	if (!sysfs_path(path, "%s/vfio/vfio", dev) && !access(path, F_OK) &&
-	    faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS)) {
-		row = check_row(check, "node", NULL, LEND_FAILED, "you may not open %s", path);
-		CHECK_CURE(row, command, "chmod 666 %.200s", path);
+	if (user && !stat(path, &st) && st.st_gid && (st.st_mode & 0060) == 0060)
+		getgrgid_r(st.st_gid, &group, names, sizeof(names), &found);
+	if (!found) {
+		refuse_node(check, NULL, path, false);
+		return;
 	}
-	for (size_t i = 0; i < check->device_count; i++)
-		if (check->devices[i]->is.group >= 0 &&
-		    !sysfs_path(path, "%s/vfio/%d", dev, check->devices[i]->is.group))
-			check_node(check, check->devices[i], path);
+	row = check_row(check, "node", NULL, LEND_FAILED, "you may not open %s", path);
+	CHECK_CURE(row, command, "usermod -aG %.64s %.64s", found->gr_name, user);
+	CHECK_CURE(row, advice, "a user who joins the group %.64s has to log in again", found->gr_name);
 }
 
-/* Whether lend run would open it by its own node, as lib/open/choose.c decides. */
-static bool goes_by_iommufd(struct lend_check *check, const struct lend_survey_device *device)
+static void check_kvm_node(struct lend_check *check)
 {
-	char node[PATH_MAX], iommu[PATH_MAX];
+	char path[PATH_MAX];
 
-	return device->is.vfio_node[0] &&
-	       !sysfs_path(node, "%s/vfio/devices/%s", context_dev(check->context), device->is.vfio_node) &&
-	       !sysfs_path(iommu, "%s/iommu", context_dev(check->context)) &&
-	       !faccessat(AT_FDCWD, node, R_OK | W_OK, AT_EACCESS) &&
-	       !faccessat(AT_FDCWD, iommu, R_OK | W_OK, AT_EACCESS);
+	if (sysfs_path(path, "%s/kvm", context_dev(check->context)) || access(path, F_OK))
+		return; /* another row says how it is made */
+	if (faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS))
+		refuse_kvm(check, path);
+	else
+		check_row(check, "node", NULL, LEND_PASSED, "you may open %s", path);
+}
+
+/* The kernel lets everybody open the node of containers: each open makes a container of its own. */
+static void check_container(struct lend_check *check)
+{
+	char path[PATH_MAX];
+
+	if (!sysfs_path(path, "%s/vfio/vfio", context_dev(check->context)) && !access(path, F_OK) &&
+	    faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS))
+		refuse_node(check, NULL, path, true);
+}
+
+/* Neither way is open: the group's takes one node, and is what every kernel but the newest has. */
+static void refuse_device(struct lend_check *check, const struct lend_survey_device *device,
+			  const struct nodes *nodes)
+{
+	struct lend_check_row *row;
+
+	if (nodes->group_state != -ENOENT) {
+		refuse_node(check, device, nodes->group, false);
+		return;
+	}
+	if (nodes->own_state == -ENOENT)
+		return; /* another row says how it is made */
+	if (nodes->own_state)
+		refuse_node(check, device, nodes->own, false);
+	if (nodes->iommu_state == -ENOENT) {
+		row = check_row(check, "node", device, LEND_FAILED,
+				"%s is not there, and this kernel has no group of it", nodes->iommu);
+		CHECK_CURE(row, command, "modprobe iommufd");
+	} else if (nodes->iommu_state) {
+		/* Like the container, it gives nothing by itself. */
+		refuse_node(check, device, nodes->iommu, true);
+	}
+}
+
+/* By the way that would be taken where the user chooses none. */
+static void check_device_node(struct lend_check *check, const struct lend_survey_device *device)
+{
+	struct nodes nodes;
+
+	nodes_look(check->context, &device->is, &nodes);
+	if (nodes_by_iommufd(&nodes, false))
+		check_row(check, "node", device, LEND_PASSED, "you may open %s, and %s", nodes.own,
+			  nodes.iommu);
+	else if (!nodes.group_state)
+		check_row(check, "node", device, LEND_PASSED, "you may open %s", nodes.group);
+	else
+		refuse_device(check, device, &nodes);
+}
+
+/* What all devices share. */
+static void check_ways(struct lend_check *check)
+{
+	bool by_group = false, has_iommufd = false;
+	struct nodes nodes;
+
+	for (size_t i = 0; i < check->device_count; i++) {
+		nodes_look(check->context, &check->devices[i]->is, &nodes);
+		has_iommufd |= nodes.iommu_state != -ENOENT;
+		by_group |= !nodes_by_iommufd(&nodes, false) && nodes.group_state != -ENOENT;
+	}
+	if (check->device_count && !has_iommufd)
+		check_row(check, "iommufd", NULL, LEND_PASSED,
+			  "this kernel has no iommufd: devices are opened by their groups");
+	if (by_group)
+		check_container(check);
+}
+
+static void check_nodes(struct lend_check *check)
+{
+	check_kvm_node(check);
+	check_ways(check);
+	for (size_t i = 0; i < check->device_count; i++)
+		check_device_node(check, check->devices[i]);
 }
 
 /* Which parts of a BAR are cut out is known when the device is open; most BARs are one part. */
@@ -71,17 +146,19 @@ enum { BARS_A_DEVICE = 7 };
 
 static void check_needs(struct lend_check *check)
 {
-	struct lend_check_needs needs = {.memory = check->options.memory,
+	struct lend_check_needs needs = {.memory = check->device_count ? check->options.memory : 0,
 					 .processors = check->options.processors,
 					 .functions = (unsigned)check->device_count,
 					 .areas = BARS_A_DEVICE * (unsigned)check->device_count};
 	struct check_messages messages;
+	struct nodes nodes;
 
 	for (size_t i = 0; i < check->device_count; i++) {
 		check_messages(check, check->devices[i], &messages);
 		needs.hidden += !messages.known;
 		needs.vectors += messages.vectors;
-		needs.iommufd |= goes_by_iommufd(check, check->devices[i]);
+		nodes_look(check->context, &check->devices[i]->is, &nodes);
+		needs.iommufd |= nodes_by_iommufd(&nodes, false);
 		if (messages.vectors <= needs.widest_vectors)
 			continue;
 		needs.widest = check->devices[i]->is.name;
@@ -90,99 +167,11 @@ static void check_needs(struct lend_check *check)
 	check_limits(check, &needs);
 }
 
-static uint64_t available(struct lend_check *check)
-{
-	char *text = sysfs_load(context_proc(check->context), "meminfo", NULL), *found;
-	unsigned long long kib = 0;
-
-	found = text ? strstr(text, "MemAvailable:") : NULL;
-	if (found)
-		sscanf(found, "MemAvailable: %llu", &kib);
-	free(text);
-	return found ? (uint64_t)kib << 10 : UINT64_MAX;
-}
-
-static void check_memory(struct lend_check *check)
-{
-	const uint64_t need = check->options.memory, there = available(check);
-	struct lend_check_row *row;
-
-	if (there >= need)
-		return;
-	row = check_row(check, "memory", NULL, LEND_FAILED,
-			"the guest's %llu MiB are more than the %llu MiB that are free",
-			(unsigned long long)need >> 20, (unsigned long long)there >> 20);
-	CHECK_CURE(row, advice, "give the guest less with -m, or end what uses memory");
-}
-
-/* "hugepages-2048kB" */
-static int take_size(void *opaque, const char *name)
-{
-	char *sizes = opaque;
-	size_t used = strlen(sizes);
-	unsigned long long kib;
-
-	if (sscanf(name, "hugepages-%llukB", &kib) == 1 && used + 32 < 128)
-		snprintf(sizes + used, 32, "%s%llu KiB", used ? ", " : "", kib);
-	return 0;
-}
-
-/* The kernel has a folder for each size that it and the processor know. */
-static void say_no_size(struct lend_check *check, unsigned long long kib)
-{
-	struct lend_check_row *row = check_row(check, "hugepages", NULL, LEND_FAILED,
-					       "this computer has no huge pages of %llu KiB", kib);
-	char dir[PATH_MAX], sizes[128] = "";
-
-	if (!sysfs_path(dir, "%s/kernel/mm/hugepages", context_sysfs(check->context)))
-		sysfs_each(dir, take_size, sizes);
-	if (sizes[0])
-		CHECK_CURE(row, advice, "it has those of %s: give that size with -m, or none", sizes);
-	else
-		CHECK_CURE(row, advice, "its kernel was built without them: leave hugetlb= away from -m");
-}
-
-static void check_huge_pages(struct lend_check *check)
-{
-	const unsigned long long size = check->options.huge_page, kib = size >> 10;
-	const unsigned long long need = (check->options.memory + size - 1) / size;
-	struct lend_check_row *row;
-	char dir[PATH_MAX];
-	long there = 0, all = 0;
-
-	if (sysfs_path(dir, "%s/kernel/mm/hugepages/hugepages-%llukB", context_sysfs(check->context), kib))
-		return;
-	if (access(dir, F_OK)) {
-		say_no_size(check, kib);
-		return;
-	}
-	sysfs_number(dir, "free_hugepages", &there);
-	there = there < 0 ? 0 : there;
-	if ((unsigned long long)there >= need) {
-		check_row(check, "hugepages", NULL, LEND_PASSED, "%ld huge pages of %llu KiB are free", there,
-			  kib);
-		return;
-	}
-	row = check_row(check, "hugepages", NULL, LEND_FAILED,
-			"the guest needs %llu huge pages of %llu KiB, and %ld are free", need, kib, there);
-	/* The number that is written counts those that others use, too. */
-	sysfs_number(dir, "nr_hugepages", &all);
-	all = all < there ? there : all;
-	CHECK_CURE(row, command, "echo %llu > %.200s/nr_hugepages",
-		   need + (unsigned long long)all - (unsigned long long)there, dir);
-	CHECK_CURE(
-		row, advice,
-		"if there are fewer afterwards, memory is in pieces: hugepagesz=%lluK hugepages=%llu on the "
-		"kernel's command line keeps them from the start",
-		kib, need);
-}
-
 void check_user(struct lend_check *check)
 {
 	check_nodes(check);
-	check_needs(check);
-	if (check->options.huge_page)
-		check_huge_pages(check);
-	else
-		check_memory(check);
+	/* At the start a machine's limits are asked about with its devices. */
+	if (check->device_count || !check->options.starting)
+		check_needs(check);
+	check_memory(check);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/host/sysfs.h"
+#include "lib/host/check/cgroup.h"
 #include "lib/host/check/usage.h"
 
 struct walk {
@@ -66,45 +66,23 @@ void usage_of_user(struct lend_context *context, struct usage *out)
 	sysfs_each(context_proc(context), add_process, &walk);
 }
 
-/* The smallest limit of a group and of all groups above it. It shortens `group`. */
-static uint64_t least_left(struct lend_context *context, const char *mount, char *group)
+static void least_left(void *opaque, const struct cgroup *group)
 {
-	uint64_t least = UINT64_MAX;
-	char dir[PATH_MAX];
+	uint64_t *least = opaque, left;
 	long most, now;
 
-	for (;;) {
-		/* "max" is no number, and the root has no such file. */
-		if (!sysfs_path(dir, "%s/fs/cgroup%s%s", context_sysfs(context), mount, group) &&
-		    !sysfs_number(dir, "pids.max", &most) && !sysfs_number(dir, "pids.current", &now) &&
-		    most >= 0 && now >= 0) {
-			uint64_t left = most > now ? (uint64_t)(most - now) : 0;
-
-			least = left < least ? left : least;
-		}
-		if (!*group)
-			return least;
-		*strrchr(group, '/') = '\0';
-	}
+	/* "max" is no number, and the root has no such file. */
+	if (sysfs_number(group->dir, "pids.max", &most) || sysfs_number(group->dir, "pids.current", &now) ||
+	    most < 0 || now < 0)
+		return;
+	left = most > now ? (uint64_t)(most - now) : 0;
+	*least = left < *least ? left : *least;
 }
 
 uint64_t usage_threads_left(struct lend_context *context)
 {
-	char *text = sysfs_load(context_proc(context), "self/cgroup", NULL), *rest = text, *line;
-	uint64_t least = UINT64_MAX, left;
+	uint64_t least = UINT64_MAX;
 
-	/* "0::/path" is version 2, "9:pids:/path" version 1; the root is "/". */
-	while ((line = strsep(&rest, "\n"))) {
-		char *path = strchr(line, '/');
-		const char *mount = !strncmp(line, "0::", 3) ? "" : strstr(line, ":pids:") ? "/pids" : NULL;
-
-		if (!path || !mount)
-			continue;
-		if (!path[1])
-			path[0] = '\0';
-		left = least_left(context, mount, path);
-		least = left < least ? left : least;
-	}
-	free(text);
+	cgroups_each(context, "pids", least_left, &least);
 	return least;
 }

@@ -169,23 +169,26 @@ static void read_rest(struct lend_survey *survey, struct lend_survey_device *out
 		lend_bdf_format(&parent, out->parent);
 }
 
-static int add_device(void *opaque, const char *name)
+int survey_add(struct lend_survey *survey, const struct lend_bdf *bdf)
 {
-	struct lend_survey *survey = opaque;
-	struct device *device;
-	struct lend_bdf bdf;
+	struct device *device =
+		survey_row(survey, &survey->devices, &survey->device_count, sizeof(*survey->devices));
 
-	if (lend_bdf_parse(name, &bdf))
-		return 0;
-	device = survey_row(survey, &survey->devices, &survey->device_count, sizeof(*survey->devices));
 	if (!device)
 		return -ENOMEM;
 	device->seen.size = sizeof(device->seen);
-	device->seen.is.bdf = bdf;
+	device->seen.is.bdf = *bdf;
 	/* A device that vanished just now is left out. */
-	if (host_read_device(survey->context, &bdf, &device->seen.is))
+	if (host_read_device(survey->context, bdf, &device->seen.is))
 		survey->device_count--;
 	return 0;
+}
+
+static int add_device(void *opaque, const char *name)
+{
+	struct lend_bdf bdf;
+
+	return lend_bdf_parse(name, &bdf) ? 0 : survey_add(opaque, &bdf);
 }
 
 static int compare(const void *left, const void *right)
@@ -193,6 +196,14 @@ static int compare(const void *left, const void *right)
 	const struct device *a = left, *b = right;
 
 	return bdf_compare(&a->seen.is.bdf, &b->seen.is.bdf);
+}
+
+void survey_added(struct lend_survey *survey)
+{
+	if (survey->device_count)
+		qsort(survey->devices, survey->device_count, sizeof(*survey->devices), compare);
+	for (size_t i = 0; i < survey->device_count; i++)
+		read_rest(survey, &survey->devices[i].seen);
 }
 
 static int read_devices(struct lend_survey *survey)
@@ -205,10 +216,7 @@ static int read_devices(struct lend_survey *survey)
 		ret = sysfs_each(path, add_device, survey);
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
-	if (survey->device_count)
-		qsort(survey->devices, survey->device_count, sizeof(*survey->devices), compare);
-	for (size_t i = 0; i < survey->device_count; i++)
-		read_rest(survey, &survey->devices[i].seen);
+	survey_added(survey);
 	return 0;
 }
 

@@ -106,6 +106,18 @@ struct lend_survey {
  */
 void *survey_row(struct lend_survey *survey, void *rows, size_t *count, size_t size);
 
+/** Looks at one function; -ENOMEM. One that is not there is not added. */
+int survey_add(struct lend_survey *survey, const struct lend_bdf *bdf);
+/** When all are added: sorts them, and reads what the list of devices does not say. */
+void survey_added(struct lend_survey *survey);
+
+/**
+ * A survey of some devices, of the others of their groups and of those on their
+ * buses, without any use: for who is about to open them. Errors as lend_survey_new().
+ */
+int survey_near(struct lend_context *context, const struct lend_bdf *devices, size_t count,
+		struct lend_survey **out);
+
 /** The device at an address; NULL: there is none. */
 struct device *survey_device(struct lend_survey *survey, const struct lend_bdf *bdf);
 

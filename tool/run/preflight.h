@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What stands in the way of a machine, asked before it is made. It is what lend
+ * check says, by the same rows of the library: what fails there is refused here, in
+ * the same words.
+ */
+#ifndef TOOL_RUN_PREFLIGHT_H
+#define TOOL_RUN_PREFLIGHT_H
+
+#include "lend/context.h"
+#include "tool/run/files.h"
+
+/**
+ * Before any device is taken from its driver: the images and the command line, KVM,
+ * memory, and the limits that do not depend on devices. 0 or negative errno with the
+ * sentence.
+ */
+int preflight_computer(struct lend_context *context, const struct run_options *options,
+		       const struct files *files, struct lend_error *error);
+
+/** The devices, which are as they will be opened. Those that are handed over open are not asked about. */
+int preflight_devices(struct lend_context *context, const struct run_options *options,
+		      struct lend_error *error);
+
+#endif
