@@ -256,6 +256,8 @@ static void a_value_left_out(void **state)
 	assert_string_equal(options.append, "-v");
 	assert_int_equal(parse("-kernel", "K", "-append", "-verbose-boot", NULL), 0);
 	assert_int_equal(parse("-kernel", "K", "-append", "--", NULL), 0);
+	assert_int_equal(parse("-kernel", "K", "-append", "", NULL), 0);
+	assert_string_equal(options.append, "");
 	assert_int_equal(parse("-v", "-kernel", "K", "-m", "x", NULL), -EINVAL);
 	assert_int_equal(options.at, 4);
 	assert_int_equal(parse("-v", NULL), -EINVAL);

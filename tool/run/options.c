@@ -115,9 +115,12 @@ static bool is_option(const char *argument)
 static bool is_known(const char *argument)
 {
 	size_t length;
-	const char *name = name_of(argument, &length);
+	const char *name;
 
-	return is_option(argument) && (find(name, length) || foreign_find(name, length));
+	if (!is_option(argument)) /* an empty one, for instance */
+		return false;
+	name = name_of(argument, &length);
+	return find(name, length) || foreign_find(name, length);
 }
 
 /* The value of the option argv[*at]: behind its "=", or the next argument. NULL: with a sentence. */
