@@ -94,6 +94,11 @@ static void hibernation(void **state)
 	tree_expect_use(tree, "01:00.0", LEND_USE_HIBERNATION,
 			"/dev/nvme0n1 is where this computer hibernates to",
 			"sh -c 'echo 0:0 >/sys/power/resume'");
+	/* A kernel that refuses the number. */
+	tree_put(tree, "proc/sys/kernel/osrelease", "6.1.0-56-amd64\n");
+	tree_expect_use(tree, "01:00.0", LEND_USE_HIBERNATION,
+			"/dev/nvme0n1 is where this computer hibernates to", "");
+	tree_put(tree, "proc/sys/kernel/osrelease", "6.12.117\n");
 	/* The kernel takes it from there again as soon as the number is written. */
 	tree_put(tree, "proc/cmdline", "quiet resume=/dev/nvme0n1\n");
 	tree_expect_use(tree, "01:00.0", LEND_USE_HIBERNATION,

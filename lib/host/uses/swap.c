@@ -38,6 +38,17 @@ void survey_crash(struct lend_survey *survey)
 		survey_claim(survey, LEND_USE_CRASH, path, "is where the kernel records crashes");
 }
 
+/* Older kernels refuse to take "none" for a disk (6.1 does, 6.12 does not; the change was made in 6.5). */
+static bool can_forget_disk(const struct lend_survey *survey)
+{
+	char release[64];
+	unsigned major, minor;
+
+	return sysfs_read(context_proc(survey->context), "sys/kernel/osrelease", release, sizeof(release)) >
+		       0 &&
+	       sscanf(release, "%u.%u", &major, &minor) == 2 && (major > 6 || (major == 6 && minor >= 5));
+}
+
 void survey_hibernation(struct lend_survey *survey)
 {
 	char number[24], *parameters;
@@ -49,7 +60,7 @@ void survey_hibernation(struct lend_survey *survey)
 	claim = survey_claim(survey, LEND_USE_HIBERNATION, number, "is where this computer hibernates to");
 	/* With a parameter of the kernel the number comes back at once. */
 	parameters = sysfs_load(context_proc(survey->context), "cmdline", NULL);
-	if (!parameters || !strstr(parameters, "resume="))
+	if (can_forget_disk(survey) && (!parameters || !strstr(parameters, "resume=")))
 		claim_cure(claim, "sh -c 'echo 0:0 >/sys/power/resume'");
 	free(parameters);
 }
