@@ -67,6 +67,13 @@ PROFILES = {
         devices=("pcie-pci-bridge,id=pb", "e1000,netdev=n0,bus=pb,addr=1"),
         qemu_args=("-netdev", "user,id=n0")),
     "edu": Profile(kernel="lab", devices=("edu",)),
+    # What only the newest kernel has. No RAM above 4 GiB, for igb's virtual functions.
+    "newest": Profile(
+        kernel="newest", mem="2048", drives=("random:8M",),
+        devices=NVME + ("igb,netdev=n0", "edu,dma_mask=0xffffffffffff",
+                        "ivshmem-plain,memdev=m0"),
+        qemu_args=("-netdev", "user,id=n0", "-object",
+                   "memory-backend-memfd,id=m0,size=16M,share=on")),
     # The zoo (tests/lab/zoo.py), in three of about the same length.
     "zoo-express": Profile(
         kernel="lab", drives=("random:16M",) * 5, qemu_args=users(2),
