@@ -4,6 +4,13 @@
  * (6.6), iommufd (6.2 and later), exports of BARs as dma-bufs (6.19). The
  * layouts are those of linux/vfio.h and linux/iommufd.h; abi_pins.c compares
  * them with the system's headers where these have them. For lib/sys alone.
+ *
+ * Left out on purpose, of what the headers of Linux 7.3 have anew:
+ * VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2, because no device is migrated;
+ * VFIO_DEVICE_FEATURE_ZPCI_ERROR, the error records of s390;
+ * IOMMU_IOAS_NOIOMMU_GET_PA, because a device without an IOMMU is never lent;
+ * IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED, because what a guest sees of ATS is the
+ * device's capability on both ways, and a group does not tell.
  */
 #ifndef LIB_SYS_ABI_H
 #define LIB_SYS_ABI_H

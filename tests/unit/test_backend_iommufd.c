@@ -92,6 +92,24 @@ static void node_of_another_device(void **state)
 	assert_int_equal(kernel.count, 0);
 }
 
+/* The kernel would bind and map it, and translate nothing: neither its name nor its descriptor is taken. */
+static void node_without_an_iommu(void **state)
+{
+	struct host *host = *state;
+	struct lend_device_config config = LEND_DEVICE_CONFIG_INIT;
+
+	add_device(host, "0000:05:00.0", 0);
+	run("d=%s/bus/pci/devices/0000:05:00.0/vfio-dev; mv $d/vfio0 $d/noiommu-vfio0; "
+	    "ln -sfn $d/noiommu-vfio0 %s/dev/char/1:5; cd %s/vfio/devices; mv vfio0 noiommu-vfio0",
+	    host->sys, host->sys, host->dev);
+	assert_int_equal(open_named(host, 0, "05:00.0"), -EOPNOTSUPP);
+	config.fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	assert_int_equal(try(host, 0, &config), -ENOTTY);
+	expect(host, "is no VFIO device");
+	close(config.fd);
+	assert_int_equal(kernel.count, 0);
+}
+
 static void busy(void **state)
 {
 	struct host *host = *state;
@@ -318,6 +336,7 @@ int main(void)
 		on_host(auto_prefers_iommufd),
 		on_host(passed_descriptor),
 		on_host(node_of_another_device),
+		on_host(node_without_an_iommu),
 		on_host(busy),
 		on_host(vf_tokens),
 		on_host(tokens_that_are_not_due),

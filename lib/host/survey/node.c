@@ -20,6 +20,11 @@
 
 enum { UUID_LENGTH = 36 };
 
+/*
+ * From Linux 7.x on a device without an IOMMU has a node, too, named
+ * noiommu-vfioN. It is not taken: iommufd accepts maps for it, but its DMA goes
+ * to the host's own addresses.
+ */
 static bool take_node(const char *dir, const char *name, struct lend_host_device *out)
 {
 	char text[32], rest;
