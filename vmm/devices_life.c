@@ -23,6 +23,12 @@ static const char *method_text(enum lend_reset_method method)
 	return text[method];
 }
 
+/* A guest may start the machine again without end, and each time this is said of each device. */
+static bool may_say(struct vmm *vmm)
+{
+	return !vmm->reboots || vmm_may_log(vmm);
+}
+
 /*
  * A device that could not be reset is refused, because it may hold what its
  * last user left in it; x-allow-unreset=on takes it.
@@ -44,6 +50,8 @@ static int judge_reset(struct vmm *vmm, const struct assigned *assigned,
 		return fail(error, report->result,
 			    "%s: its reset failed: %s (the kernel offers %s for it alone; %s)",
 			    assigned->name, strerror(-report->result), offered, obstacle);
+	if (!may_say(vmm))
+		return 0;
 	if (report->result)
 		vmm_log(vmm, LEND_LOG_WARNING, "%s: handed over without a reset: %s", assigned->name,
 			strerror(-report->result));

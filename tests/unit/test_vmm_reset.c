@@ -148,6 +148,28 @@ static void a_device_that_leaves_is_not_judged(void **state)
 	assert_int_equal(devices_reset(vmm, &error), -EOPNOTSUPP); /* the other one is */
 }
 
+/* The first start and the first reboot are told in full. Who starts again without end fills no log. */
+static void a_guest_that_reboots_without_end_fills_no_log(void **state)
+{
+	struct assigned assigned[2] = {{.allow_unreset = true}, {.allow_unreset = true}};
+	struct vmm *vmm = machine(2, assigned);
+	struct lend_error error;
+	unsigned before;
+
+	(void)state;
+	none(&told[0]);
+	told[1] = (struct lend_reset_report){.ran = LEND_RESET_BUS, .check = "decode is still on"};
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(devices_reset(vmm, &error), 0);
+	assert_int_equal(lines, 200);
+	before = lines;
+	for (vmm->reboots = 1; vmm->reboots < 1000; vmm->reboots++)
+		assert_int_equal(devices_reset(vmm, &error), 0);
+	assert_in_range(lines - before, 2, 100);
+	assigned[0].allow_unreset = false; /* what ends the machine is told all the same */
+	assert_int_equal(devices_reset(vmm, &error), -EOPNOTSUPP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +178,7 @@ int main(void)
 		cmocka_unit_test(failed_resets),
 		cmocka_unit_test(given_up_devices_are_left_out),
 		cmocka_unit_test(a_device_that_leaves_is_not_judged),
+		cmocka_unit_test(a_guest_that_reboots_without_end_fills_no_log),
 	};
 
 	return cmocka_run_group_tests_name("vmm_reset", tests, NULL, NULL);
