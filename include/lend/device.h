@@ -104,6 +104,11 @@ struct lend_device_config {
 	 * iommufd; -1: the library opens it. The library duplicates it: the device
 	 * is free when the caller has closed its own, too. If `address` is given
 	 * too, both must name the same device.
+	 *
+	 * It must not be a node noiommu-vfioN, which newer kernels make for a device
+	 * without an IOMMU: such a device reaches all memory of the host. The library
+	 * refuses it, except with `facts`: it cannot see a node's name then, and the
+	 * caller has to look.
 	 */
 	int fd;
 	/**
