@@ -14,7 +14,7 @@
 
 #include "tests/unit/host_uses.h"
 
-enum { DEVICES = 200, PROCESSES = 2000, DESCRIPTORS = 10 };
+enum { DEVICES = 200, MOST_DEVICES = 4096, PROCESSES = 2000, DESCRIPTORS = 10 };
 
 /*
  * Before there was a table of ways, three ways took 41,419 of these calls on
@@ -193,10 +193,35 @@ static void a_large_host(void **state)
 	assert_in_range(calls, DEVICES + PROCESSES * DESCRIPTORS, CALLS_BEFORE + CALLS_BEFORE / 2);
 }
 
+/* All have one folder: what is made for this test takes more time than the survey. */
+static unsigned count_calls(struct host_tree *tree, unsigned devices)
+{
+	for (unsigned i = 0; i < devices; i++)
+		tree_link(tree, at("sys/bus/pci/devices/0000:%02x:%02x.0", 0x41 + i / 32, i % 32),
+			  "../../../devices/pci0000:40/one");
+	calls = 0;
+	tree_survey(tree);
+	print_message("%u calls\n", calls);
+	return calls;
+}
+
+/* Sixteen times as many devices cost no more than sixteen times as many calls. */
+static void a_host_of_4096_devices(void **state)
+{
+	struct host_tree *tree = *state;
+	unsigned few;
+
+	tree_put(tree, "sys/devices/pci0000:40/one/class", "0x020000\n");
+	few = count_calls(tree, MOST_DEVICES / 16);
+	assert_in_range(count_calls(tree, MOST_DEVICES), few, 16 * few);
+	assert_true(lend_survey_count(tree->survey) > MOST_DEVICES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_large_host, tree_plain, tree_teardown),
+		cmocka_unit_test_setup_teardown(a_host_of_4096_devices, tree_plain, tree_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,7 +144,7 @@ static int count_vf(void *opaque, const char *name)
 
 static void read_rest(struct lend_survey *survey, struct lend_survey_device *out)
 {
-	char dir[PATH_MAX], path[PATH_MAX], target[PATH_MAX];
+	char dir[PATH_MAX], path[PATH_MAX], target[PATH_MAX], *last;
 	struct lend_bdf parent;
 
 	if (sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(survey->context), out->is.name))
@@ -164,8 +164,10 @@ static void read_rest(struct lend_survey *survey, struct lend_survey_device *out
 	    sysfs_target(path, out->is.name, target) < 0)
 		return;
 	slot_path(survey->context, out->is.name, target, out->path, sizeof(out->path));
-	*strrchr(target, '/') = '\0'; /* a target with an address at its end has a slash */
-	if (sysfs_owner(target, &parent))
+	last = strrchr(target, '/');
+	if (last)
+		*last = '\0';
+	if (last && sysfs_owner(target, &parent))
 		lend_bdf_format(&parent, out->parent);
 }
 
