@@ -169,6 +169,55 @@ static void messages_of_the_kernel(void **state)
 	tree_expect_free(tree, "03:00.0");
 }
 
+/* What has an interface as a part of it, and the command that takes it out; NULL: none does. */
+static void masters(void **state)
+{
+	static const struct {
+		const char *name, *file, *text, *cure;
+	} rows[] = {
+		{"ovs-system", "ifindex", "eth1 belongs to ovs-system", "ovs-vsctl del-port eth1"},
+		{"team0", "ifindex", "eth1 belongs to team0", "ip link set nomaster dev eth1"},
+		{"bond0", "bonding/mode", "eth1 is in the bond bond0", "ip link set nomaster dev eth1"},
+		{"eth7", "device", "eth1 belongs to eth7", ""},
+	};
+	struct host_tree *tree = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char path[96], target[96];
+
+		snprintf(path, sizeof(path), "sys/class/net/%s/%s", rows[i].name, rows[i].file);
+		if (strcmp(rows[i].file, "device") != 0)
+			tree_put(tree, path, "7\n");
+		else
+			tree_link(tree, path, "../../../devices/vmbus/1");
+		snprintf(target, sizeof(target), "../%s", rows[i].name);
+		tree_remove(tree, "sys/class/net/eth1/master");
+		tree_expect_free(tree, "03:00.0");
+		tree_link(tree, "sys/class/net/eth1/master", target);
+		tree_expect_use(tree, "03:00.0", LEND_USE_BRIDGED, rows[i].text, rows[i].cure);
+	}
+}
+
+static void protocols_of_the_kernel(void **state)
+{
+	struct host_tree *tree = *state;
+	const char *netif = "sys/devices/virtual/block/etherd!e0.1/netif";
+
+	tree_put(tree, "proc/net/ptype",
+		 "Type Device      Function\nALL  eth1     packet_rcv [af_packet]\n"
+		 "ALL  eth1     tpacket_rcv\n0800          ip_rcv\n88ca eth9     tipc_l2_rcv_msg [tipc]\n"
+		 "88a2          eth1\neth1\n\n");
+	tree_put(tree, netif, "none\n");
+	tree_expect_free(tree, "03:00.0");
+	tree_put(tree, netif, "eth9,eth1\n");
+	tree_expect_use(tree, "03:00.0", LEND_USE_BRIDGED,
+			"the disk /dev/etherd/e0.1 is reached through eth1", "");
+	tree_put(tree, netif, "none\n");
+	tree_append(tree, "proc/net/ptype", "8906 eth1     fcoe_rcv [fcoe]\n");
+	tree_expect_use(tree, "03:00.0", LEND_USE_BRIDGED,
+			"a protocol of the kernel takes the frames of eth1 (fcoe_rcv)", "");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tree_plain, tree_teardown)
 
 int main(void)
@@ -182,6 +231,8 @@ int main(void)
 		TEST(an_interface_without_addresses),
 		TEST(sockets_for_frames),
 		TEST(messages_of_the_kernel),
+		TEST(masters),
+		TEST(protocols_of_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

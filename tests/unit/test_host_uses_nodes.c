@@ -380,6 +380,61 @@ static void memory_of_a_device(void **state)
 	tree_find_use(tree, "03:00.0", LEND_USE_MEMORY, "others work in its memory (4096 bytes)");
 }
 
+/* A disk with several controllers, which is below none of them: its node for commands is there, too. */
+static void commands_for_a_multipath_disk(void **state)
+{
+	struct host_tree *tree = *state;
+	const char *folder = "sys/devices/virtual/nvme-subsystem/nvme-subsys5";
+	char path[128];
+
+	tree_link(tree, "sys/dev/char/241:5", "../../devices/virtual/nvme-subsystem/nvme-subsys5/ng5n1");
+	snprintf(path, sizeof(path), "%s/ng5n1", folder);
+	tree_folder(tree, path);
+	snprintf(path, sizeof(path), "%s/nvme5", folder);
+	tree_link(tree, path, "../../../pci0000:00/0000:00:12.0/0000:03:00.0/nvme/nvme5");
+	tree_process(tree, 90, "target", "/dev/ng6n1");
+	tree_expect_free(tree, "03:00.0");
+	tree_process(tree, 90, "target", "/dev/ng5n1");
+	tree_expect_use(tree, "03:00.0", LEND_USE_OPEN, "process 90 (target) has /dev/ng5n1 open", "");
+}
+
+/* NVMe by Fibre Channel: the disks are not below the adapter, which is known by its port's name. */
+static void disks_by_fibre_channel(void **state)
+{
+	struct host_tree *tree = *state;
+	const char *controller = "sys/devices/virtual/nvme-fabrics/ctl/nvme7";
+	const char *subsystem = "sys/devices/virtual/nvme-subsystem/nvme-subsys7";
+	char path[128];
+
+	tree_put(tree, CARD "/host4/fc_host/host4/port_name", "0x10000090FA942779\n");
+	tree_link(tree, "sys/class/fc_host/host4",
+		  "../../devices/pci0000:00/0000:00:12.0/0000:03:00.0/host4/fc_host/host4");
+	tree_link(tree, "sys/dev/block/259:7", "../../devices/virtual/nvme-fabrics/ctl/nvme7/nvme7n1");
+	snprintf(path, sizeof(path), "%s/nvme7n1", controller);
+	tree_folder(tree, path);
+	tree_link(tree, "sys/dev/block/259:8", "../../devices/virtual/nvme-subsystem/nvme-subsys7/nvme8n1");
+	snprintf(path, sizeof(path), "%s/nvme8n1", subsystem);
+	tree_folder(tree, path);
+	snprintf(path, sizeof(path), "%s/nvme7", subsystem);
+	tree_link(tree, path, "../../nvme-fabrics/ctl/nvme7");
+	snprintf(path, sizeof(path), "%s/transport", controller);
+	tree_put(tree, path, "fc\n");
+	snprintf(path, sizeof(path), "%s/address", controller);
+	tree_put(tree, path,
+		 "traddr=nn-0x1:pn-0x10000090fa942779,host_traddr=nn-0x1:pn-0x10000090fa94277a\n");
+	tree_append(tree, "proc/self/mountinfo", "40 23 259:7 / /san rw - ext4 /dev/nvme7n1 rw\n");
+	tree_expect_free(tree, "03:00.0");
+	tree_put(tree, path,
+		 "traddr=nn-0x1:pn-0x1,host_traddr=nn-0x20000090fa942779:pn-0x10000090fa942779\n");
+	tree_expect_use(tree, "03:00.0", LEND_USE_MOUNT, "/dev/nvme7n1 is mounted at /san", "umount /san");
+	tree_append(tree, "proc/self/mountinfo", "41 23 259:8 / /paths rw - ext4 /dev/nvme8n1 rw\n");
+	tree_expect_use(tree, "03:00.0", LEND_USE_MOUNT, "/dev/nvme8n1 is mounted at /paths",
+			"umount /paths");
+	snprintf(path, sizeof(path), "%s/transport", controller);
+	tree_put(tree, path, "tcp\n");
+	tree_expect_free(tree, "03:00.0");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tree_plain, tree_teardown)
 
 int main(void)
@@ -388,6 +443,8 @@ int main(void)
 		TEST(a_serial_port_of_a_card),
 		TEST(what_stops_a_process),
 		TEST(devices_below_a_controller),
+		TEST(commands_for_a_multipath_disk),
+		TEST(disks_by_fibre_channel),
 		TEST(a_stick_below_a_controller),
 		TEST(nodes_of_vendors),
 		TEST(a_node_of_another_name),

@@ -2,7 +2,8 @@
 /*
  * The nodes that drivers made for the host's devices, from sysfs' lists of block
  * and character devices. A multipath NVMe disk has several devices: there is a
- * row for each controller by which it is reached.
+ * row for each controller by which it is reached. A controller that is reached by
+ * Fibre Channel belongs to the adapter.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,11 +36,12 @@ static void add_node(struct walk *walk, const struct lend_bdf *owner)
 static int add_controller(void *opaque, const char *name)
 {
 	struct walk *walk = opaque;
-	char target[PATH_MAX];
+	char target[PATH_MAX], dir[PATH_MAX];
 	struct lend_bdf owner;
 
 	if (!strncmp(name, "nvme", 4) && sysfs_target(walk->subsystem, name, target) > 0 &&
-	    sysfs_owner(target, &owner))
+	    (sysfs_owner(target, &owner) || (!sysfs_path(dir, "%s/%s", walk->subsystem, name) &&
+					     fibre_controller(walk->survey, dir, &owner))))
 		add_node(walk, &owner);
 	return 0;
 }
@@ -68,6 +70,22 @@ static void read_whole(const char *target, struct node *node)
 		snprintf(node->whole, sizeof(node->whole), "%.*s", (int)(end - start - 1), start + 1);
 }
 
+/* ".../virtual/nvme-fabrics/ctl/nvme2/nvme2n1": the controller's folder is the one below "ctl". */
+static bool is_fibre(const struct walk *walk, const char *target, struct lend_bdf *out)
+{
+	static const char above[] = "/nvme-fabrics/ctl/";
+	const char *found = strstr(target, above);
+	char dir[PATH_MAX];
+	size_t length;
+
+	if (!found)
+		return false;
+	length = (size_t)(found - target) + strlen(above);
+	length += strcspn(target + length, "/");
+	return !sysfs_path(dir, "%s/%.*s", walk->list, (int)length, target) &&
+	       fibre_controller(walk->survey, dir, out);
+}
+
 static int add_entry(void *opaque, const char *number)
 {
 	struct walk *walk = opaque;
@@ -77,10 +95,11 @@ static int add_entry(void *opaque, const char *number)
 
 	if (sysfs_target(walk->list, number, target) < 0 || !strchr(target, '/'))
 		return 0;
-	owned = sysfs_owner(target, &owner);
+	owned = sysfs_owner(target, &owner) || is_fibre(walk, target, &owner);
+	multipath = strstr(target, "/nvme-subsystem/");
 	/* A character device without a PCI device is left out. A virtual disk is not: it may be on one of
 	 * ours. */
-	if (!owned && !walk->is_block)
+	if (!owned && !walk->is_block && !multipath)
 		return 0;
 	if (sysfs_path(dir, "%s/%s", walk->list, number))
 		return 0;
@@ -91,7 +110,6 @@ static int add_entry(void *opaque, const char *number)
 	if (walk->made.is_partition)
 		read_whole(target, &walk->made);
 	read_name(dir, &walk->made);
-	multipath = strstr(target, "/nvme-subsystem/");
 	if (owned || !multipath) {
 		add_node(walk, owned ? &owner : NULL);
 		return 0;

@@ -151,6 +151,12 @@ void survey_interface(struct device *device, const char *name);
 struct interface *interface_named(const struct lend_survey *survey, const char *name);
 struct interface *interface_at(const struct lend_survey *survey, long index);
 
+/** The adapter whose port of Fibre Channel has this name, 16 hexadecimal digits. False: there is none. */
+bool fibre_port(const struct lend_survey *survey, const char *name, struct lend_bdf *out);
+
+/** The adapter by which the NVMe controller of this folder is reached. False: it is not by Fibre Channel. */
+bool fibre_controller(const struct lend_survey *survey, const char *dir, struct lend_bdf *out);
+
 void survey_nodes(struct lend_survey *survey);      /* nodes.c */
 void survey_interfaces(struct lend_survey *survey); /* interfaces.c */
 void survey_uses(struct lend_survey *survey);       /* uses/ways.c */

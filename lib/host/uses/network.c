@@ -28,10 +28,24 @@ static int find_upper(void *opaque, const char *name)
 	return 0;
 }
 
+/*
+ * The command that takes an interface from its master. Open vSwitch has one of its own
+ * for this. NULL: an interface of hardware (of the hypervisor, which takes this one as
+ * its faster way) does not let go of it.
+ */
+static const char *free_from(const char *master, const char *dir)
+{
+	char target[PATH_MAX];
+
+	if (!strcmp(master, "ovs-system"))
+		return "ovs-vsctl del-port";
+	return sysfs_target(dir, "device", target) > 0 ? NULL : "ip link set nomaster dev";
+}
+
 static void find_master(struct walk *walk)
 {
 	char master[32], path[PATH_MAX], target[PATH_MAX];
-	const char *what = "belongs to";
+	const char *what = "belongs to", *command = NULL;
 
 	if (sysfs_link(walk->dir, "master", master, sizeof(master))) {
 		sysfs_each(walk->dir, find_upper, walk);
@@ -42,10 +56,12 @@ static void find_master(struct walk *walk)
 			what = "is a port of the bridge";
 		else if (sysfs_read(path, "bonding/mode", target, sizeof(target)) >= 0)
 			what = "is in the bond";
+		command = free_from(master, path);
 	}
 	survey_use(walk->survey, walk->interface->device, LEND_USE_BRIDGED, "%s %s %s", walk->interface->name,
 		   what, master);
-	survey_cure(walk->interface->device, "ip link set nomaster dev", walk->interface->name);
+	if (command)
+		survey_cure(walk->interface->device, command, walk->interface->name);
 }
 
 /* Interfaces of kinds without addresses are in use when they are up: CAN, 802.15.4, monitors of wireless. */
@@ -142,6 +158,7 @@ void survey_network(struct lend_survey *survey)
 	if (!sysfs_path(path, "%s/class/net", context_sysfs(survey->context)))
 		sysfs_each(path, add_tunnel, survey);
 	sysfs_lines(context_proc(survey->context), "net/pppoe", add_pppoe, survey);
+	survey_frames(survey);
 	survey_routes(survey);
 	survey_links(survey);
 	survey_packets(survey);

@@ -80,6 +80,7 @@ void survey_storage(struct lend_survey *survey);     /* storage.c: what uses dis
 void survey_network(struct lend_survey *survey);     /* network.c */
 void survey_routes(struct lend_survey *survey);      /* routes.c */
 void survey_links(struct lend_survey *survey);       /* links.c */
+void survey_frames(struct lend_survey *survey);      /* frames.c */
 void survey_packets(struct lend_survey *survey);     /* packets.c */
 void survey_elsewhere(struct lend_survey *survey);   /* elsewhere.c */
 void survey_namespaces(struct lend_survey *survey);  /* namespaces.c */
