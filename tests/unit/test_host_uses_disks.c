@@ -311,11 +311,43 @@ static void where_crashes_are_recorded(void **state)
 	tree_find_use(tree, "01:00.0", LEND_USE_CRASH, "/dev/nvme0n1 is where the kernel records crashes");
 }
 
+/* File systems of virtio have no disk: a mount names the tag of the device. */
+static void shares(void **state)
+{
+	static const char device[] = "sys/devices/pci0000:00/0000:00:12.0/0000:03:00.0/virtio7";
+	struct host_tree *tree = *state;
+	char path[128];
+
+	tree_link(tree, "sys/bus/virtio/devices/virtio7",
+		  "../../../devices/pci0000:00/0000:00:12.0/0000:03:00.0/virtio7");
+	snprintf(path, sizeof(path), "%s/mount_tag", device);
+	tree_put(tree, path, "data\n");
+	snprintf(path, sizeof(path), "%s/driver", device);
+	tree_link(tree, path, "../../../../../bus/virtio/drivers/9pnet_virtio");
+	tree_append(tree, "proc/self/mountinfo",
+		    "40 23 0:77 / /other rw - 9p other rw\n41 23 0:78 / /fs rw - virtiofs data rw\n");
+	tree_expect_free(tree, "03:00.0");
+	tree_append(tree, "proc/self/mountinfo", "42 23 0:79 / /data rw - 9p data rw,trans=virtio\n");
+	tree_expect_use(tree, "03:00.0", LEND_USE_MOUNT, "its share data is mounted at /data",
+			"umount /data");
+	tree_remove(tree, path);
+	tree_link(tree, path, "../../../../../bus/virtio/drivers/virtiofs");
+	tree_expect_use(tree, "03:00.0", LEND_USE_MOUNT, "a share of virtiofs is mounted at /fs",
+			"umount /fs");
+	tree_put(tree, "sys/fs/virtiofs/2/tag", "none\n");
+	tree_link(tree, "sys/fs/virtiofs/2/device",
+		  "../../../devices/pci0000:00/0000:00:12.0/0000:03:00.0/virtio7");
+	tree_expect_free(tree, "03:00.0");
+	tree_put(tree, "sys/fs/virtiofs/2/tag", "data\n");
+	tree_expect_use(tree, "03:00.0", LEND_USE_MOUNT, "its share data is mounted at /fs", "umount /fs");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tree_plain, tree_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(shares),
 		TEST(a_loop_on_a_disk),
 		TEST(a_partition_of_a_loop),
 		TEST(a_loop_on_a_file),

@@ -34,8 +34,9 @@ struct mount {
 	char number[24];
 	char source[96];
 	char point[128];
-	int id, parent; /* of that namespace: a parent is what it is mounted on */
-	pid_t process;  /* one in the namespace; 0: it is ours */
+	int id, parent;    /* of that namespace: a parent is what it is mounted on */
+	pid_t process;     /* one in the namespace; 0: it is ours */
+	const char *share; /* "9p" or "virtiofs": the source is a tag; NULL: any other */
 };
 
 /* A network interface of a device, in the network namespace that the survey is made in. */

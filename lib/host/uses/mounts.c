@@ -52,6 +52,17 @@ static bool is_ours(const struct lend_survey *survey, const struct mount *mount)
 	return false;
 }
 
+/* Types of file systems that a device without a disk may serve (shares.c). NULL: it is another one. */
+static const char *share_of(const char *type)
+{
+	static const char *const types[] = {"9p", "virtiofs"};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (!strcmp(type, types[i]))
+			return types[i];
+	return NULL;
+}
+
 static void add_mount(struct lend_survey *survey, const struct mount *mount, const char *source)
 {
 	struct mount copy = *mount, *row;
@@ -138,6 +149,7 @@ static void add_line(const struct reader *reader, char *line)
 		return;
 	if (!strcmp(type, "proc") && is_hiding(rest))
 		survey->hides_processes = true;
+	mount.share = share_of(type);
 	mounts_unescape(point);
 	mounts_unescape(source);
 	snprintf(mount.point, sizeof(mount.point), "%.127s", point);
@@ -151,7 +163,7 @@ static void add_line(const struct reader *reader, char *line)
 	else if (!strncmp(source, "/dev/", 5))
 		while ((part = strsep(&parts, ":")))
 			add_mount(survey, &mount, part);
-	else if (is_on_kept(survey, &mount)) /* without a disk: proc, tmpfs, 9p */
+	else if (mount.share || is_on_kept(survey, &mount)) /* without a disk: proc, tmpfs */
 		add_mount(survey, &mount, source);
 }
 

@@ -195,4 +195,5 @@ void survey_storage(struct lend_survey *survey)
 		if (walk.device)
 			find_uses(&walk);
 	}
+	survey_shares(survey);
 }

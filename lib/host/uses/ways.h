@@ -76,6 +76,7 @@ void survey_hibernation(struct lend_survey *survey); /* swap.c */
 void survey_loops(struct lend_survey *survey);       /* loops.c */
 void survey_caches(struct lend_survey *survey);      /* caches.c */
 void survey_targets(struct lend_survey *survey);     /* targets.c */
+void survey_shares(struct lend_survey *survey);      /* shares.c: 9p, virtiofs */
 void survey_storage(struct lend_survey *survey);     /* storage.c: what uses disks */
 void survey_network(struct lend_survey *survey);     /* network.c */
 void survey_routes(struct lend_survey *survey);      /* routes.c */
