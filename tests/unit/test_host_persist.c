@@ -141,6 +141,51 @@ static void a_failure_is_told(void **state)
 	assert_string_equal(tree_driver(tree, "0000:00:09.0"), "vfio-pci");
 }
 
+#define RULE "etc/lend/bind.d/pci0000:00_10.0_00.0"
+#define SLOT "path pci0000:00/10.0/00.0"
+
+/* Written by an editor of another system: the same rule, with nobody's nodes. */
+static void other_line_ends(void **state)
+{
+	struct host_tree *tree = *state;
+
+	tree_put(tree, RULE, SLOT "\r\ndevice 1b36:0010/lend0 \r\nuser -\r\nsiblings yes\r\n");
+	assert_int_equal(boot(tree), 1);
+	assert_string_equal(tree_driver(tree, "0000:01:00.0"), "vfio-pci");
+	assert_non_null(strstr(tree_get(tree, "run/lend/0000:01:00.0"), "to-user 0\n"));
+}
+
+/* A user that is no number is not the first one. */
+static void a_value_that_is_none(void **state)
+{
+	static const char *const values[] = {"user root", "user -1", "user 1000 1001", "user 4294967296"};
+	struct host_tree *tree = *state;
+	char text[160];
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		snprintf(text, sizeof(text), SLOT "\ndevice 1b36:0010/lend0\n%s\n", values[i]);
+		tree_put(tree, RULE, text);
+		assert_int_equal(boot(tree), -EINVAL);
+		assert_non_null(strstr(notes, "pci0000:00_10.0_00.0 is no rule"));
+		assert_string_equal(tree_driver(tree, "0000:01:00.0"), "nvme");
+	}
+}
+
+/* What an editor or a package leaves beside a rule is none. */
+static void copies_of_a_rule(void **state)
+{
+	static const char *const copies[] = {RULE "~", RULE ".rpmsave", RULE ".functions~", RULE ".bak"};
+	struct host_tree *tree = *state;
+
+	for (size_t i = 0; i < sizeof(copies) / sizeof(*copies); i++) {
+		tree_put(tree, copies[i], SLOT "\ndevice 1b36:0010/lend0\nfunctions 2\n");
+		assert_int_equal(boot(tree), -EINVAL);
+		assert_non_null(strstr(notes, "is no rule"));
+		assert_string_equal(tree_driver(tree, "0000:01:00.0"), "nvme");
+		tree_remove(tree, copies[i]);
+	}
+}
+
 #define NUMVFS "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs"
 
 /* A boot has no virtual functions to begin with. */
@@ -310,6 +355,9 @@ int main(void)
 		TEST(another_device_in_that_slot),
 		TEST(another_number),
 		TEST(a_failure_is_told),
+		TEST(other_line_ends),
+		TEST(a_value_that_is_none),
+		TEST(copies_of_a_rule),
 		cmocka_unit_test_setup_teardown(a_virtual_function, sriov, teardown),
 		cmocka_unit_test_setup_teardown(how_many_functions, sriov, teardown),
 		cmocka_unit_test_setup_teardown(another_physical_function, sriov, teardown),

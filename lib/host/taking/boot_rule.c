@@ -4,6 +4,7 @@
  * separators, for people; what counts is in the file.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,12 +58,30 @@ static void take_word(char *out, size_t size, const char *value)
 	snprintf(out, size, "%s", value);
 }
 
-static void read_line(struct boot_rule *out, char *line)
+static bool take_number(unsigned *out, const char *value)
 {
-	char *value = strchr(line, ' ');
+	unsigned long number;
+	char *end;
 
+	errno = 0;
+	number = strtoul(value, &end, 10);
+	if (errno || *end || value[0] < '0' || value[0] > '9' || number > UINT_MAX)
+		return false;
+	*out = (unsigned)number;
+	return true;
+}
+
+/* An editor may have left blanks, or the line ends of another system. False: the value is none. */
+static bool read_line(struct boot_rule *out, char *line)
+{
+	size_t length = strlen(line);
+	char *value;
+
+	while (length && strchr(" \t\r", line[length - 1]))
+		line[--length] = '\0';
+	value = strchr(line, ' ');
 	if (!value || line[0] == '#')
-		return;
+		return true;
 	*value++ = '\0';
 	if (!strcmp(line, "path")) {
 		take_word(out->path, sizeof(out->path), value);
@@ -71,19 +90,33 @@ static void read_line(struct boot_rule *out, char *line)
 	} else if (!strcmp(line, "physical")) {
 		take_word(out->physical, sizeof(out->physical), value);
 	} else if (!strcmp(line, "functions")) {
-		out->functions = (unsigned)strtoul(value, NULL, 10);
+		return take_number(&out->functions, value);
 	} else if (!strcmp(line, "siblings")) {
 		out->siblings = !strcmp(value, "yes");
 	} else if (!strcmp(line, "user") && strcmp(value, "-") != 0) {
 		out->has_user = true;
-		out->user = (uid_t)strtoul(value, NULL, 10);
+		return take_number(&out->user, value);
 	}
+	return true;
+}
+
+/*
+ * Copies that an editor or a package leaves beside a file are no rules: nothing would
+ * remove them, and a copy of a rule of functions would bind the physical one.
+ */
+static bool is_named(const char *name, const struct boot_rule *rule)
+{
+	char right[160];
+
+	boot_rule_name(rule->path, boot_rule_kind(name), right);
+	return !strcmp(name, right);
 }
 
 int boot_rule_read(struct lend_context *context, const char *name, struct boot_rule *out)
 {
 	char dir[PATH_MAX], *text, *rest, *line;
 	int ret = folder(context, dir);
+	bool good = true;
 
 	if (ret)
 		return ret;
@@ -92,9 +125,10 @@ int boot_rule_read(struct lend_context *context, const char *name, struct boot_r
 	if (!text)
 		return -ENOENT;
 	while ((line = strsep(&rest, "\n")))
-		read_line(out, line);
+		good = read_line(out, line) && good;
 	free(text);
-	if (!out->path[0] || !out->expected[0] || (boot_rule_kind(name) == RULE_FUNCTIONS && !out->functions))
+	if (!good || !is_named(name, out) || !out->path[0] || !out->expected[0] ||
+	    (boot_rule_kind(name) == RULE_FUNCTIONS && !out->functions))
 		return -EINVAL;
 	return 0;
 }

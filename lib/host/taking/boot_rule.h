@@ -28,7 +28,7 @@ enum boot_rule_kind {
 void boot_rule_name(const char *slot, enum boot_rule_kind kind, char out[160]);
 enum boot_rule_kind boot_rule_kind(const char *name);
 
-/** -ENOENT: there is none; -EINVAL: it is none of ours. */
+/** -ENOENT: there is none; -EINVAL: it is none of ours, by its name or by what is in it. */
 int boot_rule_read(struct lend_context *context, const char *name, struct boot_rule *out);
 int boot_rule_write(struct lend_context *context, const char *name, const struct boot_rule *rule);
 int boot_rule_remove(struct lend_context *context, const char *name);
