@@ -59,7 +59,8 @@ LEND_API int lend_bind(struct lend_context *context, const struct lend_bdf *devi
  * driver that the kernel finds. One that somebody gave to another driver since stays with
  * that driver. All devices are tried; returns 0 or the first failure. -EBUSY: a process
  * has it open (with `force` that process is asked to give it up, and waited for within
- * the limit). Other errors as lend_bind().
+ * the limit), or a VFIO driver took it again because its ids name it. Other errors as
+ * lend_bind().
  */
 LEND_API int lend_unbind(struct lend_context *context, const struct lend_bdf *devices, size_t count,
 			 const struct lend_bind_options *options, struct lend_error *error);

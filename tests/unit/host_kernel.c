@@ -168,11 +168,25 @@ static bool is_loaded(const struct host_tree *tree, const char *driver)
 	return driver[0] && !access(path, F_OK);
 }
 
+/* A virtual function without a driver_override, whose physical one says sriov_drivers_autoprobe 0. */
+static bool may_not_probe(const struct host_tree *tree, const char *address)
+{
+	char path[128], wanted[64];
+	const char *text;
+
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/physfn/sriov_drivers_autoprobe", address);
+	text = tree_get(tree, path);
+	if (!text || strcmp(text, "0") != 0)
+		return false;
+	wanted_driver(tree, address, wanted);
+	return !wanted[0];
+}
+
 static int probe(struct host_tree *tree, const char *address)
 {
 	char driver[64];
 
-	if (tree_driver(tree, address)[0])
+	if (tree_driver(tree, address)[0] || may_not_probe(tree, address))
 		return 0;
 	wanted_driver(tree, address, driver);
 	if (!driver[0] && tree->greedy[0]) {
@@ -194,7 +208,8 @@ static int attach(struct host_tree *tree, const char *driver, const char *addres
 	wanted_driver(tree, address, wanted);
 	if (tree_driver(tree, address)[0])
 		return -EBUSY;
-	if (!is_loaded(tree, driver) || (wanted[0] && strcmp(wanted, driver) != 0))
+	if (!is_loaded(tree, driver) || may_not_probe(tree, address) ||
+	    (wanted[0] && strcmp(wanted, driver) != 0))
 		return -ENODEV;
 	tree_bind(tree, address, driver);
 	return 0;

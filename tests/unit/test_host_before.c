@@ -133,6 +133,34 @@ static void a_driver_that_takes_all(void **state)
 	expect_untouched(tree, "0000:01:00.0", "nvme");
 }
 
+/* Not taken by lend, and in the list of ids: nothing is given back, which is said with what to do. */
+static void ids_that_name_it(void **state)
+{
+	struct host_tree *tree = *state;
+	struct lend_error error = {""};
+
+	tree_bind(tree, "0000:01:00.0", "vfio-pci");
+	strcpy(tree->greedy, "vfio-pci");
+	assert_int_equal(unbind_one(tree, "01:00.0", NULL, &error), -EBUSY);
+	assert_non_null(strstr(error.text, "vfio-pci took it again"));
+	assert_non_null(strstr(error.text, "echo 0x1b36 0x0010 > "));
+	tree->greedy[0] = '\0';
+	assert_int_equal(unbind_one(tree, "01:00.0", NULL, &error), 0);
+	expect_untouched(tree, "0000:01:00.0", "nvme");
+}
+
+/* Functions that had a driver when sriov_drivers_autoprobe was switched off: they go back to it. */
+static void functions_without_autoprobe(void **state)
+{
+	struct host_tree *tree = *state;
+	struct lend_error error = {""};
+
+	tree_put(tree, "sys/bus/pci/devices/0000:01:00.0/sriov_drivers_autoprobe", "0\n");
+	assert_int_equal(bind_one(tree, "01:10.0", NULL, NULL), 0);
+	assert_int_equal(unbind_one(tree, "01:10.0", NULL, &error), 0);
+	expect_untouched(tree, "0000:01:10.0", "igbvf");
+}
+
 /* The override was written after the driver took it, and names another one. */
 static void an_override_of_another_driver(void **state)
 {
@@ -261,6 +289,8 @@ int main(void)
 		TEST(moved_meanwhile, plain),
 		TEST(a_driver_that_takes_all, plain),
 		TEST(an_override_of_another_driver, plain),
+		TEST(ids_that_name_it, plain),
+		TEST(functions_without_autoprobe, sriov),
 		TEST(power_control, plain),
 		TEST(what_was_not_there, plain),
 		TEST(a_disk_that_does_not_come, plain),

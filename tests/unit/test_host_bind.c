@@ -58,7 +58,8 @@ static void a_driver_that_must_be_told(void **state)
 	assert_int_equal(bind_one(tree, "01:00.0", NULL, NULL), 0);
 	assert_int_equal(unbind_one(tree, "01:00.0", NULL, NULL), 0);
 	assert_string_equal(tree_driver(tree, "0000:01:00.0"), "nvme");
-	assert_non_null(strstr(tree->log, "drivers/nvme/bind 0000:01:00.0"));
+	assert_non_null(strstr(tree->log, "driver_override nvme\n"));
+	expect_untouched(tree, "0000:01:00.0", "nvme");
 }
 
 static void already_there(void **state)

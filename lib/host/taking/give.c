@@ -12,10 +12,7 @@
 
 enum { LOOK_FIRST_MS = 2, LOOK_EVERY_MS = 50 };
 
-/*
- * Orders the driver to take the device, if it did not by itself: it may have got the
- * device the first time by new_id or by hand.
- */
+/* Orders the driver to take the device, if it did not by itself: the kernel's answer says why. */
 static int insist(const struct operation *op, const struct held *held)
 {
 	const struct record *record = &held->record;
@@ -83,8 +80,9 @@ static int choose(const struct operation *op, const char *name, const char *driv
 
 /*
  * Gives the device to the driver that had it. `lead` is what driver_override is set to
- * meanwhile. If another driver with the device's ids was faster, it becomes the name of
- * the driver that had it.
+ * meanwhile. It becomes the name of the driver that had it if another driver with the
+ * device's ids was faster, or if none took it: a virtual function goes to no driver
+ * where sriov_drivers_autoprobe is off, unless driver_override names one.
  */
 static int bring_home(const struct operation *op, const struct held *held, const char **lead)
 {
@@ -93,10 +91,10 @@ static int bring_home(const struct operation *op, const struct held *held, const
 	int ret = operation_probe(op, held->name);
 
 	operation_driver(op, held->name, driver);
-	if (!ret && driver[0] && strcmp(driver, home) != 0) {
+	if (!ret && strcmp(driver, home) != 0) {
 		*lead = home;
 		ret = choose(op, held->name, home);
-		if (!ret)
+		if (!ret && driver[0])
 			ret = operation_detach(op, held->name, driver);
 		if (!ret)
 			ret = operation_probe(op, held->name);
@@ -146,6 +144,21 @@ static int restore_power(const struct operation *op, const struct held *held)
 	return operation_write(op, held->name, "power/control", before, "restoring its power/control");
 }
 
+/* The driver's ids name the device: it is what the kernel finds, as long as they are there. */
+static int say_taken_again(const struct operation *op, const char *name, const char *driver)
+{
+	char dir[PATH_MAX], vendor[12] = "", device[12] = "";
+
+	if (!sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(op->context), name)) {
+		sysfs_read(dir, "vendor", vendor, sizeof(vendor));
+		sysfs_read(dir, "device", device, sizeof(device));
+	}
+	return error_say(op->error, -EBUSY,
+			 "%s: %s took it again, because its list of ids has such devices; take them off the "
+			 "list, and give it back again: echo %s %s > %s/bus/pci/drivers/%s/remove_id",
+			 name, driver, vendor, device, context_sysfs(op->context), driver);
+}
+
 /* A device that lend did not take goes to the driver that the kernel finds for it. */
 static int let_go(const struct operation *op, const struct held *held)
 {
@@ -155,7 +168,10 @@ static int let_go(const struct operation *op, const struct held *held)
 	operation_driver(op, held->name, driver);
 	if (!ret && driver[0])
 		ret = operation_detach(op, held->name, driver);
-	return ret ? ret : operation_probe(op, held->name);
+	if (!ret)
+		ret = operation_probe(op, held->name);
+	operation_driver(op, held->name, driver);
+	return !ret && lend_host_is_vfio(driver) ? say_taken_again(op, held->name, driver) : ret;
 }
 
 static int restore(const struct operation *op, struct held *held)
