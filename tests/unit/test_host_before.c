@@ -161,6 +161,25 @@ static void functions_without_autoprobe(void **state)
 	expect_untouched(tree, "0000:01:10.0", "igbvf");
 }
 
+/* A record that was cut, at each place: never half of what there was. */
+static void a_record_that_is_cut(void **state)
+{
+	struct host_tree *tree = *state;
+	char whole[1024], cut[1024];
+
+	take(tree);
+	snprintf(whole, sizeof(whole), "%s\n", tree_get(tree, "run/lend/0000:01:00.0"));
+	for (size_t i = 0; i + 1 < strlen(whole); i += 7) {
+		struct lend_bdf bdf = tree_bdf("01:00.0");
+
+		snprintf(cut, sizeof(cut), "%.*s", (int)i, whole);
+		tree_put(tree, "run/lend/0000:01:00.0", cut);
+		assert_int_equal(lend_unbind(tree->context, &bdf, 1, NULL, NULL), 0);
+		expect_untouched(tree, "0000:01:00.0", "nvme");
+		take(tree);
+	}
+}
+
 /* The override was written after the driver took it, and names another one. */
 static void an_override_of_another_driver(void **state)
 {
@@ -291,6 +310,7 @@ int main(void)
 		TEST(an_override_of_another_driver, plain),
 		TEST(ids_that_name_it, plain),
 		TEST(functions_without_autoprobe, sriov),
+		TEST(a_record_that_is_cut, plain),
 		TEST(power_control, plain),
 		TEST(what_was_not_there, plain),
 		TEST(a_disk_that_does_not_come, plain),

@@ -79,6 +79,9 @@ struct line {
 		key, offsetof(struct record, field), sizeof(((struct record *)NULL)->field), false           \
 	}
 
+/* The last line of all versions: a file without it was cut. Lines that are added come before it. */
+#define LAST_KEY "counted"
+
 static const struct line lines[] = {
 	NUMBER("inode", inode),
 	WORD("boot", boot),
@@ -95,7 +98,7 @@ static const struct line lines[] = {
 	NUMBER("functions", functions),
 	NUMBER("group-owner", group_owner),
 	NUMBER("counting", counting),
-	NUMBER("counted", counted),
+	NUMBER(LAST_KEY, counted),
 };
 enum { LINES = sizeof(lines) / sizeof(*lines) };
 
@@ -148,11 +151,20 @@ static void read_boot(struct lend_context *context, char out[40])
 		out[0] = '\0';
 }
 
+static bool is_whole(const char *text)
+{
+	const char *last = strstr(text, "\n" LAST_KEY " ");
+
+	return last && strchr(last + 1, '\n');
+}
+
 void record_read_gone(struct lend_context *context, const char *name, struct record *out)
 {
 	char *text = sysfs_load(context_state(context), name, NULL), *rest = text, *line, boot[40];
 
 	memset(out, 0, sizeof(*out));
+	if (text && !is_whole(text))
+		rest = NULL;
 	while ((line = strsep(&rest, "\n")))
 		read_line(out, line);
 	free(text);

@@ -44,7 +44,8 @@ struct record {
 /** Takes the device's lock. Its descriptor; -EBUSY: another process has it. */
 int record_lock(struct lend_context *context, const char *name, struct lend_error *error);
 
-/** Reads the record of a device. If there is none, or one of another device or boot, it is all zeros. */
+/** Reads the record of a device. It is all zeros if there is none, one of another device or boot, or one that
+ * was cut. */
 void record_read(struct lend_context *context, const char *name, struct record *out);
 
 /** The same for a device that was at this address before and is gone. */
