@@ -109,7 +109,7 @@ $(B)/obj/vmm/x86/acpi.o: $(B)/gen/dsdt.h
 
 # Each allocation fails in turn.
 $(B)/tests/test_pci_fail_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
-$(B)/tests/test_host_cures: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,getrlimit faccessat getuid geteuid)
+$(B)/tests/test_host_cures $(B)/tests/test_host_walk: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,getrlimit faccessat getuid geteuid)
 
 # What a survey asks the kernel is counted.
 $(B)/tests/test_host_cost: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,open read readlink readlinkat access stat statx opendir)

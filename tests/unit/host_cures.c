@@ -199,7 +199,7 @@ static const struct {
 	{"sysctl", do_sysctl},     {"prlimit", do_prlimit},   {"umount", cure_umount},
 	{"nsenter", cure_nsenter}, {"swapoff", cure_swapoff}, {"ip", cure_ip},
 	{"dmsetup", cure_disk},    {"mdadm", cure_disk},      {"losetup", cure_disk},
-	{"systemctl", cure_stop},
+	{"systemctl", cure_stop},  {"docker", cure_stop},
 };
 
 /* The next word, its quotes taken off; NULL: the end. `at` is moved on. */

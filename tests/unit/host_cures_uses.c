@@ -174,7 +174,8 @@ void cure_disk(struct person *person, const struct cure_command *command)
 		    command->words[0][0] == 'd' ? made_of(person, "dm/name", name) : name + strlen("/dev/"));
 }
 
-/* systemctl stop UNIT: its processes end, and what is in their mount namespaces with them. */
+/* systemctl stop UNIT, docker stop CONTAINER: its processes end, and what is in their mount namespaces with
+ * them. */
 void cure_stop(struct person *person, const struct cure_command *command)
 {
 	char path[64];
