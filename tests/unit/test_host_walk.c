@@ -113,9 +113,11 @@ static void make_function(struct person *person, const char *address, const char
 	tree_remove(tree, path);
 	snprintf(path, sizeof(path), PORT "/%s/class", address);
 	put(person, path, class);
-	/* Neither has a reset of its own: that of the bus takes both. */
+	/* Neither has a reset of its own: VFIO resets the bus, with both. */
 	snprintf(path, sizeof(path), PORT "/%s/reset_method", address);
-	put(person, path, "bus\n");
+	tree_remove(tree, path);
+	snprintf(path, sizeof(path), PORT "/%s/reset", address);
+	tree_remove(tree, path);
 	snprintf(path, sizeof(path), PORT "/%s/.own", address);
 	put(person, path, driver);
 	snprintf(path, sizeof(path), "sys/bus/pci/drivers/%s", driver);
@@ -300,9 +302,28 @@ static void graphics_with_sound_and_a_bridge(void **state)
 		go(&graphics_ways[i]);
 }
 
+/* Who is not root is told how to learn more. */
+static void expect_root_asked(const struct way *way)
+{
+	struct walk *walk = walk_begin(&way->host);
+	struct lend_check *check = walk_check(walk);
+	const struct lend_check_row *row;
+	size_t found = 0;
+
+	for (size_t i = 0; (row = lend_check_at(check, i)); i++)
+		if (strstr(row->text, "is in another network namespace")) {
+			assert_non_null(strstr(row->advice, "call lend check as root"));
+			found++;
+		}
+	assert_int_equal(found, 1);
+	lend_check_free(check);
+	walk_end(walk);
+}
+
 static void a_card_in_a_container(void **state)
 {
 	(void)state;
+	expect_root_asked(&container_way);
 	go(&container_way);
 }
 

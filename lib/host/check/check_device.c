@@ -60,6 +60,11 @@ static const char *advice_on(const struct lend_use *use)
 		return "take another device: this one is free when the host is started from another disk";
 	if (use->kind == LEND_USE_LENT)
 		return "end the machine that has it";
+	/* Only root may look into namespaces. */
+	if (use->kind == LEND_USE_NAMESPACE)
+		return geteuid() ? "call lend check as root: it says which namespace that is, and how the "
+				   "interface comes back"
+				 : "end the container that has it, or move the interface back";
 	return "end that first";
 }
 

@@ -34,6 +34,7 @@ void check_reset(struct lend_check *check, const struct lend_survey_device *devi
 	const char *methods = device->is.reset_methods;
 	char neighbours[200], path[PATH_MAX];
 
+	list_neighbours(check, device, neighbours, sizeof(neighbours));
 	if (!methods[0]) {
 		/* Before 5.15 the kernel could reset devices but did not list its methods. */
 		bool some = !sysfs_path(path, "%s/bus/pci/devices/%s/reset", context_sysfs(check->context),
@@ -42,6 +43,13 @@ void check_reset(struct lend_check *check, const struct lend_survey_device *devi
 
 		if (some)
 			check_row(check, "reset", device, LEND_PASSED, "the kernel can reset it");
+		/* The kernel's methods are of one function; VFIO resets a bus for who has all of it. */
+		else if (device->parent[0] && neighbours[0])
+			check_row(
+				check, "reset", device, LEND_NOTE,
+				"it has no reset of its own: lend run resets all of its bus:%s; they have to "
+				"be yours too",
+				neighbours);
 		else
 			CHECK_CURE(check_row(check, "reset", device, LEND_FAILED,
 					     "the kernel knows no way to reset it: what one guest left in it "
@@ -52,7 +60,6 @@ void check_reset(struct lend_check *check, const struct lend_survey_device *devi
 				   device->is.name);
 		return;
 	}
-	list_neighbours(check, device, neighbours, sizeof(neighbours));
 	if (has_word(methods, "flr") || has_word(methods, "af_flr") || has_word(methods, "device_specific"))
 		check_row(check, "reset", device, LEND_PASSED, "it can be reset alone (%s)", methods);
 	else if (has_word(methods, "bus") && !neighbours[0])
