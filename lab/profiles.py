@@ -134,4 +134,20 @@ PROFILES = {
                  "nvme,serial=lend0,drive=d0,bus=mf,addr=0.0,multifunction=on",
                  "nvme,serial=lend1,drive=d1,bus=mf,addr=0.1"),
         qemu_args=("-device", "intel-iommu,intremap=on,device-iotlb=on")),
+    # the same with an IOMMU of AMD; QEMU's has no timer interrupt through it at boot
+    "host-newcomer-amd": Profile(
+        kernel="lab", iommu="none", append="no_timer_check amd_iommu=off",
+        drives=DISK * 2,
+        devices=("pcie-root-port,id=mf,bus=pcie.0,addr=0x18",
+                 "nvme,serial=lend0,drive=d0,bus=mf,addr=0.0,multifunction=on",
+                 "nvme,serial=lend1,drive=d1,bus=mf,addr=0.1"),
+        qemu_args=("-device", "amd-iommu,intremap=on")),
+    # graphics and its sound below a port without ACS, which is in their group
+    "host-graphics": Profile(
+        kernel="stock", append="drm_kms_helper.fbdev_emulation=0",
+        devices=("ioh3420,id=q1,bus=pcie.0,chassis=9,addr=0x18",
+                 "secondary-vga,bus=q1,addr=0.0,multifunction=on",
+                 "intel-hda,id=hda,bus=q1,addr=0.1",
+                 "hda-duplex,bus=hda.0,audiodev=sound"),
+        qemu_args=("-audiodev", "none,id=sound")),
 }
