@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/context.h"
@@ -33,4 +34,10 @@ void nodes_look(const struct lend_context *context, const struct lend_host_devic
 bool nodes_by_iommufd(const struct nodes *nodes, bool iommu_given)
 {
 	return !nodes->own_state && (iommu_given || !nodes->iommu_state);
+}
+
+/* The drivers that are made of vfio-pci's parts end so; others with "vfio" in their name ask for none. */
+bool nodes_ask_for_token(const char *driver)
+{
+	return strstr(driver, "vfio-pci") || strstr(driver, "vfio_pci");
 }

@@ -24,4 +24,7 @@ void nodes_look(const struct lend_context *context, const struct lend_host_devic
 /** Whether the device can be opened by its own node; `iommu_given`: /dev/iommu is open already. */
 bool nodes_by_iommufd(const struct nodes *nodes, bool iommu_given);
 
+/** Whether a virtual function is opened with a VF token; `driver`: that of its physical one. */
+bool nodes_ask_for_token(const char *driver);
+
 #endif

@@ -23,6 +23,7 @@ static const char ls_help[] =
 	"  shared    lend bind --siblings can take it, with the others of its IOMMU group\n"
 	"  busy      something uses it; -v says what\n"
 	"  blocked   another of its IOMMU group stays with the host; -v says which\n"
+	"  dead      it does not answer\n"
 	"Any other word is the reason why it cannot be lent.\n"
 	"\n"
 	"DEVICE: 0000:05:00.0, eth1, /dev/nvme0n1, 8086:10d3, or as in man lend-ls.\n";

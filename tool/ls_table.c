@@ -121,7 +121,8 @@ static void details(const struct ls *ls, const struct lend_survey_device *device
 		detail(ls, "is", "%s", device->interfaces);
 	for (size_t i = 0; i < device->use_count; i++)
 		use(ls, &device->uses[i]);
-	if (device->why[0] && (!device->use_count || device->state == LEND_STATE_BLOCKED))
+	if (device->why[0] &&
+	    (!device->use_count || device->state == LEND_STATE_BLOCKED || device->state == LEND_STATE_DEAD))
 		detail(ls, "why", "%s", device->why);
 }
 

@@ -38,6 +38,7 @@ const char *show_colour(const struct lend_survey_device *device, bool colours)
 		[LEND_STATE_READY] = "\033[32m",  [LEND_STATE_BINDABLE] = "\033[36m",
 		[LEND_STATE_SHARED] = "\033[33m", [LEND_STATE_BUSY] = "\033[31m",
 		[LEND_STATE_UNFIT] = "\033[2m",   [LEND_STATE_BLOCKED] = "\033[2m",
+		[LEND_STATE_DEAD] = "\033[31m",
 	};
 
 	return colours ? sequences[device->state] : "";

@@ -43,7 +43,8 @@ static void put_device(FILE *out, struct names *names, const struct lend_survey_
 	static const char *const borders[] = {
 		[LEND_STATE_READY] = "#2e8b57",  [LEND_STATE_BINDABLE] = "#2f6f9f",
 		[LEND_STATE_SHARED] = "#b8860b", [LEND_STATE_BUSY] = "#b22222",
-		[LEND_STATE_UNFIT] = "#808080",  [LEND_STATE_BLOCKED] = "#808080"};
+		[LEND_STATE_UNFIT] = "#808080",  [LEND_STATE_BLOCKED] = "#808080",
+		[LEND_STATE_DEAD] = "#808080"};
 	char name[120];
 
 	fprintf(out, "\"%s\" [color=\"%s\", label=\"%s\\n", device->is.name, borders[device->state],

@@ -16,7 +16,6 @@ extern "C" {
 #endif
 
 /** A device of the host, as sysfs describes it. */
-/** A device of the host, as sysfs describes it. */
 struct lend_host_device {
 	struct lend_bdf bdf;
 	char name[LEND_NAME_SIZE]; /* "0000:05:00.0"; of a mediated device, its UUID */
@@ -26,6 +25,7 @@ struct lend_host_device {
 	uint32_t class_code; /* 24 bits */
 	bool is_bridge;      /* header type 1 */
 	bool is_vf;
+	bool is_dead;           /* it does not answer: its configuration header reads all ones */
 	int numa_node;          /* -1: unknown */
 	char reset_methods[64]; /* text of reset_method, as "flr bus"; empty: none, or not known */
 	bool is_mdev;           /* a mediated device: ids, class and address are 0 */

@@ -24,6 +24,7 @@ enum lend_survey_state {
 	LEND_STATE_BUSY,     /* it, or a member of its group, is in use */
 	LEND_STATE_UNFIT,    /* it cannot be lent: a bridge, or no IOMMU */
 	LEND_STATE_BLOCKED,  /* it cannot be lent in this slot: a member of its group stays with the host */
+	LEND_STATE_DEAD,     /* it does not answer: its configuration space reads all ones */
 };
 
 /** How a device is used. */
@@ -94,7 +95,7 @@ struct lend_survey_device {
 	const struct lend_use *uses;
 	size_t use_count;
 	enum lend_survey_state state;
-	const char *word; /* "ready", "bindable", "shared", "busy", "blocked", or in short why not */
+	const char *word; /* "ready", "bindable", "shared", "busy", "blocked", "dead", or in short why not */
 	char why[256];    /* a sentence for all but ready and bindable */
 };
 

@@ -8,6 +8,7 @@
 
 #include "lib/context.h"
 #include "lib/error.h"
+#include "lib/nodes.h"
 #include "lib/open/token_owner.h"
 
 enum kind {
@@ -47,12 +48,6 @@ static enum kind look(struct lend_context *context, const struct lend_host_devic
 		       : KIND_VIRTUAL;
 }
 
-/* The drivers that are made of vfio-pci's parts end so; others with "vfio" in their name ask for no token. */
-static bool asks_for_tokens(const char *driver)
-{
-	return strstr(driver, "vfio-pci") || strstr(driver, "vfio_pci");
-}
-
 static int say_none_given(const struct lend_host_device *host, const struct lend_host_device *physical,
 			  struct lend_error *error)
 {
@@ -68,7 +63,7 @@ int token_check(struct lend_context *context, const struct lend_host_device *hos
 {
 	struct lend_host_device physical;
 	enum kind kind = look(context, host, &physical);
-	bool due = kind == KIND_VIRTUAL && asks_for_tokens(physical.driver);
+	bool due = kind == KIND_VIRTUAL && nodes_ask_for_token(physical.driver);
 
 	if (!token)
 		return due ? say_none_given(host, &physical, error) : 0;

@@ -320,3 +320,14 @@ void kernel_play(struct host_tree *tree)
 	kernel->own = change_owner;
 	kernel->opaque = tree;
 }
+
+void tree_kill(const struct host_tree *tree, const char *address)
+{
+	enum { HEADER = 64 };
+	char path[80], ones[HEADER + 1];
+
+	memset(ones, 0xff, HEADER);
+	ones[HEADER] = '\0';
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/config", address);
+	tree_put(tree, path, ones);
+}

@@ -180,6 +180,16 @@ static void vf_lent(struct person *person)
 	tree_bind(person->tree, "0000:01:10.0", "vfio-pci");
 }
 
+static void dead(struct person *person)
+{
+	tree_kill(person->tree, "0000:01:00.0");
+}
+
+static void dead_sibling(struct person *person)
+{
+	tree_kill(person->tree, "0000:01:00.1");
+}
+
 static const char another[] = "take another device";
 
 const struct sick_host sick_devices[] = {
@@ -212,6 +222,8 @@ const struct sick_host sick_devices[] = {
 	 "lend bind --user ann 0000:01:00.0 0000:01:00.1",
 	 NULL,
 	 {0}},
+	{"plain", {"01:00.0"}, dead, NULL, "switch the computer off and on", {0}},
+	{"multifunction", {"01:00.0"}, dead_sibling, "lend bind --siblings", NULL, {0}},
 	{"sriov", {"01:00.0"}, nothing, "lend vf 0000:01:00.0 0", NULL, {0}},
 	{0},
 };

@@ -72,6 +72,9 @@ const char *tree_state(const struct host_tree *tree);
 /** A process with a file open. */
 void tree_process(const struct host_tree *tree, int pid, const char *command, const char *file);
 
+/** A device does not answer any more: its configuration space reads all ones. */
+void tree_kill(const struct host_tree *tree, const char *address);
+
 /**
  * Makes 03:00.0 of "plain" a VMD: 10000:e1:00.0, an NVMe drive, is behind it and
  * in its group, 99.

@@ -231,7 +231,48 @@ static void virtual_functions(void **state)
 	tree_bind(tree, "0000:01:00.0", "vfio-pci");
 	check(tree, "01:10.0", NULL);
 	row("sr-iov", LEND_NOTE, "VF token");
+	tree_bind(tree, "0000:01:00.0", "xe-vfio");
+	check(tree, "01:10.0", NULL);
+	row("sr-iov", LEND_PASSED, "takes no VF token");
+	tree_bind(tree, "0000:01:00.0", "mlx5_vfio_pci");
+	check(tree, "01:10.0", NULL);
+	row("sr-iov", LEND_NOTE, "VF token");
 	tree_free(tree);
+}
+
+/* It says so before anything else, also to who is about to open it. */
+static void a_dead_device(void **state)
+{
+	struct lend_check_options options = {.size = sizeof(options), .shell = 77};
+	struct host_tree *tree = *state;
+	struct lend_error error;
+
+	tree_bind(tree, "0000:01:00.0", "vfio-pci");
+	check(tree, "01:00.0", NULL);
+	row("driver", LEND_PASSED, "vfio-pci");
+	tree_kill(tree, "0000:01:00.0");
+	for (int starting = 0; starting < 2; starting++) {
+		options.starting = starting;
+		check(tree, "01:00.0", &options);
+		lend_check_sentence(row("device", LEND_FAILED,
+					"it does not answer (its configuration space reads all ones)"),
+				    &error);
+		assert_non_null(strstr(error.text, "switch the computer off and on"));
+	}
+}
+
+/* That is a fact of the kernel, and no fault of the host. */
+static void a_kernel_without_iommufd(void **state)
+{
+	struct host_tree *tree = *state;
+
+	tree_put(tree, "dev/iommu", "");
+	check(tree, "01:00.0", NULL);
+	for (size_t i = 0; lend_check_at(made, i); i++)
+		assert_string_not_equal(lend_check_at(made, i)->topic, "iommufd");
+	tree_remove(tree, "dev/iommu");
+	check(tree, "01:00.0", NULL);
+	row("iommufd", LEND_PASSED, "this kernel has no iommufd: devices are opened by their groups");
 }
 
 static void kernels(void **state)
@@ -346,6 +387,8 @@ int main(void)
 		TEST(resets),
 		TEST(reserved),
 		cmocka_unit_test(virtual_functions),
+		TEST(a_dead_device),
+		TEST(a_kernel_without_iommufd),
 		TEST(kernels),
 		TEST(memory),
 		TEST(an_ordinary_user),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What stays with the host of a group, and what is behind a device that is no bridge. */
+/* What stays with the host of a group, what is behind a device that is no bridge, and what does not answer.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,6 +93,66 @@ static void classes_of_bridges(void **state)
 	}
 }
 
+static void a_dead_device(void **state)
+{
+	static const char does_not_answer[] = "it does not answer (its configuration space reads all ones)";
+	struct lend_bind_options force = {.size = sizeof(force), .force = true};
+	struct lend_bdf bdf = tree_bdf("03:00.0");
+	struct host_tree *tree = *state;
+	struct lend_error error = {""};
+
+	tree_kill(tree, "0000:03:00.0");
+	expect_word(tree, "03:00.0", LEND_STATE_DEAD, "dead", does_not_answer);
+	expect_refused(tree, "03:00.0", does_not_answer);
+	assert_int_equal(lend_bind(tree->context, &bdf, 1, &force, &error), -EOPNOTSUPP);
+	assert_non_null(strstr(error.text, does_not_answer));
+	assert_int_equal(tree->orders, 0);
+	/* VFIO had it, and somebody works with it: that is no reason to call it ready, or busy. */
+	tree_bind(tree, "0000:03:00.0", "vfio-pci");
+	expect_word(tree, "03:00.0", LEND_STATE_DEAD, "dead", "");
+	/* A bridge stays one, with the class that the kernel remembers. */
+	tree_kill(tree, "0000:00:10.0");
+	expect_word(tree, "00:10.0", LEND_STATE_UNFIT, "bridge", "");
+	assert_true(tree_device(tree, "00:10.0")->is.is_bridge);
+	/* Less than the header, as a read that fails half-way gives, says nothing. */
+	tree_put(tree, "sys/bus/pci/devices/0000:01:00.0/config", "\xff\xff\xff\xff");
+	expect_word(tree, "01:00.0", LEND_STATE_BINDABLE, "bindable", "");
+}
+
+/* The ids of a virtual function read all ones as long as it lives. */
+static void a_virtual_function_is_not_dead(void **state)
+{
+	struct host_tree *tree = tree_new("sriov");
+	const char *config;
+
+	(void)state;
+	config = tree_get(tree, "sys/bus/pci/devices/0000:01:10.0/config");
+	assert_memory_equal(config, "\xff\xff\xff\xff", 4);
+	expect_word(tree, "01:10.0", LEND_STATE_BINDABLE, "bindable", "");
+	tree_kill(tree, "0000:01:10.0");
+	expect_word(tree, "01:10.0", LEND_STATE_DEAD, "dead", "");
+	tree_free(tree);
+}
+
+/* It is not opened, but its driver has to go, so that the rest of its group can be lent. */
+static void a_dead_sibling_comes_along(void **state)
+{
+	const struct lend_bind_options all = {.size = sizeof(all), .siblings = true};
+	struct host_tree *tree = tree_new("multifunction");
+	struct lend_bdf bdf = tree_bdf("01:00.0");
+	struct lend_error error = {""};
+
+	(void)state;
+	tree_kill(tree, "0000:01:00.1");
+	expect_word(tree, "01:00.0", LEND_STATE_SHARED, "shared", "0000:01:00.1 (nvme)");
+	if (lend_bind(tree->context, &bdf, 1, &all, &error))
+		fail_msg("%s", error.text);
+	expect_word(tree, "01:00.0", LEND_STATE_READY, "ready", "");
+	if (lend_unbind(tree->context, &bdf, 1, &all, &error))
+		fail_msg("%s", error.text);
+	tree_free(tree);
+}
+
 static void drives_behind_a_vmd(void **state)
 {
 	const struct lend_bind_options all = {.size = sizeof(all), .siblings = true};
@@ -143,6 +204,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_bridge_of_the_computer),
 		TEST(classes_of_bridges),
+		TEST(a_dead_device),
+		cmocka_unit_test(a_virtual_function_is_not_dead),
+		cmocka_unit_test(a_dead_sibling_comes_along),
 		TEST(drives_behind_a_vmd),
 		TEST(another_of_the_vmds_group),
 	};

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "lib/host/check/check.h"
+#include "lib/nodes.h"
 
 /*
  * The command that takes the device, with the options that this case needs. A group is
@@ -194,12 +195,16 @@ static void check_sriov(struct lend_check *check, const struct lend_survey_devic
 
 	if (device->physfn[0] && !lend_bdf_parse(device->physfn, &bdf)) {
 		pf = lend_survey_find(check->survey, &bdf);
-		if (pf && lend_host_is_vfio(pf->is.driver))
+		if (pf && nodes_ask_for_token(pf->is.driver))
 			check_row(
 				check, "sr-iov", device, LEND_NOTE,
 				"its physical function %s is with %s: opening it takes the VF token that was "
 				"set there",
 				device->physfn, pf->is.driver);
+		else if (pf && lend_host_is_vfio(pf->is.driver))
+			check_row(check, "sr-iov", device, LEND_PASSED,
+				  "a virtual function of %s, which is with %s: opening it takes no VF token",
+				  device->physfn, pf->is.driver);
 		else
 			check_row(check, "sr-iov", device, LEND_PASSED,
 				  "a virtual function of %s, which stays with the host", device->physfn);
@@ -213,6 +218,12 @@ static void check_sriov(struct lend_check *check, const struct lend_survey_devic
 
 void check_device(struct lend_check *check, const struct lend_survey_device *device)
 {
+	if (device->state == LEND_STATE_DEAD) {
+		CHECK_CURE(check_row(check, "device", device, LEND_FAILED, "%s", device->why), advice,
+			   "switch the computer off and on, which gives the device its power anew; if it "
+			   "still does not answer, choose another device: lend ls shows which can be lent");
+		return;
+	}
 	/* If no IOMMU is on at all, a row of the computer has the cure, and that comes first. */
 	if (device->state == LEND_STATE_UNFIT &&
 	    (check->has_iommu || strcmp(device->word, "no-iommu") != 0)) {

@@ -14,7 +14,7 @@
 #include "lib/sized.h"
 
 /* PCI Local Bus 3.0, 6.1: header type, and its layout without the multifunction bit. */
-enum { HEADER_TYPE = 0x0e, HEADER_LAYOUT = 0x7f, HEADER_BRIDGE = 1 };
+enum { HEADER_SIZE = 64, HEADER_TYPE = 0x0e, HEADER_LAYOUT = 0x7f, HEADER_BRIDGE = 1 };
 /* Class code of bridges between PCI buses, without the programming interface. */
 enum { CLASS_PCI_BRIDGE = 0x0604 };
 
@@ -25,13 +25,29 @@ static uint32_t read_id(const char *dir, const char *name, uint32_t mask)
 	return sysfs_number(dir, name, &value) ? 0 : (uint32_t)value & mask;
 }
 
-static bool read_is_bridge(const char *dir, uint32_t class_code)
+/*
+ * A read that no device answers gives all ones (PCI Local Bus 3.0, 6.1). The ids alone say
+ * nothing: those of a virtual function read so as long as it lives (PCI Express Base 6.0, 9.3.4.1).
+ */
+static bool is_all_ones(const char *header)
 {
-	char config[HEADER_TYPE + 2];
+	for (size_t i = 0; i < HEADER_SIZE; i++)
+		if ((unsigned char)header[i] != 0xff)
+			return false;
+	return true;
+}
 
-	if (sysfs_read(dir, "config", config, sizeof(config)) > HEADER_TYPE)
-		return (config[HEADER_TYPE] & HEADER_LAYOUT) == HEADER_BRIDGE;
-	return class_code >> 8 == CLASS_PCI_BRIDGE;
+/* A dead bridge has no header type, but the kernel remembers its class. */
+static void read_header(const char *dir, struct lend_host_device *out)
+{
+	char header[HEADER_SIZE + 1];
+	int length = sysfs_read(dir, "config", header, sizeof(header));
+
+	out->is_dead = length == HEADER_SIZE && is_all_ones(header);
+	if (length > HEADER_TYPE && !out->is_dead)
+		out->is_bridge = (header[HEADER_TYPE] & HEADER_LAYOUT) == HEADER_BRIDGE;
+	else
+		out->is_bridge = out->class_code >> 8 == CLASS_PCI_BRIDGE;
 }
 
 int host_read_group(const char *dir)
@@ -64,7 +80,7 @@ int host_read_device(struct lend_context *context, const struct lend_bdf *bdf, s
 	out->vendor = (uint16_t)read_id(dir, "vendor", 0xffff);
 	out->device = (uint16_t)read_id(dir, "device", 0xffff);
 	out->class_code = read_id(dir, "class", 0xffffff);
-	out->is_bridge = read_is_bridge(dir, out->class_code);
+	read_header(dir, out);
 	out->is_vf = !sysfs_link(dir, "physfn", physfn, sizeof(physfn));
 	out->group = host_read_group(dir);
 	host_read_node(dir, out);

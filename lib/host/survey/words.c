@@ -78,6 +78,10 @@ static void choose(const struct lend_survey *survey, struct lend_survey_device *
 	if (is_of_the_host(out)) {
 		say(out, LEND_STATE_UNFIT, "bridge");
 		snprintf(out->why, sizeof(out->why), "a bridge of the host is not lent");
+	} else if (out->is.is_dead) {
+		say(out, LEND_STATE_DEAD, "dead");
+		snprintf(out->why, sizeof(out->why),
+			 "it does not answer (its configuration space reads all ones)");
 	} else if (!has_iommu(survey, out)) {
 		say(out, LEND_STATE_UNFIT, "no-iommu");
 		snprintf(out->why, sizeof(out->why), "no IOMMU keeps it from the host's memory");

@@ -72,6 +72,10 @@ static int collect(struct taking *taking, const struct lend_bdf *devices, size_t
 			return error_say(taking->op.error, -ENODEV,
 					 "there is no PCI device %s; lend ls lists those that there are",
 					 name);
+		/* Another of a group comes along all the same: it is not opened, but its driver has to go. */
+		if (device->state == LEND_STATE_DEAD)
+			return error_say(taking->op.error, -EOPNOTSUPP, "%s cannot be lent: %s", name,
+					 device->why);
 		ret = add(taking, device);
 		if (!ret && taking->op.options.siblings)
 			ret = add_siblings(taking, device);
