@@ -212,9 +212,9 @@ int vcpus_init(struct vcpus *vcpus, unsigned count, const struct cpuid *cpuid,
 
 int vcpus_reset(struct vcpus *vcpus, const struct memory *memory, const struct boot_entry *entry)
 {
+	bool again = __atomic_exchange_n(&vcpus->touched, false, __ATOMIC_RELAXED);
 	int ret = 0;
 
-	__atomic_store_n(&vcpus->touched, false, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < vcpus->count && !ret; i++) {
 		struct vcpu *vcpu = &vcpus->vcpu[i];
 		struct kvm_sregs sregs = vcpu->reset.sregs;
@@ -224,6 +224,8 @@ int vcpus_reset(struct vcpus *vcpus, const struct memory *memory, const struct b
 			ret = boot_registers(memory, entry, &regs, &sregs);
 		if (!ret)
 			ret = reset_state_put(&vcpu->reset, vcpu->fd, &regs, &sregs);
+		if (!ret && again)
+			reset_state_tsc(vcpu->fd);
 	}
 	return ret;
 }

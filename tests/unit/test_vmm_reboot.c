@@ -36,6 +36,7 @@ static struct {
 	struct kvm_mp_state mp;
 	struct kvm_irqchip chips[3];
 	bool refuses_spec_ctrl, no_osvw;
+	bool has_offset;       /* of the TSC: a write of it makes one */
 	unsigned resets, offs; /* that the machine was asked for */
 } kvm;
 
@@ -87,6 +88,7 @@ int hv_set_msrs(int vcpu, const struct kvm_msrs *msrs)
 		memcpy(&entry, (const uint8_t *)msrs + sizeof(*msrs) + i * sizeof(entry), sizeof(entry));
 		assert_false(entry.index / 2 == OSVW / 2 && kvm.no_osvw);
 		*msr(entry.index) = entry.data;
+		kvm.has_offset |= entry.index == TSC;
 	}
 	kvm.sets++;
 	return (int)msrs->nmsrs;
@@ -203,6 +205,11 @@ static void a_processor_is_as_kvm_made_it(void **state)
 	kvm.sets = 0;
 	assert_int_equal(reset_state_put(&reset, -1, &regs, &sregs), 0);
 	assert_int_equal(kvm.sets, 0);
+	/* The TSC is written as it is: a write puts the offset back that KVM forgets at a shutdown. */
+	kvm.has_offset = false;
+	reset_state_tsc(-1);
+	assert_true(kvm.has_offset);
+	assert_int_equal(*msr(TSC), 5000);
 	reset_state_free(&reset);
 }
 

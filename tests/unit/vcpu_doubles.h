@@ -39,6 +39,7 @@ static struct {
 	void *broken_at;
 	char fatal[256];
 	unsigned shutdowns, shutdown_id;
+	unsigned msr_reads, msr_writes;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool done; /* the script has been played, or the machine has ended */
@@ -106,6 +107,20 @@ int hv_get_regs(int vcpu, struct kvm_regs *regs)
 	return 0;
 }
 
+int hv_get_msrs(int vcpu, struct kvm_msrs *msrs)
+{
+	(void)vcpu;
+	play.msr_reads++;
+	return (int)msrs->nmsrs;
+}
+
+int hv_set_msrs(int vcpu, const struct kvm_msrs *msrs)
+{
+	(void)vcpu;
+	play.msr_writes++;
+	return (int)msrs->nmsrs;
+}
+
 /* The rest of KVM is there, and says nothing. */
 #define SILENT(name, ...)                                                                                    \
 	int name(__VA_ARGS__);                                                                               \
@@ -120,8 +135,6 @@ SILENT(hv_tsc_khz, int vcpu)
 SILENT(hv_set_cpuid, int vcpu, const struct kvm_cpuid2 *cpuid)
 SILENT(hv_vcpu_mmap_size, int kvm)
 SILENT(hv_msr_list, int kvm, struct kvm_msr_list *list)
-SILENT(hv_get_msrs, int vcpu, struct kvm_msrs *msrs)
-SILENT(hv_set_msrs, int vcpu, const struct kvm_msrs *msrs)
 SILENT(hv_set_regs, int vcpu, const struct kvm_regs *regs)
 SILENT(hv_get_sregs, int vcpu, struct kvm_sregs *sregs)
 SILENT(hv_set_sregs, int vcpu, const struct kvm_sregs *sregs)

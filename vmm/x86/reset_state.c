@@ -210,6 +210,14 @@ int reset_state_put(const struct reset_state *state, int vcpu, const struct kvm_
 	return ret ? ret : hv_set_mp_state(vcpu, &state->mp);
 }
 
+void reset_state_tsc(int vcpu)
+{
+	struct one_msr one = {.nmsrs = 1, .entry.index = MSR_TSC};
+
+	if (hv_get_msrs(vcpu, (struct kvm_msrs *)(void *)&one) == 1)
+		hv_set_msrs(vcpu, (struct kvm_msrs *)(void *)&one);
+}
+
 void reset_state_free(struct reset_state *state)
 {
 	free(state->msrs);

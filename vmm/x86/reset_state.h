@@ -35,6 +35,15 @@ int reset_state_take(struct reset_state *state, int kvm, int vcpu);
 int reset_state_put(const struct reset_state *state, int vcpu, const struct kvm_regs *regs,
 		    const struct kvm_sregs *sregs);
 
+/**
+ * Writes the TSC, which goes on counting, with the value that it has. After a shutdown
+ * (a triple fault) KVM makes an AMD processor's control block anew and leaves the
+ * guest's offset of the TSC out: the guest would see the host's count, and the
+ * deadlines that it sets for its timer would never come. Of all processors or of none:
+ * KVM keeps those in step that are written together.
+ */
+void reset_state_tsc(int vcpu);
+
 void reset_state_free(struct reset_state *state);
 
 #endif
