@@ -26,7 +26,7 @@ PKGS_KERNEL="gcc make libc6-dev flex bison bc libelf-dev xz-utils kmod
 # Building modules for a packaged kernel needs what its configuration names.
 PKGS_NEWEST="$PKGS_KERNEL libssl-dev dwarves"
 PKGS_CHECK="clang g++ llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
-	pciutils procps strace graphviz zsh"
+	pciutils procps strace graphviz zsh iproute2 e2fsprogs"
 
 # The lab's kernels and QEMU are fetched through the computer's own package
 # sources, which only Debian's have; lab_is_here: they are, or are in the cache.
