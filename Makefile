@@ -131,6 +131,16 @@ $(B)/tests/test-monitor: $(B)/obj/examples/test-monitor.o $(B)/liblend-fake.a $(
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
+# Hosts with odd files, chosen by libFuzzer (CONTRIBUTING.md).
+FUZZ_SAN := address,undefined,fuzzer-no-link
+fuzz-host:
+	$(Q)$(MAKE) CC=clang SAN=$(FUZZ_SAN) $(O)/san-clang-$(subst $(comma),-,$(FUZZ_SAN))/fuzz/host_tree
+
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend-fake.a $(B)/liblend.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ -lcmocka $(TOOL_LIBS)
+
 check-example: $(B)/tests/test-monitor
 	$(Q)$<
 
@@ -202,7 +212,7 @@ format:
 clean:
 	rm -rf $(O)
 
-.PHONY: all check-example check-unit check-headers check-layers check-symbols check-conformance man install install-lib format clean
+.PHONY: all fuzz-host check-example check-unit check-headers check-layers check-symbols check-conformance man install install-lib format clean
 .SECONDARY:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
