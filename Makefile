@@ -114,6 +114,9 @@ $(B)/tests/test_host_cures $(B)/tests/test_host_walk: ALL_LDFLAGS += $(addprefix
 # What a survey asks the kernel is counted.
 $(B)/tests/test_host_cost: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,open read readlink readlinkat access stat statx opendir)
 
+# A file vanishes between two of these calls.
+$(B)/tests/test_host_vanish: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,open read readlink readlinkat access stat opendir)
+
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend-fake.a $(B)/liblend.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

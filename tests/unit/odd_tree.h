@@ -24,6 +24,12 @@ void odd_undo(const struct host_tree *tree, size_t path, unsigned step);
  */
 void odd_look(struct host_tree *tree, const size_t *odd, unsigned count);
 
+/**
+ * The same where a file, or all with that in its path, vanishes meanwhile. `gone` is the path
+ * from the root on; the caller may fill it at any time before the survey's end.
+ */
+void odd_look_again(struct host_tree *tree, const char *gone);
+
 /** The same for what the bytes choose, pairs of a path and a kind; all is undone after it. */
 void odd_bytes(struct host_tree *tree, const uint8_t *data, size_t size);
 
