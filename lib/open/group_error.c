@@ -152,8 +152,9 @@ int group_say_no_iommu(const struct lend_host_device *host, struct lend_error *e
 	return error_say(
 		error, -ENOTSUP,
 		"%s: no IOMMU keeps its DMA apart from the host's memory; enable VT-d or AMD-Vi in the "
-		"firmware and boot the kernel with intel_iommu=on or amd_iommu=on",
-		host->name);
+		"firmware, and for VT-d boot the kernel with intel_iommu=on (lend check %s says what is "
+		"missing)",
+		host->name, host->name);
 }
 
 int group_say_not_bound(struct lend_context *context, const struct lend_host_device *host,

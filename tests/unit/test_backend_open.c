@@ -131,7 +131,8 @@ static void xsa_61_no_iommu(void **state)
 	add_device(host, "0000:05:00.0", "vfio-pci", -1);
 	assert_int_equal(try(host, "05:00.0"), -ENOTSUP);
 	expect(host, "intel_iommu=on");
-	expect(host, "amd_iommu=on");
+	expect(host, "AMD-Vi");
+	assert_null(strstr(host->error.text, "amd_iommu=on")); /* the kernel has no such parameter */
 }
 
 static void node_missing(void **state)
