@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tool/asked.h"
+#include "tool/clean.h"
 #include "tool/host.h"
 #include "tool/run/options.h"
 
@@ -92,12 +93,11 @@ static void print_row(const struct lend_check_row *row, bool colours)
 						[LEND_NOTE] = "\033[36m",
 						[LEND_UNKNOWN] = "\033[33m",
 						[LEND_FAILED] = "\033[31m"};
-	char text[sizeof(row->text)], command[sizeof(row->command)];
+	char text[sizeof(row->text)], command[sizeof(row->command)], advice[sizeof(row->advice)];
 
-	snprintf(text, sizeof(text), "%s", row->text);
-	snprintf(command, sizeof(command), "%s", row->command);
-	show_clean(text);
-	show_clean(command);
+	clean_copy(text, sizeof(text), row->text);
+	clean_copy(command, sizeof(command), row->command);
+	clean_copy(advice, sizeof(advice), row->advice);
 	printf("  %s%-6s%s  %s\n", colours ? sequences[row->verdict] : "", marks[row->verdict],
 	       show_plain(colours), text);
 	if (row->kernel_argument[0])
@@ -107,9 +107,8 @@ static void print_row(const struct lend_check_row *row, bool colours)
 		       row->kernel_argument);
 	if (command[0])
 		print_command(command);
-	if (row->advice[0])
-		printf("          %s: %s\n", command[0] || row->kernel_argument[0] ? "note" : "cure",
-		       row->advice);
+	if (advice[0])
+		printf("          %s: %s\n", command[0] || row->kernel_argument[0] ? "note" : "cure", advice);
 }
 
 static enum tool_status print_text(const struct lend_check *check)

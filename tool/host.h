@@ -33,9 +33,6 @@ void names_class(struct names *names, const struct lend_survey_device *device, c
 void names_vendor(struct names *names, const struct lend_survey_device *device, char *out, size_t size);
 void names_model(struct names *names, const struct lend_survey_device *device, char *out, size_t size);
 
-/** Text that came from a device or a file, for a terminal: control characters become '?'. */
-void show_clean(char *text);
-
 /** Whether standard output is a terminal that takes colours, and how wide it is (0: no terminal). */
 bool show_colours(void);
 unsigned show_width(void);

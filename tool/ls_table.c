@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tool/clean.h"
 #include "tool/ls.h"
 
 /* Widths of the columns, from what is in them. */
@@ -81,7 +82,7 @@ LEND_PRINTF(3, 4) static void detail(const struct ls *ls, const char *name, cons
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	show_clean(text);
+	clean_text(text);
 	snprintf(line, sizeof(line), "    %-9s %s", name, text);
 	ls_line(ls, line);
 }
@@ -162,7 +163,7 @@ static void not_looked_at(const struct ls *ls)
 void ls_table(const struct ls *ls)
 {
 	struct widths w = measure(ls);
-	char line[512], name[240], group[16];
+	char line[512], name[240], group[16], driver[64], interfaces[96];
 
 	snprintf(line, sizeof(line), "%-*s  %-*s  %-*s  %*s  %s", w.address, "ADDRESS", w.word, "STATE",
 		 w.driver, "DRIVER", w.group, "GROUP", "DEVICE");
@@ -172,11 +173,12 @@ void ls_table(const struct ls *ls)
 
 		names_device(ls->names, device, name, sizeof(name));
 		group_text(device, group);
+		clean_copy(driver, sizeof(driver), device->is.driver[0] ? device->is.driver : "-");
+		clean_copy(interfaces, sizeof(interfaces), device->interfaces);
 		snprintf(line, sizeof(line), "%-*s  %s%-*s%s  %-*s  %*s  %s%s%s%s", w.address,
 			 device->is.name, show_colour(device, ls->colours), w.word, device->word,
-			 show_plain(ls->colours), w.driver, device->is.driver[0] ? device->is.driver : "-",
-			 w.group, group, name, device->interfaces[0] ? " [" : "", device->interfaces,
-			 device->interfaces[0] ? "]" : "");
+			 show_plain(ls->colours), w.driver, driver, w.group, group, name,
+			 interfaces[0] ? " [" : "", interfaces, interfaces[0] ? "]" : "");
 		ls_line(ls, line);
 		if (ls->verbose)
 			details(ls, device);

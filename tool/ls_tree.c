@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tool/clean.h"
 #include "tool/ls.h"
 
 enum { DEPTH_MAX = 64, INDENT_MAX = 8 * DEPTH_MAX };
@@ -18,15 +19,16 @@ struct branch {
 static void print_device(const struct branch *branch, const struct lend_survey_device *device, bool last)
 {
 	const struct ls *ls = branch->ls;
-	char line[512 + INDENT_MAX], name[240], group[24] = "";
+	char line[512 + INDENT_MAX], name[240], group[24] = "", driver[64];
 
+	clean_copy(driver, sizeof(driver), device->is.driver);
 	names_device(ls->names, device, name, sizeof(name));
 	if (device->is.group >= 0)
 		snprintf(group, sizeof(group), " group %d", device->is.group);
 	snprintf(line, sizeof(line), "%s%s%s  %s%s%s%s%s%s%s  %s", branch->indent,
 		 branch->utf8 ? (last ? "└─ " : "├─ ") : (last ? "`- " : "|- "), device->is.name,
 		 show_colour(device, ls->colours), device->word, show_plain(ls->colours), group,
-		 device->is.driver[0] ? " (" : "", device->is.driver, device->is.driver[0] ? ")" : "", name);
+		 driver[0] ? " (" : "", driver, driver[0] ? ")" : "", name);
 	ls_line(ls, line);
 }
 

@@ -13,6 +13,7 @@
 
 #include <pci/pci.h>
 
+#include "tool/clean.h"
 #include "tool/host.h"
 
 struct names {
@@ -83,7 +84,7 @@ static void look_up(struct names *names, char *out, size_t size, int flags, int 
 		snprintf(out, size, "%04x", flags == PCI_LOOKUP_DEVICE ? b : a);
 	else if (found != out)
 		snprintf(out, size, "%s", found);
-	show_clean(out);
+	clean_text(out);
 }
 
 void names_class(struct names *names, const struct lend_survey_device *device, char *out, size_t size)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "tool/clean.h"
 #include "tool/tool.h"
 
 int tool_fail(struct lend_error *error, int ret, const char *format, ...)
@@ -25,6 +26,7 @@ void tool_say(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	clean_text(text);
 	/* One call, so that lines of several processes do not mix. */
 	fprintf(stderr, "lend: %s\n", text);
 }

@@ -8,14 +8,6 @@
 
 #include "tool/host.h"
 
-void show_clean(char *text)
-{
-	for (unsigned char *at = (unsigned char *)text; *at; at++)
-		/* C0, DEL, and C1 as UTF-8 writes it: 0xc2 and 0x80 to 0x9f. */
-		if (*at < ' ' || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0))
-			*at = '?';
-}
-
 bool show_colours(void)
 {
 	const char *term = getenv("TERM"), *off = getenv("NO_COLOR");

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tool/clean.h"
 #include "tool/take.h"
 
 enum { LIMIT_MS = 60000 };
@@ -56,8 +57,11 @@ void take_load_driver(void)
 
 void take_note(void *opaque, const char *line)
 {
+	char text[sizeof(struct lend_error)];
+
 	(void)opaque;
-	printf("%s\n", line);
+	clean_copy(text, sizeof(text), line);
+	printf("%s\n", text);
 	fflush(stdout);
 }
 

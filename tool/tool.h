@@ -36,7 +36,7 @@ extern const struct tool_command tool_ls, tool_check, tool_bind, tool_unbind, to
  */
 LEND_PRINTF(3, 4) int tool_fail(struct lend_error *error, int ret, const char *format, ...);
 
-/** One line on standard error, "lend: " in front. */
+/** One line on standard error, "lend: " in front. What it names may come from the host: it is cleaned. */
 LEND_PRINTF(1, 2) void tool_say(const char *format, ...);
 
 #endif

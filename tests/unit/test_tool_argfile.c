@@ -14,6 +14,7 @@
 #include "tool/run/argfile.c"
 #include "tool/run/argfile_line.c"
 #include "tool/run/unseen.c"
+#include "tool/clean.c"
 #include "tool/say.c"
 
 static char path[] = "/tmp/lend-test-argfile-XXXXXX";

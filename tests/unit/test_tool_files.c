@@ -15,6 +15,7 @@
 #include "tool/run/files.c"
 #include "tool/run/socket.c"
 #include "tool/run/stats.c"
+#include "tool/clean.c"
 #include "tool/say.c"
 
 struct stage {

@@ -44,6 +44,7 @@
 #include "tool/run/socket.c"
 #include "tool/run/spawn.c"
 #include "tool/run/terminal.c"
+#include "tool/clean.c"
 #include "tool/say.c"
 
 /* Longer than any step takes: it only ends a test that hangs. */

@@ -27,6 +27,7 @@
 #include "tool/nearest.c"
 #include "tool/run/memory_arg.c"
 #include "tool/run/value.c"
+#include "tool/clean.c"
 #include "tool/say.c"
 #include "tool/show.c"
 #include "tool/topology.c"
@@ -301,14 +302,30 @@ static void test_topology(void **state)
 	assert_int_equal(RUN("conventional", &tool_topology, "-o", "/nonexistent/host.svg"), TOOL_FAILED);
 }
 
-/* A serial number or mount point with control characters does nothing to a terminal. */
-static void test_clean_text(void **state)
+static void put_escapes(struct host_tree *tree)
 {
-	char text[] = "a\033[31m\x7f\n\xc2\x9b\xc3\xa4";
+	tree_append(tree, "proc/self/mountinfo",
+		    "40 23 259:0 / /da\033[31mta\\012x rw - ext4 /dev/nvme0n1 rw\n");
+	tree_bind(tree, "0000:03:00.0", "e1\033[2J");
+}
 
+/* Whatever prints a name of the host: none of its control characters reaches the terminal. */
+static void test_names_with_escapes(void **state)
+{
 	(void)state;
-	show_clean(text);
-	assert_string_equal(text, "a?[31m???\x9b\xc3\xa4");
+	edit = put_escapes;
+	assert_int_equal(RUN("plain", &tool_bind, "01:00.0"), TOOL_FAILED);
+	says("0000:01:00.0 is in use: /dev/nvme0n1 is mounted at /da?[31mta?x; end that first");
+	says_not("\033");
+	assert_int_equal(RUN("plain", &tool_ls), TOOL_OK);
+	says("e1?[2J");
+	says_not("\033");
+	assert_int_equal(RUN("plain", &tool_ls, "--tree"), TOOL_OK);
+	says("(e1?[2J)");
+	says_not("\033");
+	RUN("plain", &tool_check, "-m", "1", "01:00.0", "03:00.0");
+	says_not("\033");
+	edit = NULL;
 }
 
 int main(void)
@@ -322,7 +339,7 @@ int main(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_check_lines),
 		cmocka_unit_test(test_usage),
-		cmocka_unit_test(test_clean_text),
+		cmocka_unit_test(test_names_with_escapes),
 		cmocka_unit_test(test_topology),
 	};
 

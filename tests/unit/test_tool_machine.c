@@ -23,6 +23,7 @@
 #include "tool/run/control.c"
 #include "tool/run/machine.c"
 #include "tool/run/orphan.c"
+#include "tool/clean.c"
 #include "tool/say.c"
 
 /* The played machine: the order of calls as letters, and its loop. */

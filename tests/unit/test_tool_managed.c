@@ -12,6 +12,7 @@
 #include "tests/unit/host_tree.h"
 #include "tool/host.c"
 #include "tool/run/managed.c"
+#include "tool/clean.c"
 #include "tool/say.c"
 #include "tool/take.c"
 

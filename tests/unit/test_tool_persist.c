@@ -14,6 +14,7 @@
 #include "tool/args.c"
 #include "tool/host.c"
 #include "tool/nearest.c"
+#include "tool/clean.c"
 #include "tool/say.c"
 #include "tool/take.c"
 #include "tool/unbind.c"

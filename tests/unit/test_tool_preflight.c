@@ -19,6 +19,7 @@
 #include "tests/unit/host_cures.h"
 #include "tool/asked.c"
 #include "tool/run/preflight.c"
+#include "tool/clean.c"
 #include "tool/say.c"
 
 enum { NOBODY = 65534 };

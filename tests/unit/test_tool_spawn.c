@@ -25,6 +25,7 @@ static int played_close_range(unsigned first, unsigned last, int flags)
 
 #define close_range played_close_range
 #include "tool/run/spawn.c"
+#include "tool/clean.c"
 #include "tool/say.c"
 #include "tool/take.c"
 #undef close_range

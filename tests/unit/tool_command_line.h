@@ -29,6 +29,7 @@
 #include "tool/run/serial_arg.c"
 #include "tool/run/unseen.c"
 #include "tool/run/value.c"
+#include "tool/clean.c"
 #include "tool/say.c"
 
 static struct run_options options;
