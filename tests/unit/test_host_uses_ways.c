@@ -54,6 +54,39 @@ static void tables_that_cannot_be_read(void **state)
 	assert_non_null(unseen(tree, "swap"));
 }
 
+/* The same for the lists of sysfs: without them no use of a disk, or of an interface, is seen. */
+static void lists_that_cannot_be_read(void **state)
+{
+	static const struct {
+		const char *list, *sees[12], *told;
+	} rows[] = {
+		{"sys/dev/block",
+		 {"open", "mount", "journal", "pool", "swap", "hibernation", "crash", "loop", "cache",
+		  "target", "volume", "raid"},
+		 "the list of block devices, which could not be read"},
+		{"sys/dev/char", {"open"}, "the list of character devices, which could not be read"},
+		{"sys/class/net",
+		 {"open", "address", "route", "bridged", "tunnel"},
+		 "the list of network interfaces, which could not be read"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct host_tree *tree = tree_new("plain");
+
+		for (size_t k = 0; k < 12 && rows[i].sees[k]; k++)
+			assert_null(unseen(tree, rows[i].sees[k]));
+		tree_remove(tree, rows[i].list);
+		for (size_t k = 0; k < 12 && rows[i].sees[k]; k++)
+			assert_null(unseen(tree, rows[i].sees[k]));
+		tree_put(tree, rows[i].list, "");
+		for (size_t k = 0; k < 12 && rows[i].sees[k]; k++)
+			assert_string_equal(unseen(tree, rows[i].sees[k]), rows[i].told);
+		assert_null(unseen(tree, "vfs"));
+		tree_free(tree);
+	}
+	(void)state;
+}
+
 /* An ordinary user of such a computer sees no process of another user at all. */
 static void a_procfs_that_hides(void **state)
 {
@@ -186,8 +219,13 @@ static void the_table_is_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_cannot_be_looked_at), TEST(tables_that_cannot_be_read), TEST(a_procfs_that_hides),
-		TEST(files_with_rubbish),       TEST(names_with_rubbish),         TEST(the_table_is_whole),
+		TEST(what_cannot_be_looked_at),
+		TEST(tables_that_cannot_be_read),
+		cmocka_unit_test(lists_that_cannot_be_read),
+		TEST(a_procfs_that_hides),
+		TEST(files_with_rubbish),
+		TEST(names_with_rubbish),
+		TEST(the_table_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,8 +50,13 @@ static int add_interface(void *opaque, const char *name)
 
 void survey_interfaces(struct lend_survey *survey)
 {
+	/* Uses that are not seen without the list. */
+	static const enum lend_use_kind kinds[] = {LEND_USE_OPEN, LEND_USE_ADDRESS, LEND_USE_ROUTE,
+						   LEND_USE_BRIDGED, LEND_USE_TUNNEL};
 	char dir[PATH_MAX];
 
 	if (!sysfs_path(dir, "%s/class/net", context_sysfs(survey->context)))
-		sysfs_each(dir, add_interface, survey);
+		survey_list(survey, sysfs_each(dir, add_interface, survey), kinds,
+			    sizeof(kinds) / sizeof(*kinds),
+			    "the list of network interfaces, which could not be read");
 }

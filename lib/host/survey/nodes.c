@@ -124,16 +124,30 @@ static int add_entry(void *opaque, const char *number)
 	return 0;
 }
 
+/* The lists of nodes, and the uses that are not seen without one. */
+static const struct list {
+	const char *name, *unseen;
+	enum lend_use_kind kinds[16];
+	size_t kind_count;
+} lists[] = {
+	{"block",
+	 "the list of block devices, which could not be read",
+	 {LEND_USE_OPEN, LEND_USE_MOUNT, LEND_USE_JOURNAL, LEND_USE_POOL, LEND_USE_SWAP, LEND_USE_HIBERNATION,
+	  LEND_USE_CRASH, LEND_USE_LOOP, LEND_USE_CACHE, LEND_USE_TARGET, LEND_USE_VOLUME, LEND_USE_RAID},
+	 12},
+	{"char", "the list of character devices, which could not be read", {LEND_USE_OPEN}, 1},
+};
+
 void survey_nodes(struct lend_survey *survey)
 {
-	static const char *const kinds[] = {"block", "char"};
-	char list[PATH_MAX];
+	char path[PATH_MAX];
 
-	for (int i = 0; i < 2; i++) {
-		struct walk walk = {.survey = survey, .list = list, .is_block = i == 0};
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		struct walk walk = {.survey = survey, .list = path, .is_block = i == 0};
 
-		if (!sysfs_path(list, "%s/dev/%s", context_sysfs(survey->context), kinds[i]))
-			sysfs_each(list, add_entry, &walk);
+		if (!sysfs_path(path, "%s/dev/%s", context_sysfs(survey->context), lists[i].name))
+			survey_list(survey, sysfs_each(path, add_entry, &walk), lists[i].kinds,
+				    lists[i].kind_count, lists[i].unseen);
 	}
 	for (size_t i = 0; i < survey->node_count; i++) {
 		const struct node *node = &survey->nodes[i];

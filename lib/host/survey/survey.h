@@ -142,6 +142,13 @@ const struct lend_use *survey_stays_by(const struct lend_survey_device *device);
 /** Notes what this user may not look at. `what` must live as long as the survey. */
 void survey_unseen(struct lend_survey *survey, enum lend_use_kind kind, const char *what);
 
+/**
+ * Takes what reading a list of sysfs returned: if it failed, notes for each of these kinds
+ * that it was not looked at. A list that is not there (-ENOENT) is an empty one.
+ */
+void survey_list(struct lend_survey *survey, int ret, const enum lend_use_kind *kinds, size_t count,
+		 const char *what);
+
 /** Replaces, in place, the escapes of mountinfo and swaps by the characters. */
 void mounts_unescape(char *text);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of the ways in which a device can be in use (ways.h). */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -128,6 +129,13 @@ struct device *survey_owner(struct lend_survey *survey, const char *dir, const c
 void survey_unseen(struct lend_survey *survey, enum lend_use_kind kind, const char *what)
 {
 	survey->unseen[kind] = what;
+}
+
+void survey_list(struct lend_survey *survey, int ret, const enum lend_use_kind *kinds, size_t count,
+		 const char *what)
+{
+	for (size_t i = 0; ret < 0 && ret != -ENOENT && i < count; i++)
+		survey_unseen(survey, kinds[i], what);
 }
 
 bool lend_survey_way(const struct lend_survey *survey, size_t index, struct lend_way *out)
