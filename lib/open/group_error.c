@@ -112,24 +112,22 @@ LEND_PRINTF(2, 3) static void list_add(struct list *list, const char *format, ..
 }
 
 /*
- * Both lists, and the words around them, fit into a lend_error: a command that is
- * cut would do something else.
+ * The list and the words around it fit into a lend_error: a command that is cut would do
+ * something else. The command is lend's own, which takes nothing that is in use.
  */
 int group_say_not_viable(struct lend_context *context, const struct lend_host_device *host,
 			 struct lend_error *error)
 {
 	struct lend_host_device siblings[SIBLINGS_MAX];
-	struct list who = {0}, names = {0};
+	struct list who = {0};
 	int count = context ? lend_host_group(context, host->group, siblings, SIBLINGS_MAX, sizeof(*siblings))
 			    : 0;
-	char more[32] = "", again[40] = "";
+	char more[32] = "";
 
-	for (int i = 0; i < count && i < SIBLINGS_MAX; i++) {
-		if (!in_the_way(&siblings[i]))
-			continue;
-		list_add(&who, "%s%s (%s)", who.length ? ", " : "", siblings[i].name, siblings[i].driver);
-		list_add(&names, " %s", siblings[i].name);
-	}
+	for (int i = 0; i < count && i < SIBLINGS_MAX; i++)
+		if (in_the_way(&siblings[i]))
+			list_add(&who, "%s%s (%s)", who.length ? ", " : "", siblings[i].name,
+				 siblings[i].driver);
 	if (!who.length)
 		return error_say(
 			error, -EPERM,
@@ -138,13 +136,10 @@ int group_say_not_viable(struct lend_context *context, const struct lend_host_de
 			host->name, host->group, host->group);
 	if (who.left_out)
 		snprintf(more, sizeof(more), " and %u more", who.left_out);
-	if (names.left_out)
-		snprintf(again, sizeof(again), ", and so the other %u", names.left_out);
-	return error_say(
-		error, -EPERM,
-		"%s: IOMMU group %d is not viable, these stand in the way: %s%s; take them from their "
-		"drivers: for d in%s; do echo $d > /sys/bus/pci/devices/$d/driver/unbind; done%s",
-		host->name, host->group, who.text, more, names.text, again);
+	return error_say(error, -EPERM,
+			 "%s: IOMMU group %d is not viable, these stand in the way: %s%s; as root: lend bind "
+			 "--siblings %s",
+			 host->name, host->group, who.text, more, host->name);
 }
 
 int group_say_no_iommu(const struct lend_host_device *host, struct lend_error *error)

@@ -183,7 +183,9 @@ static void not_viable(void **state)
 	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, sizeof(device), NULL), 0);
 	assert_int_equal(group_say_not_viable(host->context, &device, &host->error), -EPERM);
 	expect(host, "0000:05:00.1 (snd_hda_intel), 0000:05:00.4 (xhci_hcd)");
-	expect(host, "for d in 0000:05:00.1 0000:05:00.4;");
+	/* Not by hand: lend bind takes nothing that is in use, and can give it back. */
+	expect(host, "as root: lend bind --siblings 0000:05:00.0");
+	assert_null(strstr(host->error.text, "unbind"));
 	assert_null(strstr(host->error.text, "0000:05:00.2"));
 	assert_null(strstr(host->error.text, "0000:05:00.3"));
 }
@@ -211,8 +213,6 @@ static void not_viable_for_many(void **state)
 {
 	struct host *host = *state;
 	struct lend_host_device device;
-	const char *at, *end;
-	unsigned named = 0, left = 0;
 
 	add_device(host, "0000:05:00.0", "vfio-pci", 7);
 	for (unsigned i = 0; i < 24; i++) {
@@ -224,19 +224,7 @@ static void not_viable_for_many(void **state)
 	assert_int_equal(lend_host_find(host->context, "05:00.0", &device, sizeof(device), NULL), 0);
 	assert_int_equal(group_say_not_viable(host->context, &device, &host->error), -EPERM);
 	expect(host, "0000:06:00.0 (a_driver_with_a_name_of_forty_characters), 0000:06:01.0 (");
-	expect(host, "_characters) and 22 more; take them");
-	expect(host, "; do echo $d > /sys/bus/pci/devices/$d/driver/unbind; done, and so the other ");
-	at = strstr(host->error.text, "for d in ") + strlen("for d in ");
-	end = strstr(at, "; do");
-	for (; at < end; at += strlen("0000:06:00.0 "), named++) {
-		char name[16];
-
-		snprintf(name, sizeof(name), "0000:06:%02x.0", named);
-		assert_memory_equal(at, name, strlen(name));
-		assert_true(at[strlen(name)] == ' ' || at[strlen(name)] == ';');
-	}
-	assert_int_equal(sscanf(strstr(end, "other "), "other %u", &left), 1);
-	assert_int_equal(named + left, 24);
+	expect(host, "_characters) and 22 more; as root: lend bind --siblings 0000:05:00.0");
 	assert_true(strlen(host->error.text) < sizeof(host->error.text) - 1);
 }
 
