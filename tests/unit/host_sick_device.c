@@ -28,10 +28,17 @@ static void opened(struct person *person)
 {
 	tree_process(person->tree, 55, "dd", "/dev/nvme0n1");
 }
+
 static void no_reset(struct person *person)
 {
 	tree_remove(person->tree, "sys/bus/pci/devices/0000:01:00.0/reset_method");
 	tree_remove(person->tree, "sys/bus/pci/devices/0000:01:00.0/reset");
+}
+
+static void resets_with_an_idle_sibling(struct person *person)
+{
+	no_reset(person);
+	tree_bind(person->tree, "0000:01:00.1", NULL);
 }
 
 static void firmware_memory(struct person *person)
@@ -223,6 +230,12 @@ const struct sick_host sick_devices[] = {
 	 NULL,
 	 {0}},
 	{"plain", {"01:00.0"}, dead, NULL, "switch the computer off and on", {0}},
+	{"multifunction",
+	 {"01:00.0"},
+	 resets_with_an_idle_sibling,
+	 "lend bind --user ann 0000:01:00.1",
+	 NULL,
+	 {0}},
 	{"multifunction", {"01:00.0"}, dead_sibling, "lend bind --siblings", NULL, {0}},
 	{"sriov", {"01:00.0"}, nothing, "lend vf 0000:01:00.0 0", NULL, {0}},
 	{0},

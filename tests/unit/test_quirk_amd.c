@@ -88,9 +88,6 @@ static void others_have_none(void **state)
 	assert_int_equal(world->line_count, 0);
 	stop(world);
 	world = amd(0x67b0, 0x20100);
-	world->device->info.can_reset = true; /* the kernel's way comes first */
-	assert_int_equal(reset(world), -EOPNOTSUPP);
-	world->device->info.can_reset = false;
 	world->dead = true;
 	assert_int_equal(reset(world), -EIO);
 	stop(world);
@@ -108,6 +105,12 @@ static void the_report_names_it(void **state)
 	assert_true(report.checked);
 	assert_int_equal(world_count(world, "reset"), 0);
 	assert_int_equal(world_count(world, "bus_reset"), 0);
+	stop(world);
+	world = amd(0x67b0, 0x20100);
+	world->device->info.can_reset = true; /* the kernel's way is taken, and not the quirk's */
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
+	assert_int_not_equal(report.ran, LEND_RESET_QUIRK);
+	assert_int_equal(world_count(world, "bar_write"), 0);
 	stop(world);
 }
 

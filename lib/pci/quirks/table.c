@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of quirks: a row for each device and hook (spec 10). */
 #include "lib/pci/quirks/quirks.h"
+#include "lib/reset_way.h"
 
 enum {
 	ATI = 0x1002,
@@ -34,26 +35,6 @@ static const struct quirk rows[] = {
 	{"NVIDIA BAR 0 mirror", NVIDIA, 0, 0, VGA, QUIRK_GEFORCE, .setup = nvidia_bar0_setup},
 	{"NVIDIA GPUDirect clique", NVIDIA, 0, 0, DISPLAY, .capability = nvidia_clique},
 	{"Realtek 8168 MSI-X back door", REALTEK, 0x8168, ONE, .setup = rtl8168_setup},
-	/* Bonaire */
-	AMD_RESET(0x6649),
-	AMD_RESET(0x6650),
-	AMD_RESET(0x6651),
-	AMD_RESET(0x6658),
-	AMD_RESET(0x665c),
-	AMD_RESET(0x665d),
-	/* Hawaii */
-	AMD_RESET(0x67a0),
-	AMD_RESET(0x67a1),
-	AMD_RESET(0x67a2),
-	AMD_RESET(0x67a8),
-	AMD_RESET(0x67a9),
-	AMD_RESET(0x67aa),
-	AMD_RESET(0x67b0),
-	AMD_RESET(0x67b1),
-	AMD_RESET(0x67b8),
-	AMD_RESET(0x67b9),
-	AMD_RESET(0x67ba),
-	AMD_RESET(0x67be),
 	VMD(0x201d),
 	VMD(0x467f),
 	VMD(0x4c3d),
@@ -61,6 +42,7 @@ static const struct quirk rows[] = {
 	/* Virtual functions whose PBA register is known to lead outside of its BAR (spec 4.1). */
 	{"Chelsio T5 PBA", CHELSIO, 0x5800, 0xff00, .pba = 0x1000},
 	{"Baidu Kunlun PBA", BAIDU, 0x3685, ONE, .pba = 0xb400},
+	RESET_OWN_AMD(AMD_RESET),
 };
 
 const struct quirk *quirk_row(size_t index)

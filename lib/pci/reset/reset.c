@@ -25,6 +25,7 @@
 #include "lib/pci/reset/quiesce.h"
 #include "lib/pci/reset/reset.h"
 #include "lib/pci/rules/quirk.h"
+#include "lib/reset_way.h"
 #include "lib/sized.h"
 
 struct set {
@@ -43,8 +44,8 @@ static void prepare(struct lend_function *function, struct lend_reset_report *re
 	function_unlock(function);
 }
 
-/* The kernel uses its first method. If a rule calls that one broken, the kernel is not asked. */
-static bool may_reset(const struct lend_function *function)
+/* The kernel uses its first method: a rule may call that one broken. */
+static bool is_broken(const struct lend_function *function)
 {
 	const char *methods = function->device->reset_methods;
 	char first[32];
@@ -52,7 +53,7 @@ static bool may_reset(const struct lend_function *function)
 	snprintf(first, sizeof(first), "%.*s", (int)strcspn(methods, " "), methods);
 	if (!methods[0] && (function->flr || function->pm_reset))
 		snprintf(first, sizeof(first), "%s", function->flr ? "flr" : "pm");
-	return function->device->info.can_reset && !rules_reset_broken(function, first);
+	return rules_reset_broken(function, first);
 }
 
 /* A reset that a quirk knows for this device. */
@@ -179,12 +180,32 @@ static bool by_bus(struct set *set, size_t index)
 	return ret == 0;
 }
 
+static bool by_way(struct set *set, size_t index, enum reset_way way)
+{
+	switch (way) {
+	case RESET_WAY_OWN:
+		return by_quirk(set->at[index], &set->reports[index]);
+	case RESET_WAY_BUS:
+		return by_bus(set, index);
+	default:
+		return by_function(set->at[index], &set->reports[index]);
+	}
+}
+
 /* Resets in the first way that works. The report tells why an earlier one did not. */
 static void reset_one(struct set *set, size_t index)
 {
 	struct lend_function *function = set->at[index];
 	struct lend_reset_report *report = &set->reports[index];
-	int failed = 0;
+	const struct reset_facts facts = {
+		.own = true,
+		.kernel_can = function->device->info.can_reset,
+		.broken = is_broken(function),
+		.power = function->pm_reset,
+		.bus = true,
+	};
+	enum reset_way ways[RESET_WAY_COUNT];
+	unsigned count = reset_ways(&facts, ways);
 
 	if (report->ran == LEND_RESET_BUS)
 		return; /* reset with the bus of an earlier one */
@@ -192,19 +213,11 @@ static void reset_one(struct set *set, size_t index)
 		report->result = -ENODEV;
 		return;
 	}
-	if (by_quirk(function, report))
-		return;
-	if (may_reset(function) && !function->pm_reset) {
-		if (by_function(function, report))
+	for (unsigned i = 0; i < count; i++)
+		if (by_way(set, index, ways[i]))
 			return;
-		failed = report->result;
-	}
-	if (by_bus(set, index))
-		return;
-	if (may_reset(function) && function->pm_reset && by_function(function, report))
-		return;
 	if (report->ran == LEND_RESET_NONE)
-		report->result = failed ? failed : -EOPNOTSUPP;
+		report->result = -EOPNOTSUPP;
 }
 
 /* A function that the host asked for meanwhile is not turned on: its monitor gives the device back. */

@@ -9,18 +9,12 @@
 #include "lib/pci/ledger/ledger.h"
 #include "lib/pci/ledger/lock.h"
 #include "lib/pci/reset/reset.h"
+#include "lib/reset_way.h"
 
 enum { NOT_READY = 1, NOT_READY_STEPS = 100 }; /* of 10 ms */
 
 /* Methods of the kernel that clear the device's whole state. The kernel uses the first one that works. */
 static const char *const good[] = {"device_specific", "acpi", "flr", "af_flr"};
-
-static bool is_first(const char *methods, const char *name)
-{
-	size_t first = strcspn(methods, " ");
-
-	return strlen(name) == first && !strncmp(methods, name, first);
-}
 
 /* If the kernel's methods are not known, the capabilities tell whether there is an FLR (spec 8.1). */
 void reset_judge(struct lend_function *function)
@@ -36,8 +30,8 @@ void reset_judge(struct lend_function *function)
 	}
 	function->flr = false;
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
-		function->flr |= is_first(methods, good[i]);
-	function->pm_reset = is_first(methods, "pm");
+		function->flr |= reset_is_first(methods, good[i]);
+	function->pm_reset = reset_is_first(methods, "pm");
 }
 
 void reset_wake(struct lend_function *function)

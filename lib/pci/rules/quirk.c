@@ -85,8 +85,6 @@ int quirk_reset(struct lend_function *function)
 	const struct quirk *row;
 	size_t i = 0;
 
-	if (function->device->info.can_reset)
-		return -EOPNOTSUPP;
 	while ((row = next(function, &i)))
 		if (row->reset)
 			return row->reset(function);

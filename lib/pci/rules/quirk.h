@@ -64,7 +64,7 @@ int quirks_capability(struct lend_function *function, const struct cap *caps, un
 /** The offset of the PBA: that of a quirk, if the device's register is known to be wrong, else `offset`. */
 uint64_t quirk_pba(const struct lend_function *function, uint64_t offset);
 
-/** Resets the device by a quirk. -EOPNOTSUPP: there is none, or the kernel can. With the lock. */
+/** Resets the device by a quirk. -EOPNOTSUPP: there is none. With the lock. */
 int quirk_reset(struct lend_function *function);
 /**
  * Called after each reset, by state_start(): the registers of quirks are as at
