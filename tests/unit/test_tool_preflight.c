@@ -372,6 +372,7 @@ static void what_is_said_before_a_device_is_taken(void **state)
 	char text[2101];
 
 	(void)state;
+	options.devices[0].managed = true;
 	assert_int_equal(preflight_computer(tree->context, &options, &images, &error), 0);
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
@@ -383,6 +384,12 @@ static void what_is_said_before_a_device_is_taken(void **state)
 	tree_remove(tree, "dev/kvm");
 	assert_int_not_equal(preflight_computer(tree->context, &options, &images, &error), 0);
 	assert_non_null(strstr(error.text, "; as root: modprobe kvm-amd"));
+	/* Nothing is taken in between: it is asked once, with the devices. */
+	options.devices[0].managed = false;
+	assert_int_equal(preflight_computer(tree->context, &options, &images, &error), 0);
+	assert_int_not_equal(preflight_devices(tree->context, &options, &error), 0);
+	assert_non_null(strstr(error.text, "; as root: modprobe kvm-amd"));
+	options.devices[0].managed = true;
 	tree_put(tree, "dev/kvm", "");
 	options.memory = 64ull << 30;
 	assert_int_not_equal(preflight_computer(tree->context, &options, &images, &error), 0);

@@ -59,6 +59,20 @@ static int ask(struct lend_context *context, const struct run_options *options, 
 	return ret;
 }
 
+/* Asked apart only where devices are taken between: with its devices it is asked all of this, too. */
+static bool is_apart(const struct run_options *options)
+{
+	struct lend_bdf bdf;
+	bool any = false;
+
+	for (unsigned i = 0; i < options->device_count; i++) {
+		if (options->devices[i].managed)
+			return true;
+		any |= options->devices[i].host[0] && !lend_bdf_parse(options->devices[i].host, &bdf);
+	}
+	return !any;
+}
+
 int preflight_computer(struct lend_context *context, const struct run_options *options,
 		       const struct files *files, struct lend_error *error)
 {
@@ -72,7 +86,7 @@ int preflight_computer(struct lend_context *context, const struct run_options *o
 	};
 	int ret = vmm_check(&images, error);
 
-	return ret ? ret : ask(context, options, NULL, 0, error);
+	return ret || !is_apart(options) ? ret : ask(context, options, NULL, 0, error);
 }
 
 int preflight_devices(struct lend_context *context, const struct run_options *options,

@@ -11,14 +11,14 @@
 #include "tool/run/files.h"
 
 /**
- * Before any device is taken from its driver: the images and the command line, KVM,
- * memory, and the limits that do not depend on devices. 0 or negative errno with the
- * sentence.
+ * Before any device is taken from its driver: the images and the command line, and,
+ * if a managed device is taken next or there is none, KVM and memory. 0 or negative
+ * errno with the sentence.
  */
 int preflight_computer(struct lend_context *context, const struct run_options *options,
 		       const struct files *files, struct lend_error *error);
 
-/** The devices, which are as they will be opened. Those that are handed over open are not asked about. */
+/** KVM, memory and the devices, which are as they will be opened. Those that are handed over open are not asked about. */
 int preflight_devices(struct lend_context *context, const struct run_options *options,
 		      struct lend_error *error);
 
