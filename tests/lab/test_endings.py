@@ -64,9 +64,12 @@ def test_signal_before_the_guest_runs(l1, boot):
 
 
 def test_start_says_what_it_waits_for(l1, boot):
-    """A machine that stands still before the guest runs; then it goes on."""
+    """A machine that stands still before the guest runs; then it goes on.
+
+    So much memory takes seconds to populate: it is stopped while it does that.
+    """
     machine = l1()
-    guest = boot(machine, wait=False)
+    guest = boot(machine, memory="2G", wait=False)
     machine.run("until pid=$(pgrep -x lend-machine); do :; done; kill -STOP $pid",
                 check=True)
     guest.command.kill(signal.SIGUSR1)
