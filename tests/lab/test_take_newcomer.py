@@ -187,3 +187,4 @@ def test_a_card_that_a_container_has(way):
          ("ready", "memlock")], "ready")
     assert "0x020000" in way.run(CARD)
     assert way.machine.run(["lend", "unbind", CARD]).ok
+    way.machine.run("kill $(ip netns pids box) && ip netns del box", check=True)

@@ -95,6 +95,7 @@ def test_a_card_in_a_container(host):
          "box", "ip -n box link set eth0 netns 1")]
     assert host.l1.run([host._lend, "bind", NET]).status == 1
     assert host.free_by_cures(NET) == ["ip -n box link set eth0 netns 1"]
+    host.sh("ip netns del box")
 
 
 @pytest.mark.profile("host-plain")
