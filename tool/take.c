@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +64,17 @@ void take_note(void *opaque, const char *line)
 	clean_copy(text, sizeof(text), line);
 	printf("%s\n", text);
 	fflush(stdout);
+}
+
+bool take_absent(const struct lend_survey *survey, const char *name, struct lend_survey_device *out)
+{
+	const struct lend_survey_device *found;
+
+	memset(out, 0, sizeof(*out));
+	out->size = sizeof(*out);
+	return !strncmp(name, "pci", 3) &&
+	       (size_t)snprintf(out->path, sizeof(out->path), "%s", name) < sizeof(out->path) &&
+	       lend_survey_resolve(survey, name, &found, NULL);
 }
 
 /* A unit of systemd, installed with lend; enabled in the file system where systemd does not run. */

@@ -58,12 +58,9 @@ static size_t collect(const struct lend_survey *survey, const struct lend_survey
 /* The rule of a slot that has no device now, as one of a virtual function that is not made; by its path. */
 static bool forget_absent(struct lend_context *context, const struct lend_survey *survey, const char *name)
 {
-	struct lend_survey_device gone = {.size = sizeof(gone)};
-	const struct lend_survey_device *found;
+	struct lend_survey_device gone;
 
-	snprintf(gone.path, sizeof(gone.path), "%s", name);
-	if (strncmp(name, "pci", 3) != 0 || !lend_survey_resolve(survey, name, &found, NULL) ||
-	    lend_forget(context, &gone, NULL))
+	if (!take_absent(survey, name, &gone) || lend_forget(context, &gone, NULL))
 		return false;
 	printf("%s: nothing is there; its rule is removed\n", name);
 	return true;

@@ -35,16 +35,9 @@ static void list(const char *pf)
 }
 
 /* Says what the next boot makes of it, where that is not what there is now. */
-static int tell_next_boot(struct lend_context *context, const struct lend_survey_device *device,
-			  unsigned count, bool persistent)
+static int tell_next_boot(const struct lend_survey_device *device, unsigned before, unsigned count,
+			  bool persistent)
 {
-	unsigned before = lend_persistent_vfs(context, device);
-	struct lend_error error = {""};
-
-	if (persistent && lend_persist_vfs(context, device, count, &error)) {
-		tool_say("%s", error.text);
-		return TOOL_FAILED;
-	}
 	if (persistent && count) {
 		printf("%s: %u virtual function%s at each boot\n", device->is.name, count,
 		       count == 1 ? "" : "s");
@@ -58,10 +51,40 @@ static int tell_next_boot(struct lend_context *context, const struct lend_survey
 	return TOOL_OK;
 }
 
+/* The rule is written first, because it can be written back: what a change ends does not come back. */
+static int change(struct lend_context *context, const struct lend_survey_device *device, unsigned count,
+		  const struct lend_bind_options *options, bool persistent)
+{
+	unsigned before = lend_persistent_vfs(context, device);
+	struct lend_error error = {""};
+
+	if (persistent && lend_persist_vfs(context, device, count, &error)) {
+		tool_say("%s", error.text);
+		return TOOL_FAILED;
+	}
+	if (!lend_set_vfs(context, &device->is.bdf, count, options, &error))
+		return tell_next_boot(device, before, count, persistent);
+	tool_say("%s", error.text);
+	if (persistent && lend_persist_vfs(context, device, before, &error))
+		tool_say("%s", error.text);
+	return TOOL_FAILED;
+}
+
+/* The rule of a slot that has no device now, by the slot's path. */
+static bool forget_functions(struct lend_context *context, const struct lend_survey *survey, const char *name)
+{
+	struct lend_survey_device gone;
+
+	if (!take_absent(survey, name, &gone) || !lend_persistent_vfs(context, &gone) ||
+	    lend_persist_vfs(context, &gone, 0, NULL))
+		return false;
+	printf("%s: nothing is there; its rule is removed\n", name);
+	return true;
+}
+
 static int set(struct args *args, unsigned count, const struct lend_bind_options *options, bool persistent)
 {
 	const struct lend_survey_device *devices[ARGS_DEVICES_MAX];
-	struct lend_error error = {""};
 	struct lend_context *context;
 	struct lend_survey *survey;
 	char name[LEND_NAME_SIZE] = "";
@@ -69,16 +92,16 @@ static int set(struct args *args, unsigned count, const struct lend_bind_options
 
 	if (host_open(&context, &survey))
 		return TOOL_FAILED;
+	if (persistent && !count && forget_functions(context, survey, args->devices[0])) {
+		host_close(context, survey);
+		return TOOL_OK;
+	}
 	args->device_count = 1;
 	status = (int)host_resolve(survey, args, devices);
-	if (!status && lend_set_vfs(context, &devices[0]->is.bdf, count, options, &error)) {
-		tool_say("%s", error.text);
-		status = TOOL_FAILED;
-	}
-	if (!status) {
+	if (!status)
+		status = change(context, devices[0], count, options, persistent);
+	if (!status)
 		snprintf(name, sizeof(name), "%s", devices[0]->is.name);
-		status = tell_next_boot(context, devices[0], count, persistent);
-	}
 	host_close(context, survey);
 	if (name[0])
 		list(name);

@@ -118,9 +118,10 @@ LEND_API unsigned lend_persistent_vfs(struct lend_context *context, const struct
 
 /**
  * Carries out all rules, as at boot; virtual functions are made first. A slot with another
- * device, or with none, is left alone, and `note` is told. -ENXIO: no rule makes a virtual
- * function that another rule is for. All rules are tried; returns how many devices were
- * taken, or the first failure.
+ * device, or with none, is left alone, and `note` is told. A file that is no rule is not
+ * followed. All rules are tried; returns how many devices were taken, or the first failure.
+ * -EINVAL: a file is no rule; -ENXIO: a virtual function that a rule is for is not made;
+ * else why the rules cannot be read, or errors as lend_bind() and lend_set_vfs().
  */
 LEND_API int lend_bind_persistent(struct lend_context *context, const struct lend_bind_options *options,
 				  struct lend_error *error);

@@ -229,7 +229,7 @@ static void how_many_functions(void **state)
 	assert_int_equal(lend_persistent_vfs(tree->context, tree_device(tree, "01:00.0")), 1);
 	assert_int_equal(boot_without_functions(tree), -ENXIO);
 	assert_string_equal(tree_get(tree, NUMVFS), "1");
-	assert_non_null(strstr(notes, "has 1 virtual functions, and none with the number 1"));
+	assert_non_null(strstr(notes, "has 1 virtual function, and none with the number 1"));
 	assert_non_null(strstr(notes, "lend vf --persist 0000:01:00.0 2"));
 	assert_string_equal(tree_driver(tree, "0000:01:10.0"), "vfio-pci");
 	assert_int_equal(lend_persist_vfs(tree->context, tree_device(tree, "01:00.0"), 0, NULL), 0);

@@ -122,6 +122,42 @@ static void functions_at_each_boot(void **state)
 	assert_int_equal(lend_persistent_vfs(tree->context, tree_device(tree, "01:00.0")), 0);
 }
 
+/* If one of the two fails, the other is as it was. */
+static void functions_that_fail(void **state)
+{
+	struct host_tree *tree = *state;
+	char *device = (char *)"01:00.0";
+
+	tree_put(tree, "etc/lend/bind.d", "no folder\n");
+	assert_int_equal(RUN(tree, run_vf, (char *)"--persist", device, (char *)"1"), TOOL_FAILED);
+	says("0000:01:00.0: cannot write a rule below");
+	assert_string_equal(tree_get(tree, "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs"), "2");
+	tree_remove(tree, "etc/lend/bind.d");
+	assert_int_equal(lend_persist_vfs(tree->context, tree_device(tree, "01:00.0"), 2, NULL), 0);
+	assert_int_equal(RUN(tree, run_vf, (char *)"--persist", device, (char *)"9"), TOOL_FAILED);
+	says("virtual functions and not 9");
+	tree_bind(tree, "0000:01:00.0", NULL);
+	assert_int_equal(RUN(tree, run_vf, (char *)"--persist", device, (char *)"1"), TOOL_FAILED);
+	says("has no driver, which would make its virtual functions");
+	assert_int_equal(lend_persistent_vfs(tree->context, tree_device(tree, "01:00.0")), 2);
+}
+
+/* Of a card that is gone. */
+static void a_rule_of_functions(void **state)
+{
+	struct host_tree *tree = *state;
+	char *path = (char *)"pci0000:00/1d.7/00.0", text[160];
+
+	snprintf(text, sizeof(text), "path %s\ndevice 8086:1521\nfunctions 4\n", path);
+	tree_put(tree, "etc/lend/bind.d/pci0000:00_1d.7_00.0.functions", text);
+	assert_int_equal(RUN(tree, run_vf, path, (char *)"0"), TOOL_FAILED);
+	assert_int_equal(RUN(tree, run_vf, (char *)"--persist", path, (char *)"2"), TOOL_FAILED);
+	assert_int_equal(RUN(tree, run_vf, (char *)"--persist", path, (char *)"0"), TOOL_OK);
+	says("pci0000:00/1d.7/00.0: nothing is there; its rule is removed");
+	assert_null(tree_get(tree, "etc/lend/bind.d/pci0000:00_1d.7_00.0.functions"));
+	assert_int_equal(RUN(tree, run_vf, (char *)"--persist", path, (char *)"0"), TOOL_FAILED);
+}
+
 static void script(struct host_tree *tree, const char *text)
 {
 	tree_put(tree, "bin/systemctl", text);
@@ -164,10 +200,8 @@ static void the_service(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_rule_after_unbind),
-		TEST(a_rule_of_nothing),
-		TEST(functions_at_each_boot),
-		TEST(the_service),
+		TEST(a_rule_after_unbind), TEST(a_rule_of_nothing),   TEST(functions_at_each_boot),
+		TEST(functions_that_fail), TEST(a_rule_of_functions), TEST(the_service),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

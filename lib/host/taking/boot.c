@@ -65,7 +65,8 @@ static int add_row(void *opaque, const char *name)
 	row->kind = boot_rule_kind(name);
 	ret = boot_rule_read(following->op.context, name, &row->rule);
 	if (ret == -EINVAL)
-		error_say(&error, ret, "%s/bind.d/%s is no rule of lend bind --persist; remove it",
+		error_say(&error, ret,
+			  "%s/bind.d/%s is no rule that lend bind or lend vf --persist wrote; remove it",
 			  context_config(following->op.context), name);
 	tell(following, ret == -ENOENT ? 0 : ret, &error);
 	following->count += !ret;
@@ -84,7 +85,8 @@ static int read_rules(struct following *following)
 	int ret = boot_rule_each(following->op.context, add_row, following);
 
 	if (ret && ret != -ENOENT)
-		return ret;
+		return error_say(following->op.error, ret, "cannot read the rules in %s/bind.d: %s",
+				 context_config(following->op.context), strerror(-ret));
 	if (following->count)
 		qsort(following->rows, following->count, sizeof(*following->rows), by_name);
 	for (size_t i = 0; i < following->count; i++) {
@@ -100,23 +102,46 @@ static int read_rules(struct following *following)
 	return 0;
 }
 
+/* A serial number may be of a whole card: so this is only a hint. */
+static void say_moved(const struct following *following, const char *expected, struct lend_error *error)
+{
+	const struct lend_survey_device *moved;
+	size_t used = strlen(error->text);
+
+	if (strchr(expected, '/') && !lend_survey_resolve(following->survey, expected, &moved, NULL))
+		snprintf(error->text + used, sizeof(error->text) - used,
+			 "; %s (%s) has this number now: if it is the one, name it anew with --persist",
+			 moved->is.name, moved->path);
+}
+
 static int find(const struct following *following, const char *path, const char *expected,
 		const struct lend_survey_device **out, struct lend_error *error)
 {
+	int ret;
+
 	if (lend_survey_resolve(following->survey, path, out, NULL))
-		return error_say(error, -ENODEV, "nothing is at %s, where %s was to be", path, expected);
-	return lend_survey_expect(following->survey, *out, expected, error);
+		ret = error_say(error, -ENODEV, "nothing is at %s, where %s was to be", path, expected);
+	else
+		ret = lend_survey_expect(following->survey, *out, expected, error);
+	if (ret == -ENODEV || ret == -ESTALE)
+		say_moved(following, expected, error);
+	return ret;
 }
 
-/* The rule of the physical function counts, else the largest number that a virtual one was bound at. */
-static unsigned wanted_functions(const struct following *following, const char *pf)
+/*
+ * The rule of the physical function counts, else the largest number that a virtual one
+ * was bound at. Rules that expect another device in that slot do not count: a card was
+ * replaced, and those of the old one are still there.
+ */
+static unsigned wanted_functions(const struct following *following, const struct lend_survey_device *pf)
 {
 	unsigned most = 0;
 
 	for (size_t i = 0; i < following->count; i++) {
 		const struct row *row = &following->rows[i];
 
-		if (strcmp(row->pf, pf) != 0)
+		if (strcmp(row->pf, pf->path) != 0 || !row->rule.functions ||
+		    lend_survey_expect(following->survey, pf, row->pf_expected, NULL))
 			continue;
 		if (row->kind == RULE_FUNCTIONS)
 			return row->rule.functions;
@@ -128,15 +153,17 @@ static unsigned wanted_functions(const struct following *following, const char *
 
 static int make_functions(struct following *following, const struct row *row, struct lend_error *error)
 {
-	unsigned wanted = wanted_functions(following, row->pf);
 	const struct lend_survey_device *pf;
 	int ret = find(following, row->pf, row->pf_expected, &pf, error);
+	unsigned wanted = ret ? 0 : wanted_functions(following, pf);
 
 	if (ret || pf->vfs == wanted)
 		return ret;
 	/* Some are at work already. */
 	if (pf->vfs)
-		return error_say(error, -ESTALE, "%s has %u virtual functions already, and not %u",
+		return error_say(error, -ESTALE,
+				 "%s has %u virtual functions already, and not %u: something else makes them "
+				 "(a parameter of its driver, a rule of udev)",
 				 pf->is.name, pf->vfs, wanted);
 	return lend_set_vfs(following->op.context, &pf->is.bdf, wanted, &following->op.options, error);
 }
@@ -149,7 +176,8 @@ static void make_all_functions(struct following *following)
 		bool done = !row->pf[0] || !row->rule.functions;
 
 		for (size_t k = 0; k < i && !done; k++)
-			done = !strcmp(following->rows[k].pf, row->pf) && following->rows[k].rule.functions;
+			done = !strcmp(following->rows[k].pf, row->pf) && following->rows[k].rule.functions &&
+			       !strcmp(following->rows[k].pf_expected, row->pf_expected);
 		if (!done)
 			tell(following, make_functions(following, row, &error), &error);
 	}
@@ -158,15 +186,27 @@ static void make_all_functions(struct following *following)
 /* One that cannot be there because nothing made it is no other device in its slot: the rule does not hold. */
 static int check_made(const struct following *following, const struct row *row, struct lend_error *error)
 {
-	const struct lend_survey_device *device;
+	const struct lend_survey_device *vf, *pf;
+	int ret;
 
-	if (!row->pf[0] || !lend_survey_resolve(following->survey, row->rule.path, &device, NULL) ||
-	    lend_survey_resolve(following->survey, row->pf, &device, NULL))
+	if (!row->pf[0] || !lend_survey_resolve(following->survey, row->rule.path, &vf, NULL) ||
+	    lend_survey_resolve(following->survey, row->pf, &pf, NULL))
 		return 0;
+	/* Of another physical function it would be another one, too. */
+	ret = row->pf_expected[0] ? find(following, row->pf, row->pf_expected, &pf, error) : 0;
+	if (ret)
+		return ret;
+	if (row->index < wanted_functions(following, pf))
+		return error_say(
+			error, -ENXIO,
+			"%s has not got the virtual functions that its rules make, and none with the "
+			"number %u; what was said of it before tells why",
+			pf->is.name, row->index);
 	return error_say(error, -ENXIO,
-			 "%s has %u virtual functions, and none with the number %u; lend vf --persist %s %u "
+			 "%s has %u virtual function%s, and none with the number %u; lend vf --persist %s %u "
 			 "makes them at each boot",
-			 device->is.name, device->vfs, row->index, device->is.name, row->index + 1);
+			 pf->is.name, pf->vfs, pf->vfs == 1 ? "" : "s", row->index, pf->is.name,
+			 row->index + 1);
 }
 
 static int follow(struct following *following, const struct row *row, struct lend_error *error)
@@ -189,9 +229,14 @@ static int follow(struct following *following, const struct row *row, struct len
 
 static int look(struct following *following)
 {
+	int ret;
+
 	lend_survey_free(following->survey);
 	following->survey = NULL;
-	return lend_survey_new(following->op.context, &following->survey);
+	ret = lend_survey_new(following->op.context, &following->survey);
+	return ret ? error_say(following->op.error, ret, "cannot look at the devices of this computer: %s",
+			       strerror(-ret))
+		   : 0;
 }
 
 int lend_bind_persistent(struct lend_context *context, const struct lend_bind_options *options,
@@ -209,8 +254,6 @@ int lend_bind_persistent(struct lend_context *context, const struct lend_bind_op
 		make_all_functions(&following);
 		ret = look(&following);
 	}
-	if (ret)
-		error_say(error, ret, "cannot look at the devices of this computer: %s", strerror(-ret));
 	for (size_t i = 0; !ret && i < following.count; i++) {
 		struct lend_error why = {""};
 

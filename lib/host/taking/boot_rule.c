@@ -14,7 +14,7 @@
 #include "lib/host/taking/boot_rule.h"
 #include "lib/host/taking/write.h"
 
-static const char functions_end[] = ".functions", fresh_end[] = ".new";
+static const char functions_end[] = ".functions", fresh_end[] = ".new", blanks[] = " \t\r";
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -53,9 +53,9 @@ static int make_folder(struct lend_context *context)
 	return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
 }
 
-static void take_word(char *out, size_t size, const char *value)
+static bool take_word(char *out, size_t size, const char *value)
 {
-	snprintf(out, size, "%s", value);
+	return (size_t)snprintf(out, size, "%s", value) < size;
 }
 
 static bool take_number(unsigned *out, const char *value)
@@ -71,33 +71,49 @@ static bool take_number(unsigned *out, const char *value)
 	return true;
 }
 
-/* An editor may have left blanks, or the line ends of another system. False: the value is none. */
+static bool take_user(struct boot_rule *out, const char *value)
+{
+	out->has_user = strcmp(value, "-") != 0;
+	/* chown() takes -1 for "as it is". */
+	return !out->has_user || (take_number(&out->user, value) && out->user != (uid_t)-1);
+}
+
+static bool take_siblings(struct boot_rule *out, const char *value)
+{
+	out->siblings = !strcmp(value, "yes");
+	return out->siblings || !strcmp(value, "no");
+}
+
+/*
+ * An editor may have left blanks, or the line ends of another system. False: nobody
+ * knows what the line asks for, and a rule is not followed in part.
+ */
 static bool read_line(struct boot_rule *out, char *line)
 {
-	size_t length = strlen(line);
+	size_t length;
 	char *value;
 
-	while (length && strchr(" \t\r", line[length - 1]))
+	line += strspn(line, blanks);
+	for (length = strlen(line); length && strchr(blanks, line[length - 1]);)
 		line[--length] = '\0';
-	value = strchr(line, ' ');
-	if (!value || line[0] == '#')
+	if (!length || line[0] == '#')
 		return true;
+	value = line + strcspn(line, blanks);
+	if (!*value)
+		return false;
 	*value++ = '\0';
-	if (!strcmp(line, "path")) {
-		take_word(out->path, sizeof(out->path), value);
-	} else if (!strcmp(line, "device")) {
-		take_word(out->expected, sizeof(out->expected), value);
-	} else if (!strcmp(line, "physical")) {
-		take_word(out->physical, sizeof(out->physical), value);
-	} else if (!strcmp(line, "functions")) {
+	value += strspn(value, blanks);
+	if (!strcmp(line, "path"))
+		return take_word(out->path, sizeof(out->path), value);
+	if (!strcmp(line, "device"))
+		return take_word(out->expected, sizeof(out->expected), value);
+	if (!strcmp(line, "physical"))
+		return take_word(out->physical, sizeof(out->physical), value);
+	if (!strcmp(line, "functions"))
 		return take_number(&out->functions, value);
-	} else if (!strcmp(line, "siblings")) {
-		out->siblings = !strcmp(value, "yes");
-	} else if (!strcmp(line, "user") && strcmp(value, "-") != 0) {
-		out->has_user = true;
-		return take_number(&out->user, value);
-	}
-	return true;
+	if (!strcmp(line, "siblings"))
+		return take_siblings(out, value);
+	return !strcmp(line, "user") && take_user(out, value);
 }
 
 /*
@@ -112,25 +128,41 @@ static bool is_named(const char *name, const struct boot_rule *rule)
 	return !strcmp(name, right);
 }
 
+/* An address or an interface may be another device's at the next boot. */
+static bool is_slot(const char *path)
+{
+	return !strncmp(path, "pci", 3) && strchr(path, '/');
+}
+
+/* What a rule needs: its slot, what is to be there, and the physical function of those that it makes. */
+static bool is_complete(enum boot_rule_kind kind, const struct boot_rule *rule)
+{
+	if (!is_slot(rule->path) || !rule->expected[0])
+		return false;
+	return kind == RULE_FUNCTIONS ? rule->functions != 0 : !rule->functions || rule->physical[0];
+}
+
 int boot_rule_read(struct lend_context *context, const char *name, struct boot_rule *out)
 {
-	char dir[PATH_MAX], *text, *rest, *line;
+	char dir[PATH_MAX], path[PATH_MAX], *text, *rest, *line;
 	int ret = folder(context, dir);
-	bool good = true;
+	struct stat there;
+	size_t length;
+	bool good;
 
+	if (!ret)
+		ret = sysfs_path(path, "%s/%s", dir, name);
 	if (ret)
 		return ret;
 	memset(out, 0, sizeof(*out));
-	rest = text = sysfs_load(dir, name, NULL);
+	rest = text = sysfs_load(dir, name, &length);
 	if (!text)
-		return -ENOENT;
+		return lstat(path, &there) ? -ENOENT : -EINVAL;
+	good = strlen(text) == length;
 	while ((line = strsep(&rest, "\n")))
 		good = read_line(out, line) && good;
 	free(text);
-	if (!good || !is_named(name, out) || !out->path[0] || !out->expected[0] ||
-	    (boot_rule_kind(name) == RULE_FUNCTIONS && !out->functions))
-		return -EINVAL;
-	return 0;
+	return good && is_named(name, out) && is_complete(boot_rule_kind(name), out) ? 0 : -EINVAL;
 }
 
 int boot_rule_write(struct lend_context *context, const char *name, const struct boot_rule *rule)
@@ -193,10 +225,10 @@ int boot_rule_each(struct lend_context *context, int (*each)(void *opaque, const
 	return ret ? ret : sysfs_each(dir, pass_on, &names);
 }
 
-/* A serial number with a line's end, or blanks at its ends, could not be read back. */
+/* A serial number with a line's end, or a blank at its end, could not be read back. */
 static bool can_be_written(const char *serial)
 {
-	return serial[0] && !strpbrk(serial, "\n\r") && serial[0] != ' ';
+	return serial[0] && !strpbrk(serial, "\n\r") && !strchr(blanks, serial[strlen(serial) - 1]);
 }
 
 void boot_rule_expect(struct lend_context *context, const struct lend_survey_device *device, char out[80])
@@ -216,12 +248,8 @@ void boot_rule_expect(struct lend_context *context, const struct lend_survey_dev
 bool boot_rule_split(const char *path, char pf[128], unsigned *index)
 {
 	const char *last = strrchr(path, '/');
-	char *end;
 
-	if (!last || strncmp(last, "/vf", 3) != 0)
-		return false;
-	*index = (unsigned)strtoul(last + 3, &end, 10);
-	if (end == last + 3 || *end)
+	if (!last || strncmp(last, "/vf", 3) != 0 || !take_number(index, last + 3))
 		return false;
 	snprintf(pf, 128, "%.*s", (int)(last - path), path);
 	return true;

@@ -34,6 +34,13 @@ static int add_physical(const struct operation *op, const struct lend_survey_dev
 	return ret;
 }
 
+static int say_failed(struct lend_context *context, const char *name, const char *what, int ret,
+		      struct lend_error *error)
+{
+	return error_say(error, ret, "%s: cannot %s below %s: %s%s", name, what, context_config(context),
+			 strerror(-ret), ret == -EACCES ? "; run lend as root" : "");
+}
+
 static int write_rule(const struct operation *op, const struct lend_survey_device *device,
 		      enum boot_rule_kind kind, const struct boot_rule *rule)
 {
@@ -42,10 +49,7 @@ static int write_rule(const struct operation *op, const struct lend_survey_devic
 
 	boot_rule_name(rule->path, kind, name);
 	ret = boot_rule_write(op->context, name, rule);
-	return ret ? error_say(op->error, ret, "%s: cannot write a rule below %s: %s%s", device->is.name,
-			       context_config(op->context), strerror(-ret),
-			       ret == -EACCES ? "; run lend as root" : "")
-		   : 0;
+	return ret ? say_failed(op->context, device->is.name, "write a rule", ret, op->error) : 0;
 }
 
 int lend_persist(struct lend_context *context, const struct lend_survey_device *device,
@@ -75,8 +79,7 @@ int lend_forget(struct lend_context *context, const struct lend_survey_device *d
 
 	boot_rule_name(device->path, RULE_BIND, name);
 	ret = boot_rule_remove(context, name);
-	return ret ? error_say(error, ret, "%s: cannot remove its rule: %s", device->is.name, strerror(-ret))
-		   : 0;
+	return ret ? say_failed(context, device->is.name, "remove its rule", ret, error) : 0;
 }
 
 bool lend_is_persistent(struct lend_context *context, const struct lend_survey_device *device)
@@ -97,28 +100,33 @@ unsigned lend_persistent_vfs(struct lend_context *context, const struct lend_sur
 	return boot_rule_read(context, name, &rule) ? 0 : rule.functions;
 }
 
+static int forget_vfs(struct lend_context *context, const struct lend_survey_device *device,
+		      struct lend_error *error)
+{
+	char name[160];
+	int ret;
+
+	boot_rule_name(device->path, RULE_FUNCTIONS, name);
+	ret = boot_rule_remove(context, name);
+	return ret && ret != -ENOENT ? say_failed(context, device->is.name,
+						  "remove the rule for its virtual functions", ret, error)
+				     : 0;
+}
+
 int lend_persist_vfs(struct lend_context *context, const struct lend_survey_device *device, unsigned count,
 		     struct lend_error *error)
 {
 	struct boot_rule rule = {.functions = count};
 	struct operation op;
-	char name[160];
 	int ret = operation_init(&op, context, NULL, error);
 
+	if (!ret)
+		ret = count ? operation_check_vfs(device, count, error) : 0;
 	if (ret)
 		return ret;
-	if (count > device->vfs_max)
-		return error_say(error, device->vfs_max ? -ERANGE : -EOPNOTSUPP,
-				 "%s can have %u virtual functions and not %u", device->is.name,
-				 device->vfs_max, count);
+	if (!count)
+		return forget_vfs(context, device, error);
 	snprintf(rule.path, sizeof(rule.path), "%s", device->path);
 	boot_rule_expect(context, device, rule.expected);
-	if (count)
-		return write_rule(&op, device, RULE_FUNCTIONS, &rule);
-	boot_rule_name(rule.path, RULE_FUNCTIONS, name);
-	ret = boot_rule_remove(context, name);
-	return ret && ret != -ENOENT
-		       ? error_say(error, ret, "%s: cannot remove the rule for its virtual functions: %s",
-				   device->is.name, strerror(-ret))
-		       : 0;
+	return write_rule(&op, device, RULE_FUNCTIONS, &rule);
 }

@@ -10,6 +10,16 @@
 #include "lib/host/taking/operation.h"
 #include "lib/host/taking/write.h"
 
+int operation_check_vfs(const struct lend_survey_device *pf, unsigned count, struct lend_error *error)
+{
+	if (!pf->vfs_max)
+		return error_say(error, -EOPNOTSUPP, "%s has no SR-IOV, or none that the kernel uses",
+				 pf->is.name);
+	return count > pf->vfs_max ? error_say(error, -ERANGE, "%s can have %u virtual functions and not %u",
+					       pf->is.name, pf->vfs_max, count)
+				   : 0;
+}
+
 /* A virtual function that would vanish while somebody uses it. */
 static int check_free(const struct operation *op, const struct lend_survey *survey,
 		      const struct lend_survey_device *pf)
@@ -266,12 +276,9 @@ static int set_vfs(const struct operation *op, const struct lend_survey *survey,
 	unsigned now;
 	int ret;
 
-	if (!pf->vfs_max)
-		return error_say(op->error, -EOPNOTSUPP, "%s has no SR-IOV, or none that the kernel uses",
-				 pf->is.name);
-	if (count > pf->vfs_max)
-		return error_say(op->error, -ERANGE, "%s can have %u virtual functions and not %u",
-				 pf->is.name, pf->vfs_max, count);
+	ret = operation_check_vfs(pf, count, op->error);
+	if (ret)
+		return ret;
 	ret = read_count(op, pf->is.name, &now);
 	if (ret)
 		return ret;
