@@ -67,6 +67,11 @@ def backports_qemu():
     return _folder(LAB / "fetch", "qemu") / "qemu-system-x86_64"
 
 
+def newer_qemu():
+    """QEMU of the next release's backports, which has vfio-user-pci."""
+    return _folder(LAB / "fetch", "qemu-newer") / "qemu-system-x86_64"
+
+
 def qemu(choice, kernel_name):
     """The QEMU that runs L1: LEND_QEMU, or the choice, or by the kernel.
 

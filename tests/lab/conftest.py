@@ -35,6 +35,7 @@ import progress  # noqa: E402
 import zoo as the_zoo  # noqa: E402
 from zoo_far import Far  # noqa: E402
 from zoo_matrix import Matrix  # noqa: E402
+from vfio_user import Here  # noqa: E402
 
 KEPT = 2
 slowest = []
@@ -184,6 +185,14 @@ def lend():
     if not path.exists():
         pytest.fail("build/lend: not there; run make first")
     return path
+
+
+@pytest.fixture
+def here(lend):
+    """Servers and a foreign client of vfio-user on this computer; see vfio_user.py."""
+    processes = Here(lend)
+    yield processes
+    processes.end()
 
 
 @pytest.fixture
