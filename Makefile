@@ -117,6 +117,9 @@ $(B)/tests/test_host_cost: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,open re
 # A file vanishes between two of these calls.
 $(B)/tests/test_host_vanish: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,open read readlink readlinkat access stat opendir)
 
+# Each file fails, of those that are opened.
+$(B)/tests/test_host_unread: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,open read readlink access stat opendir readdir)
+
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend-fake.a $(B)/liblend.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

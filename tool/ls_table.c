@@ -166,6 +166,7 @@ static void not_looked_at(const struct ls *ls)
 			ls_line(ls, "");
 		any = true;
 		snprintf(line, sizeof(line), "not looked at: %s", way.unseen);
+		clean_text(line);
 		ls_line(ls, line);
 	}
 }

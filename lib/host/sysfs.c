@@ -101,10 +101,12 @@ char *sysfs_load(const char *dir, const char *name, size_t *length)
 	size_t room = 0, used = 0;
 	char path[PATH_MAX], *text = NULL;
 	ssize_t got = -1;
-	int fd;
+	int fd, why = 0;
 
-	if (sysfs_path(path, "%s/%s", dir, name))
+	if (sysfs_path(path, "%s/%s", dir, name)) {
+		errno = ENAMETOOLONG;
 		return NULL;
+	}
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return NULL;
@@ -112,16 +114,19 @@ char *sysfs_load(const char *dir, const char *name, size_t *length)
 		char *more = realloc(text, room + step);
 
 		got = -1;
+		why = ENOMEM;
 		if (!more)
 			break;
 		text = more;
 		room += step;
 		while (room - used > 1 && (got = read(fd, text + used, room - used - 1)) > 0)
 			used += (size_t)got;
+		why = got < 0 ? errno : EFBIG;
 	} while (got > 0 && room < most);
 	close(fd);
 	if (got) {
 		free(text);
+		errno = why;
 		return NULL;
 	}
 	text[used] = '\0';
@@ -212,9 +217,12 @@ int sysfs_each(const char *dir, int (*each)(void *opaque, const char *name), voi
 
 	if (!open)
 		return -errno;
-	while (!ret && (entry = readdir(open)))
+	/* At the end of the folder errno stays; what cannot be listed to its end is not listed. */
+	while (!ret && (errno = 0, entry = readdir(open)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			ret = each(opaque, entry->d_name);
+	if (!ret)
+		ret = -errno;
 	closedir(open);
 	return ret;
 }

@@ -26,7 +26,8 @@ int sysfs_link(const char *dir, const char *name, char *out, size_t size);
 /** Reads the target of the link dir/name as it is. Bytes or negative errno. */
 int sysfs_target(const char *dir, const char *name, char out[PATH_MAX]);
 
-/** Reads a whole file, and adds a NUL. The caller frees it. NULL: there is none, or above 1 MiB. */
+/** Reads a whole file, and adds a NUL. The caller frees it. NULL: errno says why; EFBIG: it is above 1 MiB.
+ */
 char *sysfs_load(const char *dir, const char *name, size_t *length);
 
 /**
@@ -49,8 +50,18 @@ int sysfs_each(const char *dir, int (*each)(void *opaque, const char *name), voi
 /** The order of two addresses: -1, 0 or 1. */
 int bdf_compare(const struct lend_bdf *a, const struct lend_bdf *b);
 
-/** Fills `out` for the function at `bdf`; -ENODEV: there is none. */
-int host_read_device(struct lend_context *context, const struct lend_bdf *bdf, struct lend_host_device *out);
+/* An attribute of a device that is there and could not be read; `name` is NULL: there is none. */
+struct unreadable {
+	const char *name;
+	int error; /* negative errno */
+};
+
+/**
+ * Fills `out` for the function at `bdf`, and `unreadable`, which may be NULL. -ENODEV: there
+ * is none; else why its folder cannot be looked at.
+ */
+int host_read_device(struct lend_context *context, const struct lend_bdf *bdf, struct lend_host_device *out,
+		     struct unreadable *unreadable);
 
 /** Fills in the device's own node from dir/vfio-dev, if it has one. */
 void host_read_node(const char *dir, struct lend_host_device *out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the kernel tells by rtnetlink, as it would send it, and what no kernel would send. */
+#include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -75,7 +76,7 @@ static int setup(void **state)
 static const struct lend_survey_device *take(struct host_tree *tree, const struct nlmsghdr *message)
 {
 	tree_survey(tree);
-	assert_true(netlink_each(message, message->nlmsg_len, links_take, tree->survey));
+	assert_int_equal(1, netlink_each(message, message->nlmsg_len, links_take, tree->survey));
 	return tree_device(tree, "03:00.0");
 }
 
@@ -221,12 +222,17 @@ static void above_ours_elsewhere(void **state)
 static void the_end_of_a_dump(void **state)
 {
 	struct host_tree *tree = *state;
-	int done = 0;
+	int done = 0, failed = -EPERM;
 
 	assert_false(netlink_each(begin(NLMSG_DONE, &done, sizeof(done)), NLMSG_LENGTH(4), links_take,
 				  tree->survey));
-	assert_false(netlink_each(begin(NLMSG_ERROR, &done, sizeof(done)), NLMSG_LENGTH(4), links_take,
-				  tree->survey));
+	/* A dump that failed is not one that has nothing. */
+	assert_int_equal(netlink_each(begin(NLMSG_ERROR, &failed, sizeof(failed)), NLMSG_LENGTH(4),
+				      links_take, tree->survey),
+			 -EIO);
+	assert_int_equal(netlink_each(begin(NLMSG_DONE, &failed, sizeof(failed)), NLMSG_LENGTH(4), links_take,
+				      tree->survey),
+			 -EIO);
 }
 
 /* Each message with each byte broken, and cut at each length, in memory that ends there. */

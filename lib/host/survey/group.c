@@ -79,7 +79,7 @@ int lend_host_group(struct lend_context *context, int group, struct lend_host_de
 	for (size_t i = 0; !ret && i < members.count && i < max; i++) {
 		struct lend_host_device member;
 
-		if (host_read_device(context, &members.bdfs[i], &member))
+		if (host_read_device(context, &members.bdfs[i], &member, NULL))
 			member.group = group;
 		sized_give_row(out, stride, i, &member, sizeof(member));
 	}

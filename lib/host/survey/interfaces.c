@@ -30,7 +30,7 @@ static int add_interface(void *opaque, const char *name)
 	struct lend_bdf owner;
 
 	if (sysfs_path(list, "%s/class/net", context_sysfs(survey->context)) ||
-	    sysfs_target(list, name, target) < 0 || !sysfs_owner(target, &owner) ||
+	    look_target(survey, list, name, target) < 0 || !sysfs_owner(target, &owner) ||
 	    sysfs_path(dir, "%s/%s", list, name))
 		return 0;
 	device = survey_device(survey, &owner);
@@ -42,7 +42,7 @@ static int add_interface(void *opaque, const char *name)
 		return 1;
 	snprintf(interface->name, sizeof(interface->name), "%.31s", name);
 	interface->device = device;
-	if (sysfs_number(dir, "ifindex", &interface->index))
+	if (look_number(survey, dir, "ifindex", &interface->index))
 		interface->index = 0;
 	survey_interface(device, name);
 	return 0;
@@ -50,13 +50,12 @@ static int add_interface(void *opaque, const char *name)
 
 void survey_interfaces(struct lend_survey *survey)
 {
-	/* Uses that are not seen without the list. */
-	static const enum lend_use_kind kinds[] = {LEND_USE_OPEN, LEND_USE_ADDRESS, LEND_USE_ROUTE,
-						   LEND_USE_BRIDGED, LEND_USE_TUNNEL};
 	char dir[PATH_MAX];
 
+	/* Uses that are not seen without the list. */
+	look_for(survey, LOOK_KIND(LEND_USE_OPEN) | LOOK_KIND(LEND_USE_ADDRESS) | LOOK_KIND(LEND_USE_ROUTE) |
+				 LOOK_KIND(LEND_USE_BRIDGED) | LOOK_KIND(LEND_USE_TUNNEL) |
+				 LOOK_KIND(LEND_USE_CONSOLE));
 	if (!sysfs_path(dir, "%s/class/net", context_sysfs(survey->context)))
-		survey_list(survey, sysfs_each(dir, add_interface, survey), kinds,
-			    sizeof(kinds) / sizeof(*kinds),
-			    "the list of network interfaces, which could not be read");
+		look_each(survey, dir, add_interface, survey);
 }

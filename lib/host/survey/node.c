@@ -122,7 +122,7 @@ static int find_fd(struct lend_context *context, int fd, struct lend_host_device
 		return say_no_vfio(error, -ENOTTY, fd);
 	cut(dir, 2);
 	if (!lend_bdf_parse(dir, &bdf))
-		ret = host_read_device(context, &bdf, out);
+		ret = host_read_device(context, &bdf, out, NULL);
 	else
 		ret = host_find_mdev(dir, out);
 	return ret ? say_no_vfio(error, ret == -EINVAL ? -ENOTTY : ret, fd) : 0;

@@ -39,7 +39,7 @@ static int add_controller(void *opaque, const char *name)
 	char target[PATH_MAX], dir[PATH_MAX];
 	struct lend_bdf owner;
 
-	if (!strncmp(name, "nvme", 4) && sysfs_target(walk->subsystem, name, target) > 0 &&
+	if (!strncmp(name, "nvme", 4) && look_target(walk->survey, walk->subsystem, name, target) > 0 &&
 	    (sysfs_owner(target, &owner) || (!sysfs_path(dir, "%s/%s", walk->subsystem, name) &&
 					     fibre_controller(walk->survey, dir, &owner))))
 		add_node(walk, &owner);
@@ -47,9 +47,9 @@ static int add_controller(void *opaque, const char *name)
 }
 
 /* The node's name is in its uevent file, as "DEVNAME=snd/controlC0"; else it is that in sysfs. */
-static void read_name(const char *dir, struct node *node)
+static void read_name(struct lend_survey *survey, const char *dir, struct node *node)
 {
-	char *uevent = sysfs_load(dir, "uevent", NULL), *found;
+	char *uevent = look_load(survey, dir, "uevent"), *found;
 
 	snprintf(node->name, sizeof(node->name), "%s", node->kernel);
 	found = uevent ? strstr(uevent, "DEVNAME=") : NULL;
@@ -93,7 +93,7 @@ static int add_entry(void *opaque, const char *number)
 	struct lend_bdf owner;
 	bool owned;
 
-	if (sysfs_target(walk->list, number, target) < 0 || !strchr(target, '/'))
+	if (look_target(walk->survey, walk->list, number, target) < 0 || !strchr(target, '/'))
 		return 0;
 	owned = sysfs_owner(target, &owner) || is_fibre(walk, target, &owner);
 	multipath = strstr(target, "/nvme-subsystem/");
@@ -106,10 +106,10 @@ static int add_entry(void *opaque, const char *number)
 	walk->made = (struct node){.is_block = walk->is_block};
 	snprintf(walk->made.kernel, sizeof(walk->made.kernel), "%.39s", strrchr(target, '/') + 1);
 	snprintf(walk->made.number, sizeof(walk->made.number), "%.23s", number);
-	walk->made.is_partition = sysfs_read(dir, "partition", partition, sizeof(partition)) > 0;
+	walk->made.is_partition = look_read(walk->survey, dir, "partition", partition, sizeof(partition)) > 0;
 	if (walk->made.is_partition)
 		read_whole(target, &walk->made);
-	read_name(dir, &walk->made);
+	read_name(walk->survey, dir, &walk->made);
 	if (owned || !multipath) {
 		add_node(walk, owned ? &owner : NULL);
 		return 0;
@@ -119,23 +119,22 @@ static int add_entry(void *opaque, const char *number)
 	multipath[strcspn(multipath, "/")] = '\0';
 	if (!sysfs_path(subsystem, "%s/%s", walk->list, target)) {
 		walk->subsystem = subsystem;
-		sysfs_each(subsystem, add_controller, walk);
+		look_each(walk->survey, subsystem, add_controller, walk);
 	}
 	return 0;
 }
 
 /* The lists of nodes, and the uses that are not seen without one. */
 static const struct list {
-	const char *name, *unseen;
-	enum lend_use_kind kinds[16];
-	size_t kind_count;
+	const char *name;
+	uint64_t kinds;
 } lists[] = {
-	{"block",
-	 "the list of block devices, which could not be read",
-	 {LEND_USE_OPEN, LEND_USE_MOUNT, LEND_USE_JOURNAL, LEND_USE_POOL, LEND_USE_SWAP, LEND_USE_HIBERNATION,
-	  LEND_USE_CRASH, LEND_USE_LOOP, LEND_USE_CACHE, LEND_USE_TARGET, LEND_USE_VOLUME, LEND_USE_RAID},
-	 12},
-	{"char", "the list of character devices, which could not be read", {LEND_USE_OPEN}, 1},
+	{"block", LOOK_KIND(LEND_USE_OPEN) | LOOK_KIND(LEND_USE_MOUNT) | LOOK_KIND(LEND_USE_JOURNAL) |
+			  LOOK_KIND(LEND_USE_POOL) | LOOK_KIND(LEND_USE_SWAP) |
+			  LOOK_KIND(LEND_USE_HIBERNATION) | LOOK_KIND(LEND_USE_CRASH) |
+			  LOOK_KIND(LEND_USE_LOOP) | LOOK_KIND(LEND_USE_CACHE) | LOOK_KIND(LEND_USE_TARGET) |
+			  LOOK_KIND(LEND_USE_VOLUME) | LOOK_KIND(LEND_USE_RAID)},
+	{"char", LOOK_KIND(LEND_USE_OPEN) | LOOK_KIND(LEND_USE_CONSOLE)},
 };
 
 void survey_nodes(struct lend_survey *survey)
@@ -145,9 +144,9 @@ void survey_nodes(struct lend_survey *survey)
 	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
 		struct walk walk = {.survey = survey, .list = path, .is_block = i == 0};
 
+		look_for(survey, lists[i].kinds);
 		if (!sysfs_path(path, "%s/dev/%s", context_sysfs(survey->context), lists[i].name))
-			survey_list(survey, sysfs_each(path, add_entry, &walk), lists[i].kinds,
-				    lists[i].kind_count, lists[i].unseen);
+			look_each(survey, path, add_entry, &walk);
 	}
 	for (size_t i = 0; i < survey->node_count; i++) {
 		const struct node *node = &survey->nodes[i];

@@ -119,11 +119,11 @@ void survey_interface(struct device *device, const char *name)
 		snprintf(words + used, room - used, "%s%s", used ? " " : "", name);
 }
 
-static unsigned read_number(const char *dir, const char *name)
+static unsigned read_number(struct lend_survey *survey, const char *dir, const char *name)
 {
 	long value;
 
-	return sysfs_number(dir, name, &value) || value < 0 || value > INT_MAX ? 0 : (unsigned)value;
+	return look_number(survey, dir, name, &value) || value < 0 || value > INT_MAX ? 0 : (unsigned)value;
 }
 
 /* "vfio3" of vfio-dev/vfio3 */
@@ -149,19 +149,19 @@ static void read_rest(struct lend_survey *survey, struct lend_survey_device *out
 
 	if (sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(survey->context), out->is.name))
 		return;
-	out->subsystem_vendor = (uint16_t)read_number(dir, "subsystem_vendor");
-	out->subsystem_device = (uint16_t)read_number(dir, "subsystem_device");
-	out->revision = (uint8_t)read_number(dir, "revision");
-	out->boot_vga = read_number(dir, "boot_vga") == 1;
-	sysfs_each(dir, count_vf, &out->vfs);
-	out->vfs_max = read_number(dir, "sriov_totalvfs");
-	sysfs_link(dir, "physfn", out->physfn, sizeof(out->physfn));
+	out->subsystem_vendor = (uint16_t)read_number(survey, dir, "subsystem_vendor");
+	out->subsystem_device = (uint16_t)read_number(survey, dir, "subsystem_device");
+	out->revision = (uint8_t)read_number(survey, dir, "revision");
+	out->boot_vga = read_number(survey, dir, "boot_vga") == 1;
+	look_each(survey, dir, count_vf, &out->vfs);
+	out->vfs_max = read_number(survey, dir, "sriov_totalvfs");
+	look_link(survey, dir, "physfn", out->physfn, sizeof(out->physfn));
 	device_serial(dir, out->serial);
 	device_dsn(dir, out->dsn);
 	if (!sysfs_path(path, "%s/vfio-dev", dir))
-		sysfs_each(path, take_first, out->cdev);
+		look_each(survey, path, take_first, out->cdev);
 	if (sysfs_path(path, "%s/bus/pci/devices", context_sysfs(survey->context)) ||
-	    sysfs_target(path, out->is.name, target) < 0)
+	    look_target(survey, path, out->is.name, target) < 0)
 		return;
 	slot_path(survey->context, out->is.name, target, out->path, sizeof(out->path));
 	last = strrchr(target, '/');
@@ -175,14 +175,21 @@ int survey_add(struct lend_survey *survey, const struct lend_bdf *bdf)
 {
 	struct device *device =
 		survey_row(survey, &survey->devices, &survey->device_count, sizeof(*survey->devices));
+	struct unreadable unreadable = {NULL, 0};
+	char dir[PATH_MAX];
+	int ret;
 
 	if (!device)
 		return -ENOMEM;
 	device->seen.size = sizeof(device->seen);
 	device->seen.is.bdf = *bdf;
 	/* A device that vanished just now is left out. */
-	if (host_read_device(survey->context, bdf, &device->seen.is))
+	ret = host_read_device(survey->context, bdf, &device->seen.is, &unreadable);
+	if (ret)
 		survey->device_count--;
+	look_for(survey, LOOK_ALL);
+	if (!sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(survey->context), device->seen.is.name))
+		look_failed(survey, dir, unreadable.name, ret ? ret : unreadable.error);
 	return 0;
 }
 
@@ -236,6 +243,7 @@ int lend_survey_new(struct lend_context *context, struct lend_survey **out)
 		survey_interfaces(survey);
 		survey_uses(survey);
 		survey_words(survey);
+		look_end(survey);
 		ret = survey->failed;
 	}
 	if (ret) {
@@ -259,6 +267,7 @@ void lend_survey_free(struct lend_survey *survey)
 	free(survey->opened);
 	free(survey->mounts);
 	free(survey->claims);
+	free(survey->unread);
 	free(survey);
 }
 

@@ -7,7 +7,11 @@
 #define LIB_HOST_SURVEY_SURVEY_H
 
 #include "lend/survey.h"
+#include "lib/host/survey/look.h"
 #include "lib/host/sysfs.h"
+
+/* Room for the kinds of uses; a test compares it with the public list. */
+enum { USE_KINDS_MAX = 64 };
 
 /* A node in devtmpfs that a driver made for a device. */
 struct node {
@@ -96,7 +100,10 @@ struct lend_survey {
 	bool hides_processes; /* procfs does not list those of other users */
 	size_t hidden;        /* processes whose descriptors may not be listed */
 	size_t hidden_mounts; /* processes whose mount namespace may not be asked for */
-	const char *unseen[LEND_USE_CRASH + 1];
+	uint64_t looking;     /* the kinds of uses that are looked for now (look.h) */
+	struct unread *unread;
+	size_t unread_count;
+	const char *unseen[USE_KINDS_MAX];
 	char unseen_processes[160], unseen_mounts[160];
 	int failed; /* the first -ENOMEM */
 };
@@ -142,13 +149,6 @@ const struct lend_use *survey_stays_by(const struct lend_survey_device *device);
 /** Notes what this user may not look at. `what` must live as long as the survey. */
 void survey_unseen(struct lend_survey *survey, enum lend_use_kind kind, const char *what);
 
-/**
- * Takes what reading a list of sysfs returned: if it failed, notes for each of these kinds
- * that it was not looked at. A list that is not there (-ENOENT) is an empty one.
- */
-void survey_list(struct lend_survey *survey, int ret, const enum lend_use_kind *kinds, size_t count,
-		 const char *what);
-
 /** Replaces, in place, the escapes of mountinfo and swaps by the characters. */
 void mounts_unescape(char *text);
 
@@ -160,10 +160,10 @@ struct interface *interface_named(const struct lend_survey *survey, const char *
 struct interface *interface_at(const struct lend_survey *survey, long index);
 
 /** The adapter whose port of Fibre Channel has this name, 16 hexadecimal digits. False: there is none. */
-bool fibre_port(const struct lend_survey *survey, const char *name, struct lend_bdf *out);
+bool fibre_port(struct lend_survey *survey, const char *name, struct lend_bdf *out);
 
 /** The adapter by which the NVMe controller of this folder is reached. False: it is not by Fibre Channel. */
-bool fibre_controller(const struct lend_survey *survey, const char *dir, struct lend_bdf *out);
+bool fibre_controller(struct lend_survey *survey, const char *dir, struct lend_bdf *out);
 
 void survey_nodes(struct lend_survey *survey);      /* nodes.c */
 void survey_interfaces(struct lend_survey *survey); /* interfaces.c */

@@ -6,14 +6,14 @@
 #include "lib/host/survey/survey.h"
 
 /* A group of VFIO's no-IOMMU mode has no IOMMU: its device, and so its user, reaches all memory. */
-static bool has_iommu(const struct lend_survey *survey, const struct lend_survey_device *device)
+static bool has_iommu(struct lend_survey *survey, const struct lend_survey_device *device)
 {
 	char dir[PATH_MAX], name[32];
 
 	if (device->is.group < 0 ||
 	    sysfs_path(dir, "%s/kernel/iommu_groups/%d", context_sysfs(survey->context), device->is.group))
 		return false;
-	return sysfs_read(dir, "name", name, sizeof(name)) < 0 || strcmp(name, "vfio-noiommu") != 0;
+	return look_read(survey, dir, "name", name, sizeof(name)) < 0 || strcmp(name, "vfio-noiommu") != 0;
 }
 
 static void say(struct lend_survey_device *out, enum lend_survey_state state, const char *word)
@@ -73,7 +73,7 @@ static void look_at_siblings(const struct lend_survey *survey, struct lend_surve
 	}
 }
 
-static void choose(const struct lend_survey *survey, struct lend_survey_device *out)
+static void choose(struct lend_survey *survey, struct lend_survey_device *out)
 {
 	if (is_of_the_host(out)) {
 		say(out, LEND_STATE_UNFIT, "bridge");
@@ -103,6 +103,7 @@ static void choose(const struct lend_survey *survey, struct lend_survey_device *
 
 void survey_words(struct lend_survey *survey)
 {
+	look_for(survey, LOOK_ALL);
 	for (size_t i = 0; i < survey->device_count; i++)
 		choose(survey, &survey->devices[i].seen);
 }

@@ -13,7 +13,7 @@ static int add_zram(void *opaque, const char *name)
 
 	if (strncmp(name, "zram", 4) != 0 ||
 	    sysfs_path(dir, "%s/devices/virtual/block/%s", context_sysfs(survey->context), name) ||
-	    sysfs_read(dir, "backing_dev", path, sizeof(path)) <= 0 || path[0] != '/')
+	    look_read(survey, dir, "backing_dev", path, sizeof(path)) <= 0 || path[0] != '/')
 		return 0;
 	claim = survey_claim(survey, LEND_USE_CACHE, path, "is what /dev/%s writes back to", name);
 	claim_cure(claim, "zramctl -r /dev/%s", name);
@@ -32,7 +32,7 @@ static int add_cache(void *opaque, const char *name)
 	struct set *set = opaque;
 	char target[PATH_MAX], path[PATH_MAX], *end;
 
-	if (strncmp(name, "cache", 5) != 0 || sysfs_target(set->dir, name, target) < 0)
+	if (strncmp(name, "cache", 5) != 0 || look_target(set->survey, set->dir, name, target) < 0)
 		return 0;
 	end = strrchr(target, '/');
 	if (!end || strcmp(end, "/bcache") != 0)
@@ -52,7 +52,7 @@ static int find_set(void *opaque, const char *uuid)
 	struct set set = {survey, dir, uuid};
 
 	if (!sysfs_path(dir, "%s/fs/bcache/%s", context_sysfs(survey->context), uuid))
-		sysfs_each(dir, add_cache, &set);
+		look_each(survey, dir, add_cache, &set);
 	return 0;
 }
 
@@ -61,7 +61,7 @@ void survey_caches(struct lend_survey *survey)
 	char dir[PATH_MAX];
 
 	if (!sysfs_path(dir, "%s/devices/virtual/block", context_sysfs(survey->context)))
-		sysfs_each(dir, add_zram, survey);
+		look_each(survey, dir, add_zram, survey);
 	if (!sysfs_path(dir, "%s/fs/bcache", context_sysfs(survey->context)))
-		sysfs_each(dir, find_set, survey);
+		look_each(survey, dir, find_set, survey);
 }

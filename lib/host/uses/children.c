@@ -33,8 +33,8 @@ static int add_channel(void *opaque, const char *name)
 	char dir[PATH_MAX];
 	long clients;
 
-	if (device && !sysfs_path(dir, "%s/%s", walk->dir, name) && !sysfs_number(dir, "in_use", &clients) &&
-	    clients > 0)
+	if (device && !sysfs_path(dir, "%s/%s", walk->dir, name) &&
+	    !look_number(walk->survey, dir, "in_use", &clients) && clients > 0)
 		survey_use(walk->survey, device, LEND_USE_DMA, "the kernel copies with its channel %s", name);
 	return 0;
 }
@@ -47,7 +47,7 @@ static int add_watchdog(void *opaque, const char *name)
 	char dir[PATH_MAX], state[16];
 
 	if (device && !sysfs_path(dir, "%s/%s", walk->dir, name) &&
-	    sysfs_read(dir, "state", state, sizeof(state)) > 0 && !strcmp(state, "active"))
+	    look_read(walk->survey, dir, "state", state, sizeof(state)) > 0 && !strcmp(state, "active"))
 		survey_use(walk->survey, device, LEND_USE_WATCHDOG, "the watchdog %s runs on it", name);
 	return 0;
 }
@@ -64,9 +64,10 @@ static int add_thunderbolt(void *opaque, const char *name)
 		return 0;
 	device = survey_owner(walk->survey, walk->dir, name);
 	if (!device || sysfs_path(dir, "%s/%s", walk->dir, name) ||
-	    (sysfs_read(dir, "authorized", authorized, sizeof(authorized)) > 0 && authorized[0] == '0'))
+	    (look_read(walk->survey, dir, "authorized", authorized, sizeof(authorized)) > 0 &&
+	     authorized[0] == '0'))
 		return 0;
-	sysfs_read(dir, "device_name", what, sizeof(what));
+	look_read(walk->survey, dir, "device_name", what, sizeof(what));
 	survey_use(walk->survey, device, LEND_USE_PARENT, "%s (%.40s) is connected to it by Thunderbolt",
 		   what[0] ? what : "a device", name);
 	return 0;
@@ -85,7 +86,7 @@ static int add_decoder(void *opaque, const char *name)
 	char dir[PATH_MAX], region[32];
 
 	if (!strncmp(name, "decoder", 7) && !sysfs_path(dir, "%s/%s", endpoint->dir, name) &&
-	    sysfs_read(dir, "region", region, sizeof(region)) > 0)
+	    look_read(endpoint->survey, dir, "region", region, sizeof(region)) > 0)
 		survey_use(endpoint->survey, endpoint->device, LEND_USE_MEMORY,
 			   "its memory is a part of the %s of CXL", region);
 	return 0;
@@ -101,7 +102,7 @@ static int find_endpoint(void *opaque, const char *name)
 		return 0;
 	endpoint.device = survey_owner(walk->survey, dir, "uport");
 	if (endpoint.device)
-		sysfs_each(dir, add_decoder, &endpoint);
+		look_each(walk->survey, dir, add_decoder, &endpoint);
 	return 0;
 }
 
@@ -114,7 +115,7 @@ static void find_peer_memory(struct lend_survey *survey, struct device *device)
 	if (!device->seen.is.driver[0] ||
 	    sysfs_path(dir, "%s/bus/pci/devices/%s/p2pmem", context_sysfs(survey->context),
 		       device->seen.is.name) ||
-	    sysfs_number(dir, "size", &size) || sysfs_number(dir, "available", &available) ||
+	    look_number(survey, dir, "size", &size) || look_number(survey, dir, "available", &available) ||
 	    available >= size)
 		return;
 	survey_use(survey, device, LEND_USE_MEMORY, "others work in its memory (%ld bytes)",
@@ -136,7 +137,7 @@ void survey_children(struct lend_survey *survey)
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (!sysfs_path(dir, "%s/%s", context_sysfs(survey->context), kinds[i].folder))
-			sysfs_each(dir, kinds[i].each, &walk);
+			look_each(survey, dir, kinds[i].each, &walk);
 	for (size_t i = 0; i < survey->device_count; i++)
 		find_peer_memory(survey, &survey->devices[i]);
 }

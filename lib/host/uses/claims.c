@@ -27,11 +27,12 @@ static const struct mount *mount_of(const struct lend_survey *survey, const char
 }
 
 /* "/dev/disk/by-id/x" to "/dev/nvme0n1"; any other path stays. */
-static void follow(const struct lend_survey *survey, struct claim *claim)
+static void follow(struct lend_survey *survey, struct claim *claim)
 {
 	char last[64];
 
-	if (!sysfs_link(context_dev(survey->context), claim->path + strlen("/dev/"), last, sizeof(last)))
+	if (!look_link(survey, context_dev(survey->context), claim->path + strlen("/dev/"), last,
+		       sizeof(last)))
 		snprintf(claim->path, sizeof(claim->path), "/dev/%s", last);
 }
 

@@ -49,11 +49,11 @@ static void find_serial(struct lend_survey *survey)
 	char active[256], *rest = active, *word;
 
 	/* "tty0 ttyS4": all consoles that the kernel prints to. */
-	if (sysfs_read(sys, "class/tty/console/active", active, sizeof(active)) > 0)
+	if (look_read(survey, sys, "class/tty/console/active", active, sizeof(active)) > 0)
 		while ((word = strsep(&rest, " \n")))
 			add_serial(survey, "the console of this computer", word);
 	/* "ttyS4,115200" */
-	if (sysfs_read(sys, "module/kgdboc/parameters/kgdboc", active, sizeof(active)) > 0) {
+	if (look_read(survey, sys, "module/kgdboc/parameters/kgdboc", active, sizeof(active)) > 0) {
 		active[strcspn(active, ",")] = '\0';
 		add_serial(survey, "the debugger of the kernel", active);
 	}
@@ -79,8 +79,8 @@ static int find_target(void *opaque, const char *target)
 
 	if (!strncmp(target, "cmdline", strlen("cmdline")) ||
 	    sysfs_path(dir, "%s/kernel/config/netconsole/%s", context_sysfs(survey->context), target) ||
-	    sysfs_read(dir, "enabled", enabled, sizeof(enabled)) <= 0 || enabled[0] != '1' ||
-	    sysfs_read(dir, "dev_name", name, sizeof(name)) <= 0)
+	    look_read(survey, dir, "enabled", enabled, sizeof(enabled)) <= 0 || enabled[0] != '1' ||
+	    look_read(survey, dir, "dev_name", name, sizeof(name)) <= 0)
 		return 0;
 	device = add_netconsole(survey, name);
 	if (device && strspn(target, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") ==
@@ -97,10 +97,10 @@ static void find_netconsole(struct lend_survey *survey)
 	char dir[PATH_MAX], *parameters, *rest, *word;
 
 	if (!sysfs_path(dir, "%s/kernel/config/netconsole", sys))
-		sysfs_each(dir, find_target, survey);
-	if (sysfs_path(dir, "%s/module/netconsole", sys) || access(dir, F_OK))
+		look_each(survey, dir, find_target, survey);
+	if (sysfs_path(dir, "%s/module/netconsole", sys) || !look_exists(survey, dir))
 		return;
-	parameters = rest = sysfs_load(context_proc(survey->context), "cmdline", NULL);
+	parameters = rest = look_load(survey, context_proc(survey->context), "cmdline");
 	while ((word = strsep(&rest, " \n"))) {
 		char *name = strncmp(word, is, strlen(is)) ? NULL : strchr(word, '/');
 
@@ -135,7 +135,7 @@ struct keyboards {
 /* A whole keyboard has the handler "sysrq"; a mouse, or a switch with a key, does not. */
 static void read_keyboards(struct lend_survey *survey, struct keyboards *out)
 {
-	char *text = sysfs_load(context_proc(survey->context), "bus/input/devices", NULL), *rest = text;
+	char *text = look_load(survey, context_proc(survey->context), "bus/input/devices"), *rest = text;
 	char *line, *name = NULL, *path = NULL, *handlers;
 	struct keyboard *keyboard;
 	struct lend_bdf owner;

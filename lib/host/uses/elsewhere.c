@@ -53,8 +53,7 @@ static int add_process(void *opaque, const char *name)
 
 	if (strspn(name, "0123456789") != strlen(name) || sysfs_path(dir, "/proc/%s/ns", name))
 		return 0;
-	ret = sysfs_target(dir, "net", target);
-	list->hidden += ret == -EACCES || ret == -EPERM;
+	ret = look_process(sysfs_target(dir, "net", target), &list->hidden);
 	row = ret > 0 && strlen(target) < sizeof(row->id) ? add(list, target) : NULL;
 	if (row && !row->pid)
 		row->pid = (pid_t)strtol(name, NULL, 10);
@@ -64,14 +63,16 @@ static int add_process(void *opaque, const char *name)
 /* Namespaces of ip-netns(8) have names, and perhaps no process. */
 static int add_named(void *opaque, const char *name)
 {
+	struct list *list = opaque;
 	char path[PATH_MAX], id[32];
 	struct elsewhere *row;
 	struct stat found;
 
-	if (sysfs_path(path, NAMED "/%s", name) || stat(path, &found))
+	if (sysfs_path(path, NAMED "/%s", name) ||
+	    look_failed(list->survey, path, NULL, stat(path, &found) ? -errno : 0))
 		return 0;
 	snprintf(id, sizeof(id), "net:[%lu]", (unsigned long)found.st_ino);
-	row = add(opaque, id);
+	row = add(list, id);
 	if (row && strlen(name) < sizeof(row->name))
 		strcpy(row->name, name);
 	return 0;
@@ -91,7 +92,7 @@ static void cure(struct lend_survey *survey, const struct elsewhere *row, struct
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-";
 	char unit[80];
-	const char *stop = row->pid ? process_unit(survey->context, row->pid, unit) : NULL;
+	const char *stop = row->pid ? process_unit(survey, row->pid, unit) : NULL;
 
 	if (interface[strspn(interface, plain)] || row->name[strspn(row->name, plain)])
 		return;
@@ -198,12 +199,13 @@ void survey_elsewhere(struct lend_survey *survey)
 
 	/* A recorded host has no namespaces that could be entered. */
 	if (strcmp(context_proc(survey->context), "/proc") != 0 ||
-	    sysfs_target("/proc/self/ns", "net", own) < 0)
+	    look_target(survey, "/proc/self/ns", "net", own) < 0)
 		return;
 	snprintf(list.own, sizeof(list.own), "%.31s", own);
-	sysfs_each("/proc", add_process, &list);
-	sysfs_each(NAMED, add_named, &list);
+	look_each(survey, "/proc", add_process, &list);
+	look_each(survey, NAMED, add_named, &list);
 	list.own_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	look_failed(survey, "/proc/self/ns/net", NULL, list.own_fd < 0 ? -errno : 0);
 	if (list.own_fd >= 0) {
 		visit_all(&list);
 		close(list.own_fd);

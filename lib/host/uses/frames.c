@@ -37,7 +37,7 @@ static int add_disk(void *opaque, const char *name)
 
 	if (strncmp(name, is, strlen(is)) != 0 ||
 	    sysfs_path(dir, "%s/devices/virtual/block/%s", context_sysfs(survey->context), name) ||
-	    sysfs_read(dir, "netif", text, sizeof(text)) <= 0)
+	    look_read(survey, dir, "netif", text, sizeof(text)) <= 0)
 		return 0;
 	while ((word = strsep(&rest, ", \n"))) {
 		struct interface *interface = interface_named(survey, word);
@@ -54,7 +54,7 @@ void survey_frames(struct lend_survey *survey)
 {
 	char dir[PATH_MAX];
 
-	sysfs_lines(context_proc(survey->context), "net/ptype", add_protocol, survey);
+	look_lines(survey, context_proc(survey->context), "net/ptype", add_protocol, survey);
 	if (!sysfs_path(dir, "%s/devices/virtual/block", context_sysfs(survey->context)))
-		sysfs_each(dir, add_disk, survey);
+		look_each(survey, dir, add_disk, survey);
 }

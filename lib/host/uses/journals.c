@@ -57,10 +57,10 @@ void survey_journals(struct lend_survey *survey)
 		struct walk walk = {survey, types[i]};
 
 		if (!sysfs_path(dir, "%s/fs/%s", context_sysfs(survey->context), types[i]))
-			sysfs_each(dir, add_live, &walk);
+			look_each(survey, dir, add_live, &walk);
 	}
 	if (!sysfs_path(dir, "%s/fs/ntfs3", context_proc(survey->context)))
-		sysfs_each(dir, add_live, &(struct walk){survey, "ntfs3"});
+		look_each(survey, dir, add_live, &(struct walk){survey, "ntfs3"});
 	if (!sysfs_path(dir, "%s/fs/jbd2", context_proc(survey->context)))
-		sysfs_each(dir, add_journal, &(struct walk){survey, ""});
+		look_each(survey, dir, add_journal, &(struct walk){survey, ""});
 }

@@ -3,6 +3,7 @@
  * What the kernel tells of interfaces by rtnetlink alone: tunnels of all kinds, XDP
  * programs, and routes of all families and tables.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -141,6 +142,5 @@ void survey_links(struct lend_survey *survey)
 	if (fd >= 0)
 		close(fd);
 	if (!seen)
-		survey_unseen(survey, LEND_USE_ADDRESS,
-			      "routes beside the main table, which the kernel did not tell");
+		look_failed(survey, "the links and routes that the kernel tells", NULL, -EIO);
 }

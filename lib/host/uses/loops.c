@@ -13,7 +13,7 @@ static int add_loop(void *opaque, const char *name)
 
 	if (strncmp(name, "loop", 4) != 0 ||
 	    sysfs_path(dir, "%s/devices/virtual/block/%s", context_sysfs(survey->context), name) ||
-	    sysfs_read(dir, "loop/backing_file", file, sizeof(file)) <= 0)
+	    look_read(survey, dir, "loop/backing_file", file, sizeof(file)) <= 0)
 		return 0;
 	claim = survey_claim(survey, LEND_USE_LOOP, file, "is behind /dev/%s", name);
 	claim_cure(claim, "losetup -d /dev/%s", name);
@@ -26,5 +26,5 @@ void survey_loops(struct lend_survey *survey)
 	char dir[PATH_MAX];
 
 	if (!sysfs_path(dir, "%s/devices/virtual/block", context_sysfs(survey->context)))
-		sysfs_each(dir, add_loop, survey);
+		look_each(survey, dir, add_loop, survey);
 }

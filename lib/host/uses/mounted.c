@@ -35,21 +35,21 @@ static void cure(struct device *device, const struct mount *mount)
 }
 
 /* ", in the mount namespace of process 12 (sleep)"; of ours: nothing. */
-static void place(const struct lend_survey *survey, const struct mount *mount, char out[96])
+static void place(struct lend_survey *survey, const struct mount *mount, char out[96])
 {
 	char dir[PATH_MAX], command[32];
 
 	out[0] = '\0';
 	if (!mount->process || sysfs_path(dir, "%s/%d", context_proc(survey->context), (int)mount->process))
 		return;
-	if (sysfs_read(dir, "comm", command, sizeof(command)) < 0)
+	if (look_read(survey, dir, "comm", command, sizeof(command)) < 0)
 		strcpy(command, "?");
 	snprintf(out, 96, ", in the mount namespace of process %d (%s)", (int)mount->process, command);
 }
 
 static void tell_below(const struct mounted *mounted, const struct mount *mount, int depth)
 {
-	const struct lend_survey *survey = mounted->survey;
+	struct lend_survey *survey = mounted->survey;
 	char where[96];
 
 	for (size_t i = survey->mount_count; i-- > 0 && depth < DEPTH_MAX;) {

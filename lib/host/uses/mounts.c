@@ -173,19 +173,14 @@ static int add_each(void *opaque, char *line)
 	return 0;
 }
 
-static int read_mounts(struct lend_survey *survey, const char *process)
+/* `*hidden` counts a table that may not be read. */
+static int read_mounts(struct lend_survey *survey, const char *process, size_t *hidden)
 {
 	struct reader reader = {survey, (pid_t)strtol(process, NULL, 10)}; /* "self": 0 */
 	char dir[PATH_MAX];
 	int ret = sysfs_path(dir, "%s/%s", context_proc(survey->context), process);
 
-	return ret ? ret : sysfs_lines(dir, "mountinfo", add_each, &reader);
-}
-
-/* A process that has ended, or a thread of the kernel, has no mount namespace. */
-static bool is_gone(int error)
-{
-	return error == -ENOENT || error == -ESRCH || error == -EINVAL;
+	return ret ? ret : look_process(sysfs_lines(dir, "mountinfo", add_each, &reader), hidden);
 }
 
 static int add_process(void *opaque, const char *name)
@@ -199,15 +194,13 @@ static int add_process(void *opaque, const char *name)
 	if (strspn(name, "0123456789") != strlen(name) ||
 	    sysfs_path(dir, "%s/%s/ns", context_proc(survey->context), name))
 		return 0;
-	ret = sysfs_target(dir, "mnt", target);
-	survey->hidden_mounts += ret < 0 && !is_gone(ret);
+	ret = look_process(sysfs_target(dir, "mnt", target), &survey->hidden_mounts);
 	if (ret < 0)
 		return 0;
 	for (size_t i = 0; i < namespaces->count; i++)
 		if (!strncmp(namespaces->seen[i].name, target, sizeof(seen->name) - 1))
 			return 0;
-	ret = read_mounts(survey, name);
-	survey->hidden_mounts += ret < 0 && !is_gone(ret);
+	ret = read_mounts(survey, name, &survey->hidden_mounts);
 	/* A process that is just ending shows nothing; another one of the namespace may. */
 	seen = ret < 0 ? NULL
 		       : survey_row(survey, &namespaces->seen, &namespaces->count, sizeof(*namespaces->seen));
@@ -219,9 +212,10 @@ static int add_process(void *opaque, const char *name)
 void survey_mounts(struct lend_survey *survey)
 {
 	struct namespaces namespaces = {.survey = survey};
+	size_t hidden = 0;
 
-	if (read_mounts(survey, "self") < 0)
+	if (read_mounts(survey, "self", &hidden) < 0)
 		survey_unseen(survey, LEND_USE_MOUNT, "the table of mounts, which could not be read");
-	sysfs_each(context_proc(survey->context), add_process, &namespaces);
+	look_each(survey, context_proc(survey->context), add_process, &namespaces);
 	free(namespaces.seen);
 }

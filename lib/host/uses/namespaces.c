@@ -4,6 +4,7 @@
  * only those of our namespace, but the folder's number of links counts all of them.
  * The folder vanishes with the last interface.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,8 +30,9 @@ static void look_at(struct walk *walk, const char *folder)
 	unsigned seen = 0, all;
 	struct stat stat_of;
 
-	if (sysfs_path(path, "%s/%s", walk->dir, folder) || stat(path, &stat_of) ||
-	    sysfs_each(path, count, &seen))
+	if (sysfs_path(path, "%s/%s", walk->dir, folder) ||
+	    look_failed(walk->survey, path, NULL, stat(path, &stat_of) ? -errno : 0) ||
+	    look_each(walk->survey, path, count, &seen))
 		return;
 	/* If the interface was found in its namespace, that use says more. */
 	for (size_t i = 0; i < walk->device->seen.use_count; i++)
@@ -77,7 +79,7 @@ void survey_namespaces(struct lend_survey *survey)
 			       device->seen.is.name))
 			continue;
 		if (device->seen.is.class_code >> 16 == NETWORK)
-			sysfs_each(dir, look_below, &walk);
+			look_each(survey, dir, look_below, &walk);
 		else
 			look_at(&walk, "net");
 	}

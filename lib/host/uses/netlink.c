@@ -47,7 +47,17 @@ const char *netlink_string(const struct rtattr *from)
 	return size && memchr(RTA_DATA(from), 0, size) ? RTA_DATA(from) : NULL;
 }
 
-bool netlink_each(const void *text, size_t size, netlink_each_fn *each, void *opaque)
+/* The last message of a dump has its result: 0, or a negative errno. */
+static bool is_success(const struct nlmsghdr *message)
+{
+	int result = 0;
+
+	if (message->nlmsg_len >= NLMSG_LENGTH(sizeof(result)))
+		memcpy(&result, NLMSG_DATA(message), sizeof(result));
+	return message->nlmsg_type == NLMSG_DONE && result >= 0;
+}
+
+int netlink_each(const void *text, size_t size, netlink_each_fn *each, void *opaque)
 {
 	const struct nlmsghdr *message = text;
 
@@ -56,14 +66,14 @@ bool netlink_each(const void *text, size_t size, netlink_each_fn *each, void *op
 		size_t step = NLMSG_ALIGN(message->nlmsg_len);
 
 		if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)
-			return false;
+			return is_success(message) ? 0 : -EIO;
 		each(opaque, message, message->nlmsg_len - NLMSG_HDRLEN);
 		if (step >= size)
-			return true;
+			return 1;
 		size -= step;
 		message = (const void *)((const char *)message + step);
 	}
-	return true;
+	return 1;
 }
 
 int netlink_open(void)
@@ -88,14 +98,16 @@ bool netlink_dump(int fd, unsigned short type, netlink_each_fn *each, void *opaq
 		} what;
 	} request = {.header = {sizeof(request), type, NLM_F_REQUEST | NLM_F_DUMP, 1, 0}};
 	char *text = malloc(ROOM);
-	ssize_t got = -1;
+	int more = -EIO;
+	ssize_t got;
 
 	if (text && send(fd, &request, sizeof(request), 0) == (ssize_t)sizeof(request))
-		while ((got = recv(fd, text, ROOM, 0)) > 0)
-			if (!netlink_each(text, (size_t)got, each, opaque))
-				break;
+		do {
+			got = recv(fd, text, ROOM, 0);
+			more = got > 0 ? netlink_each(text, (size_t)got, each, opaque) : -EIO;
+		} while (more > 0);
 	free(text);
-	return got > 0;
+	return !more;
 }
 
 static void take_namespace(void *opaque, const struct nlmsghdr *message, size_t size)

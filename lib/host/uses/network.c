@@ -33,13 +33,13 @@ static int find_upper(void *opaque, const char *name)
  * for this. NULL: an interface of hardware (of the hypervisor, which takes this one as
  * its faster way) does not let go of it.
  */
-static const char *free_from(const char *master, const char *dir)
+static const char *free_from(struct lend_survey *survey, const char *master, const char *dir)
 {
 	char target[PATH_MAX];
 
 	if (!strcmp(master, "ovs-system"))
 		return "ovs-vsctl del-port";
-	return sysfs_target(dir, "device", target) > 0 ? NULL : "ip link set nomaster dev";
+	return look_target(survey, dir, "device", target) > 0 ? NULL : "ip link set nomaster dev";
 }
 
 static void find_master(struct walk *walk)
@@ -47,16 +47,16 @@ static void find_master(struct walk *walk)
 	char master[32], path[PATH_MAX], target[PATH_MAX];
 	const char *what = "belongs to", *command = NULL;
 
-	if (sysfs_link(walk->dir, "master", master, sizeof(master))) {
-		sysfs_each(walk->dir, find_upper, walk);
+	if (look_link(walk->survey, walk->dir, "master", master, sizeof(master))) {
+		look_each(walk->survey, walk->dir, find_upper, walk);
 		return;
 	}
 	if (!sysfs_path(path, "%s/class/net/%s", context_sysfs(walk->survey->context), master)) {
-		if (sysfs_read(path, "bridge/bridge_id", target, sizeof(target)) >= 0)
+		if (look_read(walk->survey, path, "bridge/bridge_id", target, sizeof(target)) >= 0)
 			what = "is a port of the bridge";
-		else if (sysfs_read(path, "bonding/mode", target, sizeof(target)) >= 0)
+		else if (look_read(walk->survey, path, "bonding/mode", target, sizeof(target)) >= 0)
 			what = "is in the bond";
-		command = free_from(master, path);
+		command = free_from(walk->survey, master, path);
 	}
 	survey_use(walk->survey, walk->interface->device, LEND_USE_BRIDGED, "%s %s %s", walk->interface->name,
 		   what, master);
@@ -70,9 +70,9 @@ static void find_up(struct walk *walk)
 	enum { UP = 1, CAN = 280, MONITOR_FIRST = 801, MONITOR_LAST = 805 };
 	long type, flags;
 
-	if (sysfs_number(walk->dir, "type", &type) ||
+	if (look_number(walk->survey, walk->dir, "type", &type) ||
 	    (type != CAN && (type < MONITOR_FIRST || type > MONITOR_LAST)) ||
-	    sysfs_number(walk->dir, "flags", &flags) || !(flags & UP))
+	    look_number(walk->survey, walk->dir, "flags", &flags) || !(flags & UP))
 		return;
 	survey_use(walk->survey, walk->interface->device, LEND_USE_ADDRESS, "%s is up",
 		   walk->interface->name);
@@ -92,7 +92,7 @@ static bool is_upper(struct walk *walk, const char *name)
 	char link[64], target[PATH_MAX];
 
 	snprintf(link, sizeof(link), "upper_%.40s", name);
-	return sysfs_target(walk->dir, link, target) > 0;
+	return look_target(walk->survey, walk->dir, link, target) > 0;
 }
 
 /*
@@ -109,15 +109,16 @@ static int add_tunnel(void *opaque, const char *name)
 	long type, below, own;
 
 	if (sysfs_path(path, "%s/class/net", context_sysfs(survey->context)) ||
-	    sysfs_target(path, name, target) < 0 || !strstr(target, "/virtual/net/") ||
+	    look_target(survey, path, name, target) < 0 || !strstr(target, "/virtual/net/") ||
 	    sysfs_path(path, "%s/class/net/%s", context_sysfs(survey->context), name) ||
-	    sysfs_number(path, "iflink", &below) || sysfs_number(path, "ifindex", &own) || below == own)
+	    look_number(survey, path, "iflink", &below) || look_number(survey, path, "ifindex", &own) ||
+	    below == own)
 		return 0;
 	walk.interface = interface_at(survey, below);
-	if (!walk.interface || sysfs_number(path, "type", &type) || type == LOOPBACK)
+	if (!walk.interface || look_number(survey, path, "type", &type) || type == LOOPBACK)
 		return 0;
 	if (type == ETHERNET &&
-	    (sysfs_read(path, "uevent", uevent, sizeof(uevent)) < 0 || !strstr(uevent, "DEVTYPE=")))
+	    (look_read(survey, path, "uevent", uevent, sizeof(uevent)) < 0 || !strstr(uevent, "DEVTYPE=")))
 		return 0;
 	if (!sysfs_path(below_dir, "%s/class/net/%s", context_sysfs(survey->context), walk.interface->name) &&
 	    !is_upper(&walk, name))
@@ -156,8 +157,8 @@ void survey_network(struct lend_survey *survey)
 	if (!survey->interface_count)
 		return;
 	if (!sysfs_path(path, "%s/class/net", context_sysfs(survey->context)))
-		sysfs_each(path, add_tunnel, survey);
-	sysfs_lines(context_proc(survey->context), "net/pppoe", add_pppoe, survey);
+		look_each(survey, path, add_tunnel, survey);
+	look_lines(survey, context_proc(survey->context), "net/pppoe", add_pppoe, survey);
 	survey_frames(survey);
 	survey_routes(survey);
 	survey_links(survey);

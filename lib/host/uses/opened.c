@@ -18,6 +18,7 @@ struct walk {
 	struct lend_survey *survey;
 	char fds[PATH_MAX];
 	pid_t pid;
+	size_t hidden; /* descriptors of it that may not be looked at */
 };
 
 /*
@@ -61,7 +62,7 @@ static void name_process(struct walk *walk, struct opened *opened)
 
 	opened->pid = walk->pid;
 	if (sysfs_path(process, "%s/%d", context_proc(walk->survey->context), (int)walk->pid) ||
-	    sysfs_read(process, "comm", opened->command, sizeof(opened->command)) < 0)
+	    look_read(walk->survey, process, "comm", opened->command, sizeof(opened->command)) < 0)
 		strcpy(opened->command, "?");
 }
 
@@ -99,7 +100,8 @@ static void read_number(struct walk *walk, const char *fd, struct opened *out)
 	struct statx found;
 
 	if (is_known(walk->survey, out->path + strlen("/dev/")) || sysfs_path(path, "%s/%s", walk->fds, fd) ||
-	    statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_TYPE, &found) ||
+	    look_process(statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_TYPE, &found) ? -errno : 0,
+			 &walk->hidden) ||
 	    (!S_ISBLK(found.stx_mode) && !S_ISCHR(found.stx_mode)))
 		return;
 	snprintf(out->number, sizeof(out->number), "%u:%u", found.stx_rdev_major, found.stx_rdev_minor);
@@ -126,7 +128,7 @@ static void add_vfio(struct walk *walk, const char *fd)
 
 	if (sysfs_path(dir, "%s/%d/fdinfo", context_proc(walk->survey->context), (int)walk->pid))
 		return;
-	text = sysfs_load(dir, fd, NULL);
+	text = look_load(walk->survey, dir, fd);
 	found = text ? strstr(text, is) : NULL;
 	if (found) {
 		found[strcspn(found, "\n")] = '\0';
@@ -157,7 +159,7 @@ static int add_descriptor(void *opaque, const char *fd)
 	struct opened *added;
 	char target[PATH_MAX], *path;
 
-	if (sysfs_target(walk->fds, fd, target) < 0)
+	if (look_process(sysfs_target(walk->fds, fd, target), &walk->hidden) < 0)
 		return 0;
 	path = below_dev(target);
 	if (target[0] != '/') {
@@ -178,15 +180,15 @@ static int add_process(void *opaque, const char *name)
 	struct walk *walk = opaque;
 	char *end;
 	long pid = strtol(name, &end, 10);
-	int ret;
 
 	if (*end || pid <= 0 || pid > INT_MAX || pid == getpid())
 		return 0;
 	walk->pid = (pid_t)pid;
 	if (sysfs_path(walk->fds, "%s/%s/fd", context_proc(walk->survey->context), name))
 		return 0;
-	ret = sysfs_each(walk->fds, add_descriptor, walk);
-	walk->survey->hidden += ret < 0 && ret != -ENOENT && ret != -ESRCH;
+	walk->hidden = 0;
+	look_process(sysfs_each(walk->fds, add_descriptor, walk), &walk->hidden);
+	walk->survey->hidden += walk->hidden > 0;
 	return 0;
 }
 
@@ -205,7 +207,7 @@ void survey_holder(struct lend_survey *survey, struct device *device, const stru
 	else
 		survey_use(survey, device, LEND_USE_OPEN, "process %d (%s) has %s open", (int)opened->pid,
 			   opened->command, opened->path);
-	stop = process_unit(survey->context, opened->pid, unit);
+	stop = process_unit(survey, opened->pid, unit);
 	if (stop)
 		survey_cure(device, stop, unit);
 }
@@ -215,5 +217,5 @@ void survey_opened(struct lend_survey *survey)
 	struct walk walk = {.survey = survey};
 
 	packets_read(survey);
-	sysfs_each(context_proc(survey->context), add_process, &walk);
+	look_each(survey, context_proc(survey->context), add_process, &walk);
 }

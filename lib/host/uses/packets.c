@@ -39,7 +39,7 @@ static int add_socket(void *opaque, char *line)
 void packets_read(struct lend_survey *survey)
 {
 	if (survey->interface_count)
-		sysfs_lines(context_proc(survey->context), "net/packet", add_socket, survey);
+		look_lines(survey, context_proc(survey->context), "net/packet", add_socket, survey);
 }
 
 /* The number in "socket:[123]"; 0: it is no socket. */

@@ -53,8 +53,8 @@ static int find_btrfs(void *opaque, const char *uuid)
 
 	if (sysfs_path(dir, "%s/%s/devices", walk->dir, uuid))
 		return 0;
-	sysfs_each(dir, find_point, &pool);
-	sysfs_each(dir, add_btrfs, &pool);
+	look_each(pool.survey, dir, find_point, &pool);
+	look_each(pool.survey, dir, add_btrfs, &pool);
 	return 0;
 }
 
@@ -69,7 +69,8 @@ static int add_bcachefs(void *opaque, const char *name)
 	char dir[PATH_MAX], kernel[64], path[PATH_MAX];
 
 	if (!strncmp(name, "dev-", 4) && !sysfs_path(dir, "%s/%s", members->dir, name) &&
-	    !sysfs_link(dir, "block", kernel, sizeof(kernel)) && !sysfs_path(path, "/dev/%s", kernel))
+	    !look_link(members->survey, dir, "block", kernel, sizeof(kernel)) &&
+	    !sysfs_path(path, "/dev/%s", kernel))
 		claim_weak(
 			survey_claim(members->survey, LEND_USE_MOUNT, path, "belongs to a mounted bcachefs"));
 	return 0;
@@ -82,7 +83,7 @@ static int find_bcachefs(void *opaque, const char *uuid)
 	struct members members = {walk->survey, dir};
 
 	if (!sysfs_path(dir, "%s/%s", walk->dir, uuid))
-		sysfs_each(dir, add_bcachefs, &members);
+		look_each(walk->survey, dir, add_bcachefs, &members);
 	return 0;
 }
 
@@ -91,8 +92,8 @@ void survey_pools(struct lend_survey *survey)
 	struct walk walk = {.survey = survey};
 
 	if (!sysfs_path(walk.dir, "%s/fs/btrfs", context_sysfs(survey->context)))
-		sysfs_each(walk.dir, find_btrfs, &walk);
+		look_each(survey, walk.dir, find_btrfs, &walk);
 	if (!sysfs_path(walk.dir, "%s/fs/bcachefs", context_sysfs(survey->context)))
-		sysfs_each(walk.dir, find_bcachefs, &walk);
+		look_each(survey, walk.dir, find_bcachefs, &walk);
 	survey_zfs(survey);
 }

@@ -109,7 +109,8 @@ static void add_inet(struct lend_survey *survey)
 	struct ifaddrs *addresses;
 	char text[INET_ADDRSTRLEN];
 
-	if (strcmp(context_proc(survey->context), "/proc") != 0 || getifaddrs(&addresses))
+	if (strcmp(context_proc(survey->context), "/proc") != 0 ||
+	    look_failed(survey, "the addresses of the kernel", NULL, getifaddrs(&addresses) ? -errno : 0))
 		return;
 	for (const struct ifaddrs *at = addresses; at; at = at->ifa_next) {
 		const struct sockaddr_in *address = (const void *)at->ifa_addr;
@@ -143,14 +144,9 @@ static int add_route(void *opaque, char *line)
 void survey_routes(struct lend_survey *survey)
 {
 	const char *proc = context_proc(survey->context);
-	int ret[3];
 
-	ret[0] = sysfs_lines(proc, "net/if_inet6", add_inet6, survey);
-	ret[1] = sysfs_lines(proc, "net/ipv6_route", add_route6, survey);
+	look_lines(survey, proc, "net/if_inet6", add_inet6, survey);
+	look_lines(survey, proc, "net/ipv6_route", add_route6, survey);
 	add_inet(survey);
-	ret[2] = sysfs_lines(proc, "net/route", add_route, survey);
-	/* A kernel without IPv6, or IPv4, has no such table. */
-	for (int i = 0; i < 3; i++)
-		if (ret[i] < 0 && ret[i] != -ENOENT)
-			survey_unseen(survey, LEND_USE_ADDRESS, "a table of routes, which could not be read");
+	look_lines(survey, proc, "net/route", add_route, survey);
 }

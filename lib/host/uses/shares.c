@@ -31,10 +31,11 @@ static int read_tag(void *opaque, const char *name)
 	struct walk *walk = opaque;
 	char dir[PATH_MAX], device[32];
 
-	if (sysfs_path(dir, "%s/%s", walk->dir, name) || sysfs_link(dir, "device", device, sizeof(device)) ||
+	if (sysfs_path(dir, "%s/%s", walk->dir, name) ||
+	    look_link(walk->survey, dir, "device", device, sizeof(device)) ||
 	    strcmp(device, walk->device) != 0)
 		return 0;
-	if (sysfs_read(dir, "tag", walk->tag, sizeof(walk->tag)) < 0)
+	if (look_read(walk->survey, dir, "tag", walk->tag, sizeof(walk->tag)) < 0)
 		walk->tag[0] = '\0';
 	return 1;
 }
@@ -48,17 +49,17 @@ static int add_device(void *opaque, const char *name)
 	const struct mounted mounted = {walk.survey, device, what, is_mount_of, &walk};
 
 	if (!device || sysfs_path(dir, "%s/%s", above->dir, name) ||
-	    sysfs_link(dir, "driver", driver, sizeof(driver)))
+	    look_link(walk.survey, dir, "driver", driver, sizeof(driver)))
 		return 0;
 	if (!strcmp(driver, "9pnet_virtio")) {
 		walk.type = "9p";
-		if (sysfs_read(dir, "mount_tag", walk.tag, sizeof(walk.tag)) < 0)
+		if (look_read(walk.survey, dir, "mount_tag", walk.tag, sizeof(walk.tag)) < 0)
 			walk.tag[0] = '\0';
 	} else if (!strcmp(driver, "virtiofs")) {
 		walk.type = "virtiofs";
 		walk.dir = dir;
 		if (!sysfs_path(dir, "%s/fs/virtiofs", context_sysfs(walk.survey->context)))
-			sysfs_each(dir, read_tag, &walk);
+			look_each(walk.survey, dir, read_tag, &walk);
 	} else {
 		return 0;
 	}
@@ -74,5 +75,5 @@ void survey_shares(struct lend_survey *survey)
 	struct walk walk = {.survey = survey, .dir = dir};
 
 	if (!sysfs_path(dir, "%s/bus/virtio/devices", context_sysfs(survey->context)))
-		sysfs_each(dir, add_device, &walk);
+		look_each(survey, dir, add_device, &walk);
 }

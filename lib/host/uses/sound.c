@@ -19,7 +19,8 @@ static int find_stream(void *opaque, const char *sub)
 	char dir[PATH_MAX], status[32];
 
 	if (strncmp(sub, "sub", 3) || sysfs_path(dir, "%s/%s", walk->card, sub) ||
-	    sysfs_read(dir, "status", status, sizeof(status)) <= 0 || !strncmp(status, "closed", 6))
+	    look_read(walk->survey, dir, "status", status, sizeof(status)) <= 0 ||
+	    !strncmp(status, "closed", 6))
 		return 0;
 	survey_use(walk->survey, walk->device, LEND_USE_SOUND, "the sound of %s is in use", walk->name);
 	return 1;
@@ -34,7 +35,7 @@ static int find_pcm(void *opaque, const char *pcm)
 	if (strncmp(pcm, "pcm", 3) || length + strlen(pcm) + 2 > sizeof(walk->card))
 		return 0;
 	snprintf(walk->card + length, sizeof(walk->card) - length, "/%s", pcm);
-	ret = sysfs_each(walk->card, find_stream, walk);
+	ret = look_each(walk->survey, walk->card, find_stream, walk);
 	walk->card[length] = '\0';
 	return ret > 0;
 }
@@ -46,7 +47,7 @@ static int find_card(void *opaque, const char *name)
 	walk->name = name;
 	if (!strncmp(name, "card", 4) &&
 	    !sysfs_path(walk->card, "%s/asound/%s", context_proc(walk->survey->context), name))
-		sysfs_each(walk->card, find_pcm, walk);
+		look_each(walk->survey, walk->card, find_pcm, walk);
 	return 0;
 }
 
@@ -57,7 +58,7 @@ static void find_sound(struct lend_survey *survey, struct device *device)
 
 	if (!sysfs_path(dir, "%s/bus/pci/devices/%s/sound", context_sysfs(survey->context),
 			device->seen.is.name))
-		sysfs_each(dir, find_card, &walk);
+		look_each(survey, dir, find_card, &walk);
 }
 
 void survey_sound(struct lend_survey *survey)

@@ -39,7 +39,7 @@ static void read_attribute(const struct walk *walk, const struct node *node, con
 	char dir[PATH_MAX];
 
 	if (sysfs_path(dir, "%s/dev/block/%s", context_sysfs(walk->survey->context), node->number) ||
-	    sysfs_read(dir, name, out, size) < 0)
+	    look_read(walk->survey, dir, name, out, size) < 0)
 		out[0] = '\0';
 }
 
@@ -177,7 +177,7 @@ static void find_uses(struct walk *walk)
 
 	if (walk->node->is_block && !sysfs_path(dir, "%s/dev/block/%s/holders",
 						context_sysfs(walk->survey->context), walk->node->number))
-		sysfs_each(dir, find_holder, walk);
+		look_each(walk->survey, dir, find_holder, walk);
 	name_of(walk, walk->node, name);
 	find_claims(walk, name, false);
 	if (walk->node->is_block && !mounted_tell(&mounted))

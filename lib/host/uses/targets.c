@@ -13,13 +13,10 @@ struct walk {
 	const char *outer; /* the name of the level above */
 };
 
-/* Goes one level down. A folder that may not be listed is not taken as empty. */
+/* Goes one level down. */
 static void each_below(struct walk *walk, int (*each)(void *opaque, const char *name))
 {
-	int ret = sysfs_each(walk->dir, each, walk);
-
-	if (ret == -EACCES || ret == -EPERM)
-		survey_unseen(walk->survey, LEND_USE_TARGET, "the kernel's targets; root can look at them");
+	look_each(walk->survey, walk->dir, each, walk);
 }
 
 /* The kind of a backstore, as targetcli names it, by the name of its folder ("iblock_0"). */
@@ -36,9 +33,9 @@ static const char *kind_of(const char *folder)
 }
 
 /* One that was made by hand has no path: its state tells "Major: 259 Minor: 0", or "File: /data/x Size:". */
-static bool read_state(const char *dir, char *out, size_t size)
+static bool read_state(struct lend_survey *survey, const char *dir, char *out, size_t size)
 {
-	char *text = sysfs_load(dir, "info", NULL), *at;
+	char *text = look_load(survey, dir, "info"), *at;
 	unsigned major, minor;
 	bool found = false;
 
@@ -63,8 +60,8 @@ static int add_lio(void *opaque, const char *name)
 	struct claim *claim;
 
 	if (sysfs_path(dir, "%s/%s", walk->dir, name) ||
-	    ((sysfs_read(dir, "udev_path", path, sizeof(path)) <= 0 || path[0] != '/') &&
-	     !read_state(dir, path, sizeof(path))))
+	    ((look_read(walk->survey, dir, "udev_path", path, sizeof(path)) <= 0 || path[0] != '/') &&
+	     !read_state(walk->survey, dir, path, sizeof(path))))
 		return 0;
 	claim = survey_claim(walk->survey, LEND_USE_TARGET, path, "is served as the SCSI target %s", name);
 	if (kind)
@@ -90,7 +87,7 @@ static int add_scst(void *opaque, const char *name)
 
 	/* The second line tells who set the first. */
 	if (sysfs_path(dir, "%s/%s", walk->dir, name) ||
-	    sysfs_read(dir, "filename", path, sizeof(path)) <= 0 || path[0] != '/')
+	    look_read(walk->survey, dir, "filename", path, sizeof(path)) <= 0 || path[0] != '/')
 		return 0;
 	path[strcspn(path, "\n")] = '\0';
 	survey_claim(walk->survey, LEND_USE_TARGET, path, "is served as the SCSI target %s", name);
@@ -104,8 +101,8 @@ static void add_nvme(struct walk *walk, const char *subsystem, const char *folde
 	struct claim *claim;
 
 	if (sysfs_path(dir, "%s/%s/%s", walk->dir, subsystem, folder) ||
-	    sysfs_read(dir, "enable", enabled, sizeof(enabled)) <= 0 || enabled[0] != '1' ||
-	    sysfs_read(dir, "device_path", path, sizeof(path)) <= 0)
+	    look_read(walk->survey, dir, "enable", enabled, sizeof(enabled)) <= 0 || enabled[0] != '1' ||
+	    look_read(walk->survey, dir, "device_path", path, sizeof(path)) <= 0)
 		return;
 	claim = survey_claim(walk->survey, LEND_USE_TARGET, path, "is served as %s of the NVMe target %s",
 			     folder, subsystem);
@@ -146,7 +143,7 @@ static int add_lun(void *opaque, const char *lun)
 	char dir[PATH_MAX], path[PATH_MAX];
 
 	if (strncmp(lun, "lun.", 4) || sysfs_path(dir, "%s/%s", walk->dir, lun) ||
-	    sysfs_read(dir, "file", path, sizeof(path)) <= 0 || path[0] != '/')
+	    look_read(walk->survey, dir, "file", path, sizeof(path)) <= 0 || path[0] != '/')
 		return 0;
 	survey_claim(walk->survey, LEND_USE_TARGET, path, "is served as a disk on USB (%s)", walk->outer);
 	return 0;
@@ -182,7 +179,8 @@ static int add_rnbd(void *opaque, const char *name)
 	char dir[PATH_MAX], kernel[64], path[PATH_MAX];
 
 	if (!sysfs_path(dir, "%s/%s", walk->dir, name) &&
-	    !sysfs_link(dir, "block_dev", kernel, sizeof(kernel)) && !sysfs_path(path, "/dev/%s", kernel))
+	    !look_link(walk->survey, dir, "block_dev", kernel, sizeof(kernel)) &&
+	    !sysfs_path(path, "/dev/%s", kernel))
 		survey_claim(walk->survey, LEND_USE_TARGET, path, "is served to others by RNBD");
 	return 0;
 }

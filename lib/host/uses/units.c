@@ -67,14 +67,14 @@ static const char *find_unit(char *path, char unit[80])
 }
 
 /* A line "0::/path"; of version 1 of control groups "1:name=systemd:/path". */
-const char *process_unit(struct lend_context *context, pid_t pid, char unit[80])
+const char *process_unit(struct lend_survey *survey, pid_t pid, char unit[80])
 {
 	char dir[PATH_MAX], *text, *rest, *line, *path;
 	const char *command = NULL;
 
-	if (sysfs_path(dir, "%s/%d", context_proc(context), (int)pid))
+	if (sysfs_path(dir, "%s/%d", context_proc(survey->context), (int)pid))
 		return NULL;
-	text = rest = sysfs_load(dir, "cgroup", NULL);
+	text = rest = look_load(survey, dir, "cgroup");
 	while (!command && (line = strsep(&rest, "\n"))) {
 		path = strstr(line, ":/");
 		if (path && (strstr(line, "::") || strstr(line, ":name=systemd:")))

@@ -46,7 +46,7 @@ void survey_usb(struct lend_survey *survey)
 	struct walk walk = {survey, dir};
 
 	if (!sysfs_path(dir, "%s/class/bluetooth", context_sysfs(survey->context)))
-		sysfs_each(dir, add_connection, &walk);
+		look_each(survey, dir, add_connection, &walk);
 	if (!sysfs_path(dir, "%s/bus/usb/drivers/usbip-host", context_sysfs(survey->context)))
-		sysfs_each(dir, add_export, &walk);
+		look_each(survey, dir, add_export, &walk);
 }

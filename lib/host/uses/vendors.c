@@ -11,7 +11,7 @@
 #include "lib/host/uses/ways.h"
 
 /* The number of the card's node; -1: it has none. */
-static long nvidia_minor(const struct lend_survey *survey, const struct device *device)
+static long nvidia_minor(struct lend_survey *survey, const struct device *device)
 {
 	static const char name[] = "Device Minor:";
 	char dir[PATH_MAX], *text, *found;
@@ -19,7 +19,7 @@ static long nvidia_minor(const struct lend_survey *survey, const struct device *
 
 	if (sysfs_path(dir, "%s/driver/nvidia/gpus/%s", context_proc(survey->context), device->seen.is.name))
 		return -1;
-	text = sysfs_load(dir, "information", NULL);
+	text = look_load(survey, dir, "information");
 	found = text ? strstr(text, name) : NULL;
 	if (found)
 		minor = strtol(found + strlen(name), NULL, 10);

@@ -64,16 +64,16 @@ static bool is_in_container(struct lend_survey *survey)
 	char dir[PATH_MAX], target[PATH_MAX];
 
 	return !sysfs_path(dir, "%s/self/ns", context_proc(survey->context)) &&
-	       sysfs_target(dir, "pid", target) > 0 && strcmp(target, "pid:[4026531836]") != 0;
+	       look_target(survey, dir, "pid", target) > 0 && strcmp(target, "pid:[4026531836]") != 0;
 }
 
 /* Only root owns process 1. If procfs does not list it for another user, it hides other users' processes. */
-static bool is_hidden(const struct lend_survey *survey)
+static bool is_hidden(struct lend_survey *survey)
 {
 	char dir[PATH_MAX];
 
 	return survey->hides_processes &&
-	       (sysfs_path(dir, "%s/1", context_proc(survey->context)) || access(dir, F_OK));
+	       (sysfs_path(dir, "%s/1", context_proc(survey->context)) || !look_exists(survey, dir));
 }
 
 /* How it can be looked at. */
@@ -84,7 +84,11 @@ static const char *advice(void)
 
 static void say_unseen(struct lend_survey *survey)
 {
-	bool contained = is_in_container(survey), hidden = is_hidden(survey);
+	bool contained, hidden;
+
+	look_for(survey, LOOK_KIND(LEND_USE_OPEN) | LOOK_KIND(LEND_USE_LENT) | LOOK_KIND(LEND_USE_MOUNT));
+	contained = is_in_container(survey);
+	hidden = is_hidden(survey);
 
 	if (contained)
 		snprintf(survey->unseen_processes, sizeof(survey->unseen_processes),
@@ -108,11 +112,29 @@ static void say_unseen(struct lend_survey *survey)
 			 "mounts of processes of other users (%zu); %s", survey->hidden_mounts, advice());
 }
 
+/*
+ * What the finder of a row looks for: the kinds of its row and of those below that have none,
+ * and those that rest on its list of processes or mounts.
+ */
+static uint64_t kinds_of(size_t at)
+{
+	uint64_t kinds = LOOK_KIND(host_ways[at].kind);
+
+	for (size_t i = at + 1; i < host_way_count && !host_ways[i].find; i++)
+		kinds |= LOOK_KIND(host_ways[i].kind);
+	for (size_t i = 0; host_ways[at].sees != SEES_ALL && i < host_way_count; i++)
+		if (host_ways[i].sees == host_ways[at].sees)
+			kinds |= LOOK_KIND(host_ways[i].kind);
+	return kinds;
+}
+
 void survey_uses(struct lend_survey *survey)
 {
 	for (size_t i = 0; i < host_way_count; i++)
-		if (host_ways[i].find)
+		if (host_ways[i].find) {
+			look_for(survey, kinds_of(i));
 			host_ways[i].find(survey);
+		}
 	say_unseen(survey);
 }
 
@@ -121,7 +143,7 @@ struct device *survey_owner(struct lend_survey *survey, const char *dir, const c
 	char target[PATH_MAX];
 	struct lend_bdf owner;
 
-	return sysfs_target(dir, name, target) > 0 && sysfs_owner(target, &owner)
+	return look_target(survey, dir, name, target) > 0 && sysfs_owner(target, &owner)
 		       ? survey_device(survey, &owner)
 		       : NULL;
 }
@@ -129,13 +151,6 @@ struct device *survey_owner(struct lend_survey *survey, const char *dir, const c
 void survey_unseen(struct lend_survey *survey, enum lend_use_kind kind, const char *what)
 {
 	survey->unseen[kind] = what;
-}
-
-void survey_list(struct lend_survey *survey, int ret, const enum lend_use_kind *kinds, size_t count,
-		 const char *what)
-{
-	for (size_t i = 0; ret < 0 && ret != -ENOENT && i < count; i++)
-		survey_unseen(survey, kinds[i], what);
 }
 
 bool lend_survey_way(const struct lend_survey *survey, size_t index, struct lend_way *out)
@@ -148,6 +163,8 @@ bool lend_survey_way(const struct lend_survey *survey, size_t index, struct lend
 	way = &host_ways[index];
 	if (survey->unseen[way->kind])
 		unseen = survey->unseen[way->kind];
+	else if (look_unread(survey, way->kind))
+		unseen = look_unread(survey, way->kind);
 	else if (way->sees == SEES_PROCESSES)
 		unseen = survey->unseen_processes;
 	else if (way->sees == SEES_NAMESPACES)

@@ -60,7 +60,7 @@ void packets_opened(struct lend_survey *survey, const char *target, const struct
  * The command that stops the service or the container of a process, and its argument.
  * NULL: it is in none, or in one that is not to be stopped (units.c).
  */
-const char *process_unit(struct lend_context *context, pid_t pid, char unit[80]);
+const char *process_unit(struct lend_survey *survey, pid_t pid, char unit[80]);
 
 /** The device that the target of the link `dir`/`name` is, or is below; NULL: none. */
 struct device *survey_owner(struct lend_survey *survey, const char *dir, const char *name);

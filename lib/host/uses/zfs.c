@@ -50,7 +50,7 @@ static void parse_label(const unsigned char *text, size_t size, struct label *ou
 }
 
 /* Reads the first label. 1: the disk is a member; 0: it has no label; negative errno. */
-static int read_label(const struct lend_survey *survey, const struct node *node, struct label *out)
+static int read_label(struct lend_survey *survey, const struct node *node, struct label *out)
 {
 	enum { OFFSET = 16 << 10, SIZE = 112 << 10, XDR = 1 };
 	static const char guid[] = "pool_guid", tree[] = "guid";
@@ -67,7 +67,7 @@ static int read_label(const struct lend_survey *survey, const struct node *node,
 		return -errno;
 	text = malloc(SIZE);
 	got = text ? pread(fd, text, SIZE, OFFSET) : -1;
-	ret = got < 0 ? -EIO : 0;
+	ret = !text ? -ENOMEM : got < 0 ? -errno : 0;
 	if (got > 0 && text[0] == XDR &&
 	    (memmem(text, (size_t)got, guid, strlen(guid)) ||
 	     memmem(text, (size_t)got, tree, strlen(tree)))) {
@@ -80,14 +80,14 @@ static int read_label(const struct lend_survey *survey, const struct node *node,
 }
 
 /* Udev's record of the node, which is in /run beside that /dev. NULL: there is none. */
-static char *load_record(const struct lend_survey *survey, const struct node *node)
+static char *load_record(struct lend_survey *survey, const struct node *node)
 {
 	char dir[PATH_MAX], name[32];
 
 	if (sysfs_path(dir, "%s/../run/udev/data", context_dev(survey->context)))
 		return NULL;
 	snprintf(name, sizeof(name), "b%s", node->number);
-	return sysfs_load(dir, name, NULL);
+	return look_load(survey, dir, name);
 }
 
 static int count_pool(void *opaque, const char *name)
@@ -96,7 +96,7 @@ static int count_pool(void *opaque, const char *name)
 	char dir[PATH_MAX];
 
 	/* A pool is a folder; what else is there are files. */
-	if (sysfs_path(dir, "%s/%s/.", walk->dir, name) || access(dir, F_OK))
+	if (sysfs_path(dir, "%s/%s/.", walk->dir, name) || !look_exists(walk->survey, dir))
 		return 0;
 	walk->pools++;
 	walk->found |= walk->wanted && !strcmp(walk->wanted, name);
@@ -110,7 +110,7 @@ static void add_member(struct walk *walk, const struct node *node, const struct 
 
 	walk->wanted = label->pool;
 	walk->found = false;
-	sysfs_each(walk->dir, count_pool, walk);
+	look_each(walk->survey, walk->dir, count_pool, walk);
 	if (walk->survey->root_pool[0] && !strcmp(walk->survey->root_pool, label->pool))
 		claim_stays(claim);
 	else if (walk->found)
@@ -129,6 +129,8 @@ static void look_at(struct walk *walk, const struct node *node)
 	if (!record && (ret == -EACCES || ret == -EPERM))
 		survey_unseen(walk->survey, LEND_USE_POOL,
 			      "labels of ZFS on disks that udev does not know; root can look at them");
+	else if (!record && ret != -ENOMEDIUM && ret != -ENXIO)
+		look_failed(walk->survey, context_dev(walk->survey->context), node->name, ret);
 	/* If the disk could not be read, udev's record counts. */
 	if (record && ret <= 0 && strstr(record, member)) {
 		found = strstr(record, name);
@@ -149,10 +151,10 @@ void survey_zfs(struct lend_survey *survey)
 	int listed;
 
 	if (sysfs_path(module, "%s/module/zfs", context_sysfs(survey->context)) ||
-	    (!survey->has_zfs && access(module, F_OK)) ||
+	    (!survey->has_zfs && !look_exists(survey, module)) ||
 	    sysfs_path(dir, "%s/spl/kstat/zfs", context_proc(survey->context)))
 		return;
-	listed = sysfs_each(dir, count_pool, &walk);
+	listed = look_each(survey, dir, count_pool, &walk);
 	/* ZFS is loaded and has no pool. */
 	if (!listed && !walk.pools && !survey->has_zfs)
 		return;
