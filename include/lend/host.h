@@ -42,6 +42,15 @@ LEND_API int lend_bdf_parse(const char *text, struct lend_bdf *out);
 /** Writes "DDDD:BB:DD.F" and a NUL to `out`: 13 bytes, and up to 16 if the domain has more digits. */
 LEND_API void lend_bdf_format(const struct lend_bdf *bdf, char out[16]);
 
+/** Bytes of a UUID, and characters of its text without the NUL. */
+enum { LEND_UUID_SIZE = 16, LEND_UUID_TEXT = 36 };
+
+/**
+ * Parses "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" into bytes in the order of the text: the
+ * name of a mediated device, or a VF token. -EINVAL: it is no such text.
+ */
+LEND_API int lend_uuid_parse(const char *text, uint8_t out[16]);
+
 /**
  * Finds a device by its address, by a sysfs path that ends in one, or by the sysfs
  * path of a mediated device. -EINVAL: `address` is none of these; -ENODEV: there is

@@ -20,7 +20,6 @@
 #include "lib/open/cdev.h"
 #include "lib/open/cdev_error.h"
 #include "lib/open/group_error.h"
-#include "lib/open/token.h"
 #include "lib/sys/iommufd.h"
 
 void cdev_path(const struct lend_context *context, const struct lend_host_device *host, char out[PATH_MAX])
@@ -69,8 +68,8 @@ static int bind(struct lend_cdev *cdev, const struct lend_host_device *host,
 {
 	struct lend_context *look = config->facts ? NULL : space_context(cdev->space);
 	const char *vf_token = config->vf_token;
-	uint8_t token[TOKEN_SIZE];
-	int ret = vf_token ? token_parse(vf_token, token) : 0;
+	uint8_t token[LEND_UUID_SIZE];
+	int ret = vf_token ? lend_uuid_parse(vf_token, token) : 0;
 
 	if (ret < 0)
 		return error_say(error, ret, "%s: the VF token '%.60s' is no UUID", host->name, vf_token);

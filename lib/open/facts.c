@@ -6,7 +6,6 @@
 
 #include "lib/error.h"
 #include "lib/open/facts.h"
-#include "lib/open/token.h"
 #include "lib/sized.h"
 
 int facts_check(const struct lend_device_config *config, struct lend_error *error)
@@ -24,7 +23,7 @@ int facts_check(const struct lend_device_config *config, struct lend_error *erro
 int facts_take(const struct lend_device_facts *given, struct lend_host_device *out, struct lend_error *error)
 {
 	struct lend_device_facts facts;
-	uint8_t uuid[TOKEN_SIZE];
+	uint8_t uuid[LEND_UUID_SIZE];
 	int ret = sized_take(&facts, sizeof(facts), given, offsetof(struct lend_device_facts, driver));
 
 	if (ret < 0)
@@ -35,7 +34,7 @@ int facts_take(const struct lend_device_facts *given, struct lend_host_device *o
 				 "the facts of a device have no name: an address or a UUID is needed");
 	if (lend_bdf_parse(facts.name, &out->bdf)) {
 		out->is_mdev = true;
-		ret = token_parse(facts.name, uuid);
+		ret = lend_uuid_parse(facts.name, uuid);
 	}
 	if (ret < 0)
 		return error_say(error, ret, "'%s' is neither the address of a PCI device nor a UUID",

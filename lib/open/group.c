@@ -15,7 +15,6 @@
 #include "lib/error.h"
 #include "lib/open/group.h"
 #include "lib/open/group_error.h"
-#include "lib/open/token.h"
 #include "lib/open/token_owner.h"
 #include "lib/sys/vfio.h"
 
@@ -225,11 +224,11 @@ int group_open_device(struct lend_group *group, const struct lend_host_device *h
 		      const struct lend_device_config *config, struct lend_error *error)
 {
 	const char *vf_token = config->vf_token;
-	char full[LEND_NAME_SIZE + sizeof(" vf_token=") + TOKEN_TEXT];
-	uint8_t token[TOKEN_SIZE];
+	char full[LEND_NAME_SIZE + sizeof(" vf_token=") + LEND_UUID_TEXT];
+	uint8_t token[LEND_UUID_SIZE];
 	int fd;
 
-	if (vf_token && token_parse(vf_token, token))
+	if (vf_token && lend_uuid_parse(vf_token, token))
 		return error_say(error, -EINVAL, "%s: the VF token '%.60s' is no UUID", host->name, vf_token);
 	snprintf(full, sizeof(full), "%s%s%.36s", host->name, vf_token ? " vf_token=" : "",
 		 vf_token ? vf_token : "");

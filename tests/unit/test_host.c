@@ -199,6 +199,33 @@ static void addresses_that_are_not(void **state)
 			fail_msg("'%s' was taken for an address", rows[i]);
 }
 
+static void uuids(void **state)
+{
+	static const uint8_t bytes[LEND_UUID_SIZE] = {0x83, 0xb8, 0xf4, 0xf2, 0x50, 0x9f, 0x38, 0x2f,
+						      0x3c, 0x1e, 0xe6, 0xbf, 0xe0, 0xfa, 0x10, 0x01};
+	static const char *const none[] = {
+		"",
+		"83b8f4f2",
+		"83b8f4f2-509f-382f-3c1e-e6bfe0fa100",
+		"83b8f4f2-509f-382f-3c1e-e6bfe0fa10011",
+		"83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 ",
+		"83b8f4f2-509f-382f-3c1ee6bfe0fa1001",
+		"83b8f4f2509f382f3c1ee6bfe0fa1001",
+		"83b8f4f-2509f-382f-3c1e-e6bfe0fa1001",
+		"83b8f4f2-509f-382f-3c1e-e6bfe0fa1g01",
+		"83b8f4f2-509f-382f-3c1e-e6bfe0fa10-1",
+		"{83b8f4f2-509f-382f-3c1e-e6bfe0fa1001}",
+	};
+	uint8_t out[LEND_UUID_SIZE];
+
+	(void)state;
+	assert_int_equal(lend_uuid_parse("83b8f4f2-509F-382f-3c1e-E6bfe0fa1001", out), 0);
+	assert_memory_equal(out, bytes, sizeof(bytes));
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+		if (lend_uuid_parse(none[i], out) != -EINVAL)
+			fail_msg("'%s' was taken for a UUID", none[i]);
+}
+
 static void find_tells_all(void **state)
 {
 	struct tree *tree = *state;
@@ -323,6 +350,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_that_are),
 		cmocka_unit_test(addresses_that_are_not),
+		cmocka_unit_test(uuids),
 		cmocka_unit_test_setup_teardown(find_tells_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(find_with_little_known, setup, teardown),
 		cmocka_unit_test_setup_teardown(find_bridge_and_vf, setup, teardown),

@@ -217,10 +217,11 @@ static void mediated_devices_and_dma(void **state)
 	tree_put(tree, CARD "/dma/dma0chan0/in_use", "1\n");
 	tree_find_use(tree, "03:00.0", LEND_USE_DMA, "the kernel copies with its channel dma0chan0");
 	tree_remove(tree, "sys/class/dma");
-	snprintf(target, sizeof(target), "%s/0a-1b", device);
-	tree_link(tree, "sys/bus/mdev/devices/0a-1b", target);
-	tree_expect_use(tree, "03:00.0", LEND_USE_MEDIATED, "the mediated device 0a-1b is made of it",
-			"sh -c 'echo 1 >/sys/bus/mdev/devices/0a-1b/remove'");
+	snprintf(target, sizeof(target), "%s/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001", device);
+	tree_link(tree, "sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001", target);
+	tree_expect_use(tree, "03:00.0", LEND_USE_MEDIATED,
+			"the mediated device 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 is made of it",
+			"sh -c 'echo 1 >/sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001/remove'");
 }
 
 /* A controller that is no bridge, with a disk on a domain of its own below it. */

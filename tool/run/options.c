@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lend/host.h"
 #include "tool/nearest.h"
 #include "tool/run/foreign.h"
 #include "tool/run/options.h"
@@ -46,7 +47,7 @@ static int set_append(struct run_options *options, const char *value, struct len
 
 static int set_uuid(struct run_options *options, const char *value, struct lend_error *error)
 {
-	if (value_uuid(value, options->uuid))
+	if (lend_uuid_parse(value, options->uuid))
 		return tool_fail(error, -EINVAL, "-uuid %.100s is not a UUID; give one as uuidgen prints it",
 				 value);
 	return 0;

@@ -82,8 +82,6 @@ int value_size(const char *text, uint64_t *out);
 int value_number(const char *text, unsigned least, unsigned most, unsigned *out);
 /** on, off, yes, no, true, false. */
 int value_switch(const char *text, bool *out);
-/** "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", in the order written. */
-int value_uuid(const char *text, uint8_t out[16]);
 
 enum { VALUE_PART = 32 };
 /** Copies what stands before the next comma; returns where that is, or the end. NULL: longer than all of

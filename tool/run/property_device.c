@@ -58,7 +58,7 @@ int property_sysfsdev(struct run_device *device, const struct property *row, con
 		return tool_fail(error, -EINVAL,
 				 "sysfsdev=%.100s is not a path; give it as host=, or a path below /sys",
 				 value);
-	if (value_uuid(last + 1, uuid))
+	if (lend_uuid_parse(last + 1, uuid))
 		return set_address(device, row->name, value, error);
 	/* A mediated device has no address: its path is its name. */
 	if (device->host[0] || strlen(value) >= sizeof(device->host))
@@ -117,7 +117,7 @@ int property_vf_token(struct run_device *device, const struct property *row, con
 	uint8_t uuid[16];
 
 	(void)row;
-	if (value_uuid(value, uuid))
+	if (lend_uuid_parse(value, uuid))
 		return tool_fail(error, -EINVAL,
 				 "vf-token=%.100s is not a UUID; give one as uuidgen prints it", value);
 	snprintf(device->vf_token, sizeof(device->vf_token), "%s", value);

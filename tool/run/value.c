@@ -65,32 +65,6 @@ int value_switch(const char *text, bool *out)
 	return -EINVAL;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-int value_uuid(const char *text, uint8_t out[16])
-{
-	for (unsigned i = 0; i < 16; i++) {
-		int high, low;
-
-		/* Dashes stand before bytes 4, 6, 8 and 10. */
-		if ((i == 4 || i == 6 || i == 8 || i == 10) && *text++ != '-')
-			return -EINVAL;
-		high = hex_digit(text[0]);
-		low = high < 0 ? -1 : hex_digit(text[1]);
-		if (low < 0)
-			return -EINVAL;
-		out[i] = (uint8_t)(high << 4 | low);
-		text += 2;
-	}
-	return *text ? -EINVAL : 0;
-}
-
 const char *value_part(const char *text, char out[VALUE_PART])
 {
 	size_t length = strcspn(text, ",");

@@ -3,7 +3,6 @@
  * What VFIO adds to sysfs: a device's own node (vfio-dev), and mediated devices,
  * which have no address and are known by a UUID.
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -17,8 +16,6 @@
 #include "lib/error.h"
 #include "lib/host/sysfs.h"
 #include "lib/sized.h"
-
-enum { UUID_LENGTH = 36 };
 
 /*
  * From Linux 7.x on a device without an IOMMU has a node, too, named
@@ -55,20 +52,10 @@ void host_read_node(const char *dir, struct lend_host_device *out)
 	closedir(listed);
 }
 
-static bool is_uuid(const char *text)
-{
-	for (unsigned i = 0; i < UUID_LENGTH; i++) {
-		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-
-		if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
-			return false;
-	}
-	return !text[UUID_LENGTH];
-}
-
 int host_find_mdev(const char *path, struct lend_host_device *out)
 {
 	char real[PATH_MAX], bus[32];
+	uint8_t uuid[LEND_UUID_SIZE];
 	const char *name;
 
 	if (path[0] != '/')
@@ -76,7 +63,8 @@ int host_find_mdev(const char *path, struct lend_host_device *out)
 	if (!realpath(path, real))
 		return -ENODEV;
 	name = strrchr(real, '/') + 1;
-	if (!is_uuid(name) || sysfs_link(real, "subsystem", bus, sizeof(bus)) || strcmp(bus, "mdev") != 0)
+	if (lend_uuid_parse(name, uuid) || sysfs_link(real, "subsystem", bus, sizeof(bus)) ||
+	    strcmp(bus, "mdev") != 0)
 		return -EINVAL;
 	memset(out, 0, sizeof(*out));
 	out->is_mdev = true;

@@ -16,11 +16,12 @@ static int add_mediated(void *opaque, const char *uuid)
 {
 	struct walk *walk = opaque;
 	struct device *device = survey_owner(walk->survey, walk->dir, uuid);
+	uint8_t parsed[LEND_UUID_SIZE];
 
 	if (!device)
 		return 0;
 	survey_use(walk->survey, device, LEND_USE_MEDIATED, "the mediated device %s is made of it", uuid);
-	if (strspn(uuid, "0123456789abcdefABCDEF-") == strlen(uuid))
+	if (!lend_uuid_parse(uuid, parsed))
 		survey_command(device, "sh -c 'echo 1 >/sys/bus/mdev/devices/%s/remove'", uuid);
 	return 0;
 }
