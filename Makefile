@@ -150,7 +150,7 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend-f
 check-example: $(B)/tests/test-monitor
 	$(Q)$<
 
-check-unit: $(tests) $(B)/tests/conform check-headers check-layers check-symbols check-conformance check-example man
+check-unit: $(tests) $(B)/tests/conform check-headers check-layers check-symbols check-conformance check-manual check-example man
 	$(Q)tests/unit/run $(tests) $(B)/tests/conform
 
 # Each public header compiles alone, as strict C11 and as C++17.
@@ -171,6 +171,10 @@ check-layers: $(B)/liblend.a
 # Each rule of the specification has its tests (docs/conformance.md).
 check-conformance:
 	$(Q)tests/unit/conformance
+
+# What is written for people is what the code has.
+check-manual:
+	$(Q)tests/unit/manual
 
 man: $(patsubst man/%.scd,$(B)/man/%,$(pages))
 $(B)/man/%: man/%.scd
@@ -218,7 +222,7 @@ format:
 clean:
 	rm -rf $(O)
 
-.PHONY: all fuzz-host check-example check-unit check-headers check-layers check-symbols check-conformance man install install-lib format clean
+.PHONY: all fuzz-host check-example check-unit check-headers check-layers check-symbols check-conformance check-manual man install install-lib format clean
 .SECONDARY:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

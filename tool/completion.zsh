@@ -98,7 +98,8 @@ _lend() {
 		_arguments '(-v --verbose)'{-v,--verbose}'[all that is known]' \
 			'--tree[by bus]' '--json[for scripts]' '*:device:_lend_devices' ;;
 	check)
-		_arguments '-m[memory of the machine]:size:_lend_memory' '-c[its processors]:number:' \
+		_arguments '(-m --memory)'{-m,--memory}'[memory of the machine]:size:_lend_memory' \
+			'(-c --cpus)'{-c,--cpus}'[its processors]:number:' \
 			'--json[for scripts]' \
 			'*:device:_lend_devices' ;;
 	bind)

@@ -17,7 +17,7 @@ static const char unbind_help[] =
 	"  --persist     do not take them at the next boot any more\n"
 	"  --force       give back a device that a process has open: the process is asked to give it up\n"
 	"  --limit S     wait at most S seconds for the kernel (default: 30)\n"
-	"  --stale       give back what a killed lend bind, unbind or run left behind\n"
+	"  --stale       give back what a killed lend bind, unbind, vf or run left behind\n"
 	"  --help        this text\n"
 	"\n"
 	"DEVICE: 0000:05:00.0, 8086:10d3, or as in man lend-ls.\n";

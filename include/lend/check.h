@@ -70,7 +70,10 @@ struct lend_check_needs {
 
 struct lend_check;
 
-/** Checks; `options` may be NULL. -ENODEV: there is no such device; -ENOMEM. */
+/**
+ * Checks; `options` may be NULL. -ENODEV: there is no such device; -ENOMEM; -EINVAL, -E2BIG:
+ * the options' size is that of no version; else why sysfs cannot be read. Each with a sentence.
+ */
 LEND_API int lend_check_new(struct lend_context *context, const struct lend_bdf *devices, size_t count,
 			    const struct lend_check_options *options, struct lend_check **out,
 			    struct lend_error *error);
@@ -79,7 +82,8 @@ LEND_API int lend_check_new(struct lend_context *context, const struct lend_bdf 
  * Checks the limits of this process alone: descriptors, watches, threads, maps,
  * DMA maps, routes, locked memory. It is the part of lend_check_new() that a
  * monitor asks again once it has opened its devices and raised its limits. Of
- * a limit that suffices there may be no row. -ENOMEM.
+ * a limit that suffices there may be no row. -ENOMEM; -EINVAL, -E2BIG: the size of the
+ * needs is that of no version. Each with a sentence.
  */
 LEND_API int lend_check_limits(struct lend_context *context, const struct lend_check_needs *needs,
 			       struct lend_check **out, struct lend_error *error);

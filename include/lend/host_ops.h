@@ -73,7 +73,6 @@ struct lend_ioeventfd {
 };
 
 /** The table of host operations. Slots that do not lie within `size` are absent, like those that are NULL. */
-
 struct lend_host_ops {
 	size_t size; /* sizeof(struct lend_host_ops) as the monitor was compiled */
 

@@ -22,34 +22,38 @@ enum lend_survey_state {
 	LEND_STATE_BINDABLE, /* lend_bind() takes it as it is */
 	LEND_STATE_SHARED,   /* drivers of the host have others of its group, which have to be taken, too */
 	LEND_STATE_BUSY,     /* it, or a member of its group, is in use */
-	LEND_STATE_UNFIT,    /* it cannot be lent: a bridge, or no IOMMU */
-	LEND_STATE_BLOCKED,  /* it cannot be lent in this slot: a member of its group stays with the host */
-	LEND_STATE_DEAD,     /* it does not answer: its configuration space reads all ones */
+	LEND_STATE_UNFIT,    /* it cannot be lent: a bridge of the host, or no IOMMU */
+	/*
+	 * It cannot be lent in this slot: a member of its group stays with the host, or it is
+	 * behind a device that is lent as a whole.
+	 */
+	LEND_STATE_BLOCKED,
+	LEND_STATE_DEAD, /* it does not answer: its configuration space reads all ones */
 };
 
 /** How a device is used. */
 enum lend_use_kind {
-	LEND_USE_MOUNT,       /* a mounted file system */
-	LEND_USE_SWAP,        /* swap space */
-	LEND_USE_VOLUME,      /* a device mapper's volume: LVM, encryption, multipath */
-	LEND_USE_RAID,        /* a member of an md RAID */
-	LEND_USE_ADDRESS,     /* a network interface with an address */
-	LEND_USE_BRIDGED,     /* a network interface in a bridge, a bond, or below another interface */
-	LEND_USE_ROUTE,       /* the default route goes through it */
-	LEND_USE_CONSOLE,     /* the graphics of the console */
-	LEND_USE_SOUND,       /* a sound card that plays or records */
-	LEND_USE_OPEN,        /* a process has one of its nodes open */
-	LEND_USE_VFS,         /* virtual functions are made of it */
-	LEND_USE_LENT,        /* a process has it open through VFIO */
-	LEND_USE_LOOP,        /* a disk, or a file on it, behind a loop device */
-	LEND_USE_POOL,        /* a member of a ZFS, btrfs or bcachefs on several disks */
-	LEND_USE_JOURNAL,     /* a part of a file system that is mounted from another disk */
-	LEND_USE_CACHE,       /* a cache of bcache, or a disk that zram writes to */
-	LEND_USE_TARGET,      /* a disk that the kernel serves to other computers: SCSI, NVMe over fabrics */
+	LEND_USE_MOUNT,   /* a mounted file system */
+	LEND_USE_SWAP,    /* swap space */
+	LEND_USE_VOLUME,  /* a device mapper's volume: LVM, encryption, multipath */
+	LEND_USE_RAID,    /* a member of an md RAID */
+	LEND_USE_ADDRESS, /* a network interface with an address or a route, or one that is up */
+	LEND_USE_BRIDGED, /* a network interface below another one, or whose frames the kernel takes */
+	LEND_USE_ROUTE,   /* the default route goes through it */
+	LEND_USE_CONSOLE, /* the console of this computer, or the debugger of its kernel */
+	LEND_USE_SOUND,   /* a sound card that plays or records */
+	LEND_USE_OPEN,    /* a process has its nodes or registers open, or takes its frames */
+	LEND_USE_VFS,     /* virtual functions are made of it */
+	LEND_USE_LENT,    /* a process has it open through VFIO */
+	LEND_USE_LOOP,    /* a disk, or a file on it, behind a loop device */
+	LEND_USE_POOL,    /* a member of a pool of ZFS */
+	LEND_USE_JOURNAL, /* a part of a file system that is mounted from another disk */
+	LEND_USE_CACHE,   /* a disk of bcache, or one that zram writes to */
+	LEND_USE_TARGET,  /* a disk that the kernel serves to others: SCSI, NVMe over fabrics, USB, RNBD */
 	LEND_USE_HIBERNATION, /* the computer hibernates to it */
 	LEND_USE_NAMESPACE,   /* a network interface in another network namespace */
 	LEND_USE_TUNNEL,      /* a tunnel that is bound to a network interface */
-	LEND_USE_KEYBOARD,    /* a keyboard of the console is connected to it */
+	LEND_USE_KEYBOARD,    /* the only keyboards of the computer are connected to it */
 	LEND_USE_BLUETOOTH,   /* a Bluetooth adapter below it has a connection */
 	LEND_USE_EXPORT,      /* a USB device below it is served to another computer */
 	LEND_USE_MEDIATED,    /* mediated devices are made of it */

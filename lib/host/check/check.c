@@ -103,6 +103,8 @@ int lend_check_new(struct lend_context *context, const struct lend_bdf *devices,
 			check_device(check, check->devices[i]);
 		check_user(check);
 		ret = check->survey->failed;
+		if (ret)
+			error_say(error, ret, "not enough memory");
 	}
 	if (ret)
 		goto fail;
