@@ -22,18 +22,25 @@ int sysfs_path(char out[PATH_MAX], const char *format, ...)
 	return length < 0 || length >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-int sysfs_read(const char *dir, const char *name, char *out, size_t size)
+/* A descriptor, or negative errno. */
+static int open_file(const char *dir, const char *name)
 {
 	char path[PATH_MAX];
-	ssize_t length;
-	int fd, ret;
+	int fd, ret = sysfs_path(path, "%s/%s", dir, name);
 
-	ret = sysfs_path(path, "%s/%s", dir, name);
 	if (ret)
 		return ret;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int sysfs_read(const char *dir, const char *name, char *out, size_t size)
+{
+	int ret, fd = open_file(dir, name);
+	ssize_t length;
+
 	if (fd < 0)
-		return -errno;
+		return fd;
 	length = read(fd, out, size - 1);
 	ret = length < 0 ? -errno : (int)length;
 	close(fd);
@@ -99,17 +106,15 @@ char *sysfs_load(const char *dir, const char *name, size_t *length)
 {
 	const size_t most = 1 << 20, step = 4096;
 	size_t room = 0, used = 0;
-	char path[PATH_MAX], *text = NULL;
+	int fd = open_file(dir, name);
 	ssize_t got = -1;
-	int fd, why = 0;
+	char *text = NULL;
+	int why = 0;
 
-	if (sysfs_path(path, "%s/%s", dir, name)) {
-		errno = ENAMETOOLONG;
+	if (fd < 0) {
+		errno = -fd;
 		return NULL;
 	}
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
 	do {
 		char *more = realloc(text, room + step);
 
@@ -160,17 +165,13 @@ static int give_lines(char *text, size_t *used, bool last, int (*each)(void *opa
 int sysfs_lines(const char *dir, const char *name, int (*each)(void *opaque, char *line), void *opaque)
 {
 	const size_t room = 1 << 16;
-	char path[PATH_MAX], *text;
+	int ret = 0, fd = open_file(dir, name);
 	size_t used = 0;
 	ssize_t got = -1;
-	int fd, ret;
+	char *text;
 
-	ret = sysfs_path(path, "%s/%s", dir, name);
-	if (ret)
-		return ret;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	text = malloc(room + 1);
 	if (!text)
 		ret = -ENOMEM;
@@ -183,6 +184,16 @@ int sysfs_lines(const char *dir, const char *name, int (*each)(void *opaque, cha
 	free(text);
 	close(fd);
 	return ret;
+}
+
+bool has_word(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = list; (at = strstr(at, word)); at += length)
+		if ((at == list || at[-1] == ' ') && (!at[length] || at[length] == ' '))
+			return true;
+	return false;
 }
 
 bool sysfs_owner(const char *path, struct lend_bdf *out)

@@ -38,6 +38,9 @@ char *sysfs_load(const char *dir, const char *name, size_t *length);
  */
 int sysfs_lines(const char *dir, const char *name, int (*each)(void *opaque, char *line), void *opaque);
 
+/** Whether `word` is one of the words of `list`, which blanks separate. */
+bool has_word(const char *list, const char *word);
+
 /** The PCI function that a path of sysfs is in: its last component that is an address. False: in none. */
 bool sysfs_owner(const char *path, struct lend_bdf *out);
 

@@ -66,14 +66,6 @@ static void look_at_bus(const struct lend_check *check, const struct lend_survey
 	}
 }
 
-static bool has_word(const char *list, const char *word)
-{
-	const char *at = strstr(list, word);
-	size_t length = strlen(word);
-
-	return at && (at == list || at[-1] == ' ') && (!at[length] || at[length] == ' ');
-}
-
 /*
  * The kernel lists "bus" for a device that is alone on its bus, unless it knows that a
  * reset of this bus does harm. With others on the bus the list does not tell.

@@ -74,17 +74,6 @@ struct wanted {
 	bool ids;
 };
 
-/* Whether `word` is one of the words of `list`. */
-static bool has_word(const char *list, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (const char *at = list; (at = strstr(at, word)); at += length)
-		if ((at == list || at[-1] == ' ') && (!at[length] || at[length] == ' '))
-			return true;
-	return false;
-}
-
 static bool is_wanted(const struct lend_survey_device *device, const struct wanted *wanted)
 {
 	if (wanted->path)
