@@ -117,7 +117,8 @@ bool vmm_may_log(struct vmm *vmm);
 
 /**
  * Asks the loop to act, and pauses the vCPUs. The first request stays until it
- * is done; but any other one replaces a reboot. Any thread.
+ * is done; but any other one replaces a reboot, until all vCPUs are out of the
+ * guest for it. Any thread.
  */
 void vmm_request(struct vmm *vmm, enum request request, const char *text);
 

@@ -194,9 +194,26 @@ static int reboot(struct vmm *vmm, struct lend_error *error)
 	ret = ret ? ret : boot_guarded(vmm, error);
 	if (!ret) {
 		vmm->reboots++;
-		vcpus_order(&vmm->vcpus, VCPUS_RUN);
+		vmm_resume(vmm);
 	}
 	return ret;
+}
+
+/*
+ * Several processors may ask before they leave the guest, and the first request was taken. Of
+ * the others another reset is the one that begins now, so that it does not reach the machine
+ * that is booted next. Any other request is carried out in place of the reboot.
+ */
+static bool is_replaced(struct vmm *vmm)
+{
+	bool replaced;
+
+	pthread_mutex_lock(&vmm->lock);
+	if (vmm->request == REQUEST_RESET)
+		vmm->request = REQUEST_NONE;
+	replaced = vmm->request != REQUEST_NONE;
+	pthread_mutex_unlock(&vmm->lock);
+	return replaced;
 }
 
 /* Acts on a request; true when the machine has ended, and how is in *end. */
@@ -210,6 +227,8 @@ static bool act(struct vmm *vmm, enum request request, enum vmm_end *end, struct
 
 	vcpus_order(&vmm->vcpus, VCPUS_PAUSE);
 	vcpus_wait_parked(&vmm->vcpus);
+	if (request == REQUEST_RESET && is_replaced(vmm))
+		return false;
 	*end = ends[request];
 	if (request != REQUEST_RESET || vmm->config.no_reboot)
 		return true;
