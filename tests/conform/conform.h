@@ -31,6 +31,10 @@ enum { PAGE = 4096 };
 /** Opens what the command line named; the device's bus mastering is off then. */
 int bench_open(void **state);
 int bench_close(void **state);
+/** Leaves out the case `name` where bench.c's table has it for this backend. Elsewhere the case fails, with
+ * `why`. */
+void bench_leave_out(const char *name, const char *why);
+#define leave_out(why) bench_leave_out(__func__, why)
 /** The one that there is; set by main() before the first case. */
 extern struct bench bench;
 

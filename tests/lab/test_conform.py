@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The cases of tests/conform on real backends. The program itself asserts which
-one it runs on, by what it has open."""
+one it runs on, by what it has open, and which cases may be left out there."""
 
 import pytest
 
@@ -24,9 +24,8 @@ def run(machine, backend, limit=0):
 
 
 def check(said):
-    """All ran; what was skipped is said by name, and only where it may be."""
-    assert said.count("[       OK ]") + said.count("SKIPPED ] 1 test(s)") + \
-        2 * said.count("SKIPPED ] 2 test(s)") == CASES, said
+    """All ran: a real backend can carry each of them."""
+    assert said.count("[       OK ]") == CASES and "SKIPPED" not in said, said
 
 
 @pytest.mark.profile("nvme")
