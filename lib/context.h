@@ -83,7 +83,7 @@ struct context_boards {
 	unsigned left;
 };
 struct context_boards *context_boards(struct lend_context *context);
-/** The user's rules (lib/pci/rules/rules_match.c), read when the first function is made. */
+/** The user's rules (lib/rules/rules_match.c), read when the first device is asked about. */
 struct context_rules {
 	pthread_mutex_t lock; /* guards the rest */
 	char *directory;      /* empty: none */

@@ -8,6 +8,7 @@
 #define LIB_RESET_WAY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The ids of AMD's GPUs that a quirk can reset: Bonaire, and then Hawaii. row(id) for each. */
@@ -24,15 +25,41 @@ enum reset_way {
 	RESET_WAY_COUNT,
 };
 
-struct reset_facts {
-	bool own;        /* a quirk may know a way */
-	bool kernel_can; /* the kernel has a way for this function alone */
-	bool broken;     /* but a rule calls that one broken */
-	bool power;      /* it is only a change of the power state */
-	bool bus;        /* the bus may be reset */
+/** The kernel's methods, in the order of reset_words. */
+enum reset_method {
+	RESET_DEVICE_SPECIFIC,
+	RESET_ACPI,
+	RESET_FLR,
+	RESET_AF_FLR,
+	RESET_PM,
+	RESET_BUS,
+	RESET_CXL_BUS,
+	RESET_WORDS,
+	RESET_UNKNOWN = RESET_WORDS,
 };
 
-/** Writes the ways in the order in which they are tried, and returns how many there are. */
+/** Their names, as sysfs' reset_method and files of rules have them. */
+extern const char *const reset_words[RESET_WORDS];
+
+struct reset_facts {
+	bool own;            /* a quirk may know a way */
+	bool kernel_can;     /* the kernel has a way for this function alone */
+	const char *methods; /* text of sysfs' reset_method; NULL or empty: it does not list them */
+	bool flr, power;     /* if it does not, what registers tell: a function level reset; one by power */
+	unsigned broken;     /* methods that files of rules call broken: bit n is reset_words[n] */
+	bool bus;            /* the bus may be reset */
+};
+
+/** The method that the kernel tries first for this function alone. RESET_UNKNOWN: it cannot be told. */
+enum reset_method reset_method(const struct reset_facts *facts);
+
+/** Whether files of rules call this method broken. RESET_UNKNOWN never is. */
+bool reset_is_broken(const struct reset_facts *facts, enum reset_method method);
+
+/**
+ * Writes the ways in the order in which they are tried, and returns how many there are.
+ * The kernel's own is none if its first method is broken, that by the bus none if "bus" is.
+ */
 unsigned reset_ways(const struct reset_facts *facts, enum reset_way out[RESET_WAY_COUNT]);
 
 /** Whether the kernel tries this method first, by the text of sysfs' reset_method. */

@@ -23,7 +23,6 @@
 #include "lib/pci/reset/reset.h"
 #include "lib/pci/rules/quirk.h"
 #include "lib/sized.h"
-#include "lib/pci/rules/rules.h"
 
 /* Who is called when a bell of the function rings. */
 static const struct rings rings = {

@@ -23,6 +23,7 @@
 #include "lib/pci/bars/window.h"
 #include "lib/pci/ledger/rows.h"
 #include "lib/pci/rules/quirk_state.h"
+#include "lib/rules/rules.h"
 
 enum {
 	CONFIG_MAX = 4096,

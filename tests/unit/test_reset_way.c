@@ -24,12 +24,12 @@ static const struct {
 	{{.own = true, .bus = true}, 2, {O, B}},
 	/* The kernel's way is used and not the quirk's, and a broken one brings the quirk's not back. */
 	{{.own = true, .kernel_can = true}, 1, {F}},
-	{{.own = true, .kernel_can = true, .broken = true}, 0, {O}},
+	{{.own = true, .kernel_can = true, .methods = "flr bus", .broken = 1u << RESET_FLR}, 0, {O}},
 	{{.kernel_can = true, .bus = true}, 2, {F, B}},
-	{{.kernel_can = true, .broken = true, .bus = true}, 1, {B}},
+	{{.kernel_can = true, .methods = "flr bus", .broken = 1u << RESET_FLR, .bus = true}, 1, {B}},
 	{{.kernel_can = true, .power = true, .bus = true}, 2, {B, P}},
 	{{.kernel_can = true, .power = true}, 1, {P}},
-	{{.kernel_can = true, .power = true, .broken = true}, 0, {O}},
+	{{.kernel_can = true, .power = true, .methods = "flr bus", .broken = 1u << RESET_FLR}, 0, {O}},
 	{{.power = true, .bus = true}, 1, {B}},
 };
 

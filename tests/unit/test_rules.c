@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "lib/pci/rules/quirk.h"
-#include "lib/pci/rules/rules.h"
+#include "lib/rules/rules.h"
 #include "tests/unit/test_quirk.h"
 #include "tests/unit/test_rules.h"
 
@@ -52,9 +52,8 @@ static void the_example(void **state)
 		"BAR 0 trapped at 0x5b50+0x4");
 	assert_int_equal(world->log_lines, 1);
 	assert_int_equal(world_read(world, PCI_INTERRUPT_PIN, 1), 0);
-	assert_true(rules_reset_broken(world->function, "pm"));
-	assert_false(rules_reset_broken(world->function, "flr"));
-	assert_false(rules_reset_broken(world->function, "no such method"));
+	assert_true(world->function->rules.broken_resets & 1u << RESET_PM);
+	assert_false(world->function->rules.broken_resets & 1u << RESET_FLR);
 	assert_false(world->function->rules.deny_rom);
 	stop(world);
 }
@@ -81,7 +80,7 @@ static void the_man_page(void **state)
 	assert_non_null(strstr(page, "10-local.json, rule 1: no INTx, no capability 03, no reset by pm, "
 				     "BAR 0 trapped at 0x5b50+0x4\n"));
 	for (unsigned i = 0; i < RESET_WORDS; i++)
-		assert_non_null(strstr(page, rules_reset_words[i]));
+		assert_non_null(strstr(page, reset_words[i]));
 	free(page);
 	free(file);
 }
@@ -144,10 +143,10 @@ static void all_that_match_apply(void **state)
 	assert_int_equal(world->log_lines, 3);
 	assert_int_equal(world_read(world, PCI_INTERRUPT_PIN, 1), 1);
 	assert_true(world->function->rules.deny_rom);
-	assert_true(rules_reset_broken(world->function, "flr"));
-	assert_true(rules_reset_broken(world->function, "bus"));
-	assert_true(rules_reset_broken(world->function, "pm"));
-	assert_false(rules_reset_broken(world->function, "device_specific"));
+	assert_true(world->function->rules.broken_resets & 1u << RESET_FLR);
+	assert_true(world->function->rules.broken_resets & 1u << RESET_BUS);
+	assert_true(world->function->rules.broken_resets & 1u << RESET_PM);
+	assert_false(world->function->rules.broken_resets & 1u << RESET_DEVICE_SPECIFIC);
 	stop(world);
 }
 

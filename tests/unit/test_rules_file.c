@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "lib/pci/rules/rules.h"
+#include "lib/rules/rules.h"
 #include "tests/unit/test_rules.h"
 
 static struct lend_error error;

@@ -44,16 +44,18 @@ static void prepare(struct lend_function *function, struct lend_reset_report *re
 	function_unlock(function);
 }
 
-/* The kernel uses its first method: a rule may call that one broken. */
-static bool is_broken(const struct lend_function *function)
+/* What reset_ways() decides by. */
+static struct reset_facts facts_of(const struct lend_function *function)
 {
-	const char *methods = function->device->reset_methods;
-	char first[32];
-
-	snprintf(first, sizeof(first), "%.*s", (int)strcspn(methods, " "), methods);
-	if (!methods[0] && (function->flr || function->pm_reset))
-		snprintf(first, sizeof(first), "%s", function->flr ? "flr" : "pm");
-	return rules_reset_broken(function, first);
+	return (struct reset_facts){
+		.own = true,
+		.kernel_can = function->device->info.can_reset,
+		.methods = function->device->reset_methods,
+		.flr = function->flr,
+		.power = function->pm_reset,
+		.broken = function->rules.broken_resets,
+		.bus = true,
+	};
 }
 
 /* A reset that a quirk knows for this device. */
@@ -159,10 +161,7 @@ static bool by_bus(struct set *set, size_t index)
 	struct lend_reset_report *report = &set->reports[index];
 	struct backend_hot_reset list = {0};
 	struct lend_error error = {""};
-	int ret =
-		rules_reset_broken(function, "bus")
-			? error_say(&error, -EPERM, "a file of rules says that a reset of its bus is broken")
-			: hot_reset_list(function->device, &list, &error);
+	int ret = hot_reset_list(function->device, &list, &error);
 
 	if (!ret)
 		ret = check_open(set, function, &list, &error);
@@ -192,18 +191,20 @@ static bool by_way(struct set *set, size_t index, enum reset_way way)
 	}
 }
 
+/* Told where a reset of the bus would have been next. */
+static void note_broken_bus(const struct reset_facts *facts, struct lend_reset_report *report)
+{
+	if (reset_is_broken(facts, RESET_BUS))
+		snprintf(report->obstacle, sizeof(report->obstacle),
+			 "a file of rules says that a reset of its bus is broken");
+}
+
 /* Resets in the first way that works. The report tells why an earlier one did not. */
 static void reset_one(struct set *set, size_t index)
 {
 	struct lend_function *function = set->at[index];
 	struct lend_reset_report *report = &set->reports[index];
-	const struct reset_facts facts = {
-		.own = true,
-		.kernel_can = function->device->info.can_reset,
-		.broken = is_broken(function),
-		.power = function->pm_reset,
-		.bus = true,
-	};
+	struct reset_facts facts = facts_of(function);
 	enum reset_way ways[RESET_WAY_COUNT];
 	unsigned count = reset_ways(&facts, ways);
 
@@ -213,9 +214,13 @@ static void reset_one(struct set *set, size_t index)
 		report->result = -ENODEV;
 		return;
 	}
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
+		if (ways[i] == RESET_WAY_POWER)
+			note_broken_bus(&facts, report);
 		if (by_way(set, index, ways[i]))
 			return;
+	}
+	note_broken_bus(&facts, report);
 	if (report->ran == LEND_RESET_NONE)
 		report->result = -EOPNOTSUPP;
 }

@@ -7,12 +7,12 @@
 #include "lib/pci/ledger/ledger.h"
 #include "lib/pci/rules/quirk.h"
 
-struct quirk_ids quirk_ids(const struct lend_function *function)
+struct rule_ids quirk_ids(const struct lend_function *function)
 {
 	const struct lend_device_info *info = &function->device->info;
 	const struct lend_ids *own = &function->ids;
 
-	return (struct quirk_ids){
+	return (struct rule_ids){
 		.vendor = own->given & LEND_ID_VENDOR ? own->vendor : info->vendor,
 		.device = own->given & LEND_ID_DEVICE ? own->device : info->device,
 		.subsystem_vendor =
@@ -24,7 +24,7 @@ struct quirk_ids quirk_ids(const struct lend_function *function)
 
 static bool matches(const struct lend_function *function, const struct quirk *row)
 {
-	struct quirk_ids ids = quirk_ids(function);
+	struct rule_ids ids = quirk_ids(function);
 
 	return ids.vendor == row->vendor && (ids.device & row->device_mask) == row->device &&
 	       (ids.class_code & row->class_mask) == row->class_code &&

@@ -13,11 +13,7 @@
 #include "lib/pci/function.h"
 
 /** The ids that quirks and rules are matched with: those that the guest sees. */
-struct quirk_ids {
-	uint16_t vendor, device, subsystem_vendor, subsystem;
-	uint32_t class_code; /* 24 bits */
-};
-struct quirk_ids quirk_ids(const struct lend_function *function);
+struct rule_ids quirk_ids(const struct lend_function *function);
 
 /** A capability that a quirk adds behind the device's own. */
 struct quirk_cap {
@@ -80,13 +76,16 @@ void ack_rings(struct lend_function *function, unsigned number);
 /** Adds a window of a quirk. If there is no room, that is a line of log. */
 void quirk_window(struct lend_function *function, const struct quirk *row, const struct window *window);
 
+/** Applies the user's rules that match. Before the header is set up. -EINVAL, -ENOMEM. */
+int rules_apply(struct lend_function *function, struct lend_error *error);
+/** Adds the windows of their trapped ranges. After the BARs are set up. */
+void rules_windows(struct lend_function *function);
+
 /*
- * The questions to the user's rules (rules_match.c). Any thread, once the rules
- * are applied. What is not asked here (INTx, traps, strict config space) the
- * rules apply themselves.
+ * The questions to the user's rules (rules_apply.c). Any thread, once the rules
+ * are applied. What is not asked here is in function->rules (resets, the ROM), or
+ * the rules apply it themselves (INTx, traps, strict config space).
  */
-/** Whether this method, by its name in sysfs' reset_method ("flr", "pm", "bus", …), is called broken. */
-bool rules_reset_broken(const struct lend_function *function, const char *method);
 /** Whether this standard, or extended, capability is to be hidden. */
 bool rules_deny_cap(const struct lend_function *function, uint8_t id);
 bool rules_deny_extended(const struct lend_function *function, uint16_t id);

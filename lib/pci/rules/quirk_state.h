@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a function stores for its quirks and the user's rules. */
+/* What a function stores for its quirks. */
 #ifndef LIB_PCI_RULES_QUIRK_STATE_H
 #define LIB_PCI_RULES_QUIRK_STATE_H
 
@@ -65,15 +65,5 @@ static inline void learning_restart(struct quirk_state *quirks)
 		quirks->learning[i].given_up = false;
 	}
 }
-
-/** What the user's files say of this function (rules.h); fixed. */
-enum { RULES_CAPS_MAX = 32, RULES_VENDORS_MAX = 8, RESET_WORDS = 7 };
-struct rules_applied {
-	bool deny_rom;
-	unsigned broken_resets; /* bit n: word n of rules_reset_words */
-	unsigned cap_count, extended_count, vendor_count;
-	uint16_t caps[RULES_CAPS_MAX], extended[RULES_CAPS_MAX];
-	uint16_t vendors[RULES_VENDORS_MAX]; /* vendors whose registers are closed */
-};
 
 #endif

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "lib/error.h"
-#include "lib/pci/rules/rules.h"
+#include "lib/rules/rules.h"
 
 /* Text from a file, or its name, must not make more than one line of a message. */
 static void make_one_line(char *text)

@@ -8,14 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lend/device.h"
 #include "lib/error.h"
 #include "lib/hex.h"
-#include "lib/pci/function.h"
-#include "lib/pci/rules/rules.h"
-
-const char *const rules_reset_words[RESET_WORDS] = {
-	"device_specific", "acpi", "flr", "af_flr", "pm", "bus", "cxl_bus",
-};
+#include "lib/rules/rules.h"
 
 /* A key of an object, and how its value is read. */
 struct key {
@@ -286,7 +282,7 @@ static int read_resets(const struct key *key, const json_t *value, void *out, st
 		const char *word = json_string_value(json_array_get(value, i));
 		unsigned n = 0;
 
-		while (n < RESET_WORDS && word && strcmp(word, rules_reset_words[n]))
+		while (n < RESET_WORDS && word && strcmp(word, reset_words[n]))
 			n++;
 		if (!word || n == RESET_WORDS)
 			return error_say(
