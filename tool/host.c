@@ -11,19 +11,21 @@ enum { ROOT_MAX = 4096 };
 int host_context(struct lend_context **out)
 {
 	const char *root = getenv("LEND_ROOT");
-	char paths[5][ROOT_MAX];
-	static const char *const folders[] = {"sys", "proc", "dev", "run/lend", "etc/lend"};
+	char paths[6][ROOT_MAX];
+	static const char *const folders[] = {"sys",      "proc",     "dev",
+					      "run/lend", "etc/lend", "etc/lend/quirks.d"};
 	struct lend_context_config config = {.size = sizeof(config)};
 
 	if (!root || !*root)
 		return lend_context_new(NULL, out);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 6; i++)
 		snprintf(paths[i], sizeof(paths[i]), "%s/%s", root, folders[i]);
 	config.sysfs_root = paths[0];
 	config.proc_root = paths[1];
 	config.dev_root = paths[2];
 	config.state_root = paths[3];
 	config.config_root = paths[4];
+	config.quirks_dir = paths[5];
 	return lend_context_new(&config, out);
 }
 

@@ -10,7 +10,7 @@
 
 /**
  * A context for this computer, or for the tree in $LEND_ROOT (with sys, proc,
- * dev, run/lend and etc/lend in it). -ENOMEM.
+ * dev, run/lend and etc/lend in it, with quirks.d). -ENOMEM.
  */
 int host_context(struct lend_context **out);
 

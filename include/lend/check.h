@@ -21,6 +21,8 @@ enum lend_verdict {
 	LEND_FAILED,
 };
 
+struct lend_ids;
+
 struct lend_check_row {
 	size_t size;                 /* as the library has it */
 	const char *topic;           /* one of a fixed set of words: "iommu", "group", ...; static */
@@ -48,6 +50,11 @@ struct lend_check_options {
 	 * at, so that it takes a millisecond; what uses a device is not said.
 	 */
 	bool starting;
+	/*
+	 * The ids that the guest is to find instead of the devices' own: one for each device,
+	 * in their order (function.h). Rules and quirks are those of these ids. NULL: none.
+	 */
+	const struct lend_ids *ids;
 };
 
 /**

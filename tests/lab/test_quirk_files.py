@@ -8,6 +8,7 @@ import pytest
 
 from bare import Bare, found, image, slot  # noqa: F401, a fixture
 from lab import cache
+from test_take import NVME, Host
 
 pytestmark = pytest.mark.profile("edu")
 
@@ -19,6 +20,12 @@ RULE = [{
 }]
 SAYS = ("50-test.json, rule 1: no INTx, no capability 05, "
         "BAR 0 trapped at 0x80+0x20")
+
+
+BROKEN = [{
+    "match": {"vendor": "1b36", "device": "0010"},
+    "broken_resets": ["flr", "bus"],
+}]
 
 
 @pytest.fixture
@@ -62,3 +69,29 @@ def test_a_bad_file_refuses(l1, words):
     assert result.status == 1
     assert f"{FILE}, rule 1: there is no key 'forbid-intx'" in result.err
     assert result.err.count("forbid-intx") == 1
+
+
+@pytest.mark.profile("host-plain")
+@pytest.mark.xdist_group("host-plain")
+def test_a_broken_reset_is_told_before_the_device_is_taken(l1, lend, image):  # noqa: F811
+    """lend check and lend run, which leaves the device with its driver all the time."""
+    host = Host(l1(), lend)
+    line = (f"{lend} run -m 128M -kernel {image} -append '' -serial none "
+            f"-device vfio-pci,managed=on,host={NVME}")
+    node = host.sh("stat -c %i /dev/nvme0n1")
+    host.l1.run("mkdir -p /etc/lend/quirks.d", check=True)
+    host.l1.put(FILE, json.dumps(BROKEN).encode())
+    try:
+        rows = json.loads(host.l1.run(f"{lend} check --json {NVME}").out)["checks"]
+        reset, = [row for row in rows if row["topic"] == "reset"]
+        refused = host.l1.run(line, timeout=60)
+    finally:
+        host.l1.run(f"rm -f {FILE}", check=True)
+    assert reset["verdict"] == "failed"
+    assert reset["text"].endswith(
+        "; 50-test.json, rule 1 says that a reset by flr is broken"
+        "; 50-test.json, rule 1 says that a reset by bus is broken")
+    assert refused.status == 1
+    assert refused.err.strip() == f"lend: {NVME}: {reset['text']}; {reset['advice']}"
+    assert host.sh("stat -c %i /dev/nvme0n1") == node
+    host.untouched(NVME, "nvme")

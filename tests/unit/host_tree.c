@@ -303,6 +303,7 @@ struct host_tree *tree_new(const char *name)
 	snprintf(tree->dev, sizeof(tree->dev), "%s/dev", tree->root);
 	snprintf(tree->state, sizeof(tree->state), "%s/run/lend", tree->root);
 	snprintf(tree->config, sizeof(tree->config), "%s/etc/lend", tree->root);
+	snprintf(tree->quirks, sizeof(tree->quirks), "%s/etc/lend/quirks.d", tree->root);
 	unpack(tree, name);
 	tree_folder(tree, "run");
 	tree_folder(tree, "etc");
@@ -311,6 +312,7 @@ struct host_tree *tree_new(const char *name)
 	config.dev_root = tree->dev;
 	config.state_root = tree->state;
 	config.config_root = tree->config;
+	config.quirks_dir = tree->quirks;
 	assert_int_equal(lend_context_new(&config, &tree->context), 0);
 	kernel_play(tree);
 	return tree;

@@ -19,7 +19,7 @@
 
 struct host_tree {
 	char root[64];
-	char sys[80], proc[80], dev[80], state[80], config[80];
+	char sys[80], proc[80], dev[80], state[80], config[80], quirks[96];
 	struct lend_context *context;
 	struct lend_survey *survey; /* of tree_survey(), freed with the tree */
 

@@ -56,7 +56,9 @@ static int begin(const char *first, const char *second, const char *expect, bool
 		snprintf(device->expect, sizeof(device->expect), "%s", expect && !i ? expect : "");
 		device->managed = managed;
 	}
-	ret = managed_begin(&made, &options, &error);
+	ret = managed_find(&made, &options, &error);
+	if (!ret)
+		ret = managed_take(&made, &options, &error);
 	assert_int_equal(managed_end(&made, &options, NULL), 0);
 	return ret;
 }

@@ -29,7 +29,7 @@ static const char *const hosts[] = {"plain",    "conventional", "multifunction",
 
 /* Topics that are told beforehand, and that the kernel or the open of a device decides. */
 static const char *const advice[] = {
-	"interrupt-remapping", "vfio-pci", "kernel", "in-use", "acs", "reserved", "reset"};
+	"interrupt-remapping", "vfio-pci", "kernel", "in-use", "acs", "reserved"};
 
 static struct files images;
 
@@ -132,6 +132,84 @@ static void a_node_that_is_not_there(struct host_tree *tree, const struct lend_s
 	tree_put(tree, "sys/devices/system/node/has_memory", "0\n");
 }
 
+static void no_reset(struct host_tree *tree, const struct lend_survey_device *device,
+		     struct run_options *options)
+{
+	char path[128];
+
+	with_vfio(tree, device, options);
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/reset_method", device->is.name);
+	tree_remove(tree, path);
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/reset", device->is.name);
+	tree_remove(tree, path);
+}
+
+static void no_reset_and_none_wanted(struct host_tree *tree, const struct lend_survey_device *device,
+				     struct run_options *options)
+{
+	no_reset(tree, device, options);
+	options->devices[0].allow_unreset = true;
+}
+
+static void reset_by(struct host_tree *tree, const struct lend_survey_device *device, const char *methods)
+{
+	char path[128];
+
+	tree_bind(tree, device->is.name, "vfio-pci");
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/reset_method", device->is.name);
+	tree_put(tree, path, methods);
+}
+
+static void reset_by_power(struct host_tree *tree, const struct lend_survey_device *device,
+			   struct run_options *options)
+{
+	(void)options;
+	reset_by(tree, device, "pm\n");
+}
+
+/* A file of rules for the device, in which these resets are broken. */
+static void put_rule(struct host_tree *tree, const struct lend_survey_device *device, unsigned vendor,
+		     const char *broken)
+{
+	char path[128], text[256];
+
+	snprintf(path, sizeof(path), "etc/lend/quirks.d/%s.json", device->is.name);
+	snprintf(text, sizeof(text),
+		 "[{\"match\": {\"vendor\": \"%04x\", \"device\": \"%04x\"}, \"broken_resets\": [%s]}]",
+		 vendor, device->is.device, broken);
+	tree_put(tree, path, text);
+}
+
+static void broken_resets(struct host_tree *tree, const struct lend_survey_device *device,
+			  struct run_options *options)
+{
+	(void)options;
+	reset_by(tree, device, "flr bus\n");
+	put_rule(tree, device, device->is.vendor, "\"flr\", \"bus\"");
+}
+
+static void broken_flr(struct host_tree *tree, const struct lend_survey_device *device,
+		       struct run_options *options)
+{
+	(void)options;
+	reset_by(tree, device, "flr\n");
+	put_rule(tree, device, device->is.vendor, "\"flr\"");
+}
+
+static void broken_and_none_wanted(struct host_tree *tree, const struct lend_survey_device *device,
+				   struct run_options *options)
+{
+	broken_resets(tree, device, options);
+	options->devices[0].allow_unreset = true;
+}
+
+static void a_wrong_file_of_rules(struct host_tree *tree, const struct lend_survey_device *device,
+				  struct run_options *options)
+{
+	with_vfio(tree, device, options);
+	put_rule(tree, device, device->is.vendor, "\"no such reset\"");
+}
+
 static const struct edit edits[] = {
 	{"as it is", as_it_is},
 	{"with vfio-pci", with_vfio},
@@ -141,6 +219,13 @@ static const struct edit edits[] = {
 	{"few threads", few_threads},
 	{"few huge pages", few_huge_pages},
 	{"node=9", a_node_that_is_not_there},
+	{"no reset", no_reset},
+	{"no reset, x-allow-unreset", no_reset_and_none_wanted},
+	{"reset by power", reset_by_power},
+	{"broken resets", broken_resets},
+	{"broken flr", broken_flr},
+	{"broken resets, x-allow-unreset", broken_and_none_wanted},
+	{"a wrong file of rules", a_wrong_file_of_rules},
 };
 
 static struct lend_check *check_of(struct host_tree *tree, const struct run_options *options, bool starting)
@@ -154,6 +239,12 @@ static struct lend_check *check_of(struct host_tree *tree, const struct run_opti
 	if (lend_check_new(tree->context, &bdf, 1, &asked, &check, &error))
 		fail_msg("%s", error.text);
 	return check;
+}
+
+/* The user takes the device without a reset. */
+static bool is_wanted(const struct run_options *options, const struct lend_check_row *row)
+{
+	return options->devices[0].allow_unreset && !strcmp(row->topic, "reset");
 }
 
 static bool is_advice(const struct lend_check_row *row)
@@ -177,25 +268,56 @@ static bool has_row(const struct lend_check *check, const struct lend_check_row 
 	return false;
 }
 
+static unsigned resets_refused, rules_refused; /* by lend run, so far */
+
 /* What lend run says is one of the rows that failed; silent: there is none. */
-static void compare_sentence(const struct lend_check *check, int ret, const char *said, const char *where)
+static void compare_sentence(const struct lend_check *check, const struct run_options *options, int ret,
+			     const char *said, const char *where)
 {
 	const struct lend_check_row *row;
 	struct lend_error sentence;
 	bool failed = false, found = false;
 
 	for (size_t i = 0; (row = lend_check_at(check, i)); i++) {
-		if (row->verdict != LEND_FAILED || is_advice(row))
+		if (row->verdict != LEND_FAILED || is_advice(row) || is_wanted(options, row))
 			continue;
 		failed = true;
 		lend_check_sentence(row, &sentence);
-		found |= !strcmp(sentence.text, said);
+		if (strcmp(sentence.text, said) != 0)
+			continue;
+		found = true;
+		resets_refused += !strcmp(row->topic, "reset");
+		rules_refused += !strcmp(row->topic, "rules");
 	}
 	if (failed != (ret != 0))
 		fail_msg("%s: lend check %s, and lend run says '%s'", where, failed ? "fails" : "passes",
 			 said);
 	if (failed && !found)
 		fail_msg("%s: lend check has no row '%s'", where, said);
+}
+
+/* Before a managed device is taken, lend run says the first row that taking does not change. */
+static void compare_taking(struct host_tree *tree, const struct lend_check *check,
+			   const struct run_options *options, const char *where)
+{
+	struct run_options managed = *options;
+	struct lend_error error = {""}, sentence = {""};
+	const struct lend_check_row *row;
+	bool failed = false;
+	int ret;
+
+	managed.devices[0].managed = true;
+	ret = preflight_taking(tree->context, &managed, &error);
+	for (size_t i = 0; !failed && (row = lend_check_at(check, i)); i++) {
+		failed = row->verdict == LEND_FAILED && !is_wanted(options, row) &&
+			 (!strcmp(row->topic, "reset") || !strcmp(row->topic, "rules"));
+		if (failed)
+			lend_check_sentence(row, &sentence);
+	}
+	if (failed != (ret != 0) || strcmp(error.text, sentence.text) != 0)
+		fail_msg("%s, managed: lend check says '%s', and lend run '%s'", where, sentence.text,
+			 error.text);
+	assert_int_equal(preflight_taking(tree->context, options, NULL), 0); /* nothing is taken */
 }
 
 static void compare(struct host_tree *tree, const struct run_options *options, const char *where)
@@ -214,7 +336,8 @@ static void compare(struct host_tree *tree, const struct run_options *options, c
 	ret = preflight_computer(tree->context, options, &images, &error);
 	if (!ret)
 		ret = preflight_devices(tree->context, options, &error);
-	compare_sentence(whole, ret, error.text, where);
+	compare_sentence(whole, options, ret, error.text, where);
+	compare_taking(tree, whole, options, where);
 	lend_check_free(whole);
 	lend_check_free(brief);
 }
@@ -244,6 +367,37 @@ static void both_say_the_same(void **state)
 	for (size_t h = 0; h < sizeof(hosts) / sizeof(*hosts); h++)
 		for (size_t e = 0; e < sizeof(edits) / sizeof(*edits); e++)
 			try_edit(hosts[h], &edits[e]);
+	assert_true(resets_refused > 0 && rules_refused > 0);
+}
+
+/* Rules are those of the ids that the guest finds; a descriptor may be what is missing on the bus. */
+static void resets_that_options_decide(void **state)
+{
+	struct host_tree *tree = tree_new("plain");
+	const struct lend_survey_device *device = tree_device(tree, "01:00.0");
+	struct run_options options = machine_of("0000:01:00.0");
+	struct lend_error error = {""};
+
+	(void)state;
+	options.devices[0].managed = true;
+	reset_by(tree, device, "flr bus\n");
+	put_rule(tree, device, 0x1234, "\"flr\", \"bus\"");
+	assert_int_equal(preflight_taking(tree->context, &options, &error), 0);
+	options.devices[0].function.ids = (struct lend_ids){.given = LEND_ID_VENDOR, .vendor = 0x1234};
+	assert_int_equal(preflight_taking(tree->context, &options, &error), -EPERM);
+	assert_string_equal(
+		error.text,
+		"0000:01:00.0: nothing can reset it: what one guest left in it the next one finds, "
+		"and lend run refuses it; 0000:01:00.0.json, rule 1 says that a reset by flr is "
+		"broken; 0000:01:00.0.json, rule 1 says that a reset by bus is broken; give it to "
+		"guests that may know of each other, with -device "
+		"vfio-pci,host=0000:01:00.0,x-allow-unreset=on");
+	options.devices[0].allow_unreset = true;
+	assert_int_equal(preflight_taking(tree->context, &options, &error), 0);
+	options.devices[0].allow_unreset = false;
+	options.devices[options.device_count++].fd = 7;
+	assert_int_equal(preflight_taking(tree->context, &options, &error), 0);
+	tree_free(tree);
 }
 
 /* What is wrong with hosts in the tests of cures. */
@@ -437,6 +591,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_say_the_same),
+		cmocka_unit_test(resets_that_options_decide),
 		cmocka_unit_test(sick_hosts),
 		cmocka_unit_test(nodes_of_every_kind),
 		cmocka_unit_test(the_way_is_the_one_that_is_open),

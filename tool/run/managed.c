@@ -61,23 +61,7 @@ static int look_up(const struct lend_survey *survey, struct run_options *options
 	return 0;
 }
 
-static int take(struct managed *managed, const struct run_options *options, struct lend_error *error)
-{
-	struct lend_bind_options bind = options_of(options);
-	struct lend_bdf bdfs[VMM_DEVICES_MAX];
-	size_t count = 0;
-
-	for (unsigned i = 0; i < options->device_count; i++)
-		if (options->devices[i].managed && !lend_bdf_parse(options->devices[i].host, &bdfs[count]))
-			count++;
-	if (!count)
-		return 0;
-	take_load_driver();
-	managed->taken = true;
-	return lend_bind(managed->context, bdfs, count, &bind, error);
-}
-
-int managed_begin(struct managed *managed, struct run_options *options, struct lend_error *error)
+int managed_find(struct managed *managed, struct run_options *options, struct lend_error *error)
 {
 	struct lend_survey *survey;
 	int ret;
@@ -94,7 +78,23 @@ int managed_begin(struct managed *managed, struct run_options *options, struct l
 	for (unsigned i = 0; !ret && i < options->device_count; i++)
 		ret = look_up(survey, options, i, error);
 	lend_survey_free(survey);
-	return ret ? ret : take(managed, options, error);
+	return ret;
+}
+
+int managed_take(struct managed *managed, const struct run_options *options, struct lend_error *error)
+{
+	struct lend_bind_options bind = options_of(options);
+	struct lend_bdf bdfs[VMM_DEVICES_MAX];
+	size_t count = 0;
+
+	for (unsigned i = 0; i < options->device_count; i++)
+		if (options->devices[i].managed && !lend_bdf_parse(options->devices[i].host, &bdfs[count]))
+			count++;
+	if (!count)
+		return 0;
+	take_load_driver();
+	managed->taken = true;
+	return lend_bind(managed->context, bdfs, count, &bind, error);
 }
 
 int managed_end(struct managed *managed, const struct run_options *options, struct lend_error *error)

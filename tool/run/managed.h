@@ -15,12 +15,18 @@ struct managed {
 };
 
 /**
- * Fills in the address of each device that was named otherwise, checks what is
- * expected, and takes the managed ones: all of them, or none. Signals that end
- * the run are to be blocked. 0, or a negative errno with the sentence in
- * `error`; managed_end() is to be called in any case.
+ * Fills in the address of each device that was named otherwise, and checks what is
+ * expected. 0, or a negative errno with the sentence in `error`; managed_end() is to be
+ * called in any case.
  */
-int managed_begin(struct managed *managed, struct run_options *options, struct lend_error *error);
+int managed_find(struct managed *managed, struct run_options *options, struct lend_error *error);
+
+/**
+ * Takes the managed devices from their drivers, after managed_find(): all of them, or
+ * none. Signals that end the run are to be blocked. 0, or a negative errno with the
+ * sentence in `error`.
+ */
+int managed_take(struct managed *managed, const struct run_options *options, struct lend_error *error);
 
 /** Gives back what was taken. 0, or a negative errno with the sentence in `error`. */
 int managed_end(struct managed *managed, const struct run_options *options, struct lend_error *error);

@@ -18,7 +18,15 @@
 int preflight_computer(struct lend_context *context, const struct run_options *options,
 		       const struct files *files, struct lend_error *error);
 
-/** KVM, memory and the devices, which are as they will be opened. Those that are handed over open are not asked about. */
+/**
+ * Where a device is managed, once all devices have their addresses and before any is taken:
+ * what taking does not change, which is how each can be reset and the user's own rules.
+ */
+int preflight_taking(struct lend_context *context, const struct run_options *options,
+		     struct lend_error *error);
+
+/** KVM, memory and the devices, which are as they will be opened. Those that are handed over open are not
+ * asked about. */
 int preflight_devices(struct lend_context *context, const struct run_options *options,
 		      struct lend_error *error);
 

@@ -137,13 +137,26 @@ static bool is_fit(struct lend_context *context, const struct run_options *optio
 	return false;
 }
 
+/* Before a device is taken, and once all are as they will be opened, what stands in the way is asked. */
+static int take_devices(struct managed *managed, struct lend_context *context, struct run_options *options,
+			struct lend_error *error)
+{
+	int ret = managed_find(managed, options, error);
+
+	if (!ret)
+		ret = preflight_taking(context, options, error);
+	if (!ret)
+		ret = managed_take(managed, options, error);
+	return ret ? ret : preflight_devices(context, options, error);
+}
+
 static void take_and_run(struct lend_context *context, struct run_options *options, struct files *files,
 			 struct keeper_result *result)
 {
 	struct lend_error error = {""};
 	struct managed managed;
 
-	if (managed_begin(&managed, options, &error) || preflight_devices(context, options, &error))
+	if (take_devices(&managed, context, options, &error))
 		tool_say("%s", error.text);
 	else if (managed.taken && is_interrupted())
 		tool_say("interrupted before the machine was started");

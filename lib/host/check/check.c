@@ -99,6 +99,8 @@ int lend_check_new(struct lend_context *context, const struct lend_bdf *devices,
 		check_computer(check);
 		if (!check->options.starting)
 			check_kernel(check);
+		if (count)
+			check_rules(check);
 		for (size_t i = 0; i < count; i++)
 			check_device(check, check->devices[i]);
 		check_user(check);

@@ -5,6 +5,7 @@
 
 #include "lend/check.h"
 #include "lib/host/survey/survey.h"
+#include "lib/rules/rules.h"
 
 struct lend_check {
 	struct lend_context *context;
@@ -14,6 +15,7 @@ struct lend_check {
 	struct lend_check_options options;
 	struct lend_check_row *rows;
 	size_t row_count;
+	const struct rules *rules;   /* of the user; NULL: there are none, or a row says what is wrong */
 	bool has_iommu;              /* an IOMMU is on, but perhaps not for each device */
 	struct lend_check_row spare; /* used if memory runs out; the check fails then */
 };
@@ -56,9 +58,24 @@ void check_limits(struct lend_check *check, const struct lend_check_needs *needs
 void check_device(struct lend_check *check, const struct lend_survey_device *device);
 void check_group(struct lend_check *check, const struct lend_survey_device *device);
 void check_acs(struct lend_check *check, const struct lend_survey_device *device);
+void check_rules(struct lend_check *check); /* the user's files of rules; before each device */
+void check_rules_of(struct lend_check *check, const struct lend_survey_device *device);
 void check_reset(struct lend_check *check, const struct lend_survey_device *device);
 void check_reserved(struct lend_check *check, const struct lend_survey_device *device);
 void check_bars(struct lend_check *check, const struct lend_survey_device *device);
+
+/** The ids that the guest is to find: those of the options, or the device's own. */
+struct rule_ids check_ids(const struct lend_check *check, const struct lend_survey_device *device);
+
+/** The device's config space, as far as this user may read it. The caller frees it. NULL: nothing of it. */
+unsigned char *check_config(const struct lend_check *check, const struct lend_survey_device *device,
+			    size_t *length);
+
+/**
+ * The offset of the standard capability `id`, of which `bytes` bytes are there; 0: there is
+ * none, or this user may not read it. `config` may be NULL.
+ */
+unsigned check_capability(const unsigned char *config, size_t length, unsigned id, unsigned bytes);
 
 /* What config space says of a device's message interrupts. */
 struct check_messages {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/host/check/check.h"
+#include "lib/le.h"
 
 /* linux/ioport.h */
 enum { RESOURCE_IO = 0x100, RESOURCE_MEM = 0x200 };
@@ -19,43 +20,59 @@ enum {
 	STATUS = 0x06,
 	STATUS_CAP_LIST = 0x10,
 	CAP_POINTER = 0x34,
+	CAP_FIRST = 0x40,
+	CAP_LEAST = 8, /* bytes of a capability that are read here */
 	CAP_MSI = 0x05,
 	CAP_MSIX = 0x11
 };
 enum { MSIX_TABLE = 4, MSIX_BIR = 7, MSIX_SIZE = 0x7ff, CAP_HOPS = 48, STANDARD_END = 0x100 };
 
-/* Numbers of vectors: PCI Local Bus 3.0, 6.8.1.3 and 6.8.2.3. */
-static void take_messages(const unsigned char *capability, struct check_messages *out)
+unsigned char *check_config(const struct lend_check *check, const struct lend_survey_device *device,
+			    size_t *length)
 {
-	unsigned control = capability[2] | (unsigned)capability[3] << 8;
+	char dir[PATH_MAX];
 
-	if (capability[0] == CAP_MSIX) {
-		out->table_bar = capability[MSIX_TABLE] & MSIX_BIR;
-		out->vectors = (control & MSIX_SIZE) + 1;
-	} else if (capability[0] == CAP_MSI && out->table_bar < 0) {
-		out->vectors = 1u << (control >> 1 & 7);
+	if (sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(check->context), device->is.name))
+		return NULL;
+	return (unsigned char *)sysfs_load(dir, "config", length);
+}
+
+unsigned check_capability(const unsigned char *config, size_t length, unsigned id, unsigned bytes)
+{
+	bool listed = config && length >= STANDARD_END && config[STATUS] & STATUS_CAP_LIST;
+	unsigned at = listed ? config[CAP_POINTER] & 0xfcu : 0;
+
+	for (int hops = 0; at >= CAP_FIRST && hops < CAP_HOPS; hops++) {
+		if (config[at] == id && at + bytes <= STANDARD_END)
+			return at;
+		at = config[at + 1] & 0xfcu;
+	}
+	return 0;
+}
+
+/* Numbers of vectors: PCI Local Bus 3.0, 6.8.1.3 and 6.8.2.3. */
+static void take_messages(const unsigned char *config, size_t length, struct check_messages *out)
+{
+	unsigned msix = check_capability(config, length, CAP_MSIX, CAP_LEAST);
+	unsigned msi = check_capability(config, length, CAP_MSI, CAP_LEAST);
+
+	if (msix) {
+		out->table_bar = config[msix + MSIX_TABLE] & MSIX_BIR;
+		out->vectors = (le16(config + msix + 2) & MSIX_SIZE) + 1u;
+	} else if (msi) {
+		out->vectors = 1u << (le16(config + msi + 2) >> 1 & 7);
 	}
 }
 
 void check_messages(struct lend_check *check, const struct lend_survey_device *device,
 		    struct check_messages *out)
 {
-	unsigned char *config;
-	char dir[PATH_MAX];
 	size_t length = 0;
-	unsigned at = 0;
+	unsigned char *config = check_config(check, device, &length);
 
 	*out = (struct check_messages){.table_bar = -1};
-	if (sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(check->context), device->is.name))
-		return;
-	config = (unsigned char *)sysfs_load(dir, "config", &length);
 	out->known = config && length >= STANDARD_END;
-	if (out->known && config[STATUS] & STATUS_CAP_LIST)
-		at = config[CAP_POINTER] & 0xfcu;
-	for (int hops = 0; at >= 0x40 && at + 8 <= STANDARD_END && hops < CAP_HOPS; hops++) {
-		take_messages(config + at, out);
-		at = config[at + 1] & 0xfcu;
-	}
+	take_messages(config, length, out);
 	free(config);
 }
 

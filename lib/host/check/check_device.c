@@ -251,6 +251,7 @@ void check_device(struct lend_check *check, const struct lend_survey_device *dev
 	if (device->is.group >= 0)
 		check_group(check, device);
 	check_driver(check, device);
+	check_rules_of(check, device);
 	check_reset(check, device);
 	if (check->options.starting)
 		return;

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* How a device can be reset and what that takes along; and which addresses its IOMMU group keeps. */
+/*
+ * How a device can be reset, and what that takes along. What is told here beforehand is
+ * what the reset of a function does: the order of the ways and the user's rules are asked
+ * for by the same functions (lib/reset_way.h, lib/rules).
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/pci_regs.h>
+
 #include "lib/host/check/check.h"
+#include "lib/le.h"
 #include "lib/reset_way.h"
 
 /* The bus of a device, as VFIO looks at it before it resets it. */
@@ -14,6 +21,14 @@ struct bus {
 	char along[200];                        /* what else is on it */
 	const struct lend_survey_device *other; /* the first that VFIO does not have; NULL: none */
 	bool can_come;                          /* `other` is handed over, and can be taken */
+};
+
+/* What decides about the reset of a device. */
+struct reset {
+	struct reset_facts facts;
+	struct bus bus;
+	char because[200]; /* "; 10-card.json, rule 1 says that a reset by flr is broken"; empty: no rule
+			      matters */
 };
 
 /* A group is handed over as a whole. */
@@ -66,53 +81,134 @@ static void look_at_bus(const struct lend_check *check, const struct lend_survey
 	}
 }
 
+static bool has_file(const struct lend_check *check, const struct lend_survey_device *device,
+		     const char *name)
+{
+	char path[PATH_MAX];
+
+	return !sysfs_path(path, "%s/bus/pci/devices/%s/%s", context_sysfs(check->context), device->is.name,
+			   name) &&
+	       !access(path, F_OK);
+}
+
 /*
  * The kernel lists "bus" for a device that is alone on its bus, unless it knows that a
- * reset of this bus does harm. With others on the bus the list does not tell.
+ * reset of this bus does harm. With others on the bus the list does not tell. A kernel
+ * that has no list has the file "reset" in this case, too.
  */
-static bool bus_can_be_reset(const struct lend_survey_device *device, const struct bus *bus)
+static bool bus_can_be_reset(const struct lend_check *check, const struct lend_survey_device *device,
+			     const struct bus *bus)
 {
-	return bus->has_bridge && !bus->other && (bus->along[0] || has_word(device->is.reset_methods, "bus"));
+	const char *methods = device->is.reset_methods;
+
+	return bus->has_bridge && !bus->other &&
+	       (bus->along[0] || (methods[0] ? has_word(methods, "bus") : has_file(check, device, "reset")));
 }
 
 /*
  * The kernel lists "bus" for the first function of a bus, which it looks at before it
- * knows the others, and then it does not reset the bus for one of them. Before 5.15
- * the kernel could reset devices but did not list its methods.
+ * knows the others, and then it does not reset the bus for one of them, but goes on in
+ * its list.
  */
-static bool kernel_can_reset(const struct lend_check *check, const struct lend_survey_device *device,
-			     const struct bus *bus)
+static const char *methods_of(const struct lend_survey_device *device, const struct bus *bus)
 {
-	char path[PATH_MAX];
+	const char *methods = device->is.reset_methods;
 
-	if (device->is.reset_methods[0])
-		return !bus->along[0] || !reset_is_first(device->is.reset_methods, "bus");
-	return !sysfs_path(path, "%s/bus/pci/devices/%s/reset", context_sysfs(check->context),
-			   device->is.name) &&
-	       !access(path, F_OK);
+	while (bus->along[0] && (reset_is_first(methods, "bus") || reset_is_first(methods, "cxl_bus"))) {
+		methods += strcspn(methods, " ");
+		methods += *methods == ' ';
+	}
+	return methods;
+}
+
+/* Before 5.15 the kernel could reset devices but did not list its methods: registers tell the first one. */
+static void read_registers(const struct lend_check *check, const struct lend_survey_device *device,
+			   struct reset_facts *facts)
+{
+	size_t length = 0;
+	unsigned char *config = check_config(check, device, &length);
+	unsigned exp, af, pm;
+
+	exp = check_capability(config, length, PCI_CAP_ID_EXP, PCI_EXP_DEVCTL);
+	af = check_capability(config, length, PCI_CAP_ID_AF, PCI_CAP_AF_SIZEOF);
+	pm = check_capability(config, length, PCI_CAP_ID_PM, PCI_PM_SIZEOF);
+	if (exp)
+		facts->flr = le32(config + exp + PCI_EXP_DEVCAP) & PCI_EXP_DEVCAP_FLR;
+	if (af)
+		facts->flr |=
+			config[af + PCI_AF_CAP] & PCI_AF_CAP_TP && config[af + PCI_AF_CAP] & PCI_AF_CAP_FLR;
+	if (pm)
+		facts->power = !(config[pm + PCI_PM_CTRL] & PCI_PM_CTRL_NO_SOFT_RESET);
+	free(config);
+}
+
+/* Adds the rule that takes a way from the device. */
+static void add_because(const struct lend_check *check, const struct rule_ids *ids, enum reset_method method,
+			struct reset *reset)
+{
+	const struct rule *rule = rules_breaking(check->rules, ids, method);
+	size_t used = strlen(reset->because);
+
+	if (rule)
+		snprintf(reset->because + used, sizeof(reset->because) - used,
+			 "; %s says that a reset by %s is broken", rule->place, reset_words[method]);
+}
+
+static void look_at(const struct lend_check *check, const struct lend_survey_device *device,
+		    struct reset *reset)
+{
+	struct rule_ids ids = check_ids(check, device);
+	struct reset_facts *facts = &reset->facts;
+	struct rules_applied rules;
+	enum reset_method method;
+
+	*reset = (struct reset){.because = ""};
+	look_at_bus(check, device, &reset->bus);
+	facts->own = reset_is_own(ids.vendor, ids.device);
+	facts->methods = methods_of(device, &reset->bus);
+	/* A list that is there and empty was emptied by hand. */
+	facts->kernel_can =
+		facts->methods[0] || (!device->is.reset_methods[0] && has_file(check, device, "reset") &&
+				      !has_file(check, device, "reset_method"));
+	facts->bus = bus_can_be_reset(check, device, &reset->bus);
+	if (facts->kernel_can && !facts->methods[0])
+		read_registers(check, device, facts);
+	rules_merge(check->rules, &ids, &rules, NULL); /* too many: another row */
+	facts->broken = rules.broken_resets;
+	method = reset_method(facts);
+	if (facts->kernel_can && reset_is_broken(facts, method))
+		add_because(check, &ids, method, reset);
+	if (method != RESET_BUS && reset_is_broken(facts, RESET_BUS) &&
+	    (facts->bus || (reset->bus.has_bridge && reset->bus.other)))
+		add_because(check, &ids, RESET_BUS, reset);
 }
 
 /* Names what keeps VFIO from a reset of the bus. */
-static void no_reset(struct lend_check *check, const struct lend_survey_device *device, const struct bus *bus)
+static void no_reset(struct lend_check *check, const struct lend_survey_device *device,
+		     const struct reset *reset)
 {
+	const struct bus *bus = &reset->bus;
 	const char *user = check->options.user, *other = bus->other ? bus->other->is.name : "";
 	struct lend_check_row *row;
 
-	if (!bus->has_bridge || !bus->other) {
-		row = check_row(check, "reset", device, LEND_FAILED,
-				"the kernel knows no way to reset it: what one guest left in it the next "
-				"one finds, and lend run refuses it");
+	if (!bus->has_bridge || !bus->other || reset_is_broken(&reset->facts, RESET_BUS)) {
+		row = check_row(
+			check, "reset", device, LEND_FAILED,
+			"nothing can reset it%s: what one guest left in it the next one finds, and lend "
+			"run refuses it%s",
+			reset->because[0] ? "" : ", the kernel knows no way", reset->because);
 	} else if (bus->can_come) {
-		row = check_row(check, "reset", device, LEND_FAILED,
-				"it can only be reset with its bus, and %s on that bus is not with vfio-pci",
-				other);
+		row = check_row(
+			check, "reset", device, LEND_FAILED,
+			"it can only be reset with its bus, and %s on that bus is not with vfio-pci%s", other,
+			reset->because);
 		CHECK_CURE(row, command, "lend bind%s%s %s", user ? " --user " : "", user ? user : "", other);
 		return;
 	} else {
 		row = check_row(check, "reset", device, LEND_FAILED,
 				"it can only be reset with its bus, and %s on that bus is not handed over: "
-				"lend run refuses it",
-				other);
+				"lend run refuses it%s",
+				other, reset->because);
 		if (!is_of_the_host(bus->other)) {
 			CHECK_CURE(row, advice, "hand %s over too, and both can be reset", other);
 			return;
@@ -124,13 +220,14 @@ static void no_reset(struct lend_check *check, const struct lend_survey_device *
 		   device->is.name);
 }
 
-static void reset_alone(struct lend_check *check, const struct lend_survey_device *device)
+static void reset_alone(struct lend_check *check, const struct lend_survey_device *device,
+			const struct reset *reset)
 {
 	const char *methods = device->is.reset_methods;
 
 	if (!methods[0])
 		check_row(check, "reset", device, LEND_PASSED, "the kernel can reset it");
-	else if (reset_is_first(methods, "bus"))
+	else if (reset_method(&reset->facts) == RESET_BUS)
 		check_row(check, "reset", device, LEND_PASSED,
 			  "it can be reset by its bus, where it is alone (%s)", methods);
 	else
@@ -139,18 +236,12 @@ static void reset_alone(struct lend_check *check, const struct lend_survey_devic
 
 void check_reset(struct lend_check *check, const struct lend_survey_device *device)
 {
-	struct reset_facts facts = {
-		.own = reset_is_own(device->is.vendor, device->is.device),
-		.power = reset_is_first(device->is.reset_methods, "pm"),
-	};
 	enum reset_way ways[RESET_WAY_COUNT];
-	struct bus bus;
+	struct reset reset;
 
-	look_at_bus(check, device, &bus);
-	facts.kernel_can = kernel_can_reset(check, device, &bus);
-	facts.bus = bus_can_be_reset(device, &bus);
-	if (!reset_ways(&facts, ways)) {
-		no_reset(check, device, &bus);
+	look_at(check, device, &reset);
+	if (!reset_ways(&reset.facts, ways)) {
+		no_reset(check, device, &reset);
 		return;
 	}
 	switch (ways[0]) {
@@ -158,55 +249,15 @@ void check_reset(struct lend_check *check, const struct lend_survey_device *devi
 		check_row(check, "reset", device, LEND_PASSED, "lend knows how to reset it");
 		return;
 	case RESET_WAY_FUNCTION:
-		reset_alone(check, device);
+		reset_alone(check, device, &reset);
 		return;
 	case RESET_WAY_BUS:
-		check_row(check, "reset", device, LEND_PASSED, "it can be reset with its bus%s%s",
-			  bus.along[0] ? ", which takes along" : "", bus.along);
+		check_row(check, "reset", device, LEND_PASSED, "it can be reset with its bus%s%s%s",
+			  reset.bus.along[0] ? ", which takes along" : "", reset.bus.along, reset.because);
 		return;
 	default:
 		check_row(check, "reset", device, LEND_NOTE,
-			  "its only reset (%s) may leave things in it: some devices keep their state",
-			  device->is.reset_methods);
+			  "its only reset (%s) may leave things in it: some devices keep their state%s",
+			  device->is.reset_methods[0] ? device->is.reset_methods : "pm", reset.because);
 	}
-}
-
-/* "0x00000000fee00000 0x00000000feefffff msi", a line each; the end is inclusive. */
-void check_reserved(struct lend_check *check, const struct lend_survey_device *device)
-{
-	const uint64_t four_gib = 1ull << 32;
-	char dir[PATH_MAX], *text, *rest, *line, kind[32];
-	unsigned long long first, last;
-	bool clear = true;
-
-	if (device->is.group < 0 ||
-	    sysfs_path(dir, "%s/kernel/iommu_groups/%d", context_sysfs(check->context), device->is.group))
-		return;
-	rest = text = sysfs_load(dir, "reserved_regions", NULL);
-	while ((line = strsep(&rest, "\n"))) {
-		if (sscanf(line, "%llx %llx %31s", &first, &last, kind) != 3 || !strcmp(kind, "msi"))
-			continue;
-		if (!strcmp(kind, "direct")) {
-			clear = false;
-			CHECK_CURE(
-				check_row(
-					check, "reserved", device, LEND_FAILED,
-					"the firmware keeps %#llx to %#llx for itself in this device (RMRR): "
-					"the kernel does not let it be lent",
-					first, last),
-				advice,
-				"switch off what uses it in the firmware's set-up (legacy USB, shared "
-				"management ports), or take another device");
-		} else if (first < check->options.memory + four_gib) {
-			clear = false;
-			check_row(check, "reserved", device, LEND_NOTE,
-				  "%#llx to %#llx is reserved (%s): the guest's memory goes around it", first,
-				  last, kind);
-		}
-	}
-	free(text);
-	if (clear)
-		check_row(check, "reserved", device, LEND_PASSED,
-			  "no reserved address is in the way of %llu MiB of memory",
-			  (unsigned long long)check->options.memory >> 20);
 }
