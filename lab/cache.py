@@ -43,11 +43,15 @@ def _folder(*command):
 
 
 def kernel(name):
-    """`stock`, `cloud`, `bpo`, `lab`, `newest`, or the path of a kernel image."""
+    """`stock`, `cloud`, `bpo`, `lab`, `newest`, `memtest`, or the path of a kernel image."""
     if name in FETCHED:
         folder = _folder(LAB / "fetch", name)
         return Kernel(name, folder / "vmlinuz",
                       (folder / "version").read_text().strip(), folder)
+    if name == "memtest":
+        folder = _folder(LAB / "fetch", name)
+        return Kernel(name, folder / "vmlinuz",
+                      (folder / "version").read_text().strip())
     if name == "lab":
         folder = _folder(LAB / "kernel")
         return Kernel(name, folder / "vmlinuz",

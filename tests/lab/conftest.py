@@ -152,7 +152,7 @@ def l1(request):
 
 @pytest.fixture(scope="session")
 def kernel():
-    """kernel(name): the lab.cache.Kernel of stock, cloud, bpo or lab."""
+    """kernel(name): the lab.cache.Kernel of stock, cloud, bpo, lab or memtest."""
     return functools.lru_cache(cache.kernel)
 
 

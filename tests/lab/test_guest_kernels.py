@@ -3,6 +3,8 @@
 
 import pytest
 
+from guest import Guest
+
 pytestmark = [pytest.mark.profile("nvme-smp"), pytest.mark.xdist_group("kernels")]
 
 # RTC and CMOS, keyboard controller, interval timer
@@ -24,3 +26,23 @@ def test_kernel(name, cpus, l1, boot, kernel, sha256):
     assert stats["end"] == "poweroff" and stats["exits"] > 0
     assert stats["serial"] > 0, "the counters count"
     assert not OLD_PC & set(stats["port"]), stats["port"]
+
+
+@pytest.mark.long
+def test_memtest(l1, lend, kernel):
+    """A bzImage that is no Linux: it finds its memory and starts its processors,
+    tests, and reboots when the escape key is typed on its serial line."""
+    machine = l1()
+    guest = Guest(machine, [lend, "run", "-m", "64", "-c", "2", "-no-reboot",
+                            "-kernel", kernel("memtest").image,
+                            "-append", "console=ttyS0,115200"], [], limit=300)
+    # Emulated, it takes most of a minute until it has drawn its screen.
+    guest.command.expect(r"Memtest86\+ v\d", 240)
+    guest.command.expect(r"Memory  :\s+64MB")
+    guest.command.expect(r"CPU: 2 Cores 2 Threads    SMP: 2T")
+    guest.command.expect(r"#0  \[Address test")
+    guest.command.expect(r"ern: 0x0{16}")
+    guest.command.expect(r"ern: 0xf{16}")
+    assert "Errors: 0 " in guest.out
+    guest.command.send("\x1b")
+    guest.ended(0, 120)
