@@ -28,11 +28,14 @@ PKGS_NEWEST="$PKGS_KERNEL libssl-dev dwarves"
 PKGS_CHECK="clang g++ llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
 	pciutils procps strace graphviz zsh iproute2 e2fsprogs"
 
+# For libFuzzer; by this name only Debian has it for each of its compilers.
+on_debian() { (. /etc/os-release && [ "${ID:-}" = debian ]) 2>/dev/null; }
+! on_debian || PKGS_CHECK="$PKGS_CHECK libclang-rt-dev"
+
 # The lab's kernels and QEMU are fetched through the computer's own package
 # sources, which only Debian's have; lab_is_here: they are, or are in the cache.
 # shellcheck disable=SC2034
 NO_LAB="the lab's kernels and QEMU are Debian's packages, which this system's sources do not have: scripts/demo and the lab's tests do not run here; make, make check-unit and the rest of scripts/check do"
-on_debian() { (. /etc/os-release && [ "${ID:-}" = debian ]) 2>/dev/null; }
 lab_is_here() {
 	on_debian || [ -s "$LEND_CACHE/stock/version" ]
 }
