@@ -28,6 +28,7 @@ enum lend_backend {
 	LEND_BACKEND_LEGACY,  /* the group's node /dev/vfio/N, and a container with type1 */
 	LEND_BACKEND_IOMMUFD, /* the device's own node /dev/vfio/devices/vfioN, and /dev/iommu */
 	LEND_BACKEND_GIVEN,   /* the caller's tables (lend/backend.h); cannot be asked for */
+	LEND_BACKEND_USER,    /* the socket of a process that serves the device by vfio-user */
 };
 
 /** Bytes [offset, offset + length) of a region. */
@@ -52,9 +53,11 @@ struct lend_region {
 struct lend_device_info {
 	size_t size; /* as the library has it: a field that does not lie within it is not there */
 	struct lend_bdf bdf;
-	char name[LEND_NAME_SIZE]; /* "0000:05:00.0"; of a mediated device, its UUID */
+	/* "0000:05:00.0"; of a mediated device, its UUID; of one behind a socket, the end of its path. */
+	char name[LEND_NAME_SIZE];
 	enum lend_backend backend; /* the way by which it was opened; never LEND_BACKEND_AUTO */
-	bool is_mdev;              /* a mediated device: bdf is all zero */
+	/* A mediated device: bdf is all zero, as it is with LEND_BACKEND_USER. */
+	bool is_mdev;
 	uint16_t vendor, device, subsystem_vendor, subsystem;
 	uint32_t class_code;  /* 24 bits */
 	bool can_reset;       /* the kernel knows a way to reset this function alone */
@@ -131,11 +134,22 @@ struct lend_device_config {
 	int group_fd;
 	/** An open /dev/vfio/vfio without a group, for its group. Duplicated. Only with `facts`. */
 	int container_fd;
+	/**
+	 * A device that another process serves by vfio-user: the path of the socket at
+	 * which its server listens, or a socket that is connected to it, which is
+	 * duplicated. One of the two alone names the device; no other field is set
+	 * then but `backend` (AUTO or USER) and the next one.
+	 */
+	const char *socket;
+	int socket_fd;
+	/** How long the server may take to answer, in ms; 0: 5000. Later, it counts as gone. */
+	unsigned reply_ms;
 };
 
 #define LEND_DEVICE_CONFIG_INIT                                                                              \
 	{                                                                                                    \
-		sizeof(struct lend_device_config), NULL, -1, -1, LEND_BACKEND_AUTO, NULL, NULL, -1, -1       \
+		sizeof(struct lend_device_config), NULL, -1, -1, LEND_BACKEND_AUTO, NULL, NULL, -1, -1,      \
+			NULL, -1, 0                                                                          \
 	}
 
 /**
@@ -146,6 +160,12 @@ struct lend_device_config {
  *    hypervisor (host op vfio_add), and opens the device.
  *  - iommufd: opens the device's node, tells the hypervisor, binds the device,
  *    and attaches it to page tables that fit or new ones.
+ *  - User: connects to the server's socket, agrees on a version, and tells the
+ *    server of the space's ranges: of those with a file by the descriptor, which
+ *    the server maps; the bytes of others it gets by messages, which is slow. The
+ *    host op `watch` is needed for these, and to see the end of a server at once.
+ *    If the server goes, or does not answer in time, the guest's function fails as
+ *    after an error of the device (LEND_EVENT_ERROR).
  *
  * Several threads may open devices into one space at once. It blocks while the
  * kernel resets the device (100 ms, and up to 60 s if it does not get ready) and
@@ -158,8 +178,10 @@ struct lend_device_config {
  *  - -ENOTSUP: there is no IOMMU;
  *  - -EACCES: a node cannot be opened, or a VF token is wrong or missing;
  *  - -EBUSY: another process, or another space, has it;
+ *  - -ENOENT, -ECONNREFUSED: no server listens at `socket`; -EAGAIN: it has another
+ *    client; -ENOTCONN: it has closed the connection, or has not answered in time;
  *  - -EEXIST: it is open in this context already;
- *  - -EPROTO: what the kernel says of it makes no sense;
+ *  - -EPROTO: what the kernel, or its server, says of it makes no sense;
  *  - -EINVAL: config->size is that of no version, or fields contradict each other;
  *  - -E2BIG: a field is set that this library does not know;
  *  - -ENOTTY, -EBADF: `fd` is no device of VFIO, or is not open;

@@ -20,6 +20,7 @@
 #include "lib/open/group_error.h"
 #include "lib/open/raw_config.h"
 #include "lib/open/token_owner.h"
+#include "lib/open/user.h"
 #include "lib/sized.h"
 
 /* The device that the configuration names, by address, by descriptor, or by both. */
@@ -213,6 +214,9 @@ static int take_config(const struct lend_device_config *config, struct lend_devi
 	out->iommu_fd = out->iommu_fd ? out->iommu_fd : -1;
 	out->group_fd = out->group_fd ? out->group_fd : -1;
 	out->container_fd = out->container_fd ? out->container_fd : -1;
+	out->socket_fd = out->socket_fd ? out->socket_fd : -1;
+	if (out->socket || out->socket_fd >= 0 || out->backend == LEND_BACKEND_USER)
+		return user_check(out, error);
 	if (out->facts)
 		return facts_check(out, error);
 	if (out->group_fd >= 0 || out->container_fd >= 0)
@@ -237,6 +241,8 @@ int lend_device_open_with(struct lend_space *space, const struct lend_device_con
 	int ret;
 
 	ret = take_config(given, &config, error);
+	if (!ret && config.backend == LEND_BACKEND_USER)
+		return user_open(space, &config, out, error);
 	if (!ret)
 		ret = find(context, &config, &host, error);
 	if (!ret)
@@ -266,6 +272,8 @@ void lend_device_close(struct lend_device *device)
 	if (!device)
 		return;
 	forget(device);
+	if (device->user)
+		user_unwatch(device);
 	if (device->cdev)
 		cdev_detach(device->cdev);
 	if (device->given)

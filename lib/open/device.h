@@ -14,14 +14,16 @@
 
 struct lend_cdev;
 struct lend_group;
+struct user_session;
 
 struct lend_device {
 	struct lend_device *next; /* in the context's list, guarded by its lock */
 	struct lend_space *space;
-	struct lend_group *group; /* NULL: it was not opened by its group */
-	struct lend_cdev *cdev;   /* NULL: it was not opened by its own node */
-	int given;                /* its number in a domain of the caller's; 0: it has none */
-	unsigned functions;       /* functions on it; changes, atomic */
+	struct lend_group *group;  /* NULL: it was not opened by its group */
+	struct lend_cdev *cdev;    /* NULL: it was not opened by its own node */
+	struct user_session *user; /* it is behind a socket; NULL: it is not */
+	int given;          /* its number in a domain of the caller's, or of its server; 0: it has none */
+	unsigned functions; /* functions on it; changes, atomic */
 	const struct transport_ops *ops;
 	void *transport;
 	struct lend_device_info info;
@@ -57,6 +59,9 @@ struct device_source {
  */
 int device_open_with(struct lend_space *space, const struct device_source *source, struct lend_device **out,
 		     struct lend_error *error);
+
+/** A number for a device without a descriptor, by which a domain knows its user: negative. */
+int device_number(struct lend_space *space);
 
 /** Puts a device into the context's list; lend_device_close() takes it out. */
 void device_register(struct lend_device *device);

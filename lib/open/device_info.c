@@ -35,12 +35,12 @@ static int read_info(struct lend_device *device, unsigned *irq_count, unsigned *
 	if (ret < 0)
 		return error_say(error, ret, "%s: cannot read what it is: %s", name, strerror(-ret));
 	if (!info.is_pci)
-		return error_say(error, -EPROTO, "%s is not a PCI device for VFIO", name);
+		return error_say(error, -EPROTO, "%s is not described as a PCI device", name);
 	if (info.region_count <= LEND_REGION_CONFIG || info.irq_count <= LEND_IRQ_MSIX)
 		return error_say(
 			error, -EPROTO,
-			"%s: VFIO offers %u regions and %u interrupt indexes, fewer than a PCI device has",
-			name, info.region_count, info.irq_count);
+			"%s: it has %u regions and %u interrupt indexes, fewer than a PCI device has", name,
+			info.region_count, info.irq_count);
 	device->info.can_reset = info.can_reset;
 	device->info.atomics = info.atomics;
 	*irq_count = info.irq_count;
@@ -77,7 +77,7 @@ static int read_regions(struct lend_device *device, unsigned count, struct lend_
 		if (!ret)
 			ret = areas_store(region, areas, AREAS_MAX, areas, region->area_count);
 		if (ret == -EPROTO)
-			return error_say(error, ret, "%s: VFIO's description of region %u makes no sense",
+			return error_say(error, ret, "%s: the description of its region %u makes no sense",
 					 device->info.name, i);
 		if (ret < 0)
 			return error_say(error, ret, "%s: cannot read what region %u is: %s",
@@ -148,7 +148,8 @@ static void say_opened(const struct lend_device *device)
 {
 	static const char *const ways[] = {[LEND_BACKEND_LEGACY] = "its group and a container",
 					   [LEND_BACKEND_IOMMUFD] = "its own node and an iommufd",
-					   [LEND_BACKEND_GIVEN] = "the monitor's tables"};
+					   [LEND_BACKEND_GIVEN] = "the monitor's tables",
+					   [LEND_BACKEND_USER] = "its server's socket"};
 	struct lend_context *context = space_context(device->space);
 	const struct lend_device_info *info = &device->info;
 

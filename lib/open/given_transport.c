@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/backend/no_bus.h"
 #include "lib/open/given.h"
 #include "lib/sized.h"
 
@@ -102,20 +103,6 @@ static int given_reset(void *dev)
 	return given->ops.reset ? given->ops.reset(given->dev) : -EOPNOTSUPP;
 }
 
-/* Such a device is on no bus that it could share. */
-static int no_bus(void *dev, struct backend_hot_reset *out)
-{
-	(void)dev;
-	*out = (struct backend_hot_reset){0};
-	return -ENODEV;
-}
-
-static int no_bus_reset(void *dev, const int *fds, unsigned count)
-{
-	(void)dev, (void)fds, (void)count;
-	return -ENODEV;
-}
-
 static int given_ioeventfd(void *dev, const struct backend_ioeventfd *what)
 {
 	const struct given_transport *given = dev;
@@ -150,7 +137,7 @@ const struct transport_ops given_transport_ops = {
 	.map = given_map,
 	.dma_buf = given_dma_buf,
 	.reset = given_reset,
-	.hot_reset_info = no_bus,
+	.hot_reset_info = no_bus_info,
 	.hot_reset = no_bus_reset,
 	.ioeventfd = given_ioeventfd,
 	.close = given_close,

@@ -11,11 +11,8 @@
 #include "lib/open/given.h"
 #include "lib/sized.h"
 
-/*
- * A domain knows its users by their descriptors. These devices have none and
- * get a negative number instead.
- */
-static int next_name(struct lend_space *space)
+/* A domain knows its users by their descriptors. Some devices have none. */
+int device_number(struct lend_space *space)
 {
 	return __atomic_sub_fetch(&context_devices(space_context(space))->given, 1, __ATOMIC_RELAXED) - 1;
 }
@@ -55,7 +52,7 @@ int lend_device_open_backend(struct lend_space *space, const struct lend_device_
 	struct given_transport *transport;
 	struct lend_device_backend backend;
 	struct device_source source;
-	int id = next_name(space), ret;
+	int id = device_number(space), ret;
 	char name[16];
 
 	ret = take(given, &backend, name, error);

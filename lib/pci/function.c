@@ -168,6 +168,8 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->no_request = config->no_request;
 	function->notify[NOTIFY_ERROR] = function->notify[NOTIFY_REQUEST] = -1;
 	function->intx.fd = function->intx.resample = -1;
+	/* A server may keep its device as the last client left it; the kernel resets one that it opens. */
+	function->reset_since_open = device->info.backend == LEND_BACKEND_USER;
 	function->rings = &rings;
 	function->hooks = &hooks;
 	function->quirk_row = quirk_row;

@@ -46,6 +46,12 @@ static const char *const calls[] = {
 	"madvise",
 	"brk",
 	"mremap",
+	/* A device behind a socket: its messages, and who waits for them. */
+	"sendmsg",
+	"recvmsg",
+	"poll",
+	"epoll_ctl",
+	"shutdown",
 	/* Locks; time, for limits of the log and for what a device needs after a reset. */
 	"futex",
 	"clock_gettime",

@@ -9,6 +9,8 @@ static const char *const texts[] = {
 			     "ones from now on; dmesg has what the error was",
 };
 
+static const char served_error[] = "it has failed; it is stopped, and reads all ones from now on";
+
 void event_later(struct lend_function *function, enum lend_event event)
 {
 	function->events |= 1u << event;
@@ -19,7 +21,8 @@ void events_send(const struct events *events)
 {
 	for (unsigned i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		if (events->set & 1u << i)
-			events->ops->event(events->host, events->peer, (enum lend_event)i, texts[i]);
+			events->ops->event(events->host, events->peer, (enum lend_event)i,
+					   events->served && i == LEND_EVENT_ERROR ? served_error : texts[i]);
 }
 
 static void serve(struct lend_function *function, struct events *out)
@@ -36,6 +39,7 @@ static void serve(struct lend_function *function, struct events *out)
 	out->host = function->host;
 	out->peer = function->peer;
 	out->set |= function->events;
+	out->served = function->device->info.backend == LEND_BACKEND_USER;
 	function->events = 0;
 }
 

@@ -23,6 +23,7 @@ struct events {
 	const struct lend_host_ops *ops;
 	void *host, *peer;
 	unsigned set; /* bit n: enum lend_event n */
+	bool served;  /* the device is behind a socket */
 };
 
 static inline void function_lock(struct lend_function *function)

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session with a server of vfio-user: one device behind a socket.
+ *
+ * A session dies when the server closes the connection, does not answer in time,
+ * or breaks the protocol. It is logged once. A device that is in use then reads
+ * all ones, and what is written is dropped; the eventfd of its error interrupt is
+ * signalled, as the kernel does for a device that failed.
+ */
+#ifndef LIB_BACKEND_USER_SESSION_H
+#define LIB_BACKEND_USER_SESSION_H
+
+#include "lib/backend/backend.h"
+
+struct user_session;
+
+/** How long a reply may take if the caller does not say it. */
+enum { USER_TIMEOUT_MS = 5000 };
+
+/**
+ * Connects to the server that listens at `path`, within `timeout_ms`. Returns the
+ * descriptor, or a negative errno with a sentence. -EAGAIN: it has another client.
+ */
+int user_connect(const char *path, unsigned timeout_ms, struct lend_error *error);
+
+/**
+ * Tells versions with the server behind `fd`, a connected socket, which is the
+ * session's, also on failure. -EPROTO: it is no server of vfio-user that can be
+ * used; -ENOTCONN: it did not answer. Each with a sentence.
+ */
+int user_session_new(struct lend_context *context, const char *name, int fd, unsigned timeout_ms,
+		     struct user_session **out, struct lend_error *error);
+/** No call may be in the session. Closes it. */
+void user_session_free(struct user_session *session);
+
+/** The device is in use from now on: if the session dies, its reads answer all ones. */
+void user_session_use(struct user_session *session);
+
+/** A descriptor that can be read when user_session_serve() has work while nobody calls. The same for good. */
+int user_session_fd(const struct user_session *session);
+/** Answers the server, and sees its end. Never blocks. Any thread; a callback of the monitor's loop. */
+void user_session_serve(void *session);
+
+/** Why the session died, for a sentence; empty: it lives. `room` bytes. */
+void user_session_reason(struct user_session *session, char *out, size_t room);
+
+/** A transport over the session, which it owns: close() frees it. -ENOMEM. */
+int user_transport_new(struct user_session *session, const struct transport_ops **ops, void **dev);
+
+/** A domain_make: the memory that the server knows; domain_user.arg is the session, which outlives it. */
+int user_domain_new(struct lend_context *context, const struct domain_user *user,
+		    const struct domain_ops **ops, void **domain, struct lend_error *error);
+
+#endif

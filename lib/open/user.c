@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A device behind a socket (user.h). While no call is in the session, the
+ * monitor's loop answers its server, and sees its end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/backend/user/session.h"
+#include "lib/context.h"
+#include "lib/dma/space.h"
+#include "lib/error.h"
+#include "lib/open/user.h"
+
+int user_check(struct lend_device_config *config, struct lend_error *error)
+{
+	if (config->address || config->fd >= 0 || config->facts || config->group_fd >= 0 ||
+	    config->container_fd >= 0 || config->iommu_fd >= 0 || config->vf_token)
+		return error_say(error, -EINVAL,
+				 "a device behind a socket is named by its socket alone; leave what is for "
+				 "VFIO out");
+	if (config->backend != LEND_BACKEND_AUTO && config->backend != LEND_BACKEND_USER)
+		return error_say(error, -EINVAL, "a device behind a socket is opened by no other way");
+	if (!config->socket == (config->socket_fd < 0))
+		return error_say(error, -EINVAL,
+				 "a device behind a socket needs the path of its server's socket, or a "
+				 "connected socket, and not both");
+	config->backend = LEND_BACKEND_USER;
+	return 0;
+}
+
+/* The path of the server's socket; of a long one its end, which tells more. */
+static void make_name(const char *path, int fd, char name[LEND_NAME_SIZE])
+{
+	struct sockaddr_un address = {0};
+	socklen_t length = sizeof(address) - 1;
+	size_t over;
+
+	if (!path && !getpeername(fd, (struct sockaddr *)&address, &length) && address.sun_path[0])
+		path = address.sun_path;
+	if (!path) {
+		snprintf(name, LEND_NAME_SIZE, "the device of socket %d", fd);
+		return;
+	}
+	over = strlen(path) < LEND_NAME_SIZE ? 0 : strlen(path) - (LEND_NAME_SIZE - 1);
+	snprintf(name, LEND_NAME_SIZE, "%s", path + over);
+}
+
+static int connection(const struct lend_device_config *config, struct lend_error *error)
+{
+	int fd;
+
+	if (config->socket)
+		return user_connect(config->socket, config->reply_ms, error);
+	fd = fcntl(config->socket_fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? error_say(error, -errno, "socket %d: %s", config->socket_fd, strerror(errno)) : fd;
+}
+
+/* Why the session died says more than what failed for that. */
+static int say_reason(struct user_session *session, const char *name, int ret, struct lend_error *error)
+{
+	char reason[192];
+
+	user_session_reason(session, reason, sizeof(reason));
+	return reason[0] ? error_say(error, -ENOTCONN, "%s: %s", name, reason) : ret;
+}
+
+/* Makes the device on the session, which is its own then; else the caller frees it. */
+static int make_device(struct lend_space *space, struct user_session *session, const char *name,
+		       struct lend_device **out, struct lend_error *error)
+{
+	struct device_source source = {
+		.name = name, .backend = LEND_BACKEND_USER, .group = -1, .numa_node = -1};
+	int ret = user_transport_new(session, &source.ops, &source.transport);
+
+	if (ret < 0) {
+		user_session_free(session);
+		return error_say(error, ret, "%s: out of memory", name);
+	}
+	ret = device_open_with(space, &source, out, error);
+	if (ret < 0) {
+		ret = say_reason(session, name, ret, error);
+		source.ops->close(source.transport);
+	} else {
+		(*out)->user = session;
+	}
+	return ret;
+}
+
+static int watch(struct lend_device *device, struct lend_error *error)
+{
+	const struct lend_host_ops *ops = space_ops(device->space);
+	int ret = ops->watch(space_host(device->space), user_session_fd(device->user), user_session_serve,
+			     device->user);
+
+	if (ret == -EOPNOTSUPP)
+		context_log(space_context(device->space), LEND_LOG_WARNING,
+			    "%s: the monitor watches no descriptors: DMA by messages works during accesses "
+			    "of the guest alone",
+			    device->info.name);
+	if (ret < 0 && ret != -EOPNOTSUPP)
+		return error_say(error, ret, "%s: the monitor cannot watch its socket: %s", device->info.name,
+				 strerror(-ret));
+	return 0;
+}
+
+void user_unwatch(struct lend_device *device)
+{
+	const struct lend_host_ops *ops = space_ops(device->space);
+	void *host = space_host(device->space);
+
+	ops->unwatch(host, user_session_fd(device->user));
+	ops->settle(host);
+}
+
+int user_open(struct lend_space *space, const struct lend_device_config *config, struct lend_device **out,
+	      struct lend_error *error)
+{
+	struct domain_user user = {.make = user_domain_new, .fd = device_number(space)};
+	struct user_session *session;
+	char name[LEND_NAME_SIZE];
+	int fd, ret;
+
+	fd = connection(config, error);
+	if (fd < 0)
+		return fd;
+	make_name(config->socket, fd, name);
+	ret = user_session_new(space_context(space), name, fd, config->reply_ms, &session, error);
+	if (ret < 0)
+		return ret;
+	user.arg = session;
+	user.name = name;
+	ret = space_attach(space, &user, error);
+	if (ret < 0) {
+		ret = say_reason(session, name, ret, error);
+		user_session_free(session);
+		return ret;
+	}
+	ret = make_device(space, session, name, out, error);
+	if (ret < 0)
+		return ret;
+	(*out)->given = user.fd;
+	ret = watch(*out, error);
+	if (ret < 0) {
+		lend_device_close(*out);
+		return ret;
+	}
+	user_session_use(session);
+	return 0;
+}
