@@ -13,6 +13,7 @@
 #include "host.h"
 #include "host_ops.h"
 #include "reset.h"
+#include "server.h"
 #include "space.h"
 #include "state.h"
 #include "survey.h"

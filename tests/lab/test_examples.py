@@ -64,6 +64,13 @@ def test_dma_loop(l1, build):
         "dma-loop: 50 times 4096 bytes there and back\n"
 
 
+def test_serve_counter(build):
+    """A device in a hundred lines; tests/unit/test_example_serve.c is its client."""
+    program = build("serve-counter")
+    assert len((cache.ROOT / "examples/serve-counter.c").read_text().splitlines()) <= 130
+    assert subprocess.run([program], check=False).returncode == 2
+
+
 @pytest.mark.profile("edu")
 def test_tiny_vmm(l1, build, image):
     program = build("tiny-vmm")

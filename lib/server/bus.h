@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest memory whose file became shorter: the kernel sends SIGBUS, and the program's
+ * handler asks here. A handler knows no server, so there is one list of all servers of
+ * the process. A spin lock guards it and the table of maps of each server. A handler may
+ * take it: who holds it touches no guest memory, so a thread that holds it gets no such
+ * signal.
+ */
+#ifndef LIB_SERVER_BUS_H
+#define LIB_SERVER_BUS_H
+
+struct server_maps;
+
+struct bus_entry {
+	struct bus_entry *next;
+	const struct server_maps *maps;
+};
+
+void bus_add(struct bus_entry *entry, const struct server_maps *maps);
+void bus_remove(struct bus_entry *entry);
+/** Around each change of a table of maps. */
+void bus_lock(void);
+void bus_unlock(void);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A signal is 8 bytes, the number 1, to a descriptor of the client. It should be an
+ * eventfd, but it is the client's choice: nothing it can be may block us or raise
+ * SIGPIPE. A signal that does not fit is not lost: the client has one to read.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/server/irqs.h"
+
+enum signal_way {
+	WAY_PLAIN,  /* an eventfd that does not block */
+	WAY_POLL,   /* an eventfd that would block when it is full */
+	WAY_SOCKET, /* has a flag of its own against both */
+	WAY_OTHER,  /* a pipe */
+};
+
+uint8_t irq_signal_way(int fd)
+{
+	struct stat about;
+
+	if (fstat(fd, &about))
+		return WAY_OTHER;
+	if (S_ISSOCK(about.st_mode))
+		return WAY_SOCKET;
+	/* Files of the kernel's own have no type. */
+	if (about.st_mode & S_IFMT)
+		return WAY_OTHER;
+	return fcntl(fd, F_GETFL) & O_NONBLOCK ? WAY_PLAIN : WAY_POLL;
+}
+
+static void write_one(int fd)
+{
+	static const uint64_t one = 1;
+	ssize_t ignored = write(fd, &one, sizeof(one));
+
+	(void)ignored;
+}
+
+/* A pipe that nobody reads raises SIGPIPE: it is held back, and taken away. */
+static void write_pipe(int fd)
+{
+	static const uint64_t one = 1;
+	const struct iovec iov = {(void *)&one, sizeof(one)};
+	const struct timespec now = {0};
+	sigset_t pipe, before, waiting;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	sigpending(&waiting);
+	pthread_sigmask(SIG_BLOCK, &pipe, &before);
+	if (pwritev2(fd, &iov, 1, -1, RWF_NOWAIT) < 0 && errno == EPIPE && !sigismember(&waiting, SIGPIPE))
+		sigtimedwait(&pipe, NULL, &now);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void irq_signal(const struct server_vector *vector)
+{
+	static const uint64_t one = 1;
+	struct pollfd room = {vector->fd, POLLOUT, 0};
+
+	switch (vector->way) {
+	case WAY_PLAIN:
+		write_one(vector->fd);
+		break;
+	case WAY_POLL:
+		if (poll(&room, 1, 0) == 1 && room.revents & POLLOUT)
+			write_one(vector->fd);
+		break;
+	case WAY_SOCKET:
+		send(vector->fd, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL);
+		break;
+	default:
+		write_pipe(vector->fd);
+	}
+}
