@@ -33,29 +33,29 @@ enum lend_survey_state {
 
 /** How a device is used. */
 enum lend_use_kind {
-	LEND_USE_MOUNT,   /* a mounted file system */
-	LEND_USE_SWAP,    /* swap space */
-	LEND_USE_VOLUME,  /* a device mapper's volume: LVM, encryption, multipath */
-	LEND_USE_RAID,    /* a member of an md RAID */
-	LEND_USE_ADDRESS, /* a network interface with an address or a route, or one that is up */
-	LEND_USE_BRIDGED, /* a network interface below another one, or whose frames the kernel takes */
-	LEND_USE_ROUTE,   /* the default route goes through it */
-	LEND_USE_CONSOLE, /* the console of this computer, or the debugger of its kernel */
-	LEND_USE_SOUND,   /* a sound card that plays or records */
-	LEND_USE_OPEN,    /* a process has its nodes or registers open, or takes its frames */
-	LEND_USE_VFS,     /* virtual functions are made of it */
-	LEND_USE_LENT,    /* a process has it open through VFIO */
-	LEND_USE_LOOP,    /* a disk, or a file on it, behind a loop device */
-	LEND_USE_POOL,    /* a member of a pool of ZFS */
-	LEND_USE_JOURNAL, /* a part of a file system that is mounted from another disk */
-	LEND_USE_CACHE,   /* a disk of bcache, or one that zram writes to */
-	LEND_USE_TARGET,  /* a disk that the kernel serves to others: SCSI, NVMe over fabrics, USB, RNBD */
+	LEND_USE_MOUNT,       /* a mounted file system */
+	LEND_USE_SWAP,        /* swap space */
+	LEND_USE_VOLUME,      /* a device mapper's volume: LVM, encryption, multipath */
+	LEND_USE_RAID,        /* a member of an md RAID */
+	LEND_USE_ADDRESS,     /* a network interface with an address or a route, or one that is up */
+	LEND_USE_BRIDGED,     /* a network interface below another one, or whose frames the kernel takes */
+	LEND_USE_ROUTE,       /* the default route goes through it */
+	LEND_USE_CONSOLE,     /* the console of this computer, or the debugger of its kernel */
+	LEND_USE_SOUND,       /* a sound card that plays or records */
+	LEND_USE_OPEN,        /* a process has its nodes or registers open, or takes its frames */
+	LEND_USE_VFS,         /* virtual functions are made of it, or in use */
+	LEND_USE_LENT,        /* a process has it open through VFIO */
+	LEND_USE_LOOP,        /* a disk, or a file on it, behind a loop device */
+	LEND_USE_POOL,        /* a member of a pool of ZFS */
+	LEND_USE_JOURNAL,     /* a part of a file system that is mounted from another disk */
+	LEND_USE_CACHE,       /* a disk of bcache, or one that zram writes to */
+	LEND_USE_TARGET,      /* a disk that the kernel serves to others, or the adapter that it serves by */
 	LEND_USE_HIBERNATION, /* the computer hibernates to it */
-	LEND_USE_NAMESPACE,   /* a network interface in another network namespace */
+	LEND_USE_NAMESPACE,   /* a network interface, or an RDMA device, in another namespace */
 	LEND_USE_TUNNEL,      /* a tunnel that is bound to a network interface */
 	LEND_USE_KEYBOARD,    /* the only keyboards of the computer are connected to it */
 	LEND_USE_BLUETOOTH,   /* a Bluetooth adapter below it has a connection */
-	LEND_USE_EXPORT,      /* a USB device below it is served to another computer */
+	LEND_USE_EXPORT,      /* another computer has a USB device by it */
 	LEND_USE_MEDIATED,    /* mediated devices are made of it */
 	LEND_USE_DMA,         /* the kernel uses its DMA engine */
 	LEND_USE_PARENT,      /* a device below it is in use, or is connected to it */

@@ -215,7 +215,7 @@ const struct sick_host sick_devices[] = {
 	{"plain", {"01:00.0"}, root_of_a_container, NULL, "end that first", {0}},
 	{"plain", {"01:00.0"}, opened_by_service, "systemctl stop smartd.service", NULL, {0}},
 	{"sriov", {"01:00.0"}, below_vlan, "ip link delete eth0.5", NULL, {0}},
-	{"sriov", {"01:00.0"}, vf_lent, NULL, "end the machine that has it", {0}},
+	{"sriov", {"01:00.0"}, vf_lent, NULL, "end what has the virtual function", {0}},
 	{"plain", {"00:10.0"}, nothing, NULL, "choose another device", {0}},
 	{"plain", {"00:1f.2"}, computers_bridge, NULL, "choose another device, or another slot", {0}},
 	{"plain", {"00:1f.3"}, computers_bridge, NULL, "choose another device, or another slot", {0}},

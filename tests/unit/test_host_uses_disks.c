@@ -296,6 +296,51 @@ static void a_holder_without_a_node(void **state)
 	tree_find_use(tree, "01:00.0", LEND_USE_VOLUME, "/dev/nvme0n1 is held by drbd0");
 }
 
+static void commands_of_holders(void **state)
+{
+	static const struct {
+		const char *holder, *cure;
+	} rows[] = {
+		{"drbd3", "drbdsetup detach 3"},
+		{"bcache0", "sh -c 'echo 1 >/sys/block/bcache0/bcache/stop'"},
+		{"drbdx", ""},
+		{"scini0", ""},
+	};
+	struct host_tree *tree = *state;
+	char path[160], text[64];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		snprintf(path, sizeof(path), NVME "/holders/%s", rows[i].holder);
+		tree_link(tree, path, "../x");
+		snprintf(text, sizeof(text), "/dev/nvme0n1 is held by %s", rows[i].holder);
+		tree_expect_use(tree, "01:00.0", LEND_USE_VOLUME, text, rows[i].cure);
+		tree_remove(tree, path);
+	}
+	tree_link(tree, "sys/dev/block/147:3", "../../devices/virtual/block/drbd3");
+	tree_folder(tree, "sys/devices/virtual/block/drbd3");
+	tree_link(tree, NVME "/holders/drbd3", "../x");
+	tree_expect_use(tree, "01:00.0", LEND_USE_VOLUME, "/dev/nvme0n1 holds /dev/drbd3",
+			"drbdsetup detach 3");
+}
+
+/* A cluster's nodes write to a disk all the time, also while nothing is mounted. */
+static void a_heartbeat(void **state)
+{
+	struct host_tree *tree = *state;
+	const char *dev = "sys/kernel/config/cluster/c1/heartbeat/0A1B/dev";
+
+	tree_put(tree, "sys/kernel/config/cluster/c1/heartbeat/dead_threshold", "31\n");
+	tree_put(tree, dev, "sda\n");
+	tree_expect_free(tree, "01:00.0");
+	tree_put(tree, dev, "nvme0n1\n");
+	tree_expect_use(tree, "01:00.0", LEND_USE_JOURNAL,
+			"/dev/nvme0n1 carries the heartbeat of the cluster c1 (OCFS2)",
+			"rmdir /sys/kernel/config/cluster/c1/heartbeat/0A1B");
+	tree_append(tree, "proc/self/mountinfo", "40 23 259:0 / /data rw - ocfs2 /dev/nvme0n1 rw\n");
+	tree_expect_use(tree, "01:00.0", LEND_USE_MOUNT, "/dev/nvme0n1 is mounted at /data", "umount /data");
+	assert_int_equal(tree_device(tree, "01:00.0")->use_count, 1);
+}
+
 static void where_crashes_are_recorded(void **state)
 {
 	struct host_tree *tree = *state;
@@ -363,6 +408,8 @@ int main(void)
 		TEST(a_table_of_mounts_with_rubbish),
 		TEST(caches),
 		TEST(a_holder_without_a_node),
+		TEST(commands_of_holders),
+		TEST(a_heartbeat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

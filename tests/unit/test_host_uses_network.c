@@ -97,6 +97,29 @@ static void a_tunnel_like_ethernet(void **state)
 	assert_int_equal(tree_device(tree, "03:00.0")->use_count, 1);
 }
 
+/* A port of a switch is above the interface by which its frames come, and cannot be deleted. */
+static void a_switch(void **state)
+{
+	struct host_tree *tree = *state;
+
+	tree_link(tree, CARD "/net/eth1/upper_lan0", "../../../../../../platform/mdio/mdio:1e/net/lan0");
+	tree_link(tree, "sys/class/net/lan0", "../../devices/platform/mdio/mdio:1e/net/lan0");
+	tree_put(tree, "sys/devices/platform/mdio/mdio:1e/net/lan0/uevent", "DEVTYPE=dsa\nINTERFACE=lan0\n");
+	tree_link(tree, "sys/devices/platform/mdio/mdio:1e/net/lan0/device", "../../../mdio:1e");
+	tree_expect_use(tree, "03:00.0", LEND_USE_BRIDGED, "eth1 is the conduit of the switch's port lan0",
+			"sh -c 'echo mdio:1e >/sys/class/net/lan0/device/driver/unbind'");
+	tree_remove(tree, CARD "/net/eth1/upper_lan0");
+	tree_expect_free(tree, "03:00.0");
+	/* Its ports are in other network namespaces. */
+	tree_put(tree, CARD "/net/eth1/dsa/tagging", "edsa\n");
+	tree_find_use(tree, "03:00.0", LEND_USE_BRIDGED, "eth1 is the conduit of a switch (edsa)");
+	/* Another one of hardware. */
+	tree_remove(tree, CARD "/net/eth1/dsa");
+	tree_link(tree, CARD "/net/eth1/upper_lan0", "../../../../../../platform/mdio/mdio:1e/net/lan0");
+	tree_put(tree, "sys/devices/platform/mdio/mdio:1e/net/lan0/uevent", "INTERFACE=lan0\n");
+	tree_expect_use(tree, "03:00.0", LEND_USE_BRIDGED, "eth1 is below lan0", "");
+}
+
 static void pppoe(void **state)
 {
 	struct host_tree *tree = *state;
@@ -227,6 +250,7 @@ int main(void)
 		TEST(routes_of_ipv6),
 		TEST(tunnels),
 		TEST(a_tunnel_like_ethernet),
+		TEST(a_switch),
 		TEST(pppoe),
 		TEST(an_interface_without_addresses),
 		TEST(sockets_for_frames),

@@ -382,6 +382,30 @@ static void memory_of_a_device(void **state)
 }
 
 /* A disk with several controllers, which is below none of them: its node for commands is there, too. */
+/* The computer's own memory may be a device's. */
+static void memory_of_the_computer(void **state)
+{
+	static const char at[] = "../../../devices/pci0000:00/0000:00:12.0/0000:03:00.0/";
+	struct host_tree *tree = *state;
+	char target[128];
+
+	snprintf(target, sizeof(target), "%sdax0.0", at);
+	tree_link(tree, "sys/bus/dax/devices/dax0.0", target);
+	tree_link(tree, CARD "/dax0.0/driver", "../../../../../bus/dax/drivers/device_dax");
+	tree_expect_free(tree, "03:00.0");
+	tree_remove(tree, CARD "/dax0.0/driver");
+	tree_link(tree, CARD "/dax0.0/driver", "../../../../../bus/dax/drivers/kmem");
+	tree_expect_use(tree, "03:00.0", LEND_USE_MEMORY, "its memory is a part of the computer's (dax0.0)",
+			"daxctl reconfigure-device -f -m devdax dax0.0");
+	tree_remove(tree, "sys/bus/dax");
+	snprintf(target, sizeof(target), "%svirtio7", at);
+	tree_link(tree, "sys/bus/virtio/devices/virtio7", target);
+	tree_expect_free(tree, "03:00.0");
+	tree_link(tree, CARD "/virtio7/driver", "../../../../../bus/virtio/drivers/virtio_mem");
+	tree_expect_use(tree, "03:00.0", LEND_USE_MEMORY, "its memory is a part of the computer's (virtio7)",
+			"");
+}
+
 static void commands_for_a_multipath_disk(void **state)
 {
 	struct host_tree *tree = *state;
@@ -454,6 +478,7 @@ int main(void)
 		TEST(watchdogs),
 		TEST(what_thunderbolt_connects),
 		TEST(memory_of_a_device),
+		TEST(memory_of_the_computer),
 		TEST(consoles),
 		TEST(the_debugger_of_the_kernel),
 		TEST(a_keyboard),

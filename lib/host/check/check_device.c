@@ -71,6 +71,8 @@ static const char *advice_on(const struct lend_use *use)
 		return "take another device: this one is free when the host is started from another disk";
 	if (use->kind == LEND_USE_LENT)
 		return "end the machine that has it";
+	if (use->kind == LEND_USE_VFS)
+		return "end what has the virtual function";
 	/* Only root may look into namespaces. */
 	if (use->kind == LEND_USE_NAMESPACE)
 		return geteuid() ? "call lend check as root: it says which namespace that is, and how the "
@@ -94,18 +96,9 @@ static void check_one_use(struct lend_check *check, const struct lend_survey_dev
 static void check_uses(struct lend_check *check, const struct lend_survey_device *whom,
 		       const struct lend_survey_device *device, const char *before)
 {
-	const struct lend_survey_device *vf;
-	char of_vf[64];
-
 	if (survey_stays_by(device)) {
 		check_one_use(check, whom, before, survey_stays_by(device));
 		return;
-	}
-	/* Virtual functions go when nothing uses them. */
-	for (size_t i = 0; device->vfs && (vf = lend_survey_at(check->survey, i)); i++) {
-		snprintf(of_vf, sizeof(of_vf), "%s, its virtual function: ", vf->is.name);
-		for (size_t k = 0; k < vf->use_count && !strcmp(vf->physfn, device->is.name); k++)
-			check_one_use(check, whom, of_vf, &vf->uses[k]);
 	}
 	for (size_t i = 0; i < device->use_count; i++)
 		check_one_use(check, whom, before, &device->uses[i]);

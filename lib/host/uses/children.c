@@ -107,6 +107,28 @@ static int find_endpoint(void *opaque, const char *name)
 	return 0;
 }
 
+/* Memory of a device that the kernel uses as its own: by DAX, and of virtio-mem as soon as its driver has it.
+ */
+static int add_memory(void *opaque, const char *name)
+{
+	struct walk *walk = opaque;
+	struct device *device = survey_owner(walk->survey, walk->dir, name);
+	char dir[PATH_MAX], driver[32];
+	bool dax;
+
+	if (!device || sysfs_path(dir, "%s/%s", walk->dir, name) ||
+	    look_link(walk->survey, dir, "driver", driver, sizeof(driver)))
+		return 0;
+	dax = !strcmp(driver, "kmem");
+	if (!dax && strcmp(driver, "virtio_mem") != 0)
+		return 0;
+	survey_use(walk->survey, device, LEND_USE_MEMORY, "its memory is a part of the computer's (%.40s)",
+		   name);
+	if (dax)
+		survey_cure(device, "daxctl reconfigure-device -f -m devdax", name);
+	return 0;
+}
+
 /* Memory of a device for peer-to-peer DMA: what is not available is in use. */
 static void find_peer_memory(struct lend_survey *survey, struct device *device)
 {
@@ -131,7 +153,8 @@ void survey_children(struct lend_survey *survey)
 	} kinds[] = {
 		{"bus/mdev/devices", add_mediated}, {"class/dma", add_channel},
 		{"class/watchdog", add_watchdog},   {"bus/thunderbolt/devices", add_thunderbolt},
-		{"bus/cxl/devices", find_endpoint},
+		{"bus/cxl/devices", find_endpoint}, {"bus/dax/devices", add_memory},
+		{"bus/virtio/devices", add_memory},
 	};
 	char dir[PATH_MAX];
 	struct walk walk = {survey, dir};

@@ -7,6 +7,12 @@
 
 #include "lib/host/uses/ways.h"
 
+struct hypervisor {
+	struct lend_survey *survey;
+	const char *dir;
+	const char *kernel; /* "hvc0" */
+};
+
 static struct device *device_of(struct lend_survey *survey, const char *kernel)
 {
 	for (size_t i = 0; i < survey->node_count; i++) {
@@ -35,12 +41,38 @@ static void find_graphics(struct lend_survey *survey)
 	}
 }
 
+/* A console of virtio has no link to its device, and a device may have several ports, or none of these. */
+static int add_virtio(void *opaque, const char *name)
+{
+	struct hypervisor *of = opaque;
+	struct device *device = survey_owner(of->survey, of->dir, name);
+	char dir[PATH_MAX], driver[32];
+
+	if (device && !sysfs_path(dir, "%s/%s", of->dir, name) &&
+	    !look_link(of->survey, dir, "driver", driver, sizeof(driver)) &&
+	    !strcmp(driver, "virtio_console"))
+		survey_use(of->survey, device, LEND_USE_CONSOLE,
+			   "the console of this computer may be on it (%.16s)", of->kernel);
+	return 0;
+}
+
+static void add_hypervisor(struct lend_survey *survey, const char *kernel)
+{
+	char dir[PATH_MAX];
+	struct hypervisor of = {survey, dir, kernel};
+
+	if (!sysfs_path(dir, "%s/bus/virtio/devices", context_sysfs(survey->context)))
+		look_each(survey, dir, add_virtio, &of);
+}
+
 static void add_serial(struct lend_survey *survey, const char *what, const char *kernel)
 {
 	struct device *device = *kernel ? device_of(survey, kernel) : NULL;
 
 	if (device)
 		survey_use(survey, device, LEND_USE_CONSOLE, "%s is on its /dev/%s", what, kernel);
+	else if (!strncmp(kernel, "hvc", 3))
+		add_hypervisor(survey, kernel);
 }
 
 static void find_serial(struct lend_survey *survey)
@@ -176,4 +208,5 @@ void survey_console(struct lend_survey *survey)
 	find_serial(survey);
 	find_netconsole(survey);
 	find_keyboards(survey);
+	survey_early(survey);
 }

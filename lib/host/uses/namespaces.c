@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interfaces that were moved to another network namespace. Below a device sysfs lists
+ * Interfaces, and RDMA devices, that were moved to another network namespace. Below a device sysfs lists
  * only those of our namespace, but the folder's number of links counts all of them.
  * The folder vanishes with the last interface.
  */
@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 
 #include "lib/host/uses/ways.h"
+
+static const char interfaces[] = "network interface";
 
 struct walk {
 	struct lend_survey *survey;
@@ -24,7 +26,7 @@ static int count(void *opaque, const char *name)
 	return 0;
 }
 
-static void look_at(struct walk *walk, const char *folder)
+static void look_at(struct walk *walk, const char *folder, const char *what)
 {
 	char path[PATH_MAX];
 	unsigned seen = 0, all;
@@ -44,10 +46,10 @@ static void look_at(struct walk *walk, const char *folder)
 		return;
 	if (!seen)
 		survey_use(walk->survey, walk->device, LEND_USE_NAMESPACE,
-			   "its network interface is in another network namespace");
+			   "its %s is in another network namespace", what);
 	else
 		survey_use(walk->survey, walk->device, LEND_USE_NAMESPACE,
-			   "%u of its network interfaces are in another network namespace", all - seen);
+			   "%u of its %ss are in another network namespace", all - seen, what);
 }
 
 static int look_below(void *opaque, const char *name)
@@ -55,11 +57,13 @@ static int look_below(void *opaque, const char *name)
 	char folder[64];
 
 	if (!strcmp(name, "net"))
-		look_at(opaque, "net");
+		look_at(opaque, "net", interfaces);
+	if (!strcmp(name, "infiniband"))
+		look_at(opaque, "infiniband", "RDMA device");
 	/* A virtio network card has another device in between. */
 	if (!strncmp(name, "virtio", 6) && strlen(name) < 40) {
 		snprintf(folder, sizeof(folder), "%.40s/net", name);
-		look_at(opaque, folder);
+		look_at(opaque, folder, interfaces);
 	}
 	return 0;
 }
@@ -81,6 +85,6 @@ void survey_namespaces(struct lend_survey *survey)
 		if (device->seen.is.class_code >> 16 == NETWORK)
 			look_each(survey, dir, look_below, &walk);
 		else
-			look_at(&walk, "net");
+			look_at(&walk, "net", interfaces);
 	}
 }

@@ -16,15 +16,53 @@ struct walk {
 	const char *dir;
 };
 
+/*
+ * A port of a switch (DSA): frames of the switch come by this interface, its conduit. The port
+ * goes when the switch's driver does.
+ */
+static bool add_switch(struct lend_survey *survey, struct interface *interface, const char *name,
+		       const char *dir)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-@";
+	char uevent[256], owner[64];
+
+	if (look_read(survey, dir, "uevent", uevent, sizeof(uevent)) < 0 || !strstr(uevent, "DEVTYPE=dsa"))
+		return false;
+	survey_use(survey, interface->device, LEND_USE_BRIDGED, "%s is the conduit of the switch's port %s",
+		   interface->name, name);
+	if (!look_link(survey, dir, "device", owner, sizeof(owner)) && !owner[strspn(owner, plain)] &&
+	    !name[strspn(name, plain)])
+		survey_command(interface->device, "sh -c 'echo %s >/sys/class/net/%s/device/driver/unbind'",
+			       owner, name);
+	return true;
+}
+
+/* An interface of hardware that is above another one cannot be deleted. */
+static bool is_hardware(struct lend_survey *survey, const char *dir)
+{
+	char target[PATH_MAX];
+
+	return look_target(survey, dir, "device", target) > 0;
+}
+
+void upper_found(struct lend_survey *survey, struct interface *interface, const char *name)
+{
+	char dir[PATH_MAX];
+
+	if (sysfs_path(dir, "%s/class/net/%s", context_sysfs(survey->context), name) ||
+	    add_switch(survey, interface, name, dir))
+		return;
+	survey_use(survey, interface->device, LEND_USE_BRIDGED, "%s is below %s", interface->name, name);
+	if (!is_hardware(survey, dir))
+		survey_cure(interface->device, "ip link delete", name);
+}
+
 static int find_upper(void *opaque, const char *name)
 {
 	struct walk *walk = opaque;
 
-	if (strncmp(name, "upper_", 6) != 0)
-		return 0;
-	survey_use(walk->survey, walk->interface->device, LEND_USE_BRIDGED, "%s is below %s",
-		   walk->interface->name, name + 6);
-	survey_cure(walk->interface->device, "ip link delete", name + 6);
+	if (!strncmp(name, "upper_", 6))
+		upper_found(walk->survey, walk->interface, name + 6);
 	return 0;
 }
 
@@ -42,13 +80,27 @@ static const char *free_from(struct lend_survey *survey, const char *master, con
 	return look_target(survey, dir, "device", target) > 0 ? NULL : "ip link set nomaster dev";
 }
 
+/* The ports of the switch may be in other network namespaces. */
+static void find_conduit(struct walk *walk, size_t before)
+{
+	struct device *device = walk->interface->device;
+	char tagging[32];
+
+	if (device->seen.use_count == before &&
+	    look_read(walk->survey, walk->dir, "dsa/tagging", tagging, sizeof(tagging)) > 0)
+		survey_use(walk->survey, device, LEND_USE_BRIDGED, "%s is the conduit of a switch (%s)",
+			   walk->interface->name, tagging);
+}
+
 static void find_master(struct walk *walk)
 {
+	size_t before = walk->interface->device->seen.use_count;
 	char master[32], path[PATH_MAX], target[PATH_MAX];
 	const char *what = "belongs to", *command = NULL;
 
 	if (look_link(walk->survey, walk->dir, "master", master, sizeof(master))) {
 		look_each(walk->survey, walk->dir, find_upper, walk);
+		find_conduit(walk, before);
 		return;
 	}
 	if (!sysfs_path(path, "%s/class/net/%s", context_sysfs(walk->survey->context), master)) {
@@ -81,6 +133,13 @@ static void find_up(struct walk *walk)
 
 void tunnel_found(struct lend_survey *survey, struct interface *interface, const char *name)
 {
+	char dir[PATH_MAX];
+
+	if (!sysfs_path(dir, "%s/class/net/%s", context_sysfs(survey->context), name) &&
+	    is_hardware(survey, dir)) {
+		upper_found(survey, interface, name);
+		return;
+	}
 	survey_use(survey, interface->device, LEND_USE_TUNNEL, "%s carries the tunnel %s", interface->name,
 		   name);
 	survey_cure(interface->device, "ip link delete", name);

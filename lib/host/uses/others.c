@@ -52,19 +52,36 @@ static void find_resources(struct lend_survey *survey, struct device *device)
 	}
 }
 
+/* What uses a virtual function has to be ended before the functions can be removed. */
+static void find_functions(struct lend_survey *survey, struct device *device)
+{
+	const struct lend_survey_device *seen = &device->seen;
+
+	if (!seen->vfs)
+		return;
+	for (size_t i = 0; i < survey->device_count; i++) {
+		const struct device *vf = &survey->devices[i];
+
+		for (size_t k = 0; k < vf->seen.use_count && !strcmp(vf->seen.physfn, seen->is.name); k++)
+			use_passed_on(survey, device, LEND_USE_VFS, vf, "its virtual function", &vf->uses[k]);
+	}
+	survey_use(survey, device, LEND_USE_VFS, "it has %u virtual function%s", seen->vfs,
+		   seen->vfs == 1 ? "" : "s");
+	survey_command(device, "lend vf %s 0", seen->is.name);
+}
+
 void survey_others(struct lend_survey *survey)
 {
-	for (size_t i = 0; i < survey->device_count; i++) {
-		struct device *device = &survey->devices[i];
-		const struct lend_survey_device *seen = &device->seen;
-
-		if (seen->vfs) {
-			survey_use(survey, device, LEND_USE_VFS, "it has %u virtual function%s", seen->vfs,
-				   seen->vfs == 1 ? "" : "s");
-			survey_command(device, "lend vf %s 0", seen->is.name);
-		}
-		find_lent(survey, device);
-		find_resources(survey, device);
-	}
 	survey_vendors(survey);
+	/* Virtual functions first: their uses are uses of their physical function. */
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < survey->device_count; i++) {
+			struct device *device = &survey->devices[i];
+
+			if ((device->seen.physfn[0] != 0) == (pass != 0))
+				continue;
+			find_functions(survey, device);
+			find_lent(survey, device);
+			find_resources(survey, device);
+		}
 }

@@ -31,11 +31,8 @@ void survey_parents(struct lend_survey *survey)
 		     at = parent_of(survey, at)) {
 			if (at->seen.is.is_bridge)
 				continue;
-			survey_use(survey, at, LEND_USE_PARENT, "%s, which is below it, is in use: %.100s",
-				   child->seen.is.name, stays ? stays->text : child->uses[0].text);
-			survey_command(at, "%s", stays ? "" : child->uses[0].cure);
-			if (stays)
-				survey_stays(at);
+			use_passed_on(survey, at, LEND_USE_PARENT, child, "which is below it",
+				      stays ? stays : &child->uses[0]);
 		}
 	}
 }

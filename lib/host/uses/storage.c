@@ -141,6 +141,28 @@ static void find_opened(struct walk *walk)
 	}
 }
 
+/* The command that ends the hold of a disk that is no volume and no RAID, by the disk's name. */
+static void end_holder(struct device *device, const char *kernel)
+{
+	static const struct {
+		const char *name, *before, *after;
+		bool number; /* it wants the number alone */
+	} rows[] = {
+		{"bcache", "sh -c 'echo 1 >/sys/block/", "/bcache/stop'", false},
+		{"drbd", "drbdsetup detach ", "", true},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		size_t length = strlen(rows[i].name);
+		const char *number = kernel + length;
+
+		if (!strncmp(kernel, rows[i].name, length) && *number &&
+		    strspn(number, "0123456789") == strlen(number))
+			survey_command(device, "%s%s%s", rows[i].before, rows[i].number ? number : kernel,
+				       rows[i].after);
+	}
+}
+
 static int find_holder(void *opaque, const char *kernel)
 {
 	struct walk *below = opaque;
@@ -153,6 +175,7 @@ static int find_holder(void *opaque, const char *kernel)
 	node = go_up(below, kernel);
 	if (!node) {
 		survey_use(below->survey, below->device, LEND_USE_VOLUME, "%s is held by %s", under, kernel);
+		end_holder(below->device, kernel);
 		return 0;
 	}
 	name_of(below, node, name);
@@ -166,6 +189,8 @@ static int find_holder(void *opaque, const char *kernel)
 		read_attribute(below, node, "dm/name", name, sizeof(name));
 		if (name[0])
 			survey_cure(below->device, "dmsetup remove", name);
+		else
+			end_holder(below->device, kernel);
 	}
 	return 0;
 }

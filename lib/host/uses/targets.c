@@ -52,6 +52,31 @@ static bool read_state(struct lend_survey *survey, const char *dir, char *out, s
 	return found;
 }
 
+/* A SCSI device that is passed through as it is: its state tells "Channel ID: 0 Target ID: 1 LUN: 0 Host ID:
+ * 2". */
+static void add_passed(struct walk *walk, const char *dir, const char *name)
+{
+	char *text = look_load(walk->survey, dir, "info"), *at = text ? strstr(text, "Channel ID: ") : NULL;
+	char list[PATH_MAX], scsi[64];
+	unsigned channel, target, host;
+	unsigned long long lun;
+	struct device *device;
+
+	if (at &&
+	    sscanf(at, "Channel ID: %u Target ID: %u LUN: %llu Host ID: %u", &channel, &target, &lun,
+		   &host) == 4 &&
+	    !sysfs_path(list, "%s/class/scsi_device", context_sysfs(walk->survey->context))) {
+		snprintf(scsi, sizeof(scsi), "%u:%u:%u:%llu", host, channel, target, lun);
+		device = survey_owner(walk->survey, list, scsi);
+		if (device) {
+			survey_use(walk->survey, device, LEND_USE_TARGET,
+				   "its SCSI device %s is served as the SCSI target %.60s", scsi, name);
+			survey_cure(device, "targetcli /backstores/pscsi delete", name);
+		}
+	}
+	free(text);
+}
+
 static int add_lio(void *opaque, const char *name)
 {
 	struct walk *walk = opaque;
@@ -59,10 +84,13 @@ static int add_lio(void *opaque, const char *name)
 	const char *kind = kind_of(walk->outer);
 	struct claim *claim;
 
-	if (sysfs_path(dir, "%s/%s", walk->dir, name) ||
-	    ((look_read(walk->survey, dir, "udev_path", path, sizeof(path)) <= 0 || path[0] != '/') &&
-	     !read_state(walk->survey, dir, path, sizeof(path))))
+	if (sysfs_path(dir, "%s/%s", walk->dir, name))
 		return 0;
+	if ((look_read(walk->survey, dir, "udev_path", path, sizeof(path)) <= 0 || path[0] != '/') &&
+	    !read_state(walk->survey, dir, path, sizeof(path))) {
+		add_passed(walk, dir, name);
+		return 0;
+	}
 	claim = survey_claim(walk->survey, LEND_USE_TARGET, path, "is served as the SCSI target %s", name);
 	if (kind)
 		claim_cure(claim, "targetcli /backstores/%s delete %s", kind, name);
@@ -149,6 +177,25 @@ static int add_lun(void *opaque, const char *lun)
 	return 0;
 }
 
+/* The same by an older module, which has the files as a parameter: "/dev/sda,/data/x". */
+static void find_older_gadgets(struct lend_survey *survey)
+{
+	static const char *const modules[] = {"g_mass_storage", "g_acm_ms", "g_multi"};
+	char dir[PATH_MAX], files[PATH_MAX], *rest, *file;
+
+	for (size_t i = 0; i < sizeof(modules) / sizeof(*modules); i++) {
+		if (sysfs_path(dir, "%s/module/%s/parameters", context_sysfs(survey->context), modules[i]) ||
+		    look_read(survey, dir, "file", files, sizeof(files)) <= 0)
+			continue;
+		rest = files;
+		while ((file = strsep(&rest, ",\n")))
+			if (file[0] == '/')
+				claim_cure(survey_claim(survey, LEND_USE_TARGET, file,
+							"is served as a disk on USB (%s)", modules[i]),
+					   "modprobe -r %s", modules[i]);
+	}
+}
+
 static int find_function(void *opaque, const char *function)
 {
 	struct walk *walk = opaque;
@@ -201,4 +248,6 @@ void survey_targets(struct lend_survey *survey)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (!sysfs_path(dir, "%s/%s", context_sysfs(survey->context), kinds[i].folder))
 			each_below(&walk, kinds[i].each);
+	find_older_gadgets(survey);
+	survey_ports(survey);
 }

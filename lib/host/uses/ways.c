@@ -14,8 +14,9 @@ const struct way host_ways[] = {
 	{LEND_USE_MOUNT, "mount",
 	 "file systems that are mounted, in any mount namespace, with all their disks", SEES_NAMESPACES,
 	 survey_mounts},
-	{LEND_USE_JOURNAL, "journal", "journals and other parts of file systems of other disks",
-	 SEES_NAMESPACES, survey_journals},
+	{LEND_USE_JOURNAL, "journal",
+	 "journals and other parts of file systems of other disks, heartbeats of clusters", SEES_NAMESPACES,
+	 survey_journals},
 	{LEND_USE_POOL, "pool", "members of a pool of ZFS", SEES_ALL, survey_pools},
 	{LEND_USE_SWAP, "swap", "swap space, on disks and in files", SEES_ALL, survey_swap},
 	{LEND_USE_HIBERNATION, "hibernation", "where the computer hibernates to", SEES_ALL,
@@ -24,8 +25,9 @@ const struct way host_ways[] = {
 	{LEND_USE_LOOP, "loop", "loop devices, on disks and on files", SEES_ALL, survey_loops},
 	{LEND_USE_CACHE, "cache", "caches of bcache, disks that zram writes back to", SEES_ALL,
 	 survey_caches},
-	{LEND_USE_TARGET, "target", "disks that the kernel serves to others: SCSI, NVMe, USB, RNBD", SEES_ALL,
-	 survey_targets},
+	{LEND_USE_TARGET, "target",
+	 "disks that the kernel serves to others: SCSI, NVMe, USB, RNBD; adapters that it serves them by",
+	 SEES_ALL, survey_targets},
 	{LEND_USE_VOLUME, "volume", "LVM, encryption, multipath and all that holds a disk", SEES_ALL,
 	 survey_storage},
 	{LEND_USE_RAID, "raid", "members of md", SEES_ALL, NULL},
@@ -33,23 +35,28 @@ const struct way host_ways[] = {
 	 survey_network},
 	{LEND_USE_ROUTE, "route", "default routes", SEES_ALL, NULL},
 	{LEND_USE_BRIDGED, "bridged",
-	 "bridges, bonds, VLANs and other interfaces above one, programs of XDP, protocols of the kernel",
+	 "bridges, bonds, VLANs, ports of switches and other interfaces above one, programs of XDP, "
+	 "protocols of the kernel",
 	 SEES_ALL, NULL},
 	{LEND_USE_TUNNEL, "tunnel", "tunnels that are bound to an interface", SEES_ALL, NULL},
-	{LEND_USE_NAMESPACE, "namespace", "interfaces in other network namespaces", SEES_ALL,
-	 survey_namespaces},
+	{LEND_USE_NAMESPACE, "namespace", "network interfaces and RDMA devices in other network namespaces",
+	 SEES_ALL, survey_namespaces},
 	{LEND_USE_CONSOLE, "console",
-	 "graphics and serial ports of the console and of the debugger, netconsole", SEES_ALL,
+	 "graphics, serial and debug ports of the console and of the debugger, netconsole", SEES_ALL,
 	 survey_console},
 	{LEND_USE_KEYBOARD, "keyboard", "the only keyboards of the computer", SEES_ALL, NULL},
 	{LEND_USE_SOUND, "sound", "sound that plays or records", SEES_ALL, survey_sound},
 	{LEND_USE_BLUETOOTH, "bluetooth", "connections by Bluetooth", SEES_ALL, survey_usb},
-	{LEND_USE_EXPORT, "export", "USB devices served by usbip", SEES_ALL, NULL},
+	{LEND_USE_EXPORT, "export",
+	 "USB devices served by usbip, and USB ports by which the computer is a device itself", SEES_ALL,
+	 NULL},
 	{LEND_USE_MEDIATED, "mediated", "mediated devices", SEES_ALL, survey_children},
 	{LEND_USE_DMA, "dma", "channels that the kernel copies with", SEES_ALL, NULL},
 	{LEND_USE_WATCHDOG, "watchdog", "watchdogs that run", SEES_ALL, NULL},
-	{LEND_USE_MEMORY, "memory", "memory of CXL, memory that other devices work in", SEES_ALL, NULL},
-	{LEND_USE_VFS, "vfs", "virtual functions", SEES_ALL, survey_others},
+	{LEND_USE_MEMORY, "memory",
+	 "memory of CXL, of virtio-mem or by DAX that the computer uses, memory that other devices work in",
+	 SEES_ALL, NULL},
+	{LEND_USE_VFS, "vfs", "virtual functions, and what uses them", SEES_ALL, survey_others},
 	{LEND_USE_LENT, "lent", "machines and programs that have it through VFIO", SEES_PROCESSES, NULL},
 	/* Last: it passes on all uses that were found. */
 	{LEND_USE_PARENT, "parent", "devices below it, as behind a VMD, or connected by Thunderbolt",
@@ -136,6 +143,15 @@ void survey_uses(struct lend_survey *survey)
 			host_ways[i].find(survey);
 		}
 	say_unseen(survey);
+}
+
+void use_passed_on(struct lend_survey *survey, struct device *device, enum lend_use_kind kind,
+		   const struct device *from, const char *as, const struct lend_use *use)
+{
+	survey_use(survey, device, kind, "%s, %s, is in use: %.100s", from->seen.is.name, as, use->text);
+	survey_command(device, "%s", use->cure);
+	if (use->stays)
+		survey_stays(device);
 }
 
 struct device *survey_owner(struct lend_survey *survey, const char *dir, const char *name)

@@ -34,6 +34,11 @@ extern const size_t host_way_count;
 void survey_holder(struct lend_survey *survey, struct device *device, const struct opened *opened,
 		   const char *interface);
 
+/** Adds a use to a device: `from`, which is `as` ("its virtual function"), is in use. The cure is the same.
+ */
+void use_passed_on(struct lend_survey *survey, struct device *device, enum lend_use_kind kind,
+		   const struct device *from, const char *as, const struct lend_use *use);
+
 /** A route of IPv4 or IPv6; a prefix of 0 bits is the default route. */
 struct route {
 	int family;
@@ -45,6 +50,8 @@ struct route {
 void address_found(struct lend_survey *survey, struct interface *interface, const char *text);
 void route_found(struct lend_survey *survey, struct interface *interface, const struct route *route);
 void tunnel_found(struct lend_survey *survey, struct interface *interface, const char *name);
+/** Another interface is above this one. */
+void upper_found(struct lend_survey *survey, struct interface *interface, const char *name);
 
 struct nlmsghdr;
 /** A netlink_each_fn for links and routes of our namespace; `opaque` is the survey. */
@@ -76,6 +83,7 @@ void survey_hibernation(struct lend_survey *survey); /* swap.c */
 void survey_loops(struct lend_survey *survey);       /* loops.c */
 void survey_caches(struct lend_survey *survey);      /* caches.c */
 void survey_targets(struct lend_survey *survey);     /* targets.c */
+void survey_ports(struct lend_survey *survey);       /* ports.c */
 void survey_shares(struct lend_survey *survey);      /* shares.c: 9p, virtiofs */
 void survey_storage(struct lend_survey *survey);     /* storage.c: what uses disks */
 void survey_network(struct lend_survey *survey);     /* network.c */
@@ -86,6 +94,7 @@ void survey_packets(struct lend_survey *survey);     /* packets.c */
 void survey_elsewhere(struct lend_survey *survey);   /* elsewhere.c */
 void survey_namespaces(struct lend_survey *survey);  /* namespaces.c */
 void survey_console(struct lend_survey *survey);     /* console.c */
+void survey_early(struct lend_survey *survey);       /* early.c */
 void survey_sound(struct lend_survey *survey);       /* sound.c */
 void survey_children(struct lend_survey *survey);    /* children.c: mediated devices, DMA channels */
 void survey_usb(struct lend_survey *survey);         /* usb.c */
