@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lend/check.h"
 #include "tests/unit/host_tree.h"
 #include "tool/host.c"
 #include "tool/run/managed.c"
@@ -116,15 +117,33 @@ static void taken_and_put_back(void **state)
 	says("swap");
 }
 
+/* The user's rules are those of the tree, too, and not this computer's. */
+static void rules_of_the_tree(void **state)
+{
+	struct host_tree *tree = *state;
+	const struct lend_check_row *row;
+	struct lend_bdf bdf = tree_bdf("01:00.0");
+	struct lend_context *context;
+	struct lend_check *check;
+	unsigned found = 0;
+
+	tree_put(tree, "etc/lend/quirks.d/1.json", "[{}]");
+	assert_int_equal(host_context(&context), 0);
+	assert_int_equal(lend_check_new(context, &bdf, 1, NULL, &check, NULL), 0);
+	for (size_t i = 0; (row = lend_check_at(check, i)); i++)
+		found += !strcmp(row->topic, "rules") && strstr(row->text, tree->root);
+	assert_int_equal(found, 1);
+	lend_check_free(check);
+	lend_context_free(context);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(names_become_addresses),
-		TEST(a_plain_address),
-		TEST(what_is_expected),
-		TEST(taken_and_put_back),
+		TEST(names_become_addresses), TEST(a_plain_address),   TEST(what_is_expected),
+		TEST(taken_and_put_back),     TEST(rules_of_the_tree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
