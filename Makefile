@@ -49,12 +49,14 @@ ALL_CFLAGS  += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-point
 ALL_LDFLAGS += -fsanitize=$(SAN)
 endif
 
-TOOL_LIBS := $(shell pkg-config --libs libseccomp jansson 2>/dev/null || echo -lseccomp -ljansson)
+TOOL_LIBS := $(shell pkg-config --libs libseccomp jansson liburing 2>/dev/null || echo -lseccomp -ljansson -luring)
 
 lib_src  := $(sort $(wildcard lib/*.c lib/*/*.c lib/*/*/*.c))
 vmm_src  := $(sort $(wildcard vmm/*.c vmm/*/*.c))
 lend_fake_src := $(sort $(wildcard fake/*.c))
-tool_src := $(sort $(wildcard tool/*.c tool/*/*.c))
+tool_src := $(sort $(wildcard tool/*.c tool/*/*.c tool/*/*/*.c))
+# Devices of software, for their unit tests; with the sentences that they make.
+serve_src := $(sort $(wildcard tool/serve/*/*.c)) tool/say.c tool/clean.c
 test_src := $(sort $(wildcard tests/unit/test_*.c))
 fake_src := $(sort $(filter-out $(test_src),$(wildcard tests/unit/*.c)))
 conform_src := $(sort $(wildcard tests/conform/*.c))
@@ -89,6 +91,7 @@ $(B)/$(SO): $(call obj,$(lib_src)) lib/liblend.map
 $(B)/liblend.a: $(call obj,$(lib_src))
 $(B)/liblend-fake.a: $(call obj,$(lend_fake_src))
 $(B)/libvmm.a: $(call obj,$(vmm_src))
+$(B)/libserve.a: $(call obj,$(serve_src))
 $(B)/libfake.a: $(call obj,$(fake_src))
 %.a:
 	$(call say,AR,$@)
@@ -120,7 +123,7 @@ $(B)/tests/test_host_vanish: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,open 
 # Each file fails, of those that are opened.
 $(B)/tests/test_host_unread: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,open read readlink access stat opendir readdir)
 
-$(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend-fake.a $(B)/liblend.a
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/libserve.a $(B)/libvmm.a $(B)/liblend-fake.a $(B)/liblend.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBS)
