@@ -151,7 +151,21 @@ _lend_host() {
 	COMPREPLY=($(compgen -W "$options --help" -- "$full"))
 }
 
-_lend_commands="ls check bind unbind vf topology run"
+# lend serve: a kind, and its options
+_lend_serve() {
+	local kind=$1 full=$2 previous=$3 options
+	case $previous in
+	-s | --socket-path) compopt -o default; return ;;
+	--fd) return ;;
+	esac
+	case $kind in
+	test) options="--faults --lie" ;;
+	esac
+	COMPREPLY=($(compgen -W "--socket-path --fd --json --verbose --help $options" -- "$full"))
+}
+
+_lend_kinds="test"
+_lend_commands="ls check bind unbind vf topology run serve"
 
 _lend() {
 	local word=${COMP_WORDS[COMP_CWORD]} line=${COMP_LINE:0:COMP_POINT}
@@ -172,6 +186,13 @@ _lend() {
 		_lend_host "${words[1]}" "$full" "$word" "${words[-1]}"
 		;;
 	run) _lend_run "$full" "$word" "${words[-1]}" ;;
+	serve)
+		if ((${#words[@]} == 2)); then
+			COMPREPLY=($(compgen -W "$_lend_kinds --help" -- "$full"))
+		else
+			_lend_serve "${words[2]}" "$full" "${words[-1]}"
+		fi
+		;;
 	esac
 }
 

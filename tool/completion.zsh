@@ -86,6 +86,7 @@ _lend() {
 		'vf:make virtual functions of a device, or remove them'
 		'topology:draw the devices of this computer'
 		'run:run a virtual machine that owns devices'
+		'serve:run a device for any monitor that speaks vfio-user'
 		'help:list the commands'
 	)
 	_arguments -C '1: :->command' '*:: :->arguments' && return
@@ -121,6 +122,12 @@ _lend() {
 			'1:device:_lend_devices' '2:count:' ;;
 	topology) _arguments '(-o --output)'{-o,--output}'[drawing]:file:_files' ;;
 	help) _describe -t commands 'command of lend' commands ;;
+	serve)
+		_arguments '1:kind of device:(test)' \
+			'(-s --socket-path)'{-s,--socket-path}'[where it listens]:socket:_files' \
+			'--fd[its socket]:descriptor:' '--json[for scripts]' \
+			'(-v --verbose)'{-v,--verbose}'[more of clients]' \
+			'--faults[of test\: fail on command]' '--lie[of test\: memory that is not there]' ;;
 	run)
 		_arguments '-m[memory]:size:_lend_memory' '(-smp)-c[processors]:number:' \
 			'(-c)-smp[processors]:number:' \

@@ -9,7 +9,7 @@
 #include "tool/tool.h"
 
 static const struct tool_command *const commands[] = {
-	&tool_ls, &tool_check, &tool_bind, &tool_unbind, &tool_vf, &tool_topology, &tool_run,
+	&tool_ls, &tool_check, &tool_bind, &tool_unbind, &tool_vf, &tool_topology, &tool_run, &tool_serve,
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(*commands) };
@@ -31,7 +31,7 @@ static int print_help(void)
 		     "\n"
 		     "  --version prints the version\n"
 		     "\n"
-		     "The manual: man lend, and man lend-ls, lend-check, lend-bind, lend-run\n");
+		     "The manual: man lend, and man lend-ls, lend-check, lend-bind, lend-run, lend-serve\n");
 }
 
 static const struct tool_command *find(const char *name)

@@ -9,11 +9,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/server/file.h"
 #include "lib/server/irqs.h"
 
 enum signal_way {
@@ -27,7 +27,7 @@ uint8_t irq_signal_way(int fd)
 {
 	struct stat about;
 
-	if (fstat(fd, &about))
+	if (file_stat(fd, &about) < 0)
 		return WAY_OTHER;
 	if (S_ISSOCK(about.st_mode))
 		return WAY_SOCKET;

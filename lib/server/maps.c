@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/server/file.h"
 #include "lib/server/server.h"
 
 /* The largest page of a file that is believed: hugetlbfs says its own, and it is a power of two. */
@@ -59,8 +59,10 @@ static int look_at_file(struct server_map *map, int fd, uint64_t length, uint64_
 {
 	struct stat about;
 
-	if (fstat(fd, &about))
-		return -errno;
+	int ret = file_stat(fd, &about);
+
+	if (ret < 0)
+		return ret;
 	if (!S_ISREG(about.st_mode) && !S_ISCHR(about.st_mode))
 		return -EINVAL;
 	if (S_ISREG(about.st_mode) && map->offset + length > (uint64_t)about.st_size)
@@ -116,33 +118,33 @@ static int make_room(struct server_maps *maps)
 	rows = malloc(room * sizeof(rows[0]));
 	if (!rows)
 		return -ENOMEM;
-	bus_lock();
+	sigbus_lock();
 	if (maps->count)
 		memcpy(rows, old, maps->count * sizeof(rows[0]));
 	maps->rows = rows;
 	maps->room = room;
-	bus_unlock();
+	sigbus_unlock();
 	free(old);
 	return 0;
 }
 
 static void put(struct server_maps *maps, unsigned at, struct server_map *map)
 {
-	bus_lock();
+	sigbus_lock();
 	memmove(&maps->rows[at + 1], &maps->rows[at], (maps->count - at) * sizeof(maps->rows[0]));
 	maps->rows[at] = map;
 	maps->count++;
-	bus_unlock();
+	sigbus_unlock();
 }
 
 static struct server_map *take_out(struct server_maps *maps, unsigned at)
 {
 	struct server_map *map = maps->rows[at];
 
-	bus_lock();
+	sigbus_lock();
 	maps->count--;
 	memmove(&maps->rows[at], &maps->rows[at + 1], (maps->count - at) * sizeof(maps->rows[0]));
-	bus_unlock();
+	sigbus_unlock();
 	return map;
 }
 
@@ -258,9 +260,9 @@ void server_maps_remove_all(struct lend_server *server)
 
 	while (maps->count)
 		remove_at(server, maps->count - 1);
-	bus_lock();
+	sigbus_lock();
 	maps->rows = NULL;
 	maps->room = 0;
-	bus_unlock();
+	sigbus_unlock();
 	free(rows);
 }

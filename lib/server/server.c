@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A server is made from its description, and freed. */
 #include <errno.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,13 +99,15 @@ int lend_server_new(struct lend_context *context, const struct lend_server_devic
 
 	if (!server)
 		return -ENOMEM;
+	/* JSON's tables want a random number, from a file that a sandbox may not let us open later. */
+	json_object_seed(0);
 	server->context = context;
 	server->epoll = server->kick = server->listener = -1;
 	server->dma_limit_ms = SERVER_DMA_LIMIT_MS;
 	log_bucket_init(&server->bucket);
 	channel_begin(&server->main, -1, 0);
 	channel_begin(&server->twin, -1, 0);
-	bus_add(&server->bus, &server->maps);
+	sigbus_add(&server->bus, &server->maps);
 	ret = description_take(server, device, error);
 	if (!ret)
 		ret = irqs_begin(server);
@@ -135,7 +138,7 @@ void lend_server_free(struct lend_server *server)
 	if (server->main.fd >= 0)
 		session_end(server, false);
 	listen_end(server);
-	bus_remove(&server->bus);
+	sigbus_remove(&server->bus);
 	irqs_end(&server->irqs);
 	config_end(&server->config);
 	description_end(server);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The server, as the files of lib/server use it. One thread uses a server, so nothing
- * in it has a lock; only the table of maps is read by a handler of SIGBUS, too (bus.h).
+ * in it has a lock; only the table of maps is read by a handler of SIGBUS, too (sigbus.h).
  *
  * A client's life: accepted (session.c), its messages read (channel.c), carried out one
  * after the other (requests.c), and answered. Whatever ends it, session_end() is the one
@@ -14,7 +14,7 @@
 
 #include "lend/server.h"
 #include "lib/context.h"
-#include "lib/server/bus.h"
+#include "lib/server/sigbus.h"
 #include "lib/server/channel.h"
 #include "lib/server/config.h"
 #include "lib/server/irqs.h"
@@ -56,7 +56,7 @@ struct lend_server {
 	struct server_config config;
 	struct server_irqs irqs;
 	struct server_maps maps;
-	struct bus_entry bus;
+	struct sigbus_entry bus;
 
 	int epoll, kick;
 	int listener; /* -1: none */

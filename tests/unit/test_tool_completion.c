@@ -90,7 +90,7 @@ static void expect_line(const char *typed, const char *offered)
 static void commands(void **state)
 {
 	(void)state;
-	expect_line("lend ", "ls check bind unbind vf topology run help --help --version");
+	expect_line("lend ", "ls check bind unbind vf topology run serve help --help --version");
 	expect_line("lend un", "unbind");
 	expect_line("lend bind ", "0000:05:00.0 eth1");
 	expect_line("lend bind --siblings e", "eth1");
@@ -99,6 +99,8 @@ static void commands(void **state)
 	expect_line("lend ls --t", "--tree");
 	expect_line("lend unbind --limit ", "");
 	expect_line("lend help v", "vf");
+	expect_line("lend serve ", "test --help");
+	expect_line("lend serve test --f", "--fd --faults");
 }
 
 static void memory(void **state)

@@ -1,45 +1,45 @@
 /* SPDX-License-Identifier: MIT */
-/* SIGBUS in guest memory; see bus.h. */
+/* SIGBUS in guest memory; see sigbus.h. */
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "lib/server/bus.h"
+#include "lib/server/sigbus.h"
 #include "lib/server/maps.h"
 #include "lend/server.h"
 
 static bool locked;
-static struct bus_entry *first;
+static struct sigbus_entry *first;
 
-void bus_lock(void)
+void sigbus_lock(void)
 {
 	while (__atomic_test_and_set(&locked, __ATOMIC_ACQUIRE))
 		;
 }
 
-void bus_unlock(void)
+void sigbus_unlock(void)
 {
 	__atomic_clear(&locked, __ATOMIC_RELEASE);
 }
 
-void bus_add(struct bus_entry *entry, const struct server_maps *maps)
+void sigbus_add(struct sigbus_entry *entry, const struct server_maps *maps)
 {
-	bus_lock();
+	sigbus_lock();
 	entry->maps = maps;
 	entry->next = first;
 	first = entry;
-	bus_unlock();
+	sigbus_unlock();
 }
 
-void bus_remove(struct bus_entry *entry)
+void sigbus_remove(struct sigbus_entry *entry)
 {
-	struct bus_entry **at = &first;
+	struct sigbus_entry **at = &first;
 
-	bus_lock();
+	sigbus_lock();
 	while (*at && *at != entry)
 		at = &(*at)->next;
 	if (*at)
 		*at = entry->next;
-	bus_unlock();
+	sigbus_unlock();
 }
 
 /* All of it: a file that was cut is not guest memory any more, and huge pages have to go as a whole. */
@@ -68,10 +68,10 @@ bool lend_server_bus_error(void *address)
 	int before = errno;
 	bool mended = false;
 
-	bus_lock();
-	for (const struct bus_entry *at = first; at && !mended; at = at->next)
+	sigbus_lock();
+	for (const struct sigbus_entry *at = first; at && !mended; at = at->next)
 		mended = mend(at->maps, address);
-	bus_unlock();
+	sigbus_unlock();
 	errno = before;
 	return mended;
 }

@@ -6,20 +6,20 @@
  * take it: who holds it touches no guest memory, so a thread that holds it gets no such
  * signal.
  */
-#ifndef LIB_SERVER_BUS_H
-#define LIB_SERVER_BUS_H
+#ifndef LIB_SERVER_SIGBUS_H
+#define LIB_SERVER_SIGBUS_H
 
 struct server_maps;
 
-struct bus_entry {
-	struct bus_entry *next;
+struct sigbus_entry {
+	struct sigbus_entry *next;
 	const struct server_maps *maps;
 };
 
-void bus_add(struct bus_entry *entry, const struct server_maps *maps);
-void bus_remove(struct bus_entry *entry);
+void sigbus_add(struct sigbus_entry *entry, const struct server_maps *maps);
+void sigbus_remove(struct sigbus_entry *entry);
 /** Around each change of a table of maps. */
-void bus_lock(void);
-void bus_unlock(void);
+void sigbus_lock(void);
+void sigbus_unlock(void);
 
 #endif
