@@ -17,17 +17,18 @@ _lend_property() {
 		x-allow-unreset x-vga x-no-kvm-ioeventfd x-no-vfio-ioeventfd x-no-geforce-quirks)
 	words=(host sysfsdev expect id iommufd fd vf-token romfile rombar romsize ats x-p2p x-config
 		x-on-error x-intx-mmap-timeout-ms x-msix-relocation x-pci-vendor-id x-pci-device-id
-		x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code x-nv-gpudirect-clique)
+		x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code x-nv-gpudirect-clique
+		socket x-msg-timeout)
 	# What stands before the last comma is done.
 	if ! compset -P '*,'; then
-		compadd -S , vfio-pci
+		compadd -S , vfio-pci vfio-user-pci
 	elif compset -P 'host='; then
 		_lend_devices -S ,
 	elif compset -P 'sysfsdev='; then
 		local -a paths
 		paths=(/sys/bus/pci/devices/*(N))
 		compadd -S , -a paths
-	elif compset -P 'romfile='; then
+	elif compset -P '(romfile|socket)='; then
 		_files
 	elif compset -P 'rombar='; then
 		compadd -S , -- 0 1 -1

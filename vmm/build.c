@@ -189,6 +189,15 @@ static int devices_node(const struct vmm *vmm)
 	return -1;
 }
 
+/* The server of a device gets the memory's descriptor, and maps it. */
+static bool is_served(const struct vmm *vmm)
+{
+	for (unsigned i = 0; i < vmm->config.device_count; i++)
+		if (vmm->config.devices[i].backend == LEND_BACKEND_USER)
+			return true;
+	return false;
+}
+
 /* Memory is populated while the devices are opened, because both take long. */
 static int begin_memory(struct vmm *vmm, struct lend_error *error)
 {
@@ -198,7 +207,7 @@ static int begin_memory(struct vmm *vmm, struct lend_error *error)
 					 .node_asked = vmm->config.has_node,
 					 .node = node < 0 ? 0 : (unsigned)node,
 					 .huge_page = vmm->config.huge_page,
-					 .shared = vmm->config.shared,
+					 .shared = vmm->config.shared || is_served(vmm),
 					 .filled = on_filled,
 					 .opaque = vmm};
 

@@ -30,13 +30,20 @@ static void *open_one(void *opaque)
 	const struct vmm_device_config *asked = &vmm->config.devices[opening->index];
 	struct lend_device_config config = LEND_DEVICE_CONFIG_INIT;
 
-	config.address = asked->host;
-	config.fd = asked->fd;
-	config.iommu_fd = vmm->config.iommu_fd;
 	config.backend = asked->backend;
-	config.vf_token = asked->vf_token;
+	if (asked->backend == LEND_BACKEND_USER) {
+		config.socket_fd = asked->fd;
+		config.reply_ms = asked->reply_ms;
+	} else {
+		config.address = asked->host;
+		config.fd = asked->fd;
+		config.iommu_fd = vmm->config.iommu_fd;
+		config.vf_token = asked->vf_token;
+	}
 	step_begin(vmm, VMM_STEP_DEVICE + opening->index, "opening %s",
-		   asked->host ? asked->host : "the device that was handed over open");
+		   asked->host                           ? asked->host
+		   : asked->backend == LEND_BACKEND_USER ? "a device behind a socket"
+							 : "the device that was handed over open");
 	opening->ret = lend_device_open_with(vmm->space, &config, &vmm->assigned[opening->index].device,
 					     &opening->error);
 	if (!opening->ret)
@@ -119,12 +126,12 @@ static enum lend_place natural_place(const struct assigned *assigned)
 	return link.is_pcie && link.type != PCI_EXP_TYPE_RC_END ? LEND_PLACE_PORT : LEND_PLACE_ROOT;
 }
 
-/* Whether a function gets a slot of its own in the guest: VFs and mediated devices do. */
+/* Whether a function gets a slot of its own in the guest: what has no address, and VFs. */
 static bool is_alone(struct vmm *vmm, const struct lend_device_info *info)
 {
 	struct lend_host_device host = {0};
 
-	return info->is_mdev ||
+	return info->is_mdev || info->backend == LEND_BACKEND_USER ||
 	       (lend_host_find(vmm->context, info->name, &host, sizeof(host), NULL) == 0 && host.is_vf);
 }
 

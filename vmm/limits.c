@@ -46,6 +46,15 @@ static void add_function(struct lend_check_needs *needs, const struct assigned *
 	needs->widest_vectors = vectors;
 }
 
+/* A device behind a socket pins nothing. */
+static bool is_pinned(const struct vmm *vmm)
+{
+	for (unsigned i = 0; i < vmm->config.device_count; i++)
+		if (vmm->config.devices[i].backend != LEND_BACKEND_USER)
+			return true;
+	return false;
+}
+
 /* A device that is not open yet counts as one function; how many vectors it has is not known. */
 static void sum_up(const struct vmm *vmm, struct lend_check_needs *needs)
 {
@@ -53,7 +62,7 @@ static void sum_up(const struct vmm *vmm, struct lend_check_needs *needs)
 
 	*needs = (struct lend_check_needs){
 		.size = sizeof(*needs),
-		.memory = vmm->config.device_count ? vmm->config.memory : 0,
+		.memory = is_pinned(vmm) ? vmm->config.memory : 0,
 		.processors = vmm->config.cpus,
 		.functions = vmm->config.device_count,
 		.routes = routes > 0 ? (unsigned)routes : 0,

@@ -6,6 +6,7 @@
  * of the machine shall not hold its guest.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/mempolicy.h>
 #include <linux/mman.h>
 #include <string.h>
@@ -103,10 +104,14 @@ static int back(struct memory *memory, const struct memory_kind *kind)
 	unsigned huge = kind->huge_page ? MAP_HUGETLB | huge_flag(kind->huge_page) : 0;
 
 	if (kind->shared) {
-		unsigned how = MFD_CLOEXEC | (kind->huge_page ? MFD_HUGETLB | huge_flag(kind->huge_page) : 0);
+		unsigned how = MFD_CLOEXEC | MFD_ALLOW_SEALING |
+			       (kind->huge_page ? MFD_HUGETLB | huge_flag(kind->huge_page) : 0);
 
 		memory->fd = memfd_create("lend-memory", how);
 		if (memory->fd < 0 || ftruncate(memory->fd, (off_t)kind->size))
+			return -errno;
+		/* Who has the descriptor, too, must not take pages away, or seal the file against us. */
+		if (fcntl(memory->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
 			return -errno;
 		flags |= MAP_SHARED;
 	} else {

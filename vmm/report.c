@@ -50,8 +50,9 @@ void vmm_stats(const struct vmm *vmm, struct vmm_stats *out)
 static void explain_backend(struct vmm *vmm, const struct lend_device_info *info)
 {
 	vmm_log(vmm, LEND_LOG_INFO, "%s: backend: %s", info->name,
-		info->backend == LEND_BACKEND_IOMMUFD ? "iommufd (the device's own node and /dev/iommu)"
-						      : "legacy (its group and a type1 container)");
+		info->backend == LEND_BACKEND_USER      ? "vfio-user (its server's socket)"
+		: info->backend == LEND_BACKEND_IOMMUFD ? "iommufd (the device's own node and /dev/iommu)"
+							: "legacy (its group and a type1 container)");
 }
 
 void vmm_explain(struct vmm *vmm)

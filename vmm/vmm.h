@@ -31,11 +31,12 @@ enum vmm_end {
 	VMM_END_ERROR,    /* something of ours failed; the sentence says what */
 };
 
-/** One -device vfio-pci,... as the user wrote it. */
+/** One -device as the user wrote it. */
 struct vmm_device_config {
 	const char *host; /* address or sysfs path; NULL: fd says which */
-	int fd;           /* its open node, borrowed; -1: none */
+	int fd;           /* its open node, or the socket of LEND_BACKEND_USER, borrowed; -1: none */
 	enum lend_backend backend;
+	unsigned reply_ms;    /* of LEND_BACKEND_USER: how long a reply may take; 0: the default */
 	const char *vf_token; /* NULL: none */
 	bool allow_unreset;   /* x-allow-unreset=on: also where nothing could reset it */
 	bool stop_on_error;   /* x-on-error=stop: an error of the device ends the machine */

@@ -86,8 +86,8 @@ static void addresses(void **state)
 	assert_int_equal(parse_device(""), -EINVAL);
 	assert_int_equal(parse_device("nvme,drive=d0"), -EINVAL);
 	assert_says("vfio-pci,host=");
-	assert_int_equal(parse_device("vfio-user-pci,socket=x"), -EINVAL);
-	assert_says("later version");
+	assert_int_equal(parse_device("vfio-user,socket=x"), -EINVAL);
+	assert_says("only PCI devices");
 	assert_int_equal(parse_device("pcie-root-port,id=rp1"), -EINVAL);
 	assert_says("leave it out");
 	/* A doubled comma is one, in a value. */
@@ -237,7 +237,10 @@ static void every_property(void **state)
 	for (size_t i = 0; (row = property_row(i)); i++) {
 		if (row->set)
 			continue;
-		snprintf(text, sizeof(text), "vfio-pci,host=05:00.0,%s=77", row->name);
+		device.user = false;
+		device.user = !is_of(&device, row);
+		snprintf(text, sizeof(text), "%s,%s=77",
+			 device.user ? "vfio-user-pci,socket=/s" : "vfio-pci,host=05:00.0", row->name);
 		assert_int_equal(parse_device(text), -EINVAL);
 		assert_says(row->name);
 		assert_says(row->reason);

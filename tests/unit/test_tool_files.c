@@ -237,6 +237,42 @@ static void a_silent_server_is_not_waited_for(void **state)
 	close(listener);
 }
 
+/* The keeper connects to the server of a device; the machine gets the connection. */
+static void servers_are_connected_to(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stage *stage = *state;
+	struct run_device *device = &stage->options.devices[0];
+	char kernel[128];
+	struct files files;
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), client;
+
+	snprintf(kernel, sizeof(kernel), "%s/kernel", stage->root);
+	put(stage, "kernel", "x");
+	stage->options.kernel = kernel;
+	stage->options.device_count = 1;
+	*device = (struct run_device){.user = true, .fd = -1, .reply_ms = 20};
+	snprintf(device->socket, sizeof(device->socket), "%s/server", stage->root);
+	assert_int_equal(files_open(&stage->options, &files, &stage->error), -ENOENT);
+	assert_non_null(strstr(stage->error.text, "no server listens there"));
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/server", stage->root);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(files_open(&stage->options, &files, &stage->error), 0);
+	client = accept(listener, NULL, NULL);
+	assert_int_equal(write(client, "x", 1), 1);
+	assert_int_equal(read(files.devices[0], kernel, 1), 1);
+	/* Another client waits already: ours would never be served. */
+	client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(socket_connect(device->socket, 20, &stage->error), -EAGAIN);
+	assert_non_null(strstr(stage->error.text, "another client"));
+	files_close(&stage->options, &files);
+	close(client);
+	close(listener);
+	unlink(address.sun_path);
+}
+
 static void counters_as_json(void **state)
 {
 	struct keeper_result result = {.status = TOOL_OK, .said = true, .end.value = VMM_END_REBOOT};
@@ -283,7 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(files_are_looked_at), CASE(socket_is_removed),
 		CASE(devices_are_taken),   CASE(a_silent_server_is_not_waited_for),
-		CASE(counters_as_json),
+		CASE(counters_as_json),    CASE(servers_are_connected_to),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,10 +52,12 @@ static struct world *start_wide(void)
 
 static struct vmm machine(struct world *world, struct assigned *assigned)
 {
+	static const struct vmm_device_config device = {.host = "0000:05:00.0", .fd = -1};
+
 	*assigned = (struct assigned){.device = world->device, .function = world->function};
 	strcpy(assigned->name, "0000:05:00.0");
 	return (struct vmm){
-		.config = {.cpus = 1, .device_count = 1, .memory = 64 << 10},
+		.config = {.cpus = 1, .devices = &device, .device_count = 1, .memory = 64 << 10},
 		.context = world->context,
 		.assigned = assigned,
 		.assigned_count = 1,

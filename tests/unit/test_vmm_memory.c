@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest memory of each kind: populated, private or shared, not inherited, given back. */
+#include <fcntl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,9 @@ static void check_kind(const struct memory_kind *kind)
 	assert_non_null(strstr(text, " dc")); /* not inherited by a fork */
 	assert_non_null(strstr(text, " dd")); /* not in a core file */
 	assert_int_equal(memory.fd >= 0, kind->shared);
+	/* Who gets the descriptor cannot take pages away. */
+	if (kind->shared)
+		assert_int_equal(fcntl(memory.fd, F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 	memory.base[0] = memory.base[SIZE - 1] = 1;
 	memory_free(&memory);
 	assert_null(memory.base);

@@ -17,6 +17,7 @@
 
 #include "tool/nearest.c"
 #include "tool/run/device_arg.c"
+#include "tool/run/device_json.c"
 #include "tool/run/foreign.c"
 #include "tool/run/foreign_device.c"
 #include "tool/run/machine_arg.c"
@@ -26,6 +27,7 @@
 #include "tool/run/property_device.c"
 #include "tool/run/property_function.c"
 #include "tool/run/property_kinds.c"
+#include "tool/run/property_user.c"
 #include "tool/run/serial_arg.c"
 #include "tool/run/unseen.c"
 #include "tool/run/value.c"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The value of -device: "vfio-pci,name=value,…". A comma within a value is
- * written twice, as users of other monitors know it.
+ * The value of -device: "vfio-pci,name=value,…", or vfio-user-pci. A comma
+ * within a value is written twice, as users of other monitors know it; and
+ * so is the same as a JSON object (device_json.c).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "lend/host.h"
+#include "tool/run/device_arg.h"
 #include "tool/run/foreign.h"
 #include "tool/run/properties.h"
 #include "tool/tool.h"
@@ -40,11 +42,6 @@ static int check_start(const char *value, struct lend_error *error)
 	struct lend_bdf bdf;
 	char text[256];
 
-	if (*value == '{')
-		return tool_fail(
-			error, -EINVAL,
-			"-device is not read as JSON; write vfio-pci,host=ADDRESS, and each property "
-			"as name=value behind it");
 	if (!strcmp(value, "help") || !strcmp(value, "?"))
 		return tool_fail(error, -EINVAL, "-device: man lend-run lists the properties of vfio-pci");
 	snprintf(text, sizeof(text), "%.*s", (int)strcspn(named, ","), named);
@@ -62,35 +59,39 @@ static int check_start(const char *value, struct lend_error *error)
 	return 0;
 }
 
-static int check_driver(const char *driver, struct lend_error *error)
+int device_driver(struct run_device *device, const char *driver, struct lend_error *error)
 {
-	if (!strcmp(driver, "vfio-pci"))
+	device->user = !strcmp(driver, "vfio-user-pci");
+	if (device->user || !strcmp(driver, "vfio-pci"))
 		return 0;
 	return tool_fail(error, -EINVAL, "-device %.100s is not known: %s", driver, foreign_driver(driver));
 }
 
-static int fail_without_value(const char *part, struct lend_error *error)
+static int fail_without_value(const struct run_device *device, const char *part, struct lend_error *error)
 {
+	const char *driver = device->user ? "vfio-user-pci" : "vfio-pci";
 	struct lend_bdf bdf;
 
+	if (device->user && *part == '/')
+		return tool_fail(error, -EINVAL, "-device vfio-user-pci: write socket=%.100s", part);
 	if (!lend_bdf_parse(part, &bdf))
 		return tool_fail(error, -EINVAL, "-device vfio-pci: write host=%.100s for the device", part);
 	if (!strcmp(part, "help") || !strcmp(part, "?"))
-		return tool_fail(error, -EINVAL, "-device vfio-pci: man lend-run lists its properties");
-	return tool_fail(error, -EINVAL, "-device vfio-pci: '%.100s' has no value; write it as name=value",
+		return tool_fail(error, -EINVAL, "-device %s: man lend-run lists its properties", driver);
+	return tool_fail(error, -EINVAL, "-device %s: '%.100s' has no value; write it as name=value", driver,
 			 part);
 }
 
 static int parse_parts(struct run_device *device, char *text, struct lend_error *error)
 {
 	char *part = take_part(&text);
-	int ret = check_driver(part, error);
+	int ret = device_driver(device, part, error);
 
 	while (!ret && (part = take_part(&text))) {
 		char *value = strchr(part, '=');
 
 		if (!value) {
-			ret = fail_without_value(part, error);
+			ret = fail_without_value(device, part, error);
 			break;
 		}
 		*value++ = '\0';
@@ -99,11 +100,27 @@ static int parse_parts(struct run_device *device, char *text, struct lend_error 
 	return ret;
 }
 
+static int check_socket(const struct run_options *options, const struct run_device *device,
+			struct lend_error *error)
+{
+	if (!device->socket[0])
+		return tool_fail(error, -EINVAL,
+				 "-device vfio-user-pci names no server; add socket=PATH, where it listens");
+	for (unsigned i = 0; i < options->device_count; i++)
+		if (!strcmp(options->devices[i].socket, device->socket))
+			return tool_fail(error, -EINVAL,
+					 "the socket %s is given twice; a server has one client",
+					 device->socket);
+	return 0;
+}
+
 static int check_new(const struct run_options *options, const struct run_device *device,
 		     struct lend_error *error)
 {
 	bool passed = device->fd >= 0 || device->fd_socket[0];
 
+	if (device->user)
+		return check_socket(options, device, error);
 	if (passed && device->backend == LEND_BACKEND_LEGACY)
 		return tool_fail(error, -EINVAL,
 				 "-device vfio-pci: fd= is for iommufd alone; leave iommufd=off out");
@@ -136,9 +153,13 @@ int device_parse(struct run_options *options, const char *value, struct lend_err
 	copy = strdup(value);
 	if (!copy)
 		return tool_fail(error, -ENOMEM, "not enough memory to read -device");
-	ret = check_start(value, error);
-	if (!ret)
-		ret = parse_parts(&device, copy, error);
+	if (*value == '{') {
+		ret = device_json(&device, value, error);
+	} else {
+		ret = check_start(value, error);
+		if (!ret)
+			ret = parse_parts(&device, copy, error);
+	}
 	if (!ret)
 		ret = check_new(options, &device, error);
 	if (!ret)

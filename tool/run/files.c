@@ -16,7 +16,7 @@
 
 #define ROM_MAX (INT64_C(1) << 31)
 
-enum { TAKE_WAIT_MS = 10000 };
+enum { TAKE_WAIT_MS = 10000, CONNECT_WAIT_MS = 5000 };
 
 /* A file to be loaded: O_NONBLOCK, since opening a pipe by mistake would wait for ever. */
 static int open_image(const char *path, const char *what, struct lend_error *error)
@@ -98,6 +98,9 @@ static int open_serial(const struct run_options *options, struct lend_error *err
 
 static int open_device(const struct run_device *device, struct lend_error *error)
 {
+	if (device->user)
+		return socket_connect(device->socket, device->reply_ms ? device->reply_ms : CONNECT_WAIT_MS,
+				      error);
 	if (device->fd_socket[0])
 		return socket_take_fd(device->fd_socket, TAKE_WAIT_MS, error);
 	if (fcntl(device->fd, F_GETFD) < 0)
@@ -113,7 +116,8 @@ static int open_devices(const struct run_options *options, struct files *out, st
 	int ret = 0;
 
 	for (unsigned i = 0; i < options->device_count && ret >= 0; i++)
-		if (options->devices[i].fd >= 0 || options->devices[i].fd_socket[0])
+		if (options->devices[i].fd >= 0 || options->devices[i].fd_socket[0] ||
+		    options->devices[i].user)
 			ret = out->devices[i] = open_device(&options->devices[i], error);
 	return ret;
 }

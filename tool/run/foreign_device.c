@@ -12,7 +12,6 @@ struct kind {
 
 static const struct kind driver_kinds[] = {
 	{"vfio-pci-nohotplug", "write vfio-pci, which is the same here"},
-	{"vfio-user-pci", "it comes with a later version of lend; only vfio-pci is there now"},
 	{"vfio-", "only PCI devices are handed over; give vfio-pci,host=ADDRESS"},
 	{"pcie-root-port ioh3420 x3130- xio3130- pcie-pci-bridge pci-bridge i82801b11-bridge pxb cxl-",
 	 "lend adds a root port for each device itself; leave it out"},

@@ -121,7 +121,8 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		devices[i] = (struct vmm_device_config){
 			.host = options->devices[i].host[0] ? options->devices[i].host : NULL,
 			.fd = machine->config->files ? machine->config->files->devices[i] : -1,
-			.backend = options->devices[i].backend,
+			.backend = options->devices[i].user ? LEND_BACKEND_USER : options->devices[i].backend,
+			.reply_ms = options->devices[i].reply_ms,
 			.vf_token = options->devices[i].vf_token[0] ? options->devices[i].vf_token : NULL,
 			.allow_unreset = options->devices[i].allow_unreset,
 			.stop_on_error = options->devices[i].stop_on_error,

@@ -45,7 +45,11 @@ static int look_up(const struct lend_survey *survey, struct run_options *options
 {
 	struct run_device *device = &options->devices[index];
 	const struct lend_survey_device *found;
-	int ret = lend_survey_resolve(survey, device->name[0] ? device->name : device->host, &found, error);
+	int ret;
+
+	if (!device->name[0] && !device->host[0])
+		return 0; /* it comes as a descriptor, or is no device of this computer */
+	ret = lend_survey_resolve(survey, device->name[0] ? device->name : device->host, &found, error);
 
 	if (!ret && device->expect[0])
 		ret = lend_survey_expect(survey, found, device->expect, error);

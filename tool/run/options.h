@@ -18,8 +18,11 @@ enum serial_kind {
 
 enum { ROMFILE_MAX = 1024 };
 
-/* One -device vfio-pci,… */
+/* One -device vfio-pci,… or vfio-user-pci,… */
 struct run_device {
+	bool user; /* vfio-user-pci: `socket` is where its server listens */
+	char socket[108];
+	unsigned reply_ms;   /* how long a reply of the server may take; 0: the default */
 	char host[256];      /* "0000:05:00.0", or the path of a mediated device; empty: named otherwise */
 	char name[128];      /* as lend_survey_resolve() takes it, where host= is no address */
 	char expect[96];     /* VENDOR:DEVICE[/SERIAL]; empty: any */

@@ -52,6 +52,8 @@ static const struct property table[] = {
 	WORKS("expect", WORD, property_expect),
 	SWITCH("managed", property_switch, managed),
 	WORKS("id", WORD, property_id),
+	WORKS("socket", WORD, property_socket),
+	NUMBER("x-msg-timeout", property_msg_timeout, TIMEOUT_MAX_MS),
 	WORKS("fd", WORD, property_fd),
 	WORKS("iommufd", WORD, property_iommufd),
 	WORKS("vf-token", WORD, property_vf_token),
@@ -75,6 +77,8 @@ static const struct property table[] = {
 	REFUSED("x-pcie-err-unc-mask", SWITCH, "on", PORT),
 	REFUSED("command_serr_enable", SWITCH, "on", "the device has its own bits for errors"),
 	REFUSED("x-max-bounce-buffer-size", NUMBER, NULL, "the device reaches the guest's memory itself"),
+	REFUSED("x-no-posted-writes", SWITCH, "off", "writes are posted where a read cannot pass them"),
+	REFUSED("x-send-queued", SWITCH, "off", "each message is sent at once"),
 	REFUSED("sriov-pf", WORD, NULL, "a virtual function is handed over alone, as host=ADDRESS"),
 	REFUSED("iommu", WORD, "off", NO_IOMMU),
 	REFUSED("host-iommu", WORD, NULL, NO_IOMMU),
@@ -127,6 +131,33 @@ static const struct property table[] = {
 	WORKS("x-on-error", WORD, property_on_error),
 };
 
+/* Those that one of the two drivers alone has. */
+static const struct {
+	const char *name;
+	bool user;
+} alone[] = {
+	{"host", false},
+	{"sysfsdev", false},
+	{"expect", false},
+	{"managed", false},
+	{"fd", false},
+	{"iommufd", false},
+	{"vf-token", false},
+	{"x-no-vfio-ioeventfd", false},
+	{"socket", true},
+	{"x-msg-timeout", true},
+	{"x-no-posted-writes", true},
+	{"x-send-queued", true},
+};
+
+static bool is_of(const struct run_device *device, const struct property *property)
+{
+	for (size_t i = 0; i < sizeof(alone) / sizeof(*alone); i++)
+		if (!strcmp(alone[i].name, property->name))
+			return alone[i].user == device->user;
+	return true;
+}
+
 const struct property *property_row(size_t index)
 {
 	return index < sizeof(table) / sizeof(*table) ? &table[index] : NULL;
@@ -167,9 +198,12 @@ static int refuse(const struct property *property, const char *value, struct len
 int property_set(struct run_device *device, const char *name, const char *value, struct lend_error *error)
 {
 	struct nearest nearest = {.word = name};
+	const char *driver = device->user ? "vfio-user-pci" : "vfio-pci";
 	const struct property *property;
 
 	for (size_t i = 0; (property = property_row(i)); i++) {
+		if (!is_of(device, property))
+			continue;
 		nearest_offer(&nearest, property->name);
 		if (strcmp(name, property->name))
 			continue;
@@ -178,9 +212,8 @@ int property_set(struct run_device *device, const char *name, const char *value,
 		return is_standard(property, value) ? 0 : refuse(property, value, error);
 	}
 	if (nearest.best)
-		return tool_fail(error, -EINVAL,
-				 "-device vfio-pci has no property '%.100s'; the nearest is %s", name,
-				 nearest.best);
-	return tool_fail(error, -EINVAL, "-device vfio-pci has no property '%.100s'; man lend-run lists all",
-			 name);
+		return tool_fail(error, -EINVAL, "-device %s has no property '%.100s'; the nearest is %s",
+				 driver, name, nearest.best);
+	return tool_fail(error, -EINVAL, "-device %s has no property '%.100s'; man lend-run lists all",
+			 driver, name);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The properties of -device vfio-pci that are known by name, and what becomes
+ * The properties of -device vfio-pci and vfio-user-pci that are known by name, and what becomes
  * of each. Names and defaults are those that users of other monitors know.
  */
 #ifndef TOOL_RUN_PROPERTIES_H

@@ -20,6 +20,10 @@ property_setter property_vf_token;
 property_setter property_expect;
 property_setter property_id;
 
+/* property_user.c */
+property_setter property_socket;
+property_setter property_msg_timeout;
+
 /* property_kinds.c: a switch whose field says the same, or the opposite; numbers. */
 property_setter property_switch;
 property_setter property_opposite;

@@ -39,6 +39,8 @@ static const char help_text[] =
 	"       x-intx=off      give it no interrupt line (man lend-run has all properties)\n"
 	"       x-allow-unreset=on\n"
 	"                       hand it over although nothing can reset it\n"
+	"  -device vfio-user-pci,socket=PATH[,x-msg-timeout=MS]\n"
+	"                       a device that another process serves (vfio-user) at that socket\n"
 	"  -serial stdio        the guest's serial line is this terminal: Ctrl-a x ends, Ctrl-a h helps\n"
 	"  -serial file:PATH    its output goes to a file\n"
 	"  -serial unix:PATH    it is a socket that is made there, for one client at a time\n"

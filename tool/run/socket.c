@@ -130,24 +130,53 @@ static int take_fd(int socket)
 	return ret < 0 ? -errno : only_fd(&message);
 }
 
-int socket_take_fd(const char *path, unsigned wait_ms, struct lend_error *error)
+/* A client whose waits are bounded. The first bounds recvmsg(), the second connect(): it waits while the
+ * server's backlog is full. */
+static int connect_within(const char *path, unsigned wait_ms)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
-	int fd, ret = 0;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), ret;
 
-	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return tool_fail(error, -errno, "cannot make a socket for fd=%s: %s", path, strerror(errno));
-	/* The first bounds recvmsg(), the second connect(): it waits while the server's backlog is full. */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) ||
-	    connect(fd, (const struct sockaddr *)&address, sizeof(address)))
-		ret = -errno;
-	if (!ret)
-		ret = take_fd(fd);
+		return -errno;
+	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	if (!setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) &&
+	    !setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) &&
+	    !connect(fd, (const struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	ret = -errno;
 	close(fd);
+	return ret;
+}
+
+int socket_connect(const char *path, unsigned wait_ms, struct lend_error *error)
+{
+	int fd = connect_within(path, wait_ms);
+
+	switch (fd) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		return tool_fail(error, fd, "socket=%s: no server listens there; start it first", path);
+	case -EAGAIN:
+		return tool_fail(error, fd, "socket=%s: its server has another client; a server has one",
+				 path);
+	case -EPROTOTYPE:
+		return tool_fail(error, fd, "socket=%s: it is not the socket of a device's server", path);
+	default:
+		return fd < 0 ? tool_fail(error, fd, "socket=%s: cannot connect: %s", path, strerror(-fd))
+			      : fd;
+	}
+}
+
+int socket_take_fd(const char *path, unsigned wait_ms, struct lend_error *error)
+{
+	int fd = connect_within(path, wait_ms), ret = fd;
+
+	if (fd >= 0) {
+		ret = take_fd(fd);
+		close(fd);
+	}
 	if (ret == -EAGAIN)
 		return tool_fail(error, -ETIMEDOUT,
 				 "fd=%s: its server did not hand out a device in time; see that it "

@@ -15,6 +15,13 @@ int socket_listen(const char *path, struct lend_error *error);
 int socket_accept(int listener);
 
 /**
+ * Connects to the server of a device at `path`, which takes one client; one that
+ * does not take us is waited for `wait_ms`. The descriptor, or a negative errno with
+ * the sentence.
+ */
+int socket_connect(const char *path, unsigned wait_ms, struct lend_error *error);
+
+/**
  * Connects to `path` and takes the one descriptor that is handed out there
  * (SCM_RIGHTS). A server that does not take its client, or sends nothing, is
  * waited for `wait_ms` each. The descriptor, or a negative errno with the

@@ -35,7 +35,9 @@ static json_t *ports(const struct vmm_stats *stats)
 
 static const char *backend_name(enum lend_backend backend)
 {
-	return backend == LEND_BACKEND_IOMMUFD ? "iommufd" : "legacy";
+	return backend == LEND_BACKEND_USER      ? "vfio-user"
+	       : backend == LEND_BACKEND_IOMMUFD ? "iommufd"
+						 : "legacy";
 }
 
 /* What the machine says is not believed: its counts and names are cut. */

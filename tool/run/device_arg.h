@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* The two spellings of -device. Each returns 0, or -EINVAL with the sentence in `error`. */
+#ifndef TOOL_RUN_DEVICE_ARG_H
+#define TOOL_RUN_DEVICE_ARG_H
+
+#include "tool/run/options.h"
+
+/** Takes the name of a driver. */
+int device_driver(struct run_device *device, const char *driver, struct lend_error *error);
+/** Reads the value as a JSON object: its member "driver", and a member for each property. */
+int device_json(struct run_device *device, const char *text, struct lend_error *error);
+
+#endif
