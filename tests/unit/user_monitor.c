@@ -90,13 +90,26 @@ static void msi_free(void *host, void *peer, unsigned vector)
 
 static int msi_attach(void *host, void *peer, unsigned vector, int eventfd)
 {
-	(void)host, (void)peer, (void)vector, (void)eventfd;
+	struct user_monitor *monitor = host;
+
+	(void)peer;
+	monitor->attached[vector] = eventfd;
 	return 0;
+}
+
+static int msi_detach(void *host, void *peer, unsigned vector, int eventfd)
+{
+	(void)eventfd;
+	return msi_attach(host, peer, vector, 0);
 }
 
 static int line(void *host, void *peer, unsigned pin, int fd, int resample)
 {
-	(void)host, (void)peer, (void)pin, (void)fd, (void)resample;
+	struct user_monitor *monitor = host;
+
+	(void)peer, (void)pin;
+	monitor->line = fd;
+	monitor->resample = resample;
 	return 0;
 }
 
@@ -125,7 +138,7 @@ static const struct lend_host_ops ops = {
 	.msi_free = msi_free,
 	.msi_commit = nothing,
 	.msi_attach = msi_attach,
-	.msi_detach = msi_attach,
+	.msi_detach = msi_detach,
 	.line_attach = line,
 	.line_detach = line_off,
 	.watch = watch,
@@ -152,9 +165,12 @@ int user_monitor_open(struct user_monitor *monitor)
 		assert_int_equal(lend_context_new(&context, &monitor->context), 0);
 		assert_int_equal(lend_space_new(monitor->context, &ops, monitor, &monitor->space), 0);
 	}
+	config.socket = monitor->path;
+	config.reply_ms = monitor->reply_ms;
+	if (monitor->path)
+		return lend_device_open_with(monitor->space, &config, &monitor->device, &monitor->error);
 	user_peer_start(&monitor->peer);
 	config.socket_fd = monitor->peer.client;
-	config.reply_ms = monitor->reply_ms;
 	ret = lend_device_open_with(monitor->space, &config, &monitor->device, &monitor->error);
 	close(monitor->peer.client);
 	return ret;

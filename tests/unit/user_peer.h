@@ -96,6 +96,7 @@ struct user_monitor {
 	struct lend_function *function;
 	struct lend_error error;
 	unsigned reply_ms;
+	const char *path; /* of a server that is no peer; NULL: the peer */
 	struct {
 		int fd;
 		lend_watch_fn fn;
@@ -106,6 +107,8 @@ struct user_monitor {
 	struct lend_bar_direct direct[8];
 	size_t direct_count; /* of the BAR that was mapped last */
 	bool placed;
+	int attached[64];   /* eventfd of each vector; 0: none */
+	int line, resample; /* eventfds of the line */
 	int fds_before;
 };
 

@@ -120,7 +120,8 @@ static void drain(int fd)
 		;
 }
 
-/* One poll(), without the lock, and what it brings. */
+/* One poll(), without the lock, and what it brings. What comes behind the own reply is left to the next one.
+ */
 static void poll_once(struct user_session *session, struct user_call *call)
 {
 	struct pollfd polls[USER_CHANNELS + 1];
@@ -140,7 +141,9 @@ static void poll_once(struct user_session *session, struct user_call *call)
 	session->poller = NULL;
 	if (polls[USER_CHANNELS].revents)
 		drain(session->kick);
-	user_session_pump(session);
+	for (unsigned i = 0; i < USER_CHANNELS; i++)
+		if (polls[i].revents)
+			user_channel_pump(session, &session->channels[i], &call->done);
 }
 
 static void wait_for_another(struct user_session *session, struct user_call *call)

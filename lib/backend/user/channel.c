@@ -122,9 +122,9 @@ static void take_message(struct user_session *session, struct user_channel *chan
 	wire_drop_fds(&channel->reader);
 }
 
-static void receive(struct user_session *session, struct user_channel *channel)
+static void receive(struct user_session *session, struct user_channel *channel, const bool *enough)
 {
-	for (int i = 0; i < MESSAGES_A_ROUND && !session->dead && !channel->answering; i++) {
+	for (int i = 0; i < MESSAGES_A_ROUND && !session->dead && !channel->answering && !*enough; i++) {
 		int ret = wire_read(&channel->reader, channel->fd);
 
 		if (ret < 0)
@@ -135,14 +135,18 @@ static void receive(struct user_session *session, struct user_channel *channel)
 	}
 }
 
+void user_channel_pump(struct user_session *session, struct user_channel *channel, const bool *enough)
+{
+	if (session->dead || channel->fd < 0)
+		return;
+	flush(session, channel);
+	receive(session, channel, enough);
+}
+
 void user_session_pump(struct user_session *session)
 {
-	for (unsigned i = 0; i < USER_CHANNELS && !session->dead; i++) {
-		struct user_channel *channel = &session->channels[i];
+	static const bool never = false;
 
-		if (channel->fd < 0)
-			continue;
-		flush(session, channel);
-		receive(session, channel);
-	}
+	for (unsigned i = 0; i < USER_CHANNELS; i++)
+		user_channel_pump(session, &session->channels[i], &never);
 }

@@ -72,7 +72,9 @@ struct user_session {
 
 /** Puts a message at the end of the queue, and sends what the socket takes. */
 void user_channel_send(struct user_session *session, struct user_channel *channel, struct user_out *out);
-/** Sends and reads what can be sent and read now. */
+/** Sends and reads what can be sent and read now; reads no message more once `*enough` is true. */
+void user_channel_pump(struct user_session *session, struct user_channel *channel, const bool *enough);
+/** The same for all channels, without an end but a bound of messages. */
 void user_session_pump(struct user_session *session);
 /** The session is over: one line of log, and all calls end. */
 LEND_PRINTF(2, 3) void user_session_die(struct user_session *session, const char *format, ...);
