@@ -150,7 +150,11 @@ static int run_bind(int argc, char **argv)
 
 	if (done)
 		return status;
-	if ((limit && args_seconds("limit", limit, &take.limit_ms, &error)) ||
+	if ((boot && (persistent || take.siblings || user) &&
+	     tool_fail(&error, -EINVAL,
+		       "--boot takes each device as its rule says; leave out --persist, --siblings and "
+		       "--user")) ||
+	    (limit && args_seconds("limit", limit, &take.limit_ms, &error)) ||
 	    (user && find_user(user, &take.user, &error)) ||
 	    (!boot != !!args.device_count &&
 	     tool_fail(&error, -EINVAL,

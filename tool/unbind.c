@@ -138,6 +138,10 @@ static int run_unbind(int argc, char **argv)
 		tool_say("%s", error.text);
 		return TOOL_USAGE;
 	}
+	if (stale && (persistent || give.siblings)) {
+		tool_say("--stale gives back what was left behind; leave out --persist and --siblings");
+		return TOOL_USAGE;
+	}
 	if (!stale != !!args.device_count) {
 		tool_say(stale ? "--stale finds the devices itself; leave them out"
 			       : "a device is missing; lend ls lists them");

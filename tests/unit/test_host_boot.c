@@ -181,6 +181,30 @@ static void a_folder_that_cannot_be_read(void **state)
 	assert_non_null(strstr(why.text, "0000:01:00.0: cannot remove its rule below"));
 }
 
+/* If there is no room for a new one, the old rule is what it was. */
+static void a_rule_that_cannot_be_replaced(void **state)
+{
+	struct lend_bind_options options = {.size = sizeof(options), .has_user = true, .user = 1000};
+	struct host_tree *tree = *state;
+	const struct lend_survey_device *drive;
+	char before[400];
+
+	tree_survey(tree);
+	drive = tree_device(tree, "01:00.0");
+	assert_int_equal(lend_persist(tree->context, drive, NULL, NULL), 0);
+	snprintf(before, sizeof(before), "%s", tree_get(tree, RULE));
+	tree_folder(tree, RULE ".new");
+	assert_int_equal(lend_persist(tree->context, drive, &options, &why), -EISDIR);
+	assert_non_null(strstr(why.text, "0000:01:00.0: cannot write a rule below"));
+	assert_string_equal(tree_get(tree, RULE), before);
+	tree_remove(tree, RULE ".new");
+	/* As a killed lend leaves it. */
+	tree_put(tree, RULE ".new", "path pci0000:00/10.0/00.0\ndevice 1b36");
+	assert_int_equal(boot(tree), 1);
+	assert_int_equal(lend_persist(tree->context, drive, &options, NULL), 0);
+	assert_non_null(strstr(tree_get(tree, RULE), "user 1000"));
+}
+
 /* The blanks before a drive's serial number are part of it. */
 static void a_serial_number_with_blanks(void **state)
 {
@@ -283,9 +307,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PLAIN(a_line_that_nobody_knows),     PLAIN(a_rule_by_hand),
 		PLAIN(a_rule_that_cannot_be_read),   PLAIN(other_files),
-		PLAIN(a_folder_that_cannot_be_read), PLAIN(a_serial_number_with_blanks),
-		PLAIN(a_device_that_moved),          SRIOV(a_card_that_was_replaced),
-		SRIOV(functions_of_somebody_else),   SRIOV(a_path_that_is_none),
+		PLAIN(a_folder_that_cannot_be_read), PLAIN(a_rule_that_cannot_be_replaced),
+		PLAIN(a_serial_number_with_blanks),  PLAIN(a_device_that_moved),
+		SRIOV(a_card_that_was_replaced),     SRIOV(functions_of_somebody_else),
+		SRIOV(a_path_that_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

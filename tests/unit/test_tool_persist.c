@@ -12,6 +12,7 @@
 
 #include "tests/unit/host_tree.h"
 #include "tool/args.c"
+#include "tool/bind.c"
 #include "tool/host.c"
 #include "tool/nearest.c"
 #include "tool/clean.c"
@@ -68,6 +69,22 @@ static void says(const char *text)
 {
 	if (!strstr(said, text))
 		fail_msg("'%s' does not say '%s'", said, text);
+}
+
+/* An option that would be passed over is refused. */
+static void options_that_do_nothing(void **state)
+{
+	static char *const boot[] = {(char *)"--persist", (char *)"--siblings", (char *)"--user=0"};
+	struct host_tree *tree = *state;
+
+	for (size_t i = 0; i < sizeof(boot) / sizeof(*boot); i++) {
+		assert_int_equal(RUN(tree, run_bind, (char *)"--boot", boot[i]), TOOL_USAGE);
+		says("--boot takes each device as its rule says; leave out");
+	}
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(RUN(tree, run_unbind, (char *)"--stale", boot[i]), TOOL_USAGE);
+		says("--stale gives back what was left behind; leave out");
+	}
 }
 
 /* After lend unbind the rule is still there, and is removed all the same. */
@@ -200,8 +217,13 @@ static void the_service(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_rule_after_unbind), TEST(a_rule_of_nothing),   TEST(functions_at_each_boot),
-		TEST(functions_that_fail), TEST(a_rule_of_functions), TEST(the_service),
+		TEST(options_that_do_nothing),
+		TEST(a_rule_after_unbind),
+		TEST(a_rule_of_nothing),
+		TEST(functions_at_each_boot),
+		TEST(functions_that_fail),
+		TEST(a_rule_of_functions),
+		TEST(the_service),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
