@@ -395,6 +395,8 @@ static void resets_that_options_decide(void **state)
 	options.devices[0].allow_unreset = true;
 	assert_int_equal(preflight_taking(tree->context, &options, &error), 0);
 	options.devices[0].allow_unreset = false;
+	options.devices[options.device_count++].user = true;
+	assert_int_equal(preflight_taking(tree->context, &options, &error), -EPERM);
 	options.devices[options.device_count++].fd = 7;
 	assert_int_equal(preflight_taking(tree->context, &options, &error), 0);
 	tree_free(tree);

@@ -25,11 +25,12 @@ static const struct run_device *device_of(const struct run_options *options, con
 /*
  * Whether a reset that failed in the check is the last word: not where the user takes the device
  * all the same, nor where a device comes as a descriptor, which may be what is missing on the bus.
+ * A device that another process serves is on no bus.
  */
 static bool is_final_reset(const struct run_options *options, const struct run_device *device)
 {
 	for (unsigned i = 0; i < options->device_count; i++)
-		if (!options->devices[i].host[0])
+		if (!options->devices[i].host[0] && !options->devices[i].user)
 			return false;
 	return !device || !device->allow_unreset;
 }
