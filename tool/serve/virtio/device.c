@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a virtio device (virtio 1.2, 2.1 and 3): status, features, queues, reset. */
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "tool/serve/virtio/transport.h"
+
+void vtransport_ring_all(struct vdevice *device)
+{
+	for (unsigned i = 0; i < device->queue_count; i++)
+		eventfd_write(device->doorbells[i], 1);
+}
+
+static void forget_queue(struct vdevice *device, unsigned index)
+{
+	memset(&device->queues[index], 0, sizeof(device->queues[index]));
+	device->queues[index].size = device->queue_max;
+	device->queues[index].vector = VIRTIO_MSI_NO_VECTOR;
+}
+
+static void stop(struct vdevice *device)
+{
+	if (!device->started)
+		return;
+	device->started = false;
+	device->kind->stop(device->opaque);
+}
+
+void vdevice_reset(struct vdevice *device, bool lost)
+{
+	stop(device);
+	device->features = 0;
+	device->offered_select = device->features_select = 0;
+	device->config_vector = VIRTIO_MSI_NO_VECTOR;
+	device->queue_select = 0;
+	device->status = 0;
+	device->isr = 0;
+	if (lost)
+		device->told = false;
+	for (unsigned i = 0; i < device->queue_count; i++)
+		forget_queue(device, i);
+	if (device->server)
+		lend_server_line(device->server, false);
+}
+
+static bool acceptable(const struct vdevice *device)
+{
+	const uint64_t features = device->features;
+
+	/* There is no legacy interface (2.2.3). */
+	return !(features & ~device->offered) && features & VDEVICE_BIT(VIRTIO_F_VERSION_1) &&
+	       (!device->kind->accepts || device->kind->accepts(device->opaque, features));
+}
+
+void vtransport_set_status(struct vdevice *device, uint8_t status)
+{
+	const uint8_t added = status & (uint8_t)~device->status;
+
+	if (!status) {
+		vdevice_reset(device, false);
+		return;
+	}
+	/* A driver cannot take a bit back but by a reset; one bit is the device's. */
+	device->status |= added & (uint8_t)~VIRTIO_CONFIG_S_NEEDS_RESET;
+	if (added & VIRTIO_CONFIG_S_FEATURES_OK && !acceptable(device))
+		device->status &= (uint8_t)~VIRTIO_CONFIG_S_FEATURES_OK;
+	if (added & VIRTIO_CONFIG_S_DRIVER_OK && device->status & VIRTIO_CONFIG_S_FEATURES_OK) {
+		device->started = true;
+		device->kind->start(device->opaque);
+		vtransport_ring_all(device);
+	}
+}
+
+void vtransport_enable_queue(struct vdevice *device, unsigned index)
+{
+	const uint64_t features = device->features;
+	const lend_iova_t *at = device->queues[index].addresses;
+	const struct vq_setup setup = {
+		.size = device->queues[index].size,
+		.packed = features & VDEVICE_BIT(VIRTIO_F_RING_PACKED),
+		.event_index = features & VDEVICE_BIT(VIRTIO_RING_F_EVENT_IDX),
+		.indirect = features & VDEVICE_BIT(VIRTIO_RING_F_INDIRECT_DESC),
+		.descriptors = at[0],
+		.driver = at[1],
+		.device = at[2],
+	};
+
+	if (!(device->status & VIRTIO_CONFIG_S_FEATURES_OK))
+		return;
+	/* A queue that cannot be is broken: its first use says so. */
+	vq_start(&device->queues[index].vq, device->server, &setup);
+	device->queues[index].enabled = true;
+	eventfd_write(device->doorbells[index], 1);
+}
+
+void vtransport_reset_queue(struct vdevice *device, unsigned index)
+{
+	if (device->started)
+		device->kind->let_go(device->opaque);
+	forget_queue(device, index);
+}
+
+bool vdevice_running(const struct vdevice *device)
+{
+	uint8_t command = 0;
+
+	if (!device->started)
+		return false;
+	lend_server_config_read(device->server, PCI_COMMAND, &command, 1);
+	return command & PCI_COMMAND_MASTER;
+}
+
+struct vq *vdevice_queue(struct vdevice *device, unsigned index)
+{
+	return index < device->queue_count && device->queues[index].enabled ? &device->queues[index].vq
+									    : NULL;
+}
+
+void vdevice_flush(struct vdevice *device, unsigned index)
+{
+	vq_publish(&device->queues[index].vq);
+	if (vq_wants_signal(&device->queues[index].vq))
+		vtransport_interrupt(device, device->queues[index].vector, ISR_QUEUE);
+}
+
+void vdevice_broken(struct vdevice *device, unsigned index)
+{
+	/* A driver can do this again and again: a line for each client is enough. */
+	if (!device->told)
+		device->say("%s: the guest's driver uses queue %u against the specification of virtio: %s: "
+			    "the device works again when its driver resets it",
+			    device->kind->name, index, device->queues[index].vq.broken);
+	device->told = true;
+	stop(device);
+	device->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	device->generation++;
+	vtransport_interrupt(device, device->config_vector, ISR_CONFIG);
+}
+
+void vdevice_set_config(struct vdevice *device, unsigned offset, const void *data, unsigned length)
+{
+	if (!memcmp(device->config + offset, data, length))
+		return;
+	memcpy(device->config + offset, data, length);
+	device->generation++;
+	if (device->started)
+		vtransport_interrupt(device, device->config_vector, ISR_CONFIG);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A virtio device behind PCI (virtio 1.2, 2 and 4.1): its registers, features, status,
+ * queues and interrupts. What kind of device it is, the caller says by a table.
+ *
+ * Rules:
+ *  - the queues may be used while vdevice_running(), and at no other time;
+ *  - the slots `start` and `stop` come in turn: `stop` ends what `start` began;
+ *  - a queue that is broken ends all of it: the device needs a reset then, which its
+ *    status says.
+ */
+#ifndef TOOL_SERVE_VIRTIO_DEVICE_H
+#define TOOL_SERVE_VIRTIO_DEVICE_H
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_pci.h>
+
+#include "lend/server.h"
+#include "tool/serve/virtio/queue.h"
+
+#define VDEVICE_BIT(feature) (UINT64_C(1) << (feature))
+
+enum {
+	VDEVICE_QUEUES = 8,  /* at most */
+	VDEVICE_CONFIG = 64, /* bytes of the device's own config space, at most */
+	VDEVICE_CAPABILITIES = 5,
+	/* BAR 0, whose pages are: common registers; ISR and the device's config; doorbells; MSI-X. */
+	VDEVICE_BAR_SIZE = 0x4000,
+};
+
+/** What kind of device it is. */
+struct vdevice_kind {
+	const char *name;
+	uint16_t device; /* 0x1040 and the number of the kind (5) */
+	uint32_t class_code;
+	/** Whether a set of features can be used, of those that are offered. NULL: every set. */
+	bool (*accepts)(void *opaque, uint64_t features);
+	/** The driver is ready (DRIVER_OK), and features are settled. */
+	void (*start)(void *opaque);
+	/** The queues must not be touched any more. Chains that are popped are lost. */
+	void (*stop)(void *opaque);
+	/** Guest memory changes, or queue `queue` is reset: give back the chains that are popped. */
+	void (*let_go)(void *opaque);
+};
+
+struct vdevice {
+	const struct vdevice_kind *kind;
+	void *opaque; /* for the slots of `kind` */
+	struct lend_server *server;
+	LEND_PRINTF(1, 2) void (*say)(const char *format, ...); /* a line for the user */
+
+	uint64_t offered;
+	unsigned queue_count;
+	uint16_t queue_max;            /* descriptors of a queue, at most */
+	int doorbells[VDEVICE_QUEUES]; /* eventfds, signalled by a notification */
+	uint8_t config[VDEVICE_CONFIG];
+	unsigned config_length;
+
+	uint64_t features; /* what the driver wrote */
+	uint32_t offered_select, features_select;
+	uint16_t config_vector, queue_select;
+	uint8_t status, generation, isr;
+	bool started, told;
+	struct {
+		struct vq vq;
+		lend_iova_t addresses[3]; /* descriptors, driver's part, device's part */
+		uint16_t size, vector;
+		bool enabled;
+	} queues[VDEVICE_QUEUES];
+
+	struct {
+		uint8_t bytes[20];
+	} capabilities[VDEVICE_CAPABILITIES];
+	struct lend_server_doorbell bells[VDEVICE_QUEUES];
+	struct lend_server_capability described[VDEVICE_CAPABILITIES];
+	struct lend_server_config pci;
+};
+
+/**
+ * Describes the device for lend_server_new(): the fields up to `config_length` must be
+ * set, but `server` and the doorbells, which are made here. Returns 0 or a negative errno.
+ */
+int vdevice_describe(struct vdevice *device, struct lend_server_device *out);
+
+/** Closes the doorbells. */
+void vdevice_end(struct vdevice *device);
+
+/** Whether the queues may be used now: the driver is ready, and lets the device reach memory. */
+bool vdevice_running(const struct vdevice *device);
+
+/** The queue, or NULL if the driver does not use it. */
+struct vq *vdevice_queue(struct vdevice *device, unsigned index);
+
+/** Publishes what was used of a queue, and interrupts if the driver wants it. */
+void vdevice_flush(struct vdevice *device, unsigned index);
+
+/** A queue is broken: the device needs a reset. */
+void vdevice_broken(struct vdevice *device, unsigned index);
+
+/** Changes bytes of the device's config space, and tells the driver. */
+void vdevice_set_config(struct vdevice *device, unsigned offset, const void *data, unsigned length);
+
+/** Power-on state. `lost`: the client is gone, too. */
+void vdevice_reset(struct vdevice *device, bool lost);
+
+#endif
