@@ -114,7 +114,7 @@ static int bind_devices(const struct args *args, const struct lend_bind_options 
 	struct lend_survey *survey;
 	int status;
 
-	if (host_open(&context, &survey))
+	if (host_open_names(&context, &survey))
 		return TOOL_FAILED;
 	status = (int)host_resolve(survey, args, devices);
 	for (size_t i = 0; !status && i < args->device_count; i++)

@@ -187,7 +187,7 @@ static int run_check(int argc, char **argv)
 	}
 	options = asked_of(&machine);
 	options.shell = getppid();
-	if (host_open(&context, &survey))
+	if (host_open_names(&context, &survey))
 		return TOOL_FAILED;
 	status = check_devices(context, survey, &args, &options, json);
 	host_close(context, survey);

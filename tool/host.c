@@ -29,19 +29,30 @@ int host_context(struct lend_context **out)
 	return lend_context_new(&config, out);
 }
 
-enum tool_status host_open(struct lend_context **context, struct lend_survey **survey)
+static enum tool_status open_host(struct lend_context **context, struct lend_survey **survey,
+				  int (*make)(struct lend_context *context, struct lend_survey **out))
 {
 	int ret = host_context(context);
 
 	*survey = NULL;
 	if (!ret) {
-		ret = lend_survey_new(*context, survey);
+		ret = make(*context, survey);
 		if (!ret)
 			return TOOL_OK;
 		lend_context_free(*context);
 	}
 	tool_say("cannot look at the devices of this computer: %s", strerror(-ret));
 	return TOOL_FAILED;
+}
+
+enum tool_status host_open(struct lend_context **context, struct lend_survey **survey)
+{
+	return open_host(context, survey, lend_survey_new);
+}
+
+enum tool_status host_open_names(struct lend_context **context, struct lend_survey **survey)
+{
+	return open_host(context, survey, lend_survey_names);
 }
 
 void host_close(struct lend_context *context, struct lend_survey *survey)

@@ -16,6 +16,8 @@ int host_context(struct lend_context **out);
 
 /** A context and a survey. On failure one line has been printed. */
 enum tool_status host_open(struct lend_context **context, struct lend_survey **survey);
+/** The same to find devices by name; what uses them is not looked for (lend_survey_names()). */
+enum tool_status host_open_names(struct lend_context **context, struct lend_survey **survey);
 void host_close(struct lend_context *context, struct lend_survey *survey);
 
 /** Looks up each device that is named. On failure one line has been printed. */

@@ -147,7 +147,7 @@ static int run_unbind(int argc, char **argv)
 			       : "a device is missing; lend ls lists them");
 		return TOOL_USAGE;
 	}
-	if (host_open(&context, &survey))
+	if (host_open_names(&context, &survey))
 		return TOOL_FAILED;
 	status = stale ? unbind_stale(context, &give)
 		       : unbind_devices(context, survey, &args, &give, persistent);

@@ -90,7 +90,7 @@ static int set(struct args *args, unsigned count, const struct lend_bind_options
 	char name[LEND_NAME_SIZE] = "";
 	int status;
 
-	if (host_open(&context, &survey))
+	if (host_open_names(&context, &survey))
 		return TOOL_FAILED;
 	if (persistent && !count && forget_functions(context, survey, args->devices[0])) {
 		host_close(context, survey);

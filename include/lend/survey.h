@@ -110,6 +110,13 @@ struct lend_survey;
  * why sysfs cannot be read. All that a survey returns lives as long as it does.
  */
 LEND_API int lend_survey_new(struct lend_context *context, struct lend_survey **out);
+/**
+ * The same to find devices by name: nothing is asked about what uses them, which is most of
+ * the work. No device of such a survey is known to be free: one that could be lent has the
+ * state LEND_STATE_BUSY and the word "unknown". Who takes a device then by lend_bind() needs
+ * no other survey, since that makes a whole one itself. Errors as lend_survey_new().
+ */
+LEND_API int lend_survey_names(struct lend_context *context, struct lend_survey **out);
 /** Frees a survey. NULL is allowed. */
 LEND_API void lend_survey_free(struct lend_survey *survey);
 

@@ -45,6 +45,14 @@ def host(l1, lend):
 
 
 @pytest.mark.profile("host-plain")
+def test_root_looks_at_all(host):
+    """What is not there on a kernel is no failure; root reads the rest."""
+    assert host.device(NVME)["unseen"] == []
+    r = host.l1.run([host._lend, "ls"], check=True)
+    assert "not looked at" not in r.out
+
+
+@pytest.mark.profile("host-plain")
 def test_a_disk_behind_a_loop_device(host):
     loop = host.sh("losetup -f --show /dev/nvme0n1 && mkdir -p /run/m")
     host.sh(f"mkfs.ext4 -q {loop} && mount {loop} /run/m")

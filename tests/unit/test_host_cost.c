@@ -217,10 +217,32 @@ static void a_host_of_4096_devices(void **state)
 	assert_true(lend_survey_count(tree->survey) > MOST_DEVICES);
 }
 
+/* Who only looks for a name does not look at the processes, nor at each way. */
+static void a_name(void **state)
+{
+	struct host_tree *tree = *state;
+	const struct lend_survey_device *found;
+	struct lend_survey *survey;
+	struct lend_error error;
+
+	for (unsigned i = 0; i < DEVICES; i++)
+		add_device(tree, i);
+	for (unsigned i = 0; i < PROCESSES / 10; i++)
+		add_process(tree, 1000 + i);
+	calls = 0;
+	assert_int_equal(lend_survey_names(tree->context, &survey), 0);
+	print_message("%u calls\n", calls);
+	assert_in_range(calls, DEVICES, CALLS_BEFORE / 4);
+	assert_int_equal(lend_survey_resolve(survey, "eth5", &found, &error), 0);
+	assert_string_equal(found->is.name, "0000:41:05.0");
+	lend_survey_free(survey);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_large_host, tree_plain, tree_teardown),
+		cmocka_unit_test_setup_teardown(a_name, tree_plain, tree_teardown),
 		cmocka_unit_test_setup_teardown(a_host_of_4096_devices, tree_plain, tree_teardown),
 	};
 

@@ -271,6 +271,39 @@ static void console_and_sound(void **state)
 }
 
 /* Groups that VFIO makes without an IOMMU keep nothing apart. */
+/* A survey of names finds devices, and says of none that it is free. */
+static void names_alone(void **state)
+{
+	struct host_tree *tree = *state;
+	const struct lend_survey_device *device, *whole;
+	struct lend_survey *names;
+	struct lend_error error;
+	struct lend_way way;
+
+	tree_survey(tree);
+	assert_int_equal(lend_survey_names(tree->context, &names), 0);
+	assert_int_equal(lend_survey_count(names), lend_survey_count(tree->survey));
+	for (size_t i = 0; (device = lend_survey_at(names, i)); i++) {
+		whole = lend_survey_at(tree->survey, i);
+		assert_string_equal(device->is.name, whole->is.name);
+		assert_string_equal(device->path, whole->path);
+		assert_string_equal(device->interfaces, whole->interfaces);
+		assert_int_equal(device->use_count, 0);
+		if (whole->state == LEND_STATE_UNFIT || whole->state == LEND_STATE_BLOCKED) {
+			assert_string_equal(device->word, whole->word);
+			continue;
+		}
+		assert_int_equal(device->state, LEND_STATE_BUSY);
+		assert_string_equal(device->word, "unknown");
+		assert_string_equal(device->why, "what uses it was not looked for");
+	}
+	assert_int_equal(lend_survey_resolve(names, "nvme0n1", &device, &error), 0);
+	assert_string_equal(device->is.name, "0000:01:00.0");
+	for (size_t i = 0; lend_survey_way(names, i, &way); i++)
+		assert_non_null(way.unseen);
+	lend_survey_free(names);
+}
+
 static void groups_without_an_iommu(void **state)
 {
 	struct host_tree *tree = *state;
@@ -313,6 +346,7 @@ int main(void)
 		TEST(addresses),
 		TEST(bridged_bonded_and_below),
 		TEST(console_and_sound),
+		TEST(names_alone),
 		TEST(groups_without_an_iommu),
 		TEST(an_empty_host),
 	};

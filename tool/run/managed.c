@@ -75,7 +75,7 @@ int managed_find(struct managed *managed, struct run_options *options, struct le
 		return 0;
 	ret = host_context(&managed->context);
 	if (!ret)
-		ret = lend_survey_new(managed->context, &survey);
+		ret = lend_survey_names(managed->context, &survey);
 	if (ret)
 		return tool_fail(error, ret, "cannot look at the devices of this computer: %s",
 				 strerror(-ret));

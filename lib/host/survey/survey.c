@@ -229,7 +229,7 @@ static int read_devices(struct lend_survey *survey)
 	return 0;
 }
 
-int lend_survey_new(struct lend_context *context, struct lend_survey **out)
+static int make(struct lend_context *context, bool names_only, struct lend_survey **out)
 {
 	struct lend_survey *survey = calloc(1, sizeof(*survey));
 	int ret;
@@ -237,11 +237,13 @@ int lend_survey_new(struct lend_context *context, struct lend_survey **out)
 	if (!survey)
 		return -ENOMEM;
 	survey->context = context;
+	survey->names_only = names_only;
 	ret = read_devices(survey);
 	if (!ret) {
 		survey_nodes(survey);
 		survey_interfaces(survey);
-		survey_uses(survey);
+		if (!names_only)
+			survey_uses(survey);
 		survey_words(survey);
 		look_end(survey);
 		ret = survey->failed;
@@ -252,6 +254,16 @@ int lend_survey_new(struct lend_context *context, struct lend_survey **out)
 	}
 	*out = survey;
 	return 0;
+}
+
+int lend_survey_new(struct lend_context *context, struct lend_survey **out)
+{
+	return make(context, false, out);
+}
+
+int lend_survey_names(struct lend_context *context, struct lend_survey **out)
+{
+	return make(context, true, out);
 }
 
 void lend_survey_free(struct lend_survey *survey)

@@ -81,6 +81,7 @@ struct device {
 
 struct lend_survey {
 	struct lend_context *context;
+	bool names_only; /* what uses the devices is not looked for */
 	struct device *devices;
 	size_t device_count;
 	struct node *nodes;

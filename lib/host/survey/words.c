@@ -101,9 +101,22 @@ static void choose(struct lend_survey *survey, struct lend_survey_device *out)
 	}
 }
 
+/* Without a look at what uses it no device may seem to be free. */
+static void doubt(struct lend_survey_device *out)
+{
+	if (out->state != LEND_STATE_READY && out->state != LEND_STATE_BINDABLE &&
+	    out->state != LEND_STATE_SHARED)
+		return;
+	say(out, LEND_STATE_BUSY, "unknown");
+	snprintf(out->why, sizeof(out->why), "what uses it was not looked for");
+}
+
 void survey_words(struct lend_survey *survey)
 {
 	look_for(survey, LOOK_ALL);
-	for (size_t i = 0; i < survey->device_count; i++)
+	for (size_t i = 0; i < survey->device_count; i++) {
 		choose(survey, &survey->devices[i].seen);
+		if (survey->names_only)
+			doubt(&survey->devices[i].seen);
+	}
 }

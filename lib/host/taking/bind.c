@@ -200,6 +200,7 @@ int lend_bind(struct lend_context *context, const struct lend_bdf *devices, size
 	ret = operation_init(&taking.op, context, options, error);
 	if (ret)
 		return ret;
+	/* Made here and not by the caller: what uses a device is asked just before it is taken. */
 	ret = lend_survey_new(context, &taking.survey);
 	if (ret)
 		return error_say(error, ret, "cannot look at the devices of this computer: %s",

@@ -233,7 +233,7 @@ static int look(struct following *following)
 
 	lend_survey_free(following->survey);
 	following->survey = NULL;
-	ret = lend_survey_new(following->op.context, &following->survey);
+	ret = lend_survey_names(following->op.context, &following->survey);
 	return ret ? error_say(following->op.error, ret, "cannot look at the devices of this computer: %s",
 			       strerror(-ret))
 		   : 0;

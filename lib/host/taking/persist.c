@@ -15,7 +15,7 @@ static int add_physical(const struct operation *op, const struct lend_survey_dev
 	const struct lend_survey_device *pf;
 	struct lend_survey *survey;
 	struct lend_bdf bdf;
-	int ret = lend_survey_new(op->context, &survey);
+	int ret = lend_survey_names(op->context, &survey);
 
 	if (ret)
 		return error_say(op->error, ret, "cannot look at the devices of this computer: %s",

@@ -186,7 +186,7 @@ static int lend_all_again(const struct operation *op, const char *pf)
 {
 	const struct lend_survey_device *vf;
 	struct lend_survey *survey;
-	int ret = lend_survey_new(op->context, &survey);
+	int ret = lend_survey_names(op->context, &survey);
 
 	if (ret)
 		return error_say(op->error, ret, "cannot look at the devices of this computer: %s",

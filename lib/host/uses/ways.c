@@ -177,7 +177,9 @@ bool lend_survey_way(const struct lend_survey *survey, size_t index, struct lend
 	if (index >= host_way_count)
 		return false;
 	way = &host_ways[index];
-	if (survey->unseen[way->kind])
+	if (survey->names_only)
+		unseen = "what uses the devices, which was not looked for";
+	else if (survey->unseen[way->kind])
 		unseen = survey->unseen[way->kind];
 	else if (look_unread(survey, way->kind))
 		unseen = look_unread(survey, way->kind);
