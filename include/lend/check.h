@@ -55,6 +55,11 @@ struct lend_check_options {
 	 * in their order (function.h). Rules and quirks are those of these ids. NULL: none.
 	 */
 	const struct lend_ids *ids;
+	/*
+	 * The device is opened for a machine that another process runs: KVM, memory and
+	 * processors are not asked about.
+	 */
+	bool device_alone;
 };
 
 /**

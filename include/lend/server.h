@@ -24,6 +24,7 @@
 
 #include "backend.h"
 #include "context.h"
+#include "function.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -144,6 +145,14 @@ struct lend_server_ops {
 	int (*set_irqs)(void *dev, const struct lend_irqs *irqs);
 	/** The mode of interrupts, or the set of vectors that the client listens to, has changed. */
 	void (*irqs_changed)(void *dev);
+	/**
+	 * The client is gone, or the server is freed while it is there: called before all
+	 * else. The device stops its interrupts, and what it does to guest memory. Slot
+	 * `unmap` follows for each map, and then slot `reset`, unless the server is freed.
+	 */
+	void (*lost)(void *dev);
+	/** The server is freed: no slot is called any more, so that `dev` can go. */
+	void (*close)(void *dev);
 };
 
 /** A device that is to be served. Start from all zero, and set `size`. Everything is copied but `ops`. */
@@ -179,6 +188,30 @@ struct lend_server_device {
  */
 LEND_API int lend_server_new(struct lend_context *context, const struct lend_server_device *device,
 			     struct lend_server **out, struct lend_error *error);
+
+/**
+ * Makes a server that shows a device of the host, which is open, to a client. The caller
+ * frees it, before the function and the device. `function` is one on that device, made
+ * with lend_function_config.no_intx, and reset. Nothing else may use the device, or map
+ * into its space.
+ *
+ *  - The client has the regions and interrupts that VFIO says. It maps BARs by VFIO's own
+ *    descriptor of the device, unless the function has no_mmap. Accesses by messages go
+ *    to the device as they are, and its eventfds to VFIO. So no code of this process runs
+ *    while the client and the device work.
+ *  - Not shown: the legacy VGA ranges, the host's requests for the device, and maps of
+ *    BARs below a page. The ROM is that of the function.
+ *  - Memory that the client maps with a file is mapped into the device's space, which
+ *    pins it. The device does not reach memory without a file, and that is no error.
+ *  - A reset is lend_context_reset(), also when the client is gone. Before that the
+ *    interrupts and the bus master are turned off, and the client's memory is unmapped.
+ *  - While the function is gone (lend_function_gone()), the client reads all ones.
+ *
+ * -EINVAL: the function takes the line interrupt; else as lend_server_new(). The server
+ * blocks for as long as the library does in a reset, and while memory is pinned.
+ */
+LEND_API int lend_server_new_for(struct lend_function *function, struct lend_server **out,
+				 struct lend_error *error);
 
 /** Closes its client and its socket. Slot `unmap` is called for what is mapped; then no slot any more. */
 LEND_API void lend_server_free(struct lend_server *server);

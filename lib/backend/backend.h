@@ -69,6 +69,11 @@ struct transport_ops {
 	/* The same bytes as a descriptor that an IOMMU can map for other devices; -ENOTTY: the kernel has
 	 * none. */
 	int (*dma_buf)(void *dev, unsigned region, uint64_t offset, uint64_t length);
+	/*
+	 * The descriptor by which another process can map a region, and where in it the
+	 * region begins. It stays the transport's. -ENOTTY: there is none.
+	 */
+	int (*file)(void *dev, unsigned region, uint64_t *offset);
 	int (*reset)(void *dev);
 	/* What a reset of its bus would take along, and that reset; `fds`: descriptors of the groups. */
 	int (*hot_reset_info)(void *dev, struct backend_hot_reset *out);

@@ -144,6 +144,14 @@ static int kernel_dma_buf(void *dev, unsigned region, uint64_t offset, uint64_t 
 	return sys_vfio_dma_buf(device->fd, region, offset, length);
 }
 
+static int kernel_file(void *dev, unsigned region, uint64_t *offset)
+{
+	struct kernel_device *device = dev;
+
+	*offset = device->offset[region];
+	return device->fd;
+}
+
 static int kernel_reset(void *dev)
 {
 	struct kernel_device *device = dev;
@@ -208,6 +216,7 @@ static const struct transport_ops kernel_ops = {
 	.write = kernel_write,
 	.map = kernel_map,
 	.dma_buf = kernel_dma_buf,
+	.file = kernel_file,
 	.reset = kernel_reset,
 	.hot_reset_info = kernel_hot_reset_info,
 	.hot_reset = kernel_hot_reset,

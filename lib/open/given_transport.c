@@ -96,6 +96,12 @@ static int given_dma_buf(void *dev, unsigned region, uint64_t offset, uint64_t l
 	return given->ops.dma_buf ? given->ops.dma_buf(given->dev, region, offset, length) : -ENOTTY;
 }
 
+static int no_file(void *dev, unsigned region, uint64_t *offset)
+{
+	(void)dev, (void)region, (void)offset;
+	return -ENOTTY;
+}
+
 static int given_reset(void *dev)
 {
 	const struct given_transport *given = dev;
@@ -136,6 +142,7 @@ const struct transport_ops given_transport_ops = {
 	.write = given_write,
 	.map = given_map,
 	.dma_buf = given_dma_buf,
+	.file = no_file,
 	.reset = given_reset,
 	.hot_reset_info = no_bus_info,
 	.hot_reset = no_bus_reset,

@@ -121,6 +121,7 @@ int lend_server_new(struct lend_context *context, const struct lend_server_devic
 		lend_server_free(server);
 		return ret;
 	}
+	server->made = true;
 	*out = server;
 	return 0;
 }
@@ -138,6 +139,8 @@ void lend_server_free(struct lend_server *server)
 	if (server->main.fd >= 0)
 		session_end(server, false);
 	listen_end(server);
+	if (server->made && server->ops.close)
+		server->ops.close(server->device.dev);
 	sigbus_remove(&server->bus);
 	irqs_end(&server->irqs);
 	config_end(&server->config);

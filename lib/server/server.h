@@ -58,6 +58,8 @@ struct lend_server {
 	struct server_maps maps;
 	struct sigbus_entry bus;
 
+	bool made; /* lend_server_new() has returned it */
+
 	int epoll, kick;
 	int listener; /* -1: none */
 	char path[108];

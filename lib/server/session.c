@@ -47,6 +47,8 @@ void session_end(struct lend_server *server, bool tell)
 
 	/* No message is sent or waited for from here on, whatever a slot asks for. */
 	server->lost = -ENOTCONN;
+	if (was_connected && server->ops.lost)
+		server->ops.lost(server->device.dev);
 	server_maps_remove_all(server);
 	server->connected = false;
 	if (tell && was_connected)

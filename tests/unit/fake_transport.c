@@ -97,12 +97,13 @@ static int set_intx(struct world *world, const struct backend_irqs *irqs)
 static int set_notify(struct world *world, const struct backend_irqs *irqs)
 {
 	int *fd = &world->notify_fd[irqs->index - LEND_IRQ_ERR];
-	int ret = fake_step(world, "notify %u %c", irqs->index, irqs->fds[0] < 0 ? '-' : 'x');
+	int now = irqs->fds ? irqs->fds[0] : -1;
+	int ret = fake_step(world, "notify %u %c", irqs->index, now < 0 ? '-' : 'x');
 
-	if (!world->vectors[irqs->index] || irqs->count != 1 || (world->refuse_notify && irqs->fds[0] >= 0))
+	if (!world->vectors[irqs->index] || irqs->count != !!irqs->fds || (world->refuse_notify && now >= 0))
 		return -EINVAL;
-	if (!ret || irqs->fds[0] < 0)
-		*fd = irqs->fds[0];
+	if (!ret || now < 0)
+		*fd = now;
 	return ret;
 }
 
@@ -121,6 +122,8 @@ static int fake_set_irqs(void *dev, const struct backend_irqs *irqs)
 {
 	struct world *world = dev;
 
+	if (irqs->action == BACKEND_IRQ_TRIGGER && irqs->count && !irqs->fds)
+		return fake_step(world, "signal %u %x+%x", irqs->index, irqs->start, irqs->count);
 	if (irqs->index == LEND_IRQ_INTX)
 		return set_intx(world, irqs);
 	if (irqs->index == LEND_IRQ_ERR || irqs->index == LEND_IRQ_REQ)
@@ -271,6 +274,14 @@ static int fake_dma_buf(void *dev, unsigned region, uint64_t offset, uint64_t le
 	return world->dma_bufs ? memfd_create("dma-buf", MFD_CLOEXEC) : -ENOTTY;
 }
 
+static int fake_file(void *dev, unsigned region, uint64_t *offset)
+{
+	struct world *world = dev;
+
+	*offset = (uint64_t)region << 40; /* as VFIO's */
+	return world->file > 0 ? world->file : -ENOTTY;
+}
+
 static int fake_reset(void *dev)
 {
 	struct world *world = dev;
@@ -340,6 +351,7 @@ const struct transport_ops fake_transport = {
 	.write = fake_write,
 	.map = fake_map,
 	.dma_buf = fake_dma_buf,
+	.file = fake_file,
 	.reset = fake_reset,
 	.hot_reset_info = fake_hot_reset_info,
 	.hot_reset = fake_hot_reset,

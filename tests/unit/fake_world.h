@@ -87,6 +87,7 @@ struct world {
 	bool fail_mmap;
 	bool iommufd;                      /* opened by that way */
 	bool dma_bufs;                     /* the kernel exports BARs */
+	int file;                          /* by which its regions can be mapped; 0: none */
 	uint8_t bytes[6][WORLD_BAR_BYTES]; /* BARs, at their offset modulo that */
 	uint8_t rom[4096];
 	unsigned rom_length;           /* bytes that can be read of it */

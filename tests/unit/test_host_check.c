@@ -336,6 +336,25 @@ static void a_dead_device(void **state)
 	}
 }
 
+/* A process that opens a device for another one's machine needs neither KVM nor memory. */
+static void a_device_without_a_machine(void **state)
+{
+	struct lend_check_options options = {.size = sizeof(options), .memory = 1ull << 50, .starting = true};
+	struct host_tree *tree = *state;
+
+	tree_bind(tree, "0000:01:00.0", "vfio-pci");
+	tree_remove(tree, "dev/kvm");
+	check(tree, "01:00.0", &options);
+	row("kvm", LEND_FAILED, "KVM is not there");
+	row("memory", LEND_FAILED, "");
+	options.device_alone = true;
+	check(tree, "01:00.0", &options);
+	row("driver", LEND_PASSED, "vfio-pci");
+	for (size_t i = 0; lend_check_at(made, i); i++)
+		if (lend_check_at(made, i)->verdict == LEND_FAILED)
+			fail_msg("%s: %s", lend_check_at(made, i)->topic, lend_check_at(made, i)->text);
+}
+
 /* That is a fact of the kernel, and no fault of the host. */
 static void a_kernel_without_iommufd(void **state)
 {
@@ -465,6 +484,7 @@ int main(void)
 		TEST(reserved),
 		cmocka_unit_test(virtual_functions),
 		TEST(a_dead_device),
+		TEST(a_device_without_a_machine),
 		TEST(a_kernel_without_iommufd),
 		TEST(kernels),
 		TEST(memory),

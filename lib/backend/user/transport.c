@@ -250,6 +250,14 @@ static int user_dma_buf(void *dev, unsigned region, uint64_t offset, uint64_t le
 	return -ENOTTY;
 }
 
+static int user_file(void *dev, unsigned region, uint64_t *offset)
+{
+	const struct user_device *device = dev;
+
+	*offset = device->regions[region].offset;
+	return device->regions[region].fd >= 0 ? device->regions[region].fd : -ENOTTY;
+}
+
 static int user_reset(void *dev)
 {
 	const struct user_device *device = dev;
@@ -284,6 +292,7 @@ static const struct transport_ops user_ops = {
 	.write = user_write,
 	.map = user_map_region,
 	.dma_buf = user_dma_buf,
+	.file = user_file,
 	.reset = user_reset,
 	.hot_reset_info = no_bus_info,
 	.hot_reset = no_bus_reset,

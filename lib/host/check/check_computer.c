@@ -227,5 +227,6 @@ void check_computer(struct lend_check *check)
 			check_remapping(check);
 		check_vfio(check);
 	}
-	check_kvm(check);
+	if (!check->options.device_alone)
+		check_kvm(check);
 }

@@ -135,7 +135,8 @@ static void check_ways(struct lend_check *check)
 
 static void check_nodes(struct lend_check *check)
 {
-	check_kvm_node(check);
+	if (!check->options.device_alone)
+		check_kvm_node(check);
 	check_ways(check);
 	for (size_t i = 0; i < check->device_count; i++)
 		check_device_node(check, check->devices[i]);
@@ -146,7 +147,8 @@ enum { BARS_A_DEVICE = 7 };
 
 static void check_needs(struct lend_check *check)
 {
-	struct lend_check_needs needs = {.memory = check->device_count ? check->options.memory : 0,
+	bool has_memory = check->device_count && !check->options.device_alone;
+	struct lend_check_needs needs = {.memory = has_memory ? check->options.memory : 0,
 					 .processors = check->options.processors,
 					 .functions = (unsigned)check->device_count,
 					 .areas = BARS_A_DEVICE * (unsigned)check->device_count};
@@ -173,5 +175,6 @@ void check_user(struct lend_check *check)
 	/* At the start a machine's limits are asked about with its devices. */
 	if (check->device_count || !check->options.starting)
 		check_needs(check);
-	check_memory(check);
+	if (!check->options.device_alone)
+		check_memory(check);
 }

@@ -12,6 +12,9 @@
  * a change of the power state (pm_reset). Once, when the function is made.
  */
 void reset_judge(struct lend_function *function);
+/** Something beside the function has used the device: the kernel's reset at open is good no more. Any thread.
+ */
+void reset_is_due(struct lend_function *function);
 /** Brings the device to D0: only then can it be reset and read. With the lock. */
 void reset_wake(struct lend_function *function);
 

@@ -34,6 +34,11 @@ void reset_judge(struct lend_function *function)
 	function->pm_reset = reset_is_first(methods, "pm");
 }
 
+void reset_is_due(struct lend_function *function)
+{
+	__atomic_store_n(&function->used, true, __ATOMIC_RELAXED);
+}
+
 void reset_wake(struct lend_function *function)
 {
 	unsigned control = function->pm + PCI_PM_CTRL;
