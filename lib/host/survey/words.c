@@ -101,13 +101,14 @@ static void choose(struct lend_survey *survey, struct lend_survey_device *out)
 	}
 }
 
-/* Without a look at what uses it no device may seem to be free. */
+/* Without a look at what uses it no device may seem to be free. lend ls never shows this word. */
 static void doubt(struct lend_survey_device *out)
 {
 	if (out->state != LEND_STATE_READY && out->state != LEND_STATE_BINDABLE &&
 	    out->state != LEND_STATE_SHARED)
 		return;
-	say(out, LEND_STATE_BUSY, "unknown");
+	out->state = LEND_STATE_BUSY;
+	out->word = "unknown";
 	snprintf(out->why, sizeof(out->why), "what uses it was not looked for");
 }
 
