@@ -143,17 +143,24 @@ $(B)/tests/test-monitor: $(B)/obj/examples/test-monitor.o $(B)/liblend-fake.a $(
 # Hosts with odd files, chosen by libFuzzer (CONTRIBUTING.md). Only what looks at hosts is in it,
 # so that it is built soon.
 FUZZ_SAN := address,undefined,fuzzer-no-link
-FUZZ_RUN := $(O)/san-clang-$(subst $(comma),-,$(FUZZ_SAN))/fuzz/host_tree
+FUZZ_DIR := $(O)/san-clang-$(subst $(comma),-,$(FUZZ_SAN))/fuzz
 FUZZ_COUNT ?= 1000
 fuzz_host_src := $(wildcard lib/*.c lib/host/*.c lib/host/*/*.c) $(addprefix tests/,$(addprefix unit/,odd_tree.c host_tree.c host_kernel.c host_kernel_vfs.c) fuzz/host_tree.c)
-fuzz-host:
-	$(Q)$(MAKE) CC=clang SAN=$(FUZZ_SAN) $(FUZZ_RUN)
+fuzz_server_src := $(wildcard lib/*.c lib/wire/*.c lib/server/*.c) $(addprefix tests/,unit/server_hostile.c fuzz/server.c)
+fuzz_wire_src := $(wildcard lib/*.c lib/wire/*.c) tests/fuzz/wire.c
+fuzz-host fuzz-server fuzz-wire: fuzz-%:
+	$(Q)$(MAKE) CC=clang SAN=$(FUZZ_SAN) $(FUZZ_DIR)/$(if $(filter host,$*),host_tree,$*)
 
 # The same inputs each time: what a change breaks is seen, and nothing by chance.
-check-fuzz: fuzz-host
-	$(Q)$(FUZZ_RUN) -max_len=16 -seed=1 -runs=$(FUZZ_COUNT) -artifact_prefix=$(dir $(FUZZ_RUN))
+check-fuzz: fuzz-host fuzz-server fuzz-wire
+	$(Q)$(FUZZ_DIR)/host_tree -max_len=16 -seed=1 -runs=$(FUZZ_COUNT) -artifact_prefix=$(FUZZ_DIR)/
+	$(Q)for f in server wire; do \
+	  $(FUZZ_DIR)/$$f -max_len=512 -seed=1 -runs=$(FUZZ_COUNT)0 -artifact_prefix=$(FUZZ_DIR)/ || exit 1; done
 
 $(B)/fuzz/host_tree: $(call obj,$(fuzz_host_src))
+$(B)/fuzz/server: $(call obj,$(fuzz_server_src))
+$(B)/fuzz/wire: $(call obj,$(fuzz_wire_src))
+$(B)/fuzz/%:
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ -lcmocka $(TOOL_LIBS)
@@ -233,7 +240,7 @@ format:
 clean:
 	rm -rf $(O)
 
-.PHONY: all fuzz-host check-fuzz check-example check-unit check-headers check-layers check-symbols check-conformance check-manual man install install-lib format clean
+.PHONY: all fuzz-host fuzz-server fuzz-wire check-fuzz check-example check-unit check-headers check-layers check-symbols check-conformance check-manual man install install-lib format clean
 .SECONDARY:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

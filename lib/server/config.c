@@ -71,7 +71,8 @@ static void mend_power(struct server_config *config, uint8_t before)
 static void mend_msi(struct server_config *config)
 {
 	uint8_t *flags = &config->bytes[config->msi + PCI_MSI_FLAGS];
-	unsigned most = (*flags & PCI_MSI_FLAGS_QMASK) >> 1, now = (*flags & PCI_MSI_FLAGS_QSIZE) >> 4;
+	unsigned value = *flags, most = (value & PCI_MSI_FLAGS_QMASK) >> 1,
+		 now = (value & PCI_MSI_FLAGS_QSIZE) >> 4;
 
 	if (now > most)
 		*flags = (uint8_t)((*flags & ~(unsigned)PCI_MSI_FLAGS_QSIZE) | most << 4);

@@ -77,9 +77,12 @@ void lend_server_signal(struct lend_server *server, unsigned vector)
 {
 	int mode = lend_server_irq_mode(server);
 	unsigned index = (unsigned)(mode < 0 ? server->irqs.latest : mode);
-	struct server_irq *irq = &server->irqs.index[index];
+	struct server_irq *irq;
 
-	if ((index != LEND_IRQ_MSI && index != LEND_IRQ_MSIX) || server->ops.set_irqs || vector >= irq->count)
+	if ((index != LEND_IRQ_MSI && index != LEND_IRQ_MSIX) || server->ops.set_irqs)
+		return;
+	irq = &server->irqs.index[index];
+	if (vector >= irq->count)
 		return;
 	if (can_signal(server, index, vector))
 		irq_signal(&irq->vectors[vector]);

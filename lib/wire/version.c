@@ -131,13 +131,15 @@ static int read_text(const char *text, struct wire_limits *out, struct lend_erro
 int wire_version_read(const void *payload, size_t length, struct wire_limits *out, struct lend_error *error)
 {
 	struct wire_version version;
-	const char *text = (const char *)payload + sizeof(version);
-	size_t size = length - sizeof(version);
+	const char *text;
+	size_t size;
 
 	*out = (struct wire_limits)WIRE_LIMITS_INIT;
 	if (length < sizeof(version) || length > WIRE_VERSION_MAX)
 		return error_say(error, -EINVAL, "the version has %zu bytes, instead of %zu to %d", length,
 				 sizeof(version), WIRE_VERSION_MAX);
+	text = (const char *)payload + sizeof(version);
+	size = length - sizeof(version);
 	memcpy(&version, payload, sizeof(version));
 	out->major = version.major;
 	out->minor = version.minor;
