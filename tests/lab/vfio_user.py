@@ -21,10 +21,12 @@ import threading
 import time
 from pathlib import Path
 
+from bare import Q35
 from lab import cache
 from lab.command import CommandFailed
 
 ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {**os.environ, "QEMU_MODULE_DIR": "/nonexistent"}
 APPEND = "console=ttyS0 quiet loglevel=1 panic=-1"
 
 
@@ -137,6 +139,27 @@ class Client(Process):
         return out
 
 
+class Bare(Process):
+    """The guest without an operating system (tests/guest): one line asked, one answered."""
+
+    def ready(self, timeout=60, boots=1):
+        self.expect(rf"(?s)(guest: ready.*){{{boots}}}", timeout)
+        return self
+
+    def tell(self, line):
+        self._at = len(self.out)
+        self.send(line + "\n")
+
+    def ask(self, line, timeout=30):
+        """What it answers behind the command's name."""
+        self.tell(line)
+        answer = self.expect(rf"(?s:\A.{{{self._at}}}\s*)(\S.*)\n", timeout)[1]
+        name = f"guest: {line.split()[0]} "
+        assert answer.startswith(name) and " error: " not in answer, \
+            f"asked {line}, answered {answer}"
+        return answer.removeprefix(name).strip()
+
+
 class Here:
     def __init__(self, lend):
         runs = ROOT / "build/lab/runs"
@@ -164,19 +187,36 @@ class Here:
     def qemu(self, sockets, image, kernel, memory="512M", append="", shared=True,
              words=(), wait=True):
         """QEMU's own client, under emulation, with a device for each socket."""
-        ram = f"memory-backend-memfd,id=m,size={memory},share={'on' if shared else 'off'}"
-        line = [cache.newer_qemu(), "-nodefaults", "-no-user-config", "-no-reboot",
-                "-display", "none", "-machine", "q35,memory-backend=m",
-                "-accel", "tcg,thread=multi", "-cpu", "max", "-object", ram, "-m", memory,
-                "-kernel", kernel.image, "-initrd", image,
-                "-append", f"{APPEND} {append}", "-serial", "stdio", *words]
+        line = self._machine(memory, shared) + [
+            "-kernel", kernel.image, "-initrd", image,
+            "-append", f"{APPEND} {append}", *words]
         for socket in sockets:
-            line += ["-device", json.dumps(
-                {"driver": "vfio-user-pci",
-                 "socket": {"type": "unix", "path": str(socket)}})]
-        client = Client(line, self._log("qemu"), env={**os.environ, "QEMU_MODULE_DIR": "/nonexistent"})
+            line += ["-device", self._device(socket)]
+        client = Client(line, self._log("qemu"), env=ENVIRONMENT)
         self._processes.append(client)
         return client.ready() if wait else client
+
+    def bare(self, socket, image, shared=True):
+        """The guest without an operating system on QEMU, with the device in slot 3."""
+        line = self._machine("128M", shared) + [
+            "-kernel", image, "-append", Q35, "-device", self._device(socket, addr="3")]
+        guest = Bare(line, self._log("bare"), env=ENVIRONMENT)
+        self._processes.append(guest)
+        return guest.ready()
+
+    @staticmethod
+    def _device(socket, **more):
+        return json.dumps({"driver": "vfio-user-pci", **more,
+                           "socket": {"type": "unix", "path": str(socket)}})
+
+    @staticmethod
+    def _machine(memory, shared):
+        # A private file would be handed over as if it were the guest's memory.
+        ram = f"memory-backend-{'memfd,share=on' if shared else 'ram'},id=m,size={memory}"
+        return [cache.newer_qemu(), "-nodefaults", "-no-user-config", "-no-reboot",
+                "-display", "none", "-machine", "q35,memory-backend=m",
+                "-accel", "tcg,thread=multi", "-cpu", "max", "-object", ram, "-m", memory,
+                "-serial", "stdio"]
 
     def end(self):
         for process in reversed(self._processes):

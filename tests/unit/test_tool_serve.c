@@ -16,7 +16,8 @@
 #include "tool/serve/sandbox.c"
 #include "tool/serve/serve.c"
 #include "tool/serve/socket.c"
-#include "tool/serve/test.c"
+#include "tool/serve/test/registers.c"
+#include "tool/serve/test/test.c"
 
 #include "tests/unit/wire_peer.h"
 
@@ -54,6 +55,7 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* The end by the call itself: a sanitizer makes calls of its own in _exit(). */
 static void start(struct stage *stage, char **argv)
 {
 	int argc = 0, pipes[2];
@@ -64,7 +66,7 @@ static void start(struct stage *stage, char **argv)
 	stage->pid = fork();
 	if (!stage->pid) {
 		dup2(pipes[1], STDOUT_FILENO);
-		_exit(run(argc, argv));
+		syscall(SYS_exit_group, run(argc, argv));
 	}
 	close(pipes[1]);
 	stage->out = pipes[0];
@@ -120,7 +122,7 @@ static void listens_and_ends(void **state)
 	assert_int_equal(stat(stage->path, &about), 0);
 	assert_int_equal(about.st_mode & 07777, 0600);
 	connect_peer(stage);
-	assert_int_equal(peer_read32(&stage->peer, LEND_REGION_CONFIG, 0), 0x1e4d1234);
+	assert_int_equal(peer_read32(&stage->peer, LEND_REGION_CONFIG, 0), 0x11e81234);
 	kill(stage->pid, SIGTERM);
 	ends_with(stage, TOOL_OK);
 	assert_true(peer_is_closed(&stage->peer));
@@ -205,14 +207,14 @@ static void takes_the_socket_of_systemd(void **state)
 		snprintf(pid, sizeof(pid), "%d", getpid());
 		setenv("LISTEN_PID", pid, 1);
 		setenv("LISTEN_FDS", "1", 1);
-		_exit(run(2, argv));
+		syscall(SYS_exit_group, run(2, argv));
 	}
 	close(pipes[1]);
 	close(fd);
 	stage->out = pipes[0];
 	reads_line(stage, "listening at descriptor 3\n");
 	connect_peer(stage);
-	assert_int_equal(peer_read32(&stage->peer, LEND_REGION_CONFIG, 0), 0x1e4d1234);
+	assert_int_equal(peer_read32(&stage->peer, LEND_REGION_CONFIG, 0), 0x11e81234);
 }
 
 static void command_lines_that_are_wrong(void **state)
@@ -244,86 +246,88 @@ static void registers_of_the_device(void **state)
 
 	listens(stage, NULL);
 	connect_peer(stage);
-	assert_int_equal(peer_read32(peer, REGISTERS, IDENTITY), identity);
-	assert_int_equal(peer_write32(peer, REGISTERS, IDENTITY, 5), 0);
-	assert_int_equal(peer_read32(peer, PORTS, IDENTITY), identity);
-	assert_int_equal(peer_write32(peer, PORTS, LIVENESS, 0x12345678), 0);
-	assert_int_equal(peer_read32(peer, REGISTERS, LIVENESS), ~0x12345678u);
-	assert_int_equal(peer_write32(peer, REGISTERS, FACTORIAL, 10), 0);
-	assert_int_equal(peer_read32(peer, REGISTERS, FACTORIAL), 3628800);
-	assert_int_equal(peer_write32(peer, REGISTERS, FACTORIAL, 0xffffffff), 0);
-	assert_int_equal(peer_read32(peer, REGISTERS, FACTORIAL), 0);
+	assert_int_equal(peer_read32(peer, TEST_REGISTERS, TEST_IDENTITY), TEST_ID);
+	assert_int_equal(peer_write32(peer, TEST_REGISTERS, TEST_IDENTITY, 5), 0);
+	assert_int_equal(peer_read32(peer, TEST_PORTS, TEST_IDENTITY), TEST_ID);
+	assert_int_equal(peer_write32(peer, TEST_PORTS, TEST_LIVENESS, 0x12345678), 0);
+	assert_int_equal(peer_read32(peer, TEST_REGISTERS, TEST_LIVENESS), ~0x12345678u);
+	assert_int_equal(peer_write32(peer, TEST_REGISTERS, TEST_FACTORIAL, 10), 0);
+	assert_int_equal(peer_read32(peer, TEST_REGISTERS, TEST_FACTORIAL), 3628800);
+	assert_int_equal(peer_write32(peer, TEST_REGISTERS, TEST_FACTORIAL, 0xffffffff), 0);
+	assert_int_equal(peer_read32(peer, TEST_REGISTERS, TEST_FACTORIAL), 0);
 	assert_int_equal(peer_read(peer, LEND_REGION_ROM, 0, rom, 4), 4);
 	assert_true(rom[0] == 0x55 && rom[1] == 0xaa);
-	assert_int_equal(peer_write32(peer, MEMORY, 0x6000, 0xabcd), 0);
-	assert_int_equal(peer_read32(peer, MEMORY, 0x6000), 0xabcd);
-	assert_int_equal(peer_write32(peer, WHOLE, 0x10, 0xabcd), 0);
-	assert_int_equal(peer_read32(peer, WHOLE, 0x10), 0xabcd);
-	assert_int_equal(peer_write32(peer, REGISTERS, DOORBELL, 1), 0);
-	assert_int_equal(peer_read32(peer, REGISTERS, RINGS), 1);
+	assert_int_equal(peer_write32(peer, TEST_MEMORY, 0x6000, 0xabcd), 0);
+	assert_int_equal(peer_read32(peer, TEST_MEMORY, 0x6000), 0xabcd);
+	assert_int_equal(peer_write32(peer, TEST_WHOLE, 0x10, 0xabcd), 0);
+	assert_int_equal(peer_read32(peer, TEST_WHOLE, 0x10), 0xabcd);
+	assert_int_equal(peer_write32(peer, TEST_REGISTERS, TEST_DOORBELL, 1), 0);
+	assert_int_equal(peer_read32(peer, TEST_REGISTERS, TEST_RINGS), 1);
 	assert_int_equal(peer_ask(peer, WIRE_RESET, NULL, 0), 0);
-	assert_int_equal(peer_read32(peer, REGISTERS, RESETS), 1);
+	assert_int_equal(peer_read32(peer, TEST_REGISTERS, TEST_RESETS), 1);
 	/* Without --faults the register does nothing. */
-	assert_int_equal(peer_write32(peer, REGISTERS, FAULT, FAULT_DIE), 0);
-	assert_int_equal(peer_read32(peer, REGISTERS, IDENTITY), identity);
+	assert_int_equal(peer_write32(peer, TEST_REGISTERS, TEST_FAULT, TEST_DIE), 0);
+	assert_int_equal(peer_read32(peer, TEST_REGISTERS, TEST_IDENTITY), TEST_ID);
 }
 
-static void wait_for_dma(struct wire_peer *peer)
+static void start_dma(struct wire_peer *peer, uint64_t from, uint64_t to, uint64_t count, uint32_t command)
 {
-	while (peer_read32(peer, REGISTERS, COMMAND))
+	assert_int_equal(peer_write(peer, TEST_REGISTERS, TEST_FROM, &from, 8), 8);
+	assert_int_equal(peer_write(peer, TEST_REGISTERS, TEST_TO, &to, 8), 8);
+	assert_int_equal(peer_write(peer, TEST_REGISTERS, TEST_COUNT, &count, 8), 8);
+	assert_int_equal(peer_write32(peer, TEST_REGISTERS, TEST_COMMAND, command | TEST_START), 0);
+}
+
+static int result_of_dma(struct wire_peer *peer)
+{
+	while (peer_read32(peer, TEST_REGISTERS, TEST_COMMAND) & TEST_START)
 		;
+	return (int)peer_read32(peer, TEST_REGISTERS, TEST_RESULT);
 }
 
 static void dma_and_interrupts(void **state)
 {
+	const uint64_t guest = 0x100000000, buffer = TEST_DMA_BUFFER + 0x8000;
 	struct stage *stage = *state;
 	struct wire_peer *peer = &stage->peer;
 	int memory = memfd_create("lend-test", MFD_CLOEXEC), event = eventfd(0, EFD_CLOEXEC);
-	uint8_t page[PAGE];
+	uint8_t page[TEST_PAGE];
 	uint64_t signals;
 
 	listens(stage, NULL);
 	connect_peer(stage);
 	memset(page, 0x5a, sizeof(page));
-	assert_int_equal(ftruncate(memory, 4 * PAGE), 0);
-	assert_int_equal(pwrite(memory, page, PAGE, PAGE), PAGE);
-	assert_int_equal(peer_map(peer, 0x100000000, 4 * PAGE, 3, memory, 0), 0);
-	assert_int_equal(peer_write32(peer, REGISTERS, ADDRESS, PAGE), 0);
-	assert_int_equal(peer_write32(peer, REGISTERS, ADDRESS + 4, 1), 0);
-	assert_int_equal(peer_write32(peer, REGISTERS, OFFSET, 0x8000), 0);
-	assert_int_equal(peer_write32(peer, REGISTERS, LENGTH, PAGE), 0);
-	assert_int_equal(peer_write32(peer, REGISTERS, COMMAND, DMA_START), 0);
-	wait_for_dma(peer);
-	assert_int_equal(peer_read32(peer, REGISTERS, RESULT), 0);
-	assert_int_equal(peer_read32(peer, MEMORY, 0x8ffc), 0x5a5a5a5a);
+	assert_int_equal(ftruncate(memory, 4 * TEST_PAGE), 0);
+	assert_int_equal(pwrite(memory, page, TEST_PAGE, TEST_PAGE), TEST_PAGE);
+	assert_int_equal(peer_map(peer, guest, 4 * TEST_PAGE, 3, memory, 0), 0);
+	start_dma(peer, guest + TEST_PAGE, buffer, TEST_PAGE, 0);
+	assert_int_equal(result_of_dma(peer), 0);
+	assert_int_equal(peer_read32(peer, TEST_MEMORY, 0x8ffc), 0x5a5a5a5a);
 	/* Back to another page, with an interrupt of each kind. */
-	assert_int_equal(peer_write32(peer, REGISTERS, ADDRESS, 2 * PAGE), 0);
 	for (unsigned index = LEND_IRQ_INTX; index <= LEND_IRQ_MSIX; index++) {
 		assert_int_equal(
 			peer_set_irqs(peer, index, WIRE_IRQS_EVENTFD | WIRE_IRQS_TRIGGER, 0, 1, &event, 1),
 			0);
-		assert_int_equal(peer_read32(peer, REGISTERS, MODE), index);
-		assert_int_equal(
-			peer_write32(peer, REGISTERS, COMMAND, DMA_START | DMA_TO_GUEST | DMA_INTERRUPT), 0);
+		assert_int_equal(peer_read32(peer, TEST_REGISTERS, TEST_MODE), index);
+		start_dma(peer, buffer, guest + 2 * TEST_PAGE, TEST_PAGE, TEST_TO_GUEST | TEST_INTERRUPT);
 		assert_int_equal(read(event, &signals, 8), 8);
-		assert_int_equal(peer_read32(peer, REGISTERS, STATUS), DMA_START);
-		assert_int_equal(peer_write32(peer, REGISTERS, ACKNOWLEDGE, DMA_START), 0);
+		assert_int_equal(peer_read32(peer, TEST_REGISTERS, TEST_CAUSES), TEST_CAUSE_DMA);
+		assert_int_equal(peer_write32(peer, TEST_REGISTERS, TEST_ACKNOWLEDGE, TEST_CAUSE_DMA), 0);
 		assert_int_equal(
 			peer_set_irqs(peer, index, WIRE_IRQS_NONE | WIRE_IRQS_TRIGGER, 0, 0, NULL, 0), 0);
 	}
 	memset(page, 0, sizeof(page));
-	assert_int_equal(pread(memory, page, PAGE, 2 * PAGE), PAGE);
-	assert_true(page[0] == 0x5a && page[PAGE - 1] == 0x5a);
+	assert_int_equal(pread(memory, page, TEST_PAGE, 2 * TEST_PAGE), TEST_PAGE);
+	assert_true(page[0] == 0x5a && page[TEST_PAGE - 1] == 0x5a);
 	/* Beyond the device's memory, and beyond the guest's. */
-	assert_int_equal(peer_write32(peer, REGISTERS, LENGTH, 0xffff9000), 0);
-	assert_int_equal(peer_write32(peer, REGISTERS, COMMAND, DMA_START), 0);
-	wait_for_dma(peer);
-	assert_int_equal(peer_read32(peer, REGISTERS, RESULT), EINVAL);
-	assert_int_equal(peer_write32(peer, REGISTERS, LENGTH, PAGE), 0);
-	assert_int_equal(peer_write32(peer, REGISTERS, ADDRESS, 4 * PAGE), 0);
-	assert_int_equal(peer_write32(peer, REGISTERS, COMMAND, DMA_START), 0);
-	wait_for_dma(peer);
-	assert_int_equal(peer_read32(peer, REGISTERS, RESULT), EFAULT);
+	start_dma(peer, guest, TEST_DMA_BUFFER + TEST_MEMORY_SIZE - 4, 8, 0);
+	assert_int_equal(result_of_dma(peer), EINVAL);
+	start_dma(peer, guest, 0, 8, 0);
+	assert_int_equal(result_of_dma(peer), EINVAL);
+	start_dma(peer, guest, TEST_DMA_BUFFER, UINT64_MAX, 0);
+	assert_int_equal(result_of_dma(peer), EINVAL);
+	start_dma(peer, guest + 4 * TEST_PAGE, TEST_DMA_BUFFER, 8, 0);
+	assert_int_equal(result_of_dma(peer), EFAULT);
 	close(memory);
 	close(event);
 }
@@ -337,14 +341,12 @@ static void memory_that_becomes_shorter(void **state)
 
 	listens(stage, NULL);
 	connect_peer(stage);
-	assert_int_equal(ftruncate(memory, 4 * PAGE), 0);
-	assert_int_equal(peer_map(peer, 0, 4 * PAGE, 3, memory, 0), 0);
+	assert_int_equal(ftruncate(memory, 4 * TEST_PAGE), 0);
+	assert_int_equal(peer_map(peer, 0, 4 * TEST_PAGE, 3, memory, 0), 0);
 	assert_int_equal(ftruncate(memory, 0), 0);
-	assert_int_equal(peer_write32(peer, REGISTERS, LENGTH, PAGE), 0);
-	assert_int_equal(peer_write32(peer, REGISTERS, COMMAND, DMA_START), 0);
-	wait_for_dma(peer);
-	assert_int_equal(peer_read32(peer, REGISTERS, RESULT), EFAULT);
-	assert_int_equal(peer_unmap(peer, 0, 4 * PAGE, 0), 0);
+	start_dma(peer, 0, TEST_DMA_BUFFER, TEST_PAGE, 0);
+	assert_int_equal(result_of_dma(peer), EFAULT);
+	assert_int_equal(peer_unmap(peer, 0, 4 * TEST_PAGE, 0), 0);
 	kill(stage->pid, SIGTERM);
 	ends_with(stage, TOOL_OK);
 	close(memory);
@@ -354,19 +356,19 @@ static void faults_on_command(void **state)
 {
 	struct stage *stage = *state;
 	struct wire_peer *peer = &stage->peer;
-	struct wire_region_info info = {.argsz = 4096, .index = WHOLE};
+	struct wire_region_info info = {.argsz = 4096, .index = TEST_WHOLE};
 	uint8_t data[8];
 	struct stat about;
 
 	listens(stage, "--faults");
 	connect_peer(stage);
-	assert_int_equal(peer_write32(peer, REGISTERS, FAULT, FAULT_ERROR), 0);
-	assert_int_equal(peer_read(peer, REGISTERS, 0, data, 4), -EIO);
-	assert_int_equal(peer_write32(peer, REGISTERS, FAULT, FAULT_SHORT), 0);
-	assert_int_equal(peer_read(peer, REGISTERS, 0, data, 8), 4);
-	assert_int_equal(peer_write32(peer, REGISTERS, FAULT, FAULT_DELAY | 5 << 8), 0);
-	assert_int_equal(peer_read32(peer, REGISTERS, IDENTITY), identity);
-	assert_int_equal(peer_write32(peer, REGISTERS, FAULT, FAULT_SHRINK), 0);
+	assert_int_equal(peer_write32(peer, TEST_REGISTERS, TEST_FAULT, TEST_ERROR), 0);
+	assert_int_equal(peer_read(peer, TEST_REGISTERS, 0, data, 4), -EIO);
+	assert_int_equal(peer_write32(peer, TEST_REGISTERS, TEST_FAULT, TEST_SHORT), 0);
+	assert_int_equal(peer_read(peer, TEST_REGISTERS, 0, data, 8), 4);
+	assert_int_equal(peer_write32(peer, TEST_REGISTERS, TEST_FAULT, TEST_DELAY | 5 << 8), 0);
+	assert_int_equal(peer_read32(peer, TEST_REGISTERS, TEST_IDENTITY), TEST_ID);
+	assert_int_equal(peer_write32(peer, TEST_REGISTERS, TEST_FAULT, TEST_SHRINK), 0);
 	assert_int_equal(peer_ask(peer, WIRE_GET_REGION_INFO, &info, sizeof(info)), 0);
 	assert_int_equal(peer->reader.fd_count, 1);
 	assert_int_equal(fstat(peer->reader.fds[0], &about), 0);
@@ -374,7 +376,7 @@ static void faults_on_command(void **state)
 	peer_send(peer, WIRE_REGION_WRITE, 0, &(struct __attribute__((packed)) {
 			  struct wire_region_access access;
 			  uint32_t value;
-		  }){{FAULT, REGISTERS, 4}, FAULT_DIE},
+		  }){{TEST_FAULT, TEST_REGISTERS, 4}, TEST_DIE},
 		  20, NULL, 0);
 	assert_true(peer_is_closed(peer));
 	ends_with(stage, 1);
