@@ -43,6 +43,11 @@ int channel_receive(struct server_channel *channel, struct server_message *out)
 	return 1;
 }
 
+bool channel_has_more(const struct server_channel *channel)
+{
+	return wire_has_more(&channel->reader);
+}
+
 static void drop_fds(struct server_message *message)
 {
 	for (unsigned i = 0; i < message->fd_count; i++)

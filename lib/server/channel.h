@@ -37,6 +37,9 @@ void channel_end(struct server_channel *channel);
 /** Receives a message. 1: `out` has it; 0: none is whole yet; else as wire_read(). */
 int channel_receive(struct server_channel *channel, struct server_message *out);
 
+/** Whether a message may have been read ahead: poll() does not tell of it. */
+bool channel_has_more(const struct server_channel *channel);
+
 /** Closes the descriptors that nobody took, and gives the memory back to the channel for the next message. */
 void channel_release(struct server_channel *channel, struct server_message *message);
 

@@ -71,8 +71,6 @@ bool dma_next_kept(struct lend_server *server, struct server_message *out)
 	server->kept_count--;
 	server->kept_bytes -= kept->message.length;
 	free(kept);
-	if (!server->kept && !server->lost)
-		server_kicked(server);
 	return true;
 }
 
@@ -159,6 +157,12 @@ static void lose(struct lend_server *server, int why)
 	server_kick(server);
 }
 
+/* What was read ahead is ready to be read, and poll() does not tell of it. */
+static bool is_ahead(const struct server_channel *channel, const struct pollfd *poll)
+{
+	return poll->events & POLLIN && channel_has_more(channel);
+}
+
 /* Waits for whatever comes next, and takes it. -ETIMEDOUT; else the session is lost. */
 static int step(struct lend_server *server, const struct timespec *until)
 {
@@ -167,12 +171,16 @@ static int step(struct lend_server *server, const struct timespec *until)
 		{server->main.fd, wanted(&server->main, reads_main(server)), 0},
 		{server->twin.fd, has_twin ? wanted(&server->twin, true) : 0, 0},
 	};
-	int left = left_ms(until), ret = left ? poll(fds, 2, left) : 0;
+	bool main_ahead = is_ahead(&server->main, &fds[0]), twin_ahead = is_ahead(&server->twin, &fds[1]);
+	bool ahead = main_ahead || twin_ahead;
+	int left = left_ms(until), ret = left ? poll(fds, 2, ahead ? 0 : left) : 0;
 
 	if (ret < 0 && errno == EINTR)
 		return 0;
-	if (ret <= 0)
+	if (ret < 0 || (!ret && !ahead))
 		return ret ? -errno : -ETIMEDOUT;
+	fds[0].revents |= main_ahead ? POLLIN : 0;
+	fds[1].revents |= twin_ahead ? POLLIN : 0;
 	/* Answers first. */
 	ret = has_twin ? serve_channel(server, &server->twin, fds[1].revents, take_twin) : 0;
 	if (!ret)
@@ -232,6 +240,9 @@ int dma_message(struct lend_server *server, lend_iova_t iova, void *to, const vo
 	server->waiters = &waiter;
 	ret = wait_for(server, &out, &waiter);
 	server->waiters = waiter.next;
+	/* Commands that were read ahead with the answer. */
+	if (channel_has_more(&server->main))
+		server_kick(server);
 	if (waiter.done)
 		return waiter.result;
 	server->silent = ret == -ETIMEDOUT;

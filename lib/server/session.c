@@ -115,7 +115,12 @@ static int serve_main(struct lend_server *server)
 		ret = request_carry_out(server, &message);
 		if (ret < 0)
 			return ret;
+		if (!server->kept && wire_is_drained(&server->main.reader))
+			return 0;
 	}
+	/* The socket does not tell of what was kept or read ahead. */
+	if (server->kept || channel_has_more(&server->main))
+		server_kick(server);
 	return 0;
 }
 
@@ -149,11 +154,11 @@ static void update_watch(struct lend_server *server, struct server_channel *chan
 		channel->events = events;
 }
 
-static void work_on_client(struct lend_server *server)
+static void work_on_client(struct lend_server *server, bool twin)
 {
 	int ret = serve_main(server);
 
-	if (ret >= 0)
+	if (ret >= 0 && twin)
 		ret = serve_twin(server);
 	if (ret < 0) {
 		say_end(server, ret);
@@ -168,15 +173,19 @@ int lend_server_work(struct lend_server *server)
 {
 	struct epoll_event events[8];
 	int count = epoll_wait(server->epoll, events, 8, 0);
+	bool twin = false;
 
 	for (int i = 0; i < count; i++) {
+		twin |= events[i].data.u32 == SERVER_TWIN;
+		if (events[i].data.u32 == SERVER_KICK)
+			server_kicked(server);
 		if (events[i].data.u32 == SERVER_LISTENER && server->main.fd < 0)
 			accept_client(server);
 		else if (events[i].data.u32 == SERVER_MASK || events[i].data.u32 == SERVER_UNMASK)
 			irqs_line_event(server, events[i].data.u32 == SERVER_UNMASK);
 	}
 	if (count > 0 && server->main.fd >= 0)
-		work_on_client(server);
+		work_on_client(server, twin);
 	return server->finished ? -ESHUTDOWN : 0;
 }
 

@@ -16,19 +16,35 @@ void wire_reader_init(struct wire_reader *reader, size_t max)
 	*reader = (struct wire_reader){.max = max};
 }
 
+static void close_fds(int *fds, unsigned *count)
+{
+	for (unsigned i = 0; i < *count; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	*count = 0;
+}
+
 void wire_drop_fds(struct wire_reader *reader)
 {
-	for (unsigned i = 0; i < reader->fd_count; i++)
-		if (reader->fds[i] >= 0)
-			close(reader->fds[i]);
-	reader->fd_count = 0;
+	close_fds(reader->fds, &reader->fd_count);
 }
 
 void wire_reader_end(struct wire_reader *reader)
 {
 	wire_drop_fds(reader);
+	close_fds(reader->ahead_fds, &reader->ahead_fd_count);
 	free(reader->payload);
-	*reader = (struct wire_reader){.max = reader->max};
+	wire_reader_init(reader, reader->max);
+}
+
+bool wire_has_more(const struct wire_reader *reader)
+{
+	return reader->ahead_at < reader->ahead_end;
+}
+
+bool wire_is_drained(const struct wire_reader *reader)
+{
+	return reader->drained && !wire_has_more(reader);
 }
 
 size_t wire_payload(const struct wire_reader *reader)
@@ -47,6 +63,23 @@ int wire_take_fd(struct wire_reader *reader, unsigned index)
 	return fd;
 }
 
+/* The descriptors that were read ahead are those of the message that has begun. */
+static int adopt_fds(struct wire_reader *reader)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < reader->ahead_fd_count; i++) {
+		if (reader->fd_count < WIRE_FDS_MAX) {
+			reader->fds[reader->fd_count++] = reader->ahead_fds[i];
+		} else {
+			close(reader->ahead_fds[i]);
+			ret = -EPROTO;
+		}
+	}
+	reader->ahead_fd_count = 0;
+	return ret;
+}
+
 /* All descriptors that came are kept or closed, whatever becomes of the message. */
 static int take_fds(struct wire_reader *reader, struct msghdr *msg)
 {
@@ -61,8 +94,8 @@ static int take_fds(struct wire_reader *reader, struct msghdr *msg)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(at) + i * sizeof(fd), sizeof(fd));
-			if (reader->fd_count < WIRE_FDS_MAX) {
-				reader->fds[reader->fd_count++] = fd;
+			if (reader->ahead_fd_count < WIRE_FDS_MAX) {
+				reader->ahead_fds[reader->ahead_fd_count++] = fd;
 			} else {
 				close(fd);
 				ret = -EPROTO;
@@ -72,7 +105,7 @@ static int take_fds(struct wire_reader *reader, struct msghdr *msg)
 	return ret;
 }
 
-/* Receives at most `length` bytes. 0: it would block. Descriptors are taken, wherever they are. */
+/* Receives at most `length` bytes, and descriptors to ahead_fds. 0: it would block. */
 static long receive(struct wire_reader *reader, int socket, void *data, size_t length)
 {
 	union {
@@ -92,12 +125,46 @@ static long receive(struct wire_reader *reader, int socket, void *data, size_t l
 	do
 		got = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	while (got < 0 && errno == EINTR);
+	reader->drained = got < (ssize_t)length && !msg.msg_controllen;
 	if (got < 0)
 		return errno == EAGAIN ? 0 : -errno;
 	ret = take_fds(reader, &msg);
 	if (ret < 0)
 		return ret;
 	return got ? got : -ECONNRESET;
+}
+
+/* Reads ahead. What was there is used up, so descriptors of it are those of the message that goes on. */
+static long refill(struct wire_reader *reader, int socket)
+{
+	int ret = adopt_fds(reader);
+	long got = ret < 0 ? ret : receive(reader, socket, reader->ahead, sizeof(reader->ahead));
+
+	reader->ahead_at = 0;
+	reader->ahead_end = got > 0 ? (size_t)got : 0;
+	return got;
+}
+
+/* Takes at most `length` bytes of the message that goes on. 0: it would block. */
+static long take(struct wire_reader *reader, int socket, void *data, size_t length)
+{
+	long got;
+
+	if (!wire_has_more(reader)) {
+		if (length < sizeof(reader->ahead) && !reader->exact) {
+			got = refill(reader, socket);
+		} else {
+			got = receive(reader, socket, data, length);
+			return got > 0 && adopt_fds(reader) < 0 ? -EPROTO : got;
+		}
+		if (got <= 0)
+			return got;
+	}
+	if (length > reader->ahead_end - reader->ahead_at)
+		length = reader->ahead_end - reader->ahead_at;
+	memcpy(data, reader->ahead + reader->ahead_at, length);
+	reader->ahead_at += length;
+	return (long)length;
 }
 
 /* Memory for the payload. What a peer claims is below the limit, and is there once it is touched. */
@@ -127,6 +194,12 @@ static void begin(struct wire_reader *reader)
 	}
 }
 
+/* Whether no other message begins in what was read ahead. */
+static bool is_last_ahead(const struct wire_reader *reader)
+{
+	return reader->ahead_end - reader->ahead_at <= reader->header.size - reader->got;
+}
+
 int wire_read(struct wire_reader *reader, int socket)
 {
 	struct wire_header *header = &reader->header;
@@ -135,18 +208,20 @@ int wire_read(struct wire_reader *reader, int socket)
 	if (reader->got >= sizeof(*header) && reader->got == header->size)
 		begin(reader);
 	while (reader->got < sizeof(*header)) {
-		got = receive(reader, socket, (uint8_t *)header + reader->got, sizeof(*header) - reader->got);
+		got = take(reader, socket, (uint8_t *)header + reader->got, sizeof(*header) - reader->got);
 		if (got <= 0)
 			return (int)got;
 		reader->got += (size_t)got;
 	}
 	if (header->size < sizeof(*header) || header->size > reader->max)
 		return -EMSGSIZE;
+	if (is_last_ahead(reader) && adopt_fds(reader) < 0)
+		return -EPROTO;
 	if (make_room(reader) < 0)
 		return -ENOMEM;
 	while (reader->got < header->size) {
-		got = receive(reader, socket, reader->payload + (reader->got - sizeof(*header)),
-			      header->size - reader->got);
+		got = take(reader, socket, reader->payload + (reader->got - sizeof(*header)),
+			   header->size - reader->got);
 		if (got <= 0)
 			return (int)got;
 		reader->got += (size_t)got;

@@ -3,11 +3,15 @@
  * One message of vfio-user on a stream socket: whole in, whole out, with its
  * descriptors.
  *
- * Rules: a message is never read beyond its end, since descriptors that come with
- * the next one would be lost; a size that the peer claims is checked before memory
- * is taken for it; descriptors that arrive belong to the receiver, and
- * wire_drop_fds() closes those that nobody took. There is no way to find the next
- * message after a wrong size: the connection ends.
+ * Rules: a size that the peer claims is checked before memory is taken for it;
+ * descriptors that arrive belong to the receiver, and wire_drop_fds() closes those
+ * that nobody took. There is no way to find the next message after a wrong size: the
+ * connection ends.
+ *
+ * Small messages are read ahead, several by one system call. Whose descriptors came
+ * with them is known all the same: a peer sends a message by a sendmsg() of its own,
+ * and recvmsg() ends behind the piece that had descriptors (net/unix/af_unix.c). So
+ * they belong to the last message that begins in what one recvmsg() returned.
  */
 #ifndef LIB_WIRE_MESSAGE_H
 #define LIB_WIRE_MESSAGE_H
@@ -18,6 +22,9 @@
 
 #include "lib/wire/protocol.h"
 
+/** Bytes that are read ahead at the most. */
+enum { WIRE_AHEAD = 2048 };
+
 /** Receives the messages of one direction, one after the other. */
 struct wire_reader {
 	struct wire_header header;
@@ -27,6 +34,13 @@ struct wire_reader {
 	size_t got;       /* bytes of the message that came, the header included */
 	int fds[WIRE_FDS_MAX];
 	unsigned fd_count;
+	/* What was read ahead: bytes [ahead_at, ahead_end), and descriptors that came with them. */
+	uint8_t ahead[WIRE_AHEAD];
+	size_t ahead_at, ahead_end;
+	int ahead_fds[WIRE_FDS_MAX];
+	unsigned ahead_fd_count;
+	bool exact;   /* set by the caller: nothing more is read ahead, only what was is used up */
+	bool drained; /* the socket had no more when it was asked last */
 };
 
 /** Begins with nothing; `max`: bytes of a message that are accepted. */
@@ -44,6 +58,13 @@ void wire_reader_end(struct wire_reader *reader);
  * error the connection cannot be used.
  */
 int wire_read(struct wire_reader *reader, int socket);
+
+/** Whether bytes were read ahead: wire_read() has to be called, since the socket does not tell of them. */
+bool wire_has_more(const struct wire_reader *reader);
+
+/** Whether the socket had nothing more when the last message was read, and nothing was read ahead: to try
+ * again is most probably in vain, and the socket tells when it is not. */
+bool wire_is_drained(const struct wire_reader *reader);
 
 /** Bytes of the payload of the message that is whole. */
 size_t wire_payload(const struct wire_reader *reader);

@@ -124,6 +124,71 @@ static void descriptors_stay_with_their_message(void **state)
 	close(fds[1]);
 }
 
+/* Wherever the border of what is read ahead lies, descriptors come with their own message. */
+static void descriptors_across_the_border(void **state)
+{
+	uint8_t data[WIRE_AHEAD] = {0};
+	int fd = dup(0);
+
+	(void)state;
+	for (size_t cut = 0; cut <= 20; cut++) {
+		size_t first = WIRE_AHEAD - 16 - cut;
+
+		send_message(1, data, first, NULL, 0);
+		send_message(2, data, 4, &fd, 1);
+		send_message(3, data, 4, NULL, 0);
+		assert_int_equal(wire_read(&reader, sockets[1]), 1);
+		assert_int_equal(wire_payload(&reader), first);
+		assert_int_equal(reader.fd_count, 0);
+		assert_int_equal(wire_read(&reader, sockets[1]), 1);
+		assert_int_equal(reader.header.id, 2);
+		assert_int_equal(reader.fd_count, 1);
+		assert_int_equal(wire_read(&reader, sockets[1]), 1);
+		assert_int_equal(reader.header.id, 3);
+		assert_int_equal(reader.fd_count, 0);
+		assert_int_equal(wire_read(&reader, sockets[1]), 0);
+	}
+	close(fd);
+}
+
+/* Several messages come by one system call; who reads is told what it has, and when to stop asking. */
+static void reads_ahead(void **state)
+{
+	(void)state;
+	for (uint16_t id = 0; id < 3; id++)
+		send_message(id, NULL, 0, NULL, 0);
+	assert_int_equal(wire_read(&reader, sockets[1]), 1);
+	close(sockets[0]);
+	sockets[0] = -1;
+	assert_true(wire_has_more(&reader));
+	assert_false(wire_is_drained(&reader));
+	assert_int_equal(wire_read(&reader, sockets[1]), 1);
+	assert_int_equal(wire_read(&reader, sockets[1]), 1);
+	assert_false(wire_has_more(&reader));
+	assert_true(wire_is_drained(&reader));
+	assert_int_equal(wire_read(&reader, sockets[1]), -ECONNRESET);
+}
+
+/* Who has to stop uses up what was read ahead, and reads no byte of the next message. */
+static void stops_at_the_end_of_a_message(void **state)
+{
+	uint8_t byte;
+
+	(void)state;
+	send_message(1, NULL, 0, NULL, 0);
+	send_message(2, NULL, 0, NULL, 0);
+	assert_int_equal(wire_read(&reader, sockets[1]), 1);
+	send_message(3, "abc", 3, NULL, 0);
+	send_message(4, NULL, 0, NULL, 0);
+	reader.exact = true;
+	assert_int_equal(wire_read(&reader, sockets[1]), 1);
+	assert_int_equal(wire_read(&reader, sockets[1]), 1);
+	assert_int_equal(reader.header.id, 3);
+	assert_false(wire_has_more(&reader));
+	assert_int_equal(recv(sockets[1], &byte, 1, MSG_PEEK), 1);
+	assert_int_equal(byte, 4);
+}
+
 static void descriptors_that_nobody_takes_are_closed(void **state)
 {
 	int fd = dup(0);
@@ -168,7 +233,7 @@ static void too_many_descriptors(void **state)
 	memcpy(CMSG_DATA(at), fds, sizeof(fds));
 	assert_int_equal(sendmsg(sockets[0], &msg, 0), sizeof(header));
 	assert_int_equal(wire_read(&reader, sockets[1]), -EPROTO);
-	wire_drop_fds(&reader);
+	wire_reader_end(&reader);
 	assert_int_equal(open_fds(), before);
 }
 
@@ -259,6 +324,9 @@ int main(void)
 		TEST(byte_by_byte),
 		TEST(several_in_one_piece),
 		TEST(descriptors_stay_with_their_message),
+		TEST(descriptors_across_the_border),
+		TEST(reads_ahead),
+		TEST(stops_at_the_end_of_a_message),
 		TEST(descriptors_that_nobody_takes_are_closed),
 		TEST(too_many_descriptors),
 		TEST(sizes_that_cannot_be),

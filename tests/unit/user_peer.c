@@ -285,6 +285,12 @@ static void serve(struct user_peer *peer, struct wire_reader *message)
 	}
 }
 
+/* How long poll() may wait: it does not tell of what was read ahead. */
+static int wait_ms(const struct user_peer *peer)
+{
+	return wire_has_more(&peer->readers[0]) || wire_has_more(&peer->readers[1]) ? 0 : -1;
+}
+
 /* Takes one message of a socket: 1, 0: none now, or a negative errno. A command is served. */
 static int take(struct user_peer *peer, unsigned channel)
 {
@@ -312,7 +318,7 @@ struct wire_reader *user_peer_ask(struct user_peer *peer, unsigned command, cons
 		struct pollfd polls[2] = {{.fd = peer->fds[0], .events = POLLIN},
 					  {.fd = peer->fds[1], .events = POLLIN}};
 
-		poll(polls, 2, -1);
+		poll(polls, 2, wait_ms(peer));
 		for (unsigned i = 0; i < 2; i++) {
 			int ret = peer->fds[i] >= 0 ? take(peer, i) : 0;
 
@@ -362,7 +368,7 @@ static void *run(void *opaque)
 					  {.fd = peer->fds[1], .events = POLLIN},
 					  {.fd = peer->wake, .events = POLLIN}};
 
-		poll(polls, 3, -1);
+		poll(polls, 3, wait_ms(peer));
 		if (polls[2].revents) {
 			(void)!read(peer->wake, &count, sizeof(count));
 			if (!peer->job)

@@ -124,8 +124,14 @@ static void take_message(struct user_session *session, struct user_channel *chan
 
 static void receive(struct user_session *session, struct user_channel *channel, const bool *enough)
 {
-	for (int i = 0; i < MESSAGES_A_ROUND && !session->dead && !channel->answering && !*enough; i++) {
-		int ret = wire_read(&channel->reader, channel->fd);
+	/* What was read ahead is taken in any case, since no poll() tells of it; and no more is read then. */
+	for (int i = 0; i < MESSAGES_A_ROUND || wire_has_more(&channel->reader); i++) {
+		int ret;
+
+		channel->reader.exact = i >= MESSAGES_A_ROUND;
+		if (session->dead || channel->answering || (*enough && !wire_has_more(&channel->reader)))
+			return;
+		ret = wire_read(&channel->reader, channel->fd);
 
 		if (ret < 0)
 			lost(session, ret);
