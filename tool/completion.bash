@@ -157,15 +157,22 @@ _lend_serve() {
 	local kind=$1 full=$2 previous=$3 options
 	case $previous in
 	-s | --socket-path) compopt -o default; return ;;
-	--fd) return ;;
+	--format) COMPREPLY=($(compgen -W raw -- "$full")); return ;;
+	--fd | -q | --queues | --serial) return ;;
 	esac
+	# What is no option is a file.
+	if [[ $kind == nvme && $full != -* ]]; then
+		compopt -o default
+		return
+	fi
 	case $kind in
+	nvme) options="--queues --format --serial --readonly" ;;
 	test) options="--faults --lie" ;;
 	esac
 	COMPREPLY=($(compgen -W "--socket-path --fd --json --verbose --help $options" -- "$full"))
 }
 
-_lend_kinds="test"
+_lend_kinds="nvme test"
 _lend_commands="ls check bind unbind vf topology run serve"
 
 _lend() {

@@ -124,10 +124,13 @@ _lend() {
 	topology) _arguments '(-o --output)'{-o,--output}'[drawing]:file:_files' ;;
 	help) _describe -t commands 'command of lend' commands ;;
 	serve)
-		_arguments '1:kind of device:(test)' \
+		_arguments '1:kind of device:(nvme test)' \
 			'(-s --socket-path)'{-s,--socket-path}'[where it listens]:socket:_files' \
 			'--fd[its socket]:descriptor:' '--json[for scripts]' \
 			'(-v --verbose)'{-v,--verbose}'[more of clients]' \
+			'(-q --queues)'{-q,--queues}'[of nvme\: queue pairs]:number:' \
+			'--format[of nvme]:format:(raw)' '--serial[of nvme\: its number]:text:' \
+			'--readonly[of nvme\: the guest cannot write]' '*:file:_files' \
 			'--faults[of test\: fail on command]' '--lie[of test\: memory that is not there]' ;;
 	run)
 		_arguments '-m[memory]:size:_lend_memory' '(-smp)-c[processors]:number:' \

@@ -17,6 +17,13 @@
 
 enum { WAITS = 50, WAIT_NS = 1000000000 };
 
+static void close_file(struct nvme_image *image)
+{
+	if (image->fd >= 0)
+		close(image->fd);
+	image->fd = -1;
+}
+
 static int cannot_open(const char *path, int ret, struct lend_error *error)
 {
 	if (ret == -EBUSY)
@@ -80,8 +87,8 @@ static int open_locked(struct nvme_image *image, const char *path, struct lend_e
 		ret = open_file(image, path, error);
 		if (!ret)
 			ret = lock(image, path, error);
-		if (ret && image->fd >= 0)
-			close(image->fd);
+		if (ret)
+			close_file(image);
 		if (ret != -EBUSY || i == WAITS)
 			return ret;
 		nanosleep(&pause, NULL);
@@ -190,14 +197,16 @@ int nvme_image_open(struct nvme_image *image, const char *path, bool readonly, c
 	tool_fail(error, ret, "io_uring cannot be used: %s; see the setting kernel.io_uring_disabled",
 		  strerror(-ret));
 close:
-	close(image->fd);
+	close_file(image);
 	return ret;
 }
 
 void nvme_image_close(struct nvme_image *image)
 {
+	if (image->fd < 0)
+		return;
 	io_uring_queue_exit(&image->ring);
-	close(image->fd);
+	close_file(image);
 }
 
 int nvme_image_fd(const struct nvme_image *image)

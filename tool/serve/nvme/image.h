@@ -23,10 +23,13 @@ struct nvme_image {
  */
 int nvme_image_open(struct nvme_image *image, const char *path, bool readonly, const char *serial,
 		    struct lend_error *error);
+/** Does nothing if it is not open: its fd is -1. */
 void nvme_image_close(struct nvme_image *image);
 
 /** Readable when a request is done. */
 int nvme_image_fd(const struct nvme_image *image);
+/** Makes it readable once. */
+void nvme_image_wake(struct nvme_image *image);
 
 /* uring.c */
 int nvme_uring_open(struct nvme_image *image);

@@ -10,17 +10,13 @@ enum { ENTRIES = 256, COMPLETIONS = 2048 }; /* more than there are commands: no 
 
 int nvme_uring_open(struct nvme_image *image)
 {
-	/* Completions run when we look for them, and do not interrupt the wait (Linux 6.1). */
-	struct io_uring_params params = {.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |
-						  IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
-					 .cq_entries = COMPLETIONS};
-	int ret = io_uring_queue_init_params(ENTRIES, &image->ring, &params);
+	/*
+	 * No deferred task work (IORING_SETUP_DEFER_TASKRUN): a loop that waits by poll() would
+	 * find the ring readable and no completion in it.
+	 */
+	struct io_uring_params params = {.flags = IORING_SETUP_CQSIZE, .cq_entries = COMPLETIONS};
 
-	if (ret == -EINVAL) {
-		params = (struct io_uring_params){.flags = IORING_SETUP_CQSIZE, .cq_entries = COMPLETIONS};
-		ret = io_uring_queue_init_params(ENTRIES, &image->ring, &params);
-	}
-	return ret;
+	return io_uring_queue_init_params(ENTRIES, &image->ring, &params);
 }
 
 static void start(void *opaque)
@@ -97,6 +93,15 @@ static void submit(void *opaque, struct nvme_disk_request *request)
 	io_uring_sqe_set_data(sqe, request);
 }
 
+void nvme_image_wake(struct nvme_image *image)
+{
+	struct io_uring_sqe *sqe = get_sqe(image);
+
+	io_uring_prep_nop(sqe);
+	io_uring_sqe_set_data(sqe, NULL);
+	start(image);
+}
+
 /* Takes what was transferred off the front. True: something is left. */
 static bool advance(struct nvme_disk_request *request, uint64_t done)
 {
@@ -148,7 +153,8 @@ static struct nvme_disk_request *reap(void *opaque, bool wait)
 		request = io_uring_cqe_get_data(cqe);
 		result = cqe->res;
 		io_uring_cqe_seen(&image->ring, cqe);
-		if (finish(image, request, result))
+		/* That of nvme_image_wake() has no request. */
+		if (request && finish(image, request, result))
 			return request;
 	}
 }
