@@ -62,6 +62,8 @@ static void on_unmap(void *dev, lend_iova_t iova, uint64_t length)
 
 	(void)iova, (void)length;
 	stage->unmaps++;
+	if (stage->on_unmap)
+		stage->on_unmap(stage);
 }
 
 static void on_irqs_changed(void *dev)

@@ -36,6 +36,7 @@ struct server_stage {
 	/* Called by the slots, if they are there. */
 	int (*on_write)(struct server_stage *stage, unsigned region, uint64_t offset);
 	int (*on_reset)(struct server_stage *stage, enum lend_server_why why);
+	void (*on_unmap)(struct server_stage *stage);
 	int map_result;
 	struct lend_domain_map last_map;
 	char log[4096]; /* the last lines */

@@ -127,6 +127,32 @@ static void unmap_is_exact(void **state)
 	stage_is_in_step(stage, open_fds());
 }
 
+static struct iovec in_unmap;
+static int result_in_unmap;
+
+static void look_in_unmap(struct server_stage *stage)
+{
+	result_in_unmap = lend_server_memory(stage->server, 0x4000, 0x1000, LEND_ACCESS_READ, &in_unmap, 1);
+}
+
+/* The device may finish what is in flight while it is told; after the reply there is nothing. */
+static void memory_is_there_until_unmap_returns(void **state)
+{
+	struct server_stage *stage = *state;
+	struct iovec piece;
+
+	assert_int_equal(peer_map(&stage->peer, 0x4000, 0x1000, RW, stage->memory, 0), 0);
+	assert_int_equal(lend_server_memory(stage->server, 0x4000, 0x1000, LEND_ACCESS_READ, &piece, 1), 1);
+	stage->on_unmap = look_in_unmap;
+	assert_int_equal(peer_unmap(&stage->peer, 0x4000, 0x1000, 0), 0);
+	assert_int_equal(result_in_unmap, 1);
+	assert_ptr_equal(in_unmap.iov_base, piece.iov_base);
+	assert_int_equal(lend_server_memory(stage->server, 0x4000, 0x1000, LEND_ACCESS_READ, &piece, 1),
+			 -EFAULT);
+	assert_int_equal(msync(in_unmap.iov_base, 0x1000, MS_ASYNC), -1);
+	assert_int_equal(errno, ENOMEM);
+}
+
 static void more_maps_than_are_allowed(void **state)
 {
 	struct server_stage *stage = *state;
@@ -230,6 +256,7 @@ int main(void)
 		CASE(maps_that_overlap),
 		CASE(maps_that_make_no_sense),
 		CASE(unmap_is_exact),
+		CASE(memory_is_there_until_unmap_returns),
 		CASE(more_maps_than_are_allowed),
 		CASE(memory_is_split_at_borders),
 		CASE(a_file_that_becomes_shorter),
