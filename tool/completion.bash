@@ -158,7 +158,11 @@ _lend_serve() {
 	case $previous in
 	-s | --socket-path) compopt -o default; return ;;
 	--format) COMPREPLY=($(compgen -W raw -- "$full")); return ;;
-	--fd | -q | --queues | --serial) return ;;
+	--fd | --fd-tap | --mac | -q | --queues | --serial) return ;;
+	--tap)
+		COMPREPLY=($(compgen -W "$(cd /sys/class/net && ls -d */tun_flags 2>/dev/null)" -- "$full"))
+		COMPREPLY=("${COMPREPLY[@]%/tun_flags}")
+		return ;;
 	esac
 	# What is no option is a file.
 	if [[ $kind == nvme && $full != -* ]]; then
@@ -166,13 +170,14 @@ _lend_serve() {
 		return
 	fi
 	case $kind in
+	net) options="--tap --fd-tap --user --mac" ;;
 	nvme) options="--queues --format --serial --readonly" ;;
 	test) options="--faults --lie" ;;
 	esac
 	COMPREPLY=($(compgen -W "--socket-path --fd --json --verbose --help $options" -- "$full"))
 }
 
-_lend_kinds="nvme test"
+_lend_kinds="net nvme test"
 _lend_commands="ls check bind unbind vf topology run serve"
 
 _lend() {

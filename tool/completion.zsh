@@ -124,10 +124,12 @@ _lend() {
 	topology) _arguments '(-o --output)'{-o,--output}'[drawing]:file:_files' ;;
 	help) _describe -t commands 'command of lend' commands ;;
 	serve)
-		_arguments '1:kind of device:(nvme test)' \
+		_arguments '1:kind of device:(net nvme test)' \
 			'(-s --socket-path)'{-s,--socket-path}'[where it listens]:socket:_files' \
 			'--fd[its socket]:descriptor:' '--json[for scripts]' \
 			'(-v --verbose)'{-v,--verbose}'[more of clients]' \
+			'--tap[of net\: a tap]:interface:_net_interfaces' '--fd-tap[of net\: a tap]:descriptor:' \
+			'--user[of net\: passt]' '--mac[of net\: its address]:address:' \
 			'(-q --queues)'{-q,--queues}'[of nvme\: queue pairs]:number:' \
 			'--format[of nvme]:format:(raw)' '--serial[of nvme\: its number]:text:' \
 			'--readonly[of nvme\: the guest cannot write]' '*:file:_files' \

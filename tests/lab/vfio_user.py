@@ -176,10 +176,10 @@ class Here:
     def socket(self, name):
         return Path(self._sockets.name) / name
 
-    def serve(self, kind, *words, socket=None):
-        """`lend serve KIND WORDS -s SOCKET`, listening."""
+    def serve(self, kind, *words, socket=None, inside=()):
+        """`lend serve KIND WORDS -s SOCKET`, listening. inside: words in front of it."""
         socket = socket or self.socket(f"{kind}{len(self._processes)}")
-        server = Server([self._lend, "serve", kind, *words, "-s", socket], socket,
+        server = Server([*inside, self._lend, "serve", kind, *words, "-s", socket], socket,
                         self._log(f"serve-{kind}"))
         self._processes.append(server)
         return server

@@ -16,6 +16,7 @@
 #include "tool/serve/socket.h"
 
 static const struct serve_kind *const kinds[] = {
+	&serve_net,
 	&serve_nvme,
 	&serve_test,
 };

@@ -45,7 +45,7 @@ struct serve_kind {
 	void (*close)(void *state);
 };
 
-extern const struct serve_kind serve_nvme, serve_test;
+extern const struct serve_kind serve_net, serve_nvme, serve_test;
 
 /**
  * Gives up what the server does not need any more: capabilities, files by their names

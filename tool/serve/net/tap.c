@@ -147,11 +147,11 @@ static int explain(const char *name, int ret, struct lend_error *error)
 	switch (ret) {
 	case -EBUSY:
 		return tool_fail(error, ret,
-				 "Tap %s is in use: end the process that uses it, or make another tap", name);
+				 "tap %s is in use: end the process that uses it, or make another tap", name);
 	case -EPERM:
 		return tool_fail(
 			error, ret,
-			"Tap %s belongs to another user: make it anew with: ip tuntap add dev %s mode tap "
+			"tap %s belongs to another user: make it anew with: ip tuntap add dev %s mode tap "
 			"multi_queue user USER",
 			name, name);
 	case -EINVAL:
@@ -163,7 +163,7 @@ static int explain(const char *name, int ret, struct lend_error *error)
 		return tool_fail(error, ret,
 				 "/dev/net/tun cannot be opened: load the module tun: modprobe tun");
 	default:
-		return tool_fail(error, ret, "Tap %s cannot be opened: %s", name, strerror(-ret));
+		return tool_fail(error, ret, "tap %s cannot be opened: %s", name, strerror(-ret));
 	}
 }
 
@@ -175,7 +175,7 @@ int net_tap_open(struct net_backend *out, const char *name, struct lend_error *e
 	if (strlen(name) >= IFNAMSIZ || !if_nametoindex(name))
 		return tool_fail(
 			error, -ENODEV,
-			"There is no network interface %s: make it with: ip tuntap add dev %s mode tap "
+			"there is no network interface %s: make it with: ip tuntap add dev %s mode tap "
 			"multi_queue",
 			name, name);
 	fds[0] = open_queue(name, IFF_MULTI_QUEUE);
@@ -199,20 +199,20 @@ int net_tap_take(struct net_backend *out, int fd, struct lend_error *error)
 
 	if (ioctl(fd, TUNGETIFF, &request)) {
 		close(fd);
-		return tool_fail(error, -EINVAL, "Descriptor %d is no tap: open /dev/net/tun or /dev/tapN",
+		return tool_fail(error, -EINVAL, "descriptor %d is no tap: open /dev/net/tun or /dev/tapN",
 				 fd);
 	}
 	if (!(request.ifr_flags & IFF_TAP) || !(request.ifr_flags & IFF_NO_PI)) {
 		close(fd);
 		return tool_fail(error, -EINVAL,
-				 "Descriptor %d has to be that of a tap with IFF_TAP and IFF_NO_PI", fd);
+				 "descriptor %d has to be that of a tap with IFF_TAP and IFF_NO_PI", fd);
 	}
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	header = request.ifr_flags & IFF_VNET_HDR && !set_header(fd);
 	if (request.ifr_flags & IFF_VNET_HDR && !header) {
 		close(fd);
-		return tool_fail(error, -EINVAL, "Descriptor %d takes no header of %d bytes", fd, NET_HEADER);
+		return tool_fail(error, -EINVAL, "descriptor %d takes no header of %d bytes", fd, NET_HEADER);
 	}
 	net_tap_fill(out, &fd, 1, header);
 	ask_kernel(out, request.ifr_name);

@@ -209,7 +209,7 @@ int net_user_open(struct net_backend **out, struct lend_error *error)
 	int sockets[2], ret;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
-		return tool_fail(error, -errno, "A socket for passt cannot be made: %s", strerror(errno));
+		return tool_fail(error, -errno, "a socket for passt cannot be made: %s", strerror(errno));
 	ret = start_passt(sockets[1], error);
 	close(sockets[1]);
 	if (ret)
@@ -217,7 +217,7 @@ int net_user_open(struct net_backend **out, struct lend_error *error)
 	*out = net_user_take(sockets[0]);
 	if (*out)
 		return 0;
-	ret = tool_fail(error, -ENOMEM, "There is not enough memory");
+	ret = tool_fail(error, -ENOMEM, "out of memory");
 close:
 	close(sockets[0]);
 	return ret;
