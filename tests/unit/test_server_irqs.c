@@ -299,6 +299,41 @@ static void the_line_is_a_level(void **state)
 	close_all(events, 3);
 }
 
+/* A client that always has messages does not keep the end of an interrupt from being seen. */
+static void the_end_of_an_interrupt_has_its_turn(void **state)
+{
+	enum { WRITES = 4 * 64 };
+	struct server_stage *stage = *state;
+	struct __attribute__((packed)) {
+		struct wire_header header;
+		struct wire_region_access access;
+		uint32_t value;
+	} writes[WRITES];
+	uint64_t one = 1;
+	int events[2];
+
+	open_events(events, 2);
+	assert_int_equal(set(stage, 0, EVENTFD | TRIGGER, 0, 1, events, 1), 0);
+	assert_int_equal(set(stage, 0, EVENTFD | UNMASK, 0, 1, &events[1], 1), 0);
+	lend_server_line(stage->server, true);
+	assert_int_equal(stage_signals(events[0]), 1);
+	for (unsigned i = 0; i < WRITES; i++) {
+		writes[i].header =
+			(struct wire_header){0, WIRE_REGION_WRITE, sizeof(writes[0]), WIRE_NO_REPLY, 0};
+		writes[i].access = (struct wire_region_access){0, STAGE_REGISTERS, 4};
+		writes[i].value = i;
+	}
+	assert_int_equal(send(stage->peer.fd, writes, sizeof(writes), MSG_DONTWAIT), sizeof(writes));
+	assert_int_equal(write(events[1], &one, 8), 8);
+	lend_server_work(stage->server);
+	lend_server_work(stage->server);
+	assert_int_equal(stage->writes, 2 * 64);
+	assert_int_equal(stage_signals(events[0]), 1);
+	stage_is_in_step(stage, open_fds());
+	assert_int_equal(stage->writes, WRITES);
+	close_all(events, 2);
+}
+
 static void descriptors_that_are_no_eventfds(void **state)
 {
 	struct server_stage *stage = *state;
@@ -396,9 +431,13 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, stage_setup, stage_teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(requests_that_make_no_sense),   CASE(vectors_are_set_and_dropped),
-		CASE(pending_while_vectors_are_off), CASE(masks_of_messages),
-		CASE(the_line_is_a_level),           CASE(descriptors_that_are_no_eventfds),
+		CASE(requests_that_make_no_sense),
+		CASE(vectors_are_set_and_dropped),
+		CASE(pending_while_vectors_are_off),
+		CASE(masks_of_messages),
+		CASE(the_line_is_a_level),
+		CASE(the_end_of_an_interrupt_has_its_turn),
+		CASE(descriptors_that_are_no_eventfds),
 		CASE(interrupts_are_passed_on),
 	};
 

@@ -12,6 +12,7 @@
 #include "tool/args.c"
 #include "tool/clean.c"
 #include "tool/nearest.c"
+#include "tool/run/value.c"
 #include "tool/say.c"
 #include "tool/serve/sandbox.c"
 #include "tool/serve/serve.c"

@@ -135,14 +135,26 @@ static int carry_fault_out(struct test *test, unsigned length)
 	return (int)(fault == TEST_SHORT ? length / 2 : length);
 }
 
+/* Registers that tell of what is elsewhere. */
+static void refresh(struct test *test, uint64_t offset)
+{
+	uint64_t rings;
+
+	if (offset <= TEST_MODE)
+		*at(test, TEST_MODE) = (uint32_t)lend_server_irq_mode(test->server);
+	if (offset == TEST_RINGS && read(test->doorbell, &rings, sizeof(rings)) == sizeof(rings))
+		*at(test, TEST_RINGS) += (uint32_t)rings;
+}
+
 static int read_region(void *dev, unsigned region, uint64_t offset, void *data, unsigned length)
 {
 	struct test *test = dev;
 	const uint8_t *from = bytes_of(test, region);
 
-	*at(test, TEST_MODE) = (uint32_t)lend_server_irq_mode(test->server);
-	if (region != TEST_MSIX && !from)
+	if (region != TEST_MSIX && !from) {
+		refresh(test, offset);
 		from = (const uint8_t *)test->registers;
+	}
 	if (from)
 		memcpy(data, from + offset, length);
 	return carry_fault_out(test, length);
@@ -211,10 +223,7 @@ static int copy(struct test *test, uint32_t command)
 void test_carry_on(struct test *test)
 {
 	uint32_t command = *at(test, TEST_COMMAND), result;
-	uint64_t rings;
 
-	if (read(test->doorbell, &rings, sizeof(rings)) == sizeof(rings))
-		*at(test, TEST_RINGS) += (uint32_t)rings;
 	if (!(command & TEST_START))
 		return;
 	result = (uint32_t)-copy(test, command);

@@ -83,7 +83,7 @@ extern const struct lend_server_ops test_ops;
 
 /** Its registers as after power-on. */
 void test_power_on(struct test *test);
-/** DMA that was started, and the doorbell. Called in each round of the loop. */
+/** DMA that was started. Called in each round of the loop. */
 void test_carry_on(struct test *test);
 /** The client's files become shorter; the device goes on with memory of its own. 0 or -errno. */
 int test_shrink(struct test *test, uint64_t length);

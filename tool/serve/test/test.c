@@ -110,7 +110,6 @@ static int test_open(void *state, struct lend_context *context, const struct arg
 	write_rom(test->rom);
 	test->bell =
 		(struct lend_server_doorbell){.offset = TEST_DOORBELL, .length = 4, .fd = test->doorbell};
-	out->fd = test->doorbell;
 	out->calls = test->faults ? fault_calls : NULL;
 	out->device.name = "test";
 	out->device.regions[TEST_REGISTERS] = (struct lend_server_region){.size = TEST_PAGE,
