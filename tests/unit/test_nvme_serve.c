@@ -201,6 +201,17 @@ static void memory_moves(void **state)
 	assert_int_equal(completed(1), 0);
 }
 
+/* Memory goes with the queues in it: the controller touches it no more, and says that it failed. */
+static void memory_goes(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 8; i++)
+		put(1, IO_READ, BASE + DATA + i * NVME_PAGE, i, 0, 0);
+	assert_int_equal(peer_unmap(&peer, BASE, MEMORY, 0), 0);
+	put(1, IO_READ, BASE + DATA, 1, 0, 0);
+	assert_int_equal(peer_read32(&peer, 0, REG_CSTS), CSTS_RDY | CSTS_CFS);
+}
+
 /* A reset by the client waits for the disk, and leaves the controller as it is after power-on. */
 static void client_resets(void **state)
 {
@@ -221,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(disk, start, end),
 		cmocka_unit_test_setup_teardown(memory_moves, start, end),
+		cmocka_unit_test_setup_teardown(memory_goes, start, end),
 		cmocka_unit_test_setup_teardown(client_resets, start, end),
 	};
 
