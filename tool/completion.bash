@@ -7,7 +7,7 @@ _lend_switches="managed x-req x-no-mmap x-intx x-no-kvm-intx x-no-kvm-msi x-no-k
 x-vga x-no-kvm-ioeventfd x-no-vfio-ioeventfd x-no-geforce-quirks"
 _lend_words="host sysfsdev expect id iommufd fd vf-token romfile rombar romsize ats x-p2p x-config x-on-error x-intx-mmap-timeout-ms \
 x-msix-relocation x-pci-vendor-id x-pci-device-id x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code \
-x-nv-gpudirect-clique socket x-msg-timeout"
+x-nv-gpudirect-clique socket x-msg-timeout reconnect"
 
 _lend_devices() {
 	local d
@@ -66,7 +66,7 @@ _lend_device() {
 		esac
 		;;
 	vfio-pci,*) for d in $_lend_switches $_lend_words; do values+=("vfio-pci,$d="); done ;;
-	vfio-user-pci,*) for d in socket x-msg-timeout id x-no-mmap x-intx; do values+=("vfio-user-pci,$d="); done ;;
+	vfio-user-pci,*) for d in socket reconnect x-msg-timeout id x-no-mmap x-intx; do values+=("vfio-user-pci,$d="); done ;;
 	*) values=(vfio-pci,host= vfio-user-pci,socket=) ;;
 	esac
 	_lend_offer "$full" "$word" "${values[@]}"

@@ -18,7 +18,7 @@ _lend_property() {
 	words=(host sysfsdev expect id iommufd fd vf-token romfile rombar romsize ats x-p2p x-config
 		x-on-error x-intx-mmap-timeout-ms x-msix-relocation x-pci-vendor-id x-pci-device-id
 		x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code x-nv-gpudirect-clique
-		socket x-msg-timeout)
+		socket x-msg-timeout reconnect)
 	# What stands before the last comma is done.
 	if ! compset -P '*,'; then
 		compadd -S , vfio-pci vfio-user-pci

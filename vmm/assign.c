@@ -175,10 +175,9 @@ static int vfio_del(void *host, int fd)
 static void event(void *host, void *peer, enum lend_event kind, const char *text)
 {
 	static const enum lend_log_level levels[] = {
-		[LEND_EVENT_REQUEST] = LEND_LOG_WARNING,
-		[LEND_EVENT_ERROR] = LEND_LOG_ERROR,
-		[LEND_EVENT_DEAD] = LEND_LOG_ERROR,
-		[LEND_EVENT_RESET] = LEND_LOG_INFO,
+		[LEND_EVENT_REQUEST] = LEND_LOG_WARNING, [LEND_EVENT_ERROR] = LEND_LOG_ERROR,
+		[LEND_EVENT_DEAD] = LEND_LOG_ERROR,      [LEND_EVENT_RESET] = LEND_LOG_INFO,
+		[LEND_EVENT_LOST] = LEND_LOG_WARNING,
 	};
 	struct assigned *assigned = peer;
 	struct vmm *vmm = host;
@@ -193,6 +192,8 @@ static void event(void *host, void *peer, enum lend_event kind, const char *text
 			 assigned->name);
 		vmm_request(vmm, REQUEST_DEVICE, line);
 	}
+	if (kind == LEND_EVENT_LOST && vmm->config.lost)
+		vmm->config.lost(vmm->config.opaque, (unsigned)(assigned - vmm->assigned));
 	if (kind == LEND_EVENT_REQUEST) {
 		__atomic_store_n(&assigned->leaving, true, __ATOMIC_RELEASE);
 		vmm_wake(vmm);

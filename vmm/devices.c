@@ -34,6 +34,7 @@ static void *open_one(void *opaque)
 	if (asked->backend == LEND_BACKEND_USER) {
 		config.socket_fd = asked->fd;
 		config.reply_ms = asked->reply_ms;
+		config.reconnects = asked->reconnects;
 	} else {
 		config.address = asked->host;
 		config.fd = asked->fd;
@@ -65,6 +66,7 @@ int devices_open(struct vmm *vmm, struct lend_error *error)
 	vmm->assigned_count = count;
 	for (unsigned i = 0; i < count; i++) {
 		vmm->assigned[i].allow_unreset = vmm->config.devices[i].allow_unreset;
+		vmm->assigned[i].served = vmm->config.devices[i].backend == LEND_BACKEND_USER;
 		vmm->assigned[i].stop_on_error = vmm->config.devices[i].stop_on_error;
 		ret = ret ? ret : assigned_init(&vmm->assigned[i], vmm);
 		openings[i] = (struct opening){.vmm = vmm, .index = i};

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/error.h"
 #include "vmm/machine.h"
@@ -39,6 +40,13 @@ static int judge_reset(struct vmm *vmm, const struct assigned *assigned,
 	const char *offered = report->offered[0] ? report->offered : "nothing";
 	const char *obstacle = report->obstacle[0] ? report->obstacle : "its bus cannot be reset";
 
+	/* A server that ended must not end the guest at its next boot. */
+	if (assigned->served && vmm->reboots && report->result) {
+		if (may_say(vmm))
+			vmm_log(vmm, LEND_LOG_WARNING, "%s: not reset, its server is gone: it stays dead",
+				assigned->name);
+		return 0;
+	}
 	if (report->result == -EOPNOTSUPP && !assigned->allow_unreset)
 		return fail(
 			error, report->result,
@@ -126,6 +134,23 @@ void devices_release(struct vmm *vmm)
 			release(vmm, &vmm->assigned[i]);
 	vmm_work(vmm, NULL);
 	vmm_resume(vmm);
+}
+
+int vmm_reconnect(struct vmm *vmm, unsigned device, int fd, struct lend_error *error)
+{
+	struct lend_function *function = device < vmm->assigned_count ? vmm->assigned[device].function : NULL;
+	int ret;
+
+	if (!function) {
+		if (fd >= 0)
+			close(fd);
+		return fail(error, -ENODEV, "there is no device %u", device);
+	}
+	ret = lend_function_reconnect(function, fd, error);
+	if (!ret && fd >= 0)
+		vmm_log(vmm, LEND_LOG_WARNING, "%s: its server is back, and the device goes on",
+			vmm->assigned[device].name);
+	return ret;
 }
 
 void devices_shown(struct vmm *vmm)

@@ -46,6 +46,7 @@ struct assigned {
 	enum lend_place place;
 	bool alone; /* a VF: it shares its slot with nobody */
 	bool allow_unreset, stop_on_error;
+	bool served;  /* by another process, which may end */
 	bool leaving; /* atomic: the host wants it back; the loop gives it back */
 	bool shown;   /* atomic: a BAR that waited has its place; the loop tells the library */
 	char name[LEND_NAME_SIZE];

@@ -186,16 +186,15 @@ static int reboot(struct vmm *vmm, struct lend_error *error)
 {
 	int ret;
 
+	vmm->reboots++;
 	vmm_work(vmm, "resetting its devices");
 	ret = devices_reset(vmm, error);
 	vmm_work(vmm, NULL);
 	if (!ret && chips_reset(vmm))
 		ret = fail(error, -EIO, "KVM does not take the interrupt controllers' state");
 	ret = ret ? ret : boot_guarded(vmm, error);
-	if (!ret) {
-		vmm->reboots++;
+	if (!ret)
 		vmm_resume(vmm);
-	}
 	return ret;
 }
 

@@ -37,6 +37,7 @@ struct vmm_device_config {
 	int fd;           /* its open node, or the socket of LEND_BACKEND_USER, borrowed; -1: none */
 	enum lend_backend backend;
 	unsigned reply_ms;    /* of LEND_BACKEND_USER: how long a reply may take; 0: the default */
+	bool reconnects;      /* its server may come back: vmm_reconnect() */
 	const char *vf_token; /* NULL: none */
 	bool allow_unreset;   /* x-allow-unreset=on: also where nothing could reset it */
 	bool stop_on_error;   /* x-on-error=stop: an error of the device ends the machine */
@@ -72,6 +73,11 @@ struct vmm_config {
 	 * vmm_run()'s thread. NULL: nobody wants to know.
 	 */
 	void (*work)(void *opaque, const char *what);
+	/*
+	 * The server of a device is gone, and may come back (vmm_device_config.reconnects). From any
+	 * thread, and must not block. NULL: nobody wants to know.
+	 */
+	void (*lost)(void *opaque, unsigned device);
 	void *opaque;
 };
 
@@ -106,6 +112,13 @@ int vmm_new(const struct vmm_config *config, struct vmm **out, struct lend_error
  * `error` is filled for VMM_END_FAULT and VMM_END_ERROR.
  */
 enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error);
+
+/**
+ * The server of a device is back, and `fd`, which is the machine's from now on, is connected
+ * to it; -1: it does not come back. What lend_function_reconnect() returns. From the event
+ * loop (a vmm_watch callback), which waits for as long as the server needs to answer.
+ */
+int vmm_reconnect(struct vmm *vmm, unsigned device, int fd, struct lend_error *error);
 
 /** Presses the power button. From the event loop (a vmm_watch callback). */
 void vmm_power_button(struct vmm *vmm);

@@ -144,12 +144,18 @@ struct lend_device_config {
 	int socket_fd;
 	/** How long the server may take to answer, in ms; 0: 5000. Later, it counts as gone. */
 	unsigned reply_ms;
+	/**
+	 * The server may come back: when it goes, the function does not fail, but reads
+	 * all ones, and LEND_EVENT_LOST is sent. The monitor then calls
+	 * lend_function_reconnect().
+	 */
+	bool reconnects;
 };
 
 #define LEND_DEVICE_CONFIG_INIT                                                                              \
 	{                                                                                                    \
 		sizeof(struct lend_device_config), NULL, -1, -1, LEND_BACKEND_AUTO, NULL, NULL, -1, -1,      \
-			NULL, -1, 0                                                                          \
+			NULL, -1, 0, false                                                                   \
 	}
 
 /**

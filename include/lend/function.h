@@ -243,6 +243,24 @@ LEND_API int lend_function_bar_fault(struct lend_function *function);
 LEND_API void lend_function_bars_shown(struct lend_function *function);
 
 /**
+ * The server of a device behind a socket is back: `fd` is a socket that is connected
+ * to it, and the library's from now on. The device must be the same as before, with
+ * the same regions and interrupts. The server is told of the guest's memory; then the
+ * function goes on as the guest left it, with its BARs, its interrupts and its command
+ * register. What else the device knew is up to its server. `fd` -1: nobody waits for
+ * the server any more, and the function fails (LEND_EVENT_ERROR).
+ *
+ * Any thread; not from a host operation. It blocks for as long as the server needs to
+ * answer; an access of the guest does not wait for it.
+ *
+ * -EINVAL: it is not behind a socket, or its server is not gone; -EPROTO: the device is
+ * another one, or what its server says makes no sense; -EAGAIN: guest memory came or
+ * went meanwhile; -ENOTCONN: the server is gone again, or did not answer; -ENODEV: the
+ * function has failed. Each with a sentence; the function still waits.
+ */
+LEND_API int lend_function_reconnect(struct lend_function *function, int fd, struct lend_error *error);
+
+/**
  * The monitor's route of the line interrupt has changed: its interrupt controller
  * was programmed, or another one is in use. The library attaches the line anew, and
  * takes it as served, in case an end of interrupt was missed. A line that line_set

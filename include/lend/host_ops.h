@@ -59,6 +59,7 @@ enum lend_event {
 	LEND_EVENT_ERROR,   /* the device reported an uncorrectable error */
 	LEND_EVENT_DEAD,    /* after its reset the device does not answer any more */
 	LEND_EVENT_RESET,   /* it was reset, or its reset failed */
+	LEND_EVENT_LOST,    /* its server is gone, and may come back (lend_device_config.reconnects) */
 };
 
 /** A callback of the monitor's loop. */

@@ -68,6 +68,13 @@ void device_register(struct lend_device *device);
 /** Whether the function at `bdf` is open in this context. Any thread. */
 bool device_is_open(struct lend_context *context, const struct lend_bdf *bdf);
 
+/** Whether its server is gone, and may come back. Any thread. */
+bool user_is_lost(const struct lend_device *device);
+/** lend_function_reconnect(), of the device alone: BARs are to be mapped, and interrupts set, anew. */
+int user_reconnect(struct lend_device *device, int fd, struct lend_error *error);
+/** After that: the command register is what it was. */
+int user_resume(struct lend_device *device);
+
 /** Read or write exactly `length` bytes at `offset` of a region: 0, or a negative errno (-EIO: fewer). */
 int device_read(const struct lend_device *device, unsigned region, uint64_t offset, void *data,
 		unsigned length);

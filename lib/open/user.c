@@ -15,6 +15,7 @@
 #include "lib/context.h"
 #include "lib/dma/space.h"
 #include "lib/error.h"
+#include "lib/le.h"
 #include "lib/open/user.h"
 
 int user_check(struct lend_device_config *config, struct lend_error *error)
@@ -150,6 +151,126 @@ int user_open(struct lend_space *space, const struct lend_device_config *config,
 		lend_device_close(*out);
 		return ret;
 	}
-	user_session_use(session);
+	user_session_use(session, config->reconnects);
 	return 0;
+}
+
+bool user_is_lost(const struct lend_device *device)
+{
+	return device->user && user_session_waits(device->user);
+}
+
+static bool same_region(const struct lend_device *device, unsigned index, struct lend_region *region,
+			struct lend_area *areas)
+{
+	const struct lend_region *was = &device->regions[index];
+
+	if (areas_store(region, areas, AREAS_MAX, areas, region->area_count) < 0)
+		return false;
+	areas_clip(region, areas, (uint64_t)sysconf(_SC_PAGESIZE));
+	return region->size == was->size && region->readable == was->readable &&
+	       region->writable == was->writable && region->area_count == was->area_count &&
+	       !memcmp(areas, device->areas[index], was->area_count * sizeof(*areas));
+}
+
+/* 0: they are the same; 1: one is another; negative errno. */
+static int compare_regions(const struct lend_device *device, const struct transport_ops *ops, void *fresh,
+			   unsigned count)
+{
+	struct lend_area areas[AREAS_MAX];
+	struct lend_region region;
+
+	for (unsigned i = 0; i < LEND_REGION_COUNT; i++) {
+		int ret = i < count ? ops->region_info(fresh, i, &region, areas, AREAS_MAX) : -EINVAL;
+
+		if (ret == -ENOTCONN)
+			return ret;
+		/* What it did not have, it may go on to refuse. */
+		if (ret < 0 ? device->regions[i].size != 0 : !same_region(device, i, &region, areas))
+			return 1;
+	}
+	return 0;
+}
+
+static int compare_irqs(const struct lend_device *device, const struct transport_ops *ops, void *fresh)
+{
+	for (unsigned i = 0; i < LEND_IRQ_COUNT; i++) {
+		struct backend_irq_info irq = {0};
+
+		if (ops->irq_info(fresh, i, &irq) == -ENOTCONN)
+			return -ENOTCONN;
+		/* More vectors than a function can have were cut off. */
+		if (irq.count < device->info.vectors[i])
+			return 1;
+	}
+	return 0;
+}
+
+/* Asks all that was asked when the device was opened. */
+static int compare(const struct lend_device *device, const struct transport_ops *ops, void *fresh)
+{
+	struct backend_device_info info;
+	uint8_t ids[4];
+	int ret = ops->info(fresh, &info);
+
+	if (!ret && (!info.is_pci || info.can_reset != device->info.can_reset))
+		return 1;
+	if (!ret)
+		ret = compare_regions(device, ops, fresh, info.region_count);
+	if (!ret)
+		ret = compare_irqs(device, ops, fresh);
+	if (!ret && ops->read(fresh, LEND_REGION_CONFIG, 0, ids, sizeof(ids)) != sizeof(ids))
+		return -ENOTCONN;
+	return ret ? ret : le16(ids) != device->info.vendor || le16(ids + 2) != device->info.device;
+}
+
+/* The device goes on with the fresh session, or stays as it is. */
+static int take_up(struct lend_device *device, struct user_session *fresh, struct lend_error *error)
+{
+	const char *name = device->info.name;
+	const struct transport_ops *ops;
+	void *transport;
+	int ret = user_transport_new(fresh, &ops, &transport);
+
+	if (ret < 0) {
+		user_session_free(fresh);
+		return error_say(error, ret, "%s: out of memory", name);
+	}
+	ret = compare(device, ops, transport);
+	if (ret == 1)
+		ret = error_say(error, -EPROTO, "%s: its server is back with another device", name);
+	else if (ret < 0)
+		ret = say_reason(fresh, name, error_say(error, ret, "%s: %s", name, strerror(-ret)), error);
+	if (!ret) {
+		ret = user_session_adopt(device->user, fresh);
+		if (ret < 0)
+			error_say(error, ret, "%s: memory comes or goes; try again", name);
+	}
+	if (!ret)
+		user_transport_adopt(device->transport, transport);
+	ops->close(transport);
+	return ret;
+}
+
+int user_reconnect(struct lend_device *device, int fd, struct lend_error *error)
+{
+	struct user_session *fresh;
+	int ret;
+
+	if (!user_is_lost(device)) {
+		if (fd >= 0)
+			close(fd);
+		return error_say(error, -EINVAL, "%s: it waits for no server", device->info.name);
+	}
+	if (fd < 0) {
+		user_session_give_up(device->user);
+		return 0;
+	}
+	ret = user_session_retry(device->user, fd, &fresh, error);
+	return ret < 0 ? ret : take_up(device, fresh, error);
+}
+
+int user_resume(struct lend_device *device)
+{
+	return user_transport_resume(device->transport);
 }

@@ -52,6 +52,7 @@ static const char *const calls[] = {
 	"poll",
 	"epoll_ctl",
 	"shutdown",
+	"fstat",
 	/* Locks; time, for limits of the log and for what a device needs after a reset. */
 	"futex",
 	"clock_gettime",

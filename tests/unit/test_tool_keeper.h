@@ -30,6 +30,7 @@
 
 #include <cmocka.h>
 
+#include "tool/run/comeback.c"
 #include "tool/run/console.c"
 #include "tool/run/control.c"
 #include "tool/run/escape.c"

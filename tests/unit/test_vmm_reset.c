@@ -116,6 +116,24 @@ static void failed_resets(void **state)
 	assert_non_null(strstr(last_line, "decode is still on"));
 }
 
+/* A server that has ended does not end the guest at its next boot; before the first one it does. */
+static void served_devices(void **state)
+{
+	struct assigned assigned[1] = {{.served = true}};
+	struct vmm *vmm = machine(1, assigned);
+	struct lend_error error;
+
+	(void)state;
+	told[0] = (struct lend_reset_report){
+		.ran = LEND_RESET_FUNCTION, .result = -ENOTCONN, .check = "not reset"};
+	assert_int_equal(devices_reset(vmm, &error), -ENOTCONN);
+	vmm->reboots = 1;
+	assert_int_equal(devices_reset(vmm, &error), 0);
+	assert_non_null(strstr(last_line, "its server is gone"));
+	assigned[0].served = false;
+	assert_int_equal(devices_reset(vmm, &error), -ENOTCONN);
+}
+
 /* One that was given up is not asked any more. */
 static void given_up_devices_are_left_out(void **state)
 {
@@ -176,6 +194,7 @@ int main(void)
 		cmocka_unit_test(case_14_11_refused),
 		cmocka_unit_test(case_14_11_allowed),
 		cmocka_unit_test(failed_resets),
+		cmocka_unit_test(served_devices),
 		cmocka_unit_test(given_up_devices_are_left_out),
 		cmocka_unit_test(a_device_that_leaves_is_not_judged),
 		cmocka_unit_test(a_guest_that_reboots_without_end_fills_no_log),

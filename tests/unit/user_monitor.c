@@ -167,6 +167,7 @@ int user_monitor_open(struct user_monitor *monitor)
 	}
 	config.socket = monitor->path;
 	config.reply_ms = monitor->reply_ms;
+	config.reconnects = monitor->reconnects;
 	if (monitor->path)
 		return lend_device_open_with(monitor->space, &config, &monitor->device, &monitor->error);
 	user_peer_start(&monitor->peer);
@@ -233,8 +234,12 @@ void user_monitor_await(struct user_monitor *monitor, enum lend_event event)
 
 void user_monitor_do(struct user_monitor *monitor, void (*job)(struct user_peer *peer))
 {
-	struct user_peer *peer = &monitor->peer;
+	user_monitor_let(monitor, &monitor->peer, job);
+}
 
+void user_monitor_let(struct user_monitor *monitor, struct user_peer *peer,
+		      void (*job)(struct user_peer *peer))
+{
 	__atomic_store_n(&peer->job_done, false, __ATOMIC_RELEASE);
 	peer->job = job;
 	assert_int_equal(write(peer->wake, &(uint64_t){1}, 8), 8);

@@ -96,13 +96,14 @@ struct user_monitor {
 	struct lend_function *function;
 	struct lend_error error;
 	unsigned reply_ms;
+	bool reconnects;
 	const char *path; /* of a server that is no peer; NULL: the peer */
 	struct {
 		int fd;
 		lend_watch_fn fn;
 		void *opaque;
 	} watches[64];
-	unsigned watch_count, events[4], log_lines;
+	unsigned watch_count, events[LEND_EVENT_LOST + 1], log_lines;
 	char last_log[512];
 	struct lend_bar_direct direct[8];
 	size_t direct_count; /* of the BAR that was mapped last */
@@ -121,6 +122,9 @@ void user_monitor_function(struct user_monitor *monitor);
 void user_monitor_close(struct user_monitor *monitor);
 /** Runs `job` in the peer's thread, and the monitor's loop meanwhile. */
 void user_monitor_do(struct user_monitor *monitor, void (*job)(struct user_peer *peer));
+/** The same, in the thread of another peer. */
+void user_monitor_let(struct user_monitor *monitor, struct user_peer *peer,
+		      void (*job)(struct user_peer *peer));
 /** The monitor's loop, until nothing is there for it. */
 void user_monitor_loop(struct user_monitor *monitor);
 /** The loop, until an event of this kind has come. */

@@ -28,6 +28,32 @@ int control_send(int fd, enum control_type type)
 	return send_bytes(fd, &message, HEADER);
 }
 
+int control_send_device(int fd, enum control_type type, unsigned device)
+{
+	struct control_message message = {.type = type, .value = device};
+
+	return send_bytes(fd, &message, HEADER);
+}
+
+int control_send_server(int fd, unsigned device, int server)
+{
+	struct control_message message = {.type = CONTROL_SERVER, .value = device};
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS}};
+	struct iovec data = {&message, HEADER};
+	struct msghdr all = {.msg_iov = &data,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+
+	memcpy(CMSG_DATA(&control.header), &server, sizeof(server));
+	return sendmsg(fd, &all, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
 static int send_text(int fd, enum control_type type, uint32_t value, const char *text)
 {
 	struct control_message message;
@@ -130,6 +156,11 @@ static bool is_valid(const struct control_message *message, size_t length)
 		return length <= SHORT;
 	case CONTROL_END:
 		return length == sizeof(*message) && message->value <= VMM_END_ERROR;
+	case CONTROL_LOST:
+	case CONTROL_FOUND:
+	case CONTROL_SERVER:
+	case CONTROL_NONE:
+		return length == HEADER && message->value < VMM_DEVICES_MAX;
 	case CONTROL_RUNNING:
 	case CONTROL_BUTTON:
 	case CONTROL_STOP:
@@ -140,12 +171,9 @@ static bool is_valid(const struct control_message *message, size_t length)
 	}
 }
 
-int control_receive(int fd, struct control_message *out)
+/* What came, of `length` bytes; a negative errno as recv() gives it. */
+static int taken(struct control_message *out, ssize_t length)
 {
-	ssize_t length;
-
-	memset(out, 0, sizeof(*out));
-	length = recv(fd, out, sizeof(*out), MSG_DONTWAIT | MSG_TRUNC);
 	if (length < 0)
 		return errno == ECONNRESET ? 0 : -errno;
 	if (!length)
@@ -155,4 +183,33 @@ int control_receive(int fd, struct control_message *out)
 	out->text[sizeof(out->text) - 1] = '\0';
 	clean(out->text);
 	return 1;
+}
+
+int control_receive(int fd, struct control_message *out)
+{
+	memset(out, 0, sizeof(*out));
+	return taken(out, recv(fd, out, sizeof(*out), MSG_DONTWAIT | MSG_TRUNC));
+}
+
+int control_receive_server(int fd, struct control_message *out, int *server)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec data = {out, sizeof(*out)};
+	struct msghdr all = {.msg_iov = &data,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+	const struct cmsghdr *header;
+	ssize_t length;
+
+	*server = -1;
+	memset(out, 0, sizeof(*out));
+	length = recvmsg(fd, &all, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+	header = length > 0 ? CMSG_FIRSTHDR(&all) : NULL;
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+		memcpy(server, CMSG_DATA(header), sizeof(*server));
+	return taken(out, length);
 }

@@ -16,13 +16,17 @@ enum control_type {
 	CONTROL_LOG,     /* value: enum lend_log_level; text */
 	CONTROL_STEP,    /* value: a row of enum vmm_step_row; text: what goes on there, empty: its end */
 	CONTROL_RUNNING, /* the guest is about to start */
-	CONTROL_WORK, /* something that may take its time begins: text, "resetting its devices"; empty: done
-		       */
-	CONTROL_END,  /* value: enum vmm_end; text is a sentence or empty; stats */
+	CONTROL_WORK,  /* something that may take its time begins: text, "resetting its devices"; empty: done
+			*/
+	CONTROL_END,   /* value: enum vmm_end; text is a sentence or empty; stats */
+	CONTROL_LOST,  /* value: a device, whose server is gone, or is still not what it was */
+	CONTROL_FOUND, /* value: that device; its server need not be looked for any more */
 	/* keeper to machine */
 	CONTROL_BUTTON, /* press the power button */
 	CONTROL_STOP,   /* stop now */
 	CONTROL_REPORT, /* print the counters */
+	CONTROL_SERVER, /* value: a device; with a socket that is connected to its server */
+	CONTROL_NONE,   /* value: a device, whose server did not come back */
 };
 
 struct control_message {
@@ -36,6 +40,10 @@ int control_pair(int out[2]);
 
 /** Sends a message without text. Never waits: -EAGAIN when the other side does not read. */
 int control_send(int fd, enum control_type type);
+/** Sends a message about a device. Never waits. */
+int control_send_device(int fd, enum control_type type, unsigned device);
+/** Sends CONTROL_SERVER; `server` stays the caller's. Never waits. */
+int control_send_server(int fd, unsigned device, int server);
 /** Sends a line of log. Never waits. */
 int control_send_log(int fd, enum lend_log_level level, const char *text);
 /** Sends what goes on in a row of the start, or with an empty text its end. Never waits. */
@@ -51,5 +59,7 @@ int control_send_end(int fd, enum vmm_end end, const char *text, const struct vm
  * -EAGAIN: none now; -EPROTO: nonsense came, and was dropped.
  */
 int control_receive(int fd, struct control_message *out);
+/** The same for the machine, which may be handed a descriptor: `*server`, the caller's then, or -1. */
+int control_receive_server(int fd, struct control_message *out, int *server);
 
 #endif

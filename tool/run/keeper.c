@@ -129,11 +129,14 @@ static void open_console(struct keeper *keeper)
 static int patience(const struct keeper *keeper)
 {
 	uint64_t now = keeper_now();
-	int ladder = ladder_wait(&keeper->ladder, now), progress = progress_wait(&keeper->progress, now);
+	const int waits[] = {ladder_wait(&keeper->ladder, now), progress_wait(&keeper->progress, now),
+			     comeback_wait(&keeper->comeback, now)};
+	int least = -1;
 
-	if (ladder < 0 || progress < 0)
-		return ladder < 0 ? progress : ladder;
-	return ladder < progress ? ladder : progress;
+	for (size_t i = 0; i < sizeof(waits) / sizeof(*waits); i++)
+		if (waits[i] >= 0 && (least < 0 || waits[i] < least))
+			least = waits[i];
+	return least;
 }
 
 static void loop(struct keeper *keeper)
@@ -147,6 +150,7 @@ static void loop(struct keeper *keeper)
 			keeper_step(keeper, LADDER_KILL);
 		keeper_serve(keeper, polls);
 		keeper_step(keeper, ladder_tick(&keeper->ladder, keeper_now()));
+		comeback_tick(&keeper->comeback, keeper_now(), keeper->control);
 		keeper_progress(keeper);
 	}
 }
@@ -189,8 +193,11 @@ static void run_started(struct keeper *keeper, struct keeper_result *result)
 
 void keeper_run(const struct keeper_config *config, struct keeper_result *result)
 {
-	struct keeper keeper = {
-		.config = config, .ladder = {.times = config->times}, .control = -1, .client = -1};
+	struct keeper keeper = {.config = config,
+				.ladder = {.times = config->times},
+				.comeback = {.devices = config->devices, .count = config->device_count},
+				.control = -1,
+				.client = -1};
 	sigset_t signals, mask;
 	int ret;
 

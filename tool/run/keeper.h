@@ -27,6 +27,8 @@ struct keeper_config {
 	int keep[KEEPER_KEEP_MAX]; /* further descriptors that the machine needs; -1: none */
 	const int *more;           /* and yet further ones */
 	unsigned more_count;
+	const struct run_device *devices; /* whose servers may come back */
+	unsigned device_count;
 	void (*started)(void *opaque); /* the machine has its descriptors; NULL: nothing to do */
 	bool verbose;                  /* also the steps of the start that took long are told */
 	struct ladder_times times;

@@ -149,6 +149,12 @@ static void take_message(struct keeper *keeper, const struct control_message *me
 	case CONTROL_WORK:
 		take_work(keeper, message->text);
 		return;
+	case CONTROL_LOST:
+		comeback_lost(&keeper->comeback, message->value, keeper_now());
+		return;
+	case CONTROL_FOUND:
+		comeback_found(&keeper->comeback, message->value);
+		return;
 	case CONTROL_END:
 		take_result(keeper, message);
 		return;

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include "tool/run/comeback.h"
 #include "tool/run/console.h"
 #include "tool/run/keeper.h"
 #include "tool/run/messages.h"
@@ -29,6 +30,7 @@ struct keeper {
 	const struct keeper_config *config;
 	struct ladder ladder;
 	struct progress progress;
+	struct comeback comeback;
 	struct terminal terminal;
 	struct console console;
 	struct messages messages;

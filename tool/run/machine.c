@@ -55,6 +55,14 @@ static void on_step(void *opaque, unsigned row, const char *what)
 	control_send_step(machine->control, row, what);
 }
 
+/* From any thread. The keeper looks for the server; the machine may not connect to anything. */
+static void on_lost(void *opaque, unsigned device)
+{
+	const struct machine *machine = opaque;
+
+	control_send_device(machine->control, CONTROL_LOST, device);
+}
+
 /* Without this line the keeper would take a long reset for a machine that hangs. */
 static void at_work(void *opaque, const char *what)
 {
@@ -111,6 +119,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		.log = log_line,
 		.step = on_step,
 		.work = at_work,
+		.lost = on_lost,
 		.opaque = machine,
 	};
 
@@ -123,6 +132,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 			.fd = machine->config->files ? machine->config->files->devices[i] : -1,
 			.backend = options->devices[i].user ? LEND_BACKEND_USER : options->devices[i].backend,
 			.reply_ms = options->devices[i].reply_ms,
+			.reconnects = options->devices[i].reconnect_s > 0,
 			.vf_token = options->devices[i].vf_token[0] ? options->devices[i].vf_token : NULL,
 			.allow_unreset = options->devices[i].allow_unreset,
 			.stop_on_error = options->devices[i].stop_on_error,
@@ -162,15 +172,37 @@ static void print_line(void *opaque, const char *line)
 		atomic_fetch_add(&machine->lost, 1);
 }
 
+/* A server is back, `fd` -1: it is not. What is not the device that it was is not waited for any more. */
+static void take_server(struct machine *machine, unsigned device, int fd)
+{
+	struct lend_error error = {""};
+	int ret = vmm_reconnect(machine->vmm, device, fd, &error);
+
+	if (ret && error.text[0])
+		print_line(machine, error.text);
+	if (ret == -EPROTO)
+		vmm_reconnect(machine->vmm, device, -1, NULL);
+	control_send_device(machine->control,
+			    ret == -ENOTCONN || ret == -EAGAIN ? CONTROL_LOST : CONTROL_FOUND, device);
+}
+
 /* The keeper said something, or is gone. */
 static void on_control(void *opaque)
 {
 	struct machine *machine = opaque;
 	struct control_message message;
-	int ret;
+	int ret, fd;
 
-	while ((ret = control_receive(machine->control, &message)) == 1 || ret == -EPROTO) {
-		if (ret == 1 && message.type == CONTROL_BUTTON)
+	while ((ret = control_receive_server(machine->control, &message, &fd)) == 1 || ret == -EPROTO) {
+		if (ret == 1 && message.type == CONTROL_SERVER && fd >= 0) {
+			take_server(machine, message.value, fd);
+			continue;
+		}
+		if (fd >= 0)
+			close(fd);
+		if (ret == 1 && message.type == CONTROL_NONE)
+			take_server(machine, message.value, -1);
+		else if (ret == 1 && message.type == CONTROL_BUTTON)
 			press_button(machine);
 		else if (ret == 1 && message.type == CONTROL_STOP)
 			vmm_stop(machine->vmm);

@@ -22,7 +22,8 @@ enum { ROMFILE_MAX = 1024 };
 struct run_device {
 	bool user; /* vfio-user-pci: `socket` is where its server listens */
 	char socket[108];
-	unsigned reply_ms;   /* how long a reply of the server may take; 0: the default */
+	unsigned reply_ms;    /* how long a reply of the server may take; 0: the default */
+	unsigned reconnect_s; /* how long a server that is gone is looked for; 0: not at all */
 	char host[256];      /* "0000:05:00.0", or the path of a mediated device; empty: named otherwise */
 	char name[128];      /* as lend_survey_resolve() takes it, where host= is no address */
 	char expect[96];     /* VENDOR:DEVICE[/SERIAL]; empty: any */

@@ -13,7 +13,7 @@
 #include "tool/run/property_setters.h"
 #include "tool/tool.h"
 
-enum { TIMEOUT_MAX_MS = 3600000 };
+enum { TIMEOUT_MAX_MS = 3600000, RECONNECT_MAX_S = 86400 };
 
 #define NO_DISPLAY   "lend has no display"
 #define NO_MIGRATION "lend does not migrate machines"
@@ -54,6 +54,7 @@ static const struct property table[] = {
 	WORKS("id", WORD, property_id),
 	WORKS("socket", WORD, property_socket),
 	NUMBER("x-msg-timeout", property_msg_timeout, TIMEOUT_MAX_MS),
+	NUMBER("reconnect", property_reconnect, RECONNECT_MAX_S),
 	WORKS("fd", WORD, property_fd),
 	WORKS("iommufd", WORD, property_iommufd),
 	WORKS("vf-token", WORD, property_vf_token),
@@ -136,17 +137,9 @@ static const struct {
 	const char *name;
 	bool user;
 } alone[] = {
-	{"host", false},
-	{"sysfsdev", false},
-	{"expect", false},
-	{"managed", false},
-	{"fd", false},
-	{"iommufd", false},
-	{"vf-token", false},
-	{"x-no-vfio-ioeventfd", false},
-	{"socket", true},
-	{"x-msg-timeout", true},
-	{"x-no-posted-writes", true},
+	{"host", false},         {"sysfsdev", false},     {"expect", false},   {"managed", false},
+	{"fd", false},           {"iommufd", false},      {"vf-token", false}, {"x-no-vfio-ioeventfd", false},
+	{"socket", true},        {"x-msg-timeout", true}, {"reconnect", true}, {"x-no-posted-writes", true},
 	{"x-send-queued", true},
 };
 

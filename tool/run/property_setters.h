@@ -23,6 +23,7 @@ property_setter property_id;
 /* property_user.c */
 property_setter property_socket;
 property_setter property_msg_timeout;
+property_setter property_reconnect;
 
 /* property_kinds.c: a switch whose field says the same, or the opposite; numbers. */
 property_setter property_switch;

@@ -33,3 +33,16 @@ int property_msg_timeout(struct run_device *device, const struct property *row, 
 	device->reply_ms = (unsigned)ms;
 	return 0;
 }
+
+int property_reconnect(struct run_device *device, const struct property *row, const char *value,
+		       struct lend_error *error)
+{
+	uint64_t seconds;
+
+	if (property_number(row, value, &seconds, NULL))
+		return tool_fail(error, -EINVAL,
+				 "%s=%.100s is not a number of seconds; give one from 0 to %llu", row->name,
+				 value, (unsigned long long)row->most);
+	device->reconnect_s = (unsigned)seconds;
+	return 0;
+}

@@ -39,7 +39,7 @@ static const char help_text[] =
 	"       x-intx=off      give it no interrupt line (man lend-run has all properties)\n"
 	"       x-allow-unreset=on\n"
 	"                       hand it over although nothing can reset it\n"
-	"  -device vfio-user-pci,socket=PATH[,x-msg-timeout=MS]\n"
+	"  -device vfio-user-pci,socket=PATH[,reconnect=SECONDS]\n"
 	"                       a device that another process serves (vfio-user) at that socket\n"
 	"  -serial stdio        the guest's serial line is this terminal: Ctrl-a x ends, Ctrl-a h helps\n"
 	"  -serial file:PATH    its output goes to a file\n"
@@ -92,6 +92,8 @@ static void run_machine(const struct run_options *options, struct files *files, 
 		.keep = {files->kernel, files->initrd},
 		.more = more,
 		.more_count = KEEPER_MORE_MAX,
+		.devices = options->devices,
+		.device_count = options->device_count,
 		.started = machine_started,
 		.verbose = options->verbose > 0,
 		.times = keeper_times,

@@ -21,12 +21,6 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* The thread in poll() is to look again. */
-static void kick(struct user_session *session)
-{
-	(void)!write(session->kick, &(uint64_t){1}, sizeof(uint64_t));
-}
-
 void user_call_finish(struct user_session *session, struct user_call *call, int ret)
 {
 	struct user_call **link = &session->waiting;
@@ -39,7 +33,7 @@ void user_call_finish(struct user_session *session, struct user_call *call, int 
 	call->ret = ret;
 	call->done = true;
 	if (call == session->poller)
-		kick(session);
+		user_eventfd_signal(session->kick);
 	else
 		pthread_cond_signal(&call->wake);
 }
@@ -197,7 +191,7 @@ static void send_call(struct user_session *session, struct user_call *call)
 	user_channel_send(session, channel, &call->message);
 	/* Who polls does not know yet that something is left to send. */
 	if (channel->first && session->poller)
-		kick(session);
+		user_eventfd_signal(session->kick);
 }
 
 int user_call(struct user_session *session, struct user_call *call)

@@ -59,6 +59,7 @@ struct user_session {
 	struct user_call *waiting; /* calls that are not done */
 	struct user_call *poller;  /* the one whose thread is in poll(); NULL: nobody is */
 	bool open;                 /* the device is in use: once dead, it reads all ones and logs no error */
+	bool waits;                /* a session that died may be taken up again */
 	bool dead;
 	bool stray; /* a reply that nobody waits for was logged */
 	char reason[192];
@@ -66,7 +67,18 @@ struct user_session {
 	int error_fd;            /* eventfd that is signalled when the session dies; -1: none. Borrowed */
 	struct domain_map *maps; /* what the server knows: ascending, without overlap */
 	size_t map_count, map_room;
+	unsigned map_changes; /* counts them */
 };
+
+/** A session without a lock held and without `kick` and `events`: one thread alone may use it. */
+int user_session_start(struct lend_context *context, const char *name, int fd, unsigned timeout_ms,
+		       struct user_session **out, struct lend_error *error);
+/** Puts the sockets into `events`. */
+int user_session_watch(struct user_session *session);
+void user_channel_open(struct user_channel *channel, int fd);
+void user_channel_close(struct user_channel *channel);
+/** Tells the server of a piece of memory. */
+int user_domain_tell(struct user_session *session, const struct domain_map *map);
 
 /* All of the following with the lock. */
 
@@ -86,6 +98,9 @@ void user_call_reply(struct user_session *session, struct wire_reader *reader);
 
 /** Makes channel->answer of the command that came; false: it wants no reply. */
 bool user_dma_answer(struct user_session *session, struct user_channel *channel);
+
+/** Signals an eventfd. Does not block. */
+void user_eventfd_signal(int fd);
 
 /** Name of a command, for sentences. */
 const char *user_command_name(unsigned command);

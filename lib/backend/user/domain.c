@@ -10,7 +10,7 @@
 #include "lib/backend/user/maps.h"
 #include "lib/backend/user/session.h"
 
-static int tell_map(struct user_session *session, const struct domain_map *map)
+int user_domain_tell(struct user_session *session, const struct domain_map *map)
 {
 	bool by_file = map->fd >= 0 && session->server.fds;
 	struct wire_dma_map what = {
@@ -73,7 +73,7 @@ static int user_map(void *domain, const struct domain_map *map)
 	pthread_mutex_unlock(&session->lock);
 	if (ret < 0)
 		return ret;
-	ret = unless_dead(session, tell_map(session, map));
+	ret = unless_dead(session, user_domain_tell(session, map));
 	if (!ret)
 		return 0;
 	pthread_mutex_lock(&session->lock);

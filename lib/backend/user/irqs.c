@@ -80,7 +80,7 @@ static void set_error(struct user_session *session, int fd)
 	pthread_mutex_lock(&session->lock);
 	session->error_fd = fd;
 	if (session->dead && fd >= 0)
-		(void)!write(fd, &(uint64_t){1}, sizeof(uint64_t));
+		user_eventfd_signal(fd);
 	pthread_mutex_unlock(&session->lock);
 }
 

@@ -54,6 +54,7 @@ int maps_add(struct user_session *session, const struct domain_map *map)
 		(session->map_count - at) * sizeof(*session->maps));
 	session->maps[at] = *map;
 	session->map_count++;
+	session->map_changes++;
 	return 0;
 }
 
@@ -77,6 +78,7 @@ int maps_remove(struct user_session *session, lend_iova_t iova, uint64_t length)
 	if (!found)
 		return -ENOENT;
 	session->map_count--;
+	session->map_changes++;
 	memmove(found, found + 1,
 		(size_t)(&session->maps[session->map_count] - found) * sizeof(*session->maps));
 	return 0;

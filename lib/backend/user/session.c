@@ -40,7 +40,7 @@ void user_session_die(struct user_session *session, const char *format, ...)
 	while (session->waiting)
 		user_call_finish(session, session->waiting, -ENOTCONN);
 	if (session->error_fd >= 0)
-		(void)!write(session->error_fd, &(uint64_t){1}, sizeof(uint64_t));
+		user_eventfd_signal(session->error_fd);
 }
 
 void user_session_reason(struct user_session *session, char *out, size_t room)
@@ -50,10 +50,11 @@ void user_session_reason(struct user_session *session, char *out, size_t room)
 	pthread_mutex_unlock(&session->lock);
 }
 
-void user_session_use(struct user_session *session)
+void user_session_use(struct user_session *session, bool waits)
 {
 	pthread_mutex_lock(&session->lock);
 	session->open = true;
+	session->waits = waits;
 	pthread_mutex_unlock(&session->lock);
 }
 
@@ -71,14 +72,13 @@ void user_session_serve(void *opaque)
 	pthread_mutex_unlock(&session->lock);
 }
 
-static void open_channel(struct user_channel *channel, int fd)
+void user_channel_open(struct user_channel *channel, int fd)
 {
-	channel->fd = fd;
-	channel->last = &channel->first;
+	*channel = (struct user_channel){.fd = fd, .last = &channel->first};
 	wire_reader_init(&channel->reader, WIRE_MESSAGE_MAX);
 }
 
-static void close_channel(struct user_channel *channel)
+void user_channel_close(struct user_channel *channel)
 {
 	if (channel->fd < 0)
 		return;
@@ -91,7 +91,7 @@ static void close_channel(struct user_channel *channel)
 void user_session_free(struct user_session *session)
 {
 	for (unsigned i = 0; i < USER_CHANNELS; i++)
-		close_channel(&session->channels[i]);
+		user_channel_close(&session->channels[i]);
 	if (session->kick >= 0)
 		close(session->kick);
 	if (session->events >= 0)
@@ -102,7 +102,7 @@ void user_session_free(struct user_session *session)
 }
 
 /* With a twin socket nothing but replies comes on the main one, and only a call reads those. */
-static int watch_channels(struct user_session *session)
+int user_session_watch(struct user_session *session)
 {
 	bool twin = session->channels[USER_TWIN].fd >= 0;
 	struct epoll_event main = {.events = twin ? EPOLLRDHUP : EPOLLIN | EPOLLRDHUP};
@@ -168,14 +168,14 @@ static int tell_version(struct user_session *session, struct lend_error *error)
 				 session->name, WIRE_MAJOR, WIRE_MINOR, strerror(-ret));
 	ret = take_version(session, reply, call.got, call.fds_got, twin, error);
 	if (ret == 1)
-		open_channel(&session->channels[USER_TWIN], twin);
+		user_channel_open(&session->channels[USER_TWIN], twin);
 	else if (twin >= 0)
 		close(twin);
 	return ret < 0 ? ret : 0;
 }
 
-int user_session_new(struct lend_context *context, const char *name, int fd, unsigned timeout_ms,
-		     struct user_session **out, struct lend_error *error)
+int user_session_start(struct lend_context *context, const char *name, int fd, unsigned timeout_ms,
+		       struct user_session **out, struct lend_error *error)
 {
 	struct user_session *session = calloc(1, sizeof(*session));
 	int ret;
@@ -188,20 +188,32 @@ int user_session_new(struct lend_context *context, const char *name, int fd, uns
 	snprintf(session->name, sizeof(session->name), "%s", name);
 	session->context = context;
 	session->timeout_ms = timeout_ms ? timeout_ms : USER_TIMEOUT_MS;
-	session->error_fd = -1;
+	session->error_fd = session->kick = session->events = -1;
 	session->channels[USER_TWIN].fd = -1;
-	open_channel(&session->channels[USER_MAIN], fd);
-	session->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	session->events = epoll_create1(EPOLL_CLOEXEC);
-	if (session->kick < 0 || session->events < 0)
-		ret = error_say(error, -errno, "%s: %s", name, strerror(errno));
-	else
-		ret = tell_version(session, error);
-	if (!ret && (ret = watch_channels(session)) < 0)
-		error_say(error, ret, "%s: its socket cannot be watched: %s", name, strerror(-ret));
+	user_channel_open(&session->channels[USER_MAIN], fd);
+	ret = tell_version(session, error);
 	if (ret < 0) {
 		user_session_free(session);
 		return ret;
+	}
+	*out = session;
+	return 0;
+}
+
+int user_session_new(struct lend_context *context, const char *name, int fd, unsigned timeout_ms,
+		     struct user_session **out, struct lend_error *error)
+{
+	struct user_session *session;
+	int ret = user_session_start(context, name, fd, timeout_ms, &session, error);
+
+	if (ret < 0)
+		return ret;
+	session->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	session->events = epoll_create1(EPOLL_CLOEXEC);
+	ret = session->kick < 0 || session->events < 0 ? -errno : user_session_watch(session);
+	if (ret < 0) {
+		user_session_free(session);
+		return error_say(error, ret, "%s: its socket cannot be watched: %s", name, strerror(-ret));
 	}
 	*out = session;
 	return 0;

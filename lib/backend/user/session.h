@@ -33,8 +33,28 @@ int user_session_new(struct lend_context *context, const char *name, int fd, uns
 /** No call may be in the session. Closes it. */
 void user_session_free(struct user_session *session);
 
-/** The device is in use from now on: if the session dies, its reads answer all ones. */
-void user_session_use(struct user_session *session);
+/**
+ * The device is in use from now on: if the session dies, its reads answer all ones.
+ * `waits`: the session may be taken up again then, by user_session_adopt().
+ */
+void user_session_use(struct user_session *session, bool waits);
+/** Whether it died, and may be taken up again. Any thread. */
+bool user_session_waits(struct user_session *session);
+/** It is not taken up again: the error interrupt says so. */
+void user_session_give_up(struct user_session *session);
+
+/**
+ * A session for taking up `session`, which has died: over `fd`, which is its own,
+ * also on failure. The server is told of all memory. It is not watched, and of use
+ * for nothing but a transport to compare the device by, and user_session_adopt().
+ */
+int user_session_retry(struct user_session *session, int fd, struct user_session **out,
+		       struct lend_error *error);
+/**
+ * The session goes on with the connection of `fresh`, which is empty then, and still
+ * has to be freed. -EAGAIN: memory came or went meanwhile; it is to be tried again.
+ */
+int user_session_adopt(struct user_session *session, struct user_session *fresh);
 
 /** A descriptor that can be read when user_session_serve() has work while nobody calls. The same for good. */
 int user_session_fd(const struct user_session *session);
@@ -46,6 +66,10 @@ void user_session_reason(struct user_session *session, char *out, size_t room);
 
 /** A transport over the session, which it owns: close() frees it. -ENOMEM. */
 int user_transport_new(struct user_session *session, const struct transport_ops **ops, void **dev);
+/** `dev` goes on with the regions of `fresh`, the transport of another session with the same device. */
+void user_transport_adopt(void *dev, void *fresh);
+/** Writes the command register as it was written last. 0 or a negative errno. */
+int user_transport_resume(void *dev);
 
 /** A domain_make: the memory that the server knows; domain_user.arg is the session, which outlives it. */
 int user_domain_new(struct lend_context *context, const struct domain_user *user,

@@ -31,6 +31,9 @@ struct user_device {
 	bool has_error;   /* the server has an error interrupt */
 	unsigned io_bars; /* bit n: BAR n has I/O ports */
 	bool mapped;      /* a part of some region can be mapped */
+	/* Bytes of the command register as they were written last. The caller orders writes to config space.
+	 */
+	uint8_t command[2];
 	struct user_region regions[LEND_REGION_COUNT];
 };
 
@@ -131,12 +134,22 @@ static bool is_posted(const struct user_device *device, unsigned region)
 	return region < LEND_DEVICE_BARS && !device->mapped && !(device->io_bars & 1u << region);
 }
 
+/* Also what a dead device is told: it is to have it when its server is back. */
+static void keep_command(struct user_device *device, uint64_t offset, const uint8_t *data, unsigned length)
+{
+	for (unsigned i = 0; i < length; i++)
+		if (offset + i == PCI_COMMAND || offset + i == PCI_COMMAND + 1)
+			device->command[offset + i - PCI_COMMAND] = data[i];
+}
+
 static int user_write(void *dev, unsigned region, uint64_t offset, const void *data, unsigned length)
 {
 	struct user_device *device = dev;
 	bool posted = is_posted(device, region);
 	unsigned done = 0;
 
+	if (region == LEND_REGION_CONFIG)
+		keep_command(device, offset, data, length);
 	while (done < length) {
 		unsigned part = piece_of(device, length - done);
 		int ret = write_piece(device, region, offset + done, (const uint8_t *)data + done, part,
@@ -299,6 +312,27 @@ static const struct transport_ops user_ops = {
 	.ioeventfd = no_ioeventfd,
 	.close = user_close,
 };
+
+int user_transport_resume(void *dev)
+{
+	struct user_device *device = dev;
+	int ret =
+		user_write(device, LEND_REGION_CONFIG, PCI_COMMAND, device->command, sizeof(device->command));
+
+	return ret < 0 ? ret : 0;
+}
+
+void user_transport_adopt(void *dev, void *other)
+{
+	struct user_device *device = dev, *fresh = other;
+
+	for (unsigned i = 0; i < LEND_REGION_COUNT; i++) {
+		struct user_region old = device->regions[i];
+
+		device->regions[i] = fresh->regions[i];
+		fresh->regions[i] = old;
+	}
+}
 
 int user_transport_new(struct user_session *session, const struct transport_ops **ops, void **dev)
 {

@@ -22,6 +22,8 @@ bool bar_wanted(const struct lend_function *function, unsigned index, lend_gpa_t
  * mapped traps. To be called before the function is in use.
  */
 void bars_map(struct lend_function *function);
+/** Maps them again, at the same addresses: the device has other files now. 0 or a negative errno. */
+int bars_map_again(struct lend_function *function);
 /** Removes these maps. Nothing may use them any more. */
 void bars_unmap(struct lend_function *function);
 

@@ -139,6 +139,16 @@ void bars_map(struct lend_function *function)
 	}
 }
 
+int bars_map_again(struct lend_function *function)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < LEND_DEVICE_BARS && !ret; i++)
+		if (function->bars[i].va)
+			ret = map_areas(function, i, function->bars[i].va);
+	return ret;
+}
+
 void bars_unmap(struct lend_function *function)
 {
 	for (unsigned i = 0; i < LEND_DEVICE_BARS; i++) {

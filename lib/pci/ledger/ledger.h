@@ -105,6 +105,9 @@ int give_triggers(struct lend_function *function, unsigned start, unsigned count
 /** Turns message interrupts off in VFIO, with all triggers. */
 int take_messages(struct lend_function *function);
 
+/** Sets all triggers that are out again, on a device that has forgotten them. 0 or a negative errno. */
+int irqs_again(struct lend_function *function);
+
 /* BARs change between begin and commit. The rows change when commit returns 0. */
 void begin_places(struct lend_function *function);
 int give_bar(struct lend_function *function, const struct lend_bar_map *map);

@@ -90,6 +90,35 @@ int take_messages(struct lend_function *function)
 	return note_back(function, OUT_MESSAGES, 0, ret);
 }
 
+/* The vectors that have a trigger, one by one. */
+static int messages_again(struct lend_function *function)
+{
+	const struct messages *messages = &function->messages;
+	int none = -1, ret;
+	struct backend_irqs irqs = {.index = messages->irq, .count = 1, .fds = &none};
+
+	if (!is_out(function, OUT_MESSAGES, 0))
+		return 0;
+	ret = set_irqs(function, &irqs);
+	for (int n = 0; !ret && (n = next_out(function, OUT_TRIGGER, (unsigned)n)) >= 0; n++) {
+		irqs.start = (unsigned)n;
+		irqs.fds = &messages->vectors[n].fd;
+		ret = set_irqs(function, &irqs);
+	}
+	return ret;
+}
+
+int irqs_again(struct lend_function *function)
+{
+	int ret = 0;
+
+	if (is_out(function, OUT_LINE_TRIGGER, 0))
+		ret = set_line(function, BACKEND_IRQ_TRIGGER, &function->intx.fd);
+	if (!ret && is_out(function, OUT_LINE_UNMASK, 0))
+		ret = set_line(function, BACKEND_IRQ_UNMASK, &function->intx.resample);
+	return ret ? ret : messages_again(function);
+}
+
 static int set_notice(struct lend_function *function, unsigned kind, int fd)
 {
 	const struct backend_irqs irqs = {

@@ -29,7 +29,9 @@ void notify_rings(struct lend_function *function, unsigned kind)
 {
 	if (!bell_take(function, BELL_NOTICE + kind, function->notify[kind]))
 		return;
-	if (kind == NOTIFY_ERROR)
+	if (kind == NOTIFY_ERROR && user_is_lost(function->device))
+		event_later(function, LEND_EVENT_LOST);
+	else if (kind == NOTIFY_ERROR)
 		end(function, LIFE_FAILED, LEND_EVENT_ERROR);
 	else
 		end(function, LIFE_LEAVING, LEND_EVENT_REQUEST);
