@@ -4,6 +4,8 @@
 #include "pci.h"
 #include "serial.h"
 
+enum { HEADER_TYPE = 0x0e, SECONDARY_BUS = 0x19 };
+
 static uint64_t ecam;
 static unsigned forced_gsi;
 
@@ -110,10 +112,25 @@ void pci_set_gsi(unsigned gsi)
 	forced_gsi = gsi;
 }
 
+/* The bridge of the root bus to another bus. */
+static unsigned bridge_to(unsigned bus)
+{
+	for (unsigned slot = 0; slot < 32; slot++)
+		if (pci_read(slot << 3, 0, 4) != 0xffffffff && (pci_read(slot << 3, HEADER_TYPE, 1) & 0x7f) == 1 &&
+		    pci_read(slot << 3, SECONDARY_BUS, 1) == bus)
+			return slot << 3;
+	return 0;
+}
+
 unsigned pci_gsi(unsigned address)
 {
 	unsigned pin = (unsigned)pci_read(address, PCI_PIN, 1) - 1;
 
+	/* A bridge turns the pins by its slots (PCI-to-PCI Bridge 1.2, 9.1). */
+	if (address >> 8) {
+		pin = (pin + (address >> 3 & 31)) & 3;
+		address = bridge_to(address >> 8);
+	}
 	return forced_gsi ? forced_gsi : 16 + (((address >> 3 & 31) + pin) & 7);
 }
 

@@ -32,7 +32,7 @@ uint64_t pci_bar_size(unsigned address, unsigned number);
 uint64_t bar_read(const struct bar *bar, uint64_t offset, unsigned width);
 void bar_write(const struct bar *bar, uint64_t offset, unsigned width, uint64_t value);
 
-/* The pin of the IOAPIC that a root bus function's INTx goes to. */
+/* The pin of the IOAPIC that a function's INTx goes to; on the root bus, or right behind a port of it. */
 unsigned pci_gsi(unsigned address);
 void pci_set_gsi(unsigned gsi); /* ... on a machine that has its own rule */
 
