@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,10 +16,9 @@
 #include "lib/server/irqs.h"
 
 enum signal_way {
-	WAY_PLAIN,  /* an eventfd that does not block */
-	WAY_POLL,   /* an eventfd that would block when it is full */
-	WAY_SOCKET, /* has a flag of its own against both */
-	WAY_OTHER,  /* a pipe */
+	WAY_PLAIN, /* an eventfd that does not block */
+	WAY_POLL,  /* an eventfd that would block when it is full */
+	WAY_OTHER, /* a pipe, a socket */
 };
 
 uint8_t irq_signal_way(int fd)
@@ -29,8 +27,6 @@ uint8_t irq_signal_way(int fd)
 
 	if (file_stat(fd, &about) < 0)
 		return WAY_OTHER;
-	if (S_ISSOCK(about.st_mode))
-		return WAY_SOCKET;
 	/* Files of the kernel's own have no type. */
 	if (about.st_mode & S_IFMT)
 		return WAY_OTHER;
@@ -45,8 +41,8 @@ static void write_one(int fd)
 	(void)ignored;
 }
 
-/* A pipe that nobody reads raises SIGPIPE: it is held back, and taken away. */
-static void write_pipe(int fd)
+/* A pipe or a socket that nobody reads raises SIGPIPE: it is held back, and taken away. */
+static void write_other(int fd)
 {
 	static const uint64_t one = 1;
 	const struct iovec iov = {(void *)&one, sizeof(one)};
@@ -64,7 +60,6 @@ static void write_pipe(int fd)
 
 void irq_signal(const struct server_vector *vector)
 {
-	static const uint64_t one = 1;
 	struct pollfd room = {vector->fd, POLLOUT, 0};
 
 	switch (vector->way) {
@@ -75,10 +70,7 @@ void irq_signal(const struct server_vector *vector)
 		if (poll(&room, 1, 0) == 1 && room.revents & POLLOUT)
 			write_one(vector->fd);
 		break;
-	case WAY_SOCKET:
-		send(vector->fd, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL);
-		break;
 	default:
-		write_pipe(vector->fd);
+		write_other(vector->fd);
 	}
 }

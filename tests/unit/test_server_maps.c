@@ -231,6 +231,7 @@ static void a_file_that_becomes_shorter(void **state)
 	/* A piece that the device holds reads as zeros. */
 	memcpy(data, piece.iov_base, sizeof(data));
 	assert_int_equal(data[0] | data[15], 0);
+	memset(piece.iov_base, 1, sizeof(data));
 	assert_int_equal(bus_errors, 1);
 	assert_int_equal(lend_server_memory(stage->server, 0, 16, LEND_ACCESS_READ, &piece, 1), -EFAULT);
 	assert_non_null(strstr(stage->log, "became shorter"));
