@@ -37,6 +37,7 @@ static const char *const calls[] = {
 	"pread64",
 	"pwrite64",
 	"read",
+	"preadv2",
 	"write",
 	/* A vector's eventfd is made when it is unmasked for the first time. */
 	"eventfd2",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Servers that describe themselves wrongly: nothing is mapped or read that is not there. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -265,6 +266,44 @@ static void descriptor_that_cannot_be_mapped(void **state)
 	file = kept;
 }
 
+/* Makes the eventfds that it gets block those who read or write them, empty or full. */
+static bool make_them_block(struct user_peer *peer, struct wire_reader *message)
+{
+	(void)peer;
+	for (unsigned i = 0; message->header.command == WIRE_SET_IRQS && i < message->fd_count; i++) {
+		uint64_t most = UINT64_MAX - 1;
+
+		if (i & 1)
+			assert_int_equal(write(message->fds[i], &most, sizeof(most)), sizeof(most));
+		assert_int_equal(fcntl(message->fds[i], F_SETFL, 0), 0);
+	}
+	return false;
+}
+
+static void eventfds_that_block(void **state)
+{
+	(void)state;
+	monitor.peer.hook = make_them_block;
+	assert_int_equal(user_monitor_open(&monitor), 0);
+	user_monitor_function(&monitor);
+	alarm(30);
+	for (unsigned i = 0; i < 4; i++) {
+		lend_function_bar_write(monitor.function, 0, 0x2000 + 16 * i, 8, 0xfee00000);
+		lend_function_bar_write(monitor.function, 0, 0x2008 + 16 * i, 8, i);
+	}
+	lend_function_config_write(monitor.function, 0x52, 2, 0x8000);
+	for (unsigned i = 0; i < 4; i++) {
+		lend_function_bar_write(monitor.function, 0, 0x200c + 16 * i, 4, 1);
+		lend_function_bar_read(monitor.function, 0, 0x3000, 8);
+		lend_function_bar_write(monitor.function, 0, 0x200c + 16 * i, 4, 0);
+	}
+	lend_function_config_write(monitor.function, 0x52, 2, 0);
+	/* And that of the error, when the server goes. */
+	user_peer_stop(&monitor.peer);
+	user_monitor_await(&monitor, LEND_EVENT_ERROR);
+	alarm(0);
+}
+
 /* The payload of the reply to VERSION. */
 static const char *version_text;
 static struct wire_version version_numbers;
@@ -352,6 +391,7 @@ int main(void)
 		test(wrong_areas),
 		test(wrong_descriptors),
 		test(descriptor_that_cannot_be_mapped),
+		test(eventfds_that_block),
 		test(versions),
 	};
 

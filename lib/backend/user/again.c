@@ -10,6 +10,7 @@
 
 #include "lib/backend/user/call.h"
 #include "lib/backend/user/session.h"
+#include "lib/eventfd.h"
 #include "lib/error.h"
 
 bool user_session_waits(struct user_session *session)
@@ -27,7 +28,7 @@ void user_session_give_up(struct user_session *session)
 	pthread_mutex_lock(&session->lock);
 	session->waits = false;
 	if (session->dead && session->error_fd >= 0)
-		user_eventfd_signal(session->error_fd);
+		eventfd_add(session->error_fd);
 	pthread_mutex_unlock(&session->lock);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/backend/user/call.h"
+#include "lib/eventfd.h"
 
 enum { ERRNO_MAX = 4095 };
 
@@ -33,7 +34,7 @@ void user_call_finish(struct user_session *session, struct user_call *call, int 
 	call->ret = ret;
 	call->done = true;
 	if (call == session->poller)
-		user_eventfd_signal(session->kick);
+		eventfd_add(session->kick);
 	else
 		pthread_cond_signal(&call->wake);
 }
@@ -191,7 +192,7 @@ static void send_call(struct user_session *session, struct user_call *call)
 	user_channel_send(session, channel, &call->message);
 	/* Who polls does not know yet that something is left to send. */
 	if (channel->first && session->poller)
-		user_eventfd_signal(session->kick);
+		eventfd_add(session->kick);
 }
 
 int user_call(struct user_session *session, struct user_call *call)

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "lib/backend/user/channel.h"
 
@@ -30,11 +29,6 @@ const char *user_command_name(unsigned command)
 	};
 
 	return command < sizeof(names) / sizeof(*names) && names[command] ? names[command] : "a command";
-}
-
-void user_eventfd_signal(int fd)
-{
-	(void)!write(fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
 /* The server's end of the session. A poll that runs sees it by the shutdown. */

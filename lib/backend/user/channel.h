@@ -99,9 +99,6 @@ void user_call_reply(struct user_session *session, struct wire_reader *reader);
 /** Makes channel->answer of the command that came; false: it wants no reply. */
 bool user_dma_answer(struct user_session *session, struct user_channel *channel);
 
-/** Signals an eventfd. Does not block. */
-void user_eventfd_signal(int fd);
-
 /** Name of a command, for sentences. */
 const char *user_command_name(unsigned command);
 

@@ -9,6 +9,7 @@
 
 #include "lib/backend/user/call.h"
 #include "lib/backend/user/irqs.h"
+#include "lib/eventfd.h"
 
 static int tell(struct user_session *session, const struct backend_irqs *irqs, uint32_t data, unsigned start,
 		unsigned count, unsigned fd_count)
@@ -80,7 +81,7 @@ static void set_error(struct user_session *session, int fd)
 	pthread_mutex_lock(&session->lock);
 	session->error_fd = fd;
 	if (session->dead && fd >= 0)
-		user_eventfd_signal(fd);
+		eventfd_add(fd);
 	pthread_mutex_unlock(&session->lock);
 }
 

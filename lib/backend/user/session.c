@@ -12,6 +12,7 @@
 
 #include "lib/backend/user/call.h"
 #include "lib/backend/user/session.h"
+#include "lib/eventfd.h"
 #include "lib/error.h"
 
 /* The first reason counts. */
@@ -40,7 +41,7 @@ void user_session_die(struct user_session *session, const char *format, ...)
 	while (session->waiting)
 		user_call_finish(session, session->waiting, -ENOTCONN);
 	if (session->error_fd >= 0)
-		user_eventfd_signal(session->error_fd);
+		eventfd_add(session->error_fd);
 }
 
 void user_session_reason(struct user_session *session, char *out, size_t room)

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "lib/eventfd.h"
 #include "lib/pci/interrupts/messages.h"
 #include "lib/pci/ledger/bell.h"
 #include "lib/pci/ledger/ledger.h"
@@ -55,11 +56,7 @@ static void unwatch(struct lend_function *function, struct vector *vector)
 
 void vector_signal(const struct vector *vector)
 {
-	uint64_t one = 1;
-
-	/* It fails only if the counter is full: the eventfd can be read then anyway. */
-	if (write(vector->fd, &one, sizeof(one)) < 0)
-		return;
+	eventfd_add(vector->fd);
 }
 
 void vector_watch(struct lend_function *function, struct vector *vector)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/eventfd.h"
 #include "lib/pci/ledger/bell.h"
 #include "lib/pci/ledger/lock.h"
 
@@ -180,9 +181,7 @@ void bell_silence(struct lend_function *function, unsigned bell)
 
 static uint64_t drain(int fd)
 {
-	uint64_t count;
-
-	return fd >= 0 && read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
+	return fd >= 0 ? eventfd_take(fd) : 0;
 }
 
 uint64_t bell_read_before(struct lend_function *function, unsigned bell)
