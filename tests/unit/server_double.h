@@ -22,7 +22,8 @@ static struct {
 	bool line;
 	unsigned signals[16];
 	uint8_t config[256];
-	unsigned capability; /* where the caller's last one is */
+	unsigned capability;     /* where the caller's last one is */
+	void (*meanwhile)(void); /* what the guest does while a copy is waited for, once */
 } server;
 
 static bool server_has(uint64_t address, uint64_t length, unsigned access)
@@ -59,10 +60,20 @@ int lend_server_memory(struct lend_server *it, lend_iova_t iova, uint64_t length
 	return (int)count;
 }
 
+static void server_waits(void)
+{
+	void (*meanwhile)(void) = server.meanwhile;
+
+	server.meanwhile = NULL;
+	if (meanwhile)
+		meanwhile();
+}
+
 int lend_server_read_memory(struct lend_server *it, lend_iova_t iova, void *data, uint64_t length)
 {
 	(void)it;
 	server.copies++;
+	server_waits();
 	if (!server_has(iova, length, LEND_ACCESS_READ))
 		return -EFAULT;
 	memcpy(data, driver_at(iova), length);
@@ -73,6 +84,7 @@ int lend_server_write_memory(struct lend_server *it, lend_iova_t iova, const voi
 {
 	(void)it;
 	server.copies++;
+	server_waits();
 	if (!server_has(iova, length, LEND_ACCESS_WRITE))
 		return -EFAULT;
 	memcpy(driver_at(iova), data, length);

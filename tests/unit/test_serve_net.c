@@ -412,6 +412,82 @@ static void memory_by_messages(void **state)
 	assert_int_equal(((uint8_t *)driver_at(RX_BUFFERS + 0x2000))[200], 0);
 }
 
+static unsigned wait_before; /* accesses */
+static void (*reset_then)(void);
+
+static void count_down(void)
+{
+	if (wait_before--)
+		server.meanwhile = count_down;
+	else
+		reset_then();
+}
+
+static void reset_meanwhile(void)
+{
+	common_write(VIRTIO_PCI_COMMON_STATUS, 1, 0);
+	/* It is not done yet, and says so. */
+	assert_int_not_equal(common_read(VIRTIO_PCI_COMMON_STATUS, 1), 0);
+	server.copies = 0;
+}
+
+static void reset_queues_meanwhile(void)
+{
+	for (unsigned queue = 0; queue < 3; queue++) {
+		common_write(VIRTIO_PCI_COMMON_Q_SELECT, 2, queue);
+		common_write(VIRTIO_PCI_COMMON_Q_RESET, 2, 1);
+		assert_int_equal(common_read(VIRTIO_PCI_COMMON_Q_RESET, 2), 1);
+	}
+	server.copies = 0;
+}
+
+/* A reset while a queue waits for memory: whichever access it is, nothing follows it. */
+static void resets_while_memory_is_waited_for(void **state)
+{
+	void (*const resets[])(void) = {reset_meanwhile, reset_queues_meanwhile};
+
+	(void)state;
+	for (unsigned i = 0; i < 4 * 60; i++) {
+		const uint64_t features = merging | NET_BIT(VIRTIO_NET_F_CTRL_VQ) |
+					  NET_BIT(VIRTIO_F_RING_RESET) |
+					  (i & 2 ? NET_BIT(VIRTIO_F_RING_PACKED) : 0);
+		unsigned before = i / 4;
+		uint8_t frame[2000];
+
+		bring_up(features);
+		server.remote_from = GUEST_BASE;
+		server.remote_to = GUEST_BASE + GUEST_SIZE;
+		described.ops->unmap(&net.device, GUEST_BASE, GUEST_SIZE);
+		transmit(1, 3, 1500);
+		add_receive_buffer(0, 0, 300);
+		add_receive_buffer(0, 1, 300);
+		send_to_guest(0, 4, 500);
+		wait_before = before;
+		reset_then = resets[i & 1];
+		server.meanwhile = count_down;
+		for (unsigned queue = 0; queue < 3; queue++)
+			guest_notifies(queue);
+		net_work(&net);
+		if (server.meanwhile) { /* there were fewer accesses */
+			server.meanwhile = NULL;
+		} else {
+			assert_int_equal(server.copies, 0);
+			assert_int_equal(common_read(VIRTIO_PCI_COMMON_STATUS, 1), i & 1 ? 15 : 0);
+			assert_int_equal(common_read(VIRTIO_PCI_COMMON_Q_RESET, 2), 0);
+			assert_int_equal(common_read(VIRTIO_PCI_COMMON_Q_ENABLE, 2), 0);
+		}
+		server.remote_to = 0;
+		while (recv(peers[0], frame, sizeof(frame), 0) > 0)
+			;
+	}
+	assert_int_equal(lines, 0);
+	bring_up(merging);
+	transmit(1, 3, 100);
+	guest_notifies(1);
+	net_work(&net);
+	assert_int_equal(count_used(1), 1);
+}
+
 /* Memory goes while receive buffers wait in it: they are looked up anew. */
 static void memory_that_changes(void **state)
 {
@@ -788,6 +864,7 @@ int main(void)
 		CASE(a_full_backend, begin),
 		CASE(a_turn_is_bounded, begin),
 		CASE(memory_by_messages, begin),
+		CASE(resets_while_memory_is_waited_for, begin),
 		CASE(memory_that_changes, begin),
 		CASE(without_a_header, begin_bare),
 		CASE(frames_on_a_stream, begin_user),

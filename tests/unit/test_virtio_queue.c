@@ -183,7 +183,7 @@ static void many_rounds(void **state)
 					added++;
 				}
 				for (unsigned i = 0; i < added; i++) {
-					struct vq_pieces pieces = {.iov = iov, .iova = iova};
+					struct vq_pieces pieces = {.vq = &vq, .iov = iov, .iova = iova};
 					struct vq_chain chain;
 					uint32_t value, length;
 					uint16_t id;
@@ -293,7 +293,7 @@ static void memory_of_every_kind(void **state)
 		EACH_KIND(kind)
 		{
 			for (unsigned i = 0; i < 5; i++) {
-				struct vq_pieces pieces = {.iov = iov, .iova = iova};
+				struct vq_pieces pieces = {.vq = &vq, .iov = iov, .iova = iova};
 				struct vq_chain chain;
 				uint8_t data[800];
 				uint16_t id;
@@ -575,8 +575,10 @@ static void mutations(void **state)
 			*(uint8_t *)driver_at(at) = (uint8_t)rand();
 		}
 		for (unsigned i = 0; i < 8 && vq_pop(&vq, &chain, &room) == 1; i++) {
-			struct vq_pieces pieces = {
-				.iov = iov, .iova = iova, .count = chain.readable + chain.writable};
+			struct vq_pieces pieces = {.vq = &vq,
+						   .iov = iov,
+						   .iova = iova,
+						   .count = chain.readable + chain.writable};
 			uint8_t data[256];
 
 			assert_true(pieces.count <= ROOM);

@@ -84,12 +84,11 @@ static bool carry_out(struct net *net, const struct request *request)
 	return false;
 }
 
-static void one(struct net *net, const struct vq_chain *chain)
+static void one(struct net *net, const struct vq *vq, const struct vq_chain *chain)
 {
 	const unsigned first = chain->readable;
-	const struct vq_pieces in = {net->device.server, net->io, net->iova, first},
-			       out = {net->device.server, net->io + first, net->iova + first,
-				      chain->writable};
+	const struct vq_pieces in = {vq, net->io, net->iova, first},
+			       out = {vq, net->io + first, net->iova + first, chain->writable};
 	struct request request = {0};
 	uint8_t bytes[2 + sizeof(request.data)] = {0}, answer;
 
@@ -116,7 +115,7 @@ void net_control(struct net *net, unsigned queue)
 		else if (!ret)
 			ret = vq_listen(vq);
 		else if (ret > 0) {
-			one(net, &chain);
+			one(net, vq, &chain);
 			vq_use(vq, &chain, chain.writable_bytes ? 1 : 0);
 		}
 	}

@@ -157,10 +157,12 @@ void net_work(struct net *net)
 	for (unsigned queue = 0; queue < net->device.queue_count; queue++) {
 		if (!(queues & 1u << queue))
 			continue;
-		if (vdevice_running(&net->device))
+		if (vdevice_begin_turn(&net->device)) {
 			turn(net, queue);
-		else if (queue / 2 < net->backend->pairs) /* a doorbell rings when it may run */
+			vdevice_end_turn(&net->device);
+		} else if (queue / 2 < net->backend->pairs) { /* a doorbell rings when it may run */
 			net->pair[queue / 2].want_in = net->pair[queue / 2].want_out = false;
+		}
 	}
 	watch_all(net);
 }

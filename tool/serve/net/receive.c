@@ -134,7 +134,7 @@ static void deliver(struct net *net, unsigned pair, size_t bytes)
 {
 	struct net_window *window = &net->pair[pair].window;
 	struct vq *vq = vdevice_queue(&net->device, 2 * pair);
-	const struct vq_pieces pieces = {net->device.server, window->iov + window->first_piece,
+	const struct vq_pieces pieces = {vq, window->iov + window->first_piece,
 					 window->iova + window->first_piece, window->pieces};
 	struct virtio_net_hdr_v1 header = {.num_buffers = count_chains(window, bytes)};
 	const size_t at = offsetof(struct virtio_net_hdr_v1, num_buffers);

@@ -19,7 +19,7 @@ void net_skip(struct iovec **iov, unsigned *count, size_t bytes)
 }
 
 /* A frame without bytes, or with more than a card sends, is lost. */
-static int send_frame(struct net *net, unsigned pair, const struct vq_chain *chain)
+static int send_frame(struct net *net, unsigned pair, const struct vq *vq, const struct vq_chain *chain)
 {
 	struct iovec *io = net->io;
 	unsigned count = chain->readable;
@@ -27,7 +27,7 @@ static int send_frame(struct net *net, unsigned pair, const struct vq_chain *cha
 	if (chain->readable_bytes <= NET_HEADER || chain->readable_bytes > NET_FRAME)
 		return 0;
 	if (chain->remote) {
-		const struct vq_pieces pieces = {net->device.server, io, net->iova, count};
+		const struct vq_pieces pieces = {vq, io, net->iova, count};
 
 		if (vq_copy_from(&pieces, 0, net->bounce, chain->readable_bytes) < chain->readable_bytes)
 			return 0;
@@ -50,7 +50,7 @@ static int one(struct net *net, unsigned pair, struct vq *vq)
 		return vq_break(vq, "a frame has too many pieces");
 	if (ret <= 0)
 		return ret < 0 ? ret : vq_listen(vq);
-	ret = net->gone ? 0 : send_frame(net, pair, &chain);
+	ret = net->gone ? 0 : send_frame(net, pair, vq, &chain);
 	if (ret == -EAGAIN) {
 		vq_unpop(vq, &chain);
 		return ret;

@@ -105,6 +105,7 @@ int vdevice_describe(struct vdevice *device, struct lend_server_device *out)
 			       .doorbells = device->bells,
 			       .doorbell_count = device->queue_count},
 		.config = &device->pci,
+		.nests = true,
 		.ops = &vtransport_ops,
 		.dev = device,
 	};

@@ -13,6 +13,13 @@ void vtransport_ring_all(struct vdevice *device)
 		eventfd_write(device->doorbells[i], 1);
 }
 
+/* Nothing of a queue is touched from here on, until the turn ends. */
+static void interrupt_queue(struct vdevice *device, unsigned index)
+{
+	vq_break(&device->queues[index].vq, "it is being reset");
+	device->queue_resets_wait |= (uint8_t)(1u << index);
+}
+
 static void forget_queue(struct vdevice *device, unsigned index)
 {
 	memset(&device->queues[index], 0, sizeof(device->queues[index]));
@@ -30,6 +37,12 @@ static void stop(struct vdevice *device)
 
 void vdevice_reset(struct vdevice *device, bool lost)
 {
+	if (device->in_turn) {
+		for (unsigned i = 0; i < device->queue_count; i++)
+			interrupt_queue(device, i);
+		device->reset_waits = true;
+		return;
+	}
 	stop(device);
 	device->features = 0;
 	device->offered_select = device->features_select = 0;
@@ -97,6 +110,10 @@ void vtransport_enable_queue(struct vdevice *device, unsigned index)
 
 void vtransport_reset_queue(struct vdevice *device, unsigned index)
 {
+	if (device->in_turn) {
+		interrupt_queue(device, index);
+		return;
+	}
 	if (device->started)
 		device->kind->let_go(device->opaque);
 	forget_queue(device, index);
@@ -110,6 +127,27 @@ bool vdevice_running(const struct vdevice *device)
 		return false;
 	lend_server_config_read(device->server, PCI_COMMAND, &command, 1);
 	return command & PCI_COMMAND_MASTER;
+}
+
+bool vdevice_begin_turn(struct vdevice *device)
+{
+	device->in_turn = vdevice_running(device);
+	return device->in_turn;
+}
+
+void vdevice_end_turn(struct vdevice *device)
+{
+	const unsigned queues = device->queue_resets_wait;
+
+	device->in_turn = false;
+	device->queue_resets_wait = 0;
+	if (device->reset_waits)
+		vdevice_reset(device, false);
+	else
+		for (unsigned i = 0; i < device->queue_count; i++)
+			if (queues & 1u << i)
+				vtransport_reset_queue(device, i);
+	device->reset_waits = false;
 }
 
 struct vq *vdevice_queue(struct vdevice *device, unsigned index)
@@ -127,6 +165,8 @@ void vdevice_flush(struct vdevice *device, unsigned index)
 
 void vdevice_broken(struct vdevice *device, unsigned index)
 {
+	if (device->queue_resets_wait & 1u << index)
+		return;
 	/* A driver can do this again and again: a line for each client is enough. */
 	if (!device->told)
 		device->say("%s: the guest's driver uses queue %u against the specification of virtio: %s: "

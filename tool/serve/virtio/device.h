@@ -7,7 +7,11 @@
  *  - the queues may be used while vdevice_running(), and at no other time;
  *  - the slots `start` and `stop` come in turn: `stop` ends what `start` began;
  *  - a queue that is broken ends all of it: the device needs a reset then, which its
- *    status says.
+ *    status says;
+ *  - while a queue waits for memory that is reached by messages, the guest's accesses to
+ *    registers are answered, because the client may need that before it goes on. A reset
+ *    that comes then is carried out by vdevice_end_turn(); until it is done the register
+ *    does not say so.
  */
 #ifndef TOOL_SERVE_VIRTIO_DEVICE_H
 #define TOOL_SERVE_VIRTIO_DEVICE_H
@@ -61,6 +65,8 @@ struct vdevice {
 	uint16_t config_vector, queue_select;
 	uint8_t status, generation, isr;
 	bool started, told;
+	bool in_turn, reset_waits; /* a queue is worked on; a reset has come meanwhile */
+	uint8_t queue_resets_wait; /* a bit for each queue */
 	struct {
 		struct vq vq;
 		lend_iova_t addresses[3]; /* descriptors, driver's part, device's part */
@@ -91,10 +97,16 @@ bool vdevice_running(const struct vdevice *device);
 /** The queue, or NULL if the driver does not use it. */
 struct vq *vdevice_queue(struct vdevice *device, unsigned index);
 
+/**
+ * Around each work on the queues. False: they may not be used now, and there is no turn.
+ */
+bool vdevice_begin_turn(struct vdevice *device);
+void vdevice_end_turn(struct vdevice *device);
+
 /** Publishes what was used of a queue, and interrupts if the driver wants it. */
 void vdevice_flush(struct vdevice *device, unsigned index);
 
-/** A queue is broken: the device needs a reset. */
+/** A queue is broken: the device needs a reset, unless it is broken by one that waits. */
 void vdevice_broken(struct vdevice *device, unsigned index);
 
 /** Changes bytes of the device's config space, and tells the driver. */

@@ -8,10 +8,13 @@ static bool copy_one(const struct vq_pieces *pieces, unsigned index, size_t offs
 {
 	uint8_t *at = pieces->iov[index].iov_base;
 
+	if (pieces->vq->broken)
+		return false;
 	if (!at && to)
-		return !lend_server_read_memory(pieces->server, pieces->iova[index] + offset, to, length);
+		return !lend_server_read_memory(pieces->vq->server, pieces->iova[index] + offset, to, length);
 	if (!at)
-		return !lend_server_write_memory(pieces->server, pieces->iova[index] + offset, from, length);
+		return !lend_server_write_memory(pieces->vq->server, pieces->iova[index] + offset, from,
+						 length);
 	memcpy(to ? to : at + offset, to ? at + offset : from, length);
 	return true;
 }

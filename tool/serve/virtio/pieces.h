@@ -3,11 +3,11 @@
 #ifndef TOOL_SERVE_VIRTIO_PIECES_H
 #define TOOL_SERVE_VIRTIO_PIECES_H
 
-#include "lend/server.h"
+#include "tool/serve/virtio/queue.h"
 
 /** Pieces as vq_pop() gives them: iov_base NULL is reached by messages, at `iova`. */
 struct vq_pieces {
-	struct lend_server *server;
+	const struct vq *vq; /* nothing is copied once it is broken */
 	const struct iovec *iov;
 	const lend_iova_t *iova;
 	unsigned count;

@@ -185,11 +185,15 @@ HALF(1, 1)
 HALF(2, 0)
 HALF(2, 1)
 
-/* A queue is reset before the write is answered: it never reads as being reset. */
 static uint32_t get_zero(const struct vdevice *device)
 {
 	(void)device;
 	return 0;
+}
+
+static uint32_t get_queue_reset(const struct vdevice *device)
+{
+	return selected(device) && device->queue_resets_wait & 1u << device->queue_select;
 }
 
 static void set_queue_reset(struct vdevice *device, uint32_t value)
@@ -219,7 +223,7 @@ static const struct reg regs[] = {
 	{VIRTIO_PCI_COMMON_Q_USEDLO, 4, get_address_20, set_address_20},
 	{VIRTIO_PCI_COMMON_Q_USEDHI, 4, get_address_21, set_address_21},
 	{VIRTIO_PCI_COMMON_Q_NDATA, 2, get_zero, NULL},
-	{VIRTIO_PCI_COMMON_Q_RESET, 2, get_zero, set_queue_reset},
+	{VIRTIO_PCI_COMMON_Q_RESET, 2, get_queue_reset, set_queue_reset},
 };
 
 void vtransport_common_read(struct vdevice *device, uint64_t offset, uint8_t *data, unsigned length)

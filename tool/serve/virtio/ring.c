@@ -9,7 +9,11 @@
 
 #include "tool/serve/virtio/ring.h"
 
-static const char unreachable[] = "a part of it is not in guest memory";
+static void cannot_reach(struct vq *vq, int error)
+{
+	vq_break(vq, error == -EFAULT ? "a part of it is not in guest memory"
+				      : "the monitor does not give a part of it");
+}
 
 static uint8_t *bytes_of(struct vq *vq, struct vq_area *area, uint32_t offset)
 {
@@ -24,24 +28,32 @@ static uint8_t *bytes_of(struct vq *vq, struct vq_area *area, uint32_t offset)
 				   : NULL;
 		area->looked = true;
 		if (ret < 0 && ret != -EREMOTE && ret != -E2BIG)
-			vq_break(vq, unreachable);
+			cannot_reach(vq, -EFAULT);
 	}
 	return area->at ? area->at + offset : NULL;
 }
 
 static void load(struct vq *vq, struct vq_area *area, uint32_t offset, void *data, unsigned length)
 {
+	int ret = 0;
+
 	memset(data, 0, length);
-	if (!vq->broken && lend_server_read_memory(vq->server, area->iova + offset, data, length))
-		vq_break(vq, unreachable);
+	if (!vq->broken)
+		ret = lend_server_read_memory(vq->server, area->iova + offset, data, length);
+	if (ret)
+		cannot_reach(vq, ret);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 }
 
 static void store(struct vq *vq, struct vq_area *area, uint32_t offset, const void *data, unsigned length)
 {
+	int ret = 0;
+
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	if (!vq->broken && lend_server_write_memory(vq->server, area->iova + offset, data, length))
-		vq_break(vq, unreachable);
+	if (!vq->broken)
+		ret = lend_server_write_memory(vq->server, area->iova + offset, data, length);
+	if (ret)
+		cannot_reach(vq, ret);
 }
 
 uint16_t vq_load16(struct vq *vq, struct vq_area *area, uint32_t offset)
