@@ -26,7 +26,7 @@ PKGS_KERNEL="gcc make libc6-dev flex bison bc libelf-dev xz-utils kmod
 # Building modules for a packaged kernel needs what its configuration names.
 PKGS_NEWEST="$PKGS_KERNEL libssl-dev dwarves"
 PKGS_CHECK="clang g++ llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
-	pciutils procps strace graphviz zsh iproute2 e2fsprogs"
+	pciutils procps strace graphviz zsh iproute2 e2fsprogs passt util-linux"
 
 # For libFuzzer; by this name only Debian has it for each of its compilers.
 on_debian() { (. /etc/os-release && [ "${ID:-}" = debian ]) 2>/dev/null; }

@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The other end of a guest's TCP connections: port 5000 receives and prints the
+sha256 of each stream; port 5001 sends 10 MiB. usage: net_peer.py PID; it ends soon
+after that process has."""
+
+import hashlib
+import os
+import socket
+import sys
+import threading
+import time
+
+SIZE = 10 << 20
+
+
+def blob():
+    """Bytes that no part of which is like another."""
+    return b"".join(hashlib.sha256(b"%d" % i).digest() for i in range(SIZE // 32))
+
+
+def receive(connection):
+    digest, size = hashlib.sha256(), 0
+    while data := connection.recv(1 << 20):
+        digest.update(data)
+        size += len(data)
+    print(f"received {size} {digest.hexdigest()}", flush=True)
+
+
+def send(connection):
+    connection.sendall(blob())
+    connection.shutdown(socket.SHUT_WR)
+    connection.recv(1)
+
+
+def listen(port, answer):
+    with socket.create_server(("0.0.0.0", port)) as server:
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                answer(connection)
+
+
+def main():
+    for port, answer in ((5000, receive), (5001, send)):
+        threading.Thread(target=listen, args=(port, answer), daemon=True).start()
+    while os.path.exists(f"/proc/{sys.argv[1]}"):
+        time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    main()
