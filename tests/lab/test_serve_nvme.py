@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""lend serve nvme behind QEMU's own vfio-user client, on this computer: Linux's
+driver in the guest, and the image behind the disk agrees with what it read and
+wrote."""
+
+import hashlib
+import os
+import signal
+import subprocess
+
+import guest as guests
+import pytest
+
+SIZE = 16 << 20
+
+
+@pytest.fixture
+def image(here):
+    path = here.folder / "disk.img"
+    path.write_bytes(os.urandom(SIZE))
+    yield path
+    path.unlink()
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def start(here, kernel, guest_image):
+    def make(image, *words, cpus=2, **options):
+        server = here.serve("nvme", image, *words)
+        client = here.qemu([server.socket], guest_image(guests.INIT), kernel("lab"),
+                           words=["-smp", str(cpus)], **options)
+        client.ask("wait_for /dev/nvme0n1")
+        return server, client
+    return make
+
+
+def hash_of(client, depth=32):
+    return client.ask(f"diskio hash /dev/nvme0n1 --depth {depth}", 180)
+
+
+def interrupts(client):
+    """The vectors that were used, and how often each."""
+    lines = client.ask("grep nvme0 /proc/interrupts").splitlines()
+    return {line.split()[-1]: sum(map(int, line.split()[1:3])) for line in lines}
+
+
+def test_disk_reads_and_writes_right(start, image):
+    server, client = start(image, "--serial", "lend 20")
+    assert hash_of(client) == digest(image)
+    said = client.ask("diskio fill /dev/nvme0n1 --seed 20 --depth 32", 240)
+    assert said == f"verified {SIZE} bytes"
+    client.ask("sync; diskio pin 0 /dev/nvme0n1 -n 16; diskio pin 1 /dev/nvme0n1 -n 16")
+    assert client.ask("cat /sys/class/nvme/nvme0/serial") == "lend 20"
+    assert client.ask("cat /sys/class/nvme/nvme0/state") == "live"
+    assert client.ask("cat /sys/block/nvme0n1/queue/write_cache") == "write back"
+    used = interrupts(client)
+    assert used["nvme0q0"] and used["nvme0q1"] and used["nvme0q2"], used
+    assert server.private_kib() <= 2048
+    assert hash_of(client) == digest(image)
+    # The driver says goodbye: a flush, and the shutdown of the controller.
+    client.tell("poweroff -f")
+    assert client.wait() == 0
+    server.kill()
+    assert server.wait() == 0
+    assert server.out.count("\n") == 1, server.out
+
+
+def test_reset_by_the_driver(start, image):
+    _, client = start(image)
+    for _ in range(3):
+        client.ask("diskio hash /dev/nvme0n1 --depth 8 >/tmp/h & "
+                   "echo 1 >/sys/class/nvme/nvme0/reset_controller && wait $!", 120)
+        assert client.ask("cat /tmp/h") == digest(image)
+
+
+def test_function_level_reset(start, image):
+    _, client = start(image)
+    client.ask("echo 1 >/sys/class/nvme/nvme0/device/reset", 120)
+    assert hash_of(client) == digest(image)
+
+
+def test_line_interrupt(start, image):
+    _, client = start(image, append="pci=nomsi")
+    assert "nvme0q0" in client.ask("cat /proc/interrupts")
+    assert hash_of(client) == digest(image)
+
+
+def test_memory_by_messages(start, image):
+    """A client that does not share its memory is served, too."""
+    _, client = start(image, cpus=1, shared=False)
+    assert client.ask("diskio fill /dev/nvme0n1 --seed 21 --depth 4", 300) == f"verified {SIZE} bytes"
+    assert hash_of(client, 4) == digest(image)
+
+
+def test_readonly(start, image, here, lend):
+    _, client = start(image, "--readonly")
+    assert client.ask("cat /sys/block/nvme0n1/ro") == "1"
+    client.tell("dd if=/dev/zero of=/dev/nvme0n1 bs=4096 count=1 2>/dev/null; echo $?")
+    assert client.told()[0] != "0"
+    assert hash_of(client) == digest(image)
+    # Readers share an image; a writer does not.
+    here.serve("nvme", image, "--readonly")
+    refused = subprocess.run([lend, "serve", "nvme", image, "-s", here.socket("third")],
+                             capture_output=True, text=True, timeout=30, check=False)
+    assert refused.returncode == 1 and "locked by another process" in refused.stderr
+
+
+def test_discard(start, image):
+    _, client = start(image)
+    client.ask("blkdiscard -o 1048576 -l 1048576 /dev/nvme0n1 && sync")
+    data = image.read_bytes()
+    assert data[1 << 20:2 << 20] == bytes(1 << 20)
+    assert data[2 << 20:(2 << 20) + 64] != bytes(64)
+    assert hash_of(client) == digest(image)
+
+
+def test_flushed_data_survives_a_kill(start, image):
+    server, client = start(image)
+    client.ask("dd if=/dev/zero of=/dev/nvme0n1 bs=1M count=4 conv=fsync 2>/dev/null")
+    client.tell("while :; do diskio read /dev/nvme0n1 -n 100 >/dev/null; done")
+    server.kill(signal.SIGKILL)
+    server.wait()
+    assert image.read_bytes()[:4 << 20] == bytes(4 << 20)
+
+
+@pytest.mark.profile("nvme")
+def test_driver_goes_on_after_a_kill(l1, boot, lend):
+    """Under lend run: a server that is killed under I/O, and started again. Linux finds a
+    failed controller when its commands are late, resets it, and sends them once more."""
+    machine = l1()
+    image, socket = "/run/lend-disk.img", "/run/lend-disk.sock"
+    words = [lend, "serve", "nvme", image, "-s", socket]
+    machine.run(f"head -c {SIZE} /dev/urandom >{image}", check=True)
+    server = machine.start(words, timeout=300)
+    server.expect("listening", 20)
+    guest = boot(machine, devices=[], append="nvme_core.io_timeout=4",
+                 options=["-device", f"vfio-user-pci,socket={socket},reconnect=60"], limit=240)
+    guest.ask("wait_for /dev/nvme0n1 && "
+              "dd if=/dev/zero of=/dev/nvme0n1 bs=1M count=1 conv=fsync 2>/dev/null")
+    assert not machine.run(f"head -c 1M {image} | tr -d '\\000'", check=True).out
+    guest.tell("diskio fill /dev/nvme0n1 --seed 22 --depth 8")
+    # It is under way when the image changes.
+    machine.run(f"a=$(cksum <{image}); while [ \"$(cksum <{image})\" = \"$a\" ]; do :; done",
+                check=True, timeout=60)
+    server.kill(signal.SIGKILL)
+    server.wait()
+    server = machine.start(words, timeout=300)
+    server.expect("listening", 20)
+    said, status = guest.told(180)
+    assert (said, status) == (f"verified {SIZE} bytes", 0)
+    read = guest.hash()
+    assert machine.run(f"sha256sum {image}", check=True).out.split()[0] == read
+    guest.power_off()
+    server.kill()
+    server.wait()
+    machine.run(f"rm -f {image} {socket}", check=True)
