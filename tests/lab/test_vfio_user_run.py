@@ -221,3 +221,14 @@ def test_server_does_not_come_back(serve, bare_guest):
     guest.command.expect("it has failed; it is stopped, and reads all ones", 20)
     assert guest.value(f"cfg {at} 0 4") == 0xffffffff
     guest.power_off()
+
+
+@pytest.mark.profile("nvme-no-iommu")
+def test_without_an_iommu(serve, bare_guest):
+    """Nothing of VFIO is needed for a device that a process serves."""
+    _, path = serve()
+    guest = bare_guest(*device(path)).ready()
+    at = address_of(guest)
+    assert guest.ask(f"edu {at} dma") == "dma 4096 bytes there and back"
+    interrupts(guest, at)
+    guest.power_off()
