@@ -31,5 +31,6 @@ struct lend_check_options asked_of(const struct run_options *machine)
 		.node = machine->node,
 		.processors = machine->cpus,
 		.user = user_name(),
+		.device_alone = machine->device_alone,
 	};
 }

@@ -156,9 +156,9 @@ _lend_host() {
 _lend_serve() {
 	local kind=$1 full=$2 previous=$3 options
 	case $previous in
-	-s | --socket-path) compopt -o default; return ;;
+	-s | --socket-path | --romfile) compopt -o default; return ;;
 	--format) COMPREPLY=($(compgen -W raw -- "$full")); return ;;
-	--fd | --fd-tap | --mac | -q | --queues | --serial) return ;;
+	--fd | --fd-tap | --mac | -q | --queues | --serial | --vf-token) return ;;
 	--tap)
 		COMPREPLY=($(compgen -W "$(cd /sys/class/net && ls -d */tun_flags 2>/dev/null)" -- "$full"))
 		COMPREPLY=("${COMPREPLY[@]%/tun_flags}")
@@ -172,12 +172,13 @@ _lend_serve() {
 	case $kind in
 	net) options="--tap --fd-tap --user --mac" ;;
 	nvme) options="--queues --format --serial --readonly" ;;
+	pci) options="--managed --no-mmap --romfile --no-rom --vf-token --allow-unreset" ;;
 	test) options="--faults --lie" ;;
 	esac
 	COMPREPLY=($(compgen -W "--socket-path --fd --json --verbose --help $options" -- "$full"))
 }
 
-_lend_kinds="net nvme test"
+_lend_kinds="net nvme pci test"
 _lend_commands="ls check bind unbind vf topology run serve"
 
 _lend() {

@@ -124,7 +124,7 @@ _lend() {
 	topology) _arguments '(-o --output)'{-o,--output}'[drawing]:file:_files' ;;
 	help) _describe -t commands 'command of lend' commands ;;
 	serve)
-		_arguments '1:kind of device:(net nvme test)' \
+		_arguments '1:kind of device:(net nvme pci test)' \
 			'(-s --socket-path)'{-s,--socket-path}'[where it listens]:socket:_files' \
 			'--fd[its socket]:descriptor:' '--json[for scripts]' \
 			'(-v --verbose)'{-v,--verbose}'[more of clients]' \
@@ -133,6 +133,10 @@ _lend() {
 			'(-q --queues)'{-q,--queues}'[of nvme\: queue pairs]:number:' \
 			'--format[of nvme]:format:(raw)' '--serial[of nvme\: its number]:text:' \
 			'--readonly[of nvme\: the guest cannot write]' '*:file:_files' \
+			'--managed[of pci\: take and give back]' '--no-mmap[of pci\: all by messages]' \
+			'--romfile[of pci\: expansion ROM]:file:_files' '--no-rom[of pci\: no expansion ROM]' \
+			'--vf-token[of pci\: of a virtual function]:UUID:' \
+			'--allow-unreset[of pci\: although nothing can reset it]' \
 			'--faults[of test\: fail on command]' '--lie[of test\: memory that is not there]' ;;
 	run)
 		_arguments '-m[memory]:size:_lend_memory' '(-smp)-c[processors]:number:' \

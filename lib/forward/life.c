@@ -16,6 +16,19 @@ static int set_irqs(struct forward *forward, const struct backend_irqs *irqs)
 	return forward->device->ops->set_irqs(forward->device->transport, irqs);
 }
 
+/*
+ * VFIO gives up the eventfd that unmasks the line when its last copy is closed, and
+ * takes no other one before. The server has a copy, so it is given up here.
+ */
+static void give_up_line_fd(struct forward *forward, const struct backend_irqs *irqs)
+{
+	const int none = -1;
+	const struct backend_irqs off = {irqs->action, irqs->index, 0, 1, &none};
+
+	if (irqs->action != BACKEND_IRQ_TRIGGER && irqs->count == 1 && irqs->fds && irqs->fds[0] >= 0)
+		set_irqs(forward, &off);
+}
+
 int forward_set_irqs(void *dev, const struct lend_irqs *irqs)
 {
 	static const enum backend_irq_action actions[] = {
@@ -33,6 +46,7 @@ int forward_set_irqs(void *dev, const struct lend_irqs *irqs)
 	if (irqs->count && lend_function_gone(forward->function))
 		return -ENODEV;
 	reset_is_due(forward->function);
+	give_up_line_fd(forward, &what);
 	ret = set_irqs(forward, &what);
 	if (!ret && irqs->action == LEND_IRQ_TRIGGER && (irqs->fds || !irqs->count))
 		forward->on[irqs->index] = irqs->count;

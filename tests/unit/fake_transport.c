@@ -87,6 +87,8 @@ static int set_intx(struct world *world, const struct backend_irqs *irqs)
 	if (world->intx_fd < 0)
 		fake_violation(world, "the line is masked or unmasked, but not on");
 	if (irqs->fds) {
+		if (fd >= 0 && world->intx_unmask_fd >= 0)
+			return -EBUSY; /* the old one is given up before */
 		world->intx_unmask_fd = fd;
 		return fake_step(world, "intx unmaskfd %c", fd < 0 ? '-' : 'x');
 	}

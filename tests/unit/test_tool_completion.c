@@ -99,7 +99,7 @@ static void commands(void **state)
 	expect_line("lend ls --t", "--tree");
 	expect_line("lend unbind --limit ", "");
 	expect_line("lend help v", "vf");
-	expect_line("lend serve ", "net nvme test --help");
+	expect_line("lend serve ", "net nvme pci test --help");
 	expect_line("lend serve net --t", "--tap");
 	expect_line("lend serve test --f", "--fd --faults");
 	expect_line("lend serve nvme --format ", "raw");

@@ -48,7 +48,7 @@ static int read_all(int fd, char *bytes, size_t length)
 	return 0;
 }
 
-static int read_rom(const char *path, struct file_rom *out, struct lend_error *error)
+int file_rom_read(const char *path, struct file_rom *out, struct lend_error *error)
 {
 	struct stat st;
 	int fd = open_image(path, "expansion ROM", error), ret;
@@ -75,7 +75,7 @@ static int read_roms(const struct run_options *options, struct files *out, struc
 
 	for (unsigned i = 0; i < options->device_count && ret >= 0; i++)
 		if (options->devices[i].romfile[0])
-			ret = read_rom(options->devices[i].romfile, &out->roms[i], error);
+			ret = file_rom_read(options->devices[i].romfile, &out->roms[i], error);
 	return ret;
 }
 

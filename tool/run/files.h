@@ -18,6 +18,9 @@ struct files {
 	int devices[VMM_DEVICES_MAX];          /* one a -device */
 };
 
+/** Reads an expansion ROM, whose bytes the caller frees. 0, or a negative errno with the sentence. */
+int file_rom_read(const char *path, struct file_rom *out, struct lend_error *error);
+
 /** Opens all that `options` names. 0, or a negative errno with the sentence and nothing open. */
 int files_open(const struct run_options *options, struct files *out, struct lend_error *error);
 /** Closes those of devices: the machine has its own, and a device is free when nobody has one. */

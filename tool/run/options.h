@@ -57,6 +57,7 @@ struct run_options {
 	int iommu_fd;
 	struct run_device devices[VMM_DEVICES_MAX];
 	unsigned device_count;
+	bool device_alone; /* no machine is run here: lend serve pci */
 };
 
 /** Reads argv[1] and on. 0, or -EINVAL with the sentence in `error`. */

@@ -18,6 +18,7 @@
 static const struct serve_kind *const kinds[] = {
 	&serve_net,
 	&serve_nvme,
+	&serve_pci,
 	&serve_test,
 };
 
@@ -126,7 +127,9 @@ static int begin(struct serve *serve, char words[160], struct lend_error *error)
 	ret = kind->open(serve->state, serve->context, &serve->args, &serve->device, error);
 	if (ret < 0)
 		return ret;
-	ret = lend_server_new(serve->context, &serve->device.device, &serve->server, error);
+	ret = serve->device.function
+		      ? lend_server_new_for(serve->device.function, &serve->server, error)
+		      : lend_server_new(serve->context, &serve->device.device, &serve->server, error);
 	if (!ret && kind->start)
 		ret = kind->start(serve->state, serve->server, error);
 	return ret < 0 ? ret : serve_socket(serve->server, serve->path, serve->fd, words, error);
@@ -150,6 +153,8 @@ static int loop(struct serve *serve, struct lend_error *error)
 		if (lend_server_work(serve->server) == -ESHUTDOWN)
 			return 0;
 		ret = serve->kind->work ? serve->kind->work(serve->state) : 0;
+		if (ret == -ESHUTDOWN)
+			return 0;
 	}
 	return tool_fail(error, ret, "%s: the device cannot go on: %s", serve->kind->name, strerror(-ret));
 }

@@ -19,6 +19,7 @@ enum { SERVE_OPTIONS_MAX = 24 };
 /** What a kind has opened. */
 struct serve_device {
 	struct lend_server_device device;
+	struct lend_function *function; /* a device of the host is shown instead; NULL: `device` is */
 	int fd;                   /* readable when `work` has work; -1: none */
 	const char *const *calls; /* names of system calls that it needs beside the server's; ends with NULL;
 				     NULL: none */
@@ -39,13 +40,13 @@ struct serve_kind {
 		    struct serve_device *out, struct lend_error *error);
 	/** The server is there; its sandbox is not. NULL: nothing. */
 	int (*start)(void *state, struct lend_server *server, struct lend_error *error);
-	/** Called in each round of the loop. An error ends the server. NULL: nothing. */
+	/** Called in each round of the loop. An error ends the server; -ESHUTDOWN is none. NULL: nothing. */
 	int (*work)(void *state);
 	/** The server is gone already. Also called if `open` failed. NULL: nothing. */
 	void (*close)(void *state);
 };
 
-extern const struct serve_kind serve_net, serve_nvme, serve_test;
+extern const struct serve_kind serve_net, serve_nvme, serve_pci, serve_test;
 
 /**
  * Gives up what the server does not need any more: capabilities, files by their names
