@@ -701,6 +701,8 @@ static void commands(void **state)
 	assert_int_equal(command(1, 1, "\2abcd", 5, 4), 1);
 	assert_int_equal(command(4, 0, "\2\0", 2, 4), 0);
 	assert_int_equal(used_pairs, 2);
+	assert_int_equal(command(4, 0, "\1\0\7", 3, 4), 0);
+	assert_int_equal(used_pairs, 1);
 	assert_int_equal(command(4, 0, "\3\0", 2, 4), 1);
 	assert_int_equal(command(4, 0, "\0\0", 2, 4), 1);
 	assert_int_equal(command(5, 0, &offloads, 8, 4), 0);
@@ -765,6 +767,9 @@ static void features_that_need_others(void **state)
 	};
 
 	(void)state;
+	assert_int_equal(described.config->vendor, 0x1af4);
+	assert_int_equal(described.config->device, 0x1041);
+	assert_int_equal(described.config->class_code, 0x020000);
 	assert_true(guest_negotiates(guest_offered()));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_false(guest_negotiates(plain | NET_BIT(rows[i].feature)));

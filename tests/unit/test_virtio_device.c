@@ -137,6 +137,8 @@ static void features_are_settled(void **state)
 		guest_is_ready();
 		assert_int_equal(vdevice_running(&device), sets[i].taken);
 	}
+	common_write(VIRTIO_PCI_COMMON_GFSELECT, 4, 1);
+	assert_int_equal(common_read(VIRTIO_PCI_COMMON_GFSELECT, 4), 1);
 	/* What is settled does not change. */
 	assert_true(guest_negotiates(all));
 	common_write(VIRTIO_PCI_COMMON_GFSELECT, 4, 0);
@@ -193,6 +195,11 @@ static void queues_are_set_up(void **state)
 	guest_device->ops->write(guest_device->dev, 0, guest_common + VIRTIO_PCI_COMMON_Q_DESCLO,
 				 "\1\2\3\4\5\6\7\10", 8);
 	assert_int_equal(common_read(VIRTIO_PCI_COMMON_Q_DESCHI, 4), 0x08070605);
+	/* The halves of each address are apart, and read back. */
+	for (unsigned at = VIRTIO_PCI_COMMON_Q_DESCLO; at <= VIRTIO_PCI_COMMON_Q_USEDHI; at += 4)
+		common_write(at, 4, 0xa5000001u * at);
+	for (unsigned at = VIRTIO_PCI_COMMON_Q_DESCLO; at <= VIRTIO_PCI_COMMON_Q_USEDHI; at += 4)
+		assert_int_equal(common_read(at, 4), 0xa5000001u * at);
 	/* A queue that does not exist. */
 	common_write(VIRTIO_PCI_COMMON_Q_SELECT, 2, 0xffff);
 	common_write(VIRTIO_PCI_COMMON_Q_SIZE, 2, 8);

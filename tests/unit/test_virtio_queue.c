@@ -304,7 +304,8 @@ static void memory_of_every_kind(void **state)
 				server.remote_from = places[i].from;
 				server.remote_to = places[i].to;
 				for (unsigned round = 0; round < 2 * SIZE; round++) {
-					memset(driver_at(buffers[0].address), (int)round + 1, 300);
+					memset(driver_at(BUFFERS), 0, 0x2000);
+				memset(driver_at(buffers[0].address), (int)round + 1, 300);
 					driver_add(&driver, buffers, 2, 0, round % 2 ? TABLE : 0);
 					assert_int_equal(vq_pop(&vq, &chain, &room), 1);
 					pieces.count = chain.readable + chain.writable;
