@@ -182,6 +182,10 @@ class Lent:
 
     def network(self, name="eth0", net="10.0.2"):
         """Ping, and 10 MB over TCP in and out again."""
+        self.network_in(name, net)
+        self.network_out(net)
+
+    def network_in(self, name="eth0", net="10.0.2"):
         peer = f"{net}.2"
         self.ask(f"network {name} {net}.15", 90)
         self.count()
@@ -189,8 +193,11 @@ class Lent:
         got = self.ask(f"nc {peer} {self._far.gives} </dev/null >/tmp/data; "
                        "sha256sum </tmp/data", 120)
         assert got.split()[0] == self._far.sha256
+
+    def network_out(self, net="10.0.2"):
+        """What came in goes out again."""
         already = len(self._far.taken)
-        self.ask(f"nc {peer} {self._far.takes} </tmp/data; rm /tmp/data", 120)
+        self.ask(f"nc {net}.2 {self._far.takes} </tmp/data; rm /tmp/data", 120)
         assert self._far.taken[already:] == [self._far.sha256]
 
     # Config space
