@@ -114,13 +114,19 @@ _lend_run() {
 		[[ ${COMPREPLY[0]-} == *: ]] && compopt -o nospace
 		return
 		;;
+	disk | -disk) compopt -o default; return ;;
+	net | -net)
+		_lend_offer "$full" "$word" user tap= none
+		[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace
+		return
+		;;
 	machine | -machine) _lend_offer "$full" "$word" cf8=on cf8=off; return ;;
 	device | -device) _lend_device "$full" "$word"; return ;;
 	object | -object) _lend_offer "$full" "$word" iommufd,id=; compopt -o nospace; return ;;
 	m | -m) _lend_memory "$full" "$word"; return ;;
 	c | -c | smp | -smp | append | -append | uuid | -uuid) return ;;
 	esac
-	local options="m c smp kernel initrd append serial uuid no-reboot machine object device v stats help"
+	local options="m c smp kernel initrd append serial uuid no-reboot machine object device disk net v stats help"
 	if [[ $full == --* ]]; then
 		COMPREPLY=($(compgen -P -- -W "$options" -- "${full#--}"))
 	else

@@ -145,6 +145,7 @@ _lend() {
 			'-initrd[initial RAM disk]:file:_files' \
 			'-append[command line of the kernel]:text:' \
 			'*-device[a device]:device:_lend_property' \
+			'*-disk[a disk of an image]:image:_files' '*-net[a network card]:where:(user tap= none)' \
 			'-serial[serial line]:where:(stdio none file\: unix\:)' \
 			'-uuid[identity]:uuid:' '-no-reboot[a reboot ends it]' \
 			'-machine[machine]:what:(cf8=on cf8=off)' '*-v[say more]' \

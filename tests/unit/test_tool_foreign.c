@@ -11,7 +11,6 @@ static void each_has_a_sentence(void **state)
 {
 	static const char *const rows[][2] = {
 		{"-name", "vm1"},
-		{"-net", "user"},
 		{"-nic", "user"},
 		{"-netdev", "user,id=n0"},
 		{"-drive", "file=x.qcow2"},
@@ -92,7 +91,6 @@ static void each_has_a_sentence(void **state)
 		{"--cpus", "boot=4"},
 		{"--memory", "size=4G"},
 		{"--mem", "4096"},
-		{"--disk", "path=x"},
 		{"--cmdline", "x"},
 		{"--params", "x"},
 		{"-p", "x"},

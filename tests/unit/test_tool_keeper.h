@@ -42,6 +42,7 @@
 #include "tool/run/progress.c"
 #include "tool/run/ring.c"
 #include "tool/run/sink.c"
+#include "tool/run/servers.c"
 #include "tool/run/socket.c"
 #include "tool/run/spawn.c"
 #include "tool/run/terminal.c"

@@ -29,6 +29,7 @@
 #include "tool/run/property_kinds.c"
 #include "tool/run/property_user.c"
 #include "tool/run/serial_arg.c"
+#include "tool/run/served_arg.c"
 #include "tool/run/unseen.c"
 #include "tool/run/value.c"
 #include "tool/clean.c"

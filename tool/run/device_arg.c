@@ -15,8 +15,7 @@
 #include "tool/run/properties.h"
 #include "tool/tool.h"
 
-/* Cuts the next part off `*rest`, in place, with ",," made "," in it; NULL at the end. */
-static char *take_part(char **rest)
+char *device_part(char **rest)
 {
 	char *start = *rest, *from = start, *to = start;
 
@@ -84,10 +83,10 @@ static int fail_without_value(const struct run_device *device, const char *part,
 
 static int parse_parts(struct run_device *device, char *text, struct lend_error *error)
 {
-	char *part = take_part(&text);
+	char *part = device_part(&text);
 	int ret = device_driver(device, part, error);
 
-	while (!ret && (part = take_part(&text))) {
+	while (!ret && (part = device_part(&text))) {
 		char *value = strchr(part, '=');
 
 		if (!value) {
@@ -139,10 +138,16 @@ static int check_new(const struct run_options *options, const struct run_device 
 	return 0;
 }
 
+void device_defaults(struct run_device *device)
+{
+	device->fd = -1;
+	device->function.intx_timeout_ms = INTX_TIMEOUT_MS;
+	device->function.rom_mode = LEND_ROM_AUTO;
+}
+
 int device_parse(struct run_options *options, const char *value, struct lend_error *error)
 {
-	struct run_device device = {
-		.fd = -1, .function = {.intx_timeout_ms = INTX_TIMEOUT_MS, .rom_mode = LEND_ROM_AUTO}};
+	struct run_device device = {0};
 	char *copy;
 	int ret;
 
@@ -150,6 +155,7 @@ int device_parse(struct run_options *options, const char *value, struct lend_err
 		return tool_fail(error, -EINVAL,
 				 "more than %d devices are given; a machine has room for no more",
 				 VMM_DEVICES_MAX);
+	device_defaults(&device);
 	copy = strdup(value);
 	if (!copy)
 		return tool_fail(error, -ENOMEM, "not enough memory to read -device");

@@ -122,7 +122,7 @@ static int open_devices(const struct run_options *options, struct files *out, st
 	return ret;
 }
 
-int files_open(const struct run_options *options, struct files *out, struct lend_error *error)
+int files_open(struct run_options *options, struct files *out, struct lend_error *error)
 {
 	int ret;
 
@@ -138,6 +138,8 @@ int files_open(const struct run_options *options, struct files *out, struct lend
 		ret = out->serial = open_serial(options, error);
 	if (ret >= 0)
 		ret = read_roms(options, out, error);
+	if (ret >= 0)
+		ret = servers_start(&out->servers, options, error);
 	if (ret >= 0)
 		ret = open_devices(options, out, error);
 	if (ret >= 0)
@@ -172,4 +174,5 @@ void files_close(const struct run_options *options, struct files *files)
 		files->roms[i].bytes = NULL;
 	}
 	files_give_devices(files);
+	servers_end(&files->servers);
 }

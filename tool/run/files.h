@@ -3,7 +3,7 @@
 #ifndef TOOL_RUN_FILES_H
 #define TOOL_RUN_FILES_H
 
-#include "tool/run/options.h"
+#include "tool/run/servers.h"
 
 /* The bytes of a romfile; the machine's process has them by the fork. */
 struct file_rom {
@@ -16,16 +16,18 @@ struct files {
 	int kernel, initrd, serial, stats;
 	struct file_rom roms[VMM_DEVICES_MAX]; /* one a device */
 	int devices[VMM_DEVICES_MAX];          /* one a -device */
+	struct servers servers;                /* of -disk and -net */
 };
 
 /** Reads an expansion ROM, whose bytes the caller frees. 0, or a negative errno with the sentence. */
 int file_rom_read(const char *path, struct file_rom *out, struct lend_error *error);
 
-/** Opens all that `options` names. 0, or a negative errno with the sentence and nothing open. */
-int files_open(const struct run_options *options, struct files *out, struct lend_error *error);
+/** Opens all that `options` names, and starts the servers of its devices. 0, or a negative errno with the
+ * sentence and nothing open. */
+int files_open(struct run_options *options, struct files *out, struct lend_error *error);
 /** Closes those of devices: the machine has its own, and a device is free when nobody has one. */
 void files_give_devices(struct files *files);
-/** Closes them; a socket that was made for -serial is removed. */
+/** Closes them, and ends the servers; a socket that was made for -serial is removed. */
 void files_close(const struct run_options *options, struct files *files);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "tool/run/control.h"
 #include "tool/run/ladder.h"
-#include "tool/run/options.h"
+#include "tool/run/servers.h"
 #include "tool/tool.h"
 
 enum { KEEPER_KEEP_MAX = 2, KEEPER_MORE_MAX = VMM_DEVICES_MAX + 1 };
@@ -27,6 +27,7 @@ struct keeper_config {
 	int keep[KEEPER_KEEP_MAX]; /* further descriptors that the machine needs; -1: none */
 	const int *more;           /* and yet further ones */
 	unsigned more_count;
+	struct servers *servers;          /* that are started again when they die; NULL: none */
 	const struct run_device *devices; /* whose servers may come back */
 	unsigned device_count;
 	void (*started)(void *opaque); /* the machine has its descriptors; NULL: nothing to do */

@@ -85,6 +85,8 @@ static void reap(struct keeper *keeper)
 {
 	if (!keeper->over && waitpid(keeper->machine, &keeper->wait_status, WNOHANG) == keeper->machine)
 		keeper->over = true;
+	if (keeper->config->servers && !keeper->over)
+		servers_reap(keeper->config->servers, keeper_now(), &keeper->messages);
 }
 
 /* A step of the start. Its text comes from the machine: it is limited as its log is. */

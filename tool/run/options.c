@@ -13,6 +13,7 @@
 #include "tool/nearest.h"
 #include "tool/run/foreign.h"
 #include "tool/run/options.h"
+#include "tool/run/served_arg.h"
 #include "tool/run/unseen.h"
 #include "tool/tool.h"
 
@@ -87,7 +88,8 @@ static const struct option options_table[] = {
 	{"serial", true, serial_parse},   {"uuid", true, set_uuid},       {"no-reboot", false, set_no_reboot},
 	{"machine", true, machine_parse}, {"device", true, device_parse}, {"v", false, set_verbose},
 	{"M", true, machine_parse},       {"object", true, object_parse}, {"stats", true, set_stats},
-	{"help", false, set_help},        {"h", false, set_help},
+	{"help", false, set_help},        {"h", false, set_help},         {"disk", true, disk_parse},
+	{"net", true, net_parse},
 };
 
 /* "name" of "-name", "--name" and "-name=value". */

@@ -16,14 +16,23 @@ enum serial_kind {
 	SERIAL_NONE,
 };
 
-enum { ROMFILE_MAX = 1024 };
+enum { ROMFILE_MAX = 1024, SERVED_WORDS_MAX = 8 };
+
+/* A server that is started beside the machine: `lend serve` with these words. */
+struct run_served {
+	char option[8];   /* "-disk", "-net", for sentences */
+	unsigned count;   /* words; 0: none is started */
+	size_t used;      /* bytes of `words` */
+	char words[4352]; /* each with its NUL */
+};
 
 /* One -device vfio-pci,… or vfio-user-pci,… */
 struct run_device {
 	bool user; /* vfio-user-pci: `socket` is where its server listens */
 	char socket[108];
-	unsigned reply_ms;    /* how long a reply of the server may take; 0: the default */
-	unsigned reconnect_s; /* how long a server that is gone is looked for; 0: not at all */
+	struct run_served served; /* its server is ours: servers_start() fills in `socket` */
+	unsigned reply_ms;        /* how long a reply of the server may take; 0: the default */
+	unsigned reconnect_s;     /* how long a server that is gone is looked for; 0: not at all */
 	char host[256];      /* "0000:05:00.0", or the path of a mediated device; empty: named otherwise */
 	char name[128];      /* as lend_survey_resolve() takes it, where host= is no address */
 	char expect[96];     /* VENDOR:DEVICE[/SERIAL]; empty: any */

@@ -41,6 +41,11 @@ static const char help_text[] =
 	"                       hand it over although nothing can reset it\n"
 	"  -device vfio-user-pci,socket=PATH[,reconnect=SECONDS]\n"
 	"                       a device that another process serves (vfio-user) at that socket\n"
+	"  -disk IMAGE[,readonly=on]\n"
+	"                       an NVMe disk with the bytes of a raw image or of a block device\n"
+	"  -net user            a network card; user: a network without privileges, by passt\n"
+	"  -net tap=NAME[,mac=ADDRESS]\n"
+	"                       a network card whose frames go to a tap that exists\n"
 	"  -serial stdio        the guest's serial line is this terminal: Ctrl-a x ends, Ctrl-a h helps\n"
 	"  -serial file:PATH    its output goes to a file\n"
 	"  -serial unix:PATH    it is a socket that is made there, for one client at a time\n"
@@ -92,6 +97,7 @@ static void run_machine(const struct run_options *options, struct files *files, 
 		.keep = {files->kernel, files->initrd},
 		.more = more,
 		.more_count = KEEPER_MORE_MAX,
+		.servers = &files->servers,
 		.devices = options->devices,
 		.device_count = options->device_count,
 		.started = machine_started,

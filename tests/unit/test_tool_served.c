@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* -disk and -net: what is read, and how it stands in the command line of the server. */
+#include "tests/unit/tool_command_line.h"
+
+/* The words of the only device, with blanks between them. */
+static const char *words(void)
+{
+	static char text[512];
+	const struct run_served *served = &options.devices[0].served;
+	const char *at = served->words;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < served->count; i++, at += strlen(at) + 1) {
+		strcat(text, i ? " " : "");
+		strcat(text, at);
+	}
+	return text;
+}
+
+static void taken(void **state)
+{
+	static const char *const rows[][3] = {
+		{"-disk", "a.img", "nvme a.img"},
+		{"-disk", "file=a.img,format=raw", "nvme a.img"},
+		{"--disk", "path=/dev/vg/x,readonly=on", "nvme /dev/vg/x --readonly"},
+		{"-disk", "a,,b.img,readonly", "nvme a,b.img --readonly"},
+		{"-disk", "a.img,readonly=off", "nvme a.img"},
+		{"-net", "user", "net --user"},
+		{"-net", "user,mac=02:00:00:00:00:01", "net --user --mac 02:00:00:00:00:01"},
+		{"-net", "tap=tap0", "net --tap tap0"},
+		{"-net", "tap,ifname=tap0", "net --tap tap0"},
+		{"-net", "fd=7", "net --fd-tap 7"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(parse("-kernel", "K", rows[i][0], rows[i][1], NULL), 0);
+		assert_int_equal(options.device_count, 1);
+		assert_true(options.devices[0].user);
+		assert_true(options.devices[0].reconnect_s > 0);
+		assert_int_equal(options.devices[0].fd, -1);
+		assert_string_equal(words(), rows[i][2]);
+	}
+	assert_int_equal(parse("-kernel", "K", "-net", "none", NULL), 0);
+	assert_int_equal(options.device_count, 0);
+	assert_int_equal(parse("-kernel", "K", "-disk", "a", "-disk", "b", "-net", "user", NULL), 0);
+	assert_int_equal(options.device_count, 3);
+}
+
+static void refused(void **state)
+{
+	static const char *const rows[][3] = {
+		{"-disk", "", "names no image"},
+		{"-disk", "file=", "names no image"},
+		{"-disk", "a.img,cache=none", "'cache=none' is not known"},
+		{"-disk", "a.qcow2,format=qcow2", "qemu-img convert"},
+		{"-disk", "a.img,readonly=perhaps", "on or off"},
+		{"-net", "bridge", "'bridge' is not known"},
+		{"-net", "tap=", "'tap=' is not known"},
+		{"-net", "mac=02:00:00:00:00:01", "names no tap"},
+		{"-net", "tap", "names no tap"},
+	};
+	char longest[5000] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(parse("-kernel", "K", rows[i][0], rows[i][1], NULL), -EINVAL);
+		if (!strstr(error.text, rows[i][2]))
+			fail_msg("%s %s: %s", rows[i][0], rows[i][1], error.text);
+	}
+	memset(longest, 'x', sizeof(longest) - 1);
+	assert_int_equal(parse("-kernel", "K", "-disk", longest, NULL), -EINVAL);
+	assert_non_null(strstr(error.text, "too long"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(taken),
+		cmocka_unit_test(refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
