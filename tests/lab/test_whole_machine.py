@@ -4,6 +4,8 @@ come and go with the machine, and a killed one is started again under the guest'
 
 import pytest
 
+import guest
+
 pytestmark = pytest.mark.profile("nvme")
 
 # The disk whose model is that of a served one.
@@ -18,8 +20,8 @@ def machine(l1):
     made.run("rm -f /run/disk.img", check=True)
 
 
-def hash_of(guest, disk):
-    return guest.ask(f"wait_for /dev/{disk}; diskio hash /dev/{disk} --depth 8").split()[-1]
+def hash_of(made, disk):
+    return made.ask(f"wait_for /dev/{disk}; diskio hash /dev/{disk} --depth 8").split()[-1]
 
 
 def sum_of(machine):
@@ -31,36 +33,76 @@ def no_server_is_left(machine):
 
 
 def test_disk_beside_an_assigned_drive(machine, boot, sha256):
-    guest = boot(machine, options=["-disk", "/run/disk.img"])
-    disk = guest.ask(SERVED)
+    made = boot(machine, options=["-disk", "/run/disk.img"])
+    disk = made.ask(SERVED)
     other = "nvme0n1" if disk == "nvme1n1" else "nvme1n1"
-    assert hash_of(guest, disk) == sum_of(machine)
-    assert hash_of(guest, other) == sha256(machine.drives[0])
-    assert "verified" in guest.ask(f"diskio fill /dev/{disk} --seed 3 --depth 32", 120)
-    after = hash_of(guest, disk)
-    guest.reboot(90)
-    assert hash_of(guest, guest.ask(SERVED)) == after
-    guest.power_off()
+    assert hash_of(made, disk) == sum_of(machine)
+    assert hash_of(made, other) == sha256(machine.drives[0])
+    assert "verified" in made.ask(f"diskio fill /dev/{disk} --seed 3 --depth 32", 120)
+    after = hash_of(made, disk)
+    made.reboot(90)
+    assert hash_of(made, made.ask(SERVED)) == after
+    made.power_off()
     assert sum_of(machine) == after
     no_server_is_left(machine)
 
 
 def test_server_is_killed_under_io(machine, boot):
-    guest = boot(machine, options=["-disk", "/run/disk.img"], limit=300)
-    disk = guest.ask(SERVED)
-    guest.tell(f"diskio fill /dev/{disk} --seed 5 --depth 32")
+    made = boot(machine, options=["-disk", "/run/disk.img"], limit=300)
+    disk = made.ask(SERVED)
+    made.tell(f"diskio fill /dev/{disk} --seed 5 --depth 32")
     machine.run("pkill -9 -f '[l]end serve nvme'", check=True)
-    guest.command.expect("-disk: its server was killed by signal 9.*started again", 20)
-    out, status = guest.told(200)
+    made.command.expect("-disk: its server was killed by signal 9.*started again", 20)
+    out, status = made.told(200)
     assert status == 0 and "verified" in out, out
-    assert hash_of(guest, disk) != ""
-    guest.power_off()
+    assert hash_of(made, disk) != ""
+    made.power_off()
     no_server_is_left(machine)
 
 
 def test_an_image_that_is_not_there(machine, boot):
-    guest = boot(machine, options=["-disk", "/run/none.img"], wait=False)
-    assert guest.command.wait(60).status == 1
-    assert "/run/none.img" in guest.command.err
-    assert "-disk: its server did not start; it said why" in guest.command.err
+    made = boot(machine, options=["-disk", "/run/none.img"], wait=False)
+    assert made.command.wait(60).status == 1
+    assert "/run/none.img" in made.command.err
+    assert "-disk: its server did not start; it said why" in made.command.err
     no_server_is_left(machine)
+
+
+# What passt takes the guest's address and gateway from.
+UPLINK = ("ip tuntap add dev up0 mode tap && ip addr add 10.1.2.3/24 dev up0 && "
+          "ip link set up0 up && ip route add default via 10.1.2.1")
+DHCP = r"printf '#!/bin/sh\n[ $1 = bound ] && ip addr add $ip/$mask dev $interface\n' >/s && chmod +x /s"
+
+
+@pytest.fixture
+def user(machine, lend, kernel, guest_image):
+    """user(options): a guest that is started by nobody, who may read copies of the files alone."""
+    def start(*options):
+        image, initrd = kernel("lab").image, guest_image(guest.INIT)
+        machine.run(f"mkdir -p /run/user && cp {lend} {image} {initrd} /run/user && "
+                    "chmod 755 /run/user /run/user/*", check=True)
+        words = ["prlimit", "--memlock=unlimited", "setpriv", "--reuid=nobody", "--regid=nogroup",
+                 "--clear-groups", "/run/user/lend", "run", "-m", "256M",
+                 "-kernel", f"/run/user/{image.name}", "-initrd", f"/run/user/{initrd.name}",
+                 "-append", guest.APPEND, *options]
+        return guest.Guest(machine, words, machine.addresses).ready()
+    yield start
+    machine.run("rm -rf /run/user")
+
+
+def test_one_command_of_a_user(machine, lend, user, sha256):
+    """A drive of the host, a disk and a network: README's whole machine, without root."""
+    machine.run(f"{UPLINK}; chown nobody /run/disk.img; chmod 666 /dev/kvm", check=True)
+    machine.run([lend, "bind", "--user", "nobody", machine.addresses[0]], check=True)
+    made = user("-disk", "/run/disk.img", "-net", "user",
+                "-device", f"vfio-pci,host={machine.addresses[0]}")
+    disk = made.ask(SERVED)
+    other = "nvme0n1" if disk == "nvme1n1" else "nvme1n1"
+    assert hash_of(made, disk) == sum_of(machine)
+    assert hash_of(made, other) == sha256(machine.drives[0])
+    made.ask(f"{DHCP} && ip link set eth0 up && udhcpc -i eth0 -n -q -s /s", 60)
+    assert "10.1.2.3" in made.ask("ip addr show eth0")
+    made.power_off()
+    no_server_is_left(machine)
+    machine.run([lend, "unbind", machine.addresses[0]], check=True)
+    machine.run("ip link del up0; chmod 600 /dev/kvm", check=True)
