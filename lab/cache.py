@@ -71,6 +71,11 @@ def backports_qemu():
     return _folder(LAB / "fetch", "qemu") / "qemu-system-x86_64"
 
 
+def system():
+    """The folder of an installed Debian's disk (lab/system)."""
+    return _folder(LAB / "system")
+
+
 def newer_qemu():
     """QEMU of the next release's backports, which has vfio-user-pci."""
     return _folder(LAB / "fetch", "qemu-newer") / "qemu-system-x86_64"

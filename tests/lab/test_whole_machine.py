@@ -5,6 +5,7 @@ come and go with the machine, and a killed one is started again under the guest'
 import pytest
 
 import guest
+from lab import cache
 
 pytestmark = pytest.mark.profile("nvme")
 
@@ -77,15 +78,15 @@ DHCP = r"printf '#!/bin/sh\n[ $1 = bound ] && ip addr add $ip/$mask dev $interfa
 @pytest.fixture
 def user(machine, lend, kernel, guest_image):
     """user(options): a guest that is started by nobody, who may read copies of the files alone."""
-    def start(*options):
-        image, initrd = kernel("lab").image, guest_image(guest.INIT)
+    def start(*options, name="lab", init=guest.INIT, modules=(), append=guest.APPEND, limit=120):
+        image, initrd = kernel(name).image, guest_image(init, name, modules)
         machine.run(f"mkdir -p /run/user && cp {lend} {image} {initrd} /run/user && "
                     "chmod 755 /run/user /run/user/*", check=True)
         words = ["prlimit", "--memlock=unlimited", "setpriv", "--reuid=nobody", "--regid=nogroup",
                  "--clear-groups", "/run/user/lend", "run", "-m", "256M",
                  "-kernel", f"/run/user/{image.name}", "-initrd", f"/run/user/{initrd.name}",
-                 "-append", guest.APPEND, *options]
-        return guest.Guest(machine, words, machine.addresses).ready()
+                 "-append", append, *options]
+        return guest.Guest(machine, words, machine.addresses, limit=limit)
     yield start
     machine.run("rm -rf /run/user")
 
@@ -95,7 +96,7 @@ def test_one_command_of_a_user(machine, lend, user, sha256):
     machine.run(f"{UPLINK}; chown nobody /run/disk.img; chmod 666 /dev/kvm", check=True)
     machine.run([lend, "bind", "--user", "nobody", machine.addresses[0]], check=True)
     made = user("-disk", "/run/disk.img", "-net", "user",
-                "-device", f"vfio-pci,host={machine.addresses[0]}")
+                "-device", f"vfio-pci,host={machine.addresses[0]}").ready()
     disk = made.ask(SERVED)
     other = "nvme0n1" if disk == "nvme1n1" else "nvme1n1"
     assert hash_of(made, disk) == sum_of(machine)
@@ -105,4 +106,33 @@ def test_one_command_of_a_user(machine, lend, user, sha256):
     made.power_off()
     no_server_is_left(machine)
     machine.run([lend, "unbind", machine.addresses[0]], check=True)
+    machine.run("ip link del up0; chmod 600 /dev/kvm", check=True)
+
+
+# From the initrd to the disk's own init, as an installed system's initrd does it.
+SWITCH = """#!/bin/sh
+. /lib.sh
+guest_start
+wait_for /dev/nvme0n1
+mount -t ext4 /dev/nvme0n1 /mnt && exec switch_root /mnt /sbin/init
+"""
+
+
+@pytest.mark.long
+def test_installed_debian(machine, user):
+    """Debian as debootstrap installs it, from its disk to a login, with its network."""
+    image = cache.system() / "disk.img"
+    machine.run(f"{UPLINK}; cp --sparse=always {image} /run/disk.img && "
+                "chown nobody /run/disk.img; chmod 666 /dev/kvm", check=True, timeout=300)
+    made = user("-disk", "/run/disk.img", "-net", "user", name="stock", init=SWITCH,
+                modules=["nvme", "ext4", "virtio_net", "virtio_pci"], append="console=ttyS0 quiet", limit=900)
+    console = made.command
+    console.expect("lend-system login:", 600)
+    console.send("root\n")
+    console.expect(r"root@lend-system:~# ", 120)
+    console.send("networkctl --no-pager; ip -4 addr show dev $(ls /sys/class/net | grep '^e'); echo seen-$((1))\n")
+    console.expect("10\\.1\\.2\\.3/.*(?s:.)*seen-1", 60)
+    console.send("touch /written; systemctl poweroff\n")
+    assert console.wait(300).status == 0
+    assert machine.run("mount -o loop,ro /run/disk.img /mnt && ls /mnt/written; umount /mnt").out != ""
     machine.run("ip link del up0; chmod 600 /dev/kvm", check=True)
