@@ -5,6 +5,8 @@
 #include "tests/unit/cmocka.h"
 #include "tests/unit/nvme_guest.h"
 
+enum { DEALLOCATE = 1 << 25, FUA = 1 << 30 };
+
 static struct nvme_guest guest;
 static uint8_t sqe[NVME_SQE];
 
@@ -142,6 +144,30 @@ static void flushes(void **state)
 	assert_int_equal(guest.counts[DISK_FLUSH], 3);
 }
 
+/* A durable write that failed may have lost what a flush promises; a lack of room or of memory did not. */
+static void durable_writes_that_fail(void **state)
+{
+	static const struct {
+		uint32_t flags;
+		int error;
+		bool lost;
+	} rows[] = {
+		{FUA, -EFAULT, false}, {FUA, -ENOSPC, false}, {FUA, -EDQUOT, false},
+		{0, -EIO, false},      {FUA, -EIO, true},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		guest_blocks(&guest, sqe, IO_WRITE, 0, 1, GUEST_DATA, 0);
+		put32(sqe + 48, rows[i].flags);
+		guest.fail = rows[i].error;
+		assert_int_not_equal(guest_do(&guest, 1, sqe, NULL), NVME_SUCCESS);
+		guest_command(&guest, sqe, IO_FLUSH, 1);
+		assert_int_equal(guest_do(&guest, 1, sqe, NULL),
+				 rows[i].lost ? NVME_WRITE_FAULT : NVME_SUCCESS);
+	}
+}
+
 /* A flush is completed after the disk has done it, and not when it was taken. */
 static void flush_waits_for_the_disk(void **state)
 {
@@ -186,8 +212,6 @@ static void write_zeros(unsigned flags, uint64_t first, unsigned count)
 	assert_false(is_zero(first * NVME_BLOCK - 3, 3));
 	assert_false(is_zero((first + count) * NVME_BLOCK, 3));
 }
-
-enum { DEALLOCATE = 1 << 25, FUA = 1 << 30 };
 
 static void writes_zeros(void **state)
 {
@@ -295,6 +319,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(limits_a_transfer, start, end),
 		cmocka_unit_test_setup_teardown(tells_errors, start, end),
 		cmocka_unit_test_setup_teardown(flushes, start, end),
+		cmocka_unit_test_setup_teardown(durable_writes_that_fail, start, end),
 		cmocka_unit_test_setup_teardown(flush_waits_for_the_disk, start, end),
 		cmocka_unit_test_setup_teardown(compares, start, end),
 		cmocka_unit_test_setup_teardown(writes_zeros, start, end),

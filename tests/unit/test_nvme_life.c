@@ -233,6 +233,72 @@ static void shutdown(void **state)
 	assert_int_equal(guest_read32(&guest, REG_CSTS), CSTS_RDY);
 }
 
+static void guest_resets(void)
+{
+	guest_write32(&guest, REG_CC, 0);
+	guest_work(&guest);
+	while (guest.held_count)
+		guest_release(&guest, 0);
+	guest_work(&guest);
+}
+
+static void client_resets(void)
+{
+	nvme_reset(guest.ctl);
+}
+
+/* A reset drops a flush, or that of a shutdown, which fails meanwhile: no later one may succeed. */
+static void flush_fails_in_a_reset(void **state)
+{
+	static void (*const resets[])(void) = {guest_resets, client_resets};
+
+	for (unsigned i = 0; i < 4; i++) {
+		guest_enable(&guest);
+		guest_queue(&guest, 1, 16);
+		guest.hold = true;
+		if (i % 2) {
+			guest_write32(&guest, REG_CC, enabled | 1 << CC_SHN_SHIFT);
+		} else {
+			guest_command(&guest, sqe, IO_FLUSH, 1);
+			guest_put(&guest, 1, sqe);
+		}
+		guest_work(&guest);
+		assert_int_equal(guest.held_count, 1);
+		guest.fail = -EIO;
+		resets[i / 2]();
+		assert_int_equal(guest.held_count, 0);
+		guest.hold = false;
+		guest_enable(&guest);
+		guest_queue(&guest, 1, 16);
+		guest_command(&guest, sqe, IO_FLUSH, 1);
+		assert_int_equal(guest_do(&guest, 1, sqe, NULL), NVME_WRITE_FAULT);
+		guest_write32(&guest, REG_CC, enabled | 1 << CC_SHN_SHIFT);
+		guest_work(&guest);
+		assert_int_equal(guest_read32(&guest, REG_CSTS), CSTS_RDY | CSTS_SHST_DONE | CSTS_CFS);
+		end(state);
+		start(state);
+	}
+}
+
+/* A fault of the guest leaves the first error of the image to be told. */
+static void tells_each_kind_once(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		guest_write32(&guest, REG_AQA, 0);
+		guest_write32(&guest, REG_CC, enabled);
+		assert_int_equal(guest_read32(&guest, REG_CSTS), CSTS_CFS);
+		guest_write32(&guest, REG_CC, 0);
+		assert_int_equal(guest.said, 1 + i);
+		guest_enable(&guest);
+		guest_queue(&guest, 1, 16);
+		guest.fail = -EIO;
+		put_reads(1);
+		assert_int_equal(guest.said, 2);
+		guest_write32(&guest, REG_CC, 0);
+	}
+}
+
 /*
  * The process was started again behind a driver that believes its controller to be
  * enabled: it finds that it failed, until it writes CC.
@@ -298,6 +364,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(client_reset, start, end),
 		cmocka_unit_test_setup_teardown(drains, start, end),
 		cmocka_unit_test_setup_teardown(shutdown, start, end),
+		cmocka_unit_test_setup_teardown(flush_fails_in_a_reset, start, end),
+		cmocka_unit_test_setup_teardown(tells_each_kind_once, start, end),
 		cmocka_unit_test_setup_teardown(driver_without_controller, start, end),
 		cmocka_unit_test_setup_teardown(line, start, end),
 		cmocka_unit_test_setup_teardown(free_in_flight, start, end),

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool of commands, and the way of a command from the queue to its completion. */
+#include <errno.h>
+
 #include "tool/serve/nvme/private.h"
 
 void nvme_command_pool(struct nvme_controller *ctl)
@@ -113,6 +115,17 @@ int nvme_command_bounce(struct nvme_controller *ctl, struct nvme_command *comman
 	return NVME_PENDING;
 }
 
+/* Whether what was written may be lost. A lack of room, or of the guest's memory, loses nothing. */
+static bool has_lost_data(const struct nvme_disk_request *request)
+{
+	int error = request->result;
+
+	if (!error || request->op == DISK_FLUSH)
+		return error;
+	return request->op == DISK_WRITE && request->durable && error != -EFAULT && error != -ENOSPC &&
+	       error != -EDQUOT;
+}
+
 bool nvme_command_reap(struct nvme_controller *ctl, bool wait)
 {
 	struct nvme_disk_request *request = ctl->disk->ops->reap(ctl->disk->opaque, wait);
@@ -124,6 +137,8 @@ bool nvme_command_reap(struct nvme_controller *ctl, bool wait)
 		return true;
 	}
 	ctl->running--;
+	/* It is noted here, since a reset drops what is finished. */
+	ctl->flush_failed |= has_lost_data(request);
 	request->next = NULL;
 	*ctl->finished_end = request;
 	ctl->finished_end = &request->next;

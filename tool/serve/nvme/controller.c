@@ -105,18 +105,22 @@ void nvme_reset(struct nvme_controller *ctl)
 	ctl->configured = false;
 }
 
-void nvme_fatal(struct nvme_controller *ctl, const char *why)
+static void stopped(struct nvme_controller *ctl, bool *told, const char *why)
 {
 	char line[160];
 
-	if (ctl->csts & CSTS_CFS)
-		return;
 	ctl->csts |= CSTS_CFS;
-	if (ctl->complained)
+	if (*told)
 		return;
-	ctl->complained = true;
+	*told = true;
 	snprintf(line, sizeof(line), "the controller stopped: %s; the guest's driver has to reset it", why);
 	ctl->host->say(ctl->opaque, line);
+}
+
+void nvme_fatal(struct nvme_controller *ctl, const char *why)
+{
+	if (!(ctl->csts & CSTS_CFS))
+		stopped(ctl, &ctl->told_guest, why);
 }
 
 static void open_admin(struct nvme_controller *ctl)
@@ -181,10 +185,8 @@ static void shut_down(struct nvme_controller *ctl)
 void nvme_shutdown_done(struct nvme_controller *ctl)
 {
 	ctl->csts = (ctl->csts & ~(uint32_t)CSTS_SHST) | CSTS_SHST_DONE;
-	if (!ctl->shutdown.result)
-		return;
-	ctl->flush_failed = true;
-	nvme_fatal(ctl, "the image could not be flushed at the guest's shutdown");
+	if (ctl->flush_failed)
+		stopped(ctl, &ctl->told_image, "the image could not be flushed at the guest's shutdown");
 }
 
 void nvme_configure(struct nvme_controller *ctl, uint32_t value)

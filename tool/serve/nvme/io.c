@@ -49,8 +49,8 @@ static int disk_status(struct nvme_controller *ctl, const struct nvme_command *c
 	/* The client has cut its memory short. */
 	if (error == -EFAULT)
 		return NVME_DATA_TRANSFER;
-	if (!ctl->complained) {
-		ctl->complained = true;
+	if (!ctl->told_image) {
+		ctl->told_image = true;
 		snprintf(
 			line, sizeof(line),
 			"the image failed (%s at byte %llu): %s; the guest gets an error, and later ones are "
@@ -175,9 +175,6 @@ static int transfer(struct nvme_controller *ctl, struct nvme_command *command)
 
 static int flushed(struct nvme_controller *ctl, struct nvme_command *command)
 {
-	/* What was in the cache may be lost: no later flush can promise it, so each of them fails. */
-	if (command->request.result)
-		ctl->flush_failed = true;
 	return disk_status(ctl, command);
 }
 

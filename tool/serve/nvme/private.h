@@ -124,7 +124,9 @@ struct nvme_controller {
 	unsigned running;
 	struct nvme_disk_request *finished, **finished_end;
 	struct nvme_disk_request shutdown;
-	bool flush_failed, complained;
+	/* What was in the cache may be lost: no later flush can promise it, so each of them fails. */
+	bool flush_failed;
+	bool told_guest, told_image; /* the first fault of each was told to the person who runs the server */
 
 	struct nvme_command *commands;
 	uint16_t free[NVME_COMMANDS];
