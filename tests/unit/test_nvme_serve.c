@@ -2,6 +2,7 @@
 /* NVMe behind a vfio-user socket: a raw client is the driver, the disk is a real file. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/pci_regs.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -26,7 +27,7 @@ static struct wire_peer peer;
 static uint8_t *memory;
 static char path[] = "/tmp/lend-test-nvme-serve-XXXXXX";
 static int memory_fd, vectors[2];
-static unsigned tails[2], fds;
+static unsigned tails[2], fds, said;
 
 static void pump(void *opaque)
 {
@@ -39,9 +40,16 @@ static void pump(void *opaque)
 		nvme_serve_work(&serve);
 }
 
+static void serve_alone(void *opaque)
+{
+	(void)opaque;
+	lend_server_work(serve.server);
+}
+
 LEND_PRINTF(1, 2) static void say(const char *format, ...)
 {
 	(void)format;
+	said++;
 }
 
 static void connect_client(void)
@@ -128,6 +136,7 @@ static int start(void **state)
 
 	(void)state;
 	fds = open_fds();
+	said = 0;
 	memcpy(path + sizeof(path) - 7, "XXXXXX", 6);
 	fd = mkstemp(path);
 	assert_true(fd >= 0);
@@ -227,6 +236,142 @@ static void client_resets(void **state)
 	assert_int_equal(completed(1), 0);
 }
 
+static uint64_t device_control(void)
+{
+	uint8_t at = 0, id[2] = {0};
+
+	peer_read(&peer, LEND_REGION_CONFIG, PCI_CAPABILITY_LIST, &at, 1);
+	for (; at; at = id[1]) {
+		peer_read(&peer, LEND_REGION_CONFIG, at, id, sizeof(id));
+		if (id[0] == PCI_CAP_ID_EXP)
+			return at + PCI_EXP_DEVCTL;
+	}
+	fail();
+	return 0;
+}
+
+static uint16_t send_write(unsigned region, uint64_t offset, uint32_t value, uint32_t length)
+{
+	struct __attribute__((packed)) {
+		struct wire_region_access access;
+		uint32_t value;
+	} write = {{offset, region, length}, value};
+
+	return peer_send(&peer, WIRE_REGION_WRITE, 0, &write, sizeof(write.access) + length, NULL, 0);
+}
+
+static void send_answer(uint16_t id, unsigned command, uint64_t address, uint64_t length)
+{
+	struct __attribute__((packed)) {
+		struct wire_header header;
+		struct wire_dma_access access;
+		uint8_t data[NVME_BLOCK];
+	} answer = {{id, (uint16_t)command, 0, WIRE_REPLY, 0}, {address, length}, {0}};
+	size_t size = sizeof(answer.header) + sizeof(answer.access);
+
+	if (command == WIRE_DMA_READ) {
+		memcpy(answer.data, memory + (address - BASE), length);
+		size += length;
+	}
+	answer.header.size = (uint32_t)size;
+	assert_true(peer_raw(&peer, &answer, size, NULL, 0));
+}
+
+static uint32_t read_cc(void)
+{
+	uint8_t bytes[4];
+
+	nvme_register_read(serve.ctl, REG_CC, bytes, sizeof(bytes));
+	return get32(bytes);
+}
+
+enum { QUEUE = BASE + IO, MESSAGES = 4 };
+
+/* The messages of a command, the first one of its queues. */
+static const struct {
+	uint8_t opcode;
+	struct {
+		unsigned command;
+		uint64_t address, length;
+	} messages[MESSAGES];
+} by_messages[] = {
+	{IO_WRITE,
+	 {{WIRE_DMA_READ, QUEUE + SQ, NVME_SQE},
+	  {WIRE_DMA_READ, BASE + DATA, NVME_BLOCK},
+	  {WIRE_DMA_WRITE, QUEUE + CQ, NVME_CQE - 4},
+	  {WIRE_DMA_WRITE, QUEUE + CQ + NVME_CQE - 4, 4}}},
+	{IO_READ,
+	 {{WIRE_DMA_READ, QUEUE + SQ, NVME_SQE},
+	  {WIRE_DMA_WRITE, BASE + DATA, NVME_BLOCK},
+	  {WIRE_DMA_WRITE, QUEUE + CQ, NVME_CQE - 4},
+	  {WIRE_DMA_WRITE, QUEUE + CQ + NVME_CQE - 4, 4}}},
+};
+
+/* The client resets the function before it answers message `at` of a command: there is no other message. */
+static void reset_in_message(unsigned row, unsigned at, uint16_t first, uint64_t control)
+{
+	uint16_t ids[3];
+
+	put(1, by_messages[row].opcode, BASE + DATA, 3, 0, 0);
+	for (unsigned i = 0; i < at; i++)
+		send_answer((uint16_t)(first + i), by_messages[row].messages[i].command,
+			    by_messages[row].messages[i].address, by_messages[row].messages[i].length);
+	ids[0] = send_write(0, REG_ASQ, 0x5000, 4);
+	ids[1] = send_write(LEND_REGION_CONFIG, control, PCI_EXP_DEVCTL_BCR_FLR, 2);
+	ids[2] = send_write(0, REG_AQA, 7 << 16 | 7, 4);
+	send_answer((uint16_t)(first + at), by_messages[row].messages[at].command,
+		    by_messages[row].messages[at].address, by_messages[row].messages[at].length);
+	for (unsigned i = 0; read_cc(); i++) {
+		struct pollfd ready = {nvme_image_fd(&serve.image), POLLIN, 0};
+
+		assert_in_range(i, 0, 1000);
+		nvme_serve_work(&serve);
+		if (read_cc())
+			poll(&ready, 1, 10);
+	}
+	for (unsigned i = 0; i <= at; i++) {
+		assert_int_equal(peer_receive(&peer), 0);
+		assert_int_equal(peer.reader.header.command, by_messages[row].messages[i].command);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(peer_reply(&peer, WIRE_REGION_WRITE, ids[i]), 0);
+	assert_int_equal(peer_read32(&peer, 0, REG_CSTS), 0);
+	/* What was written before the reset is gone, and what was written after it is there. */
+	assert_int_equal(peer_read32(&peer, 0, REG_ASQ), 0);
+	assert_int_equal(peer_read32(&peer, 0, REG_AQA), 7 << 16 | 7);
+}
+
+static void resets_in_messages(void **state)
+{
+	uint64_t control = device_control();
+	uint16_t messages = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(by_messages) / sizeof(*by_messages) * MESSAGES; i++) {
+		unsigned at = i % MESSAGES;
+
+		assert_int_equal(peer_unmap(&peer, BASE, MEMORY, 0), 0);
+		assert_int_equal(peer_map(&peer, BASE, MEMORY, WIRE_DMA_READABLE | WIRE_DMA_WRITABLE, -1, 0),
+				 0);
+		/* The doorbell alone: the controller does not work yet. */
+		peer.pump = serve_alone;
+		reset_in_message(i / MESSAGES, at, messages, control);
+		peer.pump = pump;
+		messages = (uint16_t)(messages + at + 1);
+		assert_int_equal(peer_unmap(&peer, BASE, MEMORY, 0), 0);
+		map_memory();
+		driver_begins();
+		make_queue();
+		put(1, IO_READ, BASE + DATA, 1, 0, 0);
+		assert_int_equal(completed(1), 0);
+		assert_int_equal(peer_ask(&peer, WIRE_RESET, NULL, 0), 0);
+		driver_begins();
+		make_queue();
+	}
+	/* It is no fault. */
+	assert_int_equal(said, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +379,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(memory_moves, start, end),
 		cmocka_unit_test_setup_teardown(memory_goes, start, end),
 		cmocka_unit_test_setup_teardown(client_resets, start, end),
+		cmocka_unit_test_setup_teardown(resets_in_messages, start, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,6 +105,14 @@ void nvme_reset(struct nvme_controller *ctl)
 	ctl->configured = false;
 }
 
+void nvme_interrupt(struct nvme_controller *ctl)
+{
+	nvme_drain(ctl);
+	/* Pointers into guest memory are looked up again, and refused; no queue is served any more. */
+	nvme_memory_changed(ctl);
+	ctl->csts |= CSTS_CFS;
+}
+
 static void stopped(struct nvme_controller *ctl, bool *told, const char *why)
 {
 	char line[160];

@@ -43,6 +43,12 @@ bool nvme_work(struct nvme_controller *ctl);
 /** Makes the controller as it is after power-on. Waits for what is in flight. */
 void nvme_reset(struct nvme_controller *ctl);
 
+/**
+ * A reset follows when nvme_work(), which waits in a slot of `host`, has returned. Until
+ * then the slots refuse guest memory. Waits for what is in flight.
+ */
+void nvme_interrupt(struct nvme_controller *ctl);
+
 /** Guest memory has changed: pointers into it are looked up again. */
 void nvme_memory_changed(struct nvme_controller *ctl);
 

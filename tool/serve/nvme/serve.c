@@ -5,6 +5,8 @@
  * A client whose memory is reached by messages may have to write a register before it
  * answers one. Such a write is kept until the controller is done with what it is at. A
  * later write to the same doorbell replaces it: so no client can fill the list by ringing.
+ * A function level reset waits likewise, since the controller holds pointers to its queues.
+ * It has been answered then, so the controller reaches no guest memory until it is done.
  *
  * Doorbells are not offered as eventfds: an eventfd tells that the guest wrote, and not
  * the number that it wrote. The doorbell buffer saves the writes instead.
@@ -24,23 +26,35 @@ static int memory(void *opaque, uint64_t address, uint64_t length, bool write, s
 {
 	struct nvme_serve *serve = opaque;
 
+	if (serve->reset_waits)
+		return -EFAULT;
 	return lend_server_memory(serve->server, address, length,
 				  write ? LEND_ACCESS_WRITE : LEND_ACCESS_READ, out, max);
 }
 
 static int read_memory(void *opaque, uint64_t address, void *data, uint64_t length)
 {
-	return lend_server_read_memory(((struct nvme_serve *)opaque)->server, address, data, length);
+	struct nvme_serve *serve = opaque;
+	int ret = serve->reset_waits ? 0 : lend_server_read_memory(serve->server, address, data, length);
+
+	/* The reset may have come meanwhile: what was read is of no use any more. */
+	return serve->reset_waits ? -EFAULT : ret;
 }
 
 static int write_memory(void *opaque, uint64_t address, const void *data, uint64_t length)
 {
-	return lend_server_write_memory(((struct nvme_serve *)opaque)->server, address, data, length);
+	struct nvme_serve *serve = opaque;
+	int ret = serve->reset_waits ? 0 : lend_server_write_memory(serve->server, address, data, length);
+
+	return serve->reset_waits ? -EFAULT : ret;
 }
 
 static void signal_vector(void *opaque, unsigned vector)
 {
-	lend_server_signal(((struct nvme_serve *)opaque)->server, vector);
+	struct nvme_serve *serve = opaque;
+
+	if (!serve->reset_waits)
+		lend_server_signal(serve->server, vector);
 }
 
 /* The controller is there before its server. */
@@ -48,7 +62,7 @@ static bool pin(void *opaque)
 {
 	struct nvme_serve *serve = opaque;
 
-	return serve->server && lend_server_irq_mode(serve->server) == LEND_IRQ_INTX;
+	return serve->server && !serve->reset_waits && lend_server_irq_mode(serve->server) == LEND_IRQ_INTX;
 }
 
 static void line(void *opaque, bool up)
@@ -124,7 +138,12 @@ static int reset(void *dev, enum lend_server_why why)
 
 	(void)why;
 	serve->write_count = 0;
-	nvme_reset(serve->ctl);
+	if (serve->working) {
+		serve->reset_waits = true;
+		nvme_interrupt(serve->ctl);
+	} else {
+		nvme_reset(serve->ctl);
+	}
 	return 0;
 }
 
@@ -207,6 +226,10 @@ void nvme_serve_work(struct nvme_serve *serve)
 	serve->working = true;
 	more = nvme_work(serve->ctl);
 	serve->working = false;
+	if (serve->reset_waits) {
+		serve->reset_waits = false;
+		nvme_reset(serve->ctl);
+	}
 	/* A guest that always has more does not keep the server from its other work. */
 	if (more || serve->write_count)
 		nvme_image_wake(&serve->image);
