@@ -202,7 +202,7 @@ static int serve_with(struct serve *serve, int argc, char **argv)
 	serve->args = (struct args){.command = &command, .options = options};
 	status = args_begin(&serve->args, argc, argv, &done);
 	if (done)
-		return status;
+		return (int)status;
 	ret = life(serve, &error);
 	if (ret >= 0)
 		return TOOL_OK;
