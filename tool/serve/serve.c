@@ -265,7 +265,7 @@ const struct tool_command tool_serve = {
 	.summary = "runs a device for any monitor that speaks vfio-user",
 	.help = "usage: lend serve KIND [ARGUMENT]... -s SOCKET\n"
 		"\n"
-		"Runs a PCI device in a process of its own. A monitor (lend run, QEMU, cloud-hypervisor)\n"
+		"Runs a PCI device in a process of its own. A monitor (lend run, QEMU)\n"
 		"connects to its socket, and shows the device to a guest. Kinds of devices:\n"
 		"\n",
 	.run = run,
