@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -358,6 +360,107 @@ static void a_full_backend(void **state)
 	assert_int_equal(recv(peers[0], frame, sizeof(frame), 0), HEADER + 60000);
 	assert_int_equal(received + 1, sent);
 	assert_false(net.pair[0].want_out);
+}
+
+static void reset_queue(unsigned queue)
+{
+	common_write(VIRTIO_PCI_COMMON_Q_SELECT, 2, queue);
+	common_write(VIRTIO_PCI_COMMON_Q_RESET, 2, 1);
+	assert_int_equal(common_read(VIRTIO_PCI_COMMON_Q_ENABLE, 2), 0);
+}
+
+/* A queue that is reset alone waits for nothing: the backend stays ready. */
+static void queues_that_are_not_there(void **state)
+{
+	const uint64_t features = merging | NET_BIT(VIRTIO_F_RING_RESET);
+	static uint8_t frame[0x10000];
+
+	(void)state;
+	bring_up(features);
+	add_receive_buffer(0, 0, 1526);
+	guest_notifies(0);
+	for (unsigned i = 0; i < 100 && !net.pair[0].want_out; i++) {
+		transmit(1, 1, 60000);
+		guest_notifies(1);
+		net_work(&net);
+	}
+	assert_true(net.pair[0].want_in && net.pair[0].want_out);
+	reset_queue(0);
+	reset_queue(1);
+	send_to_guest(0, 1, 100);
+	while (recv(peers[0], frame, sizeof(frame), 0) > 0)
+		;
+	for (unsigned i = 0; i < 3; i++)
+		net_work(&net);
+	assert_false(fd_is_ready());
+	/* They work again, with the frame that waits. */
+	for (unsigned queue = 0; queue < 2; queue++)
+		guest_enables(queue, &queues[queue], RINGS + queue * RING_STEP, SIZE, features);
+	add_receive_buffer(0, 0, 1526);
+	transmit(1, 1, 100);
+	net_work(&net);
+	assert_int_equal(count_used(0), 1);
+	assert_int_equal(count_used(1), 1);
+}
+
+/* The client cuts the file behind a receive buffer: its queue is broken, and not the backend. */
+static void a_buffer_that_is_gone(void **state)
+{
+	const size_t page = 4096;
+	uint8_t *at = driver_at(RX_BUFFERS);
+	const struct driver_buffer buffer = {RX_BUFFERS + (page - (uintptr_t)at % page), 1526, true};
+
+	(void)state;
+	bring_up(merging);
+	driver_add(&queues[0], &buffer, 1, 1, 0);
+	guest_notifies(0);
+	net_work(&net);
+	at = driver_at(buffer.address);
+	assert_int_equal(mprotect(at, page, PROT_NONE), 0);
+	send_to_guest(0, 1, 100);
+	net_work(&net);
+	assert_int_equal(mprotect(at, page, PROT_READ | PROT_WRITE), 0);
+	assert_false(net.gone);
+	assert_int_equal(common_read(VIRTIO_PCI_COMMON_STATUS, 1) & VIRTIO_CONFIG_S_NEEDS_RESET,
+			 VIRTIO_CONFIG_S_NEEDS_RESET);
+	assert_false(fd_is_ready());
+	/* The next driver has its network. */
+	bring_up(merging);
+	add_receive_buffer(0, 0, 1526);
+	guest_notifies(0);
+	send_to_guest(0, 1, 100);
+	net_work(&net);
+	assert_int_equal(count_used(0), 1);
+}
+
+/* The client has the doorbells, too: it fills one, and takes O_NONBLOCK away. */
+static void doorbells_that_block(void **state)
+{
+	const int bell = described.regions[0].doorbells[1].fd;
+	uint64_t most = UINT64_MAX - 1, count;
+
+	(void)state;
+	alarm(60);
+	bring_up(plain);
+	assert_int_equal(fcntl(bell, F_SETFL, 0), 0);
+	assert_int_equal(write(bell, &most, sizeof(most)), sizeof(most));
+	transmit(1, 1, 100);
+	guest_notifies(1);
+	for (unsigned i = 0; i < 3; i++)
+		net_work(&net);
+	assert_int_equal(count_used(1), 1);
+	assert_false(fd_is_ready());
+	/* It empties the bell before it is looked at. */
+	assert_int_equal(read(bell, &count, sizeof(count)), sizeof(count));
+	for (unsigned i = 0; i < 3; i++) {
+		transmit(1, 1, 100);
+		assert_int_equal(eventfd_write(bell, 1), 0);
+		assert_true(fd_is_ready());
+		net_work(&net);
+		assert_int_equal(count_used(1), 1);
+		assert_false(fd_is_ready());
+	}
+	alarm(0);
 }
 
 /* One queue has no more than its turn: the other gets its own between. */
@@ -867,6 +970,9 @@ int main(void)
 		CASE(a_frame_of_64_kib, begin),
 		CASE(no_buffers, begin),
 		CASE(a_full_backend, begin),
+		CASE(queues_that_are_not_there, begin),
+		CASE(a_buffer_that_is_gone, begin),
+		CASE(doorbells_that_block, begin),
 		CASE(a_turn_is_bounded, begin),
 		CASE(memory_by_messages, begin),
 		CASE(resets_while_memory_is_waited_for, begin),

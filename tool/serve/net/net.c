@@ -5,13 +5,12 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "tool/serve/net/net.h"
 
 /* What epoll tells of a doorbell: its queue and this; of a backend's queue: the pair. */
-enum { BELL = 0x100, QUEUE_MAX = 256 };
+enum { BELL = 0x100, OWN_BELL = 0x200, QUEUE_MAX = 256 };
 
 static void watch(struct net *net, unsigned pair)
 {
@@ -64,7 +63,7 @@ void net_lose_backend(struct net *net, int error)
 
 void net_again(struct net *net, unsigned queue)
 {
-	eventfd_write(net->device.doorbells[queue], 1);
+	vdevice_ring(&net->device, queue);
 }
 
 static void start(void *opaque)
@@ -112,12 +111,27 @@ static unsigned control_queue(const struct net *net)
 	return net->device.features & NET_BIT(VIRTIO_NET_F_MQ) ? 2 * net->backend->pairs : 2;
 }
 
+/* The backend's descriptor stays ready: a queue that does not work must not be waited for. */
+static void wait_no_more(struct net *net, unsigned queue)
+{
+	const unsigned pair = queue / 2;
+
+	if (pair >= net->backend->pairs)
+		return;
+	if (queue % 2)
+		net->pair[pair].want_out = false;
+	else
+		net->pair[pair].want_in = false;
+}
+
 static void turn(struct net *net, unsigned queue)
 {
 	const unsigned pair = queue / 2;
 
-	if (!vdevice_queue(&net->device, queue))
+	if (!vdevice_queue(&net->device, queue)) {
+		wait_no_more(net, queue); /* a doorbell rings when it is enabled again */
 		return;
+	}
 	if (queue == control_queue(net))
 		net_control(net, queue);
 	else if (pair < net->pairs && queue % 2)
@@ -129,16 +143,18 @@ static void turn(struct net *net, unsigned queue)
 /* The queues that have something to do: a set of bits. */
 static uint32_t due(struct net *net)
 {
-	struct epoll_event events[NET_QUEUES + NET_PAIRS];
-	int count = epoll_wait(net->epoll, events, NET_QUEUES + NET_PAIRS, 0);
+	struct epoll_event events[NET_QUEUES + 1 + NET_PAIRS];
+	int count = epoll_wait(net->epoll, events, NET_QUEUES + 1 + NET_PAIRS, 0);
 	uint32_t queues = 0;
 
 	for (int i = 0; i < count; i++) {
 		const uint32_t which = events[i].data.u32;
-		eventfd_t rings;
 
+		if (which & OWN_BELL) {
+			queues |= vdevice_take_rings(&net->device);
+			continue;
+		}
 		if (which & BELL) {
-			eventfd_read(net->device.doorbells[which & 0xff], &rings);
 			queues |= 1u << (which & 0xff);
 			continue;
 		}
@@ -174,8 +190,12 @@ int net_fd(const struct net *net)
 
 static int watch_bells(struct net *net)
 {
+	struct epoll_event own = {.events = EPOLLIN, .data.u32 = OWN_BELL};
+
+	if (epoll_ctl(net->epoll, EPOLL_CTL_ADD, net->device.bell, &own))
+		return -errno;
 	for (unsigned i = 0; i < net->device.queue_count; i++) {
-		struct epoll_event event = {.events = EPOLLIN, .data.u32 = BELL | i};
+		struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u32 = BELL | i};
 
 		if (epoll_ctl(net->epoll, EPOLL_CTL_ADD, net->device.doorbells[i], &event))
 			return -errno;

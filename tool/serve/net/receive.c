@@ -168,6 +168,9 @@ static int one(struct net *net, unsigned pair, struct vq *vq)
 	got = read_frame(net, pair);
 	if (got == -EAGAIN)
 		return 0;
+	/* The backend is not to blame: the client cut the file behind the guest's memory. */
+	if (got == -EFAULT && !window->remote)
+		return vq_break(vq, "a receive buffer is not in guest memory");
 	if (got < 0) {
 		net_lose_backend(net, (int)got);
 		return 0;

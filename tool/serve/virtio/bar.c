@@ -2,7 +2,6 @@
 /* Accesses to BAR 0, and the other slots of the server. */
 #include <linux/pci_regs.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include "tool/serve/virtio/transport.h"
 #include "tool/serve/virtio/window.h"
@@ -32,7 +31,7 @@ int vtransport_bar_write(void *dev, unsigned region, uint64_t offset, const void
 		vtransport_common_write(device, offset, data, length);
 	/* The work is done after the write is answered. */
 	if (offset >= BAR_BELLS && (offset - BAR_BELLS) / BELL_SIZE < device->queue_count)
-		eventfd_write(device->doorbells[(offset - BAR_BELLS) / BELL_SIZE], 1);
+		vdevice_ring(device, (unsigned)(offset - BAR_BELLS) / BELL_SIZE);
 	return (int)length;
 }
 

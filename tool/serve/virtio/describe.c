@@ -74,7 +74,8 @@ int vdevice_describe(struct vdevice *device, struct lend_server_device *out)
 	int ret;
 
 	memset(device->doorbells, 0xff, sizeof(device->doorbells));
-	ret = make_doorbells(device);
+	device->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ret = device->bell < 0 ? -errno : make_doorbells(device);
 	if (ret) {
 		vdevice_end(device);
 		return ret;
@@ -120,4 +121,7 @@ void vdevice_end(struct vdevice *device)
 			close(device->doorbells[i]);
 		device->doorbells[i] = -1;
 	}
+	if (device->bell >= 0)
+		close(device->bell);
+	device->bell = -1;
 }

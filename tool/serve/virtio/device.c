@@ -3,14 +3,13 @@
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include "tool/serve/virtio/transport.h"
 
 void vtransport_ring_all(struct vdevice *device)
 {
 	for (unsigned i = 0; i < device->queue_count; i++)
-		eventfd_write(device->doorbells[i], 1);
+		vdevice_ring(device, i);
 }
 
 /* Nothing of a queue is touched from here on, until the turn ends. */
@@ -105,7 +104,7 @@ void vtransport_enable_queue(struct vdevice *device, unsigned index)
 	/* A queue that cannot be is broken: its first use says so. */
 	vq_start(&device->queues[index].vq, device->server, &setup);
 	device->queues[index].enabled = true;
-	eventfd_write(device->doorbells[index], 1);
+	vdevice_ring(device, index);
 }
 
 void vtransport_reset_queue(struct vdevice *device, unsigned index)
@@ -167,8 +166,8 @@ void vdevice_broken(struct vdevice *device, unsigned index)
 {
 	if (device->queue_resets_wait & 1u << index)
 		return;
-	/* A driver can do this again and again: a line for each client is enough. */
-	if (!device->told)
+	/* A driver can do this again and again, and a client can come again and again. */
+	if (!device->told && device->lines++ < VDEVICE_LINES)
 		device->say("%s: the guest's driver uses queue %u against the specification of virtio: %s: "
 			    "the device works again when its driver resets it",
 			    device->kind->name, index, device->queues[index].vq.broken);

@@ -28,6 +28,7 @@ enum {
 	VDEVICE_QUEUES = 8,  /* at most */
 	VDEVICE_CONFIG = 64, /* bytes of the device's own config space, at most */
 	VDEVICE_CAPABILITIES = 5,
+	VDEVICE_LINES = 16, /* about drivers that break a queue, in the life of the process */
 	/* BAR 0, whose pages are: common registers; ISR and the device's config; doorbells; MSI-X. */
 	VDEVICE_BAR_SIZE = 0x4000,
 };
@@ -56,7 +57,9 @@ struct vdevice {
 	uint64_t offered;
 	unsigned queue_count;
 	uint16_t queue_max;            /* descriptors of a queue, at most */
-	int doorbells[VDEVICE_QUEUES]; /* eventfds, signalled by a notification */
+	int doorbells[VDEVICE_QUEUES]; /* eventfds that the client has, too: see bells.c */
+	int bell;                      /* eventfd: the device rings itself, for the queues in `rung` */
+	uint8_t rung;
 	uint8_t config[VDEVICE_CONFIG];
 	unsigned config_length;
 
@@ -64,7 +67,9 @@ struct vdevice {
 	uint32_t offered_select, features_select;
 	uint16_t config_vector, queue_select;
 	uint8_t status, generation, isr;
-	bool started, told;
+	bool started;
+	bool told;                 /* this client's driver broke a queue */
+	unsigned lines;            /* clients of which that was true */
 	bool in_turn, reset_waits; /* a queue is worked on; a reset has come meanwhile */
 	uint8_t queue_resets_wait; /* a bit for each queue */
 	struct {
@@ -87,6 +92,12 @@ struct vdevice {
  * set, but `server` and the doorbells, which are made here. Returns 0 or a negative errno.
  */
 int vdevice_describe(struct vdevice *device, struct lend_server_device *out);
+
+/** Asks for a turn of a queue: vdevice.bell is readable then. */
+void vdevice_ring(struct vdevice *device, unsigned index);
+
+/** The queues that vdevice_ring() was called for, a bit each. They are forgotten. */
+unsigned vdevice_take_rings(struct vdevice *device);
 
 /** Closes the doorbells. */
 void vdevice_end(struct vdevice *device);
