@@ -146,8 +146,10 @@ static int set_line_fd(struct lend_server *server, const struct wire_set_irqs *r
 	if (ret < 0)
 		return ret;
 	drop_line_fd(server, unmask);
+	/* By edges: a semaphore with a large count is readable for ever, and means one event. */
 	if (fd >= 0 && !server->ops.set_irqs)
-		ret = server_watch(server, fd, unmask ? SERVER_UNMASK : SERVER_MASK, EPOLLIN, EPOLL_CTL_ADD);
+		ret = server_watch(server, fd, unmask ? SERVER_UNMASK : SERVER_MASK, EPOLLIN | EPOLLET,
+				   EPOLL_CTL_ADD);
 	if (ret < 0)
 		return -EINVAL;
 	*(unmask ? &server->irqs.unmask_fd : &server->irqs.mask_fd) = message_take_fd(message, 0);

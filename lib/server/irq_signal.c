@@ -6,19 +6,18 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/eventfd.h"
 #include "lib/server/file.h"
 #include "lib/server/irqs.h"
 
 enum signal_way {
-	WAY_PLAIN, /* an eventfd that does not block */
-	WAY_POLL,  /* an eventfd that would block when it is full */
-	WAY_OTHER, /* a pipe, a socket */
+	WAY_EVENTFD, /* blocks when it is full, if the client wants that: it shares O_NONBLOCK with us */
+	WAY_OTHER,   /* a pipe, a socket */
 };
 
 uint8_t irq_signal_way(int fd)
@@ -28,17 +27,7 @@ uint8_t irq_signal_way(int fd)
 	if (file_stat(fd, &about) < 0)
 		return WAY_OTHER;
 	/* Files of the kernel's own have no type. */
-	if (about.st_mode & S_IFMT)
-		return WAY_OTHER;
-	return fcntl(fd, F_GETFL) & O_NONBLOCK ? WAY_PLAIN : WAY_POLL;
-}
-
-static void write_one(int fd)
-{
-	static const uint64_t one = 1;
-	ssize_t ignored = write(fd, &one, sizeof(one));
-
-	(void)ignored;
+	return about.st_mode & S_IFMT ? WAY_OTHER : WAY_EVENTFD;
 }
 
 /* A pipe or a socket that nobody reads raises SIGPIPE: it is held back, and taken away. */
@@ -60,17 +49,8 @@ static void write_other(int fd)
 
 void irq_signal(const struct server_vector *vector)
 {
-	struct pollfd room = {vector->fd, POLLOUT, 0};
-
-	switch (vector->way) {
-	case WAY_PLAIN:
-		write_one(vector->fd);
-		break;
-	case WAY_POLL:
-		if (poll(&room, 1, 0) == 1 && room.revents & POLLOUT)
-			write_one(vector->fd);
-		break;
-	default:
+	if (vector->way == WAY_OTHER)
 		write_other(vector->fd);
-	}
+	else
+		eventfd_add(vector->fd);
 }

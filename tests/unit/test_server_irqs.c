@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/pci_regs.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -370,6 +371,60 @@ static void descriptors_that_are_no_eventfds(void **state)
 	close(pipes[0]);
 }
 
+/* The client has the same open file: it takes O_NONBLOCK away when the server has looked. */
+static void eventfds_that_block_later(void **state)
+{
+	struct server_stage *stage = *state;
+	uint64_t most = UINT64_MAX - 1, count;
+	int event = eventfd(0, EFD_NONBLOCK);
+
+	alarm(60);
+	assert_int_equal(set(stage, 2, EVENTFD | TRIGGER, 0, 1, &event, 1), 0);
+	assert_int_equal(write(event, &most, sizeof(most)), sizeof(most));
+	assert_int_equal(fcntl(event, F_SETFL, 0), 0);
+	lend_server_signal(stage->server, 0);
+	assert_int_equal(set(stage, 2, NONE | TRIGGER, 0, 1, NULL, 0), 0);
+	assert_int_equal(read(event, &count, sizeof(count)), sizeof(count));
+	assert_int_equal(count, most);
+	lend_server_signal(stage->server, 0);
+	assert_int_equal(stage_signals(event), 1);
+	alarm(0);
+	close(event);
+}
+
+/* It stays readable for ever, and is no reason to work for ever. */
+static void semaphores_for_the_line(void **state)
+{
+	const uint32_t actions[] = {UNMASK, MASK};
+	struct server_stage *stage = *state;
+	struct pollfd work = {lend_server_fd(stage->server), POLLIN, 0};
+	uint64_t most = UINT64_MAX - 1, one = 1;
+	int events[2];
+
+	alarm(60);
+	open_events(events, 1);
+	assert_int_equal(set(stage, 0, EVENTFD | TRIGGER, 0, 1, events, 1), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		events[1] = eventfd(0, EFD_NONBLOCK | EFD_SEMAPHORE);
+		assert_int_equal(write(events[1], &most, sizeof(most)), sizeof(most));
+		assert_int_equal(set(stage, 0, EVENTFD | actions[i], 0, 1, &events[1], 1), 0);
+		for (unsigned turn = 0; turn < 3; turn++)
+			lend_server_work(stage->server);
+		assert_int_equal(poll(&work, 1, 0), 0);
+		if (!i) { /* each write to it is an end of interrupt */
+			lend_server_line(stage->server, true);
+			assert_int_equal(stage_signals(events[0]), 1);
+			assert_int_equal(write(events[1], &one, sizeof(one)), sizeof(one));
+			assert_int_equal(poll(&work, 1, 0), 1);
+			lend_server_work(stage->server);
+			assert_int_equal(stage_signals(events[0]), 1);
+		}
+		close(events[1]);
+	}
+	alarm(0);
+	close(events[0]);
+}
+
 static struct lend_irqs passed[64];
 static int passed_fds[64];
 static unsigned passed_count;
@@ -438,6 +493,8 @@ int main(void)
 		CASE(the_line_is_a_level),
 		CASE(the_end_of_an_interrupt_has_its_turn),
 		CASE(descriptors_that_are_no_eventfds),
+		CASE(eventfds_that_block_later),
+		CASE(semaphores_for_the_line),
 		CASE(interrupts_are_passed_on),
 	};
 
