@@ -172,7 +172,7 @@ static int find_place(const struct lend_server *server, const struct server_map 
 	*at = server_maps_find(maps, map->iova);
 	if (*at < maps->count && maps->rows[*at]->iova <= map->last)
 		return is_same(maps->rows[*at], map, by_file || !map->has_file) ? 1 : -EEXIST;
-	return maps->count < WIRE_MAPS_MAX ? 0 : -ENOSPC;
+	return maps->count < SERVER_MAPS_MAX ? 0 : -ENOSPC;
 }
 
 /* `map` is in the table, or freed. */

@@ -14,6 +14,13 @@
 struct lend_server;
 struct wire_dma_map;
 
+/**
+ * Maps that a client has at most. The kernel joins maps of one file; a map that is taken
+ * out of the middle needs one more of the process's areas. So there must be far fewer
+ * than vm.max_map_count, which is 65530: an unmap that fails would leave the memory here.
+ */
+enum { SERVER_MAPS_MAX = 16384 };
+
 struct server_map {
 	lend_iova_t iova, last; /* last: inclusive */
 	uint8_t *va;            /* of its first byte; NULL: it is not in memory */

@@ -55,6 +55,10 @@ static long write_reply(struct wire_limits *limits, char *out, size_t room)
 		room = TWIN_ROOM;
 	long length = wire_version_write(limits, out, room);
 
+	if (length == -ENOSPC) { /* a map too many is answered with an error */
+		limits->maps = WIRE_MAPS_MAX;
+		length = wire_version_write(limits, out, room);
+	}
 	if (length == -ENOSPC) {
 		limits->write_multi = false;
 		length = wire_version_write(limits, out, room);
@@ -96,6 +100,7 @@ int version_request(struct lend_server *server, struct server_message *message, 
 		return ret;
 	ours.minor = server->client.minor < WIRE_MINOR ? server->client.minor : WIRE_MINOR;
 	ours.fds = WIRE_FDS_MAX;
+	ours.maps = SERVER_MAPS_MAX;
 	ours.write_multi = server->client.write_multi;
 	ours.twin = server->client.twin && server->client.fds;
 	ours.twin_fd = ours.twin ? 0 : -1;

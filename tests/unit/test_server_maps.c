@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/server/maps.h"
 #include "tests/unit/server_stage.h"
 
 enum { R = WIRE_DMA_READABLE, W = WIRE_DMA_WRITABLE, RW = R | W, MMAP = 4, FILES = 8 };
@@ -157,9 +158,10 @@ static void more_maps_than_are_allowed(void **state)
 {
 	struct server_stage *stage = *state;
 
+	assert_non_null(strstr((const char *)stage->peer.reader.payload + 4, "\"max_dma_maps\":16384"));
 	for (uint64_t i = 0; i < 70000; i++)
 		assert_int_equal(peer_map(&stage->peer, i * 0x1000, 0x1000, RW, -1, 0),
-				 i < WIRE_MAPS_MAX ? 0 : -ENOSPC);
+				 i < SERVER_MAPS_MAX ? 0 : -ENOSPC);
 	assert_int_equal(peer_unmap(&stage->peer, 0x5000, 0x1000, 0), 0);
 	assert_int_equal(peer_map(&stage->peer, 1ull << 40, 0x1000, RW, -1, 0), 0);
 	stage_connect(stage);
