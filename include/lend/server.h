@@ -262,9 +262,10 @@ LEND_API int lend_server_memory(struct lend_server *server, lend_iova_t iova, ui
 
 /**
  * Copies guest memory. By messages where there is no other way: it blocks until the
- * client has answered, 5 s at most; what the client asks for meanwhile is kept, or
- * carried out (lend_server_device.nests). Better not in slots `read` and `write`: the
- * client may not answer before it has their answer.
+ * client has answered, for the whole copy 5 s at most, and 1 s for each MiB more; what
+ * the client asks for meanwhile is kept, or carried out (lend_server_device.nests).
+ * Better not in slots `read` and `write`: the client may not answer before it has their
+ * answer.
  * -EFAULT: a part is not mapped, or not for this access; -EIO: the client refused;
  * -ETIMEDOUT and -ENOTCONN: it did not answer, or is gone. After the first -ETIMEDOUT
  * it does not wait again, until the client has answered something.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest memory by messages; see dma.h. */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +129,7 @@ static int left_ms(const struct timespec *until)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	ms = (until->tv_sec - now.tv_sec) * 1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
-	return ms > 0 ? (int)ms : 0;
+	return ms > INT_MAX ? INT_MAX : ms > 0 ? (int)ms : 0;
 }
 
 static short wanted(const struct server_channel *channel, bool reads)
@@ -190,32 +191,40 @@ static int step(struct lend_server *server, const struct timespec *until)
 	return ret;
 }
 
-static int wait_for(struct lend_server *server, struct wire_out *out, const struct server_waiter *waiter)
+struct timespec dma_deadline(const struct lend_server *server, uint64_t length)
 {
-	struct server_channel *channel = server->twin.fd >= 0 ? &server->twin : &server->main;
 	struct timespec until;
-	int ret = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += server->dma_limit_ms / 1000;
+	until.tv_sec += server->dma_limit_ms / 1000 + (time_t)(length >> 20);
 	until.tv_nsec += server->dma_limit_ms % 1000 * 1000000L;
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;
 	}
+	return until;
+}
+
+static int wait_for(struct lend_server *server, struct wire_out *out, const struct server_waiter *waiter,
+		    const struct timespec *until)
+{
+	struct server_channel *channel = server->twin.fd >= 0 ? &server->twin : &server->main;
+	int ret = 0;
+
 	while (!ret && channel_is_full(channel))
-		ret = step(server, &until);
+		ret = step(server, until);
 	if (!ret) {
 		ret = channel_send(channel, out);
 		if (ret < 0)
 			lose(server, ret);
 	}
 	while (!ret && !waiter->done)
-		ret = step(server, &until);
+		ret = step(server, until);
 	return ret;
 }
 
-int dma_message(struct lend_server *server, lend_iova_t iova, void *to, const void *from, uint64_t length)
+int dma_message(struct lend_server *server, lend_iova_t iova, void *to, const void *from, uint64_t length,
+		const struct timespec *until)
 {
 	struct wire_dma_access access = {iova, length};
 	struct server_waiter waiter = {
@@ -238,7 +247,7 @@ int dma_message(struct lend_server *server, lend_iova_t iova, void *to, const vo
 	if (server->silent)
 		return -ETIMEDOUT;
 	server->waiters = &waiter;
-	ret = wait_for(server, &out, &waiter);
+	ret = wait_for(server, &out, &waiter, until);
 	server->waiters = waiter.next;
 	/* Commands that were read ahead with the answer. */
 	if (channel_has_more(&server->main))

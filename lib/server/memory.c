@@ -81,7 +81,7 @@ static int copy_file(const struct server_map *map, uint64_t at, uint8_t *to, con
 }
 
 static int copy_messages(struct lend_server *server, lend_iova_t iova, uint8_t *to, const uint8_t *from,
-			 uint64_t length)
+			 uint64_t length, const struct timespec *until)
 {
 	uint64_t most = server->client.data < WIRE_DATA_MAX ? server->client.data : WIRE_DATA_MAX;
 	int ret = 0;
@@ -90,14 +90,14 @@ static int copy_messages(struct lend_server *server, lend_iova_t iova, uint8_t *
 		uint64_t piece = length - done < most ? length - done : most;
 
 		ret = dma_message(server, iova + done, to ? to + done : NULL, from ? from + done : NULL,
-				  piece);
+				  piece, until);
 		done += piece;
 	}
 	return ret;
 }
 
 static int copy_piece(struct lend_server *server, const struct server_map *map, lend_iova_t iova, uint8_t *to,
-		      const uint8_t *from, uint64_t length)
+		      const uint8_t *from, uint64_t length, const struct timespec *until)
 {
 	uint64_t at = iova - map->iova;
 
@@ -108,7 +108,7 @@ static int copy_piece(struct lend_server *server, const struct server_map *map, 
 	else if (map->fd >= 0)
 		return copy_file(map, at, to, from, length);
 	else
-		return copy_messages(server, iova, to, from, length);
+		return copy_messages(server, iova, to, from, length, until);
 	/* What was copied from a file that was cut are zeros. */
 	return __atomic_load_n(&map->broken, __ATOMIC_RELAXED) ? -EFAULT : 0;
 }
@@ -117,6 +117,7 @@ static int copy(struct lend_server *server, lend_iova_t iova, uint8_t *to, const
 		uint64_t length)
 {
 	unsigned access = from ? LEND_ACCESS_WRITE : LEND_ACCESS_READ;
+	struct timespec until = {0}; /* one for all messages: a client may take a byte in each */
 	int ret = 0;
 
 	if (length && iova + (length - 1) < iova)
@@ -128,7 +129,9 @@ static int copy(struct lend_server *server, lend_iova_t iova, uint8_t *to, const
 		if (!map)
 			return -EFAULT;
 		piece = piece_length(map, iova, length);
-		ret = copy_piece(server, map, iova, to, from, piece);
+		if (!map->va && map->fd < 0 && !until.tv_sec)
+			until = dma_deadline(server, length);
+		ret = copy_piece(server, map, iova, to, from, piece, &until);
 		iova += piece;
 		length -= piece;
 		from = from ? from + piece : NULL;

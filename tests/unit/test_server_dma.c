@@ -20,8 +20,10 @@ enum { R = WIRE_DMA_READABLE, W = WIRE_DMA_WRITABLE, BASE = 0x10000, SIZE = 0x40
 
 static const char with_twin[] = "{\"capabilities\":{\"max_msg_fds\":8,\"twin_socket\":{\"supported\":true}}}";
 
+enum { SLOW_MS = 20 };
+
 /* How a client answers. */
-enum manner { HONEST, REFUSE, SILENT, SHORT, WRONG_ADDRESS, WITHOUT_DATA, WITH_FDS, GONE };
+enum manner { HONEST, REFUSE, SILENT, SHORT, WRONG_ADDRESS, WITHOUT_DATA, WITH_FDS, GONE, SLOW };
 
 struct client {
 	pthread_t thread;
@@ -83,6 +85,8 @@ static void answer(struct client *client, const struct wire_reader *reader)
 	}
 	if (client->manner == SILENT)
 		return;
+	if (client->manner == SLOW) /* within the limit of one message */
+		poll(NULL, 0, SLOW_MS);
 	out.parts[0] = (struct iovec){&access, sizeof(access)};
 	out.parts[1] = (struct iovec){client->memory + (access.address - BASE), access.count};
 	out.part_count = reads && client->manner != WITHOUT_DATA ? 2 : 1;
@@ -306,6 +310,23 @@ static void a_client_that_does_not_answer(void **state)
 	assert_false(stage->server->silent);
 }
 
+/* The limit is for all of a copy, however little the client takes in a message. */
+static void a_client_that_takes_a_byte_at_a_time(void **state)
+{
+	enum { LIMIT_MS = 500, BYTES = 100 };
+	struct server_stage *stage = *state;
+	struct client client;
+	uint8_t data[BYTES];
+
+	begin(stage, &client, false, SLOW);
+	stage->server->client.data = 1;
+	stage->server->dma_limit_ms = LIMIT_MS;
+	start(&client, 0);
+	assert_int_equal(lend_server_read_memory(stage->server, BASE, data, BYTES), -ETIMEDOUT);
+	assert_in_range(client.answered, 1, LIMIT_MS / SLOW_MS + 1);
+	end(&client);
+}
+
 static void a_client_that_goes_meanwhile(void **state)
 {
 	struct server_stage *stage = *state;
@@ -477,6 +498,7 @@ int main(void)
 		CASE(small_messages_for_a_small_client),
 		CASE(answers_that_make_no_sense),
 		CASE(a_client_that_does_not_answer),
+		CASE(a_client_that_takes_a_byte_at_a_time),
 		CASE(a_client_that_goes_meanwhile),
 		CASE(collisions_on_one_socket),
 		CASE(collisions_with_a_second_socket),
