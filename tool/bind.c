@@ -80,28 +80,15 @@ static void give_back(struct lend_context *context, const struct lend_survey *su
 	}
 }
 
-/*
- * Each that was named; siblings come along at the next boot as they do now. All
- * have a rule, or those that had none have none.
- */
+/* Those that were named; siblings come along at the next boot as they do now. */
 static int persist(struct lend_context *context, const struct lend_survey_device *const *devices,
 		   size_t count, const struct lend_bind_options *options)
 {
-	bool had[ARGS_DEVICES_MAX];
 	struct lend_error error = {""};
-	size_t done = 0;
 
-	for (; done < count; done++) {
-		had[done] = lend_is_persistent(context, devices[done]);
-		if (lend_persist(context, devices[done], options, &error))
-			break;
-	}
-	if (done == count)
+	if (!lend_persist(context, devices, count, options, &error))
 		return take_enable_boot();
 	tool_say("%s", error.text);
-	while (done-- > 0)
-		if (!had[done])
-			lend_forget(context, devices[done], NULL);
 	return TOOL_FAILED;
 }
 

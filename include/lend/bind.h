@@ -88,14 +88,14 @@ LEND_API int lend_set_vfs(struct lend_context *context, const struct lend_bdf *d
 			  const struct lend_bind_options *options, struct lend_error *error);
 
 /**
- * Writes a rule: at each boot the device in this slot is to be taken, if it is this one,
- * by slot path, vendor, device and serial number. The rule of a virtual function also has
- * the number of functions that its physical one has now; at boot they are made first.
- * -ENODEV: the physical function is not there; -ENOSPC and others: why the rule cannot be
- * written. Each with a sentence.
+ * Writes a rule for each: at each boot the device in this slot is to be taken, if it is this
+ * one, by slot path, vendor, device and serial number. The rule of a virtual function also
+ * has the number of functions that its physical one has now; at boot they are made first.
+ * If a rule cannot be written, all of them stay as they were. -ENODEV: the physical function
+ * is not there; -ENOSPC and others: why a rule cannot be written. Each with a sentence.
  */
-LEND_API int lend_persist(struct lend_context *context, const struct lend_survey_device *device,
-			  const struct lend_bind_options *options, struct lend_error *error);
+LEND_API int lend_persist(struct lend_context *context, const struct lend_survey_device *const *devices,
+			  size_t count, const struct lend_bind_options *options, struct lend_error *error);
 
 /** Removes that rule. -ENOENT: there is none. */
 LEND_API int lend_forget(struct lend_context *context, const struct lend_survey_device *device,

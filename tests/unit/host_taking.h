@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of taking devices share: recorded hosts, calls for one device, and what is left untouched.
- */
+/* What the tests of taking devices share: recorded hosts, calls for one device, what is left untouched. */
 #ifndef TESTS_UNIT_HOST_TAKING_H
 #define TESTS_UNIT_HOST_TAKING_H
 
@@ -64,6 +63,26 @@ static inline int unbind_one(struct host_tree *tree, const char *address,
 	struct lend_bdf bdf = tree_bdf(address);
 
 	return lend_unbind(tree->context, &bdf, 1, options, error);
+}
+
+/* A rule for each boot, of one device of a new survey. */
+static inline int persist_one(struct host_tree *tree, const char *address,
+			      const struct lend_bind_options *options, struct lend_error *error)
+{
+	const struct lend_survey_device *device;
+
+	tree_survey(tree);
+	device = tree_device(tree, address);
+	return lend_persist(tree->context, &device, 1, options, error);
+}
+
+/* As lend bind --boot does it; what was in /run is gone. */
+static inline int boot(struct host_tree *tree, struct lend_error *error)
+{
+	struct lend_bind_options options = defaults();
+
+	tree_remove(tree, "run/lend");
+	return lend_bind_persistent(tree->context, &options, error);
 }
 
 /* As recorded: its driver, no override, no record. */

@@ -6,47 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lend/bind.h"
-#include "tests/unit/host_tree.h"
+#include "tests/unit/host_taking.h"
 
-static int plain(void **state)
-{
-	*state = tree_new("plain");
-	return 0;
-}
-
-static int sriov(void **state)
-{
-	*state = tree_new("sriov");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	tree_free(*state);
-	return 0;
-}
-
-static char notes[2048];
 static struct lend_error why;
-
-static void note(void *opaque, const char *line)
-{
-	size_t used = strlen(notes);
-
-	(void)opaque;
-	snprintf(notes + used, sizeof(notes) - used, "%s\n", line);
-}
-
-static int boot(struct host_tree *tree)
-{
-	struct lend_bind_options options = {.size = sizeof(options), .note = note};
-
-	notes[0] = '\0';
-	why.text[0] = '\0';
-	tree_remove(tree, "run/lend");
-	return lend_bind_persistent(tree->context, &options, &why);
-}
 
 static void says(const char *text)
 {
@@ -91,7 +53,7 @@ static void a_line_that_nobody_knows(void **state)
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
 		snprintf(text, sizeof(text), DRIVE "%s\n", lines[i]);
 		tree_put(tree, RULE, text);
-		if (boot(tree) != -EINVAL)
+		if (boot(tree, &why) != -EINVAL)
 			fail_msg("'%s' is followed", lines[i]);
 		says("pci0000:00_10.0_00.0 is no rule that lend bind or lend vf --persist wrote; remove it");
 		assert_string_equal(tree_driver(tree, "0000:01:00.0"), "nvme");
@@ -99,11 +61,11 @@ static void a_line_that_nobody_knows(void **state)
 	/* A value that does not fit is not cut. */
 	snprintf(text, sizeof(text), DRIVE "physical %0200d\n", 0);
 	tree_put(tree, RULE, text);
-	assert_int_equal(boot(tree), -EINVAL);
+	assert_int_equal(boot(tree, &why), -EINVAL);
 	/* Named after what it names, which is no slot. */
 	tree_remove(tree, RULE);
 	tree_put(tree, RULES "0000:01:00.0", "path 0000:01:00.0\ndevice 1b36:0010/lend0\n");
-	assert_int_equal(boot(tree), -EINVAL);
+	assert_int_equal(boot(tree, &why), -EINVAL);
 	assert_string_equal(tree_driver(tree, "0000:01:00.0"), "nvme");
 }
 
@@ -115,7 +77,7 @@ static void a_rule_by_hand(void **state)
 	tree_put(tree, RULE,
 		 "# mine\n\n  path\tpci0000:00/10.0/00.0 \n device  1b36:0010/lend0\n\tuser - \n"
 		 "siblings no\n#siblings perhaps\n");
-	assert_int_equal(boot(tree), 1);
+	assert_int_equal(boot(tree, &why), 1);
 	assert_string_equal(tree_driver(tree, "0000:01:00.0"), "vfio-pci");
 }
 
@@ -127,13 +89,13 @@ static void a_rule_that_cannot_be_read(void **state)
 	FILE *file;
 
 	tree_folder(tree, RULE);
-	assert_int_equal(boot(tree), -EINVAL);
+	assert_int_equal(boot(tree, &why), -EINVAL);
 	says("pci0000:00_10.0_00.0 is no rule");
 	tree_survey(tree);
 	assert_true(lend_is_persistent(tree->context, tree_device(tree, "01:00.0")));
 	tree_remove(tree, RULE);
 	tree_link(tree, RULE, "nowhere");
-	assert_int_equal(boot(tree), -EINVAL);
+	assert_int_equal(boot(tree, &why), -EINVAL);
 	says("pci0000:00_10.0_00.0 is no rule");
 	tree_remove(tree, RULE);
 	/* As a power failure leaves a file whose data did not reach the disk. */
@@ -143,7 +105,7 @@ static void a_rule_that_cannot_be_read(void **state)
 	assert_int_equal(fwrite(whole, sizeof(whole), 1, file), 1);
 	fputs("user 1000\n", file);
 	fclose(file);
-	assert_int_equal(boot(tree), -EINVAL);
+	assert_int_equal(boot(tree, &why), -EINVAL);
 	assert_string_equal(tree_driver(tree, "0000:01:00.0"), "nvme");
 }
 
@@ -153,14 +115,13 @@ static void other_files(void **state)
 	struct host_tree *tree = *state;
 
 	tree_put(tree, RULE ".new", "path pci0000");
-	assert_int_equal(boot(tree), 0);
+	assert_int_equal(boot(tree, &why), 0);
 	assert_string_equal(notes, "");
-	tree_survey(tree);
-	assert_int_equal(lend_persist(tree->context, tree_device(tree, "01:00.0"), NULL, NULL), 0);
+	assert_int_equal(persist_one(tree, "01:00.0", NULL, NULL), 0);
 	assert_null(tree_get(tree, RULE ".new"));
 	tree_put(tree, RULES "my rule", DRIVE);
 	tree_put(tree, RULES ".hidden", DRIVE);
-	assert_int_equal(boot(tree), -EINVAL);
+	assert_int_equal(boot(tree, &why), -EINVAL);
 	says("bind.d/my rule is no rule");
 	says("bind.d/.hidden is no rule");
 	assert_string_equal(tree_driver(tree, "0000:01:00.0"), "vfio-pci");
@@ -172,10 +133,9 @@ static void a_folder_that_cannot_be_read(void **state)
 	struct host_tree *tree = *state;
 
 	tree_put(tree, "etc/lend/bind.d", "no folder\n");
-	assert_int_equal(boot(tree), -ENOTDIR);
+	assert_int_equal(boot(tree, &why), -ENOTDIR);
 	assert_non_null(strstr(why.text, "cannot read the rules in"));
-	tree_survey(tree);
-	assert_int_equal(lend_persist(tree->context, tree_device(tree, "01:00.0"), NULL, &why), -ENOTDIR);
+	assert_int_equal(persist_one(tree, "01:00.0", NULL, &why), -ENOTDIR);
 	assert_non_null(strstr(why.text, "0000:01:00.0: cannot write a rule below"));
 	assert_int_equal(lend_forget(tree->context, tree_device(tree, "01:00.0"), &why), -ENOTDIR);
 	assert_non_null(strstr(why.text, "0000:01:00.0: cannot remove its rule below"));
@@ -186,23 +146,49 @@ static void a_rule_that_cannot_be_replaced(void **state)
 {
 	struct lend_bind_options options = {.size = sizeof(options), .has_user = true, .user = 1000};
 	struct host_tree *tree = *state;
-	const struct lend_survey_device *drive;
 	char before[400];
 
-	tree_survey(tree);
-	drive = tree_device(tree, "01:00.0");
-	assert_int_equal(lend_persist(tree->context, drive, NULL, NULL), 0);
+	assert_int_equal(persist_one(tree, "01:00.0", NULL, NULL), 0);
 	snprintf(before, sizeof(before), "%s", tree_get(tree, RULE));
 	tree_folder(tree, RULE ".new");
-	assert_int_equal(lend_persist(tree->context, drive, &options, &why), -EISDIR);
+	assert_int_equal(persist_one(tree, "01:00.0", &options, &why), -EISDIR);
 	assert_non_null(strstr(why.text, "0000:01:00.0: cannot write a rule below"));
 	assert_string_equal(tree_get(tree, RULE), before);
 	tree_remove(tree, RULE ".new");
 	/* As a killed lend leaves it. */
 	tree_put(tree, RULE ".new", "path pci0000:00/10.0/00.0\ndevice 1b36");
-	assert_int_equal(boot(tree), 1);
-	assert_int_equal(lend_persist(tree->context, drive, &options, NULL), 0);
+	assert_int_equal(boot(tree, &why), 1);
+	assert_int_equal(persist_one(tree, "01:00.0", &options, NULL), 0);
 	assert_non_null(strstr(tree_get(tree, RULE), "user 1000"));
+}
+
+/* Rules of one call: if one of them cannot be written, each device has the rule that it had, or none. */
+static void rules_of_several(void **state)
+{
+	static const char *const names[] = {"01:00.0", "02:00.0", "01:00.0", "00:09.0"};
+	struct lend_bind_options options = {.size = sizeof(options), .has_user = true, .user = 1000};
+	struct host_tree *tree = *state;
+	const struct lend_survey_device *devices[4];
+	char before[400];
+
+	assert_int_equal(persist_one(tree, "01:00.0", NULL, NULL), 0);
+	snprintf(before, sizeof(before), "%s", tree_get(tree, RULE));
+	for (size_t i = 0; i < 4; i++)
+		devices[i] = tree_device(tree, names[i]);
+	tree_folder(tree, RULES "pci0000:00_09.0.new");
+	assert_int_equal(lend_persist(tree->context, devices, 4, &options, &why), -EISDIR);
+	assert_non_null(strstr(why.text, "0000:00:09.0: cannot write a rule below"));
+	assert_string_equal(tree_get(tree, RULE), before);
+	assert_false(lend_is_persistent(tree->context, devices[1]));
+	assert_null(tree_get(tree, RULE ".new"));
+	tree_remove(tree, RULES "pci0000:00_09.0.new");
+	/* One that is named twice has one rule. */
+	assert_int_equal(lend_persist(tree->context, devices, 4, &options, &why), 0);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(lend_is_persistent(tree->context, devices[i]));
+	assert_non_null(strstr(tree_get(tree, RULE), "user 1000"));
+	assert_null(tree_get(tree, RULE ".new"));
+	assert_int_equal(lend_persist(tree->context, devices, 0, &options, &why), 0);
 }
 
 /* The blanks before a drive's serial number are part of it. */
@@ -212,13 +198,12 @@ static void a_serial_number_with_blanks(void **state)
 	struct host_tree *tree = *state;
 
 	tree_put(tree, serial, "  a b 1  \n");
-	tree_survey(tree);
-	assert_int_equal(lend_persist(tree->context, tree_device(tree, "01:00.0"), NULL, NULL), 0);
+	assert_int_equal(persist_one(tree, "01:00.0", NULL, NULL), 0);
 	tree_put(tree, serial, "  a b 2  \n");
-	assert_int_equal(boot(tree), 0);
+	assert_int_equal(boot(tree, &why), 0);
 	says("has the serial number   a b 2 and not   a b 1");
 	tree_put(tree, serial, "  a b 1  \n");
-	assert_int_equal(boot(tree), 1);
+	assert_int_equal(boot(tree, &why), 1);
 }
 
 /* The firmware numbers the functions of a card anew, or the card is put elsewhere. */
@@ -227,15 +212,14 @@ static void a_device_that_moved(void **state)
 	struct host_tree *tree = *state;
 	char from[PATH_MAX], to[PATH_MAX];
 
-	tree_survey(tree);
-	assert_int_equal(lend_persist(tree->context, tree_device(tree, "01:00.0"), NULL, NULL), 0);
+	assert_int_equal(persist_one(tree, "01:00.0", NULL, NULL), 0);
 	snprintf(from, sizeof(from), "%s/devices/pci0000:00/0000:00:10.0/0000:01:00.0", tree->sys);
 	snprintf(to, sizeof(to), "%s/devices/pci0000:00/0000:00:10.0/0000:01:00.1", tree->sys);
 	assert_int_equal(rename(from, to), 0);
 	tree_remove(tree, "sys/bus/pci/devices/0000:01:00.0");
 	tree_link(tree, "sys/bus/pci/devices/0000:01:00.1",
 		  "../../../devices/pci0000:00/0000:00:10.0/0000:01:00.1");
-	assert_int_equal(boot(tree), 0);
+	assert_int_equal(boot(tree, &why), 0);
 	says("left alone: nothing is at pci0000:00/10.0/00.0, where 1b36:0010/lend0 was to be");
 	says("0000:01:00.1 (pci0000:00/10.0/00.1) has this number now: if it is the one, name it anew");
 	assert_string_equal(tree_driver(tree, "0000:01:00.1"), "nvme");
@@ -252,7 +236,7 @@ static int boot_without_functions(struct host_tree *tree)
 
 	tree_remove(tree, "run/lend");
 	assert_int_equal(lend_set_vfs(tree->context, &pf, 0, NULL, NULL), 0);
-	return boot(tree);
+	return boot(tree, &why);
 }
 
 /* The rules of a card that is not there any more do not decide for the one that is. */
@@ -282,7 +266,7 @@ static void functions_of_somebody_else(void **state)
 
 	tree_put(tree, VF("1", "physical 8086:10c9\nfunctions 2\n"));
 	assert_int_equal(lend_set_vfs(tree->context, &pf, 1, NULL, NULL), 0);
-	assert_int_equal(boot(tree), -ENXIO);
+	assert_int_equal(boot(tree, &why), -ENXIO);
 	says("has 1 virtual functions already, and not 2: something else makes them");
 	says("none with the number 1; what was said of it before tells why");
 	keeps_silent("lend vf --persist");
@@ -299,18 +283,21 @@ static void a_path_that_is_none(void **state)
 	says("nothing is at pci0000:00/10.0/00.0/vf+1");
 }
 
-#define PLAIN(name) cmocka_unit_test_setup_teardown(name, plain, teardown)
-#define SRIOV(name) cmocka_unit_test_setup_teardown(name, sriov, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PLAIN(a_line_that_nobody_knows),     PLAIN(a_rule_by_hand),
-		PLAIN(a_rule_that_cannot_be_read),   PLAIN(other_files),
-		PLAIN(a_folder_that_cannot_be_read), PLAIN(a_rule_that_cannot_be_replaced),
-		PLAIN(a_serial_number_with_blanks),  PLAIN(a_device_that_moved),
-		SRIOV(a_card_that_was_replaced),     SRIOV(functions_of_somebody_else),
-		SRIOV(a_path_that_is_none),
+		TEST(a_line_that_nobody_knows, plain),
+		TEST(a_rule_by_hand, plain),
+		TEST(a_rule_that_cannot_be_read, plain),
+		TEST(other_files, plain),
+		TEST(a_folder_that_cannot_be_read, plain),
+		TEST(a_rule_that_cannot_be_replaced, plain),
+		TEST(rules_of_several, plain),
+		TEST(a_serial_number_with_blanks, plain),
+		TEST(a_device_that_moved, plain),
+		TEST(a_card_that_was_replaced, sriov),
+		TEST(functions_of_somebody_else, sriov),
+		TEST(a_path_that_is_none, sriov),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

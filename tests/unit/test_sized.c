@@ -127,7 +127,7 @@ static int give_function(struct world *world, const void *at)
 
 static int give_bind(struct world *world, const void *at)
 {
-	struct lend_survey_device device = {.path = "pci0000:00/01.0"};
+	const struct lend_survey_device device = {.path = "pci0000:00/01.0"}, *devices = &device;
 	struct lend_bdf none = {0};
 	int ret = lend_mend(world->context, at, NULL);
 
@@ -136,7 +136,7 @@ static int give_bind(struct world *world, const void *at)
 		assert_int_equal(lend_give_back(world->context, at, NULL), ret);
 		assert_int_equal(lend_set_vfs(world->context, &none, 1, at, NULL), ret);
 		assert_int_equal(lend_bind_persistent(world->context, at, NULL), ret);
-		assert_int_equal(lend_persist(world->context, &device, at, NULL), ret);
+		assert_int_equal(lend_persist(world->context, &devices, 1, at, NULL), ret);
 		assert_int_equal(lend_unbind(world->context, &none, 1, at, NULL), ret);
 	}
 	return ret;

@@ -71,6 +71,13 @@ static void says(const char *text)
 		fail_msg("'%s' does not say '%s'", said, text);
 }
 
+static int write_rule(struct host_tree *tree, const char *address)
+{
+	const struct lend_survey_device *device = tree_device(tree, address);
+
+	return lend_persist(tree->context, &device, 1, NULL, NULL);
+}
+
 /* An option that would be passed over is refused. */
 static void options_that_do_nothing(void **state)
 {
@@ -92,7 +99,7 @@ static void a_rule_after_unbind(void **state)
 {
 	struct host_tree *tree = *state;
 
-	assert_int_equal(lend_persist(tree->context, tree_device(tree, "01:10.0"), NULL, NULL), 0);
+	assert_int_equal(write_rule(tree, "01:10.0"), 0);
 	assert_int_equal(RUN(tree, run_unbind, (char *)"01:10.0"), TOOL_OK);
 	says("a rule takes it again at the next boot; lend unbind --persist forgets it");
 	assert_int_equal(RUN(tree, run_unbind, (char *)"--persist", (char *)"01:10.0"), TOOL_OK);
@@ -103,6 +110,28 @@ static void a_rule_after_unbind(void **state)
 	says("no rule takes it at the next boot");
 }
 
+/* If one of several rules cannot be written, the others are what they were. */
+static void rules_that_fail(void **state)
+{
+	struct host_tree *tree = *state;
+	char *one = (char *)"01:10.0", *other = (char *)"01:10.2", *user = (char *)"--user=1000";
+	const char *rule = "etc/lend/bind.d/pci0000:00_10.0_00.0_vf0";
+
+	tree_bind(tree, "0000:01:10.0", "vfio-pci");
+	tree_bind(tree, "0000:01:10.2", "vfio-pci");
+	assert_int_equal(RUN(tree, run_bind, (char *)"--persist", one), TOOL_OK);
+	assert_non_null(strstr(tree_get(tree, rule), "user -\n"));
+	tree_folder(tree, "etc/lend/bind.d/pci0000:00_10.0_00.0_vf1.new");
+	assert_int_equal(RUN(tree, run_bind, (char *)"--persist", user, one, other), TOOL_FAILED);
+	says("0000:01:10.2: cannot write a rule below");
+	assert_non_null(strstr(tree_get(tree, rule), "user -\n"));
+	assert_false(lend_is_persistent(tree->context, tree_device(tree, "01:10.2")));
+	tree_remove(tree, "etc/lend/bind.d/pci0000:00_10.0_00.0_vf1.new");
+	assert_int_equal(RUN(tree, run_bind, (char *)"--persist", user, one, other), TOOL_OK);
+	assert_non_null(strstr(tree_get(tree, rule), "user 1000\n"));
+	assert_true(lend_is_persistent(tree->context, tree_device(tree, "01:10.2")));
+}
+
 /* The rule of a virtual function that is not there now. */
 static void a_rule_of_nothing(void **state)
 {
@@ -110,7 +139,7 @@ static void a_rule_of_nothing(void **state)
 	struct lend_bdf pf = tree_bdf("01:00.0");
 	char *path = (char *)"pci0000:00/10.0/00.0/vf1";
 
-	assert_int_equal(lend_persist(tree->context, tree_device(tree, "01:10.2"), NULL, NULL), 0);
+	assert_int_equal(write_rule(tree, "01:10.2"), 0);
 	assert_int_equal(lend_set_vfs(tree->context, &pf, 0, NULL, NULL), 0);
 	assert_int_equal(RUN(tree, run_unbind, (char *)"--persist", path), TOOL_OK);
 	says("pci0000:00/10.0/00.0/vf1: nothing is there; its rule is removed");
@@ -217,13 +246,10 @@ static void the_service(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(options_that_do_nothing),
-		TEST(a_rule_after_unbind),
-		TEST(a_rule_of_nothing),
-		TEST(functions_at_each_boot),
-		TEST(functions_that_fail),
-		TEST(a_rule_of_functions),
-		TEST(the_service),
+		TEST(options_that_do_nothing), TEST(a_rule_after_unbind),
+		TEST(rules_that_fail),         TEST(a_rule_of_nothing),
+		TEST(functions_at_each_boot),  TEST(functions_that_fail),
+		TEST(a_rule_of_functions),     TEST(the_service),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,17 +165,23 @@ int boot_rule_read(struct lend_context *context, const char *name, struct boot_r
 	return good && is_named(name, out) && is_complete(boot_rule_kind(name), out) ? 0 : -EINVAL;
 }
 
-int boot_rule_write(struct lend_context *context, const char *name, const struct boot_rule *rule)
+static int rule_path(struct lend_context *context, const char *name, char out[PATH_MAX])
 {
-	char dir[PATH_MAX], path[PATH_MAX], text[768], user[24] = "-";
+	char dir[PATH_MAX];
+	int ret = folder(context, dir);
+
+	return ret ? ret : sysfs_path(out, "%s/%s", dir, name);
+}
+
+int boot_rule_stage(struct lend_context *context, const char *name, const struct boot_rule *rule)
+{
+	char path[PATH_MAX], text[768], user[24] = "-";
 	bool binds = boot_rule_kind(name) == RULE_BIND;
 	int ret = make_folder(context);
 	size_t used;
 
 	if (!ret)
-		ret = folder(context, dir);
-	if (!ret)
-		ret = sysfs_path(path, "%s/%s", dir, name);
+		ret = rule_path(context, name, path);
 	if (ret)
 		return ret;
 	if (rule->has_user)
@@ -191,16 +197,30 @@ int boot_rule_write(struct lend_context *context, const char *name, const struct
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "physical %s\n", rule->physical);
 	if (rule->functions)
 		snprintf(text + used, sizeof(text) - used, "functions %u\n", rule->functions);
-	return host_replace(path, text);
+	return host_stage(path, text);
+}
+
+int boot_rule_commit(struct lend_context *context, const char *name)
+{
+	char path[PATH_MAX];
+	int ret = rule_path(context, name, path);
+
+	return ret ? ret : host_commit(path);
+}
+
+void boot_rule_discard(struct lend_context *context, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (!rule_path(context, name, path))
+		host_discard(path);
 }
 
 int boot_rule_remove(struct lend_context *context, const char *name)
 {
-	char dir[PATH_MAX], path[PATH_MAX];
-	int ret = folder(context, dir);
+	char path[PATH_MAX];
+	int ret = rule_path(context, name, path);
 
-	if (!ret)
-		ret = sysfs_path(path, "%s/%s", dir, name);
 	return !ret && unlink(path) ? -errno : ret;
 }
 

@@ -30,7 +30,11 @@ enum boot_rule_kind boot_rule_kind(const char *name);
 
 /** -ENOENT: there is none; -EINVAL: it is none of ours, by its name or by what is in it. */
 int boot_rule_read(struct lend_context *context, const char *name, struct boot_rule *out);
-int boot_rule_write(struct lend_context *context, const char *name, const struct boot_rule *rule);
+/** Writes it beside the one that is in force, which stays until boot_rule_commit(). */
+int boot_rule_stage(struct lend_context *context, const char *name, const struct boot_rule *rule);
+int boot_rule_commit(struct lend_context *context, const char *name);
+/** Forgets what boot_rule_stage() wrote. */
+void boot_rule_discard(struct lend_context *context, const char *name);
 int boot_rule_remove(struct lend_context *context, const char *name);
 
 /** Calls `each` with the name of each. */

@@ -41,34 +41,74 @@ static int say_failed(struct lend_context *context, const char *name, const char
 			 strerror(-ret), ret == -EACCES ? "; run lend as root" : "");
 }
 
-static int write_rule(const struct operation *op, const struct lend_survey_device *device,
-		      enum boot_rule_kind kind, const struct boot_rule *rule)
+static int say_unwritten(const struct operation *op, const struct lend_survey_device *device, int ret)
 {
-	char name[160];
-	int ret;
-
-	boot_rule_name(rule->path, kind, name);
-	ret = boot_rule_write(op->context, name, rule);
 	return ret ? say_failed(op->context, device->is.name, "write a rule", ret, op->error) : 0;
 }
 
-int lend_persist(struct lend_context *context, const struct lend_survey_device *device,
+/* Writes a rule beside the one that is in force. */
+static int stage_rule(const struct operation *op, const struct lend_survey_device *device,
+		      enum boot_rule_kind kind, const struct boot_rule *rule)
+{
+	char name[160];
+
+	boot_rule_name(rule->path, kind, name);
+	return say_unwritten(op, device, boot_rule_stage(op->context, name, rule));
+}
+
+/* Puts it in force; or forgets it, if `ret` says that something has failed. */
+static int end_rule(const struct operation *op, const struct lend_survey_device *device,
+		    enum boot_rule_kind kind, int ret)
+{
+	char name[160];
+
+	boot_rule_name(device->path, kind, name);
+	if (!ret)
+		return say_unwritten(op, device, boot_rule_commit(op->context, name));
+	boot_rule_discard(op->context, name);
+	return ret;
+}
+
+static int stage_bind(const struct operation *op, const struct lend_survey_device *device)
+{
+	struct boot_rule rule = {
+		.siblings = op->options.siblings, .has_user = op->options.has_user, .user = op->options.user};
+	int ret = 0;
+
+	snprintf(rule.path, sizeof(rule.path), "%s", device->path);
+	boot_rule_expect(op->context, device, rule.expected);
+	if (device->physfn[0])
+		ret = add_physical(op, device, &rule);
+	return ret ? ret : stage_rule(op, device, RULE_BIND, &rule);
+}
+
+/* A device may be named twice. */
+static bool is_among(const struct lend_survey_device *const *devices, size_t count,
+		     const struct lend_survey_device *device)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(devices[i]->path, device->path))
+			return true;
+	return false;
+}
+
+/*
+ * All are written before one is put in force: where a rule cannot be written, all of them
+ * stay as they were.
+ */
+int lend_persist(struct lend_context *context, const struct lend_survey_device *const *devices, size_t count,
 		 const struct lend_bind_options *options, struct lend_error *error)
 {
-	struct boot_rule rule = {0};
 	struct operation op;
+	size_t staged = 0;
 	int ret = operation_init(&op, context, options, error);
 
-	if (ret)
-		return ret;
-	snprintf(rule.path, sizeof(rule.path), "%s", device->path);
-	boot_rule_expect(context, device, rule.expected);
-	rule.siblings = op.options.siblings;
-	rule.has_user = op.options.has_user;
-	rule.user = op.options.user;
-	if (device->physfn[0])
-		ret = add_physical(&op, device, &rule);
-	return ret ? ret : write_rule(&op, device, RULE_BIND, &rule);
+	for (; !ret && staged < count; staged += !ret)
+		ret = stage_bind(&op, devices[staged]);
+	for (size_t i = 0; i < staged; i++)
+		if (!is_among(devices, i, devices[i]))
+			ret = end_rule(&op, devices[i], RULE_BIND, ret);
+	return ret;
 }
 
 int lend_forget(struct lend_context *context, const struct lend_survey_device *device,
@@ -128,5 +168,6 @@ int lend_persist_vfs(struct lend_context *context, const struct lend_survey_devi
 		return forget_vfs(context, device, error);
 	snprintf(rule.path, sizeof(rule.path), "%s", device->path);
 	boot_rule_expect(context, device, rule.expected);
-	return write_rule(&op, device, RULE_FUNCTIONS, &rule);
+	ret = stage_rule(&op, device, RULE_FUNCTIONS, &rule);
+	return ret ? ret : end_rule(&op, device, RULE_FUNCTIONS, 0);
 }

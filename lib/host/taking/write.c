@@ -146,11 +146,16 @@ int host_write(struct lend_context *context, const char *path, const char *text,
 	return ask_helper(path, text, &answer, limit_ms);
 }
 
-int host_replace(const char *path, const char *text)
+static int fresh_path(char out[PATH_MAX], const char *path)
+{
+	return sysfs_path(out, "%s.new", path);
+}
+
+int host_stage(const char *path, const char *text)
 {
 	ssize_t length = (ssize_t)strlen(text);
 	char fresh[PATH_MAX];
-	int fd, ret = sysfs_path(fresh, "%s.new", path);
+	int fd, ret = fresh_path(fresh, path);
 
 	if (ret)
 		return ret;
@@ -162,11 +167,36 @@ int host_replace(const char *path, const char *text)
 	if (write(fd, text, (size_t)length) != length || fsync(fd))
 		ret = -errno;
 	close(fd);
-	if (!ret && rename(fresh, path))
-		ret = -errno;
 	if (ret)
 		unlink(fresh);
 	return ret;
+}
+
+int host_commit(const char *path)
+{
+	char fresh[PATH_MAX];
+	int ret = fresh_path(fresh, path);
+
+	if (!ret && rename(fresh, path)) {
+		ret = -errno;
+		unlink(fresh);
+	}
+	return ret;
+}
+
+void host_discard(const char *path)
+{
+	char fresh[PATH_MAX];
+
+	if (!fresh_path(fresh, path))
+		unlink(fresh);
+}
+
+int host_replace(const char *path, const char *text)
+{
+	int ret = host_stage(path, text);
+
+	return ret ? ret : host_commit(path);
 }
 
 int host_own(struct lend_context *context, const char *path, uid_t owner)

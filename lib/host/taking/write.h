@@ -15,8 +15,15 @@
  */
 int host_write(struct lend_context *context, const char *path, const char *text, unsigned limit_ms);
 
-/** Replaces a file as a whole, by one beside it (".new") that is renamed. */
+/** Replaces a file as a whole: host_stage() and host_commit(). */
 int host_replace(const char *path, const char *text);
+
+/** Writes the file that is to replace another one beside it, as ".new". A failure leaves none. */
+int host_stage(const char *path, const char *text);
+/** Renames that file to the one that it replaces. A failure leaves the one that is there. */
+int host_commit(const char *path);
+/** Removes that file, which is not wanted any more. */
+void host_discard(const char *path);
 
 /** Gives a node to a user; its group and mode stay. */
 int host_own(struct lend_context *context, const char *path, uid_t owner);
