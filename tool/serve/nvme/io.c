@@ -38,7 +38,7 @@ static bool is_durable(const struct nvme_controller *ctl, const struct nvme_comm
 }
 
 /* The status for what the disk said. The first error is told to the person who runs the server. */
-static int disk_status(struct nvme_controller *ctl, const struct nvme_command *command)
+static int disk_status(struct nvme_controller *ctl, struct nvme_command *command)
 {
 	int error = command->request.result;
 	bool read = command->request.op == DISK_READ;
@@ -173,17 +173,12 @@ static int transfer(struct nvme_controller *ctl, struct nvme_command *command)
 	return nvme_command_submit(ctl, command, transferred);
 }
 
-static int flushed(struct nvme_controller *ctl, struct nvme_command *command)
-{
-	return disk_status(ctl, command);
-}
-
 static int start_flush(struct nvme_controller *ctl, struct nvme_command *command)
 {
 	if (ctl->flush_failed)
 		return NVME_WRITE_FAULT;
 	command->request = (struct nvme_disk_request){.op = DISK_FLUSH};
-	return nvme_command_submit(ctl, command, flushed);
+	return nvme_command_submit(ctl, command, disk_status);
 }
 
 static int flush(struct nvme_controller *ctl, struct nvme_command *command)
