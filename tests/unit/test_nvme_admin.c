@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* NVMe: Identify, features and log pages. */
-#include "tests/unit/cmocka.h"
-#include "tests/unit/nvme_guest.h"
-
-static struct nvme_guest guest;
-static uint8_t sqe[NVME_SQE];
+#include "tests/unit/nvme_stage.h"
 
 static int start(void **state)
 {
 	(void)state;
-	guest_start(&guest, 3);
-	guest_enable(&guest);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	guest_end(&guest);
-	return 0;
+	return begin(3, 0);
 }
 
 static unsigned identify(unsigned cns, uint32_t nsid)

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* NVMe: the doorbell buffer, by which a busy guest need not ring. */
-#include "tests/unit/cmocka.h"
-#include "tests/unit/nvme_guest.h"
+#include "tests/unit/nvme_stage.h"
 
-static struct nvme_guest guest;
-static uint8_t sqe[NVME_SQE];
 static unsigned rings;
 
 enum { DOORBELLS = GUEST_BASE + 0x80000, EVENTS = GUEST_BASE + 0x81000 };
@@ -20,18 +17,8 @@ static unsigned configure(uint64_t doorbells, uint64_t events)
 static int start(void **state)
 {
 	(void)state;
-	guest_start(&guest, 2);
-	guest_enable(&guest);
-	guest_queue(&guest, 1, 32);
 	rings = 0;
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	guest_end(&guest);
-	return 0;
+	return begin(2, 32);
 }
 
 static uint32_t word(uint64_t page, unsigned id, bool head)

@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* NVMe: PRP and SGL lists, good and bad, and memory that is reached by messages alone. */
-#include "tests/unit/cmocka.h"
-#include "tests/unit/nvme_guest.h"
-
-static struct nvme_guest guest;
-static uint8_t sqe[NVME_SQE];
+#include "tests/unit/nvme_stage.h"
 
 static int start(void **state)
 {
 	(void)state;
-	guest_start(&guest, 1);
-	guest_enable(&guest);
-	guest_queue(&guest, 1, 64);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	guest_end(&guest);
-	return 0;
+	return begin(1, 64);
 }
 
 static unsigned read_prp(unsigned count, uint64_t prp1, uint64_t prp2)

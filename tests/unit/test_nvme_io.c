@@ -2,28 +2,14 @@
 /* NVMe: the I/O commands, on a disk in memory. */
 #include <errno.h>
 
-#include "tests/unit/cmocka.h"
-#include "tests/unit/nvme_guest.h"
+#include "tests/unit/nvme_stage.h"
 
 enum { DEALLOCATE = 1 << 25, FUA = 1 << 30 };
-
-static struct nvme_guest guest;
-static uint8_t sqe[NVME_SQE];
 
 static int start(void **state)
 {
 	(void)state;
-	guest_start(&guest, 4);
-	guest_enable(&guest);
-	guest_queue(&guest, 1, 64);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	guest_end(&guest);
-	return 0;
+	return begin(4, 64);
 }
 
 static unsigned blocks(uint8_t opcode, uint64_t first, unsigned count, uint64_t address)

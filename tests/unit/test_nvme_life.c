@@ -2,11 +2,7 @@
 /* NVMe: registers, enabling, shutdown, resets with commands in flight, and memory that goes. */
 #include <errno.h>
 
-#include "tests/unit/cmocka.h"
-#include "tests/unit/nvme_guest.h"
-
-static struct nvme_guest guest;
-static uint8_t sqe[NVME_SQE];
+#include "tests/unit/nvme_stage.h"
 
 static const uint32_t enabled = CC_EN | 6 << 16 | 4 << 20;
 
@@ -14,13 +10,6 @@ static int start(void **state)
 {
 	(void)state;
 	guest_start(&guest, 2);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	guest_end(&guest);
 	return 0;
 }
 
@@ -102,6 +91,7 @@ static void enabling(void **state)
 static void lost_memory(void **state)
 {
 	(void)state;
+	guest.mastering = true;
 	guest_write32(&guest, REG_AQA, 15 << 16 | 15);
 	guest_write32(&guest, REG_CC, enabled);
 	guest_write32(&guest, REG_DOORBELLS, 1);
@@ -168,6 +158,7 @@ static void client_reset(void **state)
 	guest.hold = true;
 	put_reads(5);
 	nvme_reset(guest.ctl);
+	guest.mastering = false;
 	assert_int_equal(guest.held_count, 0);
 	assert_int_equal(guest.waits, 5);
 	assert_int_equal(guest_read32(&guest, REG_CSTS), 0);

@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* NVMe: making, filling and deleting queues; completions, vectors, events and aborts. */
-#include "tests/unit/cmocka.h"
-#include "tests/unit/nvme_guest.h"
-
-static struct nvme_guest guest;
-static uint8_t sqe[NVME_SQE];
+#include "tests/unit/nvme_stage.h"
 
 static int start(void **state)
 {
 	(void)state;
-	guest_start(&guest, 4);
-	guest_enable(&guest);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	guest_end(&guest);
-	return 0;
+	return begin(4, 0);
 }
 
 static void put_read(unsigned queue, unsigned block)
