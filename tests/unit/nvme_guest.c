@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "tests/unit/cmocka.h"
 #include "tests/unit/nvme_guest.h"
@@ -17,6 +18,21 @@ static bool is_there(const struct nvme_guest *guest, uint64_t address, uint64_t 
 	       !overlaps(address, length, guest->hole, guest->hole_length);
 }
 
+/*
+ * While the guest does not let the controller do DMA, an access of the controller's to its
+ * memory is a fault of this process. The disk ends what it was given before.
+ */
+static bool reach(struct nvme_guest *guest, bool may)
+{
+	bool before = !guest->closed;
+
+	if (may != before)
+		assert_int_equal(
+			mprotect(guest->memory, GUEST_SIZE, may ? PROT_READ | PROT_WRITE : PROT_NONE), 0);
+	guest->closed = !may;
+	return before;
+}
+
 uint8_t *guest_at(struct nvme_guest *guest, uint64_t address)
 {
 	return guest->memory + (address - GUEST_BASE);
@@ -29,6 +45,7 @@ static int memory(void *opaque, uint64_t address, uint64_t length, bool write, s
 	unsigned count = 0;
 
 	(void)write;
+	assert_true(guest->mastering);
 	if (!is_there(guest, address, length))
 		return -EFAULT;
 	if (overlaps(address, length, guest->remote, guest->remote_length))
@@ -49,6 +66,7 @@ static int memory(void *opaque, uint64_t address, uint64_t length, bool write, s
 
 static int copy(struct nvme_guest *guest, uint64_t address, uint64_t length)
 {
+	assert_true(guest->mastering);
 	if (!is_there(guest, address, length))
 		return -EFAULT;
 	guest->messages += overlaps(address, length, guest->remote, guest->remote_length);
@@ -108,6 +126,7 @@ static const struct nvme_host_ops host_ops = {memory, read_memory, write_memory,
 static void move(struct nvme_guest *guest, struct nvme_disk_request *request)
 {
 	uint64_t at = request->offset;
+	bool before = reach(guest, true);
 
 	for (unsigned i = 0; i < request->iov_count; i++) {
 		size_t length = request->iov[i].iov_len;
@@ -122,6 +141,7 @@ static void move(struct nvme_guest *guest, struct nvme_disk_request *request)
 		at += length;
 	}
 	assert_int_equal(at, request->offset + request->length);
+	reach(guest, before);
 }
 
 static int carry_out(struct nvme_guest *guest, struct nvme_disk_request *request)
@@ -239,12 +259,19 @@ void guest_end(struct nvme_guest *guest)
 	free(guest->blocks);
 }
 
+void guest_write(struct nvme_guest *guest, uint64_t offset, const void *data, unsigned length)
+{
+	reach(guest, guest->mastering);
+	nvme_register_write(guest->ctl, offset, data, length);
+	reach(guest, true);
+}
+
 void guest_write32(struct nvme_guest *guest, uint64_t offset, uint32_t value)
 {
 	uint8_t bytes[4];
 
 	put32(bytes, value);
-	nvme_register_write(guest->ctl, offset, bytes, sizeof(bytes));
+	guest_write(guest, offset, bytes, sizeof(bytes));
 }
 
 uint32_t guest_read32(struct nvme_guest *guest, uint64_t offset)
@@ -275,6 +302,7 @@ static void begin_queue(struct nvme_guest *guest, unsigned id, unsigned entries)
 
 void guest_enable(struct nvme_guest *guest)
 {
+	guest->mastering = true;
 	begin_queue(guest, 0, 16);
 	guest_write32(guest, REG_AQA, 15 << 16 | 15);
 	guest_write32(guest, REG_ASQ, (uint32_t)guest_sq(0));
@@ -331,8 +359,10 @@ void guest_put(struct nvme_guest *guest, unsigned id, const uint8_t sqe[NVME_SQE
 
 void guest_work(struct nvme_guest *guest)
 {
+	reach(guest, guest->mastering);
 	for (unsigned i = 0; nvme_work(guest->ctl) || guest->done_count; i++)
 		assert_in_range(i, 0, 1000);
+	reach(guest, true);
 }
 
 bool guest_take(struct nvme_guest *guest, unsigned id, struct guest_completion *completion)

@@ -28,7 +28,9 @@ struct nvme_guest {
 	uint64_t hole, hole_length, remote, remote_length; /* guest addresses */
 	unsigned messages;                                 /* copies of remote memory */
 	unsigned signals[NVME_QUEUES_MAX + 1], said;
-	bool pin, line, mastering;
+	bool pin, line;
+	bool mastering; /* Bus Master: the controller may touch guest memory */
+	bool closed;    /* it cannot, now: the memory is protected */
 	/* The disk. */
 	bool hold; /* requests wait for guest_release(), or for a wait of the controller */
 	int fail;  /* what the next request that is done says, if not 0 */
@@ -54,13 +56,14 @@ struct guest_completion {
 void guest_start(struct nvme_guest *guest, unsigned queue_pairs);
 void guest_end(struct nvme_guest *guest);
 
+void guest_write(struct nvme_guest *guest, uint64_t offset, const void *data, unsigned length);
 void guest_write32(struct nvme_guest *guest, uint64_t offset, uint32_t value);
 uint32_t guest_read32(struct nvme_guest *guest, uint64_t offset);
 
 /** Our pointer to a guest address. */
 uint8_t *guest_at(struct nvme_guest *guest, uint64_t address);
 
-/** Enables the controller with an admin queue of 16 entries, its queue 0. */
+/** Sets Bus Master, and enables the controller with an admin queue of 16 entries, its queue 0. */
 void guest_enable(struct nvme_guest *guest);
 
 /** Makes a queue pair of `entries`, whose vector is its number. */

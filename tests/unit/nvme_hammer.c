@@ -81,10 +81,10 @@ static void odd_register(void)
 
 	put64(value, odd_value());
 	if (random_below(8))
-		nvme_register_write(guest.ctl, REG_DOORBELLS + 4 * random_below(12), value, 4);
+		guest_write(&guest, REG_DOORBELLS + 4 * random_below(12), value, 4);
 	else
-		nvme_register_write(guest.ctl, registers[random_below(7)] + random_below(5), value,
-				    1U << random_below(4));
+		guest_write(&guest, registers[random_below(7)] + random_below(5), value,
+			    1U << random_below(4));
 	nvme_register_read(guest.ctl, random_below(0x40), value, 1U << random_below(4));
 }
 
@@ -135,6 +135,7 @@ void hammer_step(void)
 		break;
 	case 4:
 		guest.pin = !random_below(4);
+		guest.mastering = random_below(4);
 		break;
 	case 5:
 	case 6:

@@ -139,6 +139,10 @@ bool nvme_command_reap(struct nvme_controller *ctl, bool wait)
 	ctl->running--;
 	/* It is noted here, since a reset drops what is finished. */
 	ctl->flush_failed |= has_lost_data(request);
+	if (request == &ctl->shutdown) {
+		nvme_shutdown_done(ctl);
+		return true;
+	}
 	request->next = NULL;
 	*ctl->finished_end = request;
 	ctl->finished_end = &request->next;
@@ -160,10 +164,7 @@ static void continue_finished(struct nvme_controller *ctl)
 	ctl->finished = request->next;
 	if (!ctl->finished)
 		ctl->finished_end = &ctl->finished;
-	if (request == &ctl->shutdown)
-		nvme_shutdown_done(ctl);
-	else
-		resume(ctl, (struct nvme_command *)request);
+	resume(ctl, (struct nvme_command *)request);
 }
 
 static void continue_waiting(struct nvme_controller *ctl)
@@ -181,9 +182,10 @@ bool nvme_command_continue(struct nvme_controller *ctl)
 {
 	bool any = ctl->finished || (ctl->waiting && ctl->bounce_count);
 
-	while (ctl->finished)
+	/* A client whose memory is reached by messages may clear Bus Master before it answers one. */
+	while (ctl->finished && nvme_may_touch_memory(ctl))
 		continue_finished(ctl);
-	while (ctl->waiting && ctl->bounce_count)
+	while (ctl->waiting && ctl->bounce_count && nvme_may_touch_memory(ctl))
 		continue_waiting(ctl);
 	return any;
 }

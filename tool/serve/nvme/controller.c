@@ -214,17 +214,38 @@ void nvme_configure(struct nvme_controller *ctl, uint32_t value)
 	stop(ctl);
 }
 
+bool nvme_may_touch_memory(const struct nvme_controller *ctl)
+{
+	return ctl->host->mastering(ctl->opaque);
+}
+
+/*
+ * What needs no guest memory: the disk ends what it was given, and a reset and a shutdown
+ * get on. True: the rest may follow. Without Bus Master it waits until the guest sets it.
+ */
+static bool settle(struct nvme_controller *ctl)
+{
+	while (nvme_command_reap(ctl, false))
+		;
+	if (!ctl->stopping || stop(ctl)) {
+		if (nvme_may_touch_memory(ctl))
+			return true;
+		ctl->unmastered = true;
+	}
+	ctl->disk->ops->start(ctl->disk->opaque);
+	return false;
+}
+
 bool nvme_work(struct nvme_controller *ctl)
 {
 	bool more = true, any = false;
 
 	for (unsigned i = 0; more && i < ROUNDS; i++) {
-		while (nvme_command_reap(ctl, false))
-			;
-		if (ctl->stopping && !stop(ctl)) {
-			ctl->disk->ops->start(ctl->disk->opaque);
+		if (!settle(ctl))
 			return false;
-		}
+		if (ctl->unmastered)
+			nvme_doorbell_again(ctl);
+		ctl->unmastered = false;
 		more = nvme_command_continue(ctl);
 		more |= nvme_fetch(ctl);
 		ctl->disk->ops->start(ctl->disk->opaque);

@@ -13,11 +13,15 @@
 
 enum { HOLD = 100000 }; /* ns that a new command may wait if nothing else wakes us */
 
+/* NULL: there is nothing to be read or written now. A register access comes here without Bus Master, too. */
 static uint32_t *place(struct nvme_controller *ctl, struct nvme_window *window, unsigned id, bool head)
 {
+	uint8_t *host;
 	int ret;
-	uint8_t *host = nvme_window_host(ctl, window, &ret);
 
+	if (!nvme_may_touch_memory(ctl))
+		return NULL;
+	host = nvme_window_host(ctl, window, &ret);
 	if (!host) {
 		nvme_fatal(ctl, "the doorbell buffer is not in guest memory");
 		return NULL;
@@ -183,6 +187,22 @@ static void adopt(struct nvme_controller *ctl, unsigned id)
 	}
 }
 
+static void share_admin(struct nvme_controller *ctl)
+{
+	store(ctl, &ctl->events, 0, false, ctl->sqs[0].tail);
+	store(ctl, &ctl->events, 0, true, ctl->cqs[0].head);
+}
+
+void nvme_doorbell_again(struct nvme_controller *ctl)
+{
+	if (ctl->buffered)
+		share_admin(ctl);
+	/* The bit may have been cleared while the queues were armed. */
+	for (unsigned i = 1; i <= ctl->queue_pairs; i++)
+		ctl->sqs[i].armed = false;
+	nvme_update_line(ctl);
+}
+
 /* Doorbell Buffer Config: PRP1 is the page of doorbells, PRP2 that of events. */
 int nvme_doorbell_buffer(struct nvme_controller *ctl, struct nvme_command *command)
 {
@@ -201,8 +221,7 @@ int nvme_doorbell_buffer(struct nvme_controller *ctl, struct nvme_command *comma
 	ctl->doorbells = doorbells;
 	ctl->events = events;
 	ctl->buffered = true;
-	store(ctl, &ctl->events, 0, false, ctl->sqs[0].tail);
-	store(ctl, &ctl->events, 0, true, ctl->cqs[0].head);
+	share_admin(ctl);
 	for (unsigned i = 1; i <= ctl->queue_pairs; i++)
 		adopt(ctl, i);
 	return NVME_SUCCESS;

@@ -98,6 +98,7 @@ struct nvme_controller {
 	uint64_t asq, acq;
 	bool configured; /* CC was written since power-on */
 	bool stopping;   /* CC.EN was changed, and something is in flight */
+	bool unmastered; /* Bus Master was off when there could have been work */
 
 	struct nvme_sq sqs[NVME_QUEUES_MAX + 1];
 	struct nvme_cq cqs[NVME_QUEUES_MAX + 1];
@@ -159,6 +160,8 @@ void nvme_clear(struct nvme_controller *ctl);
 void nvme_shutdown_done(struct nvme_controller *ctl);
 /** Follows a write of CC. */
 void nvme_configure(struct nvme_controller *ctl, uint32_t value);
+/** Whether the controller may touch guest memory: the guest has set Bus Master (PCI command register). */
+bool nvme_may_touch_memory(const struct nvme_controller *ctl);
 
 /* window.c: 0 or a negative errno */
 int nvme_window_read(struct nvme_controller *ctl, struct nvme_window *window, uint32_t offset, void *data,
@@ -187,6 +190,8 @@ nvme_handler nvme_doorbell_buffer;
 bool nvme_doorbell_idle(struct nvme_controller *ctl);
 /** The timer's request is done. */
 void nvme_doorbell_time(struct nvme_controller *ctl);
+/** The guest has set Bus Master again: what it was not told of in the buffer meanwhile, it is told now. */
+void nvme_doorbell_again(struct nvme_controller *ctl);
 
 /* command.c */
 struct nvme_command *nvme_command_take(struct nvme_controller *ctl, unsigned sq, const uint8_t raw[NVME_SQE]);
@@ -198,7 +203,7 @@ void nvme_command_pool(struct nvme_controller *ctl);
 int nvme_command_submit(struct nvme_controller *ctl, struct nvme_command *command, nvme_handler *resume);
 /** A bounce buffer: `resume` is called with it, now or later. */
 int nvme_command_bounce(struct nvme_controller *ctl, struct nvme_command *command, nvme_handler *resume);
-/** Takes one request that the disk has done, and keeps it for nvme_command_continue(). False: there is none.
+/** Takes one request that the disk has done, and keeps a command's for nvme_command_continue(). False: none.
  */
 bool nvme_command_reap(struct nvme_controller *ctl, bool wait);
 /** Continues what is finished, or got a bounce buffer. True: something was. */

@@ -13,7 +13,8 @@ static bool fetch_from(struct nvme_controller *ctl, unsigned id)
 	if (!sq->size || sq->deleting)
 		return false;
 	nvme_doorbell_tail(ctl, id);
-	while (count < BURST && sq->head != sq->tail && ctl->free_count > reserve) {
+	while (count < BURST && sq->head != sq->tail && ctl->free_count > reserve &&
+	       nvme_may_touch_memory(ctl)) {
 		if (nvme_window_read(ctl, &sq->window, sq->head * NVME_SQE, raw, sizeof(raw))) {
 			nvme_fatal(ctl, "a submission queue is not in guest memory");
 			break;
@@ -98,7 +99,7 @@ static bool post_queue(struct nvme_controller *ctl, unsigned id)
 	struct nvme_cq *cq = &ctl->cqs[id];
 	bool any = false;
 
-	while (cq->done) {
+	while (cq->done && nvme_may_touch_memory(ctl)) {
 		/* In time for the guest not to pass the number of events, for which it would ring. */
 		if (used(cq) > cq->size / 2)
 			nvme_doorbell_head(ctl, id, false);
