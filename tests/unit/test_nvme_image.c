@@ -9,6 +9,7 @@
 
 #include "tests/unit/cmocka.h"
 #include "tests/unit/nvme_guest.h"
+#include "tool/serve/nvme/format.h"
 #include "tool/serve/nvme/image.h"
 
 static char dir[] = "/tmp/lend-test-nvme-XXXXXX", path[64];
@@ -167,6 +168,66 @@ static void refuses(void **state)
 	assert_int_equal(nvme_image_open(&image, path, true, NULL, &error), -EINVAL);
 }
 
+static const char *looks_like(off_t at, const char *mark, size_t length)
+{
+	struct nvme_image image;
+	const char *name = NULL;
+	int fd = open(path, O_WRONLY);
+
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+	assert_int_equal(pwrite(fd, mark, length, at), length);
+	close(fd);
+	assert_int_equal(nvme_image_open(&image, path, false, NULL, NULL), 0);
+	if (image.format)
+		name = image.format->name;
+	nvme_image_close(&image);
+	return name;
+}
+
+/* What is served is the same, whatever the bytes look like, and a part of a mark is none. */
+static void formats(void **state)
+{
+	static const struct {
+		const char *name;
+		off_t at;
+		size_t length;
+		const char *mark;
+	} rows[] = {
+		{"qcow2", 0, 4, "QFI\xfb"},
+		{"QED", 0, 4, "QED"},
+		{"VMDK", 0, 4, "KDMV"},
+		{"VMDK", 0, 4, "COWD"},
+		{"VMDK", 0, 21, "# Disk DescriptorFile"},
+		{"VHDX", 0, 8, "vhdxfile"},
+		{"VHD", 0, 8, "conectix"},
+		{"VHD", SIZE - 512, 8, "conectix"},
+		{"VDI", 64, 4, "\x7f\x10\xda\xbe"},
+		{"Parallels", 0, 16, "WithoutFreeSpace"},
+		{"Parallels", 0, 16, "WithouFreSpacExt"},
+		{"Bochs", 0, 22, "Bochs Virtual HD Image"},
+		{"DMG", SIZE - 512, 4, "koly"},
+		{"gzip", 0, 3, "\x1f\x8b\x08"},
+		{"xz", 0, 6, "\xfd\x37zXZ"},
+		{"zstd", 0, 4, "\x28\xb5\x2f\xfd"},
+		{"bzip2", 0, 10, "BZh91AY&SY"},
+		{"zip", 0, 4, "PK\x03\x04"},
+	};
+
+	(void)state;
+	assert_null(looks_like(0, "", 0));
+	/* A partition table, as a raw image has it. */
+	assert_null(looks_like(510, "\x55\xaa", 2));
+	assert_null(looks_like(512, "EFI PART", 8));
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const char *name = looks_like(rows[i].at, rows[i].mark, rows[i].length);
+
+		assert_non_null(name);
+		assert_non_null(strstr(name, rows[i].name));
+		assert_null(looks_like(rows[i].at, rows[i].mark, rows[i].length - 2));
+	}
+}
+
 /* A guest finds the same disk again, and tells it from another one. */
 static void names(void **state)
 {
@@ -193,6 +254,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many, start, end),
 		cmocka_unit_test_setup_teardown(locks, start, end),
 		cmocka_unit_test_setup_teardown(refuses, start, end),
+		cmocka_unit_test_setup_teardown(formats, start, end),
 		cmocka_unit_test_setup_teardown(names, start, end),
 	};
 

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tool/serve/nvme/format.h"
 #include "tool/serve/nvme/image.h"
 #include "tool/serve/nvme/spec.h"
 #include "tool/tool.h"
@@ -187,6 +188,7 @@ int nvme_image_open(struct nvme_image *image, const char *path, bool readonly, c
 	ret = measure(image, path, error);
 	if (ret)
 		goto close;
+	image->format = nvme_format_find(image->fd, image->disk.size);
 	choose_direct(image);
 	name(image, path, serial);
 	image->disk.ops = &nvme_uring_ops;

@@ -11,6 +11,7 @@
 struct nvme_image {
 	struct nvme_disk disk; /* for the controller; `opaque` is this image */
 	int fd;
+	const struct nvme_format *format; /* that its bytes look like, though it is served as raw; or NULL */
 	struct io_uring ring;
 	struct __kernel_timespec time; /* of the one timer */
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tool/serve/nvme/controller.h"
+#include "tool/serve/nvme/format.h"
 #include "tool/serve/nvme/serve.h"
 #include "tool/serve/serve.h"
 #include "tool/run/options.h"
@@ -65,6 +66,10 @@ static int nvme_kind_open(void *state, struct lend_context *context, const struc
 	ret = nvme_image_open(&kind->serve.image, args->devices[0], kind->readonly, kind->serial, error);
 	if (ret)
 		return ret;
+	if (kind->serve.image.format && !kind->format)
+		tool_say("%.300s looks like %s, and the guest gets its bytes as they are; if you do not "
+			 "want that, %s",
+			 args->devices[0], kind->serve.image.format->name, kind->serve.image.format->cure);
 	kind->serve.say = tool_say;
 	out->fd = nvme_image_fd(&kind->serve.image);
 	out->calls = calls;
