@@ -7,19 +7,24 @@
 
 #include "lib/eventfd.h"
 
-/* Linux before 5.8 reads no eventfd that way. */
-uint64_t eventfd_take(int fd)
+int eventfd_try(int fd, uint64_t *count)
 {
-	uint64_t count = 0;
-	const struct iovec data = {&count, sizeof(count)};
+	const struct iovec data = {count, sizeof(*count)};
 	ssize_t ret = preadv2(fd, &data, 1, -1, RWF_NOWAIT);
 
-	if (ret < 0 && errno == EOPNOTSUPP)
-		ret = read(fd, &count, sizeof(count));
-	return ret == sizeof(count) ? count : 0;
+	if (ret < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	return ret == sizeof(*count) ? 1 : -EIO;
 }
 
-/* There is no such flag for a write. */
+uint64_t eventfd_take(int fd)
+{
+	uint64_t count;
+
+	return eventfd_try(fd, &count) == 1 ? count : 0;
+}
+
+/* RWF_NOWAIT is for reads alone: the kernel has no write to an eventfd that is sure not to wait. */
 void eventfd_add(int fd)
 {
 	struct pollfd room = {.fd = fd, .events = POLLOUT};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A signal is 8 bytes, the number 1, to a descriptor of the client. It should be an
- * eventfd, but it is the client's choice: nothing it can be may block us or raise
- * SIGPIPE. A signal that does not fit is not lost: the client has one to read.
+ * eventfd, but it is the client's choice: whatever it is, it raises no SIGPIPE, and a
+ * full one does not block us. A signal that does not fit is not lost: the client has one
+ * to read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 #include "lib/eventfd.h"
-#include "lib/server/file.h"
+#include "lib/file.h"
 #include "lib/server/irqs.h"
 
 enum signal_way {

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
+#include "lib/eventfd.h"
 #include "lib/server/server.h"
 
 static size_t words(unsigned vectors)
@@ -132,21 +132,16 @@ void irqs_masks_changed(struct lend_server *server)
 	signal_pending(server, LEND_IRQ_MSIX);
 }
 
-/* A descriptor that is no eventfd cannot make us read for ever: after an end or an error it is not waited
- * for. */
+/* What is no eventfd is given up at its first event: one that is always readable would be read for ever. */
 void irqs_line_event(struct lend_server *server, bool unmask)
 {
 	int *fd = unmask ? &server->irqs.unmask_fd : &server->irqs.mask_fd;
 	uint64_t count;
-	const struct iovec iov = {&count, sizeof(count)};
-	ssize_t got;
+	int ret = *fd < 0 ? 0 : eventfd_try(*fd, &count);
 
-	if (*fd < 0)
+	if (!ret)
 		return;
-	got = preadv2(*fd, &iov, 1, -1, RWF_NOWAIT);
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (got <= 0) {
+	if (ret < 0) {
 		server_watch(server, *fd, unmask ? SERVER_UNMASK : SERVER_MASK, 0, EPOLL_CTL_DEL);
 		close(*fd);
 		*fd = -1;

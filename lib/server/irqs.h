@@ -53,7 +53,7 @@ void irqs_line_event(struct lend_server *server, bool unmask);
 
 /** Chooses how a descriptor is written to. */
 uint8_t irq_signal_way(int fd);
-/** Signals a client's descriptor: never blocks, raises no SIGPIPE. */
+/** Signals a client's descriptor: does not wait for room in it, raises no SIGPIPE. */
 void irq_signal(const struct server_vector *vector);
 
 #endif

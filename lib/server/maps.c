@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lib/server/file.h"
+#include "lib/file.h"
 #include "lib/server/server.h"
 
 /* The largest page of a file that is believed: hugetlbfs says its own, and it is a power of two. */
@@ -58,7 +58,6 @@ static int check_request(const struct wire_dma_map *request, int fd)
 static int look_at_file(struct server_map *map, int fd, uint64_t length, uint64_t *page)
 {
 	struct stat about;
-
 	int ret = file_stat(fd, &about);
 
 	if (ret < 0)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/error.h"
+#include "lib/eventfd.h"
 #include "lib/server/description.h"
 #include "lib/server/listen.h"
 #include "lib/server/session.h"
@@ -41,17 +42,13 @@ int server_watch(struct lend_server *server, int fd, enum server_source source, 
 void server_kick(struct lend_server *server)
 {
 	const uint64_t one = 1;
-	ssize_t ignored = write(server->kick, &one, sizeof(one));
 
-	(void)ignored;
+	(void)!write(server->kick, &one, sizeof(one));
 }
 
 void server_kicked(struct lend_server *server)
 {
-	uint64_t count;
-	ssize_t ignored = read(server->kick, &count, sizeof(count));
-
-	(void)ignored;
+	eventfd_take(server->kick);
 }
 
 uint8_t *server_scratch(struct lend_server *server, size_t length)

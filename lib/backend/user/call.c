@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "lib/backend/user/call.h"
 #include "lib/eventfd.h"
@@ -107,15 +106,9 @@ void user_call_reply(struct user_session *session, struct wire_reader *reader)
 	user_call_finish(session, call, 0);
 }
 
-static void drain(int fd)
-{
-	uint64_t count;
-
-	while (read(fd, &count, sizeof(count)) == sizeof(count))
-		;
-}
-
-/* One poll(), without the lock, and what it brings. What comes behind the own reply is left to the next one.
+/*
+ * One poll(), without the lock, and what it brings. What comes behind the own reply is
+ * left to the next one.
  */
 static void poll_once(struct user_session *session, struct user_call *call)
 {
@@ -135,7 +128,7 @@ static void poll_once(struct user_session *session, struct user_call *call)
 	pthread_mutex_lock(&session->lock);
 	session->poller = NULL;
 	if (polls[USER_CHANNELS].revents)
-		drain(session->kick);
+		eventfd_take(session->kick);
 	for (unsigned i = 0; i < USER_CHANNELS; i++)
 		if (polls[i].revents)
 			user_channel_pump(session, &session->channels[i], &call->done);

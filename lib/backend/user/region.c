@@ -4,13 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/backend/areas.h"
 #include "lib/backend/user/call.h"
 #include "lib/backend/user/region.h"
+#include "lib/file.h"
 
 /* Room for some 4000 areas. A region that needs more is not mapped. */
 enum { INFO_MAX = 64 << 10, TRIES_MAX = 3 };
@@ -136,16 +135,12 @@ static long list_areas(const struct answer *answer, struct lend_area **out)
 	return 1;
 }
 
-/*
- * A device's own descriptor has no size: there the map itself tells. The system call
- * is made by its number: fstat() of glibc makes another one, which a sandbox forbids
- * because it tells of any path whether it exists.
- */
+/* A device's own descriptor has no size: there the map itself tells. */
 static bool has_bytes(int fd, uint64_t end)
 {
 	struct stat st;
 
-	return !syscall(SYS_fstat, fd, &st) && (!S_ISREG(st.st_mode) || end <= (uint64_t)st.st_size);
+	return !file_stat(fd, &st) && (!S_ISREG(st.st_mode) || end <= (uint64_t)st.st_size);
 }
 
 /* Whole pages, in the region and in the file. */

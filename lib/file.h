@@ -3,8 +3,8 @@
  * What a descriptor is. glibc's fstat() makes the call newfstatat in some versions, which
  * tells of any path whether it exists: a sandbox that refuses that one must not stop us.
  */
-#ifndef LIB_SERVER_FILE_H
-#define LIB_SERVER_FILE_H
+#ifndef LIB_FILE_H
+#define LIB_FILE_H
 
 #include <errno.h>
 #include <sys/stat.h>
