@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/error.h"
 #include "lib/file.h"
 #include "lib/server/server.h"
 
@@ -91,13 +92,40 @@ static int map_file(struct server_map *map, int fd, uint64_t length, uint64_t pa
 	return 0;
 }
 
-static void map_end(struct server_map *map)
+/* The kernel joins maps of one file. To take one out of the middle it needs an area more, and may have none.
+ */
+static bool map_end(struct server_map *map)
 {
-	if (map->base)
-		munmap(map->base, map->span);
+	if (map->base && munmap(map->base, map->span))
+		return false;
 	if (map->fd >= 0)
 		close(map->fd);
 	free(map);
+	return true;
+}
+
+/* It is out of the table. What stays mapped is noted, for the end of the session. */
+static void give_up(struct server_maps *maps, struct server_map *map)
+{
+	if (map_end(map))
+		return;
+	map->next = maps->left;
+	maps->left = map;
+}
+
+/* Without its other maps there is nothing that such a map is joined with: the session ends, and it can go. */
+static int check_left(struct lend_server *server)
+{
+	const struct server_map *map = server->maps.left;
+
+	if (!map)
+		return 0;
+	server->lost =
+		error_say(&server->why, -ENOMEM,
+			  "memory of it at 0x%llx cannot be unmapped: the process has as many areas as "
+			  "vm.max_map_count allows",
+			  (unsigned long long)map->iova);
+	return server->lost;
 }
 
 static bool is_same(const struct server_map *a, const struct server_map *b, bool by_file)
@@ -194,8 +222,8 @@ static int enter(struct lend_server *server, struct server_map *map, int fd, boo
 		take_out(&server->maps, at);
 		ret = ret < 0 ? ret : -EINVAL;
 	}
-	map_end(map);
-	return ret > 0 ? 0 : ret;
+	give_up(&server->maps, map);
+	return check_left(server) ? -ENOMEM : ret > 0 ? 0 : ret;
 }
 
 int server_maps_add(struct lend_server *server, const struct wire_dma_map *request, int fd)
@@ -237,7 +265,7 @@ static void remove_at(struct lend_server *server, unsigned at)
 	/* It stays in the table until the device has stopped, for a SIGBUS meanwhile. */
 	if (server->ops.unmap)
 		server->ops.unmap(server->device.dev, map->iova, map->last - map->iova + 1);
-	map_end(take_out(&server->maps, at));
+	give_up(&server->maps, take_out(&server->maps, at));
 }
 
 int server_maps_remove(struct lend_server *server, lend_iova_t iova, uint64_t length)
@@ -249,7 +277,21 @@ int server_maps_remove(struct lend_server *server, lend_iova_t iova, uint64_t le
 	    maps->rows[at]->last != iova + length - 1)
 		return -ENOENT;
 	remove_at(server, at);
-	return 0;
+	return check_left(server);
+}
+
+static void remove_left(struct lend_server *server)
+{
+	struct server_map *map = server->maps.left, *next;
+
+	server->maps.left = NULL;
+	for (; map; map = next) {
+		next = map->next;
+		if (!map_end(map))
+			server_log(server, LEND_LOG_ERROR,
+				   "memory of the client at 0x%llx stays mapped until this process ends",
+				   (unsigned long long)map->iova);
+	}
 }
 
 void server_maps_remove_all(struct lend_server *server)
@@ -264,4 +306,5 @@ void server_maps_remove_all(struct lend_server *server)
 	maps->room = 0;
 	sigbus_unlock();
 	free(rows);
+	remove_left(server);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -168,6 +169,60 @@ static void more_maps_than_are_allowed(void **state)
 	assert_int_equal(stage->unmaps, stage->maps);
 }
 
+enum { PAGE = 4096 };
+
+/* Every second page gets a protection of its own, until the kernel makes no area more. */
+static void use_all_areas(uint8_t *at, size_t pages)
+{
+	for (size_t i = 1; i < pages; i += 2)
+		if (mprotect(at + i * PAGE, PAGE, PROT_READ)) {
+			assert_int_equal(errno, ENOMEM);
+			return;
+		}
+	fail_msg("more areas than vm.max_map_count");
+}
+
+static size_t most_areas(void)
+{
+	char text[32] = "";
+	int fd = open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
+
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	return strtoul(text, NULL, 10);
+}
+
+/* The middle of what the kernel has joined: it cannot go alone, and goes with the rest. */
+static void an_unmap_that_fails(void **state)
+{
+	enum { PART = 0x10000 };
+	struct server_stage *stage = *state;
+	size_t pages = 2 * most_areas();
+	int file = stage_file(3 * PART);
+	uint8_t *areas =
+		mmap(NULL, pages * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct iovec parts[3];
+	int ret;
+
+	assert_ptr_not_equal(areas, MAP_FAILED);
+	for (unsigned i = 3; i-- > 0;) {
+		assert_int_equal(peer_map(&stage->peer, i * PART, PART, RW, file, i * PART), 0);
+		assert_int_equal(lend_server_memory(stage->server, i * PART, PART, RW, &parts[i], 1), 1);
+	}
+	assert_ptr_equal(parts[1].iov_base, parts[0].iov_base + PART);
+	assert_ptr_equal(parts[2].iov_base, parts[1].iov_base + PART);
+	use_all_areas(areas, pages);
+	ret = peer_unmap(&stage->peer, PART, PART, 0);
+	assert_int_equal(munmap(areas, pages * PAGE), 0);
+	assert_int_equal(ret, -ENOMEM);
+	assert_non_null(strstr(stage->log, "0x10000 cannot be unmapped"));
+	stage_is_closed(stage);
+	assert_int_equal(stage->unmaps, 3);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(msync(parts[i].iov_base, PART, MS_ASYNC), -1);
+	close(file);
+}
+
 static void memory_is_split_at_borders(void **state)
 {
 	struct server_stage *stage = *state;
@@ -261,6 +316,7 @@ int main(void)
 		CASE(unmap_is_exact),
 		CASE(memory_is_there_until_unmap_returns),
 		CASE(more_maps_than_are_allowed),
+		CASE(an_unmap_that_fails),
 		CASE(memory_is_split_at_borders),
 		CASE(a_file_that_becomes_shorter),
 	};
