@@ -8,6 +8,7 @@
 
 #include "lend/lend.h"
 #include "tests/unit/fake_iommufd.h"
+#include "tests/unit/open_files.h"
 
 #define UUID "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"
 
@@ -19,7 +20,7 @@ struct host {
 	struct lend_error error;
 	char order[64]; /* what the hypervisor was told, in the middle of the kernel's calls */
 	unsigned known;
-	int fds; /* open before */
+	unsigned fds; /* open before */
 };
 
 static inline void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -32,15 +33,6 @@ static inline void run(const char *format, ...)
 	vsnprintf(command, sizeof(command), format, args);
 	va_end(args);
 	assert_int_equal(system(command), 0);
-}
-
-static inline int open_fds(void)
-{
-	int count = 0;
-
-	for (int fd = 0; fd < 256; fd++)
-		count += fcntl(fd, F_GETFD) >= 0;
-	return count;
 }
 
 static inline int vfio_add(void *opaque, int fd)

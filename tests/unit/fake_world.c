@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening and closing a fake world, and the guest's moves in it. */
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,18 +9,7 @@
 #include "lib/le.h"
 #include "tests/unit/cmocka.h"
 #include "tests/unit/fake_private.h"
-
-int world_open_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
+#include "tests/unit/open_files.h"
 
 struct world *world_new(void)
 {
@@ -182,7 +170,7 @@ int world_open(struct world *world)
 	config.size = sizeof(config);
 	config.peer = world;
 
-	world->fds_before = world_open_fds();
+	world->fds_before = open_fds();
 	world->regions[LEND_REGION_CONFIG] =
 		(struct lend_region){.size = world->config_size, .readable = true, .writable = true};
 	ret = open_space(world);
@@ -218,7 +206,7 @@ static void check_left(struct world *world)
 	assert_int_equal(world->device_ioeventfds, 0);
 	assert_false(world->bar_open);
 	assert_false(world->msi_open);
-	assert_int_equal(world_open_fds(), world->fds_before);
+	assert_int_equal(open_fds(), world->fds_before);
 	if (world->violation[0])
 		fail_msg("%s", world->violation);
 }

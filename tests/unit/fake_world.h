@@ -156,7 +156,7 @@ struct world {
 	unsigned log_lines, debug_lines;
 	uint64_t log_bytes;
 	char last_log[512];
-	int fds_before;
+	unsigned fds_before;
 
 	/* The objects under test. */
 	struct lend_context *context;
@@ -223,6 +223,5 @@ int world_find(const struct world *world, size_t from, const char *text);
 unsigned world_count(const struct world *world, const char *text);
 /** Asserts that lines with these beginnings come in this order (NULL ends). */
 void world_expect_order(const struct world *world, ...);
-int world_open_fds(void);
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -26,7 +25,7 @@ struct client *client_new(void)
 	world->vectors[LEND_IRQ_INTX] = world->vectors[LEND_IRQ_ERR] = world->vectors[LEND_IRQ_REQ] = 1;
 	world->function_config.no_intx = true;
 	world->function_config.p2p = LEND_P2P_OFF;
-	world->file = client_memory((size_t)LEND_REGION_COUNT << 40); /* empty: it takes no room */
+	world->file = memory_file((size_t)LEND_REGION_COUNT << 40); /* empty: it takes no room */
 	strcpy(client->folder, "/tmp/lend-forward-XXXXXX");
 	assert_non_null(mkdtemp(client->folder));
 	snprintf(client->path, sizeof(client->path), "%s/s", client->folder);
@@ -94,15 +93,6 @@ void client_free(struct client *client)
 	close(client->world->file);
 	world_free(client->world);
 	free(client);
-}
-
-int client_memory(size_t size)
-{
-	int fd = memfd_create("memory", MFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, (off_t)size), 0);
-	return fd;
 }
 
 struct wire_region_info client_region(struct client *client, unsigned index, int *fd)

@@ -29,9 +29,6 @@ void client_free_server(struct client *client);
 /** Closes everything, and asserts that nothing is left. */
 void client_free(struct client *client);
 
-/** A memfd of that many bytes. */
-int client_memory(size_t size);
-
 /** What the client is told of a region; *fd: its descriptor, which the caller closes; -1: none. */
 struct wire_region_info client_region(struct client *client, unsigned index, int *fd);
 struct wire_irq_info client_irq(struct client *client, unsigned index);

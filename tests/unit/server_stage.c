@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -201,7 +200,7 @@ int stage_setup_silent(void **state)
 	stage->peer.fd = -1;
 	config.opaque = stage;
 	assert_int_equal(lend_context_new(&config, &stage->context), 0);
-	stage->memory = stage_file(0x10000);
+	stage->memory = memory_file(0x10000);
 	describe(stage);
 	stage_serve(stage);
 	*state = stage;
@@ -256,12 +255,4 @@ uint64_t stage_signals(int eventfd)
 	uint64_t count = 0;
 
 	return read(eventfd, &count, sizeof(count)) == sizeof(count) ? count : 0;
-}
-
-int stage_file(uint64_t size)
-{
-	int fd = memfd_create("lend-test", MFD_CLOEXEC);
-
-	assert_true(fd >= 0 && !ftruncate(fd, (off_t)size));
-	return fd;
 }

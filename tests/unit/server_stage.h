@@ -60,7 +60,5 @@ void stage_is_in_step(struct server_stage *stage, unsigned fds);
 void stage_is_closed(struct server_stage *stage);
 /** How often an eventfd was signalled since the last call. */
 uint64_t stage_signals(int eventfd);
-/** A file in memory. */
-int stage_file(uint64_t size);
 
 #endif

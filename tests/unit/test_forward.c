@@ -239,7 +239,7 @@ static void line_is_masked_and_unmasked_by_the_client(void **state)
 static void memory_with_a_file_is_mapped_for_the_device(void **state)
 {
 	struct client *client = client_new();
-	int memory = client_memory(16 * PAGE);
+	int memory = memory_file(16 * PAGE);
 
 	(void)state;
 	client_open(client);
@@ -313,7 +313,7 @@ static void start_work(struct client *client, int memory, int fd)
 static void after_the_client_the_device_is_quiet_and_reset(void **state)
 {
 	struct client *client = client_new();
-	int memory = client_memory(16 * PAGE), fd = eventfd(0, EFD_NONBLOCK);
+	int memory = memory_file(16 * PAGE), fd = eventfd(0, EFD_NONBLOCK);
 
 	(void)state;
 	client_open(client);
@@ -361,7 +361,7 @@ static void after_an_error_the_client_reads_ones_until_a_reset(void **state)
 /* Whatever call fails: an answer, and at the end nothing is left. */
 static void each_call_may_fail(void **state)
 {
-	int memory = client_memory(16 * PAGE), fd = eventfd(0, EFD_NONBLOCK);
+	int memory = memory_file(16 * PAGE), fd = eventfd(0, EFD_NONBLOCK);
 	unsigned calls = 1;
 
 	(void)state;

@@ -142,7 +142,7 @@ static int start(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, SIZE), 0);
 	close(fd);
-	memory_fd = stage_file(MEMORY);
+	memory_fd = memory_file(MEMORY);
 	memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
 	for (unsigned i = 0; i < 2; i++)
 		vectors[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

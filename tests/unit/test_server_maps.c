@@ -17,7 +17,7 @@ enum { R = WIRE_DMA_READABLE, W = WIRE_DMA_WRITABLE, RW = R | W, MMAP = 4, FILES
 static void ways_to_memory(void **state)
 {
 	struct server_stage *stage = *state;
-	int file = stage_file(0x4000);
+	int file = memory_file(0x4000);
 	unsigned fds = open_fds();
 	const int two[2] = {file, file};
 	struct wire_dma_map map = {32, RW, 0, 0x100000, 0x1000};
@@ -49,7 +49,7 @@ static void ways_to_memory(void **state)
 static void maps_that_overlap(void **state)
 {
 	struct server_stage *stage = *state;
-	int file = stage_file(0x10000), other = stage_file(0x10000);
+	int file = memory_file(0x10000), other = memory_file(0x10000);
 	unsigned fds = open_fds();
 
 	assert_int_equal(peer_map(&stage->peer, 0x4000, 0x4000, RW, file, 0), 0);
@@ -74,7 +74,7 @@ static void maps_that_overlap(void **state)
 static void maps_that_make_no_sense(void **state)
 {
 	struct server_stage *stage = *state;
-	int file = stage_file(0x4000), tiny = stage_file(1), pipes[2], folder = open("/tmp", O_RDONLY);
+	int file = memory_file(0x4000), tiny = memory_file(1), pipes[2], folder = open("/tmp", O_RDONLY);
 	int readonly = open("/proc/self/exe", O_RDONLY);
 	unsigned fds;
 
@@ -198,7 +198,7 @@ static void an_unmap_that_fails(void **state)
 	enum { PART = 0x10000 };
 	struct server_stage *stage = *state;
 	size_t pages = 2 * most_areas();
-	int file = stage_file(3 * PART);
+	int file = memory_file(3 * PART);
 	uint8_t *areas =
 		mmap(NULL, pages * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	struct iovec parts[3];
@@ -226,7 +226,7 @@ static void an_unmap_that_fails(void **state)
 static void memory_is_split_at_borders(void **state)
 {
 	struct server_stage *stage = *state;
-	int file = stage_file(0x4000), second = stage_file(0x4000);
+	int file = memory_file(0x4000), second = memory_file(0x4000);
 	char text[32] = "", *at = mmap(NULL, 0x4000, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	struct lend_server *server = stage->server;
 	struct iovec pieces[4];
@@ -275,7 +275,7 @@ static void a_file_that_becomes_shorter(void **state)
 {
 	struct sigaction action = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO}, before;
 	struct server_stage *stage = *state;
-	int file = stage_file(0x4000);
+	int file = memory_file(0x4000);
 	uint8_t data[16];
 	struct iovec piece;
 

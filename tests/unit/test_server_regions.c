@@ -197,7 +197,7 @@ static void the_largest_access(void **state)
 {
 	struct server_stage *stage = *state;
 	struct wire_region_access access = {0, STAGE_MAPPED, WIRE_DATA_MAX};
-	int large = stage_file(2 << 20);
+	int large = memory_file(2 << 20);
 
 	close(stage->memory);
 	stage->memory = large;

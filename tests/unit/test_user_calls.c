@@ -1,41 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Many calls at once, and servers that are slow or answer wrongly. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/unit/cmocka.h"
-#include "tests/unit/user_peer.h"
+#include "tests/unit/user_stage.h"
 
 enum { THREADS = 8, READS = 500 };
-
-static struct user_monitor monitor;
-
-static int setup(void **state)
-{
-	(void)state;
-	user_monitor_init(&monitor);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	user_monitor_close(&monitor);
-	return 0;
-}
-
-static void open_function(void)
-{
-	int ret = user_monitor_open(&monitor);
-
-	if (ret)
-		fail_msg("%d: %s", ret, monitor.error.text);
-	user_monitor_function(&monitor);
-}
 
 static void *reader(void *opaque)
 {

@@ -2,48 +2,14 @@
 /* A device behind a socket: what its server is asked for, and what becomes of it when that goes. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "tests/unit/cmocka.h"
-#include "tests/unit/user_peer.h"
-
-static struct user_monitor monitor;
-
-static int setup(void **state)
-{
-	(void)state;
-	user_monitor_init(&monitor);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	user_monitor_close(&monitor);
-	return 0;
-}
-
-static int memory_file(size_t size)
-{
-	int fd = memfd_create("test", MFD_CLOEXEC);
-
-	assert_true(fd > 0);
-	assert_int_equal(ftruncate(fd, (off_t)size), 0);
-	return fd;
-}
-
-static void open_it(void)
-{
-	int ret = user_monitor_open(&monitor);
-
-	if (ret)
-		fail_msg("%d: %s", ret, monitor.error.text);
-}
+#include "tests/unit/open_files.h"
+#include "tests/unit/user_stage.h"
 
 static void what_it_is(void **state)
 {
@@ -51,7 +17,7 @@ static void what_it_is(void **state)
 	struct lend_region region;
 
 	(void)state;
-	open_it();
+	open_device();
 	info = lend_device_info(monitor.device);
 	assert_int_equal(info->backend, LEND_BACKEND_USER);
 	assert_int_equal(info->vendor, 0x1234);
@@ -75,8 +41,7 @@ static void accesses(void **state)
 	uint8_t *bytes = monitor.peer.bytes;
 
 	(void)state;
-	open_it();
-	user_monitor_function(&monitor);
+	open_function();
 	assert_int_equal(monitor.peer.config[4], 6);
 	bytes[0x10] = 0xab;
 	assert_int_equal(lend_function_bar_read(monitor.function, 0, 0x10, 1), 0xab);
@@ -101,7 +66,7 @@ static uint32_t flags_of_write(uint32_t bar, uint16_t command)
 
 	monitor.peer.hook = note_flags;
 	monitor.peer.opaque = &flags;
-	open_it();
+	open_device();
 	assert_int_equal(lend_function_new(monitor.device, &plain, &monitor.function, &monitor.error), 0);
 	lend_function_config_write(monitor.function, 0x10, 4, bar);
 	lend_function_config_write(monitor.function, 4, 2, command);
@@ -152,7 +117,7 @@ static void mapped_parts(void **state)
 	monitor.peer.regions[0].areas[1] = (struct wire_area){0, 0x1000};
 	monitor.peer.regions[0].areas[2] = (struct wire_area){0x2000, 0x1000};
 	monitor.peer.regions[0].area_count = 3;
-	open_it();
+	open_device();
 	assert_int_equal(lend_device_areas(monitor.device, 0, NULL, 0), 3);
 	user_monitor_function(&monitor);
 	assert_true(monitor.direct_count >= 1);
@@ -172,8 +137,7 @@ static void reset(void **state)
 	struct lend_reset_report report;
 
 	(void)state;
-	open_it();
-	user_monitor_function(&monitor);
+	open_function();
 	monitor.peer.config[4] = 0;
 	assert_int_equal(lend_context_reset(monitor.context, &monitor.function, 1, &report, sizeof(report)),
 			 0);
@@ -192,7 +156,7 @@ static void reset_at_start(void **state)
 	(void)state;
 	monitor.peer.config[0x51] = 0x60;
 	memcpy(exp, (uint8_t[]){0x10, 0, 2, 0, 0, 0, 0, 0x10}, 8);
-	open_it();
+	open_device();
 	assert_int_equal(lend_function_new(monitor.device, &plain, &monitor.function, &monitor.error), 0);
 	assert_int_equal(lend_context_reset(monitor.context, &monitor.function, 1, &report, sizeof(report)),
 			 0);
@@ -213,8 +177,7 @@ static void interrupts_are_split(void **state)
 
 	(void)state;
 	monitor.peer.max_fds = 5;
-	open_it();
-	user_monitor_function(&monitor);
+	open_function();
 	for (unsigned i = 0; i < 16; i++)
 		if (i != 7)
 			unmask(i);
@@ -248,7 +211,7 @@ static void memory_is_told(void **state)
 		.iova = 0x80000, .length = 0x1000, .va = plain, .fd = -1, .kind = LEND_RANGE_BAR};
 
 	(void)state;
-	open_it();
+	open_device();
 	assert_int_equal(lend_space_map(monitor.space, ranges, 2, &monitor.error), 0);
 	assert_int_equal(monitor.peer.map_count, 2);
 	assert_true(monitor.peer.maps[0].fd > 0);
@@ -275,8 +238,7 @@ static void memory_is_told(void **state)
 static void the_server_goes(void **state)
 {
 	(void)state;
-	open_it();
-	user_monitor_function(&monitor);
+	open_function();
 	user_peer_stop(&monitor.peer);
 	/* Nobody accesses it: the loop sees it all the same. */
 	user_monitor_await(&monitor, LEND_EVENT_ERROR);
@@ -301,8 +263,7 @@ static void the_server_goes_within_an_access(void **state)
 	struct lend_reset_report report;
 
 	(void)state;
-	open_it();
-	user_monitor_function(&monitor);
+	open_function();
 	monitor.peer.dies_at = monitor.peer.commands + 1;
 	monitor.peer.cut = 7;
 	assert_int_equal(lend_function_bar_read(monitor.function, 0, 0x10, 8), UINT64_MAX);
@@ -324,7 +285,7 @@ static void it_goes_at_each_message(void **state)
 	unsigned messages;
 
 	(void)state;
-	open_it();
+	open_device();
 	messages = monitor.peer.commands;
 	user_monitor_close(&monitor);
 	for (unsigned i = 1; i <= messages; i++)
@@ -346,7 +307,7 @@ static void contradictions(void **state)
 	struct lend_device *device;
 
 	(void)state;
-	open_it();
+	open_device();
 	config.socket = "/nonexistent/socket";
 	config.address = "05:00.0";
 	assert_int_equal(lend_device_open_with(monitor.space, &config, &device, &monitor.error), -EINVAL);
@@ -375,7 +336,7 @@ static void paths(void **state)
 	char path[200];
 
 	(void)state;
-	open_it();
+	open_device();
 	memset(path, 'x', sizeof(path));
 	path[sizeof(path) - 1] = '\0';
 	config.socket = path;

@@ -3,40 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/unit/cmocka.h"
-#include "tests/unit/user_peer.h"
+#include "tests/unit/user_stage.h"
 
 enum { COLLISIONS = 10000 };
 
-static struct user_monitor monitor;
 static uint8_t memory[0x4000] __attribute__((aligned(4096)));
-
-static int setup(void **state)
-{
-	(void)state;
-	user_monitor_init(&monitor);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	user_monitor_close(&monitor);
-	return 0;
-}
-
-static void open_function(void)
-{
-	int ret = user_monitor_open(&monitor);
-
-	if (ret)
-		fail_msg("%d: %s", ret, monitor.error.text);
-	user_monitor_function(&monitor);
-}
 
 /* Two windows that touch, one that is read alone, and a hole behind. */
 static void map_memory(void)

@@ -2,12 +2,11 @@
 /* Servers that describe themselves wrongly: nothing is mapped or read that is not there. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/unit/cmocka.h"
+#include "tests/unit/open_files.h"
 #include "tests/unit/user_peer.h"
 
 static struct user_monitor monitor;
@@ -16,8 +15,7 @@ static int file;
 static int setup(void **state)
 {
 	(void)state;
-	file = memfd_create("test", MFD_CLOEXEC);
-	assert_int_equal(ftruncate(file, PEER_BYTES), 0);
+	file = memory_file(PEER_BYTES);
 	user_monitor_init(&monitor);
 	return 0;
 }

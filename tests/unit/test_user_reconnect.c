@@ -2,10 +2,10 @@
 /* A server that goes and comes back: the function goes on, if it is the same device. */
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/unit/cmocka.h"
+#include "tests/unit/open_files.h"
 #include "tests/unit/user_peer.h"
 
 static struct user_monitor monitor;
@@ -25,10 +25,8 @@ static void describe(struct user_peer *peer, int file)
 static int setup(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		files[i] = memfd_create("test", MFD_CLOEXEC);
-		assert_int_equal(ftruncate(files[i], 0x4000), 0);
-	}
+	for (int i = 0; i < 2; i++)
+		files[i] = memory_file(0x4000);
 	user_monitor_init(&monitor);
 	monitor.reconnects = true;
 	describe(&monitor.peer, files[0]);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages of vfio-user on a socket pair: whole in, whole out, and every descriptor accounted for. */
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,21 +8,11 @@
 
 #include "lib/wire/message.h"
 
-#include "cmocka.h"
+#include "tests/unit/cmocka.h"
+#include "tests/unit/open_files.h"
 
 static int sockets[2]; /* the peer writes to [0], the reader reads [1] */
 static struct wire_reader reader;
-
-static unsigned open_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
 
 static int begin(void **state)
 {

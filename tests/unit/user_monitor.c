@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "tests/unit/cmocka.h"
-#include "tests/unit/fake_world.h"
+#include "tests/unit/open_files.h"
 #include "tests/unit/user_peer.h"
 
 static void log_line(void *opaque, enum lend_log_level level, const char *line)
@@ -149,7 +149,7 @@ static const struct lend_host_ops ops = {
 void user_monitor_init(struct user_monitor *monitor)
 {
 	memset(monitor, 0, sizeof(*monitor));
-	monitor->fds_before = world_open_fds();
+	monitor->fds_before = open_fds();
 	monitor->reply_ms = 60000;
 	user_peer_init(&monitor->peer);
 }
@@ -199,7 +199,7 @@ void user_monitor_close(struct user_monitor *monitor)
 	monitor->space = NULL;
 	monitor->context = NULL;
 	assert_int_equal(monitor->watch_count, 0);
-	assert_int_equal(world_open_fds(), monitor->fds_before);
+	assert_int_equal(open_fds(), monitor->fds_before);
 }
 
 static bool loop_once(struct user_monitor *monitor, int wait_ms)

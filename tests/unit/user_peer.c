@@ -10,6 +10,7 @@
 
 #include "tests/unit/cmocka.h"
 #include "tests/unit/user_peer.h"
+#include "tests/unit/wire_peer.h"
 
 void user_peer_init(struct user_peer *peer)
 {
@@ -35,20 +36,6 @@ void user_peer_init(struct user_peer *peer)
 	memcpy(peer->config + 0x50, (uint8_t[]){0x11, 0, 31, 0, 0, 0x20, 0, 0, 0, 0x30, 0, 0}, 12);
 }
 
-static void put(int fd, struct wire_out *out)
-{
-	size_t size = wire_size(out);
-	struct pollfd room = {.fd = fd, .events = POLLOUT};
-
-	for (long sent = 0; (size_t)sent < size;) {
-		sent = wire_write(out, fd, (size_t)sent);
-		if (sent < 0)
-			return; /* the client is gone */
-		if ((size_t)sent < size)
-			poll(&room, 1, -1);
-	}
-}
-
 void user_peer_reply(struct user_peer *peer, const struct wire_reader *message, int error, const void *data,
 		     size_t length, const int *fds, unsigned fd_count)
 {
@@ -63,7 +50,7 @@ void user_peer_reply(struct user_peer *peer, const struct wire_reader *message, 
 
 	if (message->header.flags & WIRE_NO_REPLY)
 		return;
-	put(peer->fds[0], &out);
+	peer_put(peer->fds[0], &out);
 }
 
 void user_peer_raw(struct user_peer *peer, const void *bytes, size_t length)
@@ -313,7 +300,7 @@ struct wire_reader *user_peer_ask(struct user_peer *peer, unsigned command, cons
 			       .fd_count = fd_count};
 	unsigned channel = peer->fds[1] >= 0;
 
-	put(peer->fds[channel], &out);
+	peer_put(peer->fds[channel], &out);
 	for (;;) {
 		struct pollfd polls[2] = {{.fd = peer->fds[0], .events = POLLIN},
 					  {.fd = peer->fds[1], .events = POLLIN}};

@@ -110,7 +110,7 @@ struct user_monitor {
 	bool placed;
 	int attached[64];   /* eventfd of each vector; 0: none */
 	int line, resample; /* eventfds of the line */
-	int fds_before;
+	unsigned fds_before;
 };
 
 void user_monitor_init(struct user_monitor *monitor);

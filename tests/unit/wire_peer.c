@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The other side of a socket; see wire_peer.h. */
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -81,6 +80,17 @@ bool peer_raw(struct wire_peer *peer, const void *data, size_t length, const int
 		fd_count = 0;
 	}
 	return true;
+}
+
+void peer_put(int fd, struct wire_out *out)
+{
+	struct pollfd room = {fd, POLLOUT, 0};
+	long sent = wire_write(out, fd, 0);
+
+	while (sent >= 0 && (size_t)sent < wire_size(out)) {
+		poll(&room, 1, -1);
+		sent = wire_write(out, fd, (size_t)sent);
+	}
 }
 
 uint16_t peer_send(struct wire_peer *peer, unsigned command, uint32_t flags, const void *payload,
@@ -233,16 +243,4 @@ int peer_set_irqs(struct wire_peer *peer, unsigned index, uint32_t flags, unsign
 	struct wire_set_irqs set = {sizeof(set), flags, index, start, count};
 
 	return peer_ask_with(peer, WIRE_SET_IRQS, &set, sizeof(set), fds, fd_count);
-}
-
-unsigned open_fds(void)
-{
-	DIR *all = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	assert_non_null(all);
-	while (readdir(all))
-		count++;
-	closedir(all);
-	return count;
 }

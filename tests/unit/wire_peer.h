@@ -8,6 +8,7 @@
 #define TESTS_UNIT_WIRE_PEER_H
 
 #include "lib/wire/message.h"
+#include "tests/unit/open_files.h"
 
 struct wire_peer {
 	int fd;
@@ -26,6 +27,9 @@ void peer_end(struct wire_peer *peer);
 
 /** Sends bytes as they are, with descriptors at the first one. False: the other side is gone. */
 bool peer_raw(struct wire_peer *peer, const void *data, size_t length, const int *fds, unsigned fd_count);
+
+/** Sends a whole message, however long the other side takes to read it; nothing if it is gone. */
+void peer_put(int fd, struct wire_out *out);
 
 /** Sends a message; `flags` are those of the header. Returns its id. */
 uint16_t peer_send(struct wire_peer *peer, unsigned command, uint32_t flags, const void *payload,
@@ -58,8 +62,5 @@ int peer_map(struct wire_peer *peer, uint64_t address, uint64_t size, uint32_t f
 int peer_unmap(struct wire_peer *peer, uint64_t address, uint64_t size, uint32_t flags);
 int peer_set_irqs(struct wire_peer *peer, unsigned index, uint32_t flags, unsigned start, unsigned count,
 		  const int *fds, unsigned fd_count);
-
-/** Descriptors that this process has open. */
-unsigned open_fds(void);
 
 #endif
