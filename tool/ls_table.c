@@ -141,31 +141,16 @@ static void looked_at(const struct ls *ls)
 	}
 }
 
-/* Several ways may lack the same; it is told once. */
-static bool was_told(const struct lend_survey *survey, size_t before, const char *unseen)
-{
-	struct lend_way way;
-
-	for (size_t i = 0; i < before && lend_survey_way(survey, i, &way); i++)
-		if (way.unseen == unseen)
-			return true;
-	return false;
-}
-
 /* That is said with and without -v: such a device is not known to be free. */
 static void not_looked_at(const struct ls *ls)
 {
-	struct lend_way way;
-	bool any = false;
+	const char *unseen;
 	char line[320];
 
-	for (size_t i = 0; lend_survey_way(ls->survey, i, &way); i++) {
-		if (!way.unseen || was_told(ls->survey, i, way.unseen))
-			continue;
-		if (!any)
+	for (size_t i = 0; (unseen = lend_survey_unseen(ls->survey, i)); i++) {
+		if (!i)
 			ls_line(ls, "");
-		any = true;
-		snprintf(line, sizeof(line), "not looked at: %s", way.unseen);
+		snprintf(line, sizeof(line), "not looked at: %s", unseen);
 		clean_text(line);
 		ls_line(ls, line);
 	}

@@ -131,6 +131,13 @@ LEND_API const struct lend_survey_device *lend_survey_at(const struct lend_surve
  */
 LEND_API bool lend_survey_way(const struct lend_survey *survey, size_t index, struct lend_way *out);
 
+/**
+ * What could not be looked at, and how it can be: the sentences of lend_way.unseen, each once
+ * (several ways may lack the same); `index` is 0 and up. NULL: there are no more; at 0: all
+ * was looked at.
+ */
+LEND_API const char *lend_survey_unseen(const struct lend_survey *survey, size_t index);
+
 /** The word for a kind of use, as in lend_way.name; static. */
 LEND_API const char *lend_use_name(enum lend_use_kind kind);
 

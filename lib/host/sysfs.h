@@ -26,8 +26,7 @@ int sysfs_link(const char *dir, const char *name, char *out, size_t size);
 /** Reads the target of the link dir/name as it is. Bytes or negative errno. */
 int sysfs_target(const char *dir, const char *name, char out[PATH_MAX]);
 
-/** Reads a whole file, and adds a NUL. The caller frees it. NULL: errno says why; EFBIG: it is above 1 MiB.
- */
+/** Reads a whole file, and adds a NUL. The caller frees it. NULL: errno says why; above 1 MiB: EFBIG. */
 char *sysfs_load(const char *dir, const char *name, size_t *length);
 
 /**

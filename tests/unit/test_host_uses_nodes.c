@@ -34,7 +34,7 @@ static void what_stops_a_process(void **state)
 	} rows[] = {
 		{"0::/system.slice/a.service\n", "systemctl stop a.service"},
 		{"0::/system.slice/system-getty.slice/getty@tty1.service\n",
-		 "systemctl stop 'getty@tty1.service'"},
+		 "systemctl stop getty@tty1.service"},
 		{"12:pids:/x\n1:name=systemd:/system.slice/a.service/b\n", "systemctl stop a.service"},
 		{"0::/system.slice/docker-0123456789abcdef0123.scope\n", "docker stop 0123456789ab"},
 		{"0::/machine.slice/libpod-0123456789abcdef0123.scope/container\n",

@@ -40,6 +40,26 @@ static void what_cannot_be_looked_at(void **state)
 			    "processes outside this container; lend has to run outside");
 }
 
+/* What several ways lack is said once. */
+static void what_is_said_once(void **state)
+{
+	struct host_tree *tree = *state;
+
+	tree_survey(tree);
+	assert_null(lend_survey_unseen(tree->survey, 0));
+	tree_put(tree, "proc/300/fd", "");
+	assert_non_null(unseen(tree, "open"));
+	assert_non_null(unseen(tree, "lent"));
+	assert_non_null(strstr(lend_survey_unseen(tree->survey, 0), "processes of other users (1)"));
+	assert_null(lend_survey_unseen(tree->survey, 1));
+	tree_remove(tree, "proc/swaps");
+	tree_folder(tree, "proc/swaps");
+	tree_survey(tree);
+	assert_non_null(strstr(lend_survey_unseen(tree->survey, 0), "processes of other users (1)"));
+	assert_non_null(strstr(lend_survey_unseen(tree->survey, 1), "proc/swaps"));
+	assert_null(lend_survey_unseen(tree->survey, 2));
+}
+
 /* A table that cannot be read is no empty one. */
 static void tables_that_cannot_be_read(void **state)
 {
@@ -205,8 +225,9 @@ static void the_table_is_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_cannot_be_looked_at), TEST(tables_that_cannot_be_read), TEST(a_procfs_that_hides),
-		TEST(files_with_rubbish),       TEST(names_with_rubbish),         TEST(the_table_is_whole),
+		TEST(what_cannot_be_looked_at), TEST(what_is_said_once),  TEST(tables_that_cannot_be_read),
+		TEST(a_procfs_that_hides),      TEST(files_with_rubbish), TEST(names_with_rubbish),
+		TEST(the_table_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,32 +36,16 @@ static void cure_by_bind(struct lend_check *check, struct lend_check_row *row,
 		   user ? user : "", names);
 }
 
-/* Several ways may lack the same; it is told once. */
-static bool was_told(const struct lend_survey *survey, size_t before, const char *unseen)
-{
-	struct lend_way way;
-
-	for (size_t i = 0; i < before && lend_survey_way(survey, i, &way); i++)
-		if (way.unseen == unseen)
-			return true;
-	return false;
-}
-
 /* If something could not be looked at, the device is not called free. */
 static void check_unused(struct lend_check *check, const struct lend_survey_device *device)
 {
-	struct lend_way way;
-	bool told = false;
+	const char *unseen = lend_survey_unseen(check->survey, 0);
 
-	for (size_t i = 0; lend_survey_way(check->survey, i, &way); i++) {
-		if (!way.unseen || was_told(check->survey, i, way.unseen))
-			continue;
-		check_row(check, "in-use", device, LEND_NOTE, "%snot looked at: %s",
-			  told ? "" : "it is not in use as far as can be told; ", way.unseen);
-		told = true;
-	}
-	if (!told)
-		check_row(check, "in-use", device, LEND_PASSED, "it is not in use as far as can be told");
+	check_row(check, "in-use", device, unseen ? LEND_NOTE : LEND_PASSED,
+		  "it is not in use as far as can be told%s%s", unseen ? "; not looked at: " : "",
+		  unseen ? unseen : "");
+	for (size_t i = 1; unseen && (unseen = lend_survey_unseen(check->survey, i)); i++)
+		check_row(check, "in-use", device, LEND_NOTE, "not looked at: %s", unseen);
 }
 
 /* What ends a use, where no command is known. */

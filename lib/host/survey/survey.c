@@ -101,10 +101,14 @@ const struct lend_use *survey_stays_by(const struct lend_survey_device *device)
 	return NULL;
 }
 
+bool survey_is_plain(const char *word)
+{
+	return !word[strspn(word, SHELL_PLAIN)];
+}
+
 void survey_cure(struct device *device, const char *command, const char *word)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.-:";
-	const char *quote = word[strspn(word, plain)] ? "'" : "";
+	const char *quote = survey_is_plain(word) ? "" : "'";
 
 	if (!strchr(word, '\''))
 		survey_command(device, "%s %s%s%s", command, quote, word, quote);

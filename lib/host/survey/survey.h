@@ -135,6 +135,12 @@ LEND_PRINTF(4, 5)
 void survey_use(struct lend_survey *survey, struct device *device, enum lend_use_kind kind,
 		const char *format, ...);
 
+/* Characters that a shell takes as they are, also between quotes. */
+#define SHELL_PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.:@-"
+
+/** Whether a command may have a word as it is, which it has from outside. */
+bool survey_is_plain(const char *word);
+
 /** Sets the command that ends the use that was added last. `word` is quoted for a shell if that is needed. */
 void survey_cure(struct device *device, const char *command, const char *word);
 

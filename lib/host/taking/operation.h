@@ -76,8 +76,7 @@ void held_take_nodes_back(const struct operation *op, struct held *held);
 /** Restores the owner of the group's node, which stays while other members are lent, if no user needs it. */
 int held_restore_nodes(const struct operation *op, const struct held *held);
 
-/** Whether a device can have so many virtual functions (vfs.c): 0, -EOPNOTSUPP or -ERANGE, with a sentence.
- */
+/** Whether a device can have so many virtual functions (vfs.c). -EOPNOTSUPP, -ERANGE, with a sentence. */
 int operation_check_vfs(const struct lend_survey_device *pf, unsigned count, struct lend_error *error);
 
 /** Makes as many virtual functions of a device as there were (vfs.c); nothing where there are that many. */

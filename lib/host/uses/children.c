@@ -107,8 +107,7 @@ static int find_endpoint(void *opaque, const char *name)
 	return 0;
 }
 
-/* Memory of a device that the kernel uses as its own: by DAX, and of virtio-mem as soon as its driver has it.
- */
+/* The kernel uses memory of a device as its own: by DAX, or of virtio-mem as soon as its driver has it. */
 static int add_memory(void *opaque, const char *name)
 {
 	struct walk *walk = opaque;

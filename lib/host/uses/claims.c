@@ -85,11 +85,10 @@ void claim_above(struct claim *claim, const char *kernel)
 /* Characters that a shell may not take as they are. The '%' of a format counts for none. */
 static size_t specials(const char *text)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.-:%";
 	size_t count = 0;
 
 	for (; *text; text++)
-		count += !strchr(plain, *text);
+		count += !strchr(SHELL_PLAIN "%", *text);
 	return count;
 }
 

@@ -115,8 +115,7 @@ static int find_target(void *opaque, const char *target)
 	    look_read(survey, dir, "dev_name", name, sizeof(name)) <= 0)
 		return 0;
 	device = add_netconsole(survey, name);
-	if (device && strspn(target, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") ==
-			      strlen(target))
+	if (device && survey_is_plain(target))
 		survey_command(device, "sh -c 'echo 0 >/sys/kernel/config/netconsole/%s/enabled'", target);
 	return 0;
 }

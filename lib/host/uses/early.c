@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Ports that the kernel prints to, or is debugged by, and that are no console: of USB controllers, and of
- * PCI. */
+/*
+ * Ports, of USB controllers and of PCI, that the kernel prints to or is debugged by, and that
+ * are no console.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -90,11 +90,10 @@ static void name_of(const struct elsewhere *row, char out[96])
 static void cure(struct lend_survey *survey, const struct elsewhere *row, struct device *device,
 		 const char *command, const char *interface, const char *rest)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-";
 	char unit[80];
 	const char *stop = row->pid ? process_unit(survey, row->pid, unit) : NULL;
 
-	if (interface[strspn(interface, plain)] || row->name[strspn(row->name, plain)])
+	if (!survey_is_plain(interface) || !survey_is_plain(row->name))
 		return;
 	if (row->name[0])
 		survey_command(device, "ip -n %s link %s %s%s", row->name, command, interface, rest);

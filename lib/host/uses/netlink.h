@@ -31,8 +31,10 @@ const char *netlink_string(const struct rtattr *from);
 /** Called for each message; `size` is the bytes after the message's header. */
 typedef void netlink_each_fn(void *opaque, const struct nlmsghdr *message, size_t size);
 
-/** Calls `each` for the messages of a packet. 1: more come; 0: the last of the answer was among them; -EIO:
- * the kernel failed. */
+/**
+ * Calls `each` for the messages of a packet. 1: more come; 0: the last of the answer was
+ * among them; -EIO: the kernel failed.
+ */
 int netlink_each(const void *text, size_t size, netlink_each_fn *each, void *opaque);
 
 /** Opens a socket in the calling thread's network namespace; a read of it waits 2 s. Negative errno. */

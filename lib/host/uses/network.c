@@ -23,15 +23,14 @@ struct walk {
 static bool add_switch(struct lend_survey *survey, struct interface *interface, const char *name,
 		       const char *dir)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-@";
 	char uevent[256], owner[64];
 
 	if (look_read(survey, dir, "uevent", uevent, sizeof(uevent)) < 0 || !strstr(uevent, "DEVTYPE=dsa"))
 		return false;
 	survey_use(survey, interface->device, LEND_USE_BRIDGED, "%s is the conduit of the switch's port %s",
 		   interface->name, name);
-	if (!look_link(survey, dir, "device", owner, sizeof(owner)) && !owner[strspn(owner, plain)] &&
-	    !name[strspn(name, plain)])
+	if (!look_link(survey, dir, "device", owner, sizeof(owner)) && survey_is_plain(owner) &&
+	    survey_is_plain(name))
 		survey_command(interface->device, "sh -c 'echo %s >/sys/class/net/%s/device/driver/unbind'",
 			       owner, name);
 	return true;

@@ -102,7 +102,6 @@ static const struct fabric {
 
 static int find_group(void *opaque, const char *group)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:@-";
 	struct walk *walk = opaque;
 	char dir[PATH_MAX], enabled[8];
 
@@ -111,7 +110,7 @@ static int find_group(void *opaque, const char *group)
 		return 0;
 	survey_use(walk->survey, walk->device, LEND_USE_TARGET, "its port %.60s of %s serves disks to others",
 		   walk->port, walk->fabric->what);
-	if (!walk->port[strspn(walk->port, plain)])
+	if (survey_is_plain(walk->port))
 		survey_command(walk->device, "sh -c 'echo 0 >/sys/kernel/config/target/%s/%s/%s/enable'",
 			       walk->fabric->folder, walk->port, group);
 	return 0;

@@ -52,8 +52,10 @@ static bool read_state(struct lend_survey *survey, const char *dir, char *out, s
 	return found;
 }
 
-/* A SCSI device that is passed through as it is: its state tells "Channel ID: 0 Target ID: 1 LUN: 0 Host ID:
- * 2". */
+/*
+ * A SCSI device that is passed through as it is: its state tells
+ * "Channel ID: 0 Target ID: 1 LUN: 0 Host ID: 2".
+ */
 static void add_passed(struct walk *walk, const char *dir, const char *name)
 {
 	char *text = look_load(walk->survey, dir, "info"), *at = text ? strstr(text, "Channel ID: ") : NULL;

@@ -55,9 +55,7 @@ static int add_gadget(void *opaque, const char *name)
 		   "this computer is the USB device %.40s by its port %.40s", gadget, name);
 	if (!sysfs_path(dir, "%s/kernel/config/usb_gadget/%s", context_sysfs(walk->survey->context),
 			gadget) &&
-	    look_exists(walk->survey, dir) &&
-	    strspn(gadget, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") ==
-		    strlen(gadget))
+	    look_exists(walk->survey, dir) && survey_is_plain(gadget))
 		survey_command(device, "sh -c 'echo >/sys/kernel/config/usb_gadget/%s/UDC'", gadget);
 	return 0;
 }

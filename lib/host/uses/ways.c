@@ -191,6 +191,26 @@ bool lend_survey_way(const struct lend_survey *survey, size_t index, struct lend
 	return true;
 }
 
+static bool was_told(const struct lend_survey *survey, size_t before, const char *unseen)
+{
+	struct lend_way way;
+
+	for (size_t i = 0; i < before && lend_survey_way(survey, i, &way); i++)
+		if (way.unseen && !strcmp(way.unseen, unseen))
+			return true;
+	return false;
+}
+
+const char *lend_survey_unseen(const struct lend_survey *survey, size_t index)
+{
+	struct lend_way way;
+
+	for (size_t i = 0; lend_survey_way(survey, i, &way); i++)
+		if (way.unseen && !was_told(survey, i, way.unseen) && !index--)
+			return way.unseen;
+	return NULL;
+}
+
 const char *lend_use_name(enum lend_use_kind kind)
 {
 	for (size_t i = 0; i < host_way_count; i++)

@@ -34,7 +34,9 @@ extern const size_t host_way_count;
 void survey_holder(struct lend_survey *survey, struct device *device, const struct opened *opened,
 		   const char *interface);
 
-/** Adds a use to a device: `from`, which is `as` ("its virtual function"), is in use. The cure is the same.
+/**
+ * Adds a use to a device: `from`, which is `as` ("its virtual function"), is in use. The
+ * cure is the same.
  */
 void use_passed_on(struct lend_survey *survey, struct device *device, enum lend_use_kind kind,
 		   const struct device *from, const char *as, const struct lend_use *use);
