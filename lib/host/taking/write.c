@@ -21,11 +21,11 @@ struct answer {
 };
 
 /*
- * Runs in the helper. It makes only calls that are safe after a fork of a process with
- * several threads. It closes all our descriptors: a helper that is left behind would
- * otherwise hold locks, and pipes whose end somebody waits for.
+ * Runs in the helper, and returns its status. It makes only calls that are safe after a
+ * fork of a process with several threads. It closes all our descriptors: a helper that is
+ * left behind would otherwise hold locks, and pipes whose end somebody waits for.
  */
-static void help(const char *path, const char *text, int to, pid_t parent)
+static int help(const char *path, const char *text, int to, pid_t parent)
 {
 	struct answer answer = {0};
 	ssize_t done;
@@ -38,7 +38,7 @@ static void help(const char *path, const char *text, int to, pid_t parent)
 	 */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
-		_exit(1);
+		return 1;
 	setsid();
 	dup2(to, STDIN_FILENO);
 	if (close_range(STDOUT_FILENO, ~0u, 0))
@@ -51,9 +51,7 @@ static void help(const char *path, const char *text, int to, pid_t parent)
 		done = text ? write(fd, text, strlen(text)) : read(fd, answer.text, sizeof(answer.text) - 1);
 		answer.code = done < 0 ? errno : 0;
 	}
-	if (write(STDIN_FILENO, &answer, sizeof(answer)) < 0)
-		_exit(1);
-	_exit(0);
+	return write(STDIN_FILENO, &answer, sizeof(answer)) < 0;
 }
 
 static int64_t now_ms(void)
@@ -119,7 +117,11 @@ static int ask_helper(const char *path, const char *text, struct answer *out, un
 	if (helper < 0) {
 		ret = -errno;
 	} else if (!helper) {
-		help(path, text, ends[1], parent);
+		/*
+		 * This ends the helper, and never the caller. No thread can do the helper's work: a
+		 * process does not end while one of its threads waits in the kernel.
+		 */
+		_exit(help(path, text, ends[1], parent));
 	} else {
 		close(ends[1]);
 		ends[1] = -1;
