@@ -103,6 +103,18 @@ need_commands() {
 		say "no apt-get here; see that you have the equivalents of:$lost"
 }
 
+# install_base DIR [OPTION]...: debootstrap's minbase of this computer's release, from
+# the mirror that this computer uses. Its output goes to a log in the cache.
+install_base() {
+	local root=$1 codename mirror log=$LEND_CACHE/debootstrap.log; shift
+	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	mirror=$(apt-get indextargets --format '$(SITE) $(CODENAME)' 2>/dev/null |
+		awk -v c="$codename" '$2 == c { print $1; exit }')
+	[ -n "$mirror" ] || die "no package source for $codename found here"
+	debootstrap --variant=minbase "$@" "$codename" "$root" "$mirror" >"$log" 2>&1 ||
+		die "debootstrap failed; its output is in $log"
+}
+
 # timed WHAT COMMAND...: says how long a step took.
 timed() {
 	local what=$1 t0; shift
