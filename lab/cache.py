@@ -77,23 +77,26 @@ def system():
 
 
 def newer_qemu():
-    """QEMU of the next release's backports, which has vfio-user-pci."""
+    """QEMU of the next release's backports, which has vfio-user-pci, and an IOMMU of AMD
+    that translates."""
     return _folder(LAB / "fetch", "qemu-newer") / "qemu-system-x86_64"
 
 
 def qemu(choice, kernel_name):
-    """The QEMU that runs L1: LEND_QEMU, or the choice, or by the kernel.
+    """The QEMU that runs L1: the choice, or LEND_QEMU, or by the kernel.
 
-    The choice is `system`, `backports` or a path. Without one, the stock
+    The choice is `system`, `backports`, `newer` or a path. Without one, the stock
     kernel runs on the computer's own QEMU where there is one, and all others
     on the one of backports, whose devices the zoo needs.
     """
-    choice = os.environ.get("LEND_QEMU") or choice
+    choice = choice or os.environ.get("LEND_QEMU")
     system = shutil.which("qemu-system-x86_64")
     if not choice:
         choice = "system" if kernel_name == "stock" and system else "backports"
     if choice == "backports":
         return str(backports_qemu())
+    if choice == "newer":
+        return str(newer_qemu())
     if choice == "system":
         choice = system or "qemu-system-x86_64"
     if not shutil.which(choice):

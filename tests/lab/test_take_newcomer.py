@@ -151,11 +151,10 @@ def test_from_everything_wrong_to_a_guest(way):
 
 @pytest.mark.profile("host-newcomer-amd")
 def test_an_iommu_of_amd_that_is_switched_off(way):
-    """To a device that is taken: the drive does not answer in a guest behind
-    the IOMMU of AMD that QEMU has."""
     way = way(DEVICE, MOUNTED)
     assert way.go(PROFILES["host-newcomer-amd"]) == (DRIVES, "ready")
     assert way.machine.run("ls /sys/class/iommu").out == "ivhd0\n"
+    assert "lend-guest: serial lend0" in way.run(DEVICE)
     assert way.machine.run(["lend", "unbind", "--siblings", DEVICE]).ok
 
 
