@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: MIT
 """The other end of a guest's TCP connections: port 5000 receives and prints the
 sha256 of each stream; port 5001 sends 10 MiB. usage: net_peer.py PID; it ends soon
-after that process has."""
+after that process has.
 
+A test asks its guest for both by `exchange`."""
+
+import contextlib
 import hashlib
 import os
 import socket
@@ -37,8 +40,19 @@ def listen(port, answer):
     with socket.create_server(("0.0.0.0", port)) as server:
         while True:
             connection, _ = server.accept()
-            with connection:
+            # A guest that is killed leaves its connection behind.
+            with connection, contextlib.suppress(OSError):
                 answer(connection)
+
+
+def exchange(machine, peer, address, limit=60):
+    """10 MiB to the guest and back. Standard input of nc is never at its end."""
+    machine.ask("[ -p /open ] || mkfifo /open; exec 3<>/open")
+    said = machine.ask(f"nc {address} 5001 <&3 >/big; sha256sum /big", limit)
+    digest = hashlib.sha256(blob()).hexdigest()
+    assert said.split()[0] == digest
+    machine.ask(f"nc {address} 5000 </big", limit)
+    assert peer.expect(r"received (\d+) (\w+)").groups() == (str(SIZE), digest)
 
 
 def main():

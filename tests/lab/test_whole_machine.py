@@ -2,10 +2,13 @@
 """`lend run -disk` beside an assigned drive, started by a user without root: the servers
 come and go with the machine, and a killed one is started again under the guest's I/O."""
 
+from pathlib import Path
+
 import pytest
 
 import guest
 from lab import cache
+from net_peer import exchange
 
 pytestmark = pytest.mark.profile("nvme")
 
@@ -29,15 +32,25 @@ def sum_of(machine):
     return machine.run("sha256sum /run/disk.img", check=True).out.split()[0]
 
 
+def by_queue(made, disk):
+    """The interrupts so far of each queue for data."""
+    lines = made.ask(f"grep {disk.removesuffix('n1')}q[1-9] /proc/interrupts").splitlines()
+    return [sum(int(word) for word in line.split()[1:3]) for line in lines]
+
+
 def no_server_is_left(machine):
     assert machine.run("pgrep -f '[l]end serve'").out == ""
 
 
 def test_disk_beside_an_assigned_drive(machine, boot, sha256):
-    made = boot(machine, options=["-disk", "/run/disk.img"])
+    made = boot(machine, cpus=2, options=["-disk", "/run/disk.img"])
     disk = made.ask(SERVED)
     other = "nvme0n1" if disk == "nvme1n1" else "nvme1n1"
     assert hash_of(made, disk) == sum_of(machine)
+    before = by_queue(made, disk)
+    assert len(before) == 2
+    made.ask(f"for cpu in 0 1; do diskio pin $cpu /dev/{disk} -n 16; done")
+    assert all(after > count for after, count in zip(by_queue(made, disk), before))
     assert hash_of(made, other) == sha256(machine.drives[0])
     assert "verified" in made.ask(f"diskio fill /dev/{disk} --seed 3 --depth 32", 120)
     after = hash_of(made, disk)
@@ -69,6 +82,41 @@ def test_an_image_that_is_not_there(machine, boot):
     no_server_is_left(machine)
 
 
+@pytest.fixture
+def peer(machine):
+    """Serves the guest's connections in the L1, until the test is over."""
+    made = machine.start(["/usr/bin/python3", Path(__file__).with_name("net_peer.py"), "1"], timeout=600)
+    yield made
+    made.kill()
+    made.wait()
+
+
+@pytest.fixture
+def tap(machine):
+    machine.run("ip tuntap add dev lab0 mode tap multi_queue && "
+                "ip addr add 10.9.8.1/24 dev lab0 && ip link set lab0 up", check=True)
+    yield "lab0"
+    machine.run("ip link del lab0", check=True)
+
+
+def test_network_on_a_tap(machine, boot, peer, tap):
+    """10 MB each way; then the server is killed, and the driver has to be loaded anew."""
+    made = boot(machine, devices=[], options=["-net", f"tap={tap},mac=02:00:00:00:00:08"], limit=300)
+    address = "ip addr add 10.9.8.2/24 dev eth0 && ip link set eth0 up"
+    made.ask(f"{address} && grep 02:00:00:00:00:08 /sys/class/net/eth0/address")
+    exchange(made, peer, "10.9.8.1", 120)
+    machine.run("pkill -9 -f '[l]end serve net'", check=True)
+    made.command.expect("-net: its server was killed by signal 9.*; it is started again", 20)
+    made.command.expect("its server is back", 20)
+    # The card does not know the driver's rings any more: no frame passes.
+    made.tell("ping -c 1 -W 2 10.9.8.1")
+    assert made.told()[1] != 0
+    made.ask("d=/sys/bus/virtio/drivers/virtio_net; echo virtio0 >$d/unbind && echo virtio0 >$d/bind")
+    made.ask(f"{address} && ping -c 2 10.9.8.1")
+    made.power_off()
+    no_server_is_left(machine)
+
+
 # What passt takes the guest's address and gateway from.
 UPLINK = ("ip tuntap add dev up0 mode tap && ip addr add 10.1.2.3/24 dev up0 && "
           "ip link set up0 up && ip route add default via 10.1.2.1")
@@ -91,7 +139,7 @@ def user(machine, lend, kernel, guest_image):
     machine.run("rm -rf /run/user")
 
 
-def test_one_command_of_a_user(machine, lend, user, sha256):
+def test_one_command_of_a_user(machine, lend, user, peer, sha256):
     """A drive of the host, a disk and a network: README's whole machine, without root."""
     machine.run(f"{UPLINK}; chown nobody /run/disk.img; chmod 666 /dev/kvm", check=True)
     machine.run([lend, "bind", "--user", "nobody", machine.addresses[0]], check=True)
@@ -103,6 +151,7 @@ def test_one_command_of_a_user(machine, lend, user, sha256):
     assert hash_of(made, other) == sha256(machine.drives[0])
     made.ask(f"{DHCP} && ip link set eth0 up && udhcpc -i eth0 -n -q -s /s", 60)
     assert "10.1.2.3" in made.ask("ip addr show eth0")
+    exchange(made, peer, "10.1.2.1", 120)
     made.power_off()
     no_server_is_left(machine)
     machine.run([lend, "unbind", machine.addresses[0]], check=True)
