@@ -256,7 +256,9 @@ LEND_API void lend_function_bars_shown(struct lend_function *function);
  * -EINVAL: it is not behind a socket, or its server is not gone; -EPROTO: the device is
  * another one, or what its server says makes no sense; -EAGAIN: guest memory came or
  * went meanwhile; -ENOTCONN: the server is gone again, or did not answer; -ENODEV: the
- * function has failed. Each with a sentence; the function still waits.
+ * function has failed; another one: a part of a BAR could not be mapped again, or an
+ * interrupt not be set, and LEND_EVENT_LOST is sent once more. Each with a sentence; a
+ * function that has not failed still waits.
  */
 LEND_API int lend_function_reconnect(struct lend_function *function, int fd, struct lend_error *error);
 

@@ -74,6 +74,8 @@ bool user_is_lost(const struct lend_device *device);
 int user_reconnect(struct lend_device *device, int fd, struct lend_error *error);
 /** After that: the command register is what it was. */
 int user_resume(struct lend_device *device);
+/** Or the device cannot go on with this server: it is lost again, and waits for another one. */
+void user_lose(struct lend_device *device, int why);
 
 /** Read or write exactly `length` bytes at `offset` of a region: 0, or a negative errno (-EIO: fewer). */
 int device_read(const struct lend_device *device, unsigned region, uint64_t offset, void *data,

@@ -274,3 +274,8 @@ int user_resume(struct lend_device *device)
 {
 	return user_transport_resume(device->transport);
 }
+
+void user_lose(struct lend_device *device, int why)
+{
+	user_session_lose(device->user, why);
+}

@@ -40,6 +40,8 @@ int lend_function_reconnect(struct lend_function *function, int fd, struct lend_
 		return ret;
 	function_lock(function);
 	ret = life_of(function) == LIFE_ON ? go_on(function) : 0;
+	if (ret < 0) /* half of it is made: nothing of it is used */
+		user_lose(function->device, ret);
 	function_unlock(function);
 	return ret < 0 ? error_say(error, ret, "%s: it cannot go on: %s", function->name, strerror(-ret)) : 0;
 }

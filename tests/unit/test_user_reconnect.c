@@ -193,6 +193,30 @@ static void it_goes_again(void **state)
 	}
 }
 
+/* The device is the same, and a part of it cannot be mapped: the function does not go on by halves. */
+static void what_cannot_be_mapped(void **state)
+{
+	int pair[2];
+
+	(void)state;
+	open_and_lose();
+	assert_int_equal(pipe(pair), 0);
+	second.regions[2].fd = pair[0];
+	monitor.events[LEND_EVENT_LOST] = 0;
+	assert_int_equal(come_back(), -EACCES);
+	user_monitor_await(&monitor, LEND_EVENT_LOST);
+	assert_false(lend_function_gone(monitor.function));
+	assert_int_equal(lend_function_bar_read(monitor.function, 0, 8, 1), 0xff);
+	user_peer_stop(&second);
+	close(pair[0]);
+	close(pair[1]);
+	/* It waits for another one. */
+	describe(&second, files[1]);
+	assert_int_equal(come_back(), 0);
+	assert_int_equal(lend_function_bar_read(monitor.function, 0, 8, 1), 0);
+	assert_int_equal(monitor.events[LEND_EVENT_ERROR], 0);
+}
+
 static void nobody_waits(void **state)
 {
 	(void)state;
@@ -209,9 +233,7 @@ static void nobody_waits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(it_goes_on),
-		test(another_device),
-		test(it_goes_again),
+		test(it_goes_on),   test(another_device), test(it_goes_again), test(what_cannot_be_mapped),
 		test(nobody_waits),
 	};
 

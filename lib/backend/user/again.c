@@ -32,6 +32,14 @@ void user_session_give_up(struct user_session *session)
 	pthread_mutex_unlock(&session->lock);
 }
 
+void user_session_lose(struct user_session *session, int why)
+{
+	pthread_mutex_lock(&session->lock);
+	user_session_die(session, "its server is back, and the device cannot go on with it: %s",
+			 strerror(-why));
+	pthread_mutex_unlock(&session->lock);
+}
+
 /* What the server may ask for before the first session goes on. */
 static int copy_maps(struct user_session *from, struct user_session *to)
 {

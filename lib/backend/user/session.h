@@ -56,6 +56,9 @@ int user_session_retry(struct user_session *session, int fd, struct user_session
  */
 int user_session_adopt(struct user_session *session, struct user_session *fresh);
 
+/** Ends a session that cannot be used; it waits again. `why`: a negative errno. */
+void user_session_lose(struct user_session *session, int why);
+
 /** A descriptor that can be read when user_session_serve() has work while nobody calls. The same for good. */
 int user_session_fd(const struct user_session *session);
 /** Answers the server, and sees its end. Never blocks. Any thread; a callback of the monitor's loop. */
