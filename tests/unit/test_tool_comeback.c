@@ -122,6 +122,46 @@ static void a_server_that_does_not(void **state)
 	assert_int_equal(comeback_wait(&comeback, 6000), -1);
 }
 
+/* It takes each connection, and fails the session: that has an end, too. */
+static void a_server_that_is_of_no_use(void **state)
+{
+	int server;
+
+	(void)state;
+	listen_again();
+	comeback_lost(&comeback, 1, 1000);
+	for (uint64_t now = 1000; now <= 6000; now += 1000) {
+		comeback_tick(&comeback, now, control[0]);
+		expect(1, CONTROL_SERVER, &server);
+		close(accept(listener, NULL, NULL));
+		close(server);
+		comeback_lost(&comeback, 1, now);
+		assert_int_equal(comeback_wait(&comeback, now), 1000);
+	}
+	comeback_tick(&comeback, 7000, control[0]);
+	expect(1, CONTROL_NONE, &server);
+	assert_int_equal(comeback_wait(&comeback, 7000), -1);
+}
+
+/* It is the device, and ends as soon as that goes on. */
+static void a_server_that_goes_at_once(void **state)
+{
+	int server;
+
+	(void)state;
+	listen_again();
+	comeback_lost(&comeback, 1, 1000);
+	comeback_tick(&comeback, 1000, control[0]);
+	expect(1, CONTROL_SERVER, &server);
+	close(server);
+	comeback_found(&comeback, 1);
+	comeback_lost(&comeback, 1, 1010);
+	assert_int_equal(comeback_wait(&comeback, 1010), 990);
+	comeback_found(&comeback, 1);
+	comeback_lost(&comeback, 1, 5000);
+	assert_int_equal(comeback_wait(&comeback, 5000), 0);
+}
+
 /* A machine can say what it wants: nothing is looked for that the user did not ask for. */
 static void what_was_not_asked_for(void **state)
 {
@@ -159,10 +199,9 @@ static void descriptors_of_messages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(a_server_that_returns),
-		test(a_server_that_does_not),
-		test(what_was_not_asked_for),
-		test(descriptors_of_messages),
+		test(a_server_that_returns),      test(a_server_that_does_not),
+		test(a_server_that_is_of_no_use), test(a_server_that_goes_at_once),
+		test(what_was_not_asked_for),     test(descriptors_of_messages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

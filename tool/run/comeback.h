@@ -14,6 +14,7 @@ struct comeback {
 	unsigned count;
 	struct {
 		uint64_t until; /* ms; 0: it is not lost */
+		uint64_t tried; /* when it was tried last */
 		uint64_t next;  /* when it is tried; UINT64_MAX: the machine has a connection, and will say */
 	} at[VMM_DEVICES_MAX];
 };

@@ -172,18 +172,21 @@ static void print_line(void *opaque, const char *line)
 		atomic_fetch_add(&machine->lost, 1);
 }
 
-/* A server is back, `fd` -1: it is not. What is not the device that it was is not waited for any more. */
+/*
+ * A server is back, `fd` -1: it is not. One that is gone again is waited for. One that the
+ * device cannot go on with ends the waiting: the next would do no better.
+ */
 static void take_server(struct machine *machine, unsigned device, int fd)
 {
 	struct lend_error error = {""};
 	int ret = vmm_reconnect(machine->vmm, device, fd, &error);
+	bool again = ret == -ENOTCONN || ret == -EAGAIN;
 
 	if (ret && error.text[0])
 		print_line(machine, error.text);
-	if (ret == -EPROTO)
+	if (ret && !again)
 		vmm_reconnect(machine->vmm, device, -1, NULL);
-	control_send_device(machine->control,
-			    ret == -ENOTCONN || ret == -EAGAIN ? CONTROL_LOST : CONTROL_FOUND, device);
+	control_send_device(machine->control, again ? CONTROL_LOST : CONTROL_FOUND, device);
 }
 
 /* The keeper said something, or is gone. */
