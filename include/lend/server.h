@@ -224,8 +224,9 @@ LEND_API void lend_server_free(struct lend_server *server);
 LEND_API int lend_server_listen(struct lend_server *server, const char *path, struct lend_error *error);
 
 /**
- * Takes a socket that listens, or that is connected to its only client: `fd` is the
- * server's then. -ENOTSOCK, -EINVAL: it is no stream socket of the Unix domain.
+ * Takes a socket that listens, or that is connected to its only client. If it returns 0,
+ * `fd` is the server's; after an error it stays the caller's. -ENOTSOCK, -EINVAL: it is no
+ * stream socket of the Unix domain.
  */
 LEND_API int lend_server_take(struct lend_server *server, int fd, struct lend_error *error);
 
@@ -276,11 +277,10 @@ LEND_API int lend_server_write_memory(struct lend_server *server, lend_iova_t io
 				      uint64_t length);
 
 /**
- * Called from the program's handler of SIGBUS with siginfo_t.si_addr, if the kernel
- * sent it (siginfo_t.si_code is above 0): if the address
- * is in guest memory of any server of this process, zeros take its place there, the
- * map counts as broken, and true is returned; the handler returns then, and the access
- * is done again. False: it is another error. Safe in a signal handler.
+ * Called from the program's handler of SIGBUS with siginfo_t.si_addr, if the kernel sent
+ * it (siginfo_t.si_code is above 0). True: the address is in guest memory of a server of
+ * this process. The map counts as broken then, and has zeros in it: the handler returns,
+ * and the access is done again. False: it is another error. Safe in a signal handler.
  */
 LEND_API bool lend_server_bus_error(void *address);
 

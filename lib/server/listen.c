@@ -123,11 +123,11 @@ int lend_server_take(struct lend_server *server, int fd, struct lend_error *erro
 	/* accept() must not wait for a client that left the queue. */
 	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
 		return error_say(error, -errno, "descriptor %d: %s", fd, strerror(errno));
-	if (listens > 0)
-		return start(server, fd);
-	ret = session_begin(server, fd);
-	server->only = !ret;
-	return ret;
+	ret = listens > 0 ? start(server, fd) : session_begin(server, fd);
+	if (ret < 0)
+		return error_say(error, ret, "descriptor %d cannot be waited for: %s", fd, strerror(-ret));
+	server->only = listens <= 0;
+	return 0;
 }
 
 void listen_end(struct lend_server *server)

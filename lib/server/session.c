@@ -17,10 +17,8 @@ int session_begin(struct lend_server *server, int fd)
 {
 	int ret = server_watch(server, fd, SERVER_MAIN, EPOLLIN, EPOLL_CTL_ADD);
 
-	if (ret < 0) {
-		close(fd);
+	if (ret < 0)
 		return ret;
-	}
 	channel_begin(&server->main, fd, FIRST_MESSAGE_MAX);
 	server->main.events = EPOLLIN;
 	server->client = (struct wire_limits)WIRE_LIMITS_INIT;
@@ -37,8 +35,8 @@ static void accept_client(struct lend_server *server)
 {
 	int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd >= 0)
-		session_begin(server, fd);
+	if (fd >= 0 && session_begin(server, fd) < 0)
+		close(fd);
 }
 
 void session_end(struct lend_server *server, bool tell)

@@ -5,7 +5,7 @@
 
 #include "lib/server/server.h"
 
-/** The client of a connected socket, which is the server's from now on. 0 or -errno. */
+/** The client of a connected socket. 0: the socket is the server's from now on; or -errno. */
 int session_begin(struct lend_server *server, int fd);
 /** Takes everything of the client away: memory, descriptors, messages. `tell`: the device is reset. */
 void session_end(struct lend_server *server, bool tell);

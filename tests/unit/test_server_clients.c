@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -125,6 +126,7 @@ static void connected_socket_has_one_client(void **state)
 	struct server_stage *stage = *state;
 	struct lend_server *server;
 	struct lend_error error;
+	struct epoll_event none = {0};
 	struct wire_peer peer;
 	int pair[2];
 
@@ -135,6 +137,11 @@ static void connected_socket_has_one_client(void **state)
 	close(pair[0]);
 	close(pair[1]);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	/* What cannot be waited for stays the caller's, as what is no such socket does. */
+	assert_int_equal(epoll_ctl(lend_server_fd(server), EPOLL_CTL_ADD, pair[0], &none), 0);
+	assert_int_equal(lend_server_take(server, pair[0], &error), -EEXIST);
+	assert_non_null(strstr(error.text, "cannot be waited for"));
+	assert_int_equal(epoll_ctl(lend_server_fd(server), EPOLL_CTL_DEL, pair[0], NULL), 0);
 	assert_int_equal(lend_server_take(server, pair[0], &error), 0);
 	assert_int_equal(lend_server_listen(server, "/tmp/lend-test-none", &error), -EINVAL);
 	peer_begin(&peer, pair[1]);
