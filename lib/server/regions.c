@@ -87,7 +87,7 @@ static int access_bar(struct lend_server *server, const struct access *access)
 		struct access piece = {
 			.region = access->region,
 			.offset = access->offset + done,
-			.data = access->data + done,
+			.data = access->data ? access->data + done : NULL,
 			.from = access->from ? access->from + done : NULL,
 			.length = access->length - done,
 		};
