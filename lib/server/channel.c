@@ -48,24 +48,16 @@ bool channel_has_more(const struct server_channel *channel)
 	return wire_has_more(&channel->reader);
 }
 
-static void drop_fds(struct server_message *message)
-{
-	for (unsigned i = 0; i < message->fd_count; i++)
-		if (message->fds[i] >= 0)
-			close(message->fds[i]);
-	message->fd_count = 0;
-}
-
 void message_end(struct server_message *message)
 {
-	drop_fds(message);
+	wire_close_fds(message->fds, &message->fd_count);
 	free(message->payload);
 	message->payload = NULL;
 }
 
 void channel_release(struct server_channel *channel, struct server_message *message)
 {
-	drop_fds(message);
+	wire_close_fds(message->fds, &message->fd_count);
 	if (channel->fd < 0 || channel->reader.payload) {
 		message_end(message);
 		return;
@@ -76,11 +68,7 @@ void channel_release(struct server_channel *channel, struct server_message *mess
 
 int message_take_fd(struct server_message *message, unsigned index)
 {
-	int fd = index < message->fd_count ? message->fds[index] : -1;
-
-	if (fd >= 0)
-		message->fds[index] = -1;
-	return fd;
+	return wire_take_of(message->fds, message->fd_count, index);
 }
 
 bool channel_is_full(const struct server_channel *channel)

@@ -16,7 +16,7 @@ void wire_reader_init(struct wire_reader *reader, size_t max)
 	*reader = (struct wire_reader){.max = max};
 }
 
-static void close_fds(int *fds, unsigned *count)
+void wire_close_fds(int *fds, unsigned *count)
 {
 	for (unsigned i = 0; i < *count; i++)
 		if (fds[i] >= 0)
@@ -26,13 +26,13 @@ static void close_fds(int *fds, unsigned *count)
 
 void wire_drop_fds(struct wire_reader *reader)
 {
-	close_fds(reader->fds, &reader->fd_count);
+	wire_close_fds(reader->fds, &reader->fd_count);
 }
 
 void wire_reader_end(struct wire_reader *reader)
 {
 	wire_drop_fds(reader);
-	close_fds(reader->ahead_fds, &reader->ahead_fd_count);
+	wire_close_fds(reader->ahead_fds, &reader->ahead_fd_count);
 	free(reader->payload);
 	wire_reader_init(reader, reader->max);
 }
@@ -52,15 +52,20 @@ size_t wire_payload(const struct wire_reader *reader)
 	return reader->header.size - sizeof(reader->header);
 }
 
-int wire_take_fd(struct wire_reader *reader, unsigned index)
+int wire_take_of(int *fds, unsigned count, unsigned index)
 {
 	int fd;
 
-	if (index >= reader->fd_count)
+	if (index >= count)
 		return -1;
-	fd = reader->fds[index];
-	reader->fds[index] = -1;
+	fd = fds[index];
+	fds[index] = -1;
 	return fd;
+}
+
+int wire_take_fd(struct wire_reader *reader, unsigned index)
+{
+	return wire_take_of(reader->fds, reader->fd_count, index);
 }
 
 /* The descriptors that were read ahead are those of the message that has begun. */

@@ -75,6 +75,10 @@ int wire_take_fd(struct wire_reader *reader, unsigned index);
 /** Closes the descriptors that nobody took. */
 void wire_drop_fds(struct wire_reader *reader);
 
+/** The same two for descriptors of a message that left its reader. */
+int wire_take_of(int *fds, unsigned count, unsigned index);
+void wire_close_fds(int *fds, unsigned *count);
+
 /** A message that is sent: `parts` is what follows the header; header.size is computed. */
 struct wire_out {
 	struct wire_header header;
