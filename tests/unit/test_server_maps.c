@@ -195,10 +195,11 @@ static size_t most_areas(void)
 /* The middle of what the kernel has joined: it cannot go alone, and goes with the rest. */
 static void an_unmap_that_fails(void **state)
 {
-	enum { PART = 0x10000 };
+	/* Larger than any gap between others: so each part lies directly below the last one. */
+	const uint64_t part = 1 << 30;
 	struct server_stage *stage = *state;
 	size_t pages = 2 * most_areas();
-	int file = memory_file(3 * PART);
+	int file = memory_file(3 * part);
 	uint8_t *areas =
 		mmap(NULL, pages * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	struct iovec parts[3];
@@ -206,20 +207,20 @@ static void an_unmap_that_fails(void **state)
 
 	assert_ptr_not_equal(areas, MAP_FAILED);
 	for (unsigned i = 3; i-- > 0;) {
-		assert_int_equal(peer_map(&stage->peer, i * PART, PART, RW, file, i * PART), 0);
-		assert_int_equal(lend_server_memory(stage->server, i * PART, PART, RW, &parts[i], 1), 1);
+		assert_int_equal(peer_map(&stage->peer, i * part, part, RW, file, i * part), 0);
+		assert_int_equal(lend_server_memory(stage->server, i * part, part, RW, &parts[i], 1), 1);
 	}
-	assert_ptr_equal(parts[1].iov_base, parts[0].iov_base + PART);
-	assert_ptr_equal(parts[2].iov_base, parts[1].iov_base + PART);
+	assert_ptr_equal(parts[1].iov_base, parts[0].iov_base + part);
+	assert_ptr_equal(parts[2].iov_base, parts[1].iov_base + part);
 	use_all_areas(areas, pages);
-	ret = peer_unmap(&stage->peer, PART, PART, 0);
+	ret = peer_unmap(&stage->peer, part, part, 0);
 	assert_int_equal(munmap(areas, pages * PAGE), 0);
 	assert_int_equal(ret, -ENOMEM);
-	assert_non_null(strstr(stage->log, "0x10000 cannot be unmapped"));
+	assert_non_null(strstr(stage->log, "0x40000000 cannot be unmapped"));
 	stage_is_closed(stage);
 	assert_int_equal(stage->unmaps, 3);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(msync(parts[i].iov_base, PART, MS_ASYNC), -1);
+		assert_int_equal(msync(parts[i].iov_base, part, MS_ASYNC), -1);
 	close(file);
 }
 
