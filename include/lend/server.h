@@ -219,7 +219,8 @@ LEND_API void lend_server_free(struct lend_server *server);
 /**
  * Listens at `path` with mode 0600. A socket there that nobody listens at is
  * replaced; the path is removed when the server is freed. -EADDRINUSE: somebody
- * listens there; -EEXIST: something else is there; -ENAMETOOLONG: above 107 bytes.
+ * listens there; -EACCES: that cannot be told; -EEXIST: something else is there;
+ * -ENAMETOOLONG: above 107 bytes.
  */
 LEND_API int lend_server_listen(struct lend_server *server, const char *path, struct lend_error *error);
 

@@ -35,9 +35,15 @@ static int remove_stale(const struct sockaddr_un *address, struct lend_error *er
 		return -errno;
 	ret = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
 	close(fd);
-	if (ret != -ECONNREFUSED)
+	/* A full queue, or a socket of another type: somebody has it open. */
+	if (!ret || ret == -EAGAIN || ret == -EPROTOTYPE)
 		return error_say(error, -EADDRINUSE,
 				 "%s: another process listens there; end it, or choose another path", path);
+	if (ret != -ECONNREFUSED && ret != -ENOENT)
+		return error_say(error, ret,
+				 "%s: it cannot be told whether a process listens there: %s; choose another "
+				 "path, or remove the socket if it is an old one",
+				 path, strerror(-ret));
 	return unlink(path) && errno != ENOENT
 		       ? error_say(error, -errno, "%s: the old socket cannot be removed: %s", path,
 				   strerror(errno))

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -152,6 +153,28 @@ static void connected_socket_has_one_client(void **state)
 	lend_server_free(server);
 }
 
+/* A socket is left alone where it is somebody's, and where that cannot be told. */
+static void in_use_and_unknown(struct server_stage *stage, struct lend_server *server, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct lend_error error;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool root = !geteuid();
+
+	(void)stage;
+	strcpy(address.sun_path, path);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(lend_server_listen(server, path, &error), -EADDRINUSE);
+	close(fd);
+	/* An old one of another user. */
+	assert_int_equal(chmod(path, 0), 0);
+	assert_int_equal(root ? seteuid(65534) : 0, 0);
+	assert_int_equal(lend_server_listen(server, path, &error), -EACCES);
+	assert_int_equal(root ? seteuid(0) : 0, 0);
+	assert_non_null(strstr(error.text, "cannot be told"));
+	assert_int_equal(unlink(path), 0);
+}
+
 static void sockets_at_a_path(void **state)
 {
 	struct server_stage *stage = *state;
@@ -172,6 +195,7 @@ static void sockets_at_a_path(void **state)
 	fclose(file);
 	assert_int_equal(lend_server_listen(server, path, &error), -EEXIST);
 	unlink(path);
+	in_use_and_unknown(stage, server, path);
 	/* One that was left behind by a server that died. */
 	assert_int_equal(lend_server_listen(server, path, &error), 0);
 	file = NULL;
