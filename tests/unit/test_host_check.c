@@ -225,6 +225,8 @@ static void resets_with_the_bus(void **state)
 /* What stays with the host stands in the way for good: neither a command nor advice sends a person there. */
 static void resets_beside_what_stays(void **state)
 {
+	static const char group[] = "sys/bus/pci/devices/0000:01:00.1/iommu_group";
+	const struct lend_check_options alone = {.size = sizeof(alone), .device_alone = true};
 	struct host_tree *tree = tree_new("multifunction");
 
 	(void)state;
@@ -238,6 +240,18 @@ static void resets_beside_what_stays(void **state)
 	tree_put(tree, "sys/bus/pci/devices/0000:01:00.0/reset_method", "bus\n");
 	check(tree, "01:00.0", NULL);
 	assert_non_null(strstr(row("reset", LEND_FAILED, "not handed over")->advice, "x-allow-unreset=on"));
+	check(tree, "01:00.0", &alone);
+	assert_non_null(strstr(row("reset", LEND_FAILED, "lend serve pci refuses it")->advice,
+			       "lend serve pci 0000:01:00.0 --allow-unreset"));
+	/* A server has one device: its neighbour cannot be handed over, too. */
+	tree_put(tree, "sys/bus/pci/devices/0000:01:00.1/class", "0x020000\n");
+	tree_bind(tree, "0000:01:00.1", "vfio-pci");
+	tree_remove(tree, group);
+	tree_link(tree, group, "../../../../kernel/iommu_groups/77");
+	check(tree, "01:00.0", NULL);
+	assert_non_null(strstr(row("reset", LEND_FAILED, "not handed over")->advice, "hand 0000:01:00.1"));
+	check(tree, "01:00.0", &alone);
+	assert_non_null(strstr(row("reset", LEND_FAILED, "not handed over")->advice, "--allow-unreset"));
 	tree_free(tree);
 }
 

@@ -183,20 +183,37 @@ static void look_at(const struct lend_check *check, const struct lend_survey_dev
 		add_because(check, &ids, RESET_BUS, reset);
 }
 
+/* One who takes it all the same. */
+static void take_unreset(const struct lend_check *check, struct lend_check_row *row, const char *name)
+{
+	if (check->options.device_alone)
+		CHECK_CURE(row, advice,
+			   "give it to guests that may know of each other, with lend serve pci %s "
+			   "--allow-unreset",
+			   name);
+	else
+		CHECK_CURE(row, advice,
+			   "give it to guests that may know of each other, with "
+			   "-device vfio-pci,host=%s,x-allow-unreset=on",
+			   name);
+}
+
 /* Names what keeps VFIO from a reset of the bus. */
 static void no_reset(struct lend_check *check, const struct lend_survey_device *device,
 		     const struct reset *reset)
 {
 	const struct bus *bus = &reset->bus;
 	const char *user = check->options.user, *other = bus->other ? bus->other->is.name : "";
+	bool alone = check->options.device_alone;
+	const char *command = alone ? "serve pci" : "run";
 	struct lend_check_row *row;
 
 	if (!bus->has_bridge || !bus->other || reset_is_broken(&reset->facts, RESET_BUS)) {
 		row = check_row(
 			check, "reset", device, LEND_FAILED,
 			"nothing can reset it%s: what one guest left in it the next one finds, and lend "
-			"run refuses it%s",
-			reset->because[0] ? "" : ", the kernel knows no way", reset->because);
+			"%s refuses it%s",
+			reset->because[0] ? "" : ", the kernel knows no way", command, reset->because);
 	} else if (bus->can_come) {
 		row = check_row(
 			check, "reset", device, LEND_FAILED,
@@ -207,17 +224,15 @@ static void no_reset(struct lend_check *check, const struct lend_survey_device *
 	} else {
 		row = check_row(check, "reset", device, LEND_FAILED,
 				"it can only be reset with its bus, and %s on that bus is not handed over: "
-				"lend run refuses it%s",
-				other, reset->because);
-		if (!is_of_the_host(bus->other)) {
+				"lend %s refuses it%s",
+				other, command, reset->because);
+		/* A server has one device. */
+		if (!alone && !is_of_the_host(bus->other)) {
 			CHECK_CURE(row, advice, "hand %s over too, and both can be reset", other);
 			return;
 		}
 	}
-	CHECK_CURE(row, advice,
-		   "give it to guests that may know of each other, with "
-		   "-device vfio-pci,host=%s,x-allow-unreset=on",
-		   device->is.name);
+	take_unreset(check, row, device->is.name);
 }
 
 static void reset_alone(struct lend_check *check, const struct lend_survey_device *device,
