@@ -144,6 +144,9 @@ static void loop(struct keeper *keeper)
 	struct pollfd polls[KEEPER_POLLS];
 
 	progress_begin(&keeper->progress, keeper_now());
+	/* One that ended before our signals were taken sent none that we see. */
+	if (keeper->config->servers)
+		servers_reap(keeper->config->servers, keeper_now(), &keeper->messages);
 	while (!keeper->over) {
 		keeper_polls(keeper, polls);
 		if (poll(polls, KEEPER_POLLS, patience(keeper)) < 0 && errno != EINTR)

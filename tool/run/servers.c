@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -37,25 +38,31 @@ static int open_place(struct server *server, unsigned number, struct lend_error 
 {
 	char dir[] = "/tmp/lend-XXXXXX";
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	const char *option = server->device->served.option;
+	const char *name = server->device->served.option;
 	int ret;
 
 	if (!mkdtemp(dir))
-		return tool_fail(error, -errno, "%s: cannot make a folder for its socket in /tmp: %s", option,
+		return tool_fail(error, -errno, "%s: cannot make a folder for its socket in /tmp: %s", name,
 				 strerror(errno));
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s%u", dir, option + 1, number);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s%u", dir, name + 1, number);
 	ret = make_socket(server, &address);
 	rmdir(dir);
-	return ret < 0 ? tool_fail(error, ret, "%s: cannot make its socket: %s", option, strerror(-ret)) : 0;
+	return ret < 0 ? tool_fail(error, ret, "%s: cannot make its socket: %s", name, strerror(-ret)) : 0;
+}
+
+static void stop_listening(struct server *server)
+{
+	if (server->listener >= 0)
+		close(server->listener);
+	server->listener = -1;
 }
 
 static void close_place(struct server *server)
 {
-	if (server->listener >= 0)
-		close(server->listener);
+	stop_listening(server);
 	if (server->place >= 0)
 		close(server->place);
-	server->listener = server->place = -1;
+	server->place = -1;
 }
 
 /* The command line: "lend serve KIND WORD... --fd N". Returns the tap's descriptor among the words, or -1. */
@@ -97,6 +104,8 @@ static _Noreturn void become(const struct server *server, int output, pid_t keep
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
+	/* It is in the background of a terminal, and says its lines all the same (stty tostop). */
+	signal(SIGTTOU, SIG_IGN);
 	if (output >= 0)
 		dup2(output, STDOUT_FILENO);
 	spawn_close_others(keep, output < 0 ? 3 : 4);
@@ -134,25 +143,29 @@ static int wait_ready(int fd)
 
 static int start_one(struct server *server, struct lend_error *error)
 {
-	const char *option = server->device->served.option;
+	const char *name = server->device->served.option;
 	int output[2], ret;
 
 	if (pipe2(output, O_CLOEXEC))
-		return tool_fail(error, -errno, "%s: cannot start its server: %s", option, strerror(errno));
+		return tool_fail(error, -errno, "%s: cannot start its server: %s", name, strerror(errno));
 	ret = launch(server, output[1]);
 	close(output[1]);
 	if (!ret)
 		ret = wait_ready(output[0]);
 	close(output[0]);
 	if (ret == -ECONNREFUSED)
-		return tool_fail(error, ret, "%s: its server did not start; it said why", option);
-	return ret < 0 ? tool_fail(error, ret, "%s: cannot start its server: %s", option, strerror(-ret)) : 0;
+		return tool_fail(error, ret, "%s: its server did not start; it said why", name);
+	if (ret == -ETIMEDOUT)
+		return tool_fail(error, ret, "%s: its server did not listen within %d s, and is ended", name,
+				 START_MS / 1000);
+	return ret < 0 ? tool_fail(error, ret, "%s: cannot start its server: %s", name, strerror(-ret)) : 0;
 }
 
 int servers_start(struct servers *servers, struct run_options *options, struct lend_error *error)
 {
 	int ret = 0;
 
+	signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would hide a server's end from us */
 	for (unsigned i = 0; i < options->device_count && !ret; i++) {
 		struct run_device *device = &options->devices[i];
 		struct server *server = &servers->at[servers->count];
@@ -173,7 +186,7 @@ int servers_start(struct servers *servers, struct run_options *options, struct l
 
 static void start_again(struct server *server, int status, uint64_t now, struct messages *messages)
 {
-	const char *what = server->device->served.option;
+	const char *name = server->device->served.option;
 	char how[64];
 
 	if (WIFSIGNALED(status))
@@ -186,11 +199,11 @@ static void start_again(struct server *server, int status, uint64_t now, struct 
 		server->deaths = 1;
 	}
 	if (server->deaths > DEATHS_MAX || launch(server, -1) < 0) {
-		close_place(server);
-		messages_say(messages, "%s: its server %s, and is not started again", what, how);
+		stop_listening(server);
+		messages_say(messages, "%s: its server %s, and is not started again", name, how);
 		return;
 	}
-	messages_say(messages, "%s: its server %s; it is started again", what, how);
+	messages_say(messages, "%s: its server %s; it is started again", name, how);
 }
 
 void servers_reap(struct servers *servers, uint64_t now, struct messages *messages)
@@ -209,7 +222,7 @@ void servers_reap(struct servers *servers, uint64_t now, struct messages *messag
 /* It ends by itself: its client is gone. What hangs is killed. */
 static void wait_end(struct server *server)
 {
-	int fd = spawn_pidfd(server->pid);
+	int fd = pidfd_open(server->pid, 0);
 	struct pollfd over = {.fd = fd, .events = POLLIN};
 
 	if (fd < 0 || poll(&over, 1, END_MS) <= 0)

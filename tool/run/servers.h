@@ -17,12 +17,12 @@
 #include "tool/run/options.h"
 
 struct server {
-	const struct run_device *device; /* NULL: none */
-	pid_t pid;                       /* 0: it does not run */
-	int listener;                    /* -1: nobody can connect any more */
-	int place;                       /* the socket's file without its name */
-	unsigned deaths;                 /* since `first` */
-	uint64_t first;                  /* ms */
+	const struct run_device *device;
+	pid_t pid;       /* 0: it does not run */
+	int listener;    /* -1: nobody can connect any more */
+	int place;       /* the socket's file without its name; open until servers_end() */
+	unsigned deaths; /* since `first` */
+	uint64_t first;  /* ms */
 };
 
 struct servers {
@@ -32,7 +32,7 @@ struct servers {
 
 /** Starts what `options` asks for, and fills in the sockets of those devices. On failure none runs. */
 int servers_start(struct servers *servers, struct run_options *options, struct lend_error *error);
-/** Starts those that died again, and says so. One that dies again and again is given up. */
+/** Starts those again that died, and says so. One that dies again and again is given up. */
 void servers_reap(struct servers *servers, uint64_t now, struct messages *messages);
 /** Ends all, and waits for them. */
 void servers_end(struct servers *servers);

@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tool/run/spawn.h"
@@ -72,13 +71,6 @@ void spawn_close_others(const int *keep, size_t count)
 		next = (unsigned)sorted[i] + 1;
 	}
 	close_from_to(next, UINT_MAX);
-}
-
-int spawn_pidfd(pid_t pid)
-{
-	long fd = syscall(SYS_pidfd_open, pid, 0);
-
-	return fd < 0 ? -errno : (int)fd;
 }
 
 static void ignore_terminal_signals(void)

@@ -15,9 +15,6 @@ enum { SPAWN_KEEP_MAX = 48 };
  */
 void spawn_close_others(const int *keep, size_t count);
 
-/** A descriptor that is readable when the process has ended; -errno: the kernel has none (before 5.3). */
-int spawn_pidfd(pid_t pid);
-
 /**
  * Forks. The child gets a session of its own (no key or hang-up of the
  * terminal reaches it), keeps `keep` alone, ignores what a terminal sends, and
