@@ -35,6 +35,7 @@ static void *open_one(void *opaque)
 		config.socket_fd = asked->fd;
 		config.reply_ms = asked->reply_ms;
 		config.reconnects = asked->reconnects;
+		config.name = asked->name;
 	} else {
 		config.address = asked->host;
 		config.fd = asked->fd;
@@ -43,6 +44,7 @@ static void *open_one(void *opaque)
 	}
 	step_begin(vmm, VMM_STEP_DEVICE + opening->index, "opening %s",
 		   asked->host                           ? asked->host
+		   : asked->name                         ? asked->name
 		   : asked->backend == LEND_BACKEND_USER ? "a device behind a socket"
 							 : "the device that was handed over open");
 	opening->ret = lend_device_open_with(vmm->space, &config, &vmm->assigned[opening->index].device,

@@ -38,6 +38,7 @@ struct vmm_device_config {
 	enum lend_backend backend;
 	unsigned reply_ms;    /* of LEND_BACKEND_USER: how long a reply may take; 0: the default */
 	bool reconnects;      /* its server may come back: vmm_reconnect() */
+	const char *name;     /* of LEND_BACKEND_USER, for messages; NULL: by its socket */
 	const char *vf_token; /* NULL: none */
 	bool allow_unreset;   /* x-allow-unreset=on: also where nothing could reset it */
 	bool stop_on_error;   /* x-on-error=stop: an error of the device ends the machine */

@@ -53,7 +53,10 @@ struct lend_region {
 struct lend_device_info {
 	size_t size; /* as the library has it: a field that does not lie within it is not there */
 	struct lend_bdf bdf;
-	/* "0000:05:00.0"; of a mediated device, its UUID; of one behind a socket, the end of its path. */
+	/*
+	 * "0000:05:00.0"; of a mediated device, its UUID; of one behind a socket, what
+	 * lend_device_config.name says, or the end of its path.
+	 */
 	char name[LEND_NAME_SIZE];
 	enum lend_backend backend; /* the way by which it was opened; never LEND_BACKEND_AUTO */
 	/* A mediated device: bdf is all zero, as it is with LEND_BACKEND_USER. */
@@ -138,7 +141,7 @@ struct lend_device_config {
 	 * A device that another process serves by vfio-user: the path of the socket at
 	 * which its server listens, or a socket that is connected to it, which is
 	 * duplicated. One of the two alone names the device; no other field is set
-	 * then but `backend` (AUTO or USER) and the next one.
+	 * then but `backend` (AUTO or USER) and those below.
 	 */
 	const char *socket;
 	int socket_fd;
@@ -150,12 +153,17 @@ struct lend_device_config {
 	 * lend_function_reconnect().
 	 */
 	bool reconnects;
+	/**
+	 * What messages call it, and lend_device_info(): at most LEND_NAME_SIZE with its NUL,
+	 * of a longer one the beginning. NULL: the end of its socket's path.
+	 */
+	const char *name;
 };
 
 #define LEND_DEVICE_CONFIG_INIT                                                                              \
 	{                                                                                                    \
 		sizeof(struct lend_device_config), NULL, -1, -1, LEND_BACKEND_AUTO, NULL, NULL, -1, -1,      \
-			NULL, -1, 0, false                                                                   \
+			NULL, -1, 0, false, NULL                                                             \
 	}
 
 /**

@@ -35,13 +35,18 @@ int user_check(struct lend_device_config *config, struct lend_error *error)
 	return 0;
 }
 
-/* The path of the server's socket; of a long one its end, which tells more. */
-static void make_name(const char *path, int fd, char name[LEND_NAME_SIZE])
+/* As the caller calls it, or the path of the server's socket; of a long one its end, which tells more. */
+static void make_name(const struct lend_device_config *config, int fd, char name[LEND_NAME_SIZE])
 {
+	const char *path = config->socket;
 	struct sockaddr_un address = {0};
 	socklen_t length = sizeof(address) - 1;
 	size_t over;
 
+	if (config->name) {
+		snprintf(name, LEND_NAME_SIZE, "%s", config->name);
+		return;
+	}
 	if (!path && !getpeername(fd, (struct sockaddr *)&address, &length) && address.sun_path[0])
 		path = address.sun_path;
 	if (!path) {
@@ -130,7 +135,7 @@ int user_open(struct lend_space *space, const struct lend_device_config *config,
 	fd = connection(config, error);
 	if (fd < 0)
 		return fd;
-	make_name(config->socket, fd, name);
+	make_name(config, fd, name);
 	ret = user_session_new(space_context(space), name, fd, config->reply_ms, &session, error);
 	if (ret < 0)
 		return ret;

@@ -2,6 +2,11 @@
 /* -disk and -net: what is read, and how it stands in the command line of the server. */
 #include "tests/unit/tool_command_line.h"
 
+static const char *name(unsigned index)
+{
+	return options.devices[index].served.name;
+}
+
 /* The words of the only device, with blanks between them. */
 static const char *words(void)
 {
@@ -30,6 +35,11 @@ static void taken(void **state)
 		{"-net", "tap=tap0", "net --tap tap0"},
 		{"-net", "tap,ifname=tap0", "net --tap tap0"},
 		{"-net", "fd=7", "net --fd-tap 7"},
+		{"-net", "mac=02:00:00:00:00:0a,user", "net --mac 02:00:00:00:00:0a --user"},
+		{"-disk", "-a.img", "nvme ./-a.img"},
+		{"-disk", "a.img,readonly,readonly=off", "nvme a.img"},
+		{"-disk", "a,readonly,readonly,readonly,readonly,readonly,readonly,readonly,readonly",
+		 "nvme a --readonly"},
 	};
 
 	(void)state;
@@ -47,6 +57,21 @@ static void taken(void **state)
 	assert_int_equal(options.device_count, 3);
 }
 
+/* What sentences call the devices: as the user wrote them, and of a long path the end. */
+static void names(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("-kernel", "K", "-disk", "file=d.img,readonly=on", "-disk", "-d.img", "-disk",
+			       "/srv/a/long/path/to/the/machine/disk.img", "-net",
+			       "user,mac=02:00:00:00:00:01", NULL),
+			 0);
+	assert_string_equal(name(0), "-disk d.img");
+	assert_string_equal(name(1), "-disk -d.img");
+	assert_string_equal(name(2), "-disk long/path/to/the/machine/disk.img");
+	assert_int_equal(strlen(name(2)), LEND_NAME_SIZE - 1);
+	assert_string_equal(name(3), "-net user,mac=02:00:00:00:00:01");
+}
+
 static void refused(void **state)
 {
 	static const char *const rows[][3] = {
@@ -59,6 +84,24 @@ static void refused(void **state)
 		{"-net", "tap=", "'tap=' is not known"},
 		{"-net", "mac=02:00:00:00:00:01", "names no tap"},
 		{"-net", "tap", "names no tap"},
+		{"-disk", "a,b.img", "a comma in the image's path is written twice"},
+		{"-net", "user=1", "user has no value"},
+		{"-net", "user,tap=x", "to one place"},
+		{"-net", "tap=x,tap=y", "to one place"},
+		{"-net", "fd=7,ifname=y", "to one place"},
+		{"-net", "user,mac=02:00:00:00:00:01,mac=02:00:00:00:00:02", "given twice"},
+		{"-net", "user,mac=zz", "mac=zz is not six bytes"},
+		{"-net", "user,mac=02:00:00:00:00:01:", "is not six bytes"},
+		{"-net", "user,mac=02:00:00:00:00:0", "is not six bytes"},
+		{"-net", "user,mac=02-00-00-00-00-01", "is not six bytes"},
+		{"-net", "user,mac=03:00:00:00:00:01", "address of a group"},
+		{"-net", "user,mac=00:00:00:00:00:00", "all zeros"},
+		{"-net", "user,mac=", "'mac=' is not known"},
+		{"-net", "fd=x", "fd=x is no number"},
+		{"-net", "fd=-1", "fd=-1 is no number"},
+		{"-net", "fd=2147483648", "is no number"},
+		{"-net", "tap=0123456789abcdef", "at most 15 characters"},
+		{"-net", "", "'' is not known"},
 	};
 	char longest[5000] = {0};
 
@@ -77,6 +120,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(taken),
+		cmocka_unit_test(names),
 		cmocka_unit_test(refused),
 	};
 

@@ -77,7 +77,7 @@ static void ask_for(const char *image)
 {
 	struct run_device *device = &options.devices[options.device_count++];
 
-	*device = (struct run_device){.user = true, .fd = -1, .served = {.option = "-disk", .count = 2}};
+	*device = (struct run_device){.user = true, .fd = -1, .served = {.name = "-disk d.img", .count = 2}};
 	memcpy(device->served.words, "nvme", 5);
 	strcpy(device->served.words + 5, image);
 }
@@ -201,7 +201,7 @@ static void starts_again(void **state)
 	servers_reap(&servers, 1000, &messages);
 	assert_int_not_equal(servers.at[0].pid, before);
 	read_said(text);
-	assert_non_null(strstr(text, "-disk: its server ended with status 3; it is started again"));
+	assert_non_null(strstr(text, "-disk d.img: its server ended with status 3; it is started again"));
 	/* At the same socket. */
 	client = socket_connect(options.devices[0].socket, 5000, &error);
 	assert_true(client >= 0);

@@ -327,6 +327,21 @@ static void contradictions(void **state)
 	assert_int_equal(lend_device_move(monitor.device, monitor.space, &monitor.error), -EOPNOTSUPP);
 }
 
+/* The caller's, of which as much as there is room for. */
+static void names(void **state)
+{
+	(void)state;
+	monitor.name = "-disk debian.img";
+	open_device();
+	assert_string_equal(lend_device_info(monitor.device)->name, "-disk debian.img");
+	user_monitor_close(&monitor);
+	user_monitor_init(&monitor);
+	monitor.name = "0123456789012345678901234567890123456789";
+	open_device();
+	assert_string_equal(lend_device_info(monitor.device)->name,
+			    "012345678901234567890123456789012345678");
+}
+
 static void paths(void **state)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -377,6 +392,7 @@ int main(void)
 		test(the_server_goes_within_an_access),
 		test(it_goes_at_each_message),
 		test(contradictions),
+		test(names),
 		test(paths),
 	};
 

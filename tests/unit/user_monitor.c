@@ -168,6 +168,7 @@ int user_monitor_open(struct user_monitor *monitor)
 	config.socket = monitor->path;
 	config.reply_ms = monitor->reply_ms;
 	config.reconnects = monitor->reconnects;
+	config.name = monitor->name;
 	if (monitor->path)
 		return lend_device_open_with(monitor->space, &config, &monitor->device, &monitor->error);
 	user_peer_start(&monitor->peer);

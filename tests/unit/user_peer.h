@@ -97,6 +97,7 @@ struct user_monitor {
 	struct lend_error error;
 	unsigned reply_ms;
 	bool reconnects;
+	const char *name; /* that the device is given; NULL: none */
 	const char *path; /* of a server that is no peer; NULL: the peer */
 	struct {
 		int fd;

@@ -133,6 +133,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 			.backend = options->devices[i].user ? LEND_BACKEND_USER : options->devices[i].backend,
 			.reply_ms = options->devices[i].reply_ms,
 			.reconnects = options->devices[i].reconnect_s > 0,
+			.name = options->devices[i].served.count ? options->devices[i].served.name : NULL,
 			.vf_token = options->devices[i].vf_token[0] ? options->devices[i].vf_token : NULL,
 			.allow_unreset = options->devices[i].allow_unreset,
 			.stop_on_error = options->devices[i].stop_on_error,

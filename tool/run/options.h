@@ -20,10 +20,10 @@ enum { ROMFILE_MAX = 1024, SERVED_WORDS_MAX = 8 };
 
 /* A server that is started beside the machine: `lend serve` with these words. */
 struct run_served {
-	char option[8];   /* "-disk", "-net", for sentences */
-	unsigned count;   /* words; 0: none is started */
-	size_t used;      /* bytes of `words` */
-	char words[4352]; /* each with its NUL */
+	char name[LEND_NAME_SIZE]; /* "-disk debian.img", "-net user", for sentences */
+	unsigned count;            /* words; 0: none is started */
+	size_t used;               /* bytes of `words` */
+	char words[4352];          /* each with its NUL */
 };
 
 /* One -device vfio-pci,… or vfio-user-pci,… */
@@ -96,6 +96,8 @@ int value_size(const char *text, uint64_t *out);
 int value_number(const char *text, unsigned least, unsigned most, unsigned *out);
 /** on, off, yes, no, true, false. */
 int value_switch(const char *text, bool *out);
+/** The address of a network card, "02:00:00:12:34:56". NULL, or why it is none, to be said behind it. */
+const char *value_mac(const char *text, uint8_t out[6]);
 
 enum { VALUE_PART = 32 };
 /** Copies what stands before the next comma; returns where that is, or the end. NULL: longer than all of

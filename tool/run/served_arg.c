@@ -4,6 +4,8 @@
  * device vfio-user-pci with the command line of its server.
  */
 #include <errno.h>
+#include <limits.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,23 +42,22 @@ static int new_device(struct run_options *options, const char *option, const cha
 				 option, VMM_DEVICES_MAX);
 	*device = (struct run_device){.user = true, .reconnect_s = RECONNECT_S};
 	device_defaults(device);
-	snprintf(device->served.option, sizeof(device->served.option), "-%s", option);
 	*out = device;
 	return add(device, kind);
 }
 
-static int set_disk(struct run_device *device, const char *part, struct lend_error *error)
+static int set_disk(const char *part, bool *is_readonly, struct lend_error *error)
 {
 	static const char readonly[] = "readonly=", format[] = "format=";
-	bool on;
 
-	if (!strcmp(part, "readonly"))
-		return add(device, "--readonly");
-	if (!strncmp(part, readonly, sizeof(readonly) - 1)) {
-		if (value_switch(part + sizeof(readonly) - 1, &on))
-			return tool_fail(error, -EINVAL, "-disk: readonly= is on or off");
-		return on ? add(device, "--readonly") : 0;
+	if (!strcmp(part, "readonly")) {
+		*is_readonly = true;
+		return 0;
 	}
+	if (!strncmp(part, readonly, sizeof(readonly) - 1))
+		return value_switch(part + sizeof(readonly) - 1, is_readonly)
+			       ? tool_fail(error, -EINVAL, "-disk: readonly= is on or off")
+			       : 0;
 	if (!strcmp(part, "format=raw"))
 		return 0;
 	if (!strncmp(part, format, sizeof(format) - 1))
@@ -64,53 +65,134 @@ static int set_disk(struct run_device *device, const char *part, struct lend_err
 				 "-disk: %.60s is not known; an image is raw: qemu-img convert -O raw makes "
 				 "one of another format",
 				 part);
-	return tool_fail(error, -EINVAL, "-disk: '%.60s' is not known; it is -disk IMAGE[,readonly=on]",
+	return tool_fail(error, -EINVAL,
+			 "-disk: '%.60s' is not known; it is -disk IMAGE[,readonly=on], and a comma in the "
+			 "image's path is written twice",
 			 part);
+}
+
+/* What the device is called, by the end of the image's path. */
+static void name_disk(struct run_device *device, const char *image)
+{
+	static const char option[] = "-disk ";
+	size_t room = sizeof(device->served.name) - sizeof(option), length = strlen(image);
+
+	snprintf(device->served.name, sizeof(device->served.name), "%s%s", option,
+		 length > room ? image + length - room : image);
+}
+
+/* For its server's command line a name that begins with a dash is an option. */
+static int add_image(struct run_device *device, const char *image)
+{
+	char path[sizeof(device->served.words)];
+
+	if (*image != '-')
+		return add(device, image);
+	return (size_t)snprintf(path, sizeof(path), "./%s", image) < sizeof(path) ? add(device, path)
+										  : -ENAMETOOLONG;
 }
 
 static int read_disk(struct run_device *device, char *rest, struct lend_error *error)
 {
 	static const char *const names[] = {"file=", "path="};
 	const char *image = device_part(&rest);
-	int ret = 0;
+	bool readonly = false;
+	int ret;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (!strncmp(image, names[i], strlen(names[i])))
 			image += strlen(names[i]);
-	if (!*image || add(device, image))
-		return tool_fail(error, -EINVAL, "-disk: %s; give -disk IMAGE[,readonly=on]",
-				 *image ? "the image's path is too long" : "it names no image");
+	if (!*image)
+		return tool_fail(error, -EINVAL, "-disk: it names no image; give -disk IMAGE[,readonly=on]");
+	name_disk(device, image);
+	ret = add_image(device, image);
 	while (!ret && rest)
-		ret = set_disk(device, device_part(&rest), error);
-	return ret;
+		ret = set_disk(device_part(&rest), &readonly, error);
+	return ret || !readonly ? ret : add(device, "--readonly");
 }
 
-static int set_net(struct run_device *device, const char *part, bool *has_end, struct lend_error *error)
-{
-	static const struct {
-		const char *name, *option;
-		bool is_end;
-	} rows[] = {{"tap=", "--tap", true},
-		    {"ifname=", "--tap", true},
-		    {"fd=", "--fd-tap", true},
-		    {"mac=", "--mac", false}};
+/* Checks of what stands behind "=". The server has them, too, but says them of its own options. */
 
-	if (!strcmp(part, "user")) {
-		*has_end = true;
-		return add(device, "--user");
-	}
+static int check_tap(const char *value, struct lend_error *error)
+{
+	return strlen(value) < IFNAMSIZ ? 0
+					: tool_fail(error, -EINVAL,
+						    "-net: tap=%.60s: the name of an interface has at most "
+						    "%d characters",
+						    value, IFNAMSIZ - 1);
+}
+
+static int check_fd(const char *value, struct lend_error *error)
+{
+	unsigned fd;
+
+	return value_number(value, 0, INT_MAX, &fd)
+		       ? tool_fail(error, -EINVAL,
+				   "-net: fd=%.60s is no number of a descriptor; give that of an open tap",
+				   value)
+		       : 0;
+}
+
+static int check_mac(const char *value, struct lend_error *error)
+{
+	uint8_t mac[6];
+	const char *wrong = value_mac(value, mac);
+
+	return wrong ? tool_fail(error, -EINVAL, "-net: mac=%.60s %s", value, wrong) : 0;
+}
+
+static int check_user(const char *value, struct lend_error *error)
+{
+	return *value ? tool_fail(error, -EINVAL, "-net: user has no value; leave out '=%.60s'", value) : 0;
+}
+
+/* The words of a part, the option of the server, and whether that says where frames go. */
+static const struct net_part {
+	const char *name, *option;
+	bool is_end, has_value;
+	int (*check)(const char *value, struct lend_error *error);
+} net_parts[] = {
+	{"user", "--user", true, false, check_user}, {"tap", "--tap", true, true, check_tap},
+	{"ifname", "--tap", true, true, check_tap},  {"fd", "--fd-tap", true, true, check_fd},
+	{"mac", "--mac", false, true, check_mac},
+};
+
+/* What of a card has been said. */
+struct net_said {
+	bool end, mac;
+};
+
+static int add_part(struct run_device *device, const struct net_part *part, const char *value,
+		    struct net_said *said, struct lend_error *error)
+{
+	bool *twice = part->is_end ? &said->end : &said->mac;
+	int ret = part->check(value, error);
+
+	if (ret)
+		return ret;
+	if (*twice)
+		return tool_fail(error, -EINVAL, "-net: %s",
+				 part->is_end ? "its frames go to one place; give user, tap= or fd=, and "
+						"another -net for another card"
+					      : "mac= is given twice; a card has one address");
+	*twice = true;
+	ret = add(device, part->option);
+	return ret || !part->has_value ? ret : add(device, value);
+}
+
+static int set_net(struct run_device *device, const char *part, struct net_said *said,
+		   struct lend_error *error)
+{
+	size_t length = strcspn(part, "=");
+	const char *value = part[length] ? part + length + 1 : "";
+
+	/* "tap,ifname=NAME" */
 	if (!strcmp(part, "tap"))
 		return 0;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		size_t length = strlen(rows[i].name);
-		int ret;
-
-		if (strncmp(part, rows[i].name, length) || !part[length])
-			continue;
-		*has_end |= rows[i].is_end;
-		ret = add(device, rows[i].option);
-		return ret ? ret : add(device, part + length);
-	}
+	for (size_t i = 0; i < sizeof(net_parts) / sizeof(*net_parts); i++)
+		if (strlen(net_parts[i].name) == length && !strncmp(part, net_parts[i].name, length) &&
+		    (*value || !net_parts[i].has_value))
+			return add_part(device, &net_parts[i], value, said, error);
 	return tool_fail(
 		error, -EINVAL,
 		"-net: '%.60s' is not known; it is -net user or -net tap=NAME, and ,mac=ADDRESS after it",
@@ -119,12 +201,13 @@ static int set_net(struct run_device *device, const char *part, bool *has_end, s
 
 static int read_net(struct run_device *device, char *rest, struct lend_error *error)
 {
-	bool has_end = false;
+	struct net_said said = {0};
 	int ret = 0;
 
+	snprintf(device->served.name, sizeof(device->served.name), "-net %s", rest);
 	while (!ret && rest)
-		ret = set_net(device, device_part(&rest), &has_end, error);
-	if (!ret && !has_end)
+		ret = set_net(device, device_part(&rest), &said, error);
+	if (!ret && !said.end)
 		return tool_fail(error, -EINVAL,
 				 "-net: it names no tap; give -net tap=NAME, or -net user for a network "
 				 "without privileges");
@@ -145,6 +228,8 @@ static int parse_served(struct run_options *options, const char *option, const c
 	if (!copy)
 		return tool_fail(error, -ENOMEM, "not enough memory to read -%s", option);
 	ret = read(device, copy, error);
+	if (ret == -ENAMETOOLONG)
+		ret = tool_fail(error, -EINVAL, "-%s: '%.40s...' is too long", option, value);
 	free(copy);
 	options->device_count += !ret;
 	return ret;

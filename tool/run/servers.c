@@ -38,13 +38,13 @@ static int open_place(struct server *server, unsigned number, struct lend_error 
 {
 	char dir[] = "/tmp/lend-XXXXXX";
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	const char *name = server->device->served.option;
+	const char *name = server->device->served.name;
 	int ret;
 
 	if (!mkdtemp(dir))
 		return tool_fail(error, -errno, "%s: cannot make a folder for its socket in /tmp: %s", name,
 				 strerror(errno));
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s%u", dir, name + 1, number);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%u", dir, number);
 	ret = make_socket(server, &address);
 	rmdir(dir);
 	return ret < 0 ? tool_fail(error, ret, "%s: cannot make its socket: %s", name, strerror(-ret)) : 0;
@@ -143,7 +143,7 @@ static int wait_ready(int fd)
 
 static int start_one(struct server *server, struct lend_error *error)
 {
-	const char *name = server->device->served.option;
+	const char *name = server->device->served.name;
 	int output[2], ret;
 
 	if (pipe2(output, O_CLOEXEC))
@@ -186,7 +186,7 @@ int servers_start(struct servers *servers, struct run_options *options, struct l
 
 static void start_again(struct server *server, int status, uint64_t now, struct messages *messages)
 {
-	const char *name = server->device->served.option;
+	const char *name = server->device->served.name;
 	char how[64];
 
 	if (WIFSIGNALED(status))

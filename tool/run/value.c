@@ -65,6 +65,38 @@ int value_switch(const char *text, bool *out)
 	return -EINVAL;
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+const char *value_mac(const char *text, uint8_t out[6])
+{
+	static const char wrong[] = "is not six bytes, as 02:00:00:12:34:56";
+	uint8_t any = 0;
+
+	for (unsigned i = 0; i < 6; i++) {
+		int high, low;
+
+		if (i && *text++ != ':')
+			return wrong;
+		high = hex_digit(text[0]);
+		low = high < 0 ? -1 : hex_digit(text[1]);
+		if (low < 0)
+			return wrong;
+		any |= out[i] = (uint8_t)(high << 4 | low);
+		text += 2;
+	}
+	if (*text)
+		return wrong;
+	if (out[0] & 1)
+		return "is the address of a group: its first byte has to be even, as in 02:00:00:12:34:56";
+	return any ? NULL : "is all zeros; give another one, as 02:00:00:12:34:56";
+}
+
 const char *value_part(const char *text, char out[VALUE_PART])
 {
 	size_t length = strcspn(text, ",");
