@@ -74,10 +74,13 @@ static int parse_option(struct args *args, int argc, char *const *argv, int *at,
 
 int args_parse(struct args *args, int argc, char *const *argv, struct lend_error *error)
 {
+	bool ended = false;
 	int ret = 0;
 
 	for (int at = 1; !ret && at < argc && !args->help; at++) {
-		if (argv[at][0] == '-' && argv[at][1])
+		if (!ended && !strcmp(argv[at], "--"))
+			ended = true;
+		else if (!ended && argv[at][0] == '-' && argv[at][1])
 			ret = parse_option(args, argc, argv, &at, error);
 		else if (args->device_count == ARGS_DEVICES_MAX)
 			ret = tool_fail(error, -EINVAL, "more than %d devices are named", ARGS_DEVICES_MAX);

@@ -2,7 +2,7 @@
 /*
  * The command lines of the sub-commands that look at devices, as a table:
  * "--name", "--name VALUE", "--name=VALUE" (one dash does too), a letter for
- * some, and everything else is a device.
+ * some, and everything else is a device, as is everything after "--".
  */
 #ifndef TOOL_ARGS_H
 #define TOOL_ARGS_H

@@ -221,32 +221,68 @@ static void takes_the_socket_of_systemd(void **state)
 	assert_int_equal(peer_read32(&stage->peer, LEND_REGION_CONFIG, 0), 0x11e81234);
 }
 
+static void cannot_start(struct stage *stage, char *const *argv, int status)
+{
+	start(stage, (char **)argv);
+	ends_with(stage, status);
+	close(stage->out);
+	stage->out = -1;
+}
+
 static void command_lines_that_are_wrong(void **state)
 {
-	static char *const rows[][5] = {
+	static char *const rows[][7] = {
 		{"serve", NULL},
 		{"serve", "tset", NULL},
 		{"serve", "test", NULL},
 		{"serve", "test", "--fd", "x", NULL},
 		{"serve", "test", "--fd", "-1", NULL},
 		{"serve", "test", "--fault", NULL},
-		{"serve", "test", "word", "-s/tmp/x", NULL},
+		{"serve", "test", "-s", "/tmp/x", "--", "-word", NULL},
+		{"serve", "test", "-s", "/tmp/x", "--fd", "3", NULL},
 	};
 	struct stage *stage = *state;
 
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		start(stage, (char **)rows[i]);
-		ends_with(stage, TOOL_USAGE);
-		close(stage->out);
-		stage->out = -1;
-	}
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		cannot_start(stage, rows[i], TOOL_USAGE);
+}
+
+/* After "--" nothing is an option, as an image whose name begins with a dash. */
+static void words_after_the_options(void **state)
+{
+	char *argv[] = {"serve", "-v", "--", "-v", "--", "a"};
+	bool verbose = false;
+	const struct args_option options[] = {{"verbose", 'v', &verbose, NULL}, {0}};
+	struct args args = {.options = options};
+	struct lend_error error;
+
+	(void)state;
+	assert_int_equal(args_parse(&args, 6, argv, &error), 0);
+	assert_true(verbose);
+	assert_int_equal(args.device_count, 3);
+	assert_string_equal(args.devices[0], "-v");
+	assert_string_equal(args.devices[1], "--");
+	assert_string_equal(args.devices[2], "a");
+}
+
+/* The command line is right, and what it names is not: systemd may try that again. */
+static void devices_that_cannot_be_served(void **state)
+{
+	static char *const rows[][5] = {
+		{"serve", "test", "--fd", "99", NULL},
+		{"serve", "test", "-s", "/nonexistent/socket", NULL},
+	};
+	struct stage *stage = *state;
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		cannot_start(stage, rows[i], TOOL_FAILED);
 }
 
 static void registers_of_the_device(void **state)
 {
 	struct stage *stage = *state;
 	struct wire_peer *peer = &stage->peer;
-	uint8_t rom[4];
+	uint8_t rom[TEST_ROM_SIZE], sum = 0;
 
 	listens(stage, NULL);
 	connect_peer(stage);
@@ -259,8 +295,14 @@ static void registers_of_the_device(void **state)
 	assert_int_equal(peer_read32(peer, TEST_REGISTERS, TEST_FACTORIAL), 3628800);
 	assert_int_equal(peer_write32(peer, TEST_REGISTERS, TEST_FACTORIAL, 0xffffffff), 0);
 	assert_int_equal(peer_read32(peer, TEST_REGISTERS, TEST_FACTORIAL), 0);
-	assert_int_equal(peer_read(peer, LEND_REGION_ROM, 0, rom, 4), 4);
+	assert_int_equal(peer_read(peer, LEND_REGION_ROM, 0, rom, sizeof(rom)), sizeof(rom));
 	assert_true(rom[0] == 0x55 && rom[1] == 0xaa);
+	for (unsigned i = 0; i < sizeof(rom); i++)
+		sum = (uint8_t)(sum + rom[i]);
+	assert_int_equal(sum, 0);
+	/* Its ids and class are those of the device, else firmware passes it over. */
+	assert_memory_equal(rom + rom[0x18], "PCIR\x34\x12\xe8\x11", 8);
+	assert_memory_equal(rom + rom[0x18] + 13, "\x00\xff\x00", 3);
 	assert_int_equal(peer_write32(peer, TEST_MEMORY, 0x6000, 0xabcd), 0);
 	assert_int_equal(peer_read32(peer, TEST_MEMORY, 0x6000), 0xabcd);
 	assert_int_equal(peer_write32(peer, TEST_WHOLE, 0x10, 0xabcd), 0);
@@ -396,6 +438,8 @@ int main(void)
 		CASE(takes_a_connected_socket),
 		CASE(takes_the_socket_of_systemd),
 		CASE(command_lines_that_are_wrong),
+		CASE(words_after_the_options),
+		CASE(devices_that_cannot_be_served),
 		CASE(registers_of_the_device),
 		CASE(dma_and_interrupts),
 		CASE(memory_that_becomes_shorter),

@@ -4,7 +4,9 @@
  * taken is given back by a process of its own, however the server ends. The device is a
  * double.
  */
+#include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 
 #include "tests/unit/cmocka.h"
@@ -15,7 +17,6 @@
 /* What several processes write. */
 static struct shared {
 	pid_t taker, giver, opener;
-	char listen_pid[16];
 } * shared;
 
 static char parsed[600];
@@ -81,8 +82,6 @@ int pci_device_open(struct pci_device *pci, struct lend_context *context, const 
 {
 	(void)pci, (void)context, (void)options, (void)rom, (void)rom_length, (void)error;
 	shared->opener = getpid();
-	if (getenv("LISTEN_PID"))
-		snprintf(shared->listen_pid, sizeof(shared->listen_pid), "%s", getenv("LISTEN_PID"));
 	return fail_open ? -EBUSY : 0;
 }
 
@@ -100,8 +99,9 @@ void pci_device_close(struct pci_device *pci)
 static int open_with(struct pci *pci, const struct args *args, struct lend_error *error)
 {
 	struct serve_device out = {.fd = -1};
+	int ret = pci_read(pci, args, error);
 
-	return pci_open(pci, NULL, args, &out, error);
+	return ret ? ret : pci_open(pci, NULL, &out, error);
 }
 
 static void options_say_what_is_opened(void **state)
@@ -142,12 +142,31 @@ static void wrong_options_are_refused(void **state)
 		struct lend_error error = {""};
 		struct pci pci = rows[i].pci;
 
-		assert_int_equal(open_with(&pci, &rows[i].args, &error), -EINVAL);
+		assert_int_equal(pci_read(&pci, &rows[i].args, &error), -EINVAL);
 		assert_non_null(strstr(error.text, rows[i].says));
 	}
 }
 
-enum end { ENDS, DIES, FAILS };
+enum end { ENDS, DIES, FAILS, TOLD };
+
+/* What the loop of the server waits for, as in serve.c. */
+static int stop;
+
+static void on_end(int number)
+{
+	(void)number;
+	(void)!write(stop, &(uint64_t){1}, 8);
+}
+
+/* In the server: its user knows the process that was started, and ends that one. */
+static void wait_told(void)
+{
+	struct pollfd over = {.fd = stop, .events = POLLIN};
+
+	kill(getppid(), SIGTERM);
+	if (poll(&over, 1, 10000) != 1)
+		_exit(9);
+}
 
 /* What `lend serve pci --managed` is to who started it. Returns its status. */
 static int run_managed(enum end end)
@@ -155,18 +174,20 @@ static int run_managed(enum end end)
 	const struct args args = {.devices = {"05:00.0"}, .device_count = 1};
 	struct lend_error error = {""};
 	struct pci pci = {.managed = true};
-	pid_t first = fork();
-	char own[16];
+	pid_t first;
 	int status;
 
+	stop = eventfd(0, EFD_CLOEXEC);
+	first = fork();
 	assert_true(first >= 0);
 	if (!first) {
 		fail_open = end == FAILS;
-		snprintf(own, sizeof(own), "%d", getpid());
-		setenv("LISTEN_PID", own, 1);
+		signal(SIGTERM, on_end);
 		status = open_with(&pci, &args, &error);
 		if (end == DIES)
 			raise(SIGKILL);
+		if (end == TOLD)
+			wait_told();
 		pci_close(&pci);
 		_exit(status ? 1 : 7);
 	}
@@ -174,16 +195,16 @@ static int run_managed(enum end end)
 	assert_int_equal(shared->taker, first);
 	assert_int_equal(shared->giver, first);
 	assert_true(shared->opener && shared->opener != first);
-	assert_int_equal(atoi(shared->listen_pid), shared->opener);
+	close(stop);
 	return status;
 }
 
 static void a_taken_device_is_given_back_however_the_server_ends(void **state)
 {
-	static const int wanted[] = {[ENDS] = 7, [DIES] = TOOL_FAILED, [FAILS] = 1};
+	static const int wanted[] = {[ENDS] = 7, [DIES] = TOOL_FAILED, [FAILS] = 1, [TOLD] = 7};
 
 	(void)state;
-	for (enum end end = ENDS; end <= FAILS; end++) {
+	for (enum end end = ENDS; end <= TOLD; end++) {
 		int status = run_managed(end);
 
 		assert_true(WIFEXITED(status));

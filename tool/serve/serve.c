@@ -33,13 +33,14 @@ static const char common_help[] =
 	"  -v, --verbose           says more of clients\n"
 	"  -h, --help              this text\n"
 	"\n"
-	"Without both it takes the socket that systemd hands over. It prints a line when it\n"
-	"listens, and ends at SIGTERM. The manual: man lend-serve\n";
+	"Without -s and --fd it takes the socket that systemd hands over. It prints a line when\n"
+	"it listens, and ends at SIGTERM. The manual: man lend-serve\n";
 
 struct serve {
 	const struct serve_kind *kind;
 	void *state;
 	const char *path, *fd;
+	struct serve_socket socket;
 	bool json, verbose;
 	struct args args;
 	struct serve_device device;
@@ -124,7 +125,7 @@ static int begin(struct serve *serve, char words[160], struct lend_error *error)
 		return ret;
 	serve->device.fd = -1;
 	serve->device.device.size = sizeof(serve->device.device);
-	ret = kind->open(serve->state, serve->context, &serve->args, &serve->device, error);
+	ret = kind->open(serve->state, serve->context, &serve->device, error);
 	if (ret < 0)
 		return ret;
 	ret = serve->device.function
@@ -132,7 +133,7 @@ static int begin(struct serve *serve, char words[160], struct lend_error *error)
 		      : lend_server_new(serve->context, &serve->device.device, &serve->server, error);
 	if (!ret && kind->start)
 		ret = kind->start(serve->state, serve->server, error);
-	return ret < 0 ? ret : serve_socket(serve->server, serve->path, serve->fd, words, error);
+	return ret < 0 ? ret : serve_socket_open(serve->server, &serve->socket, words, error);
 }
 
 /* 0: it was told to end, or its only client is gone. */
@@ -203,11 +204,16 @@ static int serve_with(struct serve *serve, int argc, char **argv)
 	status = args_begin(&serve->args, argc, argv, &done);
 	if (done)
 		return (int)status;
-	ret = life(serve, &error);
+	ret = serve->kind->read(serve->state, &serve->args, &error);
+	if (!ret)
+		ret = serve_socket_read(serve->path, serve->fd, &serve->socket, &error);
+	status = ret ? TOOL_USAGE : TOOL_FAILED;
+	if (!ret)
+		ret = life(serve, &error);
 	if (ret >= 0)
 		return TOOL_OK;
 	tool_say("%s", error.text);
-	return ret == -EINVAL ? TOOL_USAGE : TOOL_FAILED;
+	return (int)status;
 }
 
 static int print_help(void)

@@ -6,56 +6,59 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tool/run/options.h"
 #include "tool/serve/socket.h"
 #include "tool/tool.h"
 
 /* sd_listen_fds(3): the first descriptor that systemd hands over. */
 enum { FIRST_FD = 3 };
 
-static bool read_number(const char *text, long *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtol(text, &end, 10);
-	return !errno && end != text && !*end && *out >= 0 && *out <= INT_MAX;
-}
-
-/* Returns the descriptor, -1: none, or -EINVAL. */
-static int from_systemd(struct lend_error *error)
+/* -ENOENT: systemd hands over none. */
+static int from_systemd(int *fd, struct lend_error *error)
 {
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-	long number;
+	unsigned number;
 
-	if (!pid || !count || !read_number(pid, &number) || number != getpid())
-		return -1;
-	if (!read_number(count, &number) || number != 1)
+	if (!pid || !count || value_number(pid, 0, INT_MAX, &number) || (pid_t)number != getpid())
+		return -ENOENT;
+	if (value_number(count, 1, 1, &number))
 		return tool_fail(error, -EINVAL,
 				 "systemd hands over %.20s sockets (LISTEN_FDS), and a server has one",
 				 count);
-	return FIRST_FD;
+	*fd = FIRST_FD;
+	return 0;
 }
 
-int serve_socket(struct lend_server *server, const char *path, const char *fd, char words[160],
-		 struct lend_error *error)
+int serve_socket_read(const char *path, const char *fd, struct serve_socket *out, struct lend_error *error)
 {
-	long number = -1;
+	unsigned number;
+	int ret;
 
+	*out = (struct serve_socket){.path = path, .fd = -1};
 	if (path && fd)
 		return tool_fail(error, -EINVAL, "--socket-path and --fd are given; a server has one socket");
-	if (path) {
-		snprintf(words, 160, "%s", path);
-		return lend_server_listen(server, path, error);
-	}
-	if (fd && !read_number(fd, &number))
+	if (path)
+		return 0;
+	if (fd && value_number(fd, 0, INT_MAX, &number))
 		return tool_fail(error, -EINVAL, "--fd %.40s is no number of a descriptor", fd);
-	if (!fd)
-		number = from_systemd(error);
-	if (number == -EINVAL)
-		return -EINVAL;
-	if (number < 0)
-		return tool_fail(error, -EINVAL,
-				 "no socket is given; name its path with --socket-path PATH, or -s PATH");
-	snprintf(words, 160, "descriptor %ld", number);
-	return lend_server_take(server, (int)number, error);
+	if (fd) {
+		out->fd = (int)number;
+		return 0;
+	}
+	ret = from_systemd(&out->fd, error);
+	return ret == -ENOENT ? tool_fail(error, -EINVAL,
+					  "no socket is given; name its path with --socket-path PATH, or "
+					  "-s PATH")
+			      : ret;
+}
+
+int serve_socket_open(struct lend_server *server, const struct serve_socket *socket, char words[160],
+		      struct lend_error *error)
+{
+	if (socket->path) {
+		snprintf(words, 160, "%s", socket->path);
+		return lend_server_listen(server, socket->path, error);
+	}
+	snprintf(words, 160, "descriptor %d", socket->fd);
+	return lend_server_take(server, socket->fd, error);
 }

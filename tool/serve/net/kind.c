@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* lend serve net: its options, and the card's address. */
 #include <errno.h>
+#include <limits.h>
 #include <linux/if_tun.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "tool/run/options.h"
 #include "tool/serve/net/net.h"
 #include "tool/serve/serve.h"
 
@@ -17,6 +19,8 @@ struct card {
 	/* Its options. */
 	const char *tap_name, *tap_fd, *mac;
 	bool user;
+	int fd; /* of tap_fd */
+	uint8_t address[NET_MAC];
 };
 
 static const char *const calls[] = {"readv", "recvfrom", NULL};
@@ -31,26 +35,6 @@ static unsigned net_options(void *state, struct args_option *rows)
 	rows[2] = (struct args_option){"user", 0, &card->user, NULL};
 	rows[3] = (struct args_option){"mac", 0, NULL, &card->mac};
 	return 4;
-}
-
-static int read_mac(const char *text, uint8_t mac[NET_MAC], struct lend_error *error)
-{
-	unsigned bytes[NET_MAC];
-	int end = 0;
-
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &bytes[0], &bytes[1], &bytes[2], &bytes[3], &bytes[4],
-		   &bytes[5], &end) != NET_MAC ||
-	    end != 17 || text[end])
-		return tool_fail(error, -EINVAL, "--mac %.40s: an address is six bytes, as 02:00:00:12:34:56",
-				 text);
-	for (unsigned i = 0; i < NET_MAC; i++)
-		mac[i] = (uint8_t)bytes[i];
-	if (mac[0] & 1)
-		return tool_fail(error, -EINVAL,
-				 "--mac %s is the address of a group: the first byte has to be even, as in "
-				 "02:00:00:12:34:56",
-				 text);
-	return 0;
 }
 
 static uint64_t hash(uint64_t value, const char *text)
@@ -83,57 +67,54 @@ static void make_mac(const char *name, uint8_t mac[NET_MAC])
 		mac[i] = (uint8_t)(value >> 8 * i);
 }
 
-static int open_backend(struct card *card, struct lend_error *error)
+static int net_read(void *state, const struct args *args, struct lend_error *error)
 {
-	char *end;
-	long fd;
-	int ret;
+	struct card *card = state;
+	const char *wrong = card->mac ? value_mac(card->mac, card->address) : NULL;
+	unsigned fd;
 
+	if (args->device_count)
+		return tool_fail(error, -EINVAL,
+				 "net: '%.100s' is no option; lend serve net --help lists them",
+				 args->devices[0]);
+	if (wrong)
+		return tool_fail(error, -EINVAL, "--mac %.40s %s", card->mac, wrong);
 	if (!!card->tap_name + !!card->tap_fd + card->user != 1)
 		return tool_fail(
 			error, -EINVAL,
 			"net: say where its frames go: --tap NAME, --fd-tap N or --user; one of them");
+	if (card->tap_fd && value_number(card->tap_fd, 0, INT_MAX, &fd))
+		return tool_fail(error, -EINVAL, "--fd-tap %.40s: the number of a descriptor is expected",
+				 card->tap_fd);
+	card->fd = card->tap_fd ? (int)fd : -1;
+	return 0;
+}
+
+static int open_backend(struct card *card, struct lend_error *error)
+{
+	int ret;
+
 	if (card->user)
 		return net_user_open(&card->backend, error);
-	if (card->tap_name) {
-		ret = net_tap_open(&card->tap, card->tap_name, error);
-	} else {
-		errno = 0;
-		fd = strtol(card->tap_fd, &end, 10);
-		if (errno || end == card->tap_fd || *end || fd < 0 || fd > INT32_MAX)
-			return tool_fail(error, -EINVAL,
-					 "--fd-tap %.40s: the number of a descriptor is expected",
-					 card->tap_fd);
-		ret = net_tap_take(&card->tap, (int)fd, error);
-	}
+	ret = card->tap_name ? net_tap_open(&card->tap, card->tap_name, error)
+			     : net_tap_take(&card->tap, card->fd, error);
 	if (!ret)
 		card->backend = &card->tap;
 	return ret;
 }
 
-static int net_open(void *state, struct lend_context *context, const struct args *args,
-		    struct serve_device *out, struct lend_error *error)
+static int net_open(void *state, struct lend_context *context, struct serve_device *out,
+		    struct lend_error *error)
 {
 	struct card *card = state;
-	uint8_t mac[NET_MAC] = {0};
-	int ret;
+	int ret = open_backend(card, error);
 
 	(void)context;
-	if (args->device_count)
-		return tool_fail(error, -EINVAL,
-				 "net: '%.100s' is no option; lend serve net --help lists them",
-				 args->devices[0]);
-	if (card->mac) {
-		ret = read_mac(card->mac, mac, error);
-		if (ret)
-			return ret;
-	}
-	ret = open_backend(card, error);
 	if (ret)
 		return ret;
 	if (!card->mac)
-		make_mac(card->backend->name, mac);
-	ret = net_start(&card->net, card->backend, mac, tool_say, &out->device);
+		make_mac(card->backend->name, card->address);
+	ret = net_start(&card->net, card->backend, card->address, tool_say, &out->device);
 	if (ret)
 		return tool_fail(error, ret, "net: it cannot be started: %s", strerror(-ret));
 	card->started = true;
@@ -185,6 +166,7 @@ const struct serve_kind serve_net = {
 		"      --mac M     the card's address; without it one is made that stays the same\n",
 	.state = sizeof(struct card),
 	.options = net_options,
+	.read = net_read,
 	.open = net_open,
 	.start = net_give_server,
 	.work = net_turn,

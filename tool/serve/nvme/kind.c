@@ -11,7 +11,8 @@
 
 struct nvme_kind {
 	struct nvme_serve serve;
-	const char *queues, *format, *serial;
+	const char *queues, *format, *serial, *image;
+	unsigned queue_count;
 	bool readonly;
 };
 
@@ -29,9 +30,11 @@ static unsigned nvme_options(void *state, struct args_option *rows)
 	return 4;
 }
 
-static int check(const struct nvme_kind *kind, const struct args *args, unsigned *queues,
-		 struct lend_error *error)
+static int nvme_kind_read(void *state, const struct args *args, struct lend_error *error)
 {
+	struct nvme_kind *kind = state;
+
+	kind->serve.image.fd = -1;
 	if (args->device_count != 1)
 		return tool_fail(error, -EINVAL, "%s; give one file or block device",
 				 args->device_count ? "more than one image is named" : "no image is named");
@@ -42,38 +45,34 @@ static int check(const struct nvme_kind *kind, const struct args *args, unsigned
 			"there is no format '%.40s'; only raw images are served, so convert it first "
 			"(qemu-img convert -O raw)",
 			kind->format);
-	*queues = 4;
-	if (kind->queues && value_number(kind->queues, 1, NVME_QUEUES_MAX, queues))
+	kind->queue_count = 4;
+	if (kind->queues && value_number(kind->queues, 1, NVME_QUEUES_MAX, &kind->queue_count))
 		return tool_fail(error, -EINVAL,
 				 "-q %.40s is no number of queue pairs; give one from 1 to %d", kind->queues,
 				 NVME_QUEUES_MAX);
 	if (kind->serial && (!*kind->serial || strlen(kind->serial) > 20))
 		return tool_fail(error, -EINVAL, "--serial %.40s has not 1 to 20 characters", kind->serial);
+	kind->image = args->devices[0];
 	return 0;
 }
 
-static int nvme_kind_open(void *state, struct lend_context *context, const struct args *args,
-			  struct serve_device *out, struct lend_error *error)
+static int nvme_kind_open(void *state, struct lend_context *context, struct serve_device *out,
+			  struct lend_error *error)
 {
 	struct nvme_kind *kind = state;
-	unsigned queues;
-	int ret = check(kind, args, &queues, error);
+	int ret = nvme_image_open(&kind->serve.image, kind->image, kind->readonly, kind->serial, error);
 
 	(void)context;
-	kind->serve.image.fd = -1;
-	if (ret)
-		return ret;
-	ret = nvme_image_open(&kind->serve.image, args->devices[0], kind->readonly, kind->serial, error);
 	if (ret)
 		return ret;
 	if (kind->serve.image.format && !kind->format)
 		tool_say("%.300s looks like %s, and the guest gets its bytes as they are; if you do not "
 			 "want that, %s",
-			 args->devices[0], kind->serve.image.format->name, kind->serve.image.format->cure);
+			 kind->image, kind->serve.image.format->name, kind->serve.image.format->cure);
 	kind->serve.say = tool_say;
 	out->fd = nvme_image_fd(&kind->serve.image);
 	out->calls = calls;
-	return nvme_serve_open(&kind->serve, queues, &out->device);
+	return nvme_serve_open(&kind->serve, kind->queue_count, &out->device);
 }
 
 static int nvme_kind_start(void *state, struct lend_server *server, struct lend_error *error)
@@ -111,6 +110,7 @@ const struct serve_kind serve_nvme = {
 		"      --format raw    the only format; an image of another one has to be converted\n",
 	.state = sizeof(struct nvme_kind),
 	.options = nvme_options,
+	.read = nvme_kind_read,
 	.open = nvme_kind_open,
 	.start = nvme_kind_start,
 	.work = nvme_kind_work,

@@ -49,8 +49,9 @@ static unsigned pci_options(void *state, struct args_option *rows)
 }
 
 /* The device as an option of lend run, which reads names and tokens. */
-static int read_options(struct pci *pci, const struct args *args, struct lend_error *error)
+static int pci_read(void *state, const struct args *args, struct lend_error *error)
 {
+	struct pci *pci = state;
 	char text[512];
 	int ret;
 
@@ -76,17 +77,32 @@ static int read_options(struct pci *pci, const struct args *args, struct lend_er
 	pci->run.devices[0].function.no_mmap = pci->no_mmap;
 	if (pci->no_rom)
 		pci->run.devices[0].function.rom_mode = LEND_ROM_NONE;
-	return pci->romfile ? file_rom_read(pci->romfile, &pci->rom, error) : 0;
+	return 0;
 }
 
-/* Waits for the server, and gives the device back. */
-_Noreturn static void keep(struct pci *pci, pid_t server)
+static void block_ends(sigset_t *before)
+{
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	sigprocmask(SIG_BLOCK, &ends, before);
+}
+
+/*
+ * Waits for the server, and gives the device back. A signal that ends us wakes the loop of
+ * the server, whose descriptor for that is ours, too.
+ */
+_Noreturn static void keep(struct pci *pci, pid_t server, const sigset_t *mask)
 {
 	struct lend_error error = {""};
 	int status = 0;
 
+	sigprocmask(SIG_SETMASK, mask, NULL);
 	while (waitpid(server, &status, 0) < 0 && errno == EINTR)
 		;
+	block_ends(NULL);
 	if (WIFSIGNALED(status))
 		tool_say("the server of %s was killed by signal %d", pci->run.devices[0].host,
 			 WTERMSIG(status));
@@ -98,52 +114,36 @@ _Noreturn static void keep(struct pci *pci, pid_t server)
 	_exit(status);
 }
 
-/* The socket that systemd hands over is for the process that serves. */
-static void take_over_socket(pid_t keeper)
-{
-	const char *given = getenv("LISTEN_PID");
-	char own[16];
-
-	if (!given || strtol(given, NULL, 10) != keeper)
-		return;
-	snprintf(own, sizeof(own), "%d", getpid());
-	setenv("LISTEN_PID", own, 1);
-}
-
 /* Returns in the process that serves. A signal that ends either of them ends the server. */
-static int leave_keeper(struct pci *pci, struct lend_error *error)
+static int leave_keeper(struct pci *pci, const sigset_t *mask, struct lend_error *error)
 {
 	pid_t keeper = getpid(), server = fork();
 
 	if (server < 0)
 		return tool_fail(error, -errno, "cannot start a process: %s", strerror(errno));
 	if (server)
-		keep(pci, server);
+		keep(pci, server, mask);
 	pci->taken.taken = false;
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != keeper)
 		return tool_fail(error, -ECHILD, "the process that gives the device back is gone");
-	take_over_socket(keeper);
 	return 0;
 }
 
 /* A signal waits until the device is taken whole. */
 static int take(struct pci *pci, struct lend_context *context, struct lend_error *error)
 {
-	sigset_t ends, before;
+	sigset_t before;
 	int ret;
 
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGINT);
-	sigprocmask(SIG_BLOCK, &ends, &before);
+	block_ends(&before);
 	ret = managed_find(&pci->taken, &pci->run, error);
 	if (!ret)
 		ret = preflight_taking(context, &pci->run, error);
 	if (!ret)
 		ret = managed_take(&pci->taken, &pci->run, error);
 	if (!ret && pci->taken.taken)
-		ret = leave_keeper(pci, error);
+		ret = leave_keeper(pci, &before, error);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return ret;
 }
@@ -157,11 +157,11 @@ static void list_calls(struct pci *pci)
 		pci->calls[i] = names[i];
 }
 
-static int pci_open(void *state, struct lend_context *context, const struct args *args,
-		    struct serve_device *out, struct lend_error *error)
+static int pci_open(void *state, struct lend_context *context, struct serve_device *out,
+		    struct lend_error *error)
 {
 	struct pci *pci = state;
-	int ret = read_options(pci, args, error);
+	int ret = pci->romfile ? file_rom_read(pci->romfile, &pci->rom, error) : 0;
 
 	if (!ret)
 		ret = take(pci, context, error);
@@ -199,9 +199,9 @@ static void pci_close(void *state)
 const struct serve_kind serve_pci = {
 	.name = "pci",
 	.summary = "a device of this computer, as it is",
-	.help = "lend serve pci: shows a device of this computer to any monitor that speaks vfio-user.\n"
+	.help = "usage: lend serve pci DEVICE [OPTION]... -s SOCKET\n"
 		"\n"
-		"usage: lend serve pci DEVICE -s SOCKET [OPTION]...\n"
+		"Shows a device of this computer to any monitor that speaks vfio-user.\n"
 		"\n"
 		"      --managed            takes it from its driver now, and gives it back at the end\n"
 		"      --no-mmap            each access to its BARs is a message: the client gets no\n"
@@ -216,6 +216,7 @@ const struct serve_kind serve_pci = {
 		"Without --managed it must be with vfio-pci already: lend bind.\n",
 	.state = sizeof(struct pci),
 	.options = pci_options,
+	.read = pci_read,
 	.open = pci_open,
 	.work = pci_work,
 	.close = pci_close,

@@ -62,46 +62,45 @@ static uint8_t *open_memory(int *fd, size_t size)
 /* A header that firmware accepts, and nothing to run (PCI Firmware 3.3, 5.1). */
 static void write_rom(uint8_t rom[TEST_ROM_SIZE])
 {
-	static const uint8_t head[] = {0x55, 0xaa, TEST_ROM_SIZE / 512, 0xcb}, data[] = {'P',
-											 'C',
-											 'I',
-											 'R',
-											 0x34,
-											 0x12,
-											 0x4d,
-											 0x1e,
-											 0,
-											 0,
-											 24,
-											 0,
-											 0,
-											 0,
-											 0,
-											 0xff,
-											 TEST_ROM_SIZE / 512,
-											 0,
-											 1,
-											 0,
-											 0,
-											 0x80,
-											 0,
-											 0};
+	enum { DATA = 0x1c, DATA_SIZE = 24, RETURN = 0xcb, LAST_IMAGE = 0x80 };
+	uint8_t *data = rom + DATA, sum = 0;
 
-	memcpy(rom, head, sizeof(head));
-	rom[0x18] = 0x1c;
-	memcpy(rom + 0x1c, data, sizeof(data));
+	memcpy(rom, (const uint8_t[]){0x55, 0xaa, TEST_ROM_SIZE / 512, RETURN}, 4);
+	rom[0x18] = DATA;
+	memcpy(data, "PCIR", 4);
+	data[4] = (uint8_t)config.vendor;
+	data[5] = (uint8_t)(config.vendor >> 8);
+	data[6] = (uint8_t)config.device;
+	data[7] = (uint8_t)(config.device >> 8);
+	data[0x0a] = DATA_SIZE;
+	for (unsigned i = 0; i < 3; i++)
+		data[0x0d + i] = (uint8_t)(config.class_code >> 8 * i);
+	data[0x10] = TEST_ROM_SIZE / 512;
+	data[0x12] = 1; /* revision of the code */
+	data[0x15] = LAST_IMAGE;
+	/* The sum of all bytes is 0. */
+	for (unsigned i = 0; i < TEST_ROM_SIZE - 1; i++)
+		sum = (uint8_t)(sum + rom[i]);
+	rom[TEST_ROM_SIZE - 1] = (uint8_t)-sum;
 }
 
-static int test_open(void *state, struct lend_context *context, const struct args *args,
-		     struct serve_device *out, struct lend_error *error)
+static int test_read(void *state, const struct args *args, struct lend_error *error)
+{
+	struct test *test = state;
+
+	test->memory = test->whole = test->doorbell = -1;
+	return args->device_count
+		       ? tool_fail(error, -EINVAL, "test takes no word like '%.100s'", args->devices[0])
+		       : 0;
+}
+
+static int test_open(void *state, struct lend_context *context, struct serve_device *out,
+		     struct lend_error *error)
 {
 	static const char *const fault_calls[] = {"ftruncate", "nanosleep", NULL};
 	struct test *test = state;
 
 	(void)context;
-	test->memory = test->whole = test->doorbell = -1;
-	if (args->device_count)
-		return tool_fail(error, -EINVAL, "test takes no word like '%.100s'", args->devices[0]);
 	test->bytes = open_memory(&test->memory, TEST_MEMORY_SIZE);
 	test->page = open_memory(&test->whole, TEST_PAGE);
 	test->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -161,7 +160,7 @@ static void test_close(void *state)
 	if (test->page)
 		munmap(test->page, TEST_PAGE);
 	for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
-		if (fds[i] > 0)
+		if (fds[i] >= 0)
 			close(fds[i]);
 }
 
@@ -177,6 +176,7 @@ const struct serve_kind serve_test = {
 		"      --lie     the files of its memory are shorter than it says\n",
 	.state = sizeof(struct test),
 	.options = test_options,
+	.read = test_read,
 	.open = test_open,
 	.start = test_start,
 	.work = test_work,
