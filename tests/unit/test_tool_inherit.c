@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What whoever starts the keeper leaves to it: limits, and what becomes of signals. */
+/* What whoever starts the keeper leaves to it: limits, what becomes of signals, and servers. */
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -47,10 +47,43 @@ static void a_file_at_its_limit_does_not_end_the_machine(void **state)
 	unlink(path);
 }
 
+/* Its end was told by a signal that the keeper did not take yet. */
+static void lose_a_server(struct user *user)
+{
+	static struct run_device device = {.served = {.name = "-disk d.img", .count = 1}};
+	static struct servers servers = {.count = 1};
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(3);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
+	servers.at[0] = (struct server){.device = &device,
+					.pid = pid,
+					.listener = -1,
+					.place = -1,
+					.deaths = DEATHS_MAX,
+					.first = keeper_now()};
+	user->config.servers = &servers;
+}
+
+static void a_server_that_is_gone_already_is_noticed(void **state)
+{
+	struct user *user = *state;
+
+	user->config.machine = refusing;
+	user->lead_in = lose_a_server;
+	start(user);
+	assert_int_equal(keeper_status(user), TOOL_FAILED);
+	expect(user, user->messages[0], NULL);
+	assert_non_null(
+		strstr(user->text, "-disk d.img: its server ended with status 3, and is not started again"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_file_at_its_limit_does_not_end_the_machine),
+		CASE(a_server_that_is_gone_already_is_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);

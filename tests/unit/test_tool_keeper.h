@@ -59,6 +59,7 @@ struct user {
 	struct termios before;
 	struct keeper_config config;
 	bool background;
+	void (*lead_in)(struct user *user); /* in the keeper's process, before it is the keeper */
 	pid_t keeper;
 	char text[1 << 16]; /* what expect() has read */
 };
@@ -234,6 +235,8 @@ static inline _Noreturn void keeper_process(struct user *user)
 		}
 		setpgid(0, 0);
 	}
+	if (user->lead_in)
+		user->lead_in(user);
 	keeper_run(&user->config, &result);
 	_exit((int)result.status);
 }

@@ -45,6 +45,7 @@ static struct {
 	const char *sentence; /* of vmm_run() */
 	unsigned noise;       /* lines that vmm_run() logs */
 	bool works;           /* vmm_run() says that it resets devices, and that it is done */
+	int reconnect_result; /* of vmm_reconnect() with a server */
 	struct vmm vmm;
 } play;
 
@@ -108,10 +109,13 @@ void vmm_power_button(struct vmm *vmm)
 
 int vmm_reconnect(struct vmm *vmm, unsigned device, int fd, struct lend_error *error)
 {
-	(void)vmm, (void)device, (void)error;
-	if (fd >= 0)
-		close(fd);
-	return 0;
+	(void)vmm;
+	assert_int_equal(device, 3);
+	call(fd < 0 ? 'g' : 'a');
+	if (fd < 0)
+		return 0;
+	close(fd);
+	return play.reconnect_result ? tool_fail(error, play.reconnect_result, "it is not taken back") : 0;
 }
 
 void vmm_stop(struct vmm *vmm)
@@ -368,7 +372,45 @@ static void signal_is_the_button(void **state)
 	assert_false(sigismember(&term, SIGTERM));
 }
 
-/* Nobody reads: no line waits, and the end is sent as soon as there is room. */
+/*
+ * A server that is back is taken (a), or looked for again; one that is another device, or
+ * does not come back, is given up (g). The keeper is told which.
+ */
+static void servers_come_back(void **state)
+{
+	static const struct {
+		int result;
+		bool back;
+		const char *calls;
+		enum control_type told;
+	} rows[] = {
+		{0, true, "nxrascf", CONTROL_FOUND},      {-ENOTCONN, true, "nxrascf", CONTROL_LOST},
+		{-EAGAIN, true, "nxrascf", CONTROL_LOST}, {-EPROTO, true, "nxragscf", CONTROL_FOUND},
+		{0, false, "nxrgscf", CONTROL_FOUND},
+	};
+	struct stage *stage = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		memset(&play, 0, sizeof(play));
+		play.loops = true;
+		play.end = VMM_END_STOPPED;
+		play.reconnect_result = rows[i].result;
+		if (rows[i].back)
+			assert_int_equal(control_send_server(stage->control[0], 3, STDERR_FILENO), 0);
+		else
+			assert_int_equal(control_send_device(stage->control[0], CONTROL_NONE, 3), 0);
+		control_send(stage->control[0], CONTROL_STOP);
+		run_it(stage, rows[i].calls);
+		assert_message(stage, CONTROL_LOG, "care");
+		assert_message(stage, CONTROL_RUNNING, "");
+		if (rows[i].result)
+			assert_message(stage, CONTROL_LOG, "it is not taken back");
+		assert_message(stage, rows[i].told, "");
+		assert_int_equal(stage->message.value, 3);
+		assert_message(stage, CONTROL_END, "");
+	}
+}
+
 /* Asked for by the keeper or by the signal, the counters are said however little is said otherwise. */
 static void counters_are_asked_for(void **state)
 {
@@ -390,6 +432,7 @@ static void counters_are_asked_for(void **state)
 	assert_message(stage, CONTROL_LOG, "counted");
 }
 
+/* Nobody reads: no line waits, and the end is sent as soon as there is room. */
 static void nobody_waits_for_a_log(void **state)
 {
 	struct stage *stage = *state;
@@ -430,6 +473,7 @@ int main(void)
 		CASE(keeper_is_told_of_work),
 		CASE(keeper_goes),
 		CASE(signal_is_the_button),
+		CASE(servers_come_back),
 		CASE(counters_are_asked_for),
 		CASE(nobody_waits_for_a_log),
 	};
