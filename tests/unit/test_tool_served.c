@@ -26,7 +26,7 @@ static void taken(void **state)
 {
 	static const char *const rows[][3] = {
 		{"-disk", "a.img", "nvme a.img"},
-		{"-disk", "file=a.img,format=raw", "nvme a.img"},
+		{"-disk", "file=a.img,format=raw", "nvme a.img --format=raw"},
 		{"--disk", "path=/dev/vg/x,readonly=on", "nvme /dev/vg/x --readonly"},
 		{"-disk", "a,,b.img,readonly", "nvme a,b.img --readonly"},
 		{"-disk", "a.img,readonly=off", "nvme a.img"},

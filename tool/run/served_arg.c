@@ -46,20 +46,27 @@ static int new_device(struct run_options *options, const char *option, const cha
 	return add(device, kind);
 }
 
-static int set_disk(const char *part, bool *is_readonly, struct lend_error *error)
+/* What of a disk has been said. */
+struct disk_said {
+	bool readonly, raw;
+};
+
+static int set_disk(const char *part, struct disk_said *said, struct lend_error *error)
 {
 	static const char readonly[] = "readonly=", format[] = "format=";
 
 	if (!strcmp(part, "readonly")) {
-		*is_readonly = true;
+		said->readonly = true;
 		return 0;
 	}
 	if (!strncmp(part, readonly, sizeof(readonly) - 1))
-		return value_switch(part + sizeof(readonly) - 1, is_readonly)
+		return value_switch(part + sizeof(readonly) - 1, &said->readonly)
 			       ? tool_fail(error, -EINVAL, "-disk: readonly= is on or off")
 			       : 0;
-	if (!strcmp(part, "format=raw"))
+	if (!strcmp(part, "format=raw")) {
+		said->raw = true;
 		return 0;
+	}
 	if (!strncmp(part, format, sizeof(format) - 1))
 		return tool_fail(error, -EINVAL,
 				 "-disk: %.60s is not known; an image is raw: qemu-img convert -O raw makes "
@@ -96,7 +103,7 @@ static int read_disk(struct run_device *device, char *rest, struct lend_error *e
 {
 	static const char *const names[] = {"file=", "path="};
 	const char *image = device_part(&rest);
-	bool readonly = false;
+	struct disk_said said = {0};
 	int ret;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
@@ -107,8 +114,10 @@ static int read_disk(struct run_device *device, char *rest, struct lend_error *e
 	name_disk(device, image);
 	ret = add_image(device, image);
 	while (!ret && rest)
-		ret = set_disk(device_part(&rest), &readonly, error);
-	return ret || !readonly ? ret : add(device, "--readonly");
+		ret = set_disk(device_part(&rest), &said, error);
+	if (!ret && said.readonly)
+		ret = add(device, "--readonly");
+	return ret || !said.raw ? ret : add(device, "--format=raw");
 }
 
 /* Checks of what stands behind "=". The server has them, too, but says them of its own options. */
