@@ -36,6 +36,7 @@ static struct driver queues[NET_QUEUES];
 static int peers[NET_PAIRS]; /* the other ends of the backend's descriptors */
 static unsigned lines, used_pairs;
 static uint64_t offloaded;
+static int refuses; /* what the backend answers to a change */
 
 LEND_PRINTF(1, 2) static void say(const char *format, ...)
 {
@@ -43,16 +44,20 @@ LEND_PRINTF(1, 2) static void say(const char *format, ...)
 	lines++;
 }
 
-static void note_use(struct net_backend *it, unsigned pairs)
+static int note_use(struct net_backend *it, unsigned pairs)
 {
 	(void)it;
-	used_pairs = pairs;
+	if (!refuses)
+		used_pairs = pairs;
+	return refuses;
 }
 
-static void note_offload(struct net_backend *it, uint64_t features)
+static int note_offload(struct net_backend *it, uint64_t features)
 {
 	(void)it;
-	offloaded = features;
+	if (!refuses)
+		offloaded = features;
+	return refuses;
 }
 
 static void begin_on(struct net_backend *on)
@@ -70,6 +75,7 @@ static void clear(void)
 	server.irq_mode = LEND_IRQ_MSIX;
 	lines = used_pairs = 0;
 	offloaded = 0;
+	refuses = 0;
 }
 
 static void make_tap(unsigned pairs, bool header)
@@ -816,6 +822,18 @@ static void commands(void **state)
 	assert_int_equal(command(5, 0, &offloads, 8, 4), 1);
 	assert_int_equal(command(9, 0, "", 0, 4), 1);
 	assert_int_equal(offloaded, NET_BIT(VIRTIO_NET_F_GUEST_CSUM));
+	/* What the backend refuses, the driver hears of; a new driver begins with one pair all the same. */
+	refuses = -EINVAL;
+	offloads = NET_BIT(VIRTIO_NET_F_GUEST_CSUM);
+	assert_int_equal(command(4, 0, "\2\0", 2, 4), 1);
+	assert_int_equal(net.pairs, 1);
+	assert_int_equal(command(5, 0, &offloads, 8, 4), 1);
+	refuses = 0;
+	assert_int_equal(command(4, 0, "\2\0", 2, 4), 0);
+	refuses = -EINVAL;
+	bring_up(features);
+	assert_int_equal(net.pairs, 1);
+	refuses = 0;
 	/* A reset gives the address back; without two pairs control is another queue. */
 	bring_up(merging | NET_BIT(VIRTIO_NET_F_CTRL_VQ));
 	assert_int_equal(guest_read(guest_config, 1), 2);

@@ -21,6 +21,7 @@ enum {
 struct net_backend {
 	char name[64];      /* for messages */
 	unsigned pairs;     /* how many queues it has */
+	unsigned used;      /* a tap's: by how many of them frames come */
 	int fds[NET_PAIRS]; /* of each: readable when a frame is there, writable when there is room */
 	bool header;        /* a frame has a NET_HEADER in front, in both directions */
 	uint64_t offers;    /* the features of virtio-net that it makes possible */
@@ -39,11 +40,13 @@ struct net_backend {
 	int (*send)(struct net_backend *backend, unsigned pair, const struct iovec *iov, unsigned count);
 	/** Sends what is left: 0, or -EAGAIN. NULL: nothing ever is. */
 	int (*flush)(struct net_backend *backend);
-	/** What the guest can receive from now on, of VIRTIO_NET_F_GUEST_*. NULL: nothing but whole frames.
+	/**
+	 * What the guest can receive from now on, of VIRTIO_NET_F_GUEST_*. 0, or a negative errno:
+	 * then it gets whole frames alone. NULL: it never gets anything else.
 	 */
-	void (*offload)(struct net_backend *backend, uint64_t features);
-	/** Frames come by the first `pairs` queues from now on. NULL: there is one. */
-	void (*use)(struct net_backend *backend, unsigned pairs);
+	int (*offload)(struct net_backend *backend, uint64_t features);
+	/** Frames come by the first `pairs` queues from now on: 0 or a negative errno. NULL: there is one. */
+	int (*use)(struct net_backend *backend, unsigned pairs);
 	void (*end)(struct net_backend *backend);
 };
 
@@ -52,13 +55,16 @@ enum { NET_F_GUEST_USO4 = 54, NET_F_GUEST_USO6 = 55, NET_F_HOST_USO = 56 };
 
 #define NET_BIT(feature) (UINT64_C(1) << (feature))
 
+/** Whether a network interface can have this name: 0 or -EINVAL. */
+int net_tap_check_name(const char *name, struct lend_error *error);
+
 /** A tap that exists, by its name: with two queues if it is made for several. */
 int net_tap_open(struct net_backend *out, const char *name, struct lend_error *error);
 
 /** A descriptor of a tap, which is the backend's then, also on failure. */
 int net_tap_take(struct net_backend *out, int fd, struct lend_error *error);
 
-/** Descriptors that carry a frame each read and write; ioctls of a tap that they do not know are ignored. */
+/** Descriptors that carry a frame each read and write. Only slots `offload` and `use` need a tap. */
 void net_tap_fill(struct net_backend *out, const int *fds, unsigned pairs, bool header);
 
 /** passt, which is started and ends with us: a network for a user without privilege. */

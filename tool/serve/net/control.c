@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands of the guest (virtio 1.2, 5.1.6.5). Nothing is filtered: a guest sees all that the backend gives.
+/*
+ * Commands of the guest (virtio 1.2, 5.1.6.5). Nothing is filtered: a guest sees all that the
+ * backend gives.
  */
 #include <errno.h>
 #include <linux/virtio_net.h>
@@ -42,8 +44,7 @@ static bool set_pairs(struct net *net, const struct request *request)
 		return false;
 	for (unsigned pair = (unsigned)pairs; pair < net->backend->pairs; pair++)
 		net_window_return(net, pair);
-	net_use_pairs(net, (unsigned)pairs);
-	return true;
+	return !net_use_pairs(net, (unsigned)pairs);
 }
 
 static bool set_offloads(struct net *net, const struct request *request)
@@ -52,8 +53,7 @@ static bool set_offloads(struct net *net, const struct request *request)
 
 	if (features & ~net->device.features || !net_accepts(net, features) || !net->backend->offload)
 		return false;
-	net->backend->offload(net->backend, features);
-	return true;
+	return !net->backend->offload(net->backend, features);
 }
 
 static const struct {

@@ -2,14 +2,13 @@
 /* lend serve net: its options, and the card's address. */
 #include <errno.h>
 #include <limits.h>
-#include <linux/if_tun.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "tool/run/options.h"
 #include "tool/serve/net/net.h"
+#include "tool/serve/net/tun.h"
 #include "tool/serve/serve.h"
 
 struct card {
@@ -24,7 +23,6 @@ struct card {
 };
 
 static const char *const calls[] = {"readv", "recvfrom", NULL};
-static const uint32_t ioctls[] = {TUNSETOFFLOAD, TUNSETQUEUE};
 
 static unsigned net_options(void *state, struct args_option *rows)
 {
@@ -83,6 +81,8 @@ static int net_read(void *state, const struct args *args, struct lend_error *err
 		return tool_fail(
 			error, -EINVAL,
 			"net: say where its frames go: --tap NAME, --fd-tap N or --user; one of them");
+	if (card->tap_name && net_tap_check_name(card->tap_name, error))
+		return -EINVAL;
 	if (card->tap_fd && value_number(card->tap_fd, 0, INT_MAX, &fd))
 		return tool_fail(error, -EINVAL, "--fd-tap %.40s: the number of a descriptor is expected",
 				 card->tap_fd);
@@ -120,8 +120,8 @@ static int net_open(void *state, struct lend_context *context, struct serve_devi
 	card->started = true;
 	out->fd = net_fd(&card->net);
 	out->calls = calls;
-	out->ioctls = ioctls;
-	out->ioctl_count = sizeof(ioctls) / sizeof(ioctls[0]);
+	if (!card->user)
+		out->ioctl_count = tun_late_ioctls(&out->ioctls);
 	return 0;
 }
 

@@ -37,15 +37,18 @@ static void watch_all(struct net *net)
 		watch(net, pair);
 }
 
-void net_use_pairs(struct net *net, unsigned pairs)
+int net_use_pairs(struct net *net, unsigned pairs)
 {
-	if (net->backend->use)
-		net->backend->use(net->backend, pairs);
+	int ret = net->backend->use ? net->backend->use(net->backend, pairs) : 0;
+
+	if (ret)
+		return ret;
 	net->pairs = pairs;
 	for (unsigned pair = 0; pair < pairs; pair++) {
 		net_again(net, 2 * pair);
 		net_again(net, 2 * pair + 1);
 	}
+	return 0;
 }
 
 void net_lose_backend(struct net *net, int error)
@@ -70,9 +73,11 @@ static void start(void *opaque)
 {
 	struct net *net = opaque;
 
+	/* What fails here are the calls of a tap that was removed: reading it says so. */
 	if (net->backend->offload)
 		net->backend->offload(net->backend, net->device.features);
-	net_use_pairs(net, 1);
+	if (net_use_pairs(net, 1))
+		net->pairs = 1;
 }
 
 static void stop(void *opaque)
@@ -234,8 +239,9 @@ int net_start(struct net *net, struct net_backend *backend, const uint8_t mac[NE
 	ret = watch_bells(net);
 	if (ret)
 		goto end;
-	if (backend->use)
-		backend->use(backend, 1);
+	ret = backend->use ? backend->use(backend, 1) : 0;
+	if (ret)
+		goto end;
 	return 0;
 end:
 	vdevice_end(&net->device);

@@ -67,8 +67,8 @@ void net_control(struct net *net, unsigned queue);
 void net_window_return(struct net *net, unsigned pair);
 void net_window_forget(struct net *net, unsigned pair);
 
-/** The driver uses that many pairs from now on. */
-void net_use_pairs(struct net *net, unsigned pairs);
+/** The driver uses that many pairs from now on: 0, or a negative errno of the backend. */
+int net_use_pairs(struct net *net, unsigned pairs);
 /** The backend does not work any more: the link is down. */
 void net_lose_backend(struct net *net, int error);
 /** A queue's next turn comes when others had theirs. */

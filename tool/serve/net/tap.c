@@ -10,15 +10,15 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "tool/serve/net/backend.h"
+#include "tool/serve/net/tun.h"
 #include "tool/tool.h"
 
 /* Since Linux 6.2. */
-enum { F_USO4 = 0x20, F_USO6 = 0x40 };
+enum { F_USO4 = 0x20, F_USO6 = 0x40, F_USO = F_USO4 | F_USO6 };
 
 /* Which feature of the guest is which of the tap. */
 static const struct {
@@ -48,24 +48,42 @@ static int transmit(struct net_backend *tap, unsigned pair, const struct iovec *
 	return writev(tap->fds[pair], iov, (int)count) < 0 && errno == EAGAIN ? -EAGAIN : 0;
 }
 
-static void offload(struct net_backend *tap, uint64_t features)
+/*
+ * The kernel cuts UDP of both families or of none. A guest that takes one of them gets none:
+ * a feature of the guest is what it may be given, not what it must be.
+ */
+static unsigned offload_flags(uint64_t features)
 {
-	unsigned long flags = 0;
+	unsigned flags = 0;
 
 	for (size_t i = 0; i < sizeof(offloads) / sizeof(offloads[0]); i++)
 		if (features & NET_BIT(offloads[i].feature))
 			flags |= offloads[i].flag;
-	/* It is one setting of the tap, not of a queue. */
-	ioctl(tap->fds[0], TUNSETOFFLOAD, flags);
+	return (flags & F_USO) == F_USO ? flags : flags & ~(unsigned)F_USO;
 }
 
-static void use(struct net_backend *tap, unsigned pairs)
+/* It is one setting of the tap, not of a queue. A setting that fails would leave that of the guest before. */
+static int offload(struct net_backend *tap, uint64_t features)
 {
-	for (unsigned pair = 1; pair < tap->pairs; pair++) {
-		struct ifreq request = {.ifr_flags = pair < pairs ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE};
+	int ret = tun_set_offload(tap->fds[0], offload_flags(features));
 
-		ioctl(tap->fds[pair], TUNSETQUEUE, &request);
+	if (ret)
+		tun_set_offload(tap->fds[0], 0);
+	return ret;
+}
+
+/* The kernel refuses to do again what is done, so only what changes is asked for. */
+static int use(struct net_backend *tap, unsigned pairs)
+{
+	while (tap->used != pairs) {
+		const bool more = tap->used < pairs;
+		int ret = tun_use_queue(tap->fds[more ? tap->used : tap->used - 1], more);
+
+		if (ret)
+			return ret;
+		tap->used += more ? 1 : -1u;
 	}
+	return 0;
 }
 
 static void end(struct net_backend *tap)
@@ -76,8 +94,12 @@ static void end(struct net_backend *tap)
 
 void net_tap_fill(struct net_backend *out, const int *fds, unsigned pairs, bool header)
 {
-	*out = (struct net_backend){
-		.pairs = pairs, .header = header, .receive = receive, .send = transmit, .end = end};
+	*out = (struct net_backend){.pairs = pairs,
+				    .used = pairs,
+				    .header = header,
+				    .receive = receive,
+				    .send = transmit,
+				    .end = end};
 	memcpy(out->fds, fds, pairs * sizeof(*fds));
 	if (pairs > 1)
 		out->use = use;
@@ -94,72 +116,79 @@ void net_tap_fill(struct net_backend *out, const int *fds, unsigned pairs, bool 
 /* What not every kernel does, and how large frames are. */
 static void ask_kernel(struct net_backend *tap, const char *name)
 {
-	const unsigned long ufo = TUN_F_CSUM | TUN_F_UFO, uso = TUN_F_CSUM | F_USO4 | F_USO6;
-	struct ifreq request = {0};
-	int fd;
+	int mtu;
 
-	if (tap->header && !ioctl(tap->fds[0], TUNSETOFFLOAD, ufo))
+	if (tap->header && !tun_set_offload(tap->fds[0], TUN_F_CSUM | TUN_F_UFO))
 		tap->offers |= NET_BIT(VIRTIO_NET_F_GUEST_UFO) | NET_BIT(VIRTIO_NET_F_HOST_UFO);
-	if (tap->header && !ioctl(tap->fds[0], TUNSETOFFLOAD, uso))
+	if (tap->header && !tun_set_offload(tap->fds[0], TUN_F_CSUM | F_USO))
 		tap->offers |=
 			NET_BIT(NET_F_GUEST_USO4) | NET_BIT(NET_F_GUEST_USO6) | NET_BIT(NET_F_HOST_USO);
 	if (tap->header)
-		ioctl(tap->fds[0], TUNSETOFFLOAD, 0UL);
+		tun_set_offload(tap->fds[0], 0);
 	snprintf(tap->name, sizeof(tap->name), "tap %s", name);
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	if (fd >= 0 && !ioctl(fd, SIOCGIFMTU, &request) && request.ifr_mtu >= 68 &&
-	    request.ifr_mtu <= UINT16_MAX)
-		tap->mtu = (uint16_t)request.ifr_mtu;
-	if (fd >= 0)
-		close(fd);
+	if (!tun_get_mtu(name, &mtu) && mtu >= 68 && mtu <= UINT16_MAX)
+		tap->mtu = (uint16_t)mtu;
 }
 
 static int set_header(int fd)
 {
-	int size = NET_HEADER, little = 1;
+	int ret = tun_set_header(fd, NET_HEADER);
 
-	if (ioctl(fd, TUNSETVNETHDRSZ, &size))
-		return -errno;
-	/* Its fields are little endian, as those of a modern device are. */
-	ioctl(fd, TUNSETVNETLE, &little);
-	return 0;
+	return ret ? ret : tun_set_little_endian(fd);
 }
 
 /* A queue of a tap: its descriptor or a negative errno. */
 static int open_queue(const char *name, short flags)
 {
-	struct ifreq request = {.ifr_flags = (short)(flags | IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)};
 	int ret, fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	ret = ioctl(fd, TUNSETIFF, &request) ? -errno : set_header(fd);
+	ret = tun_attach(fd, name, (short)(flags | IFF_TAP | IFF_NO_PI | IFF_VNET_HDR));
+	ret = ret ? ret : set_header(fd);
 	if (!ret)
 		return fd;
 	close(fd);
 	return ret;
 }
 
+/* How this user makes the tap: root needs no owner of it. */
+static const char *cure(char *out, size_t size, const char *name)
+{
+	int used = snprintf(out, size, "ip tuntap add dev %s mode tap multi_queue", name);
+
+	if (geteuid())
+		snprintf(out + used, size - (size_t)used, " user %u", geteuid());
+	return out;
+}
+
 static int explain(const char *name, int ret, struct lend_error *error)
 {
+	char words[128];
+
+	cure(words, sizeof(words), name);
 	switch (ret) {
 	case -EBUSY:
 		return tool_fail(error, ret,
 				 "tap %s is in use: end the process that uses it, or make another tap", name);
 	case -EPERM:
+		return tool_fail(error, ret,
+				 "tap %s belongs to another user: make it anew as root: ip link del %s; %s",
+				 name, name, words);
+	case -EINVAL:
+		return tool_fail(error, -ENODEV,
+				 "%s is a network interface, but no tap: give the name of one that is made "
+				 "with: ip tuntap add dev NAME mode tap multi_queue",
+				 name);
+	case -EACCES:
 		return tool_fail(
 			error, ret,
-			"tap %s belongs to another user: make it anew with: ip tuntap add dev %s mode tap "
-			"multi_queue user USER",
-			name, name);
-	case -EINVAL:
-		return tool_fail(error, ret,
-				 "%s is no tap: make one with: ip tuntap add dev NAME mode tap multi_queue",
-				 name);
+			"tap %s: this user may not open /dev/net/tun: let all users open it, as most "
+			"hosts do: chmod 0666 /dev/net/tun",
+			name);
 	case -ENOENT:
 	case -ENXIO:
+	case -ENODEV:
 		return tool_fail(error, ret,
 				 "/dev/net/tun cannot be opened: load the module tun: modprobe tun");
 	default:
@@ -167,17 +196,34 @@ static int explain(const char *name, int ret, struct lend_error *error)
 	}
 }
 
+/* The rules of the kernel for the name of an interface. */
+static bool is_name(const char *name)
+{
+	const size_t length = strlen(name);
+
+	return length && length < IFNAMSIZ && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+	       length == strcspn(name, "/: \t\n\v\f\r");
+}
+
+int net_tap_check_name(const char *name, struct lend_error *error)
+{
+	if (!is_name(name))
+		return tool_fail(error, -EINVAL,
+				 "--tap '%.40s': the name of a network interface is expected: 1 to %d "
+				 "characters without blanks, '/' and ':'",
+				 name, IFNAMSIZ - 1);
+	return 0;
+}
+
 int net_tap_open(struct net_backend *out, const char *name, struct lend_error *error)
 {
+	char words[128];
 	int fds[NET_PAIRS];
 
 	/* The kernel would make a tap that does not exist, and nothing would be connected to it. */
-	if (strlen(name) >= IFNAMSIZ || !if_nametoindex(name))
-		return tool_fail(
-			error, -ENODEV,
-			"there is no network interface %s: make it with: ip tuntap add dev %s mode tap "
-			"multi_queue",
-			name, name);
+	if (!if_nametoindex(name))
+		return tool_fail(error, -ENODEV, "there is no network interface %s: make it as root with: %s",
+				 name, cure(words, sizeof(words), name));
 	fds[0] = open_queue(name, IFF_MULTI_QUEUE);
 	if (fds[0] == -EINVAL) { /* it was made for one queue */
 		fds[0] = open_queue(name, 0);
@@ -192,29 +238,33 @@ int net_tap_open(struct net_backend *out, const char *name, struct lend_error *e
 	return 0;
 }
 
-int net_tap_take(struct net_backend *out, int fd, struct lend_error *error)
+/* What keeps a descriptor from being the card's: 0, or -EINVAL with a sentence. */
+static int check_tap(int fd, char name[IFNAMSIZ], short *flags, struct lend_error *error)
 {
-	struct ifreq request = {0};
-	bool header;
-
-	if (ioctl(fd, TUNGETIFF, &request)) {
-		close(fd);
+	if (tun_ask(fd, name, flags))
 		return tool_fail(error, -EINVAL, "descriptor %d is no tap: open /dev/net/tun or /dev/tapN",
 				 fd);
-	}
-	if (!(request.ifr_flags & IFF_TAP) || !(request.ifr_flags & IFF_NO_PI)) {
-		close(fd);
+	if (!(*flags & IFF_TAP) || !(*flags & IFF_NO_PI))
 		return tool_fail(error, -EINVAL,
 				 "descriptor %d has to be that of a tap with IFF_TAP and IFF_NO_PI", fd);
+	if (*flags & IFF_VNET_HDR && set_header(fd))
+		return tool_fail(error, -EINVAL, "descriptor %d takes no header of %d bytes", fd, NET_HEADER);
+	return 0;
+}
+
+int net_tap_take(struct net_backend *out, int fd, struct lend_error *error)
+{
+	char name[IFNAMSIZ];
+	short flags;
+	int ret = check_tap(fd, name, &flags, error);
+
+	if (ret) {
+		close(fd);
+		return ret;
 	}
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	header = request.ifr_flags & IFF_VNET_HDR && !set_header(fd);
-	if (request.ifr_flags & IFF_VNET_HDR && !header) {
-		close(fd);
-		return tool_fail(error, -EINVAL, "descriptor %d takes no header of %d bytes", fd, NET_HEADER);
-	}
-	net_tap_fill(out, &fd, 1, header);
-	ask_kernel(out, request.ifr_name);
+	net_tap_fill(out, &fd, 1, flags & IFF_VNET_HDR);
+	ask_kernel(out, name);
 	return 0;
 }
