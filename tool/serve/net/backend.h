@@ -70,6 +70,12 @@ void net_tap_fill(struct net_backend *out, const int *fds, unsigned pairs, bool 
 /** passt, which is started and ends with us: a network for a user without privilege. */
 int net_user_open(struct net_backend **out, struct lend_error *error);
 
+/**
+ * What comes of the lines that passt wrote, which are changed: 0 after those that matter were
+ * printed if it started, else -EIO, with a sentence that says why it did not and what to do.
+ */
+int net_passt_said(char *words, bool started, struct lend_error *error);
+
 /** The protocol of passt on a stream socket, which is the backend's then. NULL: no memory. */
 struct net_backend *net_user_take(int fd);
 

@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * passt: a process that is the network of a user without privilege. It speaks frames on
- * a stream socket, each behind its length in four bytes, big endian. So frames are read
- * into memory of ours first, many at once.
+ * Frames of passt. It speaks them on a stream socket, each behind its length in four bytes,
+ * big endian. So frames are read into memory of ours first, many at once.
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tool/serve/net/backend.h"
-#include "tool/tool.h"
 
 enum { PREFIX = 4, BUFFER = 256 << 10, MTU = 65520, LONGEST = NET_FRAME - NET_HEADER };
 
@@ -172,53 +167,4 @@ struct net_backend *net_user_take(int fd)
 					  .flush = flush,
 					  .end = end};
 	return &user->base;
-}
-
-/* Starts passt with its end of the socket; it goes to the background when it is ready. */
-static int start_passt(int fd, struct lend_error *error)
-{
-	extern char **environ;
-	char number[16];
-	char *const argv[] = {"passt", "--quiet", "--fd", number, NULL};
-	posix_spawn_file_actions_t actions;
-	int ret, status;
-	pid_t pid;
-
-	snprintf(number, sizeof(number), "%d", fd);
-	ret = posix_spawn_file_actions_init(&actions);
-	if (ret)
-		return -ret;
-	/* A descriptor that is copied to itself stays open in the child. */
-	ret = posix_spawn_file_actions_adddup2(&actions, fd, fd);
-	ret = ret ? ret : posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (ret == ENOENT)
-		return tool_fail(error, -ENOENT, "passt is not installed: install the package passt");
-	if (ret)
-		return tool_fail(error, -ret, "passt cannot be started: %s", strerror(ret));
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return tool_fail(error, -EIO, "passt did not start: it says above why");
-	return 0;
-}
-
-int net_user_open(struct net_backend **out, struct lend_error *error)
-{
-	int sockets[2], ret;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
-		return tool_fail(error, -errno, "a socket for passt cannot be made: %s", strerror(errno));
-	ret = start_passt(sockets[1], error);
-	close(sockets[1]);
-	if (ret)
-		goto close;
-	*out = net_user_take(sockets[0]);
-	if (*out)
-		return 0;
-	ret = tool_fail(error, -ENOMEM, "out of memory");
-close:
-	close(sockets[0]);
-	return ret;
 }
