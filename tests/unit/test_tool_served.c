@@ -7,11 +7,11 @@ static const char *name(unsigned index)
 	return options.devices[index].served.name;
 }
 
-/* The words of the only device, with blanks between them. */
-static const char *words(void)
+/* The words of a device, with blanks between them. */
+static const char *words_of(unsigned device)
 {
 	static char text[512];
-	const struct run_served *served = &options.devices[0].served;
+	const struct run_served *served = &options.devices[device].served;
 	const char *at = served->words;
 
 	text[0] = '\0';
@@ -20,6 +20,11 @@ static const char *words(void)
 		strcat(text, at);
 	}
 	return text;
+}
+
+static const char *words(void)
+{
+	return words_of(0);
 }
 
 static void taken(void **state)
@@ -116,9 +121,34 @@ static void refused(void **state)
 	assert_non_null(strstr(error.text, "too long"));
 }
 
+/* Cards of one guest differ, also where what carries their frames has one name. */
+static void cards_differ(void **state)
+{
+	const char *last[2];
+
+	(void)state;
+	assert_int_equal(parse("-kernel", "K", "-net", "user", "-disk", "a", "-net", "user", "-net",
+			       "user,mac=02:00:00:00:00:01", "-net", "user", "-net", "tap=user", NULL),
+			 0);
+	assert_string_equal(words_of(0), "net --user");
+	assert_string_equal(words_of(3), "net --user --mac 02:00:00:00:00:01");
+	assert_string_equal(words_of(5), "net --tap user");
+	for (unsigned i = 0; i < 2; i++) {
+		const char *all = words_of(i ? 4 : 2), *mac = all + strlen("net --user --mac ");
+
+		assert_memory_equal(all, "net --user --mac 02:", strlen("net --user --mac 02:"));
+		assert_int_equal(strlen(mac), strlen("02:00:00:00:00:01"));
+		last[i] = strdup(mac);
+	}
+	assert_string_not_equal(last[0], last[1]);
+	for (unsigned i = 0; i < 2; i++)
+		free((void *)last[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cards_differ),
 		cmocka_unit_test(taken),
 		cmocka_unit_test(names),
 		cmocka_unit_test(refused),

@@ -12,6 +12,7 @@
 
 #include "tool/run/device_arg.h"
 #include "tool/run/served_arg.h"
+#include "tool/serve/net/mac.h"
 #include "tool/tool.h"
 
 enum { RECONNECT_S = 3600 };
@@ -223,6 +224,35 @@ static int read_net(struct run_device *device, char *rest, struct lend_error *er
 	return ret;
 }
 
+static bool server_has(const struct run_device *device, const char *word)
+{
+	const char *at = device->served.words;
+
+	for (unsigned i = 0; i < device->served.count; i++, at += strlen(at) + 1)
+		if (!strcmp(at, word))
+			return true;
+	return false;
+}
+
+/* A tap has a name of its own, which its card's address comes from. Cards of passt are numbered. */
+static int number_card(struct run_options *options, struct run_device *device)
+{
+	uint8_t mac[NET_MAC];
+	char text[3 * NET_MAC];
+	unsigned before = 0;
+	int ret;
+
+	for (unsigned i = 0; i < options->device_count; i++)
+		before += server_has(&options->devices[i], "--user");
+	if (!before || !server_has(device, "--user") || server_has(device, "--mac"))
+		return 0;
+	net_mac_make(NET_USER_NAME, before, mac);
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+		 mac[5]);
+	ret = add(device, "--mac");
+	return ret ? ret : add(device, text);
+}
+
 static int parse_served(struct run_options *options, const char *option, const char *kind, const char *value,
 			int (*read)(struct run_device *device, char *rest, struct lend_error *error),
 			struct lend_error *error)
@@ -240,6 +270,7 @@ static int parse_served(struct run_options *options, const char *option, const c
 	if (ret == -ENAMETOOLONG)
 		ret = tool_fail(error, -EINVAL, "-%s: '%.40s...' is too long", option, value);
 	free(copy);
+	ret = ret ? ret : number_card(options, device);
 	options->device_count += !ret;
 	return ret;
 }

@@ -19,7 +19,7 @@ enum {
 };
 
 struct net_backend {
-	char name[64];      /* for messages */
+	char name[64];      /* for messages, and for the card's address */
 	unsigned pairs;     /* how many queues it has */
 	unsigned used;      /* a tap's: by how many of them frames come */
 	int fds[NET_PAIRS]; /* of each: readable when a frame is there, writable when there is room */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* lend serve net: its options, and the card's address. */
+/* lend serve net: its options. */
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tool/run/options.h"
@@ -33,36 +31,6 @@ static unsigned net_options(void *state, struct args_option *rows)
 	rows[2] = (struct args_option){"user", 0, &card->user, NULL};
 	rows[3] = (struct args_option){"mac", 0, NULL, &card->mac};
 	return 4;
-}
-
-static uint64_t hash(uint64_t value, const char *text)
-{
-	/* FNV-1a. */
-	for (; *text; text++)
-		value = (value ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
-	return value;
-}
-
-/*
- * An address of our own that stays: the guest finds its card again after each start. It
- * comes from the computer's identity and the backend's name, so that no two cards in one
- * network have the same.
- */
-static void make_mac(const char *name, uint8_t mac[NET_MAC])
-{
-	char identity[64] = "";
-	FILE *file = fopen("/etc/machine-id", "re");
-	uint64_t value;
-
-	if (file) {
-		if (!fgets(identity, sizeof(identity), file))
-			identity[0] = '\0';
-		fclose(file);
-	}
-	value = hash(hash(UINT64_C(0xcbf29ce484222325), identity), name);
-	mac[0] = 2;
-	for (unsigned i = 1; i < NET_MAC; i++)
-		mac[i] = (uint8_t)(value >> 8 * i);
 }
 
 static int net_read(void *state, const struct args *args, struct lend_error *error)
@@ -113,7 +81,7 @@ static int net_open(void *state, struct lend_context *context, struct serve_devi
 	if (ret)
 		return ret;
 	if (!card->mac)
-		make_mac(card->backend->name, card->address);
+		net_mac_make(card->backend->name, 0, card->address);
 	ret = net_start(&card->net, card->backend, card->address, tool_say, &out->device);
 	if (ret)
 		return tool_fail(error, ret, "net: it cannot be started: %s", strerror(-ret));

@@ -7,6 +7,7 @@
 #define TOOL_SERVE_NET_NET_H
 
 #include "tool/serve/net/backend.h"
+#include "tool/serve/net/mac.h"
 #include "tool/serve/virtio/device.h"
 #include "tool/serve/virtio/pieces.h"
 
@@ -14,7 +15,6 @@ enum {
 	NET_QUEUES = 2 * NET_PAIRS + 1,
 	NET_TURN = 64,   /* frames of a queue before others have their turn */
 	NET_WINDOW = 64, /* chains of receive buffers that wait for a frame */
-	NET_MAC = 6,
 };
 
 /**

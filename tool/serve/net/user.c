@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tool/serve/net/backend.h"
+#include "tool/serve/net/mac.h"
 
 enum { PREFIX = 4, BUFFER = 256 << 10, MTU = 65520, LONGEST = NET_FRAME - NET_HEADER };
 
@@ -158,7 +159,7 @@ struct net_backend *net_user_take(int fd)
 
 	if (!user)
 		return NULL;
-	user->base = (struct net_backend){.name = "passt",
+	user->base = (struct net_backend){.name = NET_USER_NAME,
 					  .pairs = 1,
 					  .fds = {fd},
 					  .mtu = MTU,
