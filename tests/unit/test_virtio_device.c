@@ -388,6 +388,20 @@ static void a_broken_queue(void **state)
 	vq_break(vdevice_queue(&device, 0), "it is a test");
 	vdevice_broken(&device, 0);
 	assert_int_equal(lines, 2);
+	/* A client that goes while a queue is worked on has gone, too. */
+	described.ops->reset(&device, LEND_SERVER_LOST);
+	bring_up(VDEVICE_BIT(VIRTIO_F_VERSION_1));
+	vq_break(vdevice_queue(&device, 0), "it is a test");
+	vdevice_broken(&device, 0);
+	assert_int_equal(lines, 3);
+	bring_up(VDEVICE_BIT(VIRTIO_F_VERSION_1));
+	assert_true(vdevice_begin_turn(&device));
+	described.ops->reset(&device, LEND_SERVER_LOST);
+	vdevice_end_turn(&device);
+	bring_up(VDEVICE_BIT(VIRTIO_F_VERSION_1));
+	vq_break(vdevice_queue(&device, 0), "it is a test");
+	vdevice_broken(&device, 0);
+	assert_int_equal(lines, 4);
 	/* Clients that come again and again fill no log. */
 	for (unsigned i = 0; i < 100; i++) {
 		described.ops->reset(&device, LEND_SERVER_LOST);

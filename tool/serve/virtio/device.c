@@ -36,6 +36,8 @@ static void stop(struct vdevice *device)
 
 void vdevice_reset(struct vdevice *device, bool lost)
 {
+	if (lost)
+		device->told = false;
 	if (device->in_turn) {
 		for (unsigned i = 0; i < device->queue_count; i++)
 			interrupt_queue(device, i);
@@ -49,8 +51,6 @@ void vdevice_reset(struct vdevice *device, bool lost)
 	device->queue_select = 0;
 	device->status = 0;
 	device->isr = 0;
-	if (lost)
-		device->told = false;
 	for (unsigned i = 0; i < device->queue_count; i++)
 		forget_queue(device, i);
 	if (device->server)
