@@ -13,7 +13,7 @@
 static const struct lend_server_device *guest_device;
 static uint32_t guest_common, guest_bells, guest_bell_size, guest_isr, guest_config;
 
-static uint32_t guest_read(uint64_t offset, unsigned length)
+static inline uint32_t guest_read(uint64_t offset, unsigned length)
 {
 	uint32_t value = 0;
 
@@ -21,23 +21,23 @@ static uint32_t guest_read(uint64_t offset, unsigned length)
 	return value;
 }
 
-static void guest_write(uint64_t offset, unsigned length, uint32_t value)
+static inline void guest_write(uint64_t offset, unsigned length, uint32_t value)
 {
 	assert_int_equal(guest_device->ops->write(guest_device->dev, 0, offset, &value, length), length);
 }
 
-static uint32_t common_read(unsigned offset, unsigned length)
+static inline uint32_t common_read(unsigned offset, unsigned length)
 {
 	return guest_read(guest_common + offset, length);
 }
 
-static void common_write(unsigned offset, unsigned length, uint32_t value)
+static inline void common_write(unsigned offset, unsigned length, uint32_t value)
 {
 	guest_write(guest_common + offset, length, value);
 }
 
 /* Finds the structures, with power-on state and the right to reach memory. */
-static void guest_meets(const struct lend_server_device *device)
+static inline void guest_meets(const struct lend_server_device *device)
 {
 	guest_device = device;
 	server.config[4] = 4;
@@ -71,7 +71,7 @@ static void guest_meets(const struct lend_server_device *device)
 	}
 }
 
-static uint64_t guest_offered(void)
+static inline uint64_t guest_offered(void)
 {
 	uint64_t features = 0;
 
@@ -83,7 +83,7 @@ static uint64_t guest_offered(void)
 }
 
 /* Whether the device takes the set of features. */
-static bool guest_negotiates(uint64_t features)
+static inline bool guest_negotiates(uint64_t features)
 {
 	common_write(VIRTIO_PCI_COMMON_STATUS, 1, 0);
 	common_write(VIRTIO_PCI_COMMON_STATUS, 1, 1);
@@ -96,8 +96,8 @@ static bool guest_negotiates(uint64_t features)
 	return common_read(VIRTIO_PCI_COMMON_STATUS, 1) & VIRTIO_CONFIG_S_FEATURES_OK;
 }
 
-static void guest_enables(unsigned queue, struct driver *driver, uint64_t address, uint16_t size,
-			  uint64_t features)
+static inline void guest_enables(unsigned queue, struct driver *driver, uint64_t address, uint16_t size,
+				 uint64_t features)
 {
 	const uint64_t *at[] = {&driver->descriptors, &driver->driver, &driver->device};
 
@@ -113,7 +113,7 @@ static void guest_enables(unsigned queue, struct driver *driver, uint64_t addres
 	common_write(VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
 }
 
-static void guest_is_ready(void)
+static inline void guest_is_ready(void)
 {
 	common_write(VIRTIO_PCI_COMMON_STATUS, 1, 15);
 }
