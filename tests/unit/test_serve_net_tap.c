@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/unit/cmocka.h"
+#include "tests/unit/said.h"
 #include "tool/serve/net/net.h"
 #include "tool/serve/net/tun.h"
 
@@ -21,7 +22,7 @@ static struct {
 	int queues[NET_PAIRS];
 	int refuses; /* what the next setting fails with */
 	short flags; /* of the tap */
-	bool is_tap, has_header;
+	bool is_tap, has_header, is_down;
 } kernel;
 
 static struct net_backend tap;
@@ -89,6 +90,13 @@ int tun_get_mtu(const char *name, int *mtu)
 {
 	assert_string_equal(name, "tap7");
 	*mtu = 9000;
+	return 0;
+}
+
+int tun_is_up(const char *name, bool *up)
+{
+	assert_string_equal(name, "tap7");
+	*up = !kernel.is_down;
 	return 0;
 }
 
@@ -215,6 +223,32 @@ static void descriptors(void **state)
 	}
 }
 
+/* A tap that is down would carry nothing, without a word. */
+static void a_tap_that_is_down(void **state)
+{
+	struct lend_error error;
+
+	(void)state;
+	kernel.is_tap = true;
+	kernel.flags = IFF_TAP | IFF_NO_PI;
+	for (unsigned down = 0; down < 2; down++) {
+		int fd = dup(kernel.queues[0]);
+		struct said said;
+
+		kernel.is_down = down;
+		end(state);
+		tap = (struct net_backend){0};
+		said_begin(&said);
+		assert_int_equal(net_tap_take(&tap, fd, &error), 0);
+		said_end(&said);
+		if (down)
+			assert_non_null(strstr(said.text, "ip link set tap7 up"));
+		else
+			assert_string_equal(said.text, "");
+		kernel.queues[0] = fd;
+	}
+}
+
 /* Names that no interface can have are a wrong command line; others have a cure. */
 static void names(void **state)
 {
@@ -238,11 +272,8 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(each_set_of_features),
-		CASE(a_setting_that_fails),
-		CASE(queues_come_and_go),
-		CASE(descriptors),
-		CASE(names),
+		CASE(each_set_of_features), CASE(a_setting_that_fails), CASE(queues_come_and_go),
+		CASE(descriptors),          CASE(a_tap_that_is_down),   CASE(names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

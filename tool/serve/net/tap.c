@@ -117,6 +117,7 @@ void net_tap_fill(struct net_backend *out, const int *fds, unsigned pairs, bool 
 static void ask_kernel(struct net_backend *tap, const char *name)
 {
 	int mtu;
+	bool up;
 
 	if (tap->header && !tun_set_offload(tap->fds[0], TUN_F_CSUM | TUN_F_UFO))
 		tap->offers |= NET_BIT(VIRTIO_NET_F_GUEST_UFO) | NET_BIT(VIRTIO_NET_F_HOST_UFO);
@@ -128,6 +129,10 @@ static void ask_kernel(struct net_backend *tap, const char *name)
 	snprintf(tap->name, sizeof(tap->name), "tap %s", name);
 	if (!tun_get_mtu(name, &mtu) && mtu >= 68 && mtu <= UINT16_MAX)
 		tap->mtu = (uint16_t)mtu;
+	/* It may come up later. */
+	if (!tun_is_up(name, &up) && !up)
+		tool_say("tap %s is down, and carries no frame until it is up: ip link set %s up", name,
+			 name);
 }
 
 static int set_header(int fd)

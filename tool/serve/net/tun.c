@@ -58,18 +58,34 @@ int tun_use_queue(int fd, bool on)
 	return ioctl(fd, TUNSETQUEUE, &request) ? -errno : 0;
 }
 
-int tun_get_mtu(const char *name, int *mtu)
+/* Asks by a socket, of any kind, what interface `request` names. */
+static int ask_interface(unsigned long what, struct ifreq *request, const char *name)
 {
-	struct ifreq request = {0};
 	int ret, fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
-	set_name(&request, name);
-	ret = ioctl(fd, SIOCGIFMTU, &request) ? -errno : 0;
+	set_name(request, name);
+	ret = ioctl(fd, what, request) ? -errno : 0;
 	close(fd);
-	if (!ret)
-		*mtu = request.ifr_mtu;
+	return ret;
+}
+
+int tun_get_mtu(const char *name, int *mtu)
+{
+	struct ifreq request = {0};
+	int ret = ask_interface(SIOCGIFMTU, &request, name);
+
+	*mtu = request.ifr_mtu;
+	return ret;
+}
+
+int tun_is_up(const char *name, bool *up)
+{
+	struct ifreq request = {0};
+	int ret = ask_interface(SIOCGIFFLAGS, &request, name);
+
+	*up = request.ifr_flags & IFF_UP;
 	return ret;
 }
 

@@ -35,6 +35,9 @@ int tun_use_queue(int fd, bool on);
 /** The largest frame of the interface `name`, without Ethernet's header. */
 int tun_get_mtu(const char *name, int *mtu);
 
+/** Whether the interface `name` is up. */
+int tun_is_up(const char *name, bool *up);
+
 /** The requests of those of them that are called while a guest runs. */
 size_t tun_late_ioctls(const uint32_t **out);
 
