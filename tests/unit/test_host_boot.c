@@ -175,13 +175,17 @@ static void rules_of_several(void **state)
 	snprintf(before, sizeof(before), "%s", tree_get(tree, RULE));
 	for (size_t i = 0; i < 4; i++)
 		devices[i] = tree_device(tree, names[i]);
-	tree_folder(tree, RULES "pci0000:00_09.0.new");
-	assert_int_equal(lend_persist(tree->context, devices, 4, &options, &why), -EISDIR);
-	assert_non_null(strstr(why.text, "0000:00:09.0: cannot write a rule below"));
-	assert_string_equal(tree_get(tree, RULE), before);
-	assert_false(lend_is_persistent(tree->context, devices[1]));
-	assert_null(tree_get(tree, RULE ".new"));
-	tree_remove(tree, RULES "pci0000:00_09.0.new");
+	for (size_t i = 0; i < 2; i++) {
+		const char *full = i ? RULES "pci0000:00_09.0" : RULES "pci0000:00_09.0.new";
+
+		tree_folder(tree, full);
+		assert_int_equal(lend_persist(tree->context, devices, 4, &options, &why), -EISDIR);
+		assert_non_null(strstr(why.text, "0000:00:09.0: cannot write a rule below"));
+		assert_string_equal(tree_get(tree, RULE), before);
+		assert_false(lend_is_persistent(tree->context, devices[1]));
+		assert_null(tree_get(tree, RULE ".new"));
+		tree_remove(tree, full);
+	}
 	/* One that is named twice has one rule. */
 	assert_int_equal(lend_persist(tree->context, devices, 4, &options, &why), 0);
 	for (size_t i = 0; i < 4; i++)

@@ -4,6 +4,7 @@
  * separators, for people; what counts is in the file.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,6 +174,18 @@ static int rule_path(struct lend_context *context, const char *name, char out[PA
 	return ret ? ret : sysfs_path(out, "%s/%s", dir, name);
 }
 
+/* A folder of that name, or a file that may not be changed (chattr +i), cannot be replaced: known beforehand.
+ */
+static int check_replaceable(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == EISDIR || errno == EPERM || errno == EACCES ? -errno : 0;
+	close(fd);
+	return 0;
+}
+
 int boot_rule_stage(struct lend_context *context, const char *name, const struct boot_rule *rule)
 {
 	char path[PATH_MAX], text[768], user[24] = "-";
@@ -182,6 +195,8 @@ int boot_rule_stage(struct lend_context *context, const char *name, const struct
 
 	if (!ret)
 		ret = rule_path(context, name, path);
+	if (!ret)
+		ret = check_replaceable(path);
 	if (ret)
 		return ret;
 	if (rule->has_user)
