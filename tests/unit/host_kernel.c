@@ -106,7 +106,7 @@ static void make_group_node(const struct host_tree *tree, const char *address)
 		wanted |= strstr(tree_driver(tree, entry->d_name), "vfio") != NULL;
 	if (members)
 		closedir(members);
-	if (!wanted)
+	if (!wanted || tree->no_groups)
 		unlink(tree_path(tree, node));
 	else if (access(tree_path(tree, node), F_OK))
 		tree_put(tree, node, "");

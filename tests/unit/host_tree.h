@@ -35,6 +35,7 @@ struct host_tree {
 	char refuses[64];    /* a driver that does not take a device */
 	char shy[64];        /* one that takes only what it is told to */
 	char greedy[64];     /* one that has the ids of all devices */
+	bool no_groups;      /* VFIO makes no nodes of groups */
 	char deny[16];       /* a device none of whose attributes can be written */
 	unsigned vfs_refuse; /* from this number of virtual functions on, the driver refuses; 0: never */
 	unsigned vfs_make;   /* it makes no more than this, and does not say so; 0: all */

@@ -7,6 +7,8 @@
 
 #include "tests/unit/host_taking.h"
 
+enum { NOBODY = 65534 };
+
 static void there_and_back(void **state)
 {
 	struct lend_bind_options options = defaults();
@@ -230,6 +232,27 @@ static void a_virtual_function_that_goes(void **state)
 	assert_int_equal(lend_mend(tree->context, NULL, NULL), 0);
 }
 
+/* A kernel without VFIO's groups makes the devices' own nodes alone: the user gets that one. */
+static void a_kernel_without_groups(void **state)
+{
+	struct host_tree *tree = *state;
+	struct lend_bind_options options = defaults();
+	struct lend_error error = {""};
+	struct stat node;
+
+	options.has_user = true;
+	options.user = geteuid() ? geteuid() : NOBODY; /* only root gives nodes away */
+	tree->no_groups = true;
+	assert_int_equal(bind_one(tree, "01:00.0", &options, &error), -ENOENT);
+	assert_non_null(strstr(error.text, "the kernel made no node for it below"));
+	expect_untouched(tree, "0000:01:00.0", "nvme");
+	tree_put(tree, "sys/bus/pci/devices/0000:01:00.0/vfio-dev/vfio0/dev", "511:0\n");
+	tree_put(tree, "dev/vfio/devices/vfio0", "");
+	assert_int_equal(bind_one(tree, "01:00.0", &options, &error), 0);
+	assert_int_equal(stat(tree_path(tree, "dev/vfio/devices/vfio0"), &node), 0);
+	assert_int_equal(node.st_uid, options.user);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +269,7 @@ int main(void)
 		TEST(without_privilege, plain),
 		TEST(virtual_functions, sriov),
 		TEST(a_virtual_function_that_goes, sriov),
+		TEST(a_kernel_without_groups, plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
