@@ -108,6 +108,15 @@ static void every_truncation_of_a_bzimage_is_said(void **state)
 	guest_memory_free(memory);
 }
 
+/* With as much memory as the sentence names the kernel is not refused, and with 1 MiB less it is. */
+static void says_enough(const struct boot_config *config, struct lend_error *error)
+{
+	uint64_t needed = strtoull(strstr(error->text, "needs ") + 6, NULL, 10);
+
+	assert_int_equal(boot_check(config, needed << 20, NULL), 0);
+	assert_int_equal(boot_check(config, (needed - 1) << 20, NULL), -ENOSPC);
+}
+
 static void what_is_larger_than_memory_is_refused(void **state)
 {
 	uint8_t bytes[1024 + PAYLOAD];
@@ -119,6 +128,7 @@ static void what_is_larger_than_memory_is_refused(void **state)
 	assert_int_equal(boot_check(&config, 4 << 20, NULL), 0); /* relocated to 2 MiB */
 	assert_int_equal(boot_check(&config, 2 << 20, &error), -ENOSPC);
 	assert_non_null(strstr(error.text, "raise -m"));
+	says_enough(&config, &error);
 	assert_int_equal(ftruncate(initrd, RAM), 0);
 	config.initrd_fd = initrd;
 	assert_int_equal(boot_check(&config, RAM, &error), -ENOSPC);
@@ -291,6 +301,28 @@ static void a_long_command_line_of_an_elf_file_is_noted(void **state)
 	close(kernel);
 }
 
+/* A small segment needs a whole MiB, too. */
+static void how_much_an_elf_file_needs(void **state)
+{
+	static const uint64_t sizes[] = {4096, 1 << 20, (1 << 20) + 1};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		struct elf_file file = elf();
+		struct lend_error error = {""};
+		struct boot_config config;
+		int kernel;
+
+		file.segments[0].p_paddr = 0x1000000;
+		file.segments[0].p_memsz = sizes[i];
+		kernel = file_of(&file, sizeof(file));
+		config = config_of(kernel, -1);
+		assert_int_equal(boot_check(&config, 0x1000000, &error), -ENOSPC);
+		says_enough(&config, &error);
+		close(kernel);
+	}
+}
+
 static void elf_files_that_lie_are_refused(void **state)
 {
 	struct boot_entry entry;
@@ -313,7 +345,8 @@ static void elf_files_that_lie_are_refused(void **state)
 	REFUSED(file.segments[0].p_filesz = 4097, -ENOEXEC);
 	REFUSED(file.segments[0].p_memsz = UINT64_MAX, -ENOSPC);
 	REFUSED(file.segments[0].p_paddr = UINT64_MAX, -ENOSPC);
-	REFUSED(file.segments[0].p_paddr = 0x1000, -ENOSPC);
+	REFUSED(file.segments[0].p_paddr = 0x1000, -ENOEXEC);
+	assert_non_null(strstr(error.text, "linked to 0x1000"));
 	REFUSED(file.segments[0].p_paddr = RAM - 4095, -ENOSPC);
 	REFUSED(file.segments[1].p_filesz = 8, -ENOEXEC);
 	REFUSED(file.note.note.n_type = 1, -ENOEXEC);
@@ -358,6 +391,7 @@ int main(void)
 		cmocka_unit_test(a_command_line_that_the_kernel_would_cut_is_refused),
 		cmocka_unit_test(an_elf_file_is_loaded_by_its_note),
 		cmocka_unit_test(a_long_command_line_of_an_elf_file_is_noted),
+		cmocka_unit_test(how_much_an_elf_file_needs),
 		cmocka_unit_test(elf_files_that_lie_are_refused),
 		cmocka_unit_test(elf_files_of_32_bits_are_loaded_too),
 	};

@@ -16,6 +16,13 @@ struct loader {
 		    struct lend_error *error);
 };
 
+int boot_too_large(const struct boot_config *config, uint64_t end, uint64_t low, struct lend_error *error)
+{
+	return fail(error, -ENOSPC, "%s: the kernel needs %llu MiB, the machine has %llu MiB: raise -m",
+		    config->kernel_name, (unsigned long long)(end >> 20) + !!(end & (MIB(1) - 1)),
+		    (unsigned long long)(low >> 20));
+}
+
 int boot_read(const struct memory *memory, int fd, uint64_t offset, gpa_t to, uint64_t length)
 {
 	uint8_t *at = memory_at(memory, to, length);

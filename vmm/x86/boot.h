@@ -66,6 +66,12 @@ int boot_size(int fd, uint64_t *out);
 /** Reads exactly `length` bytes of a file into guest memory; -ENOSPC: not RAM there; -ENODATA: short. */
 int boot_read(const struct memory *memory, int fd, uint64_t offset, gpa_t to, uint64_t length);
 
+/**
+ * The sentence for a kernel that goes up to the address `end`, where the RAM ends at `low`.
+ * -ENOSPC. Numbers are rounded so that a machine of the size that it names is large enough.
+ */
+int boot_too_large(const struct boot_config *config, uint64_t end, uint64_t low, struct lend_error *error);
+
 /** Registers of the first processor at the entry; the tables it needs are put into memory. */
 int boot_registers(const struct memory *memory, const struct boot_entry *entry, struct kvm_regs *regs,
 		   struct kvm_sregs *sregs);

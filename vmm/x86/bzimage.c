@@ -76,9 +76,7 @@ static int place(const struct boot_config *config, uint64_t low, struct image *i
 		if (image->load < low && image->room <= low - image->load)
 			return 0;
 	}
-	return fail(error, -ENOSPC, "%s: the kernel needs %llu MiB, the machine has %llu MiB: raise -m",
-		    config->kernel_name, (unsigned long long)((image->load + image->room) >> 20) + 1,
-		    (unsigned long long)(low >> 20));
+	return boot_too_large(config, image->load + image->room, low, error);
 }
 
 static void put_map(const struct memory *memory, const struct layout *layout, struct boot_params *params)

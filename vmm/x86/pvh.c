@@ -163,22 +163,26 @@ static int read_notes(const struct boot_config *config, struct elf *elf, struct 
 static int check_segment(const struct boot_config *config, uint64_t low, struct elf *elf,
 			 const Elf64_Phdr *segment, struct lend_error *error)
 {
-	uint64_t size;
+	uint64_t size, end;
 
 	if (segment->p_filesz > segment->p_memsz)
 		return fail(error, -ENOEXEC, "%s: not a kernel image (a segment's sizes contradict)",
 			    config->kernel_name);
-	if (segment->p_paddr < ADDR_HIGH_RAM || segment->p_paddr >= low ||
-	    segment->p_memsz > low - segment->p_paddr)
-		return fail(error, -ENOSPC,
-			    "%s: the kernel needs %llu MiB at %#llx, the machine has %llu MiB: raise -m",
-			    config->kernel_name, (unsigned long long)(segment->p_memsz >> 20),
-			    (unsigned long long)segment->p_paddr, (unsigned long long)(low >> 20));
+	if (segment->p_paddr < ADDR_HIGH_RAM)
+		return fail(
+			error, -ENOEXEC,
+			"%s: the kernel is linked to %#llx, where the machine has tables of its own: link "
+			"it to %#x or above, or give a bzImage",
+			config->kernel_name, (unsigned long long)segment->p_paddr, (unsigned)ADDR_HIGH_RAM);
+	if (__builtin_add_overflow(segment->p_paddr, segment->p_memsz, &end))
+		end = UINT64_MAX;
+	if (end > low)
+		return boot_too_large(config, end, low, error);
 	if (boot_size(config->kernel_fd, &size) || segment->p_offset > size ||
 	    segment->p_filesz > size - segment->p_offset)
 		return truncated(config, error);
-	if (segment->p_paddr + segment->p_memsz > elf->end)
-		elf->end = segment->p_paddr + segment->p_memsz;
+	if (end > elf->end)
+		elf->end = end;
 	return 0;
 }
 
