@@ -2,12 +2,23 @@
 # bash completion for lend(1): commands, options, values, and this computer's
 # devices, by address and by the name of their interface or disk.
 
-# Properties of -device vfio-pci: those that are on or off, and the others.
+# Properties of -device: those that are on or off, and the others; and those that one driver alone has.
 _lend_switches="managed x-req x-no-mmap x-intx x-no-kvm-intx x-no-kvm-msi x-no-kvm-msix x-allow-unreset \
 x-vga x-no-kvm-ioeventfd x-no-vfio-ioeventfd x-no-geforce-quirks"
 _lend_words="host sysfsdev expect id iommufd fd vf-token romfile rombar romsize ats x-p2p x-config x-on-error x-intx-mmap-timeout-ms \
 x-msix-relocation x-pci-vendor-id x-pci-device-id x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code \
 x-nv-gpudirect-clique socket x-msg-timeout reconnect"
+_lend_vfio="host sysfsdev expect managed fd iommufd vf-token x-no-vfio-ioeventfd"
+_lend_user="socket x-msg-timeout reconnect"
+
+# Those of a driver.
+_lend_properties() {
+	local d other=$_lend_user
+	[[ $1 == vfio-user-pci* ]] && other=$_lend_vfio
+	for d in $_lend_switches $_lend_words; do
+		[[ " $other " == *" $d "* ]] || echo "$d"
+	done
+}
 
 _lend_devices() {
 	local d
@@ -62,11 +73,10 @@ _lend_device() {
 		*=*)
 			[[ " $_lend_switches " == *" ${last%%=*} "* ]] && values=("$before${last%%=*}="{on,off})
 			;;
-		*) for d in $_lend_switches $_lend_words; do values+=("$before$d="); done ;;
+		*) for d in $(_lend_properties "$full"); do values+=("$before$d="); done ;;
 		esac
 		;;
-	vfio-pci,*) for d in $_lend_switches $_lend_words; do values+=("vfio-pci,$d="); done ;;
-	vfio-user-pci,*) for d in socket reconnect x-msg-timeout id x-no-mmap x-intx; do values+=("vfio-user-pci,$d="); done ;;
+	vfio-pci,* | vfio-user-pci,*) for d in $(_lend_properties "$full"); do values+=("${full%%,*},$d="); done ;;
 	*) values=(vfio-pci,host= vfio-user-pci,socket=) ;;
 	esac
 	_lend_offer "$full" "$word" "${values[@]}"

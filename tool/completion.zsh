@@ -11,14 +11,21 @@ _lend_devices() {
 }
 
 _lend_property() {
-	local -a switches words
-	# Properties of -device vfio-pci: those that are on or off, and the others.
+	local -a switches words vfio user
+	# Properties of -device: those that are on or off, and the others; and those that one driver alone has.
 	switches=(managed x-req x-no-mmap x-intx x-no-kvm-intx x-no-kvm-msi x-no-kvm-msix
 		x-allow-unreset x-vga x-no-kvm-ioeventfd x-no-vfio-ioeventfd x-no-geforce-quirks)
 	words=(host sysfsdev expect id iommufd fd vf-token romfile rombar romsize ats x-p2p x-config
 		x-on-error x-intx-mmap-timeout-ms x-msix-relocation x-pci-vendor-id x-pci-device-id
 		x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code x-nv-gpudirect-clique
 		socket x-msg-timeout reconnect)
+	vfio=(host sysfsdev expect managed fd iommufd vf-token x-no-vfio-ioeventfd)
+	user=(socket x-msg-timeout reconnect)
+	if [[ $PREFIX == vfio-user-pci,* ]]; then
+		switches=(${switches:|vfio}) words=(${words:|vfio})
+	else
+		switches=(${switches:|user}) words=(${words:|user})
+	fi
 	# What stands before the last comma is done.
 	if ! compset -P '*,'; then
 		compadd -S , vfio-pci vfio-user-pci

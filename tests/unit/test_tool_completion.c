@@ -63,6 +63,14 @@ static void names(void **state)
 	       "vfio-pci,host=5:0.0,x-no-kvm-ioeventfd= vfio-pci,host=5:0.0,x-no-vfio-ioeventfd= "
 	       "vfio-pci,host=5:0.0,x-no-geforce-quirks= vfio-pci,host=5:0.0,x-nv-gpudirect-clique=");
 	expect("vfio-pci,x-v", "vfio-pci,x-vga=");
+	/* One driver has what the other one refuses. */
+	expect("vfio-pci,so", "");
+	expect("vfio-pci,host=5:0.0,re", "");
+	expect("vfio-user-pci,so", "vfio-user-pci,socket=");
+	expect("vfio-user-pci,socket=/s,re", "vfio-user-pci,socket=/s,reconnect=");
+	expect("vfio-user-pci,socket=/s,h", "");
+	expect("vfio-user-pci,socket=/s,x-no-v", "");
+	expect("vfio-user-pci,socket=/s,x-no-mmap=of", "vfio-user-pci,socket=/s,x-no-mmap=off");
 	expect("vfio-pci,x-intx-mmap-timeout-ms=", "");
 }
 

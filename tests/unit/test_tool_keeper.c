@@ -126,10 +126,14 @@ static int looking_around(int control, int serial, void *opaque)
 static void terminal_and_keys(void **state)
 {
 	struct user *user = *state;
+	struct termios raw;
 
 	start(user);
 	expect(user, user->master, "ready");
 	assert_true(is_raw(user));
+	/* Lines of the keeper, and of servers beside the machine, still begin at the left. */
+	assert_int_equal(tcgetattr(user->slave, &raw), 0);
+	assert_int_equal(raw.c_oflag & (OPOST | ONLCR), OPOST | ONLCR);
 	type_keys(user, "hello");
 	expect(user, user->master, "hello");
 	/* Ctrl-c and Ctrl-z are the guest's. */
