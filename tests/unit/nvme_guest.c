@@ -114,14 +114,25 @@ static bool mastering(void *opaque)
 	return ((struct nvme_guest *)opaque)->mastering;
 }
 
+/* Each look at the clock takes 1 us, and lets the guest go on. */
+static uint64_t now(void *opaque)
+{
+	struct nvme_guest *guest = opaque;
+
+	guest->time += 1000;
+	if (guest->meanwhile)
+		guest->meanwhile();
+	return guest->time;
+}
+
 static void say(void *opaque, const char *text)
 {
 	(void)text;
 	((struct nvme_guest *)opaque)->said++;
 }
 
-static const struct nvme_host_ops host_ops = {memory, read_memory, write_memory, signal_vector,
-					      pin,    line,        mastering,    say};
+static const struct nvme_host_ops host_ops = {memory,    read_memory, write_memory, signal_vector, pin, line,
+					      mastering, now,         say};
 
 static void move(struct nvme_guest *guest, struct nvme_disk_request *request)
 {

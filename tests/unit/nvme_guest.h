@@ -31,6 +31,9 @@ struct nvme_guest {
 	bool pin, line;
 	bool mastering; /* Bus Master: the controller may touch guest memory */
 	bool closed;    /* it cannot, now: the memory is protected */
+	uint64_t time;  /* ns */
+	void (*meanwhile)(
+		void); /* what the guest does while the controller looks at the clock; NULL: nothing */
 	/* The disk. */
 	bool hold; /* requests wait for guest_release(), or for a wait of the controller */
 	int fail;  /* what the next request that is done says, if not 0 */

@@ -137,6 +137,92 @@ static void quiet(void **state)
 	assert_int_equal(guest.held_count, 3);
 }
 
+static uint64_t wait_ns, next_at; /* 0: a command is under way */
+static unsigned left_to_put;
+
+/* The guest gives its next command `wait_ns` after it has the result of the last one. */
+static void one_by_one(void)
+{
+	if (take(1)) {
+		next_at = guest.time + wait_ns;
+	} else if (left_to_put && next_at && guest.time >= next_at) {
+		next_at = 0;
+		put(1, --left_to_put % 32);
+	}
+}
+
+static unsigned rings_of(unsigned commands, unsigned us)
+{
+	unsigned before = rings;
+
+	wait_ns = us * 1000;
+	next_at = guest.time + 1000000;
+	left_to_put = commands;
+	while (left_to_put) {
+		one_by_one();
+		guest_work(&guest);
+		if (guest.timer)
+			guest_fire_timer(&guest);
+		guest.time += 1000;
+	}
+	guest_work(&guest);
+	one_by_one();
+	assert_true(next_at);
+	return rings - before;
+}
+
+/* One command at a time: if the guest is fast, it is waited for and does not ring; if not, each one rings. */
+static void one_at_a_time(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	assert_int_equal(configure(DOORBELLS, EVENTS), NVME_SUCCESS);
+	guest_work(&guest);
+	guest.meanwhile = one_by_one;
+	assert_in_range(rings_of(100, 20), 1, 5);
+	assert_in_range(rings_of(100, 200), 95, 100);
+	assert_in_range(rings_of(100, 20), 1, 5);
+	guest.meanwhile = NULL;
+	/* It stops: it is waited for once. */
+	before = guest.time;
+	for (unsigned i = 0; i < 4; i++) {
+		guest_command(&guest, sqe, ADMIN_IDENTIFY, 0);
+		put64(sqe + 24, GUEST_DATA);
+		sqe[40] = 1;
+		assert_int_equal(guest_do(&guest, 0, sqe, NULL), NVME_SUCCESS);
+	}
+	assert_in_range(guest.time - before, 1000, 100000);
+}
+
+/* No time is waited for while such a guest's only command is at the disk; a second one ends that. */
+static void only_command(void **state)
+{
+	(void)state;
+	assert_int_equal(configure(DOORBELLS, EVENTS), NVME_SUCCESS);
+	for (unsigned i = 0; i < 5; i++) {
+		guest_work(&guest);
+		put(1, i);
+		guest_work(&guest);
+		assert_int_equal(take(1), 1);
+		if (guest.timer)
+			guest_fire_timer(&guest);
+	}
+	guest_work(&guest);
+	guest.hold = true;
+	rings = 0;
+	put(1, 5);
+	guest_work(&guest);
+	assert_null(guest.timer);
+	put(1, 6);
+	assert_int_equal(rings, 2);
+	guest_work(&guest);
+	assert_int_equal(guest.held_count, 2);
+	assert_non_null(guest.timer);
+	put(1, 7);
+	assert_int_equal(rings, 2);
+}
+
 /* A driver that rings without need is served, too; the admin queue is always rung for. */
 static void rings_are_heard(void **state)
 {
@@ -250,6 +336,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(is_announced, start, end),
 		cmocka_unit_test_setup_teardown(busy, start, end),
 		cmocka_unit_test_setup_teardown(quiet, start, end),
+		cmocka_unit_test_setup_teardown(one_at_a_time, start, end),
+		cmocka_unit_test_setup_teardown(only_command, start, end),
 		cmocka_unit_test_setup_teardown(rings_are_heard, start, end),
 		cmocka_unit_test_setup_teardown(new_queues, start, end),
 		cmocka_unit_test_setup_teardown(old_queues, start, end),

@@ -147,11 +147,14 @@ static int loop(struct serve *serve, struct lend_error *error)
 	int ret = 0;
 
 	while (ret >= 0) {
-		if (poll(fds, 3, -1) < 0 && errno != EINTR)
+		if (poll(fds, 3, -1) < 0) {
+			if (errno == EINTR)
+				continue;
 			return tool_fail(error, -errno, "cannot wait: %s", strerror(errno));
+		}
 		if (fds[1].revents)
 			return 0;
-		if (lend_server_work(serve->server) == -ESHUTDOWN)
+		if (fds[0].revents && lend_server_work(serve->server) == -ESHUTDOWN)
 			return 0;
 		ret = serve->kind->work ? serve->kind->work(serve->state) : 0;
 		if (ret == -ESHUTDOWN)

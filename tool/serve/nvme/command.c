@@ -133,7 +133,7 @@ bool nvme_command_reap(struct nvme_controller *ctl, bool wait)
 	if (!request)
 		return false;
 	if (request == &ctl->timer) {
-		nvme_doorbell_time(ctl);
+		nvme_attention_time(ctl);
 		return true;
 	}
 	ctl->running--;

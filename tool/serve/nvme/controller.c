@@ -89,7 +89,8 @@ void nvme_clear(struct nvme_controller *ctl)
 	memset(ctl->cqs, 0, sizeof(ctl->cqs));
 	ctl->csts = 0;
 	ctl->stopping = false;
-	ctl->buffered = ctl->quiet = false;
+	ctl->buffered = ctl->quiet = ctl->eager = false;
+	ctl->singles = 0;
 	ctl->event_count = ctl->event_pending = ctl->event_masked = 0;
 	nvme_command_pool(ctl);
 	nvme_features_reset(ctl);
@@ -248,13 +249,11 @@ bool nvme_work(struct nvme_controller *ctl)
 		ctl->unmastered = false;
 		more = nvme_command_continue(ctl);
 		more |= nvme_fetch(ctl);
+		more |= nvme_attention_hold(ctl, more);
 		ctl->disk->ops->start(ctl->disk->opaque);
 		more |= nvme_post(ctl);
 		any |= more;
+		more = more || nvme_attention_idle(ctl, any);
 	}
-	if (any) {
-		ctl->active = true;
-		ctl->quiet = false;
-	}
-	return more || nvme_doorbell_idle(ctl);
+	return more;
 }

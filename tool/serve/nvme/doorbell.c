@@ -2,16 +2,12 @@
 /*
  * Doorbells, and the doorbell buffer (sections 3.1.24 and 5.7): the guest leaves tails and
  * heads in memory, and writes the register only if they pass the number in the buffer of
- * events. Each such write is an exit of the guest and a message to us. So while the disk
- * works, the guest is kept from ringing: completions wake us, and we look into the memory
- * then. If nothing happens for HOLD, the queues are armed, and we sleep.
+ * events. When it is to write, says attention.c.
  *
  * The admin queue's doorbells are always the registers: drivers differ in whether they put
  * them into the buffer, and its number of events makes them ring each time.
  */
 #include "tool/serve/nvme/private.h"
-
-enum { HOLD = 100000 }; /* ns that a new command may wait if nothing else wakes us */
 
 /* NULL: there is nothing to be read or written now. A register access comes here without Bus Master, too. */
 static uint32_t *place(struct nvme_controller *ctl, struct nvme_window *window, unsigned id, bool head)
@@ -49,6 +45,13 @@ static void store(struct nvme_controller *ctl, struct nvme_window *window, unsig
 		__atomic_store_n(at, htole32(value & 0xffff), __ATOMIC_RELEASE);
 }
 
+void nvme_doorbell_event(struct nvme_controller *ctl, unsigned id, bool ring)
+{
+	/* A number that the guest's tail has passed is passed again after a whole round only. */
+	store(ctl, &ctl->events, id, false, ctl->sqs[id].tail - !ring);
+	ctl->sqs[id].armed = ring;
+}
+
 /* Whether the head may move there: not beyond what was posted. */
 static bool is_head(const struct nvme_cq *cq, uint32_t value)
 {
@@ -67,10 +70,9 @@ bool nvme_doorbell_tail(struct nvme_controller *ctl, unsigned id)
 		nvme_event(ctl, EVENT_ERROR, EVENT_BAD_VALUE);
 		return false;
 	}
+	nvme_attention_found(ctl, (value + sq->size - sq->tail) % sq->size);
 	sq->tail = value;
-	/* A number that the guest's tail has passed is passed again after a whole round only. */
-	store(ctl, &ctl->events, id, false, value - 1);
-	sq->armed = false;
+	nvme_doorbell_event(ctl, id, false);
 	return true;
 }
 
@@ -225,44 +227,4 @@ int nvme_doorbell_buffer(struct nvme_controller *ctl, struct nvme_command *comma
 	for (unsigned i = 1; i <= ctl->queue_pairs; i++)
 		adopt(ctl, i);
 	return NVME_SUCCESS;
-}
-
-static void start_timer(struct nvme_controller *ctl)
-{
-	ctl->timing = true;
-	ctl->active = false;
-	ctl->timer = (struct nvme_disk_request){.op = DISK_TIMER, .length = HOLD};
-	ctl->disk->ops->submit(ctl->disk->opaque, &ctl->timer);
-	ctl->disk->ops->start(ctl->disk->opaque);
-}
-
-void nvme_doorbell_time(struct nvme_controller *ctl)
-{
-	ctl->timing = false;
-	ctl->quiet = !ctl->active;
-}
-
-bool nvme_doorbell_idle(struct nvme_controller *ctl)
-{
-	bool found = false;
-
-	if (!ctl->buffered)
-		return false;
-	if (ctl->running && !ctl->quiet) {
-		if (!ctl->timing)
-			start_timer(ctl);
-		return false;
-	}
-	for (unsigned i = 1; i <= ctl->queue_pairs; i++) {
-		struct nvme_sq *sq = &ctl->sqs[i];
-
-		if (sq->shadow && !sq->armed)
-			store(ctl, &ctl->events, i, false, sq->tail);
-		sq->armed = sq->shadow;
-	}
-	/* The guest stores its tail, then reads the number; we do the reverse. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	for (unsigned i = 1; i <= ctl->queue_pairs && ctl->buffered; i++)
-		found |= nvme_doorbell_tail(ctl, i);
-	return found;
 }

@@ -20,6 +20,8 @@ struct nvme_host_ops {
 	void (*line)(void *opaque, bool up);
 	/** Whether a driver is in charge of the function: it may do DMA (PCI command register, bit 2). */
 	bool (*mastering)(void *opaque);
+	/** A clock that does not go back: ns, never 0. */
+	uint64_t (*now)(void *opaque);
 	/** One line for the person who runs the server. */
 	void (*say)(void *opaque, const char *line);
 };

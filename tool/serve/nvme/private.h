@@ -108,7 +108,10 @@ struct nvme_controller {
 	bool buffered;
 	struct nvme_window doorbells, events;
 	struct nvme_disk_request timer;
-	bool timing, active, quiet; /* see doorbell.c */
+	bool timing, active, quiet; /* see attention.c */
+	bool eager;
+	unsigned singles;    /* commands that came one at a time, until now */
+	uint64_t idle_since; /* ns; 0: since then a command came */
 
 	uint32_t features[NVME_FEATURES];
 	uint16_t vector_config[NVME_QUEUES_MAX + 1];
@@ -186,12 +189,21 @@ void nvme_doorbell_head(struct nvme_controller *ctl, unsigned id, bool ring);
 void nvme_doorbell_new_sq(struct nvme_controller *ctl, unsigned id);
 void nvme_doorbell_new_cq(struct nvme_controller *ctl, unsigned id);
 nvme_handler nvme_doorbell_buffer;
-/** Nothing was found to do. True: there is something, after all. */
-bool nvme_doorbell_idle(struct nvme_controller *ctl);
-/** The timer's request is done. */
-void nvme_doorbell_time(struct nvme_controller *ctl);
+/** The guest is to ring at its next command, or not. */
+void nvme_doorbell_event(struct nvme_controller *ctl, unsigned id, bool ring);
 /** The guest has set Bus Master again: what it was not told of in the buffer meanwhile, it is told now. */
 void nvme_doorbell_again(struct nvme_controller *ctl);
+
+/* attention.c */
+/** New commands were found in the doorbell buffer. */
+void nvme_attention_found(struct nvme_controller *ctl, unsigned commands);
+/** After commands were taken, before the disk is started. `more`: there was something to do. True: there is.
+ */
+bool nvme_attention_hold(struct nvme_controller *ctl, bool more);
+/** Nothing is left to do. True: there is something, after all. `any`: there was something until now. */
+bool nvme_attention_idle(struct nvme_controller *ctl, bool any);
+/** The timer's request is done. */
+void nvme_attention_time(struct nvme_controller *ctl);
 
 /* command.c */
 struct nvme_command *nvme_command_take(struct nvme_controller *ctl, unsigned sq, const uint8_t raw[NVME_SQE]);

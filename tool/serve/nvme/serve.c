@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "tool/serve/nvme/bytes.h"
 #include "tool/serve/nvme/controller.h"
@@ -79,6 +80,15 @@ static bool mastering(void *opaque)
 	return get16(command) & BUS_MASTER;
 }
 
+static uint64_t now(void *opaque)
+{
+	struct timespec time;
+
+	(void)opaque;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec + 1;
+}
+
 static void say(void *opaque, const char *text)
 {
 	((struct nvme_serve *)opaque)->say("%s", text);
@@ -92,6 +102,7 @@ static const struct nvme_host_ops host_ops = {
 	.pin = pin,
 	.line = line,
 	.mastering = mastering,
+	.now = now,
 	.say = say,
 };
 
