@@ -227,7 +227,7 @@ LEND_API int lend_server_listen(struct lend_server *server, const char *path, st
 /**
  * Takes a socket that listens, or that is connected to its only client. If it returns 0,
  * `fd` is the server's; after an error it stays the caller's. -ENOTSOCK, -EINVAL: it is no
- * stream socket of the Unix domain.
+ * stream socket of the Unix domain; -ENOTCONN: it neither listens nor is connected.
  */
 LEND_API int lend_server_take(struct lend_server *server, int fd, struct lend_error *error);
 

@@ -115,6 +115,14 @@ static int option(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &value, &length) ? -errno : value;
 }
 
+static bool is_connected(int fd)
+{
+	struct sockaddr_un peer;
+	socklen_t length = sizeof(peer);
+
+	return !getpeername(fd, (struct sockaddr *)&peer, &length);
+}
+
 int lend_server_take(struct lend_server *server, int fd, struct lend_error *error)
 {
 	int domain = option(fd, SO_DOMAIN), listens = option(fd, SO_ACCEPTCONN), ret;
@@ -126,6 +134,9 @@ int lend_server_take(struct lend_server *server, int fd, struct lend_error *erro
 		return error_say(error, domain, "descriptor %d is no socket: %s", fd, strerror(-domain));
 	if (domain != AF_UNIX || option(fd, SO_TYPE) != SOCK_STREAM)
 		return error_say(error, -EINVAL, "descriptor %d is no stream socket of the Unix domain", fd);
+	if (listens <= 0 && !is_connected(fd))
+		return error_say(error, -ENOTCONN,
+				 "descriptor %d is a socket that neither listens nor is connected", fd);
 	/* accept() must not wait for a client that left the queue. */
 	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
 		return error_say(error, -errno, "descriptor %d: %s", fd, strerror(errno));

@@ -137,6 +137,9 @@ static void connected_socket_has_one_client(void **state)
 	assert_int_equal(lend_server_take(server, pair[0], &error), -EINVAL);
 	close(pair[0]);
 	close(pair[1]);
+	pair[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(lend_server_take(server, pair[0], &error), -ENOTCONN);
+	close(pair[0]);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	/* What cannot be waited for stays the caller's, as what is no such socket does. */
 	assert_int_equal(epoll_ctl(lend_server_fd(server), EPOLL_CTL_ADD, pair[0], &none), 0);
