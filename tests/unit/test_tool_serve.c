@@ -137,6 +137,34 @@ static void listens_and_ends(void **state)
 	connect_peer(stage);
 }
 
+/* What a user, a terminal that is closed, or systemd sends. What is ignored at the start stays so. */
+static void signals_that_end_it(void **state)
+{
+	static const struct {
+		int number;
+		bool ignored;
+	} rows[] = {{SIGTERM, false}, {SIGINT, false}, {SIGHUP, false},
+		    {SIGQUIT, false}, {SIGHUP, true},  {SIGXFSZ, true}};
+	struct stage *stage = *state;
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].number != SIGXFSZ)
+			signal(rows[i].number, rows[i].ignored ? SIG_IGN : SIG_DFL);
+		listens(stage, "--faults");
+		signal(rows[i].number, SIG_DFL);
+		assert_int_equal(kill(stage->pid, rows[i].number), 0);
+		if (rows[i].ignored) {
+			connect_peer(stage);
+			assert_int_equal(peer_read32(&stage->peer, LEND_REGION_CONFIG, 0), 0x11e81234);
+			peer_end(&stage->peer);
+			kill(stage->pid, SIGTERM);
+		}
+		ends_with(stage, TOOL_OK);
+		close(stage->out);
+		stage->out = -1;
+	}
+}
+
 /* A line of /proc/PID/status. */
 static void has_status(const struct stage *stage, const char *line)
 {
@@ -433,6 +461,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(listens_and_ends),
+		CASE(signals_that_end_it),
 		CASE(sandbox_is_there_before_a_client),
 		CASE(says_it_as_json),
 		CASE(takes_a_connected_socket),

@@ -33,8 +33,8 @@ static const char common_help[] =
 	"  -v, --verbose           says more of clients\n"
 	"  -h, --help              this text\n"
 	"\n"
-	"Without -s and --fd it takes the socket that systemd hands over. It prints a line when\n"
-	"it listens, and ends at SIGTERM. The manual: man lend-serve\n";
+	"Without -s and --fd it takes the socket that systemd hands over. It prints a\n"
+	"line when it listens, and ends at SIGTERM. The manual: man lend-serve\n";
 
 struct serve {
 	const struct serve_kind *kind;
@@ -69,16 +69,29 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 		signal(number, SIG_DFL);
 }
 
-/* Without SA_RESTART: a call that blocks in a client's descriptor ends, too. */
-static int catch_signals(struct lend_error *error)
+/*
+ * One that is ignored when we start (nohup, a shell's &) stays ignored. Without SA_RESTART:
+ * a call that blocks in a client's descriptor ends, too.
+ */
+static int catch_end(int number)
 {
 	const struct sigaction end = {.sa_handler = on_end};
+	struct sigaction before;
+
+	if (sigaction(number, NULL, &before))
+		return -1;
+	return before.sa_handler == SIG_IGN ? 0 : sigaction(number, &end, NULL);
+}
+
+static int catch_signals(struct lend_error *error)
+{
 	const struct sigaction bus = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
 
 	stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	signal(SIGPIPE, SIG_IGN);
-	if (stop_fd < 0 || sigaction(SIGTERM, &end, NULL) || sigaction(SIGINT, &end, NULL) ||
-	    sigaction(SIGBUS, &bus, NULL))
+	signal(SIGXFSZ, SIG_IGN); /* a file at the user's limit (ulimit -f) is an error of that file alone */
+	if (stop_fd < 0 || catch_end(SIGTERM) || catch_end(SIGINT) || catch_end(SIGHUP) ||
+	    catch_end(SIGQUIT) || sigaction(SIGBUS, &bus, NULL))
 		return tool_fail(error, -errno, "cannot wait for signals: %s", strerror(errno));
 	return 0;
 }
@@ -95,20 +108,18 @@ static int say_listening(const struct serve *serve, const char *words)
 {
 	json_t *json;
 	char *text;
+	int ret;
 
 	if (!serve->json)
-		return printf("listening at %s\n", words) < 0 || fflush(stdout) ? -EIO : 0;
+		return printf("listening at %s\n", words) < 0 || fflush(stdout) ? -errno : 0;
 	json = json_pack("{s:s}", "listening", words);
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
 	if (!text)
 		return -ENOMEM;
-	if (puts(text) < 0 || fflush(stdout)) {
-		free(text);
-		return -EIO;
-	}
+	ret = puts(text) < 0 || fflush(stdout) ? -errno : 0;
 	free(text);
-	return 0;
+	return ret;
 }
 
 static int begin(struct serve *serve, char words[160], struct lend_error *error)
@@ -271,7 +282,7 @@ static int run(int argc, char **argv)
 
 const struct tool_command tool_serve = {
 	.name = "serve",
-	.summary = "runs a device for any monitor that speaks vfio-user",
+	.summary = "run a device for any monitor that speaks vfio-user",
 	.help = "usage: lend serve KIND [ARGUMENT]... -s SOCKET\n"
 		"\n"
 		"Runs a PCI device in a process of its own. A monitor (lend run, QEMU)\n"

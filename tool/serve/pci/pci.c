@@ -87,6 +87,8 @@ static void block_ends(sigset_t *before)
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGHUP);
+	sigaddset(&ends, SIGQUIT);
 	sigprocmask(SIG_BLOCK, &ends, before);
 }
 
@@ -203,14 +205,14 @@ const struct serve_kind serve_pci = {
 		"\n"
 		"Shows a device of this computer to any monitor that speaks vfio-user.\n"
 		"\n"
-		"      --managed            takes it from its driver now, and gives it back at the end\n"
-		"      --no-mmap            each access to its BARs is a message: the client gets no\n"
-		"                           descriptor of the device\n"
-		"      --romfile FILE       an expansion ROM in place of the device's own\n"
-		"      --no-rom             no expansion ROM\n"
-		"      --vf-token UUID      the token that the user of a virtual function's physical\n"
-		"                           function has set\n"
-		"      --allow-unreset      serves it although nothing can reset it\n"
+		"      --managed        takes it from its driver, and gives it back at the end\n"
+		"      --no-mmap        each access to its BARs is a message: the client gets no\n"
+		"                       descriptor of the device\n"
+		"      --romfile FILE   an expansion ROM in place of the device's own\n"
+		"      --no-rom         no expansion ROM\n"
+		"      --vf-token UUID  the token that the user of a virtual function's physical\n"
+		"                       function has set\n"
+		"      --allow-unreset  serves it although nothing can reset it\n"
 		"\n"
 		"DEVICE: 0000:05:00.0, eth1, /dev/nvme0n1, 8086:10d3, or as in man lend-ls.\n"
 		"Without --managed it must be with vfio-pci already: lend bind.\n",
