@@ -33,6 +33,12 @@ static int cannot_open(const char *path, int ret, struct lend_error *error)
 			"%.300s: the kernel uses this device (it is mounted, or part of another one); "
 			"end that use, or serve it with --readonly",
 			path);
+	if (ret == -EROFS)
+		return tool_fail(
+			error, ret,
+			"%.300s can be read alone here; serve it with --readonly, or in a service of systemd "
+			"let it write there (ReadWritePaths=)",
+			path);
 	return tool_fail(error, ret, "%.300s cannot be opened: %s", path, strerror(-ret));
 }
 
@@ -196,8 +202,9 @@ int nvme_image_open(struct nvme_image *image, const char *path, bool readonly, c
 	ret = nvme_uring_open(image);
 	if (!ret)
 		return 0;
-	tool_fail(error, ret, "io_uring cannot be used: %s; see the setting kernel.io_uring_disabled",
-		  strerror(-ret));
+	tool_fail(error, ret, "io_uring cannot be used: %s; %s", strerror(-ret),
+		  ret == -ENOMEM ? "the limit of locked memory (ulimit -l) may be too low"
+				 : "see the setting kernel.io_uring_disabled");
 close:
 	close_file(image);
 	return ret;

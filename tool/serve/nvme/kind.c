@@ -30,6 +30,17 @@ static unsigned nvme_options(void *state, struct args_option *rows)
 	return 4;
 }
 
+/* Identify Controller shows it as ASCII: 0x20 to 0x7e (NVMe 1.4, 1.5). */
+static bool is_serial(const char *text)
+{
+	size_t length = strlen(text);
+
+	for (size_t i = 0; i < length; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return false;
+	return length >= 1 && length <= 20;
+}
+
 static int nvme_kind_read(void *state, const struct args *args, struct lend_error *error)
 {
 	struct nvme_kind *kind = state;
@@ -50,8 +61,10 @@ static int nvme_kind_read(void *state, const struct args *args, struct lend_erro
 		return tool_fail(error, -EINVAL,
 				 "-q %.40s is no number of queue pairs; give one from 1 to %d", kind->queues,
 				 NVME_QUEUES_MAX);
-	if (kind->serial && (!*kind->serial || strlen(kind->serial) > 20))
-		return tool_fail(error, -EINVAL, "--serial %.40s has not 1 to 20 characters", kind->serial);
+	if (kind->serial && !is_serial(kind->serial))
+		return tool_fail(error, -EINVAL,
+				 "--serial '%.40s': a serial number has 1 to 20 characters of ASCII",
+				 kind->serial);
 	kind->image = args->devices[0];
 	return 0;
 }
@@ -103,11 +116,11 @@ const struct serve_kind serve_nvme = {
 		"\n"
 		"Serves a raw image or a block device as an NVMe disk with one namespace.\n"
 		"\n"
-		"  -q, --queues N      at most this many queue pairs for I/O, 1 to 64 (default: 4);\n"
-		"                      a guest uses one for each of its processors\n"
-		"      --readonly      the guest cannot write; more than one server may read an image\n"
-		"      --serial TEXT   the disk's serial number (default: made of the image's path)\n"
-		"      --format raw    the only format; an image of another one has to be converted\n",
+		"  -q, --queues N     at most so many queue pairs for I/O, 1 to 64 (default: 4);\n"
+		"                     a guest uses one for each of its processors\n"
+		"      --readonly     the guest cannot write; several servers may read an image\n"
+		"      --serial TEXT  the disk's serial number (default: one of the image's path)\n"
+		"      --format raw   the only format; images of others have to be converted\n",
 	.state = sizeof(struct nvme_kind),
 	.options = nvme_options,
 	.read = nvme_kind_read,
