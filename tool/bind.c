@@ -20,7 +20,7 @@ static const char bind_help[] =
 	"  --persist     take them again at each boot, if the same device is in that slot\n"
 	"  --force       take a device even if it is in use\n"
 	"  --limit S     wait at most S seconds for a driver to let go (default: 30)\n"
-	"  --boot        take the devices that --persist named; this is for the start of the computer\n"
+	"  --boot        take the devices that --persist named; for the computer's start\n"
 	"  --help        this text\n"
 	"\n"
 	"All are taken, or none. lend unbind gives them back.\n"

@@ -20,8 +20,8 @@ static const char check_help[] =
 	"  --json             print JSON, for scripts\n"
 	"  --help             this text\n"
 	"\n"
-	"A line that failed is followed by its cure: a command, a kernel argument or a setting.\n"
-	"Cure them from the top, and check again after each. Nothing is changed.\n"
+	"A line that failed is followed by its cure: a command, a kernel argument or a\n"
+	"setting. Cure them from the top, and check again after each. Nothing is changed.\n"
 	"Exit status: 0 nothing stands in the way, 1 something does, 2 wrong usage.\n"
 	"\n"
 	"DEVICE: 0000:05:00.0, eth1, /dev/nvme0n1, 8086:10d3, or as in man lend-ls.\n";

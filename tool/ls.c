@@ -12,7 +12,7 @@ static const char ls_help[] =
 	"\n"
 	"usage: lend ls [OPTION]... [DEVICE]...\n"
 	"\n"
-	"  -v, --verbose  print all that is known of each: group, reset, NUMA node, what uses it\n"
+	"  -v, --verbose  print all that is known of each: group, reset, what uses it\n"
 	"  --tree         print each device below the bridge that it is reached through\n"
 	"  --json         print JSON, for scripts\n"
 	"  --help         this text\n"

@@ -16,8 +16,8 @@
 #include "tool/host.h"
 
 static const char topology_help[] =
-	"lend topology: draws the PCI devices of this computer: bridges, slots, IOMMU groups as\n"
-	"coloured areas, drivers and NUMA nodes.\n"
+	"lend topology: draws the PCI devices of this computer: bridges, slots, IOMMU\n"
+	"groups as coloured areas, drivers and NUMA nodes.\n"
 	"\n"
 	"usage: lend topology -o FILE.svg\n"
 	"\n"

@@ -5,7 +5,7 @@
 #include "tool/run/foreign.h"
 
 #define NO_SCREEN "there is no display; leave it out (an assigned graphics card has one of its own)"
-#define ASSIGNED  "every device of the guest is an assigned one; "
+#define ASSIGNED  "no device is emulated for the guest; "
 #define KVM       "KVM is always used; leave it out"
 
 static const struct foreign option_rows[] = {
@@ -62,7 +62,7 @@ static const struct foreign option_rows[] = {
 	 "give -disk IMAGE, or hand over the drive's controller with -device"},
 	{"snapshot", NULL, "the guest writes to the drive that it has; leave it out"},
 	{"fsdev virtfs fs 9p shared-dir smb tftp bootp", NULL,
-	 "no folder is shared with the guest; give it a drive or a network card with -device"},
+	 "no folder is shared with the guest; give it a disk with -disk, or a network with -net user"},
 	{"audio audiodev soundhw virtio-snd ac97", "none", ASSIGNED "hand over a sound card with -device"},
 	{"usb usbdevice", NULL, ASSIGNED "hand over a USB controller with -device"},
 	{"add-fd", NULL, "give -device vfio-pci,fd=N for a device's node that is open already"},
@@ -85,7 +85,7 @@ static const struct foreign option_rows[] = {
 	{"msg", "timestamp=off",
 	 "lines have no time of their own, the journal of a service has; leave it out"},
 	{"trace dfilter debug level plugin", NULL, "give -v, or twice for all that can be said"},
-	{"d", NULL, "give -v to hear more; a disk is handed over by its controller, with -device"},
+	{"d", NULL, "give -v to hear more; a disk is given with -disk IMAGE"},
 	{"s gdb", NULL, "no debugger can be connected; leave it out"},
 	{"S preconfig", NULL, "the guest is started at once; leave it out"},
 

@@ -19,15 +19,14 @@ static const struct kind driver_kinds[] = {
 	{"VGA secondary-vga qxl virtio-gpu virtio-vga bochs-display ramfb cirrus-vga vmware-svga ati-vga",
 	 "there is no display; leave it out, or hand over a graphics card, vfio-pci,host=ADDRESS"},
 	{"e1000 igb rtl8139 vmxnet3 virtio-net vhost-user-net ne2k_pci pcnet i8255 tulip usb-net rocker",
-	 "every device of the guest is an assigned one; hand over a network card, vfio-pci,host=ADDRESS"},
+	 "give -net user or -net tap=NAME, or hand over a network card, vfio-pci,host=ADDRESS"},
 	{"nvme virtio-blk virtio-scsi vhost-scsi vhost-user-blk scsi- ide- ahci ich9-ahci lsi mptsas megasas "
 	 "pvscsi sdhci usb-storage floppy",
-	 "every device of the guest is an assigned one; hand over the drive's controller, "
-	 "vfio-pci,host=ADDRESS"},
+	 "give -disk IMAGE, or hand over the drive's controller, vfio-pci,host=ADDRESS"},
 	{"intel-hda ich9-intel-hda hda- AC97 ES1370 virtio-sound usb-audio",
-	 "every device of the guest is an assigned one; hand over a sound card, vfio-pci,host=ADDRESS"},
+	 "no device is emulated for the guest; hand over a sound card, vfio-pci,host=ADDRESS"},
 	{"usb- qemu-xhci nec-usb-xhci piix3-usb piix4-usb ich9-usb pci-ohci",
-	 "every device of the guest is an assigned one; hand over a USB controller, vfio-pci,host=ADDRESS"},
+	 "no device is emulated for the guest; hand over a USB controller, vfio-pci,host=ADDRESS"},
 	{"isa-serial pci-serial virtio-serial virtconsole virtserialport sclpconsole isa-debugcon",
 	 "the guest has a serial line of its own, -serial; leave it out"},
 	{"pvpanic", "the guest always has it; leave it out"},
@@ -42,7 +41,7 @@ static const struct kind object_kinds[] = {
 	{"secret tls-creds- authz-", "there is nothing that is connected to by a network; leave it out"},
 	{"iothread thread-context throttle-group", "no device is emulated by threads of lend; leave it out"},
 	{"sev- tdx-", "the guest's memory cannot be encrypted; leave it out"},
-	{"filter- can- input- colo-", "every device of the guest is an assigned one; leave it out"},
+	{"filter- can- input- colo-", "no device is emulated for the guest; leave it out"},
 };
 
 static const char *advice_of(const struct kind *kinds, size_t count, const char *name)
@@ -65,7 +64,7 @@ const char *foreign_driver(const char *driver)
 	const char *advice = advice_of(driver_kinds, sizeof(driver_kinds) / sizeof(*driver_kinds), driver);
 
 	return advice ? advice
-		      : "every device of the guest is an assigned one; give vfio-pci,host=ADDRESS, or leave "
+		      : "no device is emulated for the guest; give vfio-pci,host=ADDRESS, or leave "
 			"it out";
 }
 

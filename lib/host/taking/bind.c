@@ -124,7 +124,8 @@ static int check_one(const struct taking *taking, const struct lend_survey_devic
 	/* A device that is lent already is left as it is. */
 	if (device->use_count && use->kind != LEND_USE_LENT)
 		return error_say(taking->op.error, -EBUSY,
-				 "%s is in use: %s%s; end that first, or take it all the same with --force",
+				 "%s is in use: %s%s; end that first, or take it all the same with 'lend "
+				 "bind --force'",
 				 device->is.name, use->text, more);
 	return check_group(taking, device);
 }

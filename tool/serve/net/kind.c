@@ -125,10 +125,10 @@ const struct serve_kind serve_net = {
 	.summary = "a virtio network card, on a tap or in a user's own network",
 	.help = "usage: lend serve net --tap NAME|--fd-tap N|--user [--mac M] -s SOCKET\n"
 		"\n"
-		"A network card of virtio (1.2). Its frames go to a tap, or to passt, which gives a\n"
-		"network to a user without privilege.\n"
+		"A network card of virtio (1.2). Its frames go to a tap, or to passt, which gives\n"
+		"a network to a user without privilege.\n"
 		"\n"
-		"      --tap NAME  a tap that exists; with multi_queue the card has two pairs of queues\n"
+		"      --tap NAME  a tap that exists; with multi_queue for two pairs of queues\n"
 		"      --fd-tap N  the descriptor of a tap\n"
 		"      --user      starts passt: the package of that name has to be installed\n"
 		"      --mac M     the card's address; without it one is made that stays the same\n",

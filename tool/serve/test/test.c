@@ -169,10 +169,10 @@ const struct serve_kind serve_test = {
 	.summary = "registers, DMA, interrupts and BARs of every kind, for tests",
 	.help = "usage: lend serve test [--faults] [--lie] -s SOCKET\n"
 		"\n"
-		"A device for tests of monitors and guests: registers, a ROM, BARs of every kind, DMA,\n"
-		"INTx, MSI and MSI-X. The manual lists its registers.\n"
+		"A device for tests of monitors and guests: registers, a ROM, BARs of every kind,\n"
+		"DMA, INTx, MSI and MSI-X. The manual lists its registers.\n"
 		"\n"
-		"      --faults  a register makes it die, delay an answer, fail or shrink its memory\n"
+		"      --faults  a register makes it die, answer late, fail or shrink its memory\n"
 		"      --lie     the files of its memory are shorter than it says\n",
 	.state = sizeof(struct test),
 	.options = test_options,
