@@ -10,7 +10,7 @@
  * last processor that we may use, the driver has the first one, and the direct reads are made
  * on the server's, for they are as far from the disk then as the server's own.
  *
- *   nvme-reads LEND IMAGE [TURNS] [READS A TURN]
+ *   nvme-reads LEND IMAGE [TURNS] [READS A TURN [1 or 32]]    the depth: that one alone
  */
 #include <fcntl.h>
 #include <liburing.h>
@@ -387,21 +387,22 @@ int main(int argc, char **argv)
 {
 	unsigned turns = argc > 3 ? (unsigned)atoi(argv[3]) : 11;
 	unsigned reads = argc > 4 ? (unsigned)atoi(argv[4]) : 10000;
-	static const unsigned depths[] = {1, DEPTH_MAX};
+	unsigned depth = argc > 5 ? (unsigned)atoi(argv[5]) : 0;
 	struct driver driver = {0};
 	struct direct direct;
 	struct work work = {.random = 1, .reads = reads};
 
-	if (argc < 3 || !turns || turns > TURNS_MAX || !reads)
-		fail("usage: nvme-reads LEND IMAGE [TURNS] [READS A TURN]");
+	if (argc < 3 || !turns || turns > TURNS_MAX || !reads || (depth > 1 && depth != DEPTH_MAX))
+		fail("usage: nvme-reads LEND IMAGE [TURNS] [READS A TURN [1 or 32]]");
 	sched_getaffinity(0, sizeof(ours), &ours);
 	work.blocks = open_directly(&direct, argv[2]);
 	open_device(&driver, start_server(argv[1], argv[2]));
 	start_driver(&driver);
 	for (unsigned i = 0; i < 4; i++) {
-		work.depth = depths[i % 2];
+		work.depth = i % 2 ? DEPTH_MAX : 1;
 		work.polls = i / 2;
-		compare(&driver, &direct, &work, turns);
+		if (!depth || work.depth == depth)
+			compare(&driver, &direct, &work, turns);
 	}
 	return 0;
 }

@@ -125,14 +125,19 @@ static uint64_t now(void *opaque)
 	return guest->time;
 }
 
+static bool spare(void *opaque)
+{
+	return !((struct nvme_guest *)opaque)->alone;
+}
+
 static void say(void *opaque, const char *text)
 {
 	(void)text;
 	((struct nvme_guest *)opaque)->said++;
 }
 
-static const struct nvme_host_ops host_ops = {memory,    read_memory, write_memory, signal_vector, pin, line,
-					      mastering, now,         say};
+static const struct nvme_host_ops host_ops = {memory, read_memory, write_memory, signal_vector, pin,
+					      line,   mastering,   now,          spare,         say};
 
 static void move(struct nvme_guest *guest, struct nvme_disk_request *request)
 {

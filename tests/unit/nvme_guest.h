@@ -32,6 +32,7 @@ struct nvme_guest {
 	bool mastering; /* Bus Master: the controller may touch guest memory */
 	bool closed;    /* it cannot, now: the memory is protected */
 	uint64_t time;  /* ns */
+	bool alone;     /* it shares the only processor with the controller */
 	void (*meanwhile)(
 		void); /* what the guest does while the controller looks at the clock; NULL: nothing */
 	/* The disk. */

@@ -4,28 +4,41 @@
  * us. So while the disk works, the guest is kept from ringing: completions wake us, and we
  * look into the memory then. If nothing happens for HOLD, the queues are armed, and we sleep.
  *
+ * To be woken takes longer than a fast disk, or a fast guest's next command. So if what was
+ * waited for came within LOOK several times in a row, we look for it for that long before we
+ * sleep. One look in vain ends that.
+ *
  * A guest that gives its next command when it has the result of the last one finds us idle
- * each time. If it was faster than LOOK, we look into the memory for that long at the next
- * time, before we arm and sleep: to be woken takes longer. One look in vain ends that. While
- * the disk works on its only command the queues are armed, since no other one is expected.
+ * each time. While the disk works on its only command the queues are armed, since no other
+ * one is expected, and no timer is needed.
  */
 #include "tool/serve/nvme/private.h"
 
 enum {
 	HOLD = 100000, /* ns that a new command may wait if nothing else wakes us */
-	LOOK = 50000,  /* ns */
+	LOOK = 100000, /* ns */
+	FAST = 4,      /* so many waits in a row that were shorter tell that the next one will be, too */
 	SINGLES = 4,   /* so many commands one at a time show that the guest does so */
 };
 
+void nvme_attention_end(struct nvme_controller *ctl)
+{
+	if (!ctl->idle_since)
+		return;
+	if (ctl->host->now(ctl->opaque) - ctl->idle_since >= LOOK)
+		ctl->fast[ctl->waits_for] = 0;
+	else if (ctl->fast[ctl->waits_for] < FAST)
+		ctl->fast[ctl->waits_for]++;
+	ctl->idle_since = 0;
+}
+
 void nvme_attention_found(struct nvme_controller *ctl, unsigned commands)
 {
-	if (ctl->running || commands > 1)
+	if (ctl->running || ctl->untold || commands > 1)
 		ctl->singles = 0;
 	else if (ctl->singles < SINGLES)
 		ctl->singles++;
-	if (ctl->idle_since)
-		ctl->eager = ctl->host->now(ctl->opaque) - ctl->idle_since < LOOK;
-	ctl->idle_since = 0;
+	nvme_attention_end(ctl);
 }
 
 static bool find_tails(struct nvme_controller *ctl)
@@ -48,8 +61,7 @@ static bool arm(struct nvme_controller *ctl)
 	return find_tails(ctl);
 }
 
-/* Its next command comes when it sees a completion, and we are awake then: it need not ring. */
-static void disarm(struct nvme_controller *ctl)
+void nvme_attention_wake(struct nvme_controller *ctl)
 {
 	for (unsigned i = 1; i <= ctl->queue_pairs; i++)
 		if (ctl->sqs[i].armed)
@@ -62,28 +74,7 @@ static void start_timer(struct nvme_controller *ctl)
 	ctl->active = false;
 	ctl->timer = (struct nvme_disk_request){.op = DISK_TIMER, .length = HOLD};
 	ctl->disk->ops->submit(ctl->disk->opaque, &ctl->timer);
-}
-
-bool nvme_attention_hold(struct nvme_controller *ctl, bool more)
-{
-	if (!ctl->buffered)
-		return false;
-	if (more) {
-		ctl->active = true;
-		ctl->quiet = false;
-	}
-	if (!ctl->running) {
-		/* nvme_attention_idle() arms them again. */
-		if (more)
-			disarm(ctl);
-		return false;
-	}
-	if (ctl->quiet || ctl->timing)
-		return false;
-	if (ctl->running == 1 && ctl->singles == SINGLES)
-		return arm(ctl);
-	start_timer(ctl);
-	return false;
+	ctl->disk->ops->start(ctl->disk->opaque);
 }
 
 void nvme_attention_time(struct nvme_controller *ctl)
@@ -94,21 +85,31 @@ void nvme_attention_time(struct nvme_controller *ctl)
 
 static bool look(struct nvme_controller *ctl)
 {
-	do
-		if (find_tails(ctl))
+	do {
+		if (find_tails(ctl) || (ctl->running && nvme_command_reap(ctl, false)))
 			return true;
-	while (ctl->host->now(ctl->opaque) - ctl->idle_since < LOOK);
-	ctl->eager = false;
+	} while (ctl->host->now(ctl->opaque) - ctl->idle_since < LOOK);
+	ctl->fast[ctl->waits_for] = 0;
 	return false;
 }
 
 bool nvme_attention_idle(struct nvme_controller *ctl, bool any)
 {
-	if (!ctl->buffered || (ctl->running && !ctl->quiet))
+	bool single = ctl->running == 1 && ctl->singles == SINGLES;
+
+	if (!ctl->buffered)
 		return false;
-	if (any)
+	if (any || !ctl->idle_since) {
+		ctl->active = true;
+		ctl->quiet = false;
 		ctl->idle_since = ctl->host->now(ctl->opaque);
-	if (any && ctl->eager && !ctl->running && look(ctl))
-		return true;
-	return arm(ctl);
+		ctl->waits_for = ctl->running ? FOR_DISK : FOR_GUEST;
+		if (ctl->fast[ctl->waits_for] == FAST && ctl->host->spare(ctl->opaque) && look(ctl))
+			return true;
+	}
+	if (!ctl->running || ctl->quiet || single)
+		return arm(ctl);
+	if (!ctl->timing)
+		start_timer(ctl);
+	return false;
 }

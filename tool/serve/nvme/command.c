@@ -136,6 +136,8 @@ bool nvme_command_reap(struct nvme_controller *ctl, bool wait)
 		nvme_attention_time(ctl);
 		return true;
 	}
+	nvme_attention_end(ctl);
+	ctl->untold = true;
 	ctl->running--;
 	/* It is noted here, since a reset drops what is finished. */
 	ctl->flush_failed |= has_lost_data(request);

@@ -10,7 +10,7 @@
 
 #include "tool/serve/nvme/private.h"
 
-enum { ROUNDS = 64 }; /* of one call of nvme_work() */
+enum { ROUNDS = 16 }; /* of one call of nvme_work() */
 
 static void *map(size_t size, int prot)
 {
@@ -89,8 +89,10 @@ void nvme_clear(struct nvme_controller *ctl)
 	memset(ctl->cqs, 0, sizeof(ctl->cqs));
 	ctl->csts = 0;
 	ctl->stopping = false;
-	ctl->buffered = ctl->quiet = ctl->eager = false;
+	ctl->buffered = ctl->quiet = ctl->untold = false;
 	ctl->singles = 0;
+	memset(ctl->fast, 0, sizeof(ctl->fast));
+	ctl->idle_since = 0;
 	ctl->event_count = ctl->event_pending = ctl->event_masked = 0;
 	nvme_command_pool(ctl);
 	nvme_features_reset(ctl);
@@ -249,8 +251,10 @@ bool nvme_work(struct nvme_controller *ctl)
 		ctl->unmastered = false;
 		more = nvme_command_continue(ctl);
 		more |= nvme_fetch(ctl);
-		more |= nvme_attention_hold(ctl, more);
 		ctl->disk->ops->start(ctl->disk->opaque);
+		if (ctl->untold)
+			nvme_attention_wake(ctl);
+		ctl->untold = false;
 		more |= nvme_post(ctl);
 		any |= more;
 		more = more || nvme_attention_idle(ctl, any);

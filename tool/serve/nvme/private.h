@@ -109,9 +109,11 @@ struct nvme_controller {
 	struct nvme_window doorbells, events;
 	struct nvme_disk_request timer;
 	bool timing, active, quiet; /* see attention.c */
-	bool eager;
-	unsigned singles;    /* commands that came one at a time, until now */
-	uint64_t idle_since; /* ns; 0: since then a command came */
+	bool untold;                /* results that the guest does not have yet */
+	unsigned singles;           /* commands that came one at a time, until now */
+	uint64_t idle_since;        /* ns; 0: since then something came */
+	enum nvme_wait { FOR_GUEST, FOR_DISK } waits_for;
+	unsigned fast[2]; /* waits of each kind that were short, until now */
 
 	uint32_t features[NVME_FEATURES];
 	uint16_t vector_config[NVME_QUEUES_MAX + 1];
@@ -197,9 +199,10 @@ void nvme_doorbell_again(struct nvme_controller *ctl);
 /* attention.c */
 /** New commands were found in the doorbell buffer. */
 void nvme_attention_found(struct nvme_controller *ctl, unsigned commands);
-/** After commands were taken, before the disk is started. `more`: there was something to do. True: there is.
- */
-bool nvme_attention_hold(struct nvme_controller *ctl, bool more);
+/** Something came that was waited for. */
+void nvme_attention_end(struct nvme_controller *ctl);
+/** Before the guest is told of results: it need not ring for what it does then. */
+void nvme_attention_wake(struct nvme_controller *ctl);
 /** Nothing is left to do. True: there is something, after all. `any`: there was something until now. */
 bool nvme_attention_idle(struct nvme_controller *ctl, bool any);
 /** The timer's request is done. */

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tool/serve/nvme/bytes.h"
 #include "tool/serve/nvme/controller.h"
@@ -89,6 +90,11 @@ static uint64_t now(void *opaque)
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec + 1;
 }
 
+static bool spare(void *opaque)
+{
+	return ((struct nvme_serve *)opaque)->spare;
+}
+
 static void say(void *opaque, const char *text)
 {
 	((struct nvme_serve *)opaque)->say("%s", text);
@@ -103,6 +109,7 @@ static const struct nvme_host_ops host_ops = {
 	.line = line,
 	.mastering = mastering,
 	.now = now,
+	.spare = spare,
 	.say = say,
 };
 
@@ -212,6 +219,7 @@ int nvme_serve_open(struct nvme_serve *serve, unsigned queue_pairs, struct lend_
 	device->nests = true;
 	device->ops = &ops;
 	device->dev = serve;
+	serve->spare = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	serve->ctl = nvme_new(&serve->image.disk, &host_ops, serve, queue_pairs);
 	return serve->ctl ? 0 : -ENOMEM;
 }
