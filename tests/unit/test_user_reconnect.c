@@ -217,6 +217,48 @@ static void what_cannot_be_mapped(void **state)
 	assert_int_equal(monitor.events[LEND_EVENT_ERROR], 0);
 }
 
+static int reset(void)
+{
+	struct lend_reset_report report = {0};
+
+	lend_context_reset(monitor.context, &monitor.function, 1, &report, sizeof(report));
+	return report.result;
+}
+
+/* A server may have kept the device's state: a reset that it missed is made up for, once. */
+static void a_reset_that_was_missed(void **state)
+{
+	(void)state;
+	for (unsigned missed = 0; missed < 2; missed++) {
+		if (missed) {
+			teardown(state);
+			setup(state);
+		}
+		open_and_lose();
+		if (missed)
+			assert_int_equal(reset(), -ENOTCONN);
+		assert_int_equal(come_back(), 0);
+		assert_int_equal(second.seen[WIRE_RESET], missed);
+		assert_int_equal(reset(), 0);
+		assert_int_equal(second.seen[WIRE_RESET], missed + 1);
+	}
+}
+
+/* No kernel has reset it at its open: a server is asked, also of a device with a function level reset. */
+static void a_reset_before_the_first_use(void **state)
+{
+	const struct lend_function_config plain = {.size = sizeof(plain)};
+	static const uint8_t express[] = {0x10, 0, 2, 0, 0, 0, 0, 0x10};
+
+	(void)state;
+	monitor.peer.config[0x51] = 0x60;
+	memcpy(&monitor.peer.config[0x60], express, sizeof(express));
+	assert_int_equal(user_monitor_open(&monitor), 0);
+	assert_int_equal(lend_function_new(monitor.device, &plain, &monitor.function, &monitor.error), 0);
+	assert_int_equal(reset(), 0);
+	assert_int_equal(monitor.peer.seen[WIRE_RESET], 1);
+}
+
 static void nobody_waits(void **state)
 {
 	(void)state;
@@ -233,7 +275,12 @@ static void nobody_waits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(it_goes_on),   test(another_device), test(it_goes_again), test(what_cannot_be_mapped),
+		test(it_goes_on),
+		test(another_device),
+		test(it_goes_again),
+		test(what_cannot_be_mapped),
+		test(a_reset_that_was_missed),
+		test(a_reset_before_the_first_use),
 		test(nobody_waits),
 	};
 

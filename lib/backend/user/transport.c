@@ -31,6 +31,7 @@ struct user_device {
 	bool has_error;   /* the server has an error interrupt */
 	unsigned io_bars; /* bit n: BAR n has I/O ports */
 	bool mapped;      /* a part of some region can be mapped */
+	bool owes_reset;  /* it was asked for while the server was away */
 	/* Bytes of the command register as they were written last. The caller orders writes to config space.
 	 */
 	uint8_t command[2];
@@ -273,10 +274,13 @@ static int user_file(void *dev, unsigned region, uint64_t *offset)
 
 static int user_reset(void *dev)
 {
-	const struct user_device *device = dev;
+	struct user_device *device = dev;
 	struct user_call call = {.command = WIRE_RESET};
+	int ret = user_call(device->session, &call);
 
-	return user_call(device->session, &call);
+	/* A server may go on with the state that the device had. */
+	device->owes_reset = ret == -ENOTCONN && is_quiet(device->session);
+	return ret;
 }
 
 static int no_ioeventfd(void *dev, const struct backend_ioeventfd *what)
@@ -316,9 +320,11 @@ static const struct transport_ops user_ops = {
 int user_transport_resume(void *dev)
 {
 	struct user_device *device = dev;
-	int ret =
-		user_write(device, LEND_REGION_CONFIG, PCI_COMMAND, device->command, sizeof(device->command));
+	int ret = device->owes_reset ? user_reset(device) : 0;
 
+	if (ret < 0)
+		return ret;
+	ret = user_write(device, LEND_REGION_CONFIG, PCI_COMMAND, device->command, sizeof(device->command));
 	return ret < 0 ? ret : 0;
 }
 
