@@ -174,7 +174,7 @@ _lend_serve() {
 	case $previous in
 	-s | --socket-path | --romfile) compopt -o default; return ;;
 	--format) COMPREPLY=($(compgen -W raw -- "$full")); return ;;
-	--fd | --fd-tap | --mac | -q | --queues | --serial | --vf-token) return ;;
+	--fd | --fd-tap | --mac | -q | --queues | --serial | --state-fd | --vf-token) return ;;
 	--tap)
 		COMPREPLY=($(compgen -W "$(cd /sys/class/net && ls -d */tun_flags 2>/dev/null)" -- "$full"))
 		COMPREPLY=("${COMPREPLY[@]%/tun_flags}")
@@ -186,7 +186,7 @@ _lend_serve() {
 		return
 	fi
 	case $kind in
-	net) options="--tap --fd-tap --user --mac" ;;
+	net) options="--tap --fd-tap --user --mac --state-fd" ;;
 	nvme) options="--queues --format --serial --readonly" ;;
 	pci) options="--managed --no-mmap --romfile --no-rom --vf-token --allow-unreset" ;;
 	test) options="--faults --lie" ;;

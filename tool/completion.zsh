@@ -137,6 +137,7 @@ _lend() {
 			'(-v --verbose)'{-v,--verbose}'[more of clients]' \
 			'--tap[of net\: a tap]:interface:_net_interfaces' '--fd-tap[of net\: a tap]:descriptor:' \
 			'--user[of net\: passt]' '--mac[of net\: its address]:address:' \
+			'--state-fd[of net\: what the next server goes on with]:descriptor:' \
 			'(-q --queues)'{-q,--queues}'[of nvme\: queue pairs]:number:' \
 			'--format[of nvme]:format:(raw)' '--serial[of nvme\: its number]:text:' \
 			'--readonly[of nvme\: the guest cannot write]' '*:file:_files' \

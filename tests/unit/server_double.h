@@ -24,6 +24,7 @@ static struct {
 	uint8_t config[256];
 	unsigned capability;     /* where the caller's last one is */
 	void (*meanwhile)(void); /* what the guest does while a copy is waited for, once */
+	void (*step)(void);      /* called before each copy */
 } server;
 
 static bool server_has(uint64_t address, uint64_t length, unsigned access)
@@ -65,6 +66,8 @@ static void server_waits(void)
 	void (*meanwhile)(void) = server.meanwhile;
 
 	server.meanwhile = NULL;
+	if (server.step)
+		server.step();
 	if (meanwhile)
 		meanwhile();
 }

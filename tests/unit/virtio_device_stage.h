@@ -13,7 +13,7 @@ enum { QUEUES = 3, SIZE = 64, FEATURE = 7, RING = GUEST_BASE };
 static struct vdevice device;
 static struct lend_server_device described;
 static struct driver driver;
-static unsigned starts, stops, let_gos, lines;
+static unsigned starts, stops, let_gos, resumes, lines;
 
 static inline bool accepts(void *opaque, uint64_t features)
 {
@@ -39,13 +39,22 @@ static inline void on_let_go(void *opaque)
 	let_gos++;
 }
 
+static inline void on_resume(void *opaque)
+{
+	(void)opaque;
+	resumes++;
+	/* What is half made is not kept. */
+	assert_null(device.state);
+}
+
 LEND_PRINTF(1, 2) static inline void say(const char *format, ...)
 {
 	(void)format;
 	lines++;
 }
 
-static const struct vdevice_kind kind = {"double", 0x1041, 0x020000, accepts, on_start, on_stop, on_let_go};
+static const struct vdevice_kind kind = {"double", 0x1041,  0x020000,  accepts,
+					 on_start, on_stop, on_let_go, on_resume};
 
 static const uint64_t all = VDEVICE_BIT(FEATURE) | VDEVICE_BIT(FEATURE + 1) |
 			    VDEVICE_BIT(VIRTIO_F_VERSION_1) | VDEVICE_BIT(VIRTIO_F_RING_PACKED) |
@@ -57,7 +66,7 @@ static inline int begin(void **state)
 	(void)state;
 	memset(&server, 0, sizeof(server));
 	server.irq_mode = LEND_IRQ_MSIX;
-	starts = stops = let_gos = lines = 0;
+	starts = stops = let_gos = resumes = lines = 0;
 	device = (struct vdevice){.kind = &kind,
 				  .say = say,
 				  .offered = all,

@@ -26,6 +26,7 @@ struct net_backend {
 	bool header;        /* a frame has a NET_HEADER in front, in both directions */
 	uint64_t offers;    /* the features of virtio-net that it makes possible */
 	uint16_t mtu;       /* 0: not known */
+	bool renewed;       /* another process makes it anew when it starts */
 
 	/**
 	 * Takes a frame: its bytes, or more than there is room for if it was cut. -EAGAIN:

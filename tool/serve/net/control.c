@@ -30,30 +30,51 @@ static bool nothing(struct net *net, const struct request *request)
 	return true;
 }
 
+bool net_set_address(struct net *net, const uint8_t mac[NET_MAC])
+{
+	memcpy(net->device.config, mac, NET_MAC);
+	memcpy(net->kept.mac, mac, NET_MAC);
+	net_keep(net);
+	return true;
+}
+
 static bool set_address(struct net *net, const struct request *request)
 {
-	memcpy(net->device.config, request->data, NET_MAC);
+	return net_set_address(net, request->data);
+}
+
+bool net_set_pairs(struct net *net, unsigned pairs)
+{
+	if (!pairs || pairs > net->backend->pairs)
+		return false;
+	for (unsigned pair = pairs; pair < net->backend->pairs; pair++)
+		net_window_return(net, pair);
+	if (net_use_pairs(net, pairs))
+		return false;
+	net->kept.pairs = (uint16_t)pairs;
+	net_keep(net);
 	return true;
 }
 
 static bool set_pairs(struct net *net, const struct request *request)
 {
-	const uint64_t pairs = value_of(request, 2);
+	return net_set_pairs(net, (unsigned)value_of(request, 2));
+}
 
-	if (!pairs || pairs > net->backend->pairs)
+bool net_set_offloads(struct net *net, uint64_t features)
+{
+	if (features & ~net->device.features || !net_accepts(net, features) || !net->backend->offload)
 		return false;
-	for (unsigned pair = (unsigned)pairs; pair < net->backend->pairs; pair++)
-		net_window_return(net, pair);
-	return !net_use_pairs(net, (unsigned)pairs);
+	if (net->backend->offload(net->backend, features))
+		return false;
+	net->kept.offloads = features;
+	net_keep(net);
+	return true;
 }
 
 static bool set_offloads(struct net *net, const struct request *request)
 {
-	const uint64_t features = value_of(request, 8);
-
-	if (features & ~net->device.features || !net_accepts(net, features) || !net->backend->offload)
-		return false;
-	return !net->backend->offload(net->backend, features);
+	return net_set_offloads(net, value_of(request, 8));
 }
 
 static const struct {

@@ -8,15 +8,18 @@
 #include "tool/serve/net/net.h"
 #include "tool/serve/net/tun.h"
 #include "tool/serve/serve.h"
+#include "tool/serve/virtio/state.h"
 
 struct card {
 	struct net net;
 	struct net_backend tap, *backend;
+	struct vstate *state; /* NULL: none is kept */
 	bool started;
 	/* Its options. */
-	const char *tap_name, *tap_fd, *mac;
+	const char *tap_name, *tap_fd, *mac, *state_fd;
 	bool user;
-	int fd; /* of tap_fd */
+	int fd;   /* of tap_fd */
+	int kept; /* of state_fd */
 	uint8_t address[NET_MAC];
 };
 
@@ -30,7 +33,8 @@ static unsigned net_options(void *state, struct args_option *rows)
 	rows[1] = (struct args_option){"fd-tap", 0, NULL, &card->tap_fd};
 	rows[2] = (struct args_option){"user", 0, &card->user, NULL};
 	rows[3] = (struct args_option){"mac", 0, NULL, &card->mac};
-	return 4;
+	rows[4] = (struct args_option){"state-fd", 0, NULL, &card->state_fd};
+	return 5;
 }
 
 static int net_read(void *state, const struct args *args, struct lend_error *error)
@@ -55,6 +59,10 @@ static int net_read(void *state, const struct args *args, struct lend_error *err
 		return tool_fail(error, -EINVAL, "--fd-tap %.40s: the number of a descriptor is expected",
 				 card->tap_fd);
 	card->fd = card->tap_fd ? (int)fd : -1;
+	if (card->state_fd && value_number(card->state_fd, 0, INT_MAX, &fd))
+		return tool_fail(error, -EINVAL, "--state-fd %.40s: the number of a descriptor is expected",
+				 card->state_fd);
+	card->kept = card->state_fd ? (int)fd : -1;
 	return 0;
 }
 
@@ -75,9 +83,10 @@ static int net_open(void *state, struct lend_context *context, struct serve_devi
 		    struct lend_error *error)
 {
 	struct card *card = state;
-	int ret = open_backend(card, error);
+	int ret = card->state_fd ? vstate_map(card->kept, &card->state, error) : 0;
 
 	(void)context;
+	ret = ret ? ret : open_backend(card, error);
 	if (ret)
 		return ret;
 	if (!card->mac)
@@ -99,6 +108,8 @@ static int net_give_server(void *state, struct lend_server *server, struct lend_
 
 	(void)error;
 	card->net.device.server = server;
+	if (card->state)
+		vstate_take(&card->net.device, card->state);
 	return 0;
 }
 
@@ -107,7 +118,7 @@ static int net_turn(void *state)
 	struct card *card = state;
 
 	net_work(&card->net);
-	return 0;
+	return card->net.ends ? -ECONNRESET : 0;
 }
 
 static void net_close(void *state)
@@ -118,12 +129,14 @@ static void net_close(void *state)
 		net_end(&card->net);
 	if (card->backend)
 		card->backend->end(card->backend);
+	vstate_unmap(card->state);
 }
 
 const struct serve_kind serve_net = {
 	.name = "net",
 	.summary = "a virtio network card, on a tap or in a user's own network",
-	.help = "usage: lend serve net --tap NAME|--fd-tap N|--user [--mac M] -s SOCKET\n"
+	.help = "usage: lend serve net --tap NAME|--fd-tap N|--user [--mac M]\n"
+		"                      [--state-fd N] -s SOCKET\n"
 		"\n"
 		"A network card of virtio (1.2). Its frames go to a tap, or to passt, which gives\n"
 		"a network to a user without privilege.\n"
@@ -131,7 +144,10 @@ const struct serve_kind serve_net = {
 		"      --tap NAME  a tap that exists; with multi_queue for two pairs of queues\n"
 		"      --fd-tap N  the descriptor of a tap\n"
 		"      --user      starts passt: the package of that name has to be installed\n"
-		"      --mac M     the card's address; without it one is made that stays the same\n",
+		"      --mac M     the card's address; without it one is made that stays the same\n"
+		"      --state-fd N\n"
+		"                  keeps in this file in memory what the next server needs to go\n"
+		"                  on when this one dies\n",
 	.state = sizeof(struct card),
 	.options = net_options,
 	.read = net_read,

@@ -58,6 +58,13 @@ void net_lose_backend(struct net *net, int error)
 	if (net->gone)
 		return;
 	net->gone = true;
+	if (net->device.state && net->backend->renewed) {
+		net->ends = true;
+		net->device.say("net: %s does not answer any more: %s: the server ends, so that the next one "
+				"starts it again",
+				net->backend->name, strerror(-error));
+		return;
+	}
 	net->device.say("net: %s does not answer any more: %s: the link of the guest's network card is down, "
 			"until lend serve is started anew",
 			net->backend->name, strerror(-error));
@@ -78,6 +85,27 @@ static void start(void *opaque)
 		net->backend->offload(net->backend, net->device.features);
 	if (net_use_pairs(net, 1))
 		net->pairs = 1;
+	net->kept = (struct net_kept){.pairs = 1, .offloads = net->device.features};
+	memcpy(net->kept.mac, net->mac, NET_MAC);
+	net_keep(net);
+}
+
+void net_keep(struct net *net)
+{
+	vdevice_keep(&net->device, &net->kept, sizeof(net->kept));
+}
+
+/* The file is not trusted: each value is checked as in a command. */
+static void resume(void *opaque)
+{
+	struct net *net = opaque;
+	struct net_kept kept;
+
+	memcpy(&kept, net->device.own, sizeof(kept));
+	net_set_address(net, kept.mac);
+	net_set_pairs(net, kept.pairs);
+	if (kept.offloads != net->kept.offloads)
+		net_set_offloads(net, kept.offloads);
 }
 
 static void stop(void *opaque)
@@ -108,6 +136,7 @@ static const struct vdevice_kind kind = {
 	.start = start,
 	.stop = stop,
 	.let_go = let_go,
+	.resume = resume,
 };
 
 /* The number of pairs that the driver knows of decides which queue is for control (5.1.2). */
@@ -232,6 +261,7 @@ int net_start(struct net *net, struct net_backend *backend, const uint8_t mac[NE
 	memcpy(net->device.config, &config, net->device.config_length);
 	memcpy(net->device.config, mac, NET_MAC);
 	memcpy(net->mac, mac, NET_MAC);
+	memcpy(net->device.identity, mac, NET_MAC);
 	net->epoll = epoll_create1(EPOLL_CLOEXEC);
 	ret = net->epoll < 0 ? -errno : vdevice_describe(&net->device, out);
 	if (ret)

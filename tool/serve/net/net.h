@@ -31,13 +31,22 @@ struct net_window {
 	unsigned remote; /* chains with pieces that are reached by messages alone */
 };
 
+/** What the driver set by commands, as the next process needs it (vdevice_keep()). */
+struct net_kept {
+	uint8_t mac[NET_MAC];
+	uint16_t pairs;
+	uint64_t offloads; /* of VIRTIO_NET_F_GUEST_* */
+};
+
 struct net {
 	struct vdevice device;
 	struct net_backend *backend;
 	uint8_t mac[NET_MAC];
+	struct net_kept kept; /* what the driver set by commands */
 	int epoll;
 	unsigned pairs; /* that the driver uses */
 	bool gone;      /* the backend is */
+	bool ends;      /* and the next process makes another one: this one has to end */
 	struct {
 		struct net_window window;
 		bool want_in, want_out; /* what is waited for */
@@ -67,12 +76,23 @@ void net_control(struct net *net, unsigned queue);
 void net_window_return(struct net *net, unsigned pair);
 void net_window_forget(struct net *net, unsigned pair);
 
+/** Keeps net->kept for the next process. */
+void net_keep(struct net *net);
+
 /** The driver uses that many pairs from now on: 0, or a negative errno of the backend. */
 int net_use_pairs(struct net *net, unsigned pairs);
-/** The backend does not work any more: the link is down. */
+/**
+ * The backend does not work any more: the link is down; or, if the next process makes
+ * another backend and goes on, this one ends.
+ */
 void net_lose_backend(struct net *net, int error);
 /** A queue's next turn comes when others had theirs. */
 void net_again(struct net *net, unsigned queue);
+
+/** What commands of the driver set. False: it cannot be. */
+bool net_set_address(struct net *net, const uint8_t mac[NET_MAC]);
+bool net_set_pairs(struct net *net, unsigned pairs);
+bool net_set_offloads(struct net *net, uint64_t features);
 
 /** Skips the first `bytes` of pieces, which are changed. */
 void net_skip(struct iovec **iov, unsigned *count, size_t bytes);

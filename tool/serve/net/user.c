@@ -163,6 +163,7 @@ struct net_backend *net_user_take(int fd)
 					  .pairs = 1,
 					  .fds = {fd},
 					  .mtu = MTU,
+					  .renewed = true,
 					  .receive = receive,
 					  .send = transmit,
 					  .flush = flush,

@@ -3,6 +3,7 @@
 #include <linux/pci_regs.h>
 #include <string.h>
 
+#include "tool/serve/virtio/state.h"
 #include "tool/serve/virtio/transport.h"
 #include "tool/serve/virtio/window.h"
 
@@ -27,8 +28,10 @@ int vtransport_bar_write(void *dev, unsigned region, uint64_t offset, const void
 	struct vdevice *device = dev;
 
 	(void)region;
-	if (offset < BAR_COMMON + COMMON_SIZE)
+	if (offset < BAR_COMMON + COMMON_SIZE) {
 		vtransport_common_write(device, offset, data, length);
+		vstate_save(device);
+	}
 	/* The work is done after the write is answered. */
 	if (offset >= BAR_BELLS && (offset - BAR_BELLS) / BELL_SIZE < device->queue_count)
 		vdevice_ring(device, (unsigned)(offset - BAR_BELLS) / BELL_SIZE);

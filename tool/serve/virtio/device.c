@@ -4,6 +4,7 @@
 #include <linux/pci_regs.h>
 #include <string.h>
 
+#include "tool/serve/virtio/state.h"
 #include "tool/serve/virtio/transport.h"
 
 void vtransport_ring_all(struct vdevice *device)
@@ -41,10 +42,13 @@ void vdevice_reset(struct vdevice *device, bool lost)
 	if (device->in_turn) {
 		for (unsigned i = 0; i < device->queue_count; i++)
 			interrupt_queue(device, i);
+		/* If both come, the driver's reset is the one that counts. */
+		device->loss_waits = lost && (!device->reset_waits || device->loss_waits);
 		device->reset_waits = true;
 		return;
 	}
 	stop(device);
+	device->resumes = false;
 	device->features = 0;
 	device->offered_select = device->features_select = 0;
 	device->config_vector = VIRTIO_MSI_NO_VECTOR;
@@ -55,12 +59,14 @@ void vdevice_reset(struct vdevice *device, bool lost)
 		forget_queue(device, i);
 	if (device->server)
 		lend_server_line(device->server, false);
+	if (lost && device->state)
+		vstate_resume(device);
+	else
+		vstate_save(device);
 }
 
-static bool acceptable(const struct vdevice *device)
+bool vtransport_acceptable(const struct vdevice *device, uint64_t features)
 {
-	const uint64_t features = device->features;
-
 	/* There is no legacy interface (2.2.3). */
 	return !(features & ~device->offered) && features & VDEVICE_BIT(VIRTIO_F_VERSION_1) &&
 	       (!device->kind->accepts || device->kind->accepts(device->opaque, features));
@@ -76,7 +82,7 @@ void vtransport_set_status(struct vdevice *device, uint8_t status)
 	}
 	/* A driver cannot take a bit back but by a reset; one bit is the device's. */
 	device->status |= added & (uint8_t)~VIRTIO_CONFIG_S_NEEDS_RESET;
-	if (added & VIRTIO_CONFIG_S_FEATURES_OK && !acceptable(device))
+	if (added & VIRTIO_CONFIG_S_FEATURES_OK && !vtransport_acceptable(device, device->features))
 		device->status &= (uint8_t)~VIRTIO_CONFIG_S_FEATURES_OK;
 	if (added & VIRTIO_CONFIG_S_DRIVER_OK && device->status & VIRTIO_CONFIG_S_FEATURES_OK) {
 		device->started = true;
@@ -85,7 +91,7 @@ void vtransport_set_status(struct vdevice *device, uint8_t status)
 	}
 }
 
-void vtransport_enable_queue(struct vdevice *device, unsigned index)
+void vtransport_start_queue(struct vdevice *device, unsigned index)
 {
 	const uint64_t features = device->features;
 	const lend_iova_t *at = device->queues[index].addresses;
@@ -99,12 +105,18 @@ void vtransport_enable_queue(struct vdevice *device, unsigned index)
 		.device = at[2],
 	};
 
-	if (!(device->status & VIRTIO_CONFIG_S_FEATURES_OK))
-		return;
 	/* A queue that cannot be is broken: its first use says so. */
 	vq_start(&device->queues[index].vq, device->server, &setup);
 	device->queues[index].enabled = true;
 	vdevice_ring(device, index);
+}
+
+void vtransport_enable_queue(struct vdevice *device, unsigned index)
+{
+	if (!(device->status & VIRTIO_CONFIG_S_FEATURES_OK))
+		return;
+	vtransport_start_queue(device, index);
+	vq_keep(&device->queues[index].vq, vstate_journal(device, index));
 }
 
 void vtransport_reset_queue(struct vdevice *device, unsigned index)
@@ -116,6 +128,7 @@ void vtransport_reset_queue(struct vdevice *device, unsigned index)
 	if (device->started)
 		device->kind->let_go(device->opaque);
 	forget_queue(device, index);
+	vstate_save(device);
 }
 
 bool vdevice_running(const struct vdevice *device)
@@ -131,6 +144,8 @@ bool vdevice_running(const struct vdevice *device)
 bool vdevice_begin_turn(struct vdevice *device)
 {
 	device->in_turn = vdevice_running(device);
+	if (device->in_turn && device->resumes)
+		vstate_find_places(device);
 	return device->in_turn;
 }
 
@@ -141,12 +156,12 @@ void vdevice_end_turn(struct vdevice *device)
 	device->in_turn = false;
 	device->queue_resets_wait = 0;
 	if (device->reset_waits)
-		vdevice_reset(device, false);
+		vdevice_reset(device, device->loss_waits);
 	else
 		for (unsigned i = 0; i < device->queue_count; i++)
 			if (queues & 1u << i)
 				vtransport_reset_queue(device, i);
-	device->reset_waits = false;
+	device->reset_waits = device->loss_waits = false;
 }
 
 struct vq *vdevice_queue(struct vdevice *device, unsigned index)
@@ -175,6 +190,7 @@ void vdevice_broken(struct vdevice *device, unsigned index)
 	stop(device);
 	device->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	device->generation++;
+	vstate_save(device);
 	vtransport_interrupt(device, device->config_vector, ISR_CONFIG);
 }
 
@@ -184,6 +200,7 @@ void vdevice_set_config(struct vdevice *device, unsigned offset, const void *dat
 		return;
 	memcpy(device->config + offset, data, length);
 	device->generation++;
+	vstate_save(device);
 	if (device->started)
 		vtransport_interrupt(device, device->config_vector, ISR_CONFIG);
 }

@@ -27,6 +27,7 @@
 enum {
 	VDEVICE_QUEUES = 8,  /* at most */
 	VDEVICE_CONFIG = 64, /* bytes of the device's own config space, at most */
+	VDEVICE_OWN = 24,    /* bytes of the kind's own state, at most */
 	VDEVICE_CAPABILITIES = 5,
 	VDEVICE_LINES = 16, /* about drivers that break a queue, in the life of the process */
 	/* BAR 0, whose pages are: common registers; ISR and the device's config; doorbells; MSI-X. */
@@ -46,6 +47,10 @@ struct vdevice_kind {
 	void (*stop)(void *opaque);
 	/** Guest memory changes, or queue `queue` is reset: give back the chains that are popped. */
 	void (*let_go)(void *opaque);
+	/** After `start`: another process began, and vdevice.own is what it gave vdevice_keep() last. NULL:
+	 * nothing.
+	 */
+	void (*resume)(void *opaque);
 };
 
 struct vdevice {
@@ -54,6 +59,7 @@ struct vdevice {
 	struct lend_server *server;
 	LEND_PRINTF(1, 2) void (*say)(const char *format, ...); /* a line for the user */
 
+	uint8_t identity[8]; /* tells the device from others of its kind (state.h) */
 	uint64_t offered;
 	unsigned queue_count;
 	uint16_t queue_max;            /* descriptors of a queue, at most */
@@ -68,9 +74,13 @@ struct vdevice {
 	uint16_t config_vector, queue_select;
 	uint8_t status, generation, isr;
 	bool started;
+	bool resumes;         /* the queues' places are not known yet */
+	struct vstate *state; /* what outlives the process; NULL: nothing does */
+	uint8_t own[VDEVICE_OWN];
 	bool told;                 /* this client's driver broke a queue */
 	unsigned lines;            /* clients of which that was true */
 	bool in_turn, reset_waits; /* a queue is worked on; a reset has come meanwhile */
+	bool loss_waits;           /* because the client is gone */
 	uint8_t queue_resets_wait; /* a bit for each queue */
 	struct {
 		struct vq vq;
@@ -123,7 +133,10 @@ void vdevice_broken(struct vdevice *device, unsigned index);
 /** Changes bytes of the device's config space, and tells the driver. */
 void vdevice_set_config(struct vdevice *device, unsigned offset, const void *data, unsigned length);
 
-/** Power-on state. `lost`: the client is gone, too. */
+/** What the kind's `resume` gets back in the next process: at most VDEVICE_OWN bytes. */
+void vdevice_keep(struct vdevice *device, const void *data, unsigned length);
+
+/** Power-on state. `lost`: the client is gone, too; then what is kept (state.h) stays, and is taken up. */
 void vdevice_reset(struct vdevice *device, bool lost);
 
 #endif

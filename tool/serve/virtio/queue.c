@@ -34,6 +34,20 @@ int vq_start(struct vq *vq, struct lend_server *server, const struct vq_setup *s
 	return 0;
 }
 
+void vq_keep(struct vq *vq, struct vq_journal *journal)
+{
+	vq->journal = journal;
+	if (journal)
+		__atomic_store_n(&journal->latest, 0, __ATOMIC_RELEASE);
+}
+
+void vq_recover(struct vq *vq, struct vq_journal *journal)
+{
+	vq->journal = journal;
+	if (!vq->broken)
+		(vq->setup.packed ? vq_packed_recover : vq_split_recover)(vq);
+}
+
 void vq_forget(struct vq *vq)
 {
 	vq->descriptors.looked = vq->driver.looked = vq->device.looked = false;

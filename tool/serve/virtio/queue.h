@@ -10,7 +10,9 @@
  *    nothing of it is touched any more until vq_start();
  *  - nothing is allocated, and a chain costs work in proportion to its descriptors, of
  *    which there are at most as many as the queue has;
- *  - chains are popped and used in the same order.
+ *  - chains are popped and used in the same order;
+ *  - a queue whose process may be killed notes its place in a journal (vq_keep()), so that
+ *    another process can go on with it (vq_recover()).
  */
 #ifndef TOOL_SERVE_VIRTIO_QUEUE_H
 #define TOOL_SERVE_VIRTIO_QUEUE_H
@@ -36,8 +38,25 @@ struct vq_setup {
 	lend_iova_t descriptors, driver, device;
 };
 
+/**
+ * Packed: what is needed to do a use of a chain once more, because a process that is killed
+ * may have done a part of it. Places have the wrap counter in their highest bit.
+ */
+struct vq_mark {
+	uint16_t first, first_flags; /* of those that become visible at once */
+	uint16_t at, flags, id, slots;
+	uint32_t written;
+};
+
+/** Where a queue is. A mark counts when it is whole, and is written before the ring is. */
+struct vq_journal {
+	uint32_t latest; /* marks[latest - 1]; 0: no chain was used */
+	struct vq_mark marks[2];
+};
+
 struct vq {
 	struct lend_server *server;
+	struct vq_journal *journal; /* NULL: the place is not noted */
 	struct vq_setup setup;
 	struct vq_area descriptors, driver, device;
 	const char *broken; /* why it is; NULL: it is not */
@@ -48,7 +67,8 @@ struct vq {
 	uint16_t available;        /* split: the driver's counter, as it was read last */
 	uint16_t signalled;        /* split: `used` when the driver was last told */
 	uint32_t added;            /* packed: descriptors used since the driver was last told */
-	/* Packed: used, but not published, because the flags of the first are not written yet. */
+	/* Packed: used, but not published, because the flags of the first are not written yet. Its place is
+	 * as in a mark. */
 	uint16_t staged, first, first_flags;
 };
 
@@ -72,6 +92,16 @@ struct vq_chain {
 
 /** -EINVAL: size or addresses are not those of a ring. `vq` is as good as not started then. */
 int vq_start(struct vq *vq, struct lend_server *server, const struct vq_setup *setup);
+
+/** Notes the place of a queue that was just started in `journal` from now on. NULL: nowhere. */
+void vq_keep(struct vq *vq, struct vq_journal *journal);
+
+/**
+ * Finds the place of a queue that another process worked on: `vq` was just started, and
+ * `journal` is what that process noted. A chain that was taken and not used is taken again.
+ * A place that cannot be breaks the queue.
+ */
+void vq_recover(struct vq *vq, struct vq_journal *journal);
 
 /** Guest memory has changed: pointers are looked up anew. The caller gives its chains back first. */
 void vq_forget(struct vq *vq);

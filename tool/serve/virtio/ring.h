@@ -41,12 +41,14 @@ void vq_split_use(struct vq *vq, const struct vq_chain *chain, uint32_t written)
 void vq_split_publish(struct vq *vq);
 bool vq_split_wants_signal(struct vq *vq);
 bool vq_split_listen(struct vq *vq);
+void vq_split_recover(struct vq *vq);
 
 int vq_packed_pop(struct vq_walk *walk);
 void vq_packed_use(struct vq *vq, const struct vq_chain *chain, uint32_t written);
 void vq_packed_publish(struct vq *vq);
 bool vq_packed_wants_signal(struct vq *vq);
 bool vq_packed_listen(struct vq *vq);
+void vq_packed_recover(struct vq *vq);
 
 /** Whether an index that goes from `old` to `new` passes `event` (2.7.10, as in vring_need_event()). */
 static inline bool vq_passes(uint16_t event, uint16_t new, uint16_t old)

@@ -102,21 +102,45 @@ int vq_packed_pop(struct vq_walk *walk)
 	return 1;
 }
 
+static void note(struct vq_journal *journal, const struct vq_mark *mark)
+{
+	const uint32_t next = journal->latest == 1 ? 2 : 1;
+
+	journal->marks[next - 1] = *mark;
+	__atomic_store_n(&journal->latest, next, __ATOMIC_RELEASE);
+}
+
+/* All but the flags of the first one: the driver reads in order, and sees none before those. */
+static void store_used(struct vq *vq, const struct vq_mark *mark)
+{
+	const uint32_t at = (mark->at & ~(uint32_t)WRAP) * 16u;
+
+	vq_store32(vq, &vq->descriptors, at + LENGTH_AT, mark->written);
+	vq_store16(vq, &vq->descriptors, at + ID_AT, mark->id);
+	if (mark->at != mark->first)
+		vq_store16(vq, &vq->descriptors, at + FLAGS_AT, mark->flags);
+}
+
 void vq_packed_use(struct vq *vq, const struct vq_chain *chain, uint32_t written)
 {
-	const uint32_t at = vq->used * 16u;
-	const uint16_t flags =
-		(uint16_t)((vq->used_wrap ? AVAILABLE | USED : 0) | (written ? VRING_DESC_F_WRITE : 0));
+	struct vq_mark mark = {
+		.at = (uint16_t)(vq->used | (vq->used_wrap ? (unsigned)WRAP : 0)),
+		.flags = (uint16_t)((vq->used_wrap ? AVAILABLE | USED : 0) |
+				    (written ? VRING_DESC_F_WRITE : 0)),
+		.id = chain->id,
+		.slots = chain->slots,
+		.written = written,
+	};
 
-	vq_store32(vq, &vq->descriptors, at + LENGTH_AT, written);
-	vq_store16(vq, &vq->descriptors, at + ID_AT, chain->id);
-	/* The driver reads in order: it sees none of them before it sees the first one's flags. */
-	if (vq->staged++) {
-		vq_store16(vq, &vq->descriptors, at + FLAGS_AT, flags);
-	} else {
-		vq->first = vq->used;
-		vq->first_flags = flags;
+	if (!vq->staged++) {
+		vq->first = mark.at;
+		vq->first_flags = mark.flags;
 	}
+	mark.first = vq->first;
+	mark.first_flags = vq->first_flags;
+	if (vq->journal)
+		note(vq->journal, &mark);
+	store_used(vq, &mark);
 	advance(vq, &vq->used, &vq->used_wrap, chain->slots);
 	vq->taken = (uint16_t)(vq->taken - chain->slots);
 	vq->added += chain->slots;
@@ -125,7 +149,8 @@ void vq_packed_use(struct vq *vq, const struct vq_chain *chain, uint32_t written
 void vq_packed_publish(struct vq *vq)
 {
 	if (vq->staged)
-		vq_store16(vq, &vq->descriptors, vq->first * 16u + FLAGS_AT, vq->first_flags);
+		vq_store16(vq, &vq->descriptors, (vq->first & ~(uint32_t)WRAP) * 16u + FLAGS_AT,
+			   vq->first_flags);
 	vq->staged = 0;
 }
 
@@ -156,4 +181,40 @@ bool vq_packed_listen(struct vq *vq)
 	/* The wish must be visible before the next descriptor's flags are read. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return more(vq);
+}
+
+static bool is_place(const struct vq *vq, const struct vq_mark *mark)
+{
+	return (mark->at & ~(uint32_t)WRAP) < vq->setup.size &&
+	       (mark->first & ~(uint32_t)WRAP) < vq->setup.size && mark->slots &&
+	       mark->slots <= vq->setup.size;
+}
+
+/*
+ * The flags of the first chain in the mark say whether the driver was shown it: they are
+ * what the driver wrote, or else the device's, or the driver's of the next round. In the
+ * first case the use is done once more, whatever part of it was done.
+ */
+void vq_packed_recover(struct vq *vq)
+{
+	const uint32_t latest = vq->journal ? vq->journal->latest : 0;
+	struct vq_mark mark;
+
+	if (!latest)
+		return;
+	mark = vq->journal->marks[latest == 1 ? 0 : 1];
+	if (!is_place(vq, &mark)) {
+		vq_break(vq, "the place in it that was kept cannot be");
+		return;
+	}
+	if (is_available(flags_at(vq, mark.first & (uint16_t)~WRAP), mark.first & WRAP)) {
+		store_used(vq, &mark);
+		vq_store16(vq, &vq->descriptors, (mark.first & ~(uint32_t)WRAP) * 16u + FLAGS_AT,
+			   mark.first_flags);
+	}
+	vq->used = mark.at & (uint16_t)~WRAP;
+	vq->used_wrap = mark.at & WRAP;
+	advance(vq, &vq->used, &vq->used_wrap, mark.slots);
+	vq->next = vq->used;
+	vq->next_wrap = vq->used_wrap;
 }

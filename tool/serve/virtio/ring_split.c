@@ -114,3 +114,9 @@ bool vq_split_listen(struct vq *vq)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return more(vq);
 }
+
+/* The device's counter in the ring is the place: what is behind it was not used. */
+void vq_split_recover(struct vq *vq)
+{
+	vq->used = vq->next = vq->available = vq->signalled = vq_load16(vq, &vq->device, INDEX);
+}

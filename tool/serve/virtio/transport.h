@@ -26,6 +26,10 @@ void vtransport_common_read(struct vdevice *device, uint64_t offset, uint8_t *da
 void vtransport_common_write(struct vdevice *device, uint64_t offset, const uint8_t *data, unsigned length);
 
 void vtransport_set_status(struct vdevice *device, uint8_t status);
+/** Whether the device takes a set of features. */
+bool vtransport_acceptable(const struct vdevice *device, uint64_t features);
+/** Starts a queue by its registers, which are set. */
+void vtransport_start_queue(struct vdevice *device, unsigned index);
 void vtransport_enable_queue(struct vdevice *device, unsigned index);
 void vtransport_reset_queue(struct vdevice *device, unsigned index);
 /** Signals all doorbells: what the driver has asked for may be done now. */
