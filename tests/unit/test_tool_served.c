@@ -55,6 +55,8 @@ static void taken(void **state)
 		assert_true(options.devices[0].reconnect_s > 0);
 		assert_int_equal(options.devices[0].fd, -1);
 		assert_string_equal(words(), rows[i][2]);
+		/* A card's state is kept: the driver of a disk resets it. */
+		assert_int_equal(options.devices[0].served.keeps, !strncmp(words(), "net", 3));
 	}
 	assert_int_equal(parse("-kernel", "K", "-net", "none", NULL), 0);
 	assert_int_equal(options.device_count, 0);

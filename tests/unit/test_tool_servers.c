@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -142,6 +143,16 @@ static void one_that_cannot_start(void **state)
 	assert_int_equal(servers.count, 0);
 }
 
+/* The words of the server that listens, but the numbers of descriptors. */
+static void ask_words(char text[256])
+{
+	int client = socket_connect(options.devices[0].socket, 5000, &error);
+
+	assert_true(client >= 0);
+	read_words(client, text);
+	close(client);
+}
+
 /* Makes the server end, and waits until it has. */
 static void let_die(void)
 {
@@ -216,6 +227,36 @@ static void starts_again(void **state)
 	assert_true(servers.at[0].pid > 0);
 }
 
+/* Each server gets the file that the one before it had. */
+static void state_is_kept(void **state)
+{
+	char text[256];
+	struct stat before, after;
+	unsigned number;
+
+	(void)state;
+	ask_for("dies");
+	options.devices[0].served.keeps = true;
+	assert_int_equal(servers_start(&servers, &options, &error), 0);
+	assert_int_equal(fstat(servers.at[0].state, &before), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		ask_words(text);
+		assert_int_equal(sscanf(text, "serve nvme dies --state-fd %u --fd ", &number), 1);
+		assert_int_equal(number, servers.at[0].state);
+		let_die();
+		servers_reap(&servers, 1000 + i, &messages);
+		assert_int_equal(fstat((int)number, &after), 0);
+		assert_int_equal(before.st_ino, after.st_ino);
+		/* It is open in the server. */
+		ask_words(text);
+		snprintf(text, sizeof(text), "/proc/%d/fd/%u", servers.at[0].pid, number);
+		assert_int_equal(stat(text, &after), 0);
+		assert_int_equal(before.st_ino, after.st_ino);
+	}
+	servers_end(&servers);
+	assert_int_equal(fstat((int)number, &after), -1);
+}
+
 static void is_given_up(void **state)
 {
 	char text[4096];
@@ -278,7 +319,7 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(starts_and_ends), TEST(one_that_cannot_start), TEST(starts_again),
-		TEST(is_given_up),     TEST(ends_with_the_keeper),
+		TEST(state_is_kept),   TEST(is_given_up),           TEST(ends_with_the_keeper),
 	};
 
 	if (argc > 1 && !strcmp(argv[1], "serve"))

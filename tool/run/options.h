@@ -22,6 +22,7 @@ enum { ROMFILE_MAX = 1024, SERVED_WORDS_MAX = 8 };
 struct run_served {
 	char name[LEND_NAME_SIZE]; /* "-disk debian.img", "-net user", for sentences */
 	unsigned count;            /* words; 0: none is started */
+	bool keeps;                /* it gets --state-fd: the next server goes on where one died */
 	size_t used;               /* bytes of `words` */
 	char words[4352];          /* each with its NUL */
 };

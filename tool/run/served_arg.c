@@ -214,6 +214,7 @@ static int read_net(struct run_device *device, char *rest, struct lend_error *er
 	struct net_said said = {0};
 	int ret = 0;
 
+	device->served.keeps = true;
 	snprintf(device->served.name, sizeof(device->served.name), "-net %s", rest);
 	while (!ret && rest)
 		ret = set_net(device, device_part(&rest), &said, error);

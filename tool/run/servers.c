@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -50,6 +51,16 @@ static int open_place(struct server *server, unsigned number, struct lend_error 
 	return ret < 0 ? tool_fail(error, ret, "%s: cannot make its socket: %s", name, strerror(-ret)) : 0;
 }
 
+static int open_state(struct server *server, struct lend_error *error)
+{
+	if (!server->device->served.keeps)
+		return 0;
+	server->state = memfd_create("lend-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return server->state < 0 ? tool_fail(error, -errno, "%s: cannot make a file for its state: %s",
+					     server->device->served.name, strerror(errno))
+				 : 0;
+}
+
 static void stop_listening(struct server *server)
 {
 	if (server->listener >= 0)
@@ -63,10 +74,16 @@ static void close_place(struct server *server)
 	if (server->place >= 0)
 		close(server->place);
 	server->place = -1;
+	if (server->state >= 0)
+		close(server->state);
+	server->state = -1;
 }
 
-/* The command line: "lend serve KIND WORD... --fd N". Returns the tap's descriptor among the words, or -1. */
-static int fill_words(const struct server *server, char *fd, size_t room, const char **words)
+/*
+ * The command line: "lend serve KIND WORD... [--state-fd N] --fd N". Returns the tap's descriptor
+ * among the words, or -1.
+ */
+static int fill_words(const struct server *server, char fds[2][16], const char **words)
 {
 	const struct run_served *served = &server->device->served;
 	const char *at = served->words;
@@ -80,9 +97,14 @@ static int fill_words(const struct server *server, char *fd, size_t room, const 
 		if (!strcmp(words[count - 2], "--fd-tap"))
 			tap = atoi(at);
 	}
-	snprintf(fd, room, "%d", server->listener);
+	snprintf(fds[0], sizeof(fds[0]), "%d", server->state);
+	snprintf(fds[1], sizeof(fds[1]), "%d", server->listener);
+	if (server->state >= 0) {
+		words[count++] = "--state-fd";
+		words[count++] = fds[0];
+	}
 	words[count++] = "--fd";
-	words[count++] = fd;
+	words[count++] = fds[1];
 	words[count] = NULL;
 	return tap;
 }
@@ -90,10 +112,10 @@ static int fill_words(const struct server *server, char *fd, size_t room, const 
 /* In the child. A key of the terminal is the keeper's, who ends the server when it is time. */
 static _Noreturn void become(const struct server *server, int output, pid_t keeper)
 {
-	const char *words[SERVED_WORDS_MAX + 6];
-	char fd[16];
-	int tap = fill_words(server, fd, sizeof(fd), words);
-	int keep[] = {server->listener, STDERR_FILENO, tap, STDOUT_FILENO};
+	const char *words[SERVED_WORDS_MAX + 8];
+	char fds[2][16];
+	int tap = fill_words(server, fds, words);
+	int keep[] = {server->listener, STDERR_FILENO, tap, server->state, STDOUT_FILENO};
 	sigset_t none;
 
 	setpgid(0, 0);
@@ -108,8 +130,10 @@ static _Noreturn void become(const struct server *server, int output, pid_t keep
 	signal(SIGTTOU, SIG_IGN);
 	if (output >= 0)
 		dup2(output, STDOUT_FILENO);
-	spawn_close_others(keep, output < 0 ? 3 : 4);
+	spawn_close_others(keep, output < 0 ? 4 : 5);
 	fcntl(server->listener, F_SETFD, 0);
+	if (server->state >= 0)
+		fcntl(server->state, F_SETFD, 0);
 	execv("/proc/self/exe", (char *const *)words);
 	_exit(TOOL_FAILED);
 }
@@ -172,9 +196,11 @@ int servers_start(struct servers *servers, struct run_options *options, struct l
 
 		if (!device->served.count)
 			continue;
-		*server = (struct server){.device = device, .listener = -1, .place = -1};
+		*server = (struct server){.device = device, .listener = -1, .place = -1, .state = -1};
 		servers->count++;
 		ret = open_place(server, i, error);
+		if (!ret)
+			ret = open_state(server, error);
 		if (!ret)
 			ret = start_one(server, error);
 		snprintf(device->socket, sizeof(device->socket), "/proc/self/fd/%d", server->place);

@@ -21,6 +21,7 @@ struct server {
 	pid_t pid;       /* 0: it does not run */
 	int listener;    /* -1: nobody can connect any more */
 	int place;       /* the socket's file without its name; open until servers_end() */
+	int state;       /* the file in memory that the next server goes on with; -1: none */
 	unsigned deaths; /* since `first` */
 	uint64_t first;  /* ms */
 };
