@@ -64,7 +64,7 @@ static int help(int argc, char **argv)
 	if (argc < 2)
 		return print_help();
 	command = find(argv[1]);
-	return command ? print(command->help) : unknown(argv[1]);
+	return command ? command->run(2, (char *[]){argv[1], (char *)"--help", NULL}) : unknown(argv[1]);
 }
 
 static bool is_one_of(const char *word, const char *a, const char *b, const char *c)

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* The command's table: words that find a command, and help that is the command's own. */
+#include "tests/unit/cmocka.h"
+
+int lend_main(int argc, char **argv);
+#define main lend_main
+#include "tool/main.c"
+#undef main
+#include "tool/clean.c"
+#include "tool/nearest.c"
+#include "tool/say.c"
+
+static char line[64];
+
+/* What a command is called with; its status is the number of words. */
+static int run(int argc, char **argv)
+{
+	line[0] = '\0';
+	for (int i = 0; i < argc; i++) {
+		strcat(line, argv[i]);
+		strcat(line, " ");
+	}
+	return argc + 10;
+}
+
+#define COMMAND(name_)                                                                                       \
+	const struct tool_command tool_##name_ = {                                                           \
+		.name = #name_, .summary = "", .help = "not whole\n", .run = run}
+COMMAND(ls);
+COMMAND(check);
+COMMAND(bind);
+COMMAND(unbind);
+COMMAND(vf);
+COMMAND(topology);
+COMMAND(run);
+COMMAND(serve);
+
+static int call(const char *first, const char *second)
+{
+	char *argv[] = {(char *)"lend", (char *)first, (char *)second, NULL};
+
+	return lend_main(second ? 3 : 2, argv);
+}
+
+static void commands_are_found(void **state)
+{
+	(void)state;
+	assert_int_equal(call("serve", "test"), 12);
+	assert_string_equal(line, "serve test ");
+	assert_int_equal(call("bind", NULL), 11);
+	assert_int_equal(call("serv", NULL), TOOL_USAGE);
+	assert_int_equal(call("help", "serv"), TOOL_USAGE);
+}
+
+/* Some commands make their help of more than one text: both ways to it show the same. */
+static void help_is_the_commands_own(void **state)
+{
+	(void)state;
+	assert_int_equal(call("help", "serve"), 12);
+	assert_string_equal(line, "serve --help ");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(commands_are_found),
+		cmocka_unit_test(help_is_the_commands_own),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
