@@ -31,14 +31,14 @@ static int cannot_open(const char *path, int ret, struct lend_error *error)
 		return tool_fail(
 			error, ret,
 			"%.300s: the kernel uses this device (it is mounted, or part of another one); "
-			"end that use, or serve it with --readonly",
+			"end that use, or serve it read-only (--readonly, or readonly=on)",
 			path);
 	if (ret == -EROFS)
-		return tool_fail(
-			error, ret,
-			"%.300s can be read alone here; serve it with --readonly, or in a service of systemd "
-			"let it write there (ReadWritePaths=)",
-			path);
+		return tool_fail(error, ret,
+				 "%.300s can be read alone here; serve it read-only (--readonly, or "
+				 "readonly=on), or in "
+				 "a service of systemd let it write there (ReadWritePaths=)",
+				 path);
 	return tool_fail(error, ret, "%.300s cannot be opened: %s", path, strerror(-ret));
 }
 
@@ -75,8 +75,8 @@ static int lock(struct nvme_image *image, const char *path, struct lend_error *e
 		return 0;
 	if (errno == EAGAIN || errno == EACCES)
 		return tool_fail(error, -EBUSY,
-				 "%.300s is locked by another process; end that one, or serve it with "
-				 "--readonly to all of them",
+				 "%.300s is locked by another process; end that one, or serve it read-only "
+				 "(--readonly, or readonly=on) to all",
 				 path);
 	return tool_fail(error, -errno, "%.300s cannot be locked: %s", path, strerror(errno));
 }
