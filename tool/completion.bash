@@ -170,7 +170,7 @@ _lend_host() {
 
 # lend serve: a kind, and its options
 _lend_serve() {
-	local kind=$1 full=$2 previous=$3 options
+	local kind=$1 full=$2 word=$3 previous=$4 options
 	case $previous in
 	-s | --socket-path | --romfile) compopt -o default; return ;;
 	--format) COMPREPLY=($(compgen -W raw -- "$full")); return ;;
@@ -180,7 +180,11 @@ _lend_serve() {
 		COMPREPLY=("${COMPREPLY[@]%/tun_flags}")
 		return ;;
 	esac
-	# What is no option is a file.
+	# What is no option is a file, or a device.
+	if [[ $kind == pci && $full != -* ]]; then
+		_lend_offer "$full" "$word" "$(_lend_names)"
+		return
+	fi
 	if [[ $kind == nvme && $full != -* ]]; then
 		compopt -o default
 		return
@@ -220,7 +224,7 @@ _lend() {
 		if ((${#words[@]} == 2)); then
 			COMPREPLY=($(compgen -W "$_lend_kinds --help" -- "$full"))
 		else
-			_lend_serve "${words[2]}" "$full" "${words[-1]}"
+			_lend_serve "${words[2]}" "$full" "$word" "${words[-1]}"
 		fi
 		;;
 	esac

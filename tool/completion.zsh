@@ -75,6 +75,15 @@ _lend_memory() {
 	fi
 }
 
+# What lend serve is given beside options: an image, or a device of this computer.
+_lend_served() {
+	if (( ${words[(I)pci]} )); then
+		_lend_devices
+	else
+		_files
+	fi
+}
+
 _lend_argument() {
 	if compset -P '@'; then
 		_files
@@ -140,7 +149,7 @@ _lend() {
 			'--state-fd[of net\: what the next server goes on with]:descriptor:' \
 			'(-q --queues)'{-q,--queues}'[of nvme\: queue pairs]:number:' \
 			'--format[of nvme]:format:(raw)' '--serial[of nvme\: its number]:text:' \
-			'--readonly[of nvme\: the guest cannot write]' '*:file:_files' \
+			'--readonly[of nvme\: the guest cannot write]' '*:argument:_lend_served' \
 			'--managed[of pci\: take and give back]' '--no-mmap[of pci\: all by messages]' \
 			'--romfile[of pci\: expansion ROM]:file:_files' '--no-rom[of pci\: no expansion ROM]' \
 			'--vf-token[of pci\: of a virtual function]:UUID:' \
