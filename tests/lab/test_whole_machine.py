@@ -145,12 +145,13 @@ DHCP = r"printf '#!/bin/sh\n[ $1 = bound ] && ip addr add $ip/$mask dev $interfa
 @pytest.fixture
 def user(machine, lend, kernel, guest_image):
     """user(options): a guest that is started by nobody, who may read copies of the files alone."""
-    def start(*options, name="lab", init=guest.INIT, modules=(), append=guest.APPEND, limit=120):
-        image, initrd = kernel(name).image, guest_image(init, name, modules)
+    def start(*options, image=None, initrd=None, append=guest.APPEND, memory="256M", limit=120):
+        image = image or kernel("lab").image
+        initrd = initrd or guest_image(guest.INIT)
         machine.run(f"mkdir -p /run/user && cp {lend} {image} {initrd} /run/user && "
                     "chmod 755 /run/user /run/user/*", check=True)
         words = ["prlimit", "--memlock=unlimited", "setpriv", "--reuid=nobody", "--regid=nogroup",
-                 "--clear-groups", "/run/user/lend", "run", "-m", "256M",
+                 "--clear-groups", "/run/user/lend", "run", "-m", memory,
                  "-kernel", f"/run/user/{image.name}", "-initrd", f"/run/user/{initrd.name}",
                  "-append", append, *options]
         return guest.Guest(machine, words, machine.addresses, limit=limit)
@@ -183,30 +184,26 @@ def test_one_command_of_a_user(machine, lend, user, peer, sha256):
     machine.run("ip link del up0; chmod 600 /dev/kvm", check=True)
 
 
-# From the initrd to the disk's own init, as an installed system's initrd does it.
-SWITCH = """#!/bin/sh
-. /lib.sh
-guest_start
-wait_for /dev/nvme0n1
-mount -t ext4 /dev/nvme0n1 /mnt && exec switch_root /mnt /sbin/init
-"""
-
-
-@pytest.mark.long
-def test_installed_debian(machine, user):
-    """Debian as debootstrap installs it, from its disk to a login, with its network."""
-    image = cache.system() / "disk.img"
-    machine.run(f"{UPLINK}; cp --sparse=always {image} /run/disk.img && "
+def test_installed_debian(machine, lend, user):
+    """docs/whole-machine.md: Debian with its own kernel, from its disk to a login, with its
+    network and a drive of the host."""
+    system, drive = cache.system(), machine.addresses[0]
+    machine.run(f"{UPLINK}; cp --sparse=always {system / 'disk.img'} /run/disk.img && "
                 "chown nobody /run/disk.img; chmod 666 /dev/kvm", check=True, timeout=300)
-    made = user("-disk", "/run/disk.img", "-net", "user", name="stock", init=SWITCH,
-                modules=["nvme", "ext4", "virtio_net", "virtio_pci"], append="console=ttyS0 quiet", limit=900)
+    machine.run([lend, "bind", "--user", "nobody", drive], check=True)
+    made = user("-disk", "/run/disk.img", "-net", "user", "-device", f"vfio-pci,host={drive}",
+                image=system / "vmlinuz", initrd=system / "initrd.img", memory="512M",
+                append="console=ttyS0 root=LABEL=debian quiet", limit=1200)
     console = made.command
     console.expect("lend-system login:", 600)
     console.send("root\n")
     console.expect(r"root@lend-system:~# ", 120)
     console.send("networkctl --no-pager; ip -4 addr show dev $(ls /sys/class/net | grep '^e'); echo seen-$((1))\n")
     console.expect("10\\.1\\.2\\.3/.*(?s:.)*seen-1", 60)
+    console.send("ls /dev/nvme?n1; echo drives-$((2))\n")
+    console.expect("nvme0n1\\s+/dev/nvme1n1(?s:.)*drives-2", 60)
     console.send("touch /written; systemctl poweroff\n")
     assert console.wait(300).status == 0
     assert machine.run("mount -o loop,ro /run/disk.img /mnt && ls /mnt/written; umount /mnt").out != ""
+    machine.run([lend, "unbind", drive], check=True)
     machine.run("ip link del up0; chmod 600 /dev/kvm", check=True)
