@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tool/serve/nvme/attached.h"
 #include "tool/serve/nvme/format.h"
 #include "tool/serve/nvme/image.h"
 #include "tool/serve/nvme/spec.h"
@@ -49,6 +50,7 @@ static int cannot_open(const char *path, int ret, struct lend_error *error)
 static int open_file(struct nvme_image *image, const char *path, struct lend_error *error)
 {
 	int flags = (image->disk.readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
+	char node[NVME_ATTACHED_NAME];
 	struct stat stat;
 
 	image->fd = open(path, flags);
@@ -64,6 +66,12 @@ static int open_file(struct nvme_image *image, const char *path, struct lend_err
 				 path);
 	}
 	fcntl(image->fd, F_SETFL, fcntl(image->fd, F_GETFL) & ~O_NONBLOCK);
+	if (!image->disk.readonly && nvme_attached_find("/sys/block", &stat, node))
+		return tool_fail(
+			error, -EEXIST,
+			"%.300s: the kernel writes to it as %s; end that (umount, losetup -d %s), or "
+			"serve it read-only (--readonly, or readonly=on)",
+			path, node, node);
 	return 0;
 }
 
