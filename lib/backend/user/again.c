@@ -48,7 +48,8 @@ static int copy_maps(struct user_session *from, struct user_session *to)
 	pthread_mutex_lock(&from->lock);
 	to->maps = calloc(from->map_count + 1, sizeof(*to->maps));
 	if (to->maps) {
-		memcpy(to->maps, from->maps, from->map_count * sizeof(*to->maps));
+		if (from->map_count) /* else there may be no array */
+			memcpy(to->maps, from->maps, from->map_count * sizeof(*to->maps));
 		to->map_count = from->map_count;
 		to->map_room = from->map_count + 1;
 		to->map_changes = from->map_changes;
