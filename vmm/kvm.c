@@ -109,11 +109,8 @@ int hv_port_eventfd(int vm, uint16_t port, int eventfd)
 
 int hv_ioeventfd(int vm, uint64_t address, unsigned length, uint64_t data, int eventfd, uint32_t flags)
 {
-	struct kvm_ioeventfd event = {.datamatch = data,
-				      .addr = address,
-				      .len = length,
-				      .fd = eventfd,
-				      .flags = flags | KVM_IOEVENTFD_FLAG_DATAMATCH};
+	struct kvm_ioeventfd event = {
+		.datamatch = data, .addr = address, .len = length, .fd = eventfd, .flags = flags};
 
 	return result(ioctl(vm, KVM_IOEVENTFD, &event));
 }

@@ -26,7 +26,7 @@ int hv_irqfd(int vm, unsigned gsi, int eventfd, uint32_t flags);
 int hv_irqfd_resample(int vm, unsigned gsi, int eventfd, int resamplefd);
 int hv_irq_line(int vm, unsigned gsi, int level);
 int hv_port_eventfd(int vm, uint16_t port, int eventfd);
-/** Signals the eventfd at writes of exactly `data`; flags: KVM_IOEVENTFD_FLAG_PIO, _DEASSIGN. */
+/** Signals the eventfd at writes; flags: KVM_IOEVENTFD_FLAG_DATAMATCH, _PIO, _DEASSIGN. */
 int hv_ioeventfd(int vm, uint64_t address, unsigned length, uint64_t data, int eventfd, uint32_t flags);
 int hv_get_irqchip(int vm, struct kvm_irqchip *chip);
 int hv_set_irqchip(int vm, struct kvm_irqchip *chip);

@@ -107,7 +107,7 @@ struct lend_function_config {
 	uint64_t rom_size;        /* bytes that the guest sizes, a power of two; 0: what `rom` needs */
 	void *peer;               /* handed to the host operations */
 	bool vga;                 /* x-vga: the legacy VGA ranges, if it is a VGA adapter */
-	bool no_ioeventfd;        /* x-no-kvm-ioeventfd: repeated writes are not handed to the hypervisor */
+	bool no_ioeventfd;        /* x-no-kvm-ioeventfd: no write is handed to the hypervisor */
 	bool no_device_ioeventfd; /* x-no-vfio-ioeventfd: the loop carries them out, not the kernel */
 	bool no_geforce;          /* x-no-geforce-quirks */
 	bool has_clique;          /* x-nv-gpudirect-clique= was given */

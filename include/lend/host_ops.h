@@ -65,12 +65,15 @@ enum lend_event {
 /** A callback of the monitor's loop. */
 typedef void (*lend_watch_fn)(void *opaque);
 
-/** A write of the guest of `length` (1, 2, 4 or 8) bytes `data` at `offset` of a BAR, told by `fd`. */
+/** A write of the guest of `length` bytes `data` at `offset` of a BAR, told by `fd`. */
 struct lend_ioeventfd {
 	size_t struct_size; /* as in lend_bar_map */
-	unsigned bar, length;
+	unsigned bar;
+	unsigned length; /* 1, 2, 4 or 8; 0: any of them */
 	uint64_t offset, data;
-	int fd; /* an eventfd */
+	int fd;   /* an eventfd; of the server, if the device is behind a socket, which may have sent another
+		     file */
+	bool any; /* any bytes; `data` is 0 then */
 };
 
 /** The table of host operations. Slots that do not lie within `size` are absent, like those that are NULL. */
@@ -191,7 +194,8 @@ struct lend_host_ops {
 	/*
 	 * From add until remove, a write of the guest of exactly these bytes, at this
 	 * place of a mapped BAR, signals the eventfd and does nothing else. The library
-	 * removes it before the BAR is unmapped or moves.
+	 * removes it before the BAR is unmapped or moves. After an error such writes go on
+	 * trapping.
 	 */
 	int (*ioeventfd_add)(void *host, void *peer, const struct lend_ioeventfd *what);
 	int (*ioeventfd_remove)(void *host, void *peer, const struct lend_ioeventfd *what);

@@ -42,6 +42,14 @@ struct backend_ioeventfd {
 	int fd; /* -1: no more */
 };
 
+/** Writes of the guest that the device hears of by an eventfd, instead of the write itself. */
+struct backend_doorbell {
+	uint64_t offset, data; /* offset: in the region */
+	unsigned length;       /* of the writes: 1, 2, 4 or 8 bytes; 0: of any length */
+	bool match;            /* writes of `data` alone */
+	int fd;
+};
+
 /** A function that a reset of the bus takes along, the device itself included. */
 struct backend_dependent {
 	struct lend_bdf bdf;
@@ -80,6 +88,12 @@ struct transport_ops {
 	int (*hot_reset)(void *dev, const int *fds, unsigned count);
 	/* With any error the caller carries the write out itself. */
 	int (*ioeventfd)(void *dev, const struct backend_ioeventfd *what);
+	/*
+	 * The doorbells of a region, each inside of it: writes at most `max`, and returns
+	 * how many. The eventfds are the caller's. Such a write may go to the device all
+	 * the same.
+	 */
+	int (*doorbells)(void *dev, unsigned region, struct backend_doorbell *out, unsigned max);
 	void (*close)(void *dev);
 };
 

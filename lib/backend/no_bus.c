@@ -16,3 +16,9 @@ int no_bus_reset(void *dev, const int *fds, unsigned count)
 	(void)dev, (void)fds, (void)count;
 	return -ENODEV;
 }
+
+int no_doorbells(void *dev, unsigned region, struct backend_doorbell *out, unsigned max)
+{
+	(void)dev, (void)region, (void)out, (void)max;
+	return 0;
+}

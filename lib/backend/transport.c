@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/backend/areas.h"
+#include "lib/backend/no_bus.h"
 #include "lib/backend/transport.h"
 #include "lib/sys/iommufd.h"
 #include "lib/sys/vfio.h"
@@ -221,6 +222,7 @@ static const struct transport_ops kernel_ops = {
 	.hot_reset_info = kernel_hot_reset_info,
 	.hot_reset = kernel_hot_reset,
 	.ioeventfd = kernel_ioeventfd,
+	.doorbells = no_doorbells,
 	.close = kernel_close,
 };
 

@@ -147,6 +147,7 @@ const struct transport_ops given_transport_ops = {
 	.hot_reset_info = no_bus_info,
 	.hot_reset = no_bus_reset,
 	.ioeventfd = given_ioeventfd,
+	.doorbells = no_doorbells,
 	.close = given_close,
 };
 

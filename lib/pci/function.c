@@ -99,6 +99,7 @@ static int setup(struct lend_function *function, const struct lend_function_conf
 	quirks_setup(function);
 	rules_windows(function);
 	bars_map(function); /* after all windows are there */
+	doorbells_read(function); /* without them such writes trap */
 	memcpy(function->config.start, function->state.config, sizeof(function->config.start));
 	state_start(function);
 	reset_judge(function);
@@ -121,6 +122,7 @@ static void destroy(struct lend_function *function)
 	company_changed(function->context, function->device->space);
 	notify_destroy(function);
 	learned_destroy(function);
+	doorbells_destroy(function);
 	intx_destroy(function);
 	__atomic_fetch_sub(&function->device->functions, 1, __ATOMIC_RELAXED);
 	vectors_destroy(function);

@@ -18,6 +18,7 @@
 #include "lib/context.h"
 #include "lib/dma/space.h"
 #include "lib/open/device.h"
+#include "lib/pci/bars/doorbells.h"
 #include "lib/pci/bars/pages.h"
 #include "lib/pci/bars/vga.h"
 #include "lib/pci/bars/window.h"
@@ -213,6 +214,7 @@ struct lend_function {
 	bool own_said;    /* that no IOMMU maps it was said */
 	bool unwaited;    /* it was stopped, and the wait for its transactions is still to be done */
 	struct bar bars[LEND_BARS];
+	struct doorbells doorbells;
 	struct rom rom;
 	bool reset_since_open;
 	enum mode mode;

@@ -3,7 +3,8 @@
  * The server of a device behind a socket has come back. The guest's function was
  * never stopped: what is out to the monitor stayed out. So the other side alone is
  * made again, by what the ledger says: bytes of BARs under the same addresses,
- * triggers of interrupts, and last the command register.
+ * triggers of interrupts, and last the command register. Doorbells are taken back
+ * and handed out: their eventfds are the server's, and new ones.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,6 +19,8 @@ static int go_on(struct lend_function *function)
 {
 	int ret = bars_map_again(function);
 
+	if (!ret)
+		ret = doorbells_again(function);
 	if (!ret)
 		ret = irqs_again(function);
 	if (!ret)

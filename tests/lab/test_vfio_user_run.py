@@ -15,6 +15,7 @@ from bare import Bare, image  # noqa: F401, a fixture among them
 pytestmark = pytest.mark.profile("nvme")
 
 RESETS, RAISE, ACKNOWLEDGE, VECTOR = 0xac, 0x60, 0x64, 0xa4
+DOORBELL, RINGS = 0xc0, 0xc4
 numbers = itertools.count()
 
 
@@ -104,6 +105,41 @@ def test_registers_dma_and_interrupts(serve, bare_guest):
     assert guest.value(f"bar {at} 0 0x04 4") == 0xedcba987
     guest.power_off()
     assert server.running
+
+
+def trapped(guest):
+    """Writes of the guest to BARs of the device that have trapped so far: each is a message."""
+    line = r"BARs \d+ reads, (\d+) writes trapped"
+    before = len(re.findall(line, guest.command.err))
+    guest.command.kill(signal.SIGUSR1)
+    guest.command.expect(rf"(?s)({line}.*){{{before + 1}}}", 20)
+    return int(re.findall(line, guest.command.err)[-1])
+
+
+@pytest.mark.parametrize("how", ["on", "off", "killed"])
+def test_doorbell_is_no_message(serve, bare_guest, how):
+    """KVM tells the server of it by the server's own eventfd, also after a restart."""
+    times = 20
+    server, path = serve()
+    more = {"on": "", "off": ",x-no-kvm-ioeventfd=on", "killed": ",reconnect=60"}[how]
+    guest = bare_guest("-device", f"vfio-user-pci,socket={path}{more}").ready()
+    at = address_of(guest)
+    guest.ask(f"edu {at} fact 5")
+    if how == "killed":
+        server.kill(signal.SIGKILL)
+        server.wait()
+        guest.command.expect("it reads all ones until its server is back", 20)
+        serve(path=path)
+        guest.command.expect("(?s)(its server is back.*){2}", 20)
+    before = trapped(guest)
+    for _ in range(times):
+        guest.ask(f"bar {at} 0 {DOORBELL} 4 1")
+    assert guest.value(f"bar {at} 0 {RINGS} 4") == times
+    assert trapped(guest) - before == (times if how == "off" else 0)
+    # What is beside it is a message.
+    guest.ask(f"bar {at} 0 {DOORBELL} 2 1")
+    assert guest.value(f"bar {at} 0 {RINGS} 4") == times
+    guest.power_off()
 
 
 def test_reboots_and_next_machines(serve, bare_guest):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The fake device. Its config space is plain memory: each bit that is written reads back. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -334,6 +335,21 @@ static int fake_ioeventfd(void *dev, const struct backend_ioeventfd *what)
 	return ret;
 }
 
+static int fake_doorbells(void *dev, unsigned region, struct backend_doorbell *out, unsigned max)
+{
+	struct world *world = dev;
+	int ret = world->doorbell_count ? fake_step(world, "doorbells %u", region) : 0;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < world->doorbell_count && !ret && count < max; i++) {
+		if (world->doorbells[i].bar != region)
+			continue;
+		out[count] = world->doorbells[i].at;
+		out[count++].fd = fcntl(world->doorbells[i].at.fd, F_DUPFD_CLOEXEC, 0);
+	}
+	return ret ? ret : (int)count;
+}
+
 static void fake_close(void *dev)
 {
 	struct world *world = dev;
@@ -358,5 +374,6 @@ const struct transport_ops fake_transport = {
 	.hot_reset_info = fake_hot_reset_info,
 	.hot_reset = fake_hot_reset,
 	.ioeventfd = fake_ioeventfd,
+	.doorbells = fake_doorbells,
 	.close = fake_close,
 };

@@ -12,7 +12,7 @@
  *   device  cfg_read OFFSET LENGTH      cfg_write OFFSET LENGTH VALUE
  *           bar_read BAR OFFSET LENGTH  bar_write BAR OFFSET LENGTH VALUE
  *           irqs START+COUNT x-x        irqs off       mmap BAR OFFSET LENGTH     reset
- *           ioeventfd BAR OFFSET LENGTH DATA x
+ *           ioeventfd BAR OFFSET LENGTH DATA x         doorbells BAR (if it has any)
  *           dma_buf BAR OFFSET LENGTH
  *           intx on, intx off, intx mask, intx unmask, intx unmaskfd x
  *   monitor line PIN 0|1, line_attach PIN, line_detach PIN, timer MILLISECONDS (0: cancelled)
@@ -94,6 +94,11 @@ struct world {
 	uint8_t vga[0xc0000];          /* the legacy VGA region, at their addresses */
 	bool no_device_ioeventfd_here; /* VFIO's ioeventfd fails */
 	bool no_host_ioeventfd_here;   /* the monitor's does */
+	struct {
+		unsigned bar;
+		struct backend_doorbell at; /* its descriptor stays the test's */
+	} doorbells[128];
+	unsigned doorbell_count;
 
 	/* What the device was told. */
 	int irq_fds[WORLD_VECTORS]; /* -1: none */
@@ -131,7 +136,7 @@ struct world {
 	unsigned events;
 	bool vga_memory, vga_ports;
 	unsigned vga_maps_failing; /* the next so many vga_map fail */
-	struct lend_ioeventfd ioeventfds[32];
+	struct lend_ioeventfd ioeventfds[128];
 	unsigned ioeventfd_count;
 	unsigned device_ioeventfds; /* VFIO's, that are on */
 

@@ -120,6 +120,26 @@ static void doorbells_of_a_region(void **state)
 			close(bells[i].fd);
 }
 
+/* A client may ignore them, and write: the device hears of that as of any write. */
+static void doorbells_and_plain_writes(void **state)
+{
+	struct server_stage *stage = *state;
+	struct lend_server_doorbell bell = {
+		.offset = 8, .length = 4, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+	unsigned writes;
+	eventfd_t count;
+
+	stage->device.regions[STAGE_REGISTERS].doorbells = &bell;
+	stage->device.regions[STAGE_REGISTERS].doorbell_count = 1;
+	stage_serve(stage);
+	assert_int_equal(peer_version(&stage->peer, 0, 0, wire_peer_text), 0);
+	writes = stage->writes;
+	assert_int_equal(peer_write32(&stage->peer, STAGE_REGISTERS, 8, 7), 0);
+	assert_int_equal(stage->writes, writes + 1);
+	assert_int_equal(eventfd_read(bell.fd, &count), -1);
+	close(bell.fd);
+}
+
 static void accesses_that_make_no_sense(void **state)
 {
 	static const struct {
@@ -292,10 +312,15 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, stage_setup, stage_teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(info_of_regions),           CASE(areas_come_with_the_descriptor),
-		CASE(doorbells_of_a_region),     CASE(accesses_that_make_no_sense),
-		CASE(accesses_reach_the_device), CASE(the_largest_access),
-		CASE(many_writes_in_a_message),  CASE(descriptions_that_make_no_sense),
+		CASE(info_of_regions),
+		CASE(areas_come_with_the_descriptor),
+		CASE(doorbells_of_a_region),
+		CASE(doorbells_and_plain_writes),
+		CASE(accesses_that_make_no_sense),
+		CASE(accesses_reach_the_device),
+		CASE(the_largest_access),
+		CASE(many_writes_in_a_message),
+		CASE(descriptions_that_make_no_sense),
 	};
 
 	return cmocka_run_group_tests_name("server_regions", tests, NULL, NULL);

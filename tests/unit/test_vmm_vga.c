@@ -121,14 +121,29 @@ static void ioeventfds(void **state)
 	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), 0);
 	assert_int_equal(kvm.event_address, 0xe0088068);
 	assert_int_equal(kvm.event_data, 0xff);
-	assert_int_equal(kvm.event_flags, 0);
+	assert_int_equal(kvm.event_flags, KVM_IOEVENTFD_FLAG_DATAMATCH);
+	assert_int_equal(kvm.event_lengths, 1 << 1);
 	assert_int_equal(assign_ops.ioeventfd_remove(&vmm, &device, &what), 0);
-	assert_int_equal(kvm.event_flags, KVM_IOEVENTFD_FLAG_DEASSIGN);
+	assert_int_equal(kvm.event_flags, KVM_IOEVENTFD_FLAG_DATAMATCH | KVM_IOEVENTFD_FLAG_DEASSIGN);
+	assert_int_equal(kvm.event_lengths, 0);
 	what.bar = 5;
 	what.offset = 4;
 	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), 0);
 	assert_int_equal(kvm.event_address, 0x1004);
+	assert_int_equal(kvm.event_flags, KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_DATAMATCH);
+	/* Of any length, with any data: each length, or none of them. */
+	what.length = 0;
+	what.any = true;
+	kvm.event_lengths = 0;
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), 0);
 	assert_int_equal(kvm.event_flags, KVM_IOEVENTFD_FLAG_PIO);
+	assert_int_equal(kvm.event_lengths, 1 << 1 | 1 << 2 | 1 << 4 | 1 << 8);
+	assert_int_equal(assign_ops.ioeventfd_remove(&vmm, &device, &what), 0);
+	assert_int_equal(kvm.event_lengths, 0);
+	kvm.event_refused = 4;
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), -ENOSPC);
+	assert_int_equal(kvm.event_lengths, 0);
+	kvm.event_refused = 0;
 	what.bar = 6; /* the ROM, which is nowhere */
 	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), -ENOENT);
 	what.bar = 7;

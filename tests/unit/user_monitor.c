@@ -127,6 +127,31 @@ static void event(void *host, void *peer, enum lend_event kind, const char *text
 	monitor->events[kind]++;
 }
 
+static int ioeventfd_add(void *host, void *peer, const struct lend_ioeventfd *what)
+{
+	struct user_monitor *monitor = host;
+
+	(void)peer;
+	assert_true(monitor->placed && monitor->bell_count < 80);
+	monitor->bells[monitor->bell_count++] = *what;
+	return 0;
+}
+
+static int ioeventfd_remove(void *host, void *peer, const struct lend_ioeventfd *what)
+{
+	struct user_monitor *monitor = host;
+
+	(void)peer;
+	assert_true(monitor->placed);
+	for (unsigned i = 0; i < monitor->bell_count; i++) {
+		if (monitor->bells[i].fd != what->fd || monitor->bells[i].offset != what->offset)
+			continue;
+		monitor->bells[i] = monitor->bells[--monitor->bell_count];
+		return 0;
+	}
+	return -ENOENT;
+}
+
 static const struct lend_host_ops ops = {
 	.size = sizeof(ops),
 	.bar_begin = begin,
@@ -144,6 +169,8 @@ static const struct lend_host_ops ops = {
 	.watch = watch,
 	.unwatch = unwatch,
 	.event = event,
+	.ioeventfd_add = ioeventfd_add,
+	.ioeventfd_remove = ioeventfd_remove,
 };
 
 void user_monitor_init(struct user_monitor *monitor)
@@ -180,7 +207,8 @@ int user_monitor_open(struct user_monitor *monitor)
 
 void user_monitor_function(struct user_monitor *monitor)
 {
-	const struct lend_function_config plain = {.size = sizeof(plain)};
+	const struct lend_function_config plain = {.size = sizeof(plain),
+						   .no_ioeventfd = monitor->no_ioeventfd};
 
 	assert_int_equal(lend_function_new(monitor->device, &plain, &monitor->function, &monitor->error), 0);
 	lend_function_config_write(monitor->function, 0x10, 4, 0xe0000000);
@@ -200,6 +228,7 @@ void user_monitor_close(struct user_monitor *monitor)
 	monitor->space = NULL;
 	monitor->context = NULL;
 	assert_int_equal(monitor->watch_count, 0);
+	assert_int_equal(monitor->bell_count, 0);
 	assert_int_equal(open_fds(), monitor->fds_before);
 }
 

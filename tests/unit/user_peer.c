@@ -10,6 +10,7 @@
 
 #include "tests/unit/cmocka.h"
 #include "tests/unit/user_peer.h"
+#include "tests/unit/user_peer_regions.h"
 #include "tests/unit/wire_peer.h"
 
 void user_peer_init(struct user_peer *peer)
@@ -79,73 +80,6 @@ static void version(struct user_peer *peer, const struct wire_reader *message)
 	peer->fds[1] = pair[0];
 	user_peer_reply(peer, message, 0, reply, (size_t)length, &pair[1], 1);
 	close(pair[1]);
-}
-
-static void region_info(struct user_peer *peer, const struct wire_reader *message)
-{
-	struct wire_region_info info;
-	const struct peer_region *region;
-	uint8_t reply[sizeof(info) + 16 + sizeof(region->areas)] = {0};
-	size_t need = sizeof(info);
-	uint32_t room;
-
-	memcpy(&info, message->payload, sizeof(info));
-	if (info.index >= peer->region_count || info.index >= LEND_REGION_COUNT) {
-		user_peer_reply(peer, message, EINVAL, NULL, 0, NULL, 0);
-		return;
-	}
-	region = &peer->regions[info.index];
-	room = info.argsz;
-	if (region->area_count)
-		need += 16 + region->area_count * sizeof(struct wire_area);
-	info = (struct wire_region_info){(uint32_t)need, region->flags, info.index, 0,
-					 region->size,   region->offset};
-	if (region->area_count && room >= need) {
-		struct wire_cap cap = {WIRE_CAP_SPARSE, 1, 0};
-		struct wire_sparse sparse = {region->area_count, 0};
-
-		info.flags |= WIRE_REGION_CAPS;
-		info.cap_offset = sizeof(info);
-		memcpy(reply + sizeof(info), &cap, sizeof(cap));
-		memcpy(reply + sizeof(info) + 8, &sparse, sizeof(sparse));
-		memcpy(reply + sizeof(info) + 16, region->areas,
-		       region->area_count * sizeof(struct wire_area));
-	}
-	memcpy(reply, &info, sizeof(info));
-	user_peer_reply(peer, message, 0, reply, room < need ? sizeof(info) : need, &region->fd,
-			region->fd && room >= need);
-}
-
-static uint8_t *bytes_of(struct user_peer *peer, const struct wire_region_access *what)
-{
-	uint64_t size = what->region == LEND_REGION_CONFIG ? sizeof(peer->config) : PEER_BYTES;
-	uint8_t *bytes = what->region == LEND_REGION_CONFIG ? peer->config : peer->bytes;
-
-	if ((what->region && what->region != LEND_REGION_CONFIG) || what->offset > size ||
-	    what->count > size - what->offset)
-		return NULL;
-	return bytes + what->offset;
-}
-
-static void region_access(struct user_peer *peer, const struct wire_reader *message)
-{
-	bool write = message->header.command == WIRE_REGION_WRITE;
-	uint8_t reply[sizeof(struct wire_region_access) + PEER_BYTES];
-	struct wire_region_access what;
-	uint8_t *bytes;
-
-	memcpy(&what, message->payload, sizeof(what));
-	bytes = bytes_of(peer, &what);
-	if (!bytes) {
-		user_peer_reply(peer, message, EINVAL, NULL, 0, NULL, 0);
-		return;
-	}
-	memcpy(reply, &what, sizeof(what));
-	if (write)
-		memcpy(bytes, message->payload + sizeof(what), what.count);
-	else
-		memcpy(reply + sizeof(what), bytes, what.count);
-	user_peer_reply(peer, message, 0, reply, sizeof(what) + (write ? 0 : what.count), NULL, 0);
 }
 
 static void map(struct user_peer *peer, struct wire_reader *message)
@@ -248,11 +182,14 @@ static void serve(struct user_peer *peer, struct wire_reader *message)
 		version(peer, message);
 		return;
 	case WIRE_GET_REGION_INFO:
-		region_info(peer, message);
+		user_peer_region_info(peer, message);
+		return;
+	case WIRE_GET_REGION_IO_FDS:
+		user_peer_io_fds(peer, message);
 		return;
 	case WIRE_REGION_READ:
 	case WIRE_REGION_WRITE:
-		region_access(peer, message);
+		user_peer_access(peer, message);
 		return;
 	case WIRE_DMA_MAP:
 		map(peer, message);

@@ -14,7 +14,7 @@
 #include "lib/wire/message.h"
 #include "lib/wire/version.h"
 
-enum { PEER_AREAS = 8, PEER_BYTES = 0x4000, PEER_MAPS = 8, PEER_IRQ_LOG = 64 };
+enum { PEER_AREAS = 8, PEER_BELLS = 80, PEER_BYTES = 0x4000, PEER_MAPS = 8, PEER_IRQ_LOG = 64 };
 
 struct peer_region {
 	uint64_t size;
@@ -23,6 +23,10 @@ struct peer_region {
 	uint64_t offset;
 	struct wire_area areas[PEER_AREAS];
 	unsigned area_count; /* 0: no capability */
+	/* Its doorbells; without any it refuses the question. They are sent in `stride` bytes, 0: 40. */
+	struct wire_io_fd bells[PEER_BELLS];
+	unsigned bell_count, stride, bell_fd_count;
+	int bell_fds[WIRE_FDS_MAX];
 };
 
 struct user_peer {
@@ -109,8 +113,11 @@ struct user_monitor {
 	struct lend_bar_direct direct[8];
 	size_t direct_count; /* of the BAR that was mapped last */
 	bool placed;
-	int attached[64];   /* eventfd of each vector; 0: none */
-	int line, resample; /* eventfds of the line */
+	int attached[64];                /* eventfd of each vector; 0: none */
+	int line, resample;              /* eventfds of the line */
+	struct lend_ioeventfd bells[80]; /* that are handed out */
+	unsigned bell_count;
+	bool no_ioeventfd; /* of the function that is made */
 	unsigned fds_before;
 };
 

@@ -29,6 +29,8 @@ static struct {
 	int irqfd_gsi; /* of the last attach; -1 after a detach */
 	int levels[8];
 	uint64_t event_address, event_data; /* of the last ioeventfd */
+	unsigned event_lengths;             /* a set of those that are on: bit n, n bytes */
+	unsigned event_refused;             /* this length is refused; 0: none */
 	uint32_t event_flags;
 	unsigned level_changes;
 	char order[64]; /* S set, s cleared, R routes, I attach, i detach */
@@ -113,7 +115,13 @@ int hv_irq_line(int vm, unsigned gsi, int level)
 
 int hv_ioeventfd(int vm, uint64_t address, unsigned length, uint64_t data, int eventfd, uint32_t flags)
 {
-	(void)vm, (void)length, (void)eventfd;
+	(void)vm, (void)eventfd;
+	if (length == kvm.event_refused && length)
+		return -ENOSPC;
+	if (flags & KVM_IOEVENTFD_FLAG_DEASSIGN)
+		kvm.event_lengths &= ~(1u << length);
+	else
+		kvm.event_lengths |= 1u << length;
 	kvm.event_address = address;
 	kvm.event_data = data;
 	kvm.event_flags = flags;

@@ -101,8 +101,8 @@ void user_call_reply(struct user_session *session, struct wire_reader *reader)
 	call->got = length;
 	call->fds_got = reader->fd_count;
 	copy_in(call, reader->payload);
-	if (call->taken_fd)
-		*call->taken_fd = reader->fd_count == 1 ? wire_take_fd(reader, 0) : -1;
+	for (unsigned i = 0; i < call->taken_max && reader->fd_count <= call->taken_max; i++)
+		call->taken_fds[i] = wire_take_fd(reader, i);
 	user_call_finish(session, call, 0);
 }
 
@@ -195,8 +195,8 @@ int user_call(struct user_session *session, struct user_call *call)
 	call->done = false;
 	call->got = 0;
 	call->fds_got = 0;
-	if (call->taken_fd)
-		*call->taken_fd = -1;
+	for (unsigned i = 0; i < call->taken_max; i++)
+		call->taken_fds[i] = -1;
 	pthread_condattr_init(&clock);
 	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
 	pthread_cond_init(&call->wake, &clock);

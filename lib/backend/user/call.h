@@ -15,8 +15,11 @@ struct user_call {
 	unsigned fd_count;
 	struct iovec in[2]; /* room for the payload of the reply */
 	unsigned in_count;
-	size_t least;  /* bytes of payload that a reply has at least */
-	int *taken_fd; /* the only descriptor of the reply, or -1; the caller's then. NULL: it is closed */
+	size_t least; /* bytes of payload that a reply has at least */
+	/* Room for descriptors of the reply, which are the caller's then; -1 where none came. More: none is
+	 * taken. */
+	int *taken_fds;
+	unsigned taken_max;
 
 	/* Set by the session. */
 	size_t got;       /* bytes of payload that came */

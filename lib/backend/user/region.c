@@ -7,22 +7,11 @@
 #include <unistd.h>
 
 #include "lib/backend/areas.h"
-#include "lib/backend/user/call.h"
+#include "lib/backend/user/ask.h"
 #include "lib/backend/user/region.h"
 #include "lib/file.h"
 
-/* Room for some 4000 areas. A region that needs more is not mapped. */
-enum { INFO_MAX = 64 << 10, TRIES_MAX = 3 };
-
-/* An answer: `length` bytes of it came, and perhaps a descriptor. */
-struct answer {
-	uint8_t *bytes; /* to be freed */
-	size_t length;
-	int fd; /* the only one that came; -1 */
-	unsigned fds;
-};
-
-static struct wire_region_info head_of(const struct answer *answer)
+static struct wire_region_info head_of(const struct user_answer *answer)
 {
 	struct wire_region_info head;
 
@@ -30,51 +19,9 @@ static struct wire_region_info head_of(const struct answer *answer)
 	return head;
 }
 
-static int ask_with(struct user_session *session, unsigned index, uint32_t room, struct answer *out)
-{
-	struct wire_region_info ask = {.argsz = room, .index = index};
-	struct user_call call = {.command = WIRE_GET_REGION_INFO,
-				 .out = {{&ask, sizeof(ask)}},
-				 .out_count = 1,
-				 .in_count = 1,
-				 .least = sizeof(ask),
-				 .taken_fd = &out->fd};
-	uint8_t *bytes = realloc(out->bytes, room);
-	int ret;
-
-	if (out->fd >= 0)
-		close(out->fd);
-	out->fd = -1;
-	if (!bytes)
-		return -ENOMEM;
-	out->bytes = bytes;
-	call.in[0] = (struct iovec){bytes, room};
-	ret = user_call(session, &call);
-	out->length = call.got;
-	out->fds = call.fds_got;
-	return ret;
-}
-
-/* The server says how much room its answer needs, and is asked again with that. */
-static int ask(struct user_session *session, unsigned index, struct answer *out)
-{
-	uint32_t room = sizeof(struct wire_region_info), need = room;
-	int ret = 0;
-
-	for (int i = 0; i < TRIES_MAX && !ret; i++) {
-		ret = ask_with(session, index, need, out);
-		room = need;
-		if (!ret)
-			need = head_of(out).argsz;
-		if (need <= room || need > INFO_MAX)
-			break;
-	}
-	return ret;
-}
-
 /* Where the list of areas is in the answer; 0: there is none; -EPROTO: the chain of capabilities is broken.
  */
-static long find_sparse(const struct answer *answer)
+static long find_sparse(const struct user_answer *answer)
 {
 	struct wire_region_info head = head_of(answer);
 	size_t at = head.cap_offset;
@@ -99,7 +46,7 @@ static long find_sparse(const struct answer *answer)
 }
 
 /* Copies the areas, to be freed. Returns how many, or a negative errno. */
-static long copy_areas(const struct answer *answer, size_t at, struct lend_area **out)
+static long copy_areas(const struct user_answer *answer, size_t at, struct lend_area **out)
 {
 	struct wire_sparse sparse;
 	struct wire_area area;
@@ -122,7 +69,7 @@ static long copy_areas(const struct answer *answer, size_t at, struct lend_area 
 	return sparse.count;
 }
 
-static long list_areas(const struct answer *answer, struct lend_area **out)
+static long list_areas(const struct user_answer *answer, struct lend_area **out)
 {
 	long at = find_sparse(answer);
 
@@ -157,16 +104,16 @@ static bool fits(const struct wire_region_info *head, int fd, const struct lend_
 	       area->length <= INT64_MAX - start && start <= INT64_MAX && has_bytes(fd, start + area->length);
 }
 
-static int store_areas(const struct answer *answer, struct lend_region *region, struct lend_area *out,
+static int store_areas(const struct user_answer *answer, struct lend_region *region, struct lend_area *out,
 		       unsigned max)
 {
 	struct wire_region_info head = head_of(answer);
 	struct lend_area *areas = NULL;
-	long count = answer->fds == 1 ? list_areas(answer, &areas) : -EPROTO;
+	long count = answer->fd_count == 1 ? list_areas(answer, &areas) : -EPROTO;
 	int ret = count < 0 ? (int)count : 0;
 
 	for (long i = 0; i < count && !ret; i++)
-		if (!fits(&head, answer->fd, &areas[i]))
+		if (!fits(&head, answer->fds[0], &areas[i]))
 			ret = -EPROTO;
 	if (!ret)
 		ret = areas_store(region, out, max, areas, (size_t)count);
@@ -177,21 +124,21 @@ static int store_areas(const struct answer *answer, struct lend_region *region, 
 }
 
 /* Without a descriptor nothing can be mapped, and a region smaller than a page cannot either. */
-static bool may_map(const struct answer *answer)
+static bool may_map(const struct user_answer *answer)
 {
 	struct wire_region_info head = head_of(answer);
 
 	return head.flags & WIRE_REGION_CAN_MAP && head.size >= (uint64_t)sysconf(_SC_PAGESIZE) &&
-	       answer->fds;
+	       answer->fd_count;
 }
 
-static void take(struct user_session *session, unsigned index, struct answer *answer, struct user_region *out,
-		 struct lend_region *region, struct lend_area *areas, unsigned max)
+static void take(struct user_session *session, unsigned index, struct user_answer *answer,
+		 struct user_region *out, struct lend_region *region, struct lend_area *areas, unsigned max)
 {
 	struct wire_region_info head = head_of(answer);
 	int ret;
 
-	region->size = head.size;
+	region->size = out->size = head.size;
 	region->readable = head.flags & WIRE_REGION_CAN_READ;
 	region->writable = head.flags & WIRE_REGION_CAN_WRITE;
 	if (!may_map(answer))
@@ -204,8 +151,8 @@ static void take(struct user_session *session, unsigned index, struct answer *an
 			    session->name, index, strerror(-ret));
 	if (ret < 0 || !region->area_count)
 		return;
-	out->fd = answer->fd;
-	answer->fd = -1;
+	out->fd = answer->fds[0];
+	answer->fds[0] = -1;
 	out->offset = head.offset;
 	out->prot = (region->readable ? PROT_READ : 0) | (region->writable ? PROT_WRITE : 0);
 }
@@ -213,15 +160,15 @@ static void take(struct user_session *session, unsigned index, struct answer *an
 int user_region_ask(struct user_session *session, unsigned index, struct user_region *out,
 		    struct lend_region *region, struct lend_area *areas, unsigned max)
 {
-	struct answer answer = {.fd = -1};
-	int ret = ask(session, index, &answer);
+	struct wire_region_info request = {.index = index};
+	struct user_answer answer = {0};
+	int ret =
+		user_ask(session, WIRE_GET_REGION_INFO, &request, sizeof(request), sizeof(request), &answer);
 
 	*region = (struct lend_region){0};
 	*out = (struct user_region){.fd = -1};
 	if (!ret)
 		take(session, index, &answer, out, region, areas, max);
-	if (answer.fd >= 0)
-		close(answer.fd);
-	free(answer.bytes);
+	user_answer_free(&answer);
 	return ret;
 }

@@ -9,6 +9,7 @@ struct user_region {
 	int fd;          /* the region's bytes; -1: none of them can be mapped */
 	uint64_t offset; /* of the first one in fd */
 	int prot;        /* of a map */
+	uint64_t size;   /* bytes */
 };
 
 /**

@@ -153,7 +153,8 @@ static int tell_version(struct user_session *session, struct lend_error *error)
 				 .in = {{reply, sizeof(reply)}},
 				 .in_count = 1,
 				 .least = sizeof(struct wire_version),
-				 .taken_fd = &twin};
+				 .taken_fds = &twin,
+				 .taken_max = 1};
 
 	ours.fds = WIRE_FDS_MAX;
 	ours.twin = true;

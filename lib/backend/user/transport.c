@@ -13,6 +13,7 @@
 
 #include "lib/backend/no_bus.h"
 #include "lib/backend/user/call.h"
+#include "lib/backend/user/doorbells.h"
 #include "lib/backend/user/irqs.h"
 #include "lib/backend/user/region.h"
 #include "lib/backend/user/session.h"
@@ -32,6 +33,7 @@ struct user_device {
 	unsigned io_bars; /* bit n: BAR n has I/O ports */
 	bool mapped;      /* a part of some region can be mapped */
 	bool owes_reset;  /* it was asked for while the server was away */
+	bool rings;       /* atomic: it has doorbells */
 	/* Bytes of the command register as they were written last. The caller orders writes to config space.
 	 */
 	uint8_t command[2];
@@ -132,7 +134,8 @@ static int user_read(void *dev, unsigned region, uint64_t offset, void *data, un
  */
 static bool is_posted(const struct user_device *device, unsigned region)
 {
-	return region < LEND_DEVICE_BARS && !device->mapped && !(device->io_bars & 1u << region);
+	return region < LEND_DEVICE_BARS && !device->mapped &&
+	       !__atomic_load_n(&device->rings, __ATOMIC_RELAXED) && !(device->io_bars & 1u << region);
 }
 
 /* Also what a dead device is told: it is to have it when its server is back. */
@@ -289,6 +292,16 @@ static int no_ioeventfd(void *dev, const struct backend_ioeventfd *what)
 	return -EOPNOTSUPP;
 }
 
+static int user_doorbells(void *dev, unsigned index, struct backend_doorbell *out, unsigned max)
+{
+	struct user_device *device = dev;
+	int ret = user_doorbells_ask(device->session, index, device->regions[index].size, out, max);
+
+	if (ret > 0)
+		__atomic_store_n(&device->rings, true, __ATOMIC_RELAXED);
+	return ret;
+}
+
 static void user_close(void *dev)
 {
 	struct user_device *device = dev;
@@ -314,6 +327,7 @@ static const struct transport_ops user_ops = {
 	.hot_reset_info = no_bus_info,
 	.hot_reset = no_bus_reset,
 	.ioeventfd = no_ioeventfd,
+	.doorbells = user_doorbells,
 	.close = user_close,
 };
 

@@ -124,6 +124,7 @@ void bars_enable(struct lend_function *function)
 			take_bars(function, stale);
 	}
 	peers_sync(function);
+	doorbells_sync(function);
 }
 
 void bars_shown(struct lend_function *function)
@@ -138,8 +139,10 @@ void bars_shown(struct lend_function *function)
 		in |= 1u << i;
 	}
 	/* If the monitor refuses, they wait as before. */
-	if (in && place(function, &in, to) >= 0)
+	if (in && place(function, &in, to) >= 0) {
 		peers_sync(function);
+		doorbells_sync(function);
+	}
 }
 
 void lend_function_bars_shown(struct lend_function *function)

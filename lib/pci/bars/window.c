@@ -51,6 +51,20 @@ unsigned windows_cut(const struct lend_function *function, unsigned bar, struct 
 	return count;
 }
 
+bool windows_touch(const struct lend_function *function, unsigned bar, uint64_t offset, uint64_t length)
+{
+	const struct windows *windows = &function->windows;
+
+	for (unsigned i = 0; i < windows->count; i++) {
+		const struct window *window = &windows->at[i];
+
+		if (window->region == bar && offset < window->offset + window->length &&
+		    window->offset < offset + length)
+			return true;
+	}
+	return false;
+}
+
 enum lend_reason windows_reason(const struct lend_function *function, unsigned bar, uint64_t offset,
 				uint64_t *end)
 {

@@ -55,6 +55,9 @@ unsigned windows_cut(const struct lend_function *function, unsigned bar, struct 
 enum lend_reason windows_reason(const struct lend_function *function, unsigned bar, uint64_t offset,
 				uint64_t *end);
 
+/** Whether one of these bytes of a BAR is in a window. */
+bool windows_touch(const struct lend_function *function, unsigned bar, uint64_t offset, uint64_t length);
+
 /** An access of 1 to 8 bytes inside its region: each byte by its window, or the device. May take locks. */
 void window_read(struct lend_function *function, unsigned region, uint64_t offset, uint8_t *bytes,
 		 unsigned length);

@@ -118,9 +118,20 @@ int take_peer(struct lend_function *function, unsigned bar, unsigned area);
 /** Gives the ranges that are true, and takes back the others. */
 int give_vga(struct lend_function *function, bool memory, bool ports);
 
-/* Learned write `number` (quirk_state.h). An ack is the reader of its eventfd: VFIO, or else the loop. */
+/* Number of the first doorbell (doorbells.h) in OUT_IOEVENTFD. Learned writes are before them. */
+enum { OUT_DOORBELL = LEARN_MIRRORS * LEARN_MAX };
+
+/** What number `number` of OUT_IOEVENTFD is. */
+static inline const struct ioeventfd *ioeventfd_at(const struct lend_function *function, unsigned number)
+{
+	return number < OUT_DOORBELL
+		       ? &function->quirks.learning[number / LEARN_MAX].learned[number % LEARN_MAX]
+		       : &function->doorbells.at[number - OUT_DOORBELL];
+}
+
 int give_ioeventfd(struct lend_function *function, unsigned number);
 int take_ioeventfd(struct lend_function *function, unsigned number);
+/* Of a learned write. An ack is the reader of its eventfd: VFIO, or else the loop. */
 int give_ack(struct lend_function *function, unsigned number);
 /** Afterwards it writes to the device what is still counted in the eventfd. */
 void take_ack(struct lend_function *function, unsigned number);

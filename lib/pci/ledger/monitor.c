@@ -227,19 +227,20 @@ int give_vga(struct lend_function *function, bool memory, bool ports)
 	return note_vga(function, OUT_VGA_PORTS, ports);
 }
 
-static struct lend_ioeventfd to_host(const struct learned *learned)
+static struct lend_ioeventfd to_host(const struct ioeventfd *what)
 {
 	return (struct lend_ioeventfd){.struct_size = sizeof(struct lend_ioeventfd),
-				       .bar = learned->bar,
-				       .length = learned->length,
-				       .offset = learned->offset,
-				       .data = learned->data,
-				       .fd = learned->fd};
+				       .bar = what->bar,
+				       .length = what->length,
+				       .offset = what->offset,
+				       .data = what->data,
+				       .fd = what->fd,
+				       .any = !what->match};
 }
 
 int give_ioeventfd(struct lend_function *function, unsigned number)
 {
-	const struct lend_ioeventfd what = to_host(learned_at(&function->quirks, number));
+	const struct lend_ioeventfd what = to_host(ioeventfd_at(function, number));
 	int ret = may_go_out(function, OUT_IOEVENTFD);
 
 	if (!ret)
@@ -249,7 +250,7 @@ int give_ioeventfd(struct lend_function *function, unsigned number)
 
 int take_ioeventfd(struct lend_function *function, unsigned number)
 {
-	const struct lend_ioeventfd what = to_host(learned_at(&function->quirks, number));
+	const struct lend_ioeventfd what = to_host(ioeventfd_at(function, number));
 
 	return note_back(function, OUT_IOEVENTFD, number, tell(ioeventfd_remove, &what));
 }

@@ -89,7 +89,7 @@ static bool is_of(struct lend_function *function, enum out row, unsigned number,
 	if (row == OUT_PEER)
 		return bars & 1u << number / AREAS_ROOM;
 	if (ROW(row) & ROWS_ACKS)
-		return bars & 1u << learned_at(&function->quirks, number)->bar;
+		return bars & 1u << ioeventfd_at(function, number)->bar;
 	return true;
 }
 

@@ -33,7 +33,7 @@ enum out {
 	OUT_LINE_LEVEL,   /* monitor: the line is raised */
 	OUT_TIMER,        /* monitor */
 	OUT_VGA,          /* monitor: the legacy ranges, OUT_VGA_MEMORY and OUT_VGA_PORTS */
-	OUT_IOEVENTFD,    /* monitor: signals an eventfd for learned write n */
+	OUT_IOEVENTFD,    /* monitor: signals an eventfd for a learned write or a doorbell */
 	OUT_ACK,          /* VFIO: reads that eventfd and writes to the device */
 	OUT_ACK_WATCH,    /* monitor: the loop reads it, where VFIO does not */
 	OUT_PEER,         /* space: an area of a BAR, OUT_AREA(bar, area) */

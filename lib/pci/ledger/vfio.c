@@ -141,7 +141,7 @@ int take_notice(struct lend_function *function, unsigned kind)
 	return note_back(function, OUT_NOTICE, kind, set_notice(function, kind, -1));
 }
 
-static int set_ioeventfd(struct lend_function *function, const struct learned *learned, int fd)
+static int set_ioeventfd(struct lend_function *function, const struct ioeventfd *learned, int fd)
 {
 	struct lend_device *device = function->device;
 	const struct backend_ioeventfd what = {.region = learned->bar,
@@ -156,7 +156,7 @@ static int set_ioeventfd(struct lend_function *function, const struct learned *l
 /* The kernel becomes the reader; if it cannot, or the user forbids it, the monitor's loop. */
 int give_ack(struct lend_function *function, unsigned number)
 {
-	struct learned *learned = learned_at(&function->quirks, number);
+	struct ioeventfd *learned = learned_at(&function->quirks, number);
 	int ret = may_go_out(function, OUT_ACK);
 
 	if (!ret && !function->quirk_options.no_device_ioeventfd &&
@@ -167,7 +167,7 @@ int give_ack(struct lend_function *function, unsigned number)
 
 void ack_write_out(struct lend_function *function, unsigned number)
 {
-	const struct learned *learned = learned_at(&function->quirks, number);
+	const struct ioeventfd *learned = learned_at(&function->quirks, number);
 	uint8_t bytes[8];
 	int ret;
 
@@ -183,7 +183,7 @@ void ack_write_out(struct lend_function *function, unsigned number)
 
 void take_ack(struct lend_function *function, unsigned number)
 {
-	const struct learned *learned = learned_at(&function->quirks, number);
+	const struct ioeventfd *learned = learned_at(&function->quirks, number);
 
 	if (is_out(function, OUT_ACK, number))
 		note_back(function, OUT_ACK, number, set_ioeventfd(function, learned, -1));

@@ -29,7 +29,7 @@ void ack_rings(struct lend_function *function, unsigned number)
 
 static int hand_over(struct lend_function *function, unsigned number)
 {
-	struct learned *learned = learned_at(&function->quirks, number);
+	struct ioeventfd *learned = learned_at(&function->quirks, number);
 	int ret;
 
 	if (learned->fd < 0)
@@ -76,7 +76,7 @@ void learn_write(struct lend_function *function, unsigned number, unsigned bar, 
 {
 	struct learning *learning = &function->quirks.learning[number];
 	uint64_t data = le_load(bytes, length);
-	struct learned *learned;
+	struct ioeventfd *learned;
 	int ret, next = -1;
 
 	if (function->quirk_options.no_ioeventfd)
@@ -90,6 +90,7 @@ void learn_write(struct lend_function *function, unsigned number, unsigned bar, 
 		learned->offset = offset;
 		learned->data = data;
 		learned->length = length;
+		learned->match = true;
 		ret = hand_over(function, (unsigned)next);
 		learning->given_up = ret < 0;
 		if (ret < 0)

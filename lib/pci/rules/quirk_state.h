@@ -4,6 +4,7 @@
 #define LIB_PCI_RULES_QUIRK_STATE_H
 
 #include "lend/function.h"
+#include "lib/pci/bars/doorbells.h"
 
 /** What the user chose; fixed. */
 struct quirk_options {
@@ -17,23 +18,17 @@ struct quirk_options {
 
 enum { LEARN_MIRRORS = 2, LEARN_MAX = 10, LEARN_HITS = 10 };
 
-/**
- * A learned write: the hypervisor signals `fd` for it, and the kernel or the loop
- * writes to the device. It is in use while OUT_IOEVENTFD says so. Number n of a
- * function is entry n % LEARN_MAX of mirror n / LEARN_MAX.
- */
-struct learned {
-	int fd; /* eventfd; -1 until first used, then kept until the function is freed */
-	unsigned bar, length;
-	uint64_t offset, data;
-};
-
 /** One mirror of config space: the last write to it, how often it came in a row, and learned writes. */
 struct learning {
 	uint64_t offset, data;
 	unsigned length, hits;
 	bool given_up; /* the hypervisor refused one: none is learned any more */
-	struct learned learned[LEARN_MAX];
+	/*
+	 * The hypervisor signals `fd` for a learned write, and the kernel or the loop
+	 * writes to the device. It is in use while OUT_IOEVENTFD says so. `fd` is -1 until
+	 * first used, and then kept until the function is freed.
+	 */
+	struct ioeventfd learned[LEARN_MAX];
 };
 
 /** Guarded by the function's lock. All but `learning` are registers as the guest wrote them. */
@@ -52,7 +47,8 @@ struct quirk_state {
 	struct learning learning[LEARN_MIRRORS];
 };
 
-static inline struct learned *learned_at(struct quirk_state *quirks, unsigned number)
+/** Learned write `number` of a function. */
+static inline struct ioeventfd *learned_at(struct quirk_state *quirks, unsigned number)
 {
 	return &quirks->learning[number / LEARN_MAX].learned[number % LEARN_MAX];
 }
