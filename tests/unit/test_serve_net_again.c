@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A network card whose process dies, and the next one that goes on with the guest's driver. */
+#include <stdlib.h>
+
 #include "tests/unit/net_stage.h"
 #include "tests/unit/step_of_death.h"
 #include "tool/serve/virtio/state.h"
@@ -175,6 +177,44 @@ static void dies_under_traffic(void **state)
 	}
 }
 
+/* Random bytes in the file and in the rings while processes come and go. The sanitizers watch. */
+static void mutations(void **state)
+{
+	const uint64_t features = guest_offered();
+	static uint8_t frame[900];
+
+	(void)state;
+	srand(79);
+	for (unsigned round = 0; round < 2000; round++) {
+		keep();
+		bring_up(round % 2 ? features : features & ~NET_BIT(VIRTIO_F_RING_PACKED));
+		for (unsigned i = 0; i < 4; i++) {
+			add_receive_buffer(0, i, 700);
+			transmit(1, 1, 200 + i);
+		}
+		guest_notifies(0);
+		guest_notifies(1);
+		work();
+		for (unsigned again = 0; again < 3; again++) {
+			uint8_t *ring = driver_at(RINGS + (unsigned)rand() % 3 * RING_STEP);
+
+			for (unsigned i = 0; i < 3; i++)
+				((uint8_t *)&file)[(size_t)rand() % sizeof(file)] = (uint8_t)rand();
+			ring[(unsigned)rand() % (SIZE * 16 + 32)] = (uint8_t)rand();
+			begin_again();
+			transmit(1, 2, 300);
+			guest_notifies(1);
+			/* What no buffer took is still there. */
+			if (send(peers[0], frame, sizeof(frame), 0) < 0)
+				assert_int_equal(errno, EAGAIN);
+			/* Turns are not without an end, whatever the rings say. */
+			for (unsigned i = 0; i < 8; i++)
+				net_work(&net);
+			count_frames();
+		}
+	}
+}
+
 /* passt is started by the process: one whose successor goes on ends, and any other one goes on without. */
 static void passt_ends(void **state)
 {
@@ -201,9 +241,8 @@ static void passt_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(what_commands_set, begin),
-		CASE(what_a_file_says_wrong, begin),
-		CASE(dies_under_traffic, begin),
+		CASE(what_commands_set, begin),  CASE(what_a_file_says_wrong, begin),
+		CASE(dies_under_traffic, begin), CASE(mutations, begin),
 		CASE(passt_ends, begin_user),
 	};
 
