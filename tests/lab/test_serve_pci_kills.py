@@ -72,6 +72,7 @@ def serve_until(call, machine, lend, boot, address):
         made.command.kill(signal.SIGKILL, "cgroup")
         made.command.wait()
         made.no_warnings()
+    z.let_go(machine, address)
     return where
 
 

@@ -97,6 +97,13 @@ def bind(l1, addresses, driver="vfio-pci"):
         l1.run([cache.LAB / "bind", address, driver], check=True)
 
 
+def let_go(l1, address):
+    """Waits until nobody has it open by VFIO any more: the kernel has disabled it then. A
+    process that was killed has it until its memory is gone."""
+    l1.run(f"""g=/dev/vfio/$(basename $(readlink /sys/bus/pci/devices/{address}/iommu_group))
+        until (exec 3<$g) 2>/dev/null; do :; done""", check=True, timeout=60)
+
+
 # The way to a virtual function: its own driver in L1 is kept away, since it
 # looks before the physical function is ready again; that one's link is up.
 MAKE_VF = """d=/sys/bus/pci/devices/{0}
