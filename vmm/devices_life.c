@@ -47,6 +47,11 @@ static int judge_reset(struct vmm *vmm, const struct assigned *assigned,
 				assigned->name);
 		return 0;
 	}
+	if (report->result && assigned->served && !assigned->allow_unreset)
+		return fail(error, report->result,
+			    "%s: its server does not reset it: %s, so the guest would get what its last user "
+			    "left; with x-allow-unreset=on it is handed over all the same",
+			    assigned->name, strerror(-report->result));
 	if (report->result == -EOPNOTSUPP && !assigned->allow_unreset)
 		return fail(
 			error, report->result,

@@ -79,6 +79,23 @@ static void case_14_11_refused(void **state)
 	assert_null(strchr(error.text, '\n'));
 }
 
+/* The kernel has nothing to offer for a device that a server has. */
+static void served_device_that_is_not_reset(void **state)
+{
+	struct assigned assigned[1] = {{.served = true}};
+	struct vmm *vmm = machine(1, assigned);
+	struct lend_error error;
+
+	(void)state;
+	none(&told[0]);
+	assert_int_equal(devices_reset(vmm, &error), -EOPNOTSUPP);
+	assert_non_null(strstr(error.text, "its server does not reset it"));
+	assert_non_null(strstr(error.text, "x-allow-unreset=on"));
+	assert_null(strstr(error.text, "the kernel"));
+	assigned[0].allow_unreset = true;
+	assert_int_equal(devices_reset(vmm, &error), 0);
+}
+
 static void case_14_11_allowed(void **state)
 {
 	struct assigned assigned[2] = {{.allow_unreset = true}};
@@ -192,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(case_14_11_refused),
+		cmocka_unit_test(served_device_that_is_not_reset),
 		cmocka_unit_test(case_14_11_allowed),
 		cmocka_unit_test(failed_resets),
 		cmocka_unit_test(served_devices),
