@@ -24,13 +24,13 @@ wait_for /dev/nvme0n1
 mount -t ext4 /dev/nvme0n1 /mnt && cp -a /add/. /mnt/ && exec switch_root /mnt /sbin/init
 """
 
-# The guest in the Debian: it says what its disk holds, and writes to it.
+# The guest in the Debian: it says what its disk holds, and writes how many cards it has.
 GUEST = """#!/bin/sh
 . /lib.sh
 guest_start
 wait_for /dev/nvme0n1
 answer "disk $(diskio hash /dev/nvme0n1 --depth 8)"
-echo written | dd of=/dev/nvme0n1 conv=fsync 2>/dev/null
+echo "cards: $(ls -d /sys/class/net/eth* | wc -l)" | dd of=/dev/nvme0n1 conv=fsync 2>/dev/null
 guest_end
 """
 
@@ -108,7 +108,7 @@ def shell(here, kernel, guest_image, tree):
     disk = here.folder / "system.img"
     subprocess.run(["cp", "--sparse=always", cache.system() / "disk.img", disk], check=True)
     initrd = guest_image(SWITCH, "stock", add=tree, modules=[
-        "nvme", "ext4", "kvm_amd", "vfio-pci", "vfio_iommu_type1", "tun", "e1000e"])
+        "nvme", "ext4", "kvm_amd", "vfio-pci", "vfio_iommu_type1", "tun", "loop", "e1000e"])
     machine = here.qemu([], initrd, kernel("stock"), memory="2G", wait=False,
                         append="intel_iommu=on iommu=pt", words=[
                             "-cpu", "EPYC,+svm,+npt", "-smp", "2",
@@ -178,7 +178,7 @@ def disk_of_a_user(shell):
                     "-append 'console=ttyS0 quiet' "
                     "-device vfio-user-pci,socket=/run/lend-serve/disk.sock </dev/null", 300)
     assert f"disk {digest}" in out
-    assert shell.ask("head -c 7 /home/alice/vm/disk.img") == "written"
+    assert shell.ask("head -n 1 /home/alice/vm/disk.img") == "cards: 0"
 
 
 def killed_server_is_started_again(shell):
@@ -201,6 +201,17 @@ def every_kind(shell):
         stop(shell, name)
 
 
+def machine_with_servers(shell):
+    """lend@NAME starts the servers of its disk and its networks in its own sandbox."""
+    shell.ask("cp /home/alice/vm/disk.img /srv/web.img && loop=$(losetup -f --show /srv/web.img) && "
+              "printf '%s\\n' '-m 128M' '-kernel /srv/guest/vmlinuz' '-initrd /srv/guest/initrd' "
+              "'-append console=ttyS0' \"-disk $loop\" '-net tap=tap0' '-net user' >/etc/lend/web.conf")
+    shell.ask("systemctl start lend@web && while systemctl -q is-active lend@web; do sleep 1; done", 300)
+    assert shell.ask("systemctl show -P Result lend@web") == "success", \
+        shell.ask("journalctl --no-pager -o cat -u lend@web")
+    assert shell.ask("losetup -D; head -n 1 /srv/web.img") == "cards: 2"
+
+
 def device_of_the_host(shell):
     driver = "basename $(readlink /sys/bus/pci/devices/0000:01:00.0/driver)"
     # It listens on every card of the system.
@@ -215,6 +226,8 @@ def device_of_the_host(shell):
 
 def line_that_is_wrong(shell):
     """A client that waits makes systemd try again, until it is enough; then it is mended."""
+    out, status = shell.tell("systemctl start lend-serve@none.socket")
+    assert status != 0 and "Assertion failed" in out
     serve(shell, "bad", "nvme --frob")
     assert connect(shell, "bad")[1] != 0
     assert shell.tell("systemctl is-active lend-serve@bad.socket")[0] == "failed"
@@ -230,5 +243,6 @@ def test_units_in_an_installed_debian(shell):
     disk_of_a_user(shell)
     killed_server_is_started_again(shell)
     every_kind(shell)
+    machine_with_servers(shell)
     device_of_the_host(shell)
     line_that_is_wrong(shell)
