@@ -5,13 +5,17 @@ wrote."""
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
+from pathlib import Path
 
 import guest as guests
 import pytest
 
 SIZE = 16 << 20
+ROOT = Path(__file__).resolve().parents[2]
+READS = ROOT / "build/bench/nvme-reads"
 
 
 @pytest.fixture
@@ -66,6 +70,29 @@ def test_disk_reads_and_writes_right(start, image):
     server.kill()
     assert server.wait() == 0
     assert server.out.count("\n") == 1, server.out
+
+
+def messages(image, lend, turns, trace):
+    """Sent on the socket of a server and our own driver, which reads 32 blocks at a time; the
+    doorbells that it wrote, and the fewest of the second half of a turn."""
+    out = subprocess.run(
+        ["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=sendmsg,sendto", "-e", "signal=none",
+         "-o", trace, READS, lend, image, str(turns), "640", "32"],
+        capture_output=True, text=True, timeout=60, check=True).stdout
+    doorbells = sum(map(int, re.findall(r"(\d+) doorbells", out)))
+    fewest = [int(n) for n in re.findall(r"(\d+) in the quietest", out)]
+    return len(re.findall(r"send(?:msg|to)\(", trace.read_text())), doorbells, fewest
+
+
+def test_no_message_for_a_command(here, image, lend):
+    """Every message beyond the set-up is a doorbell, and a driver that keeps the disk busy
+    writes none: neither side needs a system call to tell the other of a command."""
+    subprocess.run([ROOT / "bench/nvme", "1", "1", "32"], check=True,
+                   env={**os.environ, "IMAGE": str(image)}, timeout=120)
+    few, few_doorbells, _ = messages(image, lend, 1, here.folder / "few")
+    many, many_doorbells, fewest = messages(image, lend, 100, here.folder / "many")
+    assert many - few == many_doorbells - few_doorbells
+    assert fewest == [0, 0]
 
 
 def test_reset_by_the_driver(start, image):
