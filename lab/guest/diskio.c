@@ -6,10 +6,12 @@
  *   diskio fill DEV --seed S [--depth N] [--high]
  *                                      write a pattern, read it back, compare
  *   diskio pin CPU DEV [-n COUNT]      direct reads from that processor
- *   diskio read DEV [-n COUNT] [--size BYTES]
- *                                      one read after the other (benchmark)
+ *   diskio read DEV [-n COUNT] [--size BYTES] [--depth N]
+ *                                      at random places (benchmark); depth 1
+ *                                      is one read after the other
  *
- * Rules: every transfer is O_DIRECT, N requests are in flight (a thread each),
+ * Rules: every transfer is O_DIRECT, N requests are in flight (a thread each,
+ * and without threads for read),
  * one line of result. --high puts every buffer above 4 GiB of physical memory
  * and fails where it cannot. Exit status 0, 1 failed, 2 usage.
  */
@@ -30,6 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "reads.h"
 #include "sha256.h"
 
 enum {
@@ -242,25 +245,23 @@ static void make_buffers(bool above)
 		       (unsigned long long)(high + PAGE - 1));
 }
 
-static void reads(unsigned long count, size_t size)
+static void reads(unsigned long count, size_t size, unsigned depth)
 {
+	struct reads random = {.fd = run.fd,
+			       .places = run.size / size,
+			       .size = size,
+			       .buffers = map_locked(size * depth)};
 	struct timespec a, b;
-	uint64_t places = run.size / size;
-	void *p = map_locked(size > CHUNK ? size : CHUNK);
 	double seconds;
+	int ret;
 
-	if (!p || !places || size % 512)
+	if (!random.buffers || !random.places || size % 512)
 		fail("cannot read pieces of %zu bytes", size);
 	clock_gettime(CLOCK_MONOTONIC, &a);
-	for (unsigned long i = 0; i < count; i++) {
-		/* A stride that visits all places of a power of two. */
-		uint64_t at = i * 2654435761u % places * size;
-
-		if (pread(run.fd, p, size, (off_t)at) != (ssize_t)size)
-			fail("read at %llu: %s", (unsigned long long)at,
-			     strerror(errno));
-	}
+	ret = reads_run(&random, depth, count);
 	clock_gettime(CLOCK_MONOTONIC, &b);
+	if (ret)
+		fail("a read: %s", strerror(-ret));
 	seconds = (double)(b.tv_sec - a.tv_sec) +
 		  (double)(b.tv_nsec - a.tv_nsec) / 1e9;
 	printf("%lu reads of %zu bytes in %.3f s\n", count, size, seconds);
@@ -281,7 +282,7 @@ static _Noreturn void usage(void)
 	fputs("usage: diskio hash DEV [--depth N]\n"
 	      "       diskio fill DEV --seed S [--depth N] [--high]\n"
 	      "       diskio pin CPU DEV [-n COUNT]\n"
-	      "       diskio read DEV [-n COUNT] [--size BYTES]\n", stderr);
+	      "       diskio read DEV [-n COUNT] [--size BYTES] [--depth N]\n", stderr);
 	exit(2);
 }
 
@@ -308,8 +309,10 @@ int main(int argc, char **argv)
 
 	if (!device)
 		usage();
-	if (!strcmp(verb, "read"))
+	if (!strcmp(verb, "read")) {
 		count = 1000;
+		run.depth = 1;
+	}
 	for (int i = at + 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--high")) {
 			above = true;
@@ -346,10 +349,10 @@ int main(int argc, char **argv)
 	} else if (!strcmp(verb, "pin")) {
 		pin((int)number(argv[2]));
 		open_device(device, O_RDONLY);
-		reads(count, size);
+		reads(count, size, 1);
 	} else if (!strcmp(verb, "read")) {
 		open_device(device, O_RDONLY);
-		reads(count, size);
+		reads(count, size, run.depth);
 	} else {
 		usage();
 	}
