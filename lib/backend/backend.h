@@ -90,8 +90,8 @@ struct transport_ops {
 	int (*ioeventfd)(void *dev, const struct backend_ioeventfd *what);
 	/*
 	 * The doorbells of a region, each inside of it: writes at most `max`, and returns
-	 * how many. The eventfds are the caller's. Such a write may go to the device all
-	 * the same.
+	 * how many. The eventfds are the caller's; several may have the same one. Such a
+	 * write may go to the device all the same.
 	 */
 	int (*doorbells)(void *dev, unsigned region, struct backend_doorbell *out, unsigned max);
 	void (*close)(void *dev);

@@ -5,7 +5,6 @@
  * of them. Both widths in use begin alike; the wider one has more before its data.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "lib/backend/user/ask.h"
@@ -61,15 +60,14 @@ static bool makes_sense(const struct user_answer *answer, const struct wire_io_f
  * value has to be stored in shared memory, too. Returns how many were taken; `*wrong`:
  * how many make no sense.
  */
-static int take_entries(const struct user_answer *answer, size_t stride, uint64_t size,
+static int take_entries(struct user_answer *answer, size_t stride, uint64_t size,
 			struct backend_doorbell *out, unsigned max, unsigned *wrong)
 {
 	uint32_t count = head_of(answer).count;
-	unsigned taken = 0;
+	unsigned taken = 0, used = 0;
 
 	for (uint32_t i = 0; i < count && taken < max; i++) {
 		struct wire_io_fd entry = entry_at(answer, stride, i);
-		int fd;
 
 		if (entry.type != WIRE_IO_FD_IOEVENTFD)
 			continue;
@@ -77,21 +75,22 @@ static int take_entries(const struct user_answer *answer, size_t stride, uint64_
 			(*wrong)++;
 			continue;
 		}
-		fd = fcntl(answer->fds[entry.fd_index], F_DUPFD_CLOEXEC, 0);
-		if (fd < 0)
-			break;
 		out[taken++] = (struct backend_doorbell){
 			.offset = entry.offset,
 			.length = (unsigned)entry.size,
 			.match = entry.flags & WIRE_IO_FD_DATAMATCH,
 			.data = entry.flags & WIRE_IO_FD_DATAMATCH ? entry.datamatch : 0,
-			.fd = fd,
+			.fd = answer->fds[entry.fd_index],
 		};
+		used |= 1u << entry.fd_index;
 	}
+	for (unsigned i = 0; i < answer->fd_count; i++)
+		if (used & 1u << i)
+			answer->fds[i] = -1;
 	return (int)taken;
 }
 
-static int take(struct user_session *session, unsigned index, uint64_t size, const struct user_answer *answer,
+static int take(struct user_session *session, unsigned index, uint64_t size, struct user_answer *answer,
 		struct backend_doorbell *out, unsigned max)
 {
 	uint32_t count = head_of(answer).count;

@@ -12,15 +12,30 @@ static uint64_t reach(const struct backend_doorbell *doorbell)
 	return doorbell->length ? doorbell->length : 8;
 }
 
+static void keep_fd(struct doorbells *doorbells, int fd)
+{
+	for (unsigned i = 0; i < doorbells->fd_count; i++)
+		if (doorbells->fds[i] == fd)
+			return;
+	doorbells->fds[doorbells->fd_count++] = fd;
+}
+
+/* There may be more descriptors, since what a window touches is left out. */
+static unsigned room_in(const struct doorbells *doorbells)
+{
+	unsigned most = doorbells->fd_count > doorbells->count ? doorbells->fd_count : doorbells->count;
+
+	return DOORBELLS_MAX - most;
+}
+
 /* What a window answers, or makes trap, does not go past it. */
 static void add(struct lend_function *function, unsigned bar, const struct backend_doorbell *doorbell)
 {
 	struct doorbells *doorbells = &function->doorbells;
 
-	if (windows_touch(function, bar, doorbell->offset, reach(doorbell))) {
-		close(doorbell->fd);
+	keep_fd(doorbells, doorbell->fd);
+	if (windows_touch(function, bar, doorbell->offset, reach(doorbell)))
 		return;
-	}
 	doorbells->at[doorbells->count++] = (struct ioeventfd){
 		.fd = doorbell->fd,
 		.bar = bar,
@@ -37,10 +52,9 @@ int doorbells_read(struct lend_function *function)
 	struct backend_doorbell found[DOORBELLS_MAX];
 
 	for (unsigned i = 0; i < LEND_DEVICE_BARS && !function->quirk_options.no_ioeventfd; i++) {
-		int count = device->regions[i].size
-				    ? device->ops->doorbells(device->transport, i, found,
-							     DOORBELLS_MAX - function->doorbells.count)
-				    : 0;
+		int count = device->regions[i].size ? device->ops->doorbells(device->transport, i, found,
+									     room_in(&function->doorbells))
+						    : 0;
 
 		for (int j = 0; j < count; j++)
 			add(function, i, &found[j]);
@@ -89,7 +103,7 @@ int doorbells_again(struct lend_function *function)
 
 void doorbells_destroy(struct lend_function *function)
 {
-	for (unsigned i = 0; i < function->doorbells.count; i++)
-		close(function->doorbells.at[i].fd);
-	function->doorbells.count = 0;
+	for (unsigned i = 0; i < function->doorbells.fd_count; i++)
+		close(function->doorbells.fds[i]);
+	function->doorbells.count = function->doorbells.fd_count = 0;
 }

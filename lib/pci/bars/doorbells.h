@@ -27,6 +27,8 @@ struct doorbells {
 	unsigned count;
 	bool said; /* that the monitor does not take one */
 	struct ioeventfd at[DOORBELLS_MAX];
+	unsigned fd_count;
+	int fds[DOORBELLS_MAX]; /* those of all doorbells, each once */
 };
 
 struct lend_function;
