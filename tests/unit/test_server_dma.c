@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/server/server.h"
+#include "tests/unit/rounds.h"
 #include "tests/unit/dma_client.h"
 
 static void memory_by_messages(struct server_stage *stage, bool twin)
@@ -160,14 +161,14 @@ static void a_client_that_goes_meanwhile(void **state)
 /* Accesses of the client and of the device meet again and again; all of them complete. */
 static void collide(struct server_stage *stage, bool twin, bool nests)
 {
-	enum { ROUNDS = 20000 };
+	const unsigned times = rounds(20000, 100000);
 	struct dma_client client;
 	uint64_t value;
 
 	stage->server->device.nests = nests;
 	dma_client_begin(stage, &client, twin, HONEST);
-	dma_client_start(&client, ROUNDS);
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	dma_client_start(&client, times);
+	for (unsigned i = 0; i < times; i++) {
 		uint64_t at = DMA_BASE + 0x3000 + i % 512 * 8;
 
 		assert_int_equal(lend_server_read_memory(stage->server, at, &value, 8), 0);
@@ -183,8 +184,8 @@ static void collide(struct server_stage *stage, bool twin, bool nests)
 		assert_int_equal(lend_server_work(stage->server), 0);
 	}
 	dma_client_end(&client);
-	assert_int_equal(client.replies, ROUNDS);
-	assert_int_equal(client.answered, ROUNDS);
+	assert_int_equal(client.replies, times);
+	assert_int_equal(client.answered, times);
 }
 
 static void collisions_on_one_socket(void **state)

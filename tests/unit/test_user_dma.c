@@ -5,9 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/unit/rounds.h"
 #include "tests/unit/user_stage.h"
-
-enum { COLLISIONS = 10000 };
 
 static uint8_t memory[0x4000] __attribute__((aligned(4096)));
 
@@ -67,6 +66,8 @@ static void dma_accesses(struct user_peer *peer)
 	assert_int_equal(reply->header.error, EINVAL);
 	reply = user_peer_ask(peer, WIRE_DMA_READ, &head, sizeof(head), &fd, 1);
 	assert_int_equal(reply->header.error, EINVAL);
+	reply = user_peer_ask(peer, WIRE_VERSION, &head, sizeof(head), NULL, 0);
+	assert_int_equal(reply->header.error, ENOSYS);
 	reply = user_peer_ask(peer, 0xffff, &head, sizeof(head), &fd, 1);
 	assert_int_equal(reply->header.error, ENOSYS);
 	assert_int_equal(user_peer_dma(peer, false, 0x10000, 2, got), 0);
@@ -122,7 +123,7 @@ static void collide(struct user_peer *peer)
 {
 	uint32_t value;
 
-	for (int i = 0; i < COLLISIONS; i++)
+	for (unsigned i = 0; i < rounds(10000, 100000); i++)
 		assert_int_equal(user_peer_dma(peer, i & 1, 0x10000, 4, &value), 0);
 }
 

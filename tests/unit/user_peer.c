@@ -37,6 +37,22 @@ void user_peer_init(struct user_peer *peer)
 	memcpy(peer->config + 0x50, (uint8_t[]){0x11, 0, 31, 0, 0, 0x20, 0, 0, 0, 0x30, 0, 0}, 12);
 }
 
+/* As much of a message as a server sent that was killed then. */
+static void put_some(struct user_peer *peer, struct wire_out *out)
+{
+	struct wire_peer to = {.fd = peer->fds[0]};
+	size_t size = wire_size(out), at = sizeof(out->header);
+	uint8_t *bytes = malloc(size);
+
+	memcpy(bytes, &out->header, sizeof(out->header));
+	for (unsigned i = 0; i < out->part_count; i++) {
+		memcpy(bytes + at, out->parts[i].iov_base, out->parts[i].iov_len);
+		at += out->parts[i].iov_len;
+	}
+	peer_raw(&to, bytes, peer->cut < size ? peer->cut : size, out->fds, out->fd_count);
+	free(bytes);
+}
+
 void user_peer_reply(struct user_peer *peer, const struct wire_reader *message, int error, const void *data,
 		     size_t length, const int *fds, unsigned fd_count)
 {
@@ -51,7 +67,10 @@ void user_peer_reply(struct user_peer *peer, const struct wire_reader *message, 
 
 	if (message->header.flags & WIRE_NO_REPLY)
 		return;
-	peer_put(peer->fds[0], &out);
+	if (peer->dying)
+		put_some(peer, &out);
+	else
+		peer_put(peer->fds[0], &out);
 }
 
 void user_peer_raw(struct user_peer *peer, const void *bytes, size_t length)
@@ -152,32 +171,9 @@ static void infos(struct user_peer *peer, const struct wire_reader *message)
 	user_peer_reply(peer, message, 0, &irq, sizeof(irq), NULL, 0);
 }
 
-/* Closes everything in the middle of an answer. */
-static void die(struct user_peer *peer)
+static void answer(struct user_peer *peer, struct wire_reader *message)
 {
-	static const uint8_t junk[16] = {0};
-
-	if (peer->cut)
-		send(peer->fds[0], junk, peer->cut, MSG_NOSIGNAL);
-	shutdown(peer->fds[0], SHUT_RDWR);
-	if (peer->fds[1] >= 0)
-		shutdown(peer->fds[1], SHUT_RDWR);
-}
-
-static void serve(struct user_peer *peer, struct wire_reader *message)
-{
-	unsigned command = message->header.command;
-
-	peer->commands++;
-	peer->seen[command < 32 ? command : 0]++;
-	peer->last_flags = message->header.flags;
-	if (peer->dies_at == peer->commands) {
-		die(peer);
-		return;
-	}
-	if (peer->hook && peer->hook(peer, message))
-		return;
-	switch (command) {
+	switch (message->header.command) {
 	case WIRE_VERSION:
 		version(peer, message);
 		return;
@@ -207,6 +203,21 @@ static void serve(struct user_peer *peer, struct wire_reader *message)
 		infos(peer, message);
 		return;
 	}
+}
+
+static void serve(struct user_peer *peer, struct wire_reader *message)
+{
+	unsigned command = message->header.command;
+
+	peer->commands++;
+	peer->seen[command < 32 ? command : 0]++;
+	peer->last_flags = message->header.flags;
+	peer->dying = peer->dies_at == peer->commands;
+	if (!peer->hook || !peer->hook(peer, message))
+		answer(peer, message);
+	for (unsigned i = 0; i < 2 && peer->dying; i++)
+		if (peer->fds[i] >= 0)
+			shutdown(peer->fds[i], SHUT_RDWR);
 }
 
 /* How long poll() may wait: it does not tell of what was read ahead. */

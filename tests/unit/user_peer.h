@@ -41,8 +41,9 @@ struct user_peer {
 	/* Answers a command itself: true. In the peer's thread. */
 	bool (*hook)(struct user_peer *peer, struct wire_reader *message);
 	void *opaque;
-	unsigned dies_at; /* closes its sockets in place of the answer to this command, from 1; 0: never */
-	unsigned cut;     /* and sends so many bytes of the answer before */
+	unsigned dies_at; /* closes its sockets within the answer to this command, from 1; 0: never */
+	unsigned cut;     /* when so many bytes of the answer were sent */
+	bool dying;       /* its own */
 
 	/* What it saw. Read while no call runs. */
 	unsigned commands, seen[32];
