@@ -119,6 +119,15 @@ static int line_off(void *host, void *peer, unsigned pin, int fd)
 	return 0;
 }
 
+static int line_set(void *host, void *peer, unsigned pin, bool raised)
+{
+	struct user_monitor *monitor = host;
+
+	(void)peer, (void)pin;
+	monitor->level = raised;
+	return 0;
+}
+
 static void event(void *host, void *peer, enum lend_event kind, const char *text)
 {
 	struct user_monitor *monitor = host;
@@ -164,6 +173,7 @@ static const struct lend_host_ops ops = {
 	.msi_commit = nothing,
 	.msi_attach = msi_attach,
 	.msi_detach = msi_detach,
+	.line_set = line_set,
 	.line_attach = line,
 	.line_detach = line_off,
 	.watch = watch,

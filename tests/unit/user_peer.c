@@ -166,7 +166,7 @@ static void infos(struct user_peer *peer, const struct wire_reader *message)
 		return;
 	}
 	memcpy(&irq, message->payload, sizeof(irq));
-	irq.flags = WIRE_IRQ_EVENTFD;
+	irq.flags = WIRE_IRQ_EVENTFD | (irq.index ? 0 : peer->line_flags);
 	irq.count = irq.index < LEND_IRQ_COUNT ? peer->irqs[irq.index] : 0;
 	user_peer_reply(peer, message, 0, &irq, sizeof(irq), NULL, 0);
 }

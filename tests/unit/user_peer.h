@@ -36,7 +36,7 @@ struct user_peer {
 	uint32_t info_flags; /* WIRE_INFO_ */
 	uint32_t region_count, irq_count;
 	struct peer_region regions[LEND_REGION_COUNT];
-	uint32_t irqs[LEND_IRQ_COUNT];
+	uint32_t irqs[LEND_IRQ_COUNT], line_flags;
 	uint8_t config[4096];
 	/* Answers a command itself: true. In the peer's thread. */
 	bool (*hook)(struct user_peer *peer, struct wire_reader *message);
@@ -116,6 +116,7 @@ struct user_monitor {
 	bool placed;
 	int attached[64];                /* eventfd of each vector; 0: none */
 	int line, resample;              /* eventfds of the line */
+	int level;                       /* of the line, without those */
 	struct lend_ioeventfd bells[80]; /* that are handed out */
 	unsigned bell_count;
 	bool no_ioeventfd; /* of the function that is made */

@@ -30,6 +30,7 @@ struct user_device {
 	struct user_session *session;
 	unsigned irq_count;
 	bool has_error;   /* the server has an error interrupt */
+	bool masks_line;  /* the server says that it masks the line */
 	unsigned io_bars; /* bit n: BAR n has I/O ports */
 	bool mapped;      /* a part of some region can be mapped */
 	bool owes_reset;  /* it was asked for while the server was away */
@@ -237,6 +238,8 @@ static int user_irq_info(void *dev, unsigned index, struct backend_irq_info *out
 	unsigned count = !ret && info.flags & WIRE_IRQ_EVENTFD ? info.count : 0;
 
 	*out = (struct backend_irq_info){count, !ret && info.flags & WIRE_IRQ_NORESIZE};
+	if (index == LEND_IRQ_INTX)
+		device->masks_line = count && info.flags & WIRE_IRQ_MASKABLE;
 	if (index != LEND_IRQ_ERR)
 		return ret;
 	device->has_error = count;
@@ -247,7 +250,12 @@ static int user_irq_info(void *dev, unsigned index, struct backend_irq_info *out
 static int user_set_irqs(void *dev, const struct backend_irqs *irqs)
 {
 	struct user_device *device = dev;
+	bool unmask_fd = irqs->action == BACKEND_IRQ_UNMASK && irqs->fds && irqs->fds[0] >= 0;
 
+	/* A server that does not mask may take it for the eventfd that it is to signal (rust-vmm's example).
+	 */
+	if (unmask_fd && !device->masks_line)
+		return -EOPNOTSUPP;
 	return user_irqs_set(device->session, irqs, device->has_error);
 }
 
