@@ -24,7 +24,11 @@ uint64_t eventfd_take(int fd)
 	return eventfd_try(fd, &count) == 1 ? count : 0;
 }
 
-/* RWF_NOWAIT is for reads alone: the kernel has no write to an eventfd that is sure not to wait. */
+/*
+ * RWF_NOWAIT is for reads alone: eventfd_write() is no write_iter, and takes no flags; io_uring
+ * looks at O_NONBLOCK, too; and the file cannot be opened anew by /proc/self/fd. So the kernel has
+ * no write to an eventfd that is sure not to wait.
+ */
 void eventfd_add(int fd)
 {
 	struct pollfd room = {.fd = fd, .events = POLLOUT};

@@ -20,7 +20,9 @@ uint64_t eventfd_take(int fd);
 /**
  * Adds 1, unless the counter is full: it can be read then anyway. It waits if another
  * process fills the counter, without O_NONBLOCK, in the moment between the look at it
- * and the write: until somebody reads it.
+ * and the write: until somebody reads it, or a signal comes. So it is for an eventfd that
+ * only this process writes to, or that KVM reads (an irqfd is never full), or whose other
+ * writer is the one who waits then: a client that does it stops its own server.
  */
 void eventfd_add(int fd);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The line of a device behind a socket, by what its server says of masks. */
+/* The line of a device behind a socket, by what its server says of masks; and its error interrupt. */
+#include <stdio.h>
 #include <sys/eventfd.h>
 
 #include "tests/unit/user_stage.h"
@@ -62,6 +63,40 @@ static void a_server_that_masks(void **state)
 	assert_true(monitor.line > 0);
 }
 
+/* The kernel's number of an eventfd. */
+static unsigned number_of(int fd)
+{
+	char path[64], line[128];
+	unsigned number = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "eventfd-id: %u", &number) == 1)
+			break;
+	fclose(file);
+	return number;
+}
+
+/* The server tells of an error by an eventfd that nobody here writes to: it could make that wait. */
+static void the_error_interrupt(void **state)
+{
+	int error;
+
+	(void)state;
+	monitor.peer.irqs[LEND_IRQ_ERR] = 1;
+	open_function();
+	error = monitor.peer.irq_fds[LEND_IRQ_ERR][0];
+	assert_true(error > 0 && number_of(error));
+	for (unsigned i = 0; i < monitor.watch_count; i++)
+		assert_int_not_equal(number_of(monitor.watches[i].fd), number_of(error));
+	assert_int_equal(eventfd_write(error, UINT64_MAX - 1), 0);
+	user_monitor_await(&monitor, LEND_EVENT_ERROR);
+	assert_true(lend_function_gone(monitor.function));
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -69,6 +104,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(a_server_that_does_not_mask),
 		test(a_server_that_masks),
+		test(the_error_interrupt),
 	};
 
 	return cmocka_run_group_tests_name("user_line", tests, NULL, NULL);

@@ -53,6 +53,7 @@ struct user_session {
 	struct wire_limits server; /* what it takes */
 	int kick;                  /* eventfd: the thread that polls is to look again */
 	int events;                /* epoll: something is to be read while nobody calls */
+	int told; /* the server's eventfd of the error interrupt; only this process writes to `error_fd` */
 
 	pthread_mutex_t lock;
 	struct user_channel channels[USER_CHANNELS];

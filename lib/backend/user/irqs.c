@@ -2,7 +2,8 @@
 /*
  * SET_IRQS: a message takes as many descriptors as the server says, and never
  * mixes vectors that get one with vectors that get none. The error interrupt is
- * ours too: its eventfd is signalled when the session dies.
+ * ours too: its eventfd is signalled when the session dies. A server that had it
+ * could make that write wait (eventfd.h), so it gets another one.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -85,15 +86,22 @@ static void set_error(struct user_session *session, int fd)
 	pthread_mutex_unlock(&session->lock);
 }
 
+/* The server gets an eventfd of the session's: see user_session_serve(). */
+static int set_error_of(struct user_session *session, const struct backend_irqs *irqs, bool has_error)
+{
+	struct backend_irqs what = *irqs;
+	bool on = irqs->fds && irqs->count && irqs->fds[0] >= 0;
+
+	set_error(session, on ? irqs->fds[0] : -1);
+	if (on)
+		what.fds = &session->told;
+	return has_error ? set(session, &what) : 0;
+}
+
 int user_irqs_set(struct user_session *session, const struct backend_irqs *irqs, bool has_error)
 {
-	int ret;
+	int ret = irqs->index == LEND_IRQ_ERR ? set_error_of(session, irqs, has_error) : set(session, irqs);
 
-	if (irqs->index == LEND_IRQ_ERR && irqs->action == BACKEND_IRQ_TRIGGER)
-		set_error(session, irqs->fds && irqs->count ? irqs->fds[0] : -1);
-	if (irqs->index == LEND_IRQ_ERR && !has_error)
-		return 0;
-	ret = set(session, irqs);
 	/* Of a dead device everything is off. */
 	return ret == -ENOTCONN || irqs->index == LEND_IRQ_ERR ? 0 : ret;
 }

@@ -70,6 +70,8 @@ void user_session_serve(void *opaque)
 
 	pthread_mutex_lock(&session->lock);
 	user_session_pump(session);
+	if (eventfd_take(session->told) && session->error_fd >= 0)
+		eventfd_add(session->error_fd);
 	pthread_mutex_unlock(&session->lock);
 }
 
@@ -97,6 +99,8 @@ void user_session_free(struct user_session *session)
 		close(session->kick);
 	if (session->events >= 0)
 		close(session->events);
+	if (session->told >= 0)
+		close(session->told);
 	free(session->maps);
 	pthread_mutex_destroy(&session->lock);
 	free(session);
@@ -190,7 +194,7 @@ int user_session_start(struct lend_context *context, const char *name, int fd, u
 	snprintf(session->name, sizeof(session->name), "%s", name);
 	session->context = context;
 	session->timeout_ms = timeout_ms ? timeout_ms : USER_TIMEOUT_MS;
-	session->error_fd = session->kick = session->events = -1;
+	session->error_fd = session->kick = session->events = session->told = -1;
 	session->channels[USER_TWIN].fd = -1;
 	user_channel_open(&session->channels[USER_MAIN], fd);
 	ret = tell_version(session, error);
@@ -212,7 +216,12 @@ int user_session_new(struct lend_context *context, const char *name, int fd, uns
 		return ret;
 	session->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	session->events = epoll_create1(EPOLL_CLOEXEC);
-	ret = session->kick < 0 || session->events < 0 ? -errno : user_session_watch(session);
+	session->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ret = session->kick < 0 || session->events < 0 || session->told < 0 ||
+			      epoll_ctl(session->events, EPOLL_CTL_ADD, session->told,
+					&(struct epoll_event){.events = EPOLLIN})
+		      ? -errno
+		      : user_session_watch(session);
 	if (ret < 0) {
 		user_session_free(session);
 		return error_say(error, ret, "%s: its socket cannot be watched: %s", name, strerror(-ret));
