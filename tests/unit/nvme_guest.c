@@ -125,9 +125,9 @@ static uint64_t now(void *opaque)
 	return guest->time;
 }
 
-static bool spare(void *opaque)
+static uint64_t patience(void *opaque)
 {
-	return !((struct nvme_guest *)opaque)->alone;
+	return ((struct nvme_guest *)opaque)->alone ? 0 : 100000;
 }
 
 static void say(void *opaque, const char *text)
@@ -137,7 +137,7 @@ static void say(void *opaque, const char *text)
 }
 
 static const struct nvme_host_ops host_ops = {memory, read_memory, write_memory, signal_vector, pin,
-					      line,   mastering,   now,          spare,         say};
+					      line,   mastering,   now,          patience,      say};
 
 static void move(struct nvme_guest *guest, struct nvme_disk_request *request)
 {

@@ -2,6 +2,7 @@
 /* NVMe: when the controller looks for what comes next, and when it sleeps and is rung for. */
 #include "tests/unit/nvme_buffer_stage.h"
 
+static uint64_t wake_ns;          /* from a ring until the controller is awake */
 static uint64_t wait_ns, next_at; /* 0: a command is under way */
 static unsigned left_to_put;
 
@@ -18,14 +19,16 @@ static void one_by_one(void)
 
 static unsigned rings_of(unsigned commands, unsigned us)
 {
-	unsigned before = rings;
+	unsigned before = rings, seen = rings;
 
 	wait_ns = us * 1000;
 	next_at = guest.time + 1000000;
 	left_to_put = commands;
 	while (left_to_put) {
 		one_by_one();
+		guest.time += rings == seen ? 0 : wake_ns;
 		guest_work(&guest);
+		seen = rings;
 		if (guest.timer)
 			guest_fire_timer(&guest);
 		guest.time += 1000;
@@ -48,6 +51,11 @@ static void one_at_a_time(void **state)
 	assert_in_range(rings_of(100, 20), 1, 10);
 	assert_in_range(rings_of(100, 200), 95, 100);
 	assert_in_range(rings_of(100, 20), 1, 10);
+	/* What it takes to be woken does not make a guest slow. */
+	assert_in_range(rings_of(100, 200), 95, 100);
+	wake_ns = 90000;
+	assert_in_range(rings_of(100, 60), 1, 10);
+	wake_ns = 0;
 	guest.meanwhile = NULL;
 	/* It stops: it is waited for once. */
 	before = guest.time;

@@ -374,6 +374,25 @@ static void resets_in_messages(void **state)
 	assert_int_equal(said, 0);
 }
 
+/* On a slow host it takes longer to be woken, so it is looked for longer; alone, not at all. */
+static void patience(void **state)
+{
+	static const struct {
+		uint64_t call_ns, patience;
+	} rows[] = {{1, 100000}, {5000, 500000}, {1000000000, 2000000}};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lend_server_device device = {.size = sizeof(device)};
+		struct nvme_serve other = {.image = {.call_ns = rows[i].call_ns}};
+
+		assert_int_equal(nvme_serve_open(&other, 1, &device), 0);
+		assert_int_equal(other.patience, sysconf(_SC_NPROCESSORS_ONLN) < 2 ? 0 : rows[i].patience);
+		nvme_serve_close(&other);
+	}
+	assert_in_range(serve.image.call_ns, 1, 1000000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,6 +401,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(memory_goes, start, end),
 		cmocka_unit_test_setup_teardown(client_resets, start, end),
 		cmocka_unit_test_setup_teardown(resets_in_messages, start, end),
+		cmocka_unit_test_setup_teardown(patience, start, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,8 +5,8 @@
  * look into the memory then. If nothing happens for HOLD, the queues are armed, and we sleep.
  *
  * To be woken takes longer than a fast disk, or a fast guest's next command. So if what was
- * waited for came within LOOK several times in a row, we look for it for that long before we
- * sleep. One look in vain ends that.
+ * waited for came that fast (host.h has the time) several times in a row, we look for it for
+ * that long before we sleep. One look in vain ends that.
  *
  * A guest that gives its next command when it has the result of the last one finds us idle
  * each time. While the disk works on its only command the queues are armed, since no other
@@ -16,16 +16,21 @@
 
 enum {
 	HOLD = 100000, /* ns that a new command may wait if nothing else wakes us */
-	LOOK = 100000, /* ns */
 	FAST = 4,      /* so many waits in a row that were shorter tell that the next one will be, too */
 	SINGLES = 4,   /* so many commands one at a time show that the guest does so */
 };
+
+static uint64_t waited(const struct nvme_controller *ctl)
+{
+	return ctl->host->now(ctl->opaque) - ctl->idle_since;
+}
 
 void nvme_attention_end(struct nvme_controller *ctl)
 {
 	if (!ctl->idle_since)
 		return;
-	if (ctl->host->now(ctl->opaque) - ctl->idle_since >= LOOK)
+	/* If we slept, to be woken is a part of the wait. */
+	if (waited(ctl) >= 2 * ctl->host->patience(ctl->opaque))
 		ctl->fast[ctl->waits_for] = 0;
 	else if (ctl->fast[ctl->waits_for] < FAST)
 		ctl->fast[ctl->waits_for]++;
@@ -88,7 +93,7 @@ static bool look(struct nvme_controller *ctl)
 	do {
 		if (find_tails(ctl) || (ctl->running && nvme_command_reap(ctl, false)))
 			return true;
-	} while (ctl->host->now(ctl->opaque) - ctl->idle_since < LOOK);
+	} while (waited(ctl) < ctl->host->patience(ctl->opaque));
 	ctl->fast[ctl->waits_for] = 0;
 	return false;
 }
@@ -104,7 +109,7 @@ bool nvme_attention_idle(struct nvme_controller *ctl, bool any)
 		ctl->quiet = false;
 		ctl->idle_since = ctl->host->now(ctl->opaque);
 		ctl->waits_for = ctl->running ? FOR_DISK : FOR_GUEST;
-		if (ctl->fast[ctl->waits_for] == FAST && ctl->host->spare(ctl->opaque) && look(ctl))
+		if (ctl->fast[ctl->waits_for] == FAST && look(ctl))
 			return true;
 	}
 	if (!ctl->running || ctl->quiet || single)

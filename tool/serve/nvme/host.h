@@ -22,9 +22,11 @@ struct nvme_host_ops {
 	bool (*mastering)(void *opaque);
 	/** A clock that does not go back: ns, never 0. */
 	uint64_t (*now)(void *opaque);
-	/** Whether the guest goes on while the controller looks for what comes: there is a processor for
-	 * both. */
-	bool (*spare)(void *opaque);
+	/**
+	 * For how long to look for what comes soon before sleeping, ns: what it costs to be woken.
+	 * 0: not at all, since the guest does nothing meanwhile.
+	 */
+	uint64_t (*patience)(void *opaque);
 	/** One line for the person who runs the server. */
 	void (*say)(void *opaque, const char *line);
 };

@@ -14,6 +14,7 @@ struct nvme_image {
 	const struct nvme_format *format; /* that its bytes look like, though it is served as raw; or NULL */
 	struct io_uring ring;
 	struct __kernel_timespec time; /* of the one timer */
+	uint64_t call_ns;              /* what a call of the kernel's costs */
 };
 
 /**

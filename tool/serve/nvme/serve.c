@@ -22,6 +22,7 @@
 #include "tool/serve/nvme/spec.h"
 
 enum { CLASS_NVME = 0x010802, PCI_COMMAND_AT = 4, BUS_MASTER = 4 };
+enum { CALLS = 100, PATIENCE_LEAST = 100000, PATIENCE_MOST = 2000000 }; /* ns */
 
 static int memory(void *opaque, uint64_t address, uint64_t length, bool write, struct iovec *out,
 		  unsigned max)
@@ -90,9 +91,9 @@ static uint64_t now(void *opaque)
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec + 1;
 }
 
-static bool spare(void *opaque)
+static uint64_t patience(void *opaque)
 {
-	return ((struct nvme_serve *)opaque)->spare;
+	return ((struct nvme_serve *)opaque)->patience;
 }
 
 static void say(void *opaque, const char *text)
@@ -109,7 +110,7 @@ static const struct nvme_host_ops host_ops = {
 	.line = line,
 	.mastering = mastering,
 	.now = now,
-	.spare = spare,
+	.patience = patience,
 	.say = say,
 };
 
@@ -197,6 +198,19 @@ static const struct lend_server_ops ops = {
 	.irqs_changed = irqs_changed,
 };
 
+/*
+ * To be rung for takes an exit of the guest, some ten system calls, and two processes that
+ * are woken: as long as some CALLS that do nothing. Where the host is slow, all of it is.
+ */
+static uint64_t find_patience(const struct nvme_image *image)
+{
+	uint64_t time = CALLS * image->call_ns;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return 0;
+	return time < PATIENCE_LEAST ? PATIENCE_LEAST : time > PATIENCE_MOST ? PATIENCE_MOST : time;
+}
+
 int nvme_serve_open(struct nvme_serve *serve, unsigned queue_pairs, struct lend_server_device *device)
 {
 	serve->config = (struct lend_server_config){
@@ -219,7 +233,7 @@ int nvme_serve_open(struct nvme_serve *serve, unsigned queue_pairs, struct lend_
 	device->nests = true;
 	device->ops = &ops;
 	device->dev = serve;
-	serve->spare = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	serve->patience = find_patience(&serve->image);
 	serve->ctl = nvme_new(&serve->image.disk, &host_ops, serve, queue_pairs);
 	return serve->ctl ? 0 : -ENOMEM;
 }

@@ -29,7 +29,7 @@ struct nvme_serve {
 	struct lend_server_config config;
 	struct lend_server *server;                             /* NULL: not there yet */
 	void (*say)(const char *format, ...) LEND_PRINTF(1, 2); /* a line for the user */
-	bool spare;                                             /* there is more than one processor */
+	uint64_t patience;                                      /* ns; see host.h */
 	bool working;
 	bool reset_waits; /* until the controller is done with what it is at */
 	struct nvme_write writes[NVME_WRITES];
