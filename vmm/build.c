@@ -272,19 +272,32 @@ int machine_boot(struct vmm *vmm, struct lend_error *error)
 	return ret ? fail(error, ret, "KVM does not take the processors' state: %s", strerror(-ret)) : 0;
 }
 
+/* What the machine starts with: a kernel, or firmware, and one of them alone. */
+static int check_start(const struct vmm_config *config, struct lend_error *error)
+{
+	if (config->firmware && config->kernel_fd >= 0)
+		return fail(error, -EINVAL,
+			    "-kernel and -firmware exclude each other: firmware starts what is on a device; "
+			    "leave one of them out");
+	return 0;
+}
+
 int vmm_check(const struct vmm_config *config, struct lend_error *error)
 {
 	const struct boot_config boot = boot_config(config, NULL);
+	int ret = check_start(config, error);
 
+	if (ret || config->firmware)
+		return ret;
 	return boot_check(&boot, config->memory, error);
 }
 
 static int check_images(struct vmm *vmm, struct lend_error *error)
 {
 	const struct boot_config config = boot_config(&vmm->config, NULL);
-	int ret = boot_check(&config, vmm->config.memory, error);
+	int ret = vmm_check(&vmm->config, error);
 
-	if (!ret && boot_may_cut(&config))
+	if (!ret && !vmm->config.firmware && boot_may_cut(&config))
 		vmm_log(vmm, LEND_LOG_WARNING,
 			"the kernel's command line (-append) has %zu bytes: a PVH file does not say how many "
 			"it takes, and Linux takes %d",

@@ -42,8 +42,30 @@ struct vmm_device_config {
 	const char *vf_token; /* NULL: none */
 	bool allow_unreset;   /* x-allow-unreset=on: also where nothing could reset it */
 	bool stop_on_error;   /* x-on-error=stop: an error of the device ends the machine */
+	int boot_index;       /* of the firmware's boot order, the lowest first; -1: not in it */
 	/* Properties of the function. The machine fills in size, place, multifunction, peer. */
 	struct lend_function_config function;
+};
+
+/** A file that the firmware, or a program of the guest, reads through fw_cfg. */
+struct vmm_fw_file {
+	const char *name; /* "opt/...", 55 bytes at most */
+	const void *bytes;
+	uint32_t length;
+};
+
+/** What a machine with UEFI firmware is told. Descriptors are borrowed until vmm_free(). */
+struct vmm_firmware_config {
+	int code_fd;           /* the image as the package ovmf has it: code, or code with variables */
+	const char *code_name; /* for messages, as the next name */
+	int vars_fd; /* the store of variables, locked by the caller; -1: none, they are lost at the end */
+	const char *vars_name;
+	int template_fd; /* what a store that is lost at the end begins with; -1: all ones */
+	bool vars_readonly;
+	bool boot_menu;
+	int64_t rtc_offset;              /* seconds that the guest's clock is ahead of UTC */
+	const struct vmm_fw_file *files; /* of the user */
+	unsigned file_count;
 };
 
 struct vmm_config {
@@ -53,6 +75,8 @@ struct vmm_config {
 	bool has_node;      /* memory comes from `node` of the host; else from that of the devices */
 	unsigned node;
 	unsigned cpus;
+	/* A machine with firmware; kernel_fd is -1 then. NULL: a kernel is booted directly. */
+	const struct vmm_firmware_config *firmware;
 	int kernel_fd, initrd_fd;              /* borrowed until vmm_free(); initrd_fd -1: none */
 	const char *kernel_name, *initrd_name; /* for messages */
 	const char *cmdline;

@@ -137,6 +137,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 			.vf_token = options->devices[i].vf_token[0] ? options->devices[i].vf_token : NULL,
 			.allow_unreset = options->devices[i].allow_unreset,
 			.stop_on_error = options->devices[i].stop_on_error,
+			.boot_index = -1,
 			.function = options->devices[i].function,
 		};
 	for (unsigned i = 0; i < options->device_count && machine->config->files; i++) {
