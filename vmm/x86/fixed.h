@@ -10,6 +10,7 @@
 #define PORT_CMOS          0x70 /* and 0x71: nothing answers there */
 #define PORT_SERIAL        0x3f8
 #define PORT_PVPANIC       0x505
+#define PORT_FW_CFG        0x510 /* and 11 more */
 #define PORT_POWER         0x600
 #define PORT_SLEEP_CONTROL 0x600
 #define PORT_SLEEP_STATUS  0x601
