@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "vmm/error.h"
+#include "vmm/firmware/firmware.h"
 #include "vmm/kvm.h"
 #include "vmm/limits.h"
 #include "vmm/machine.h"
@@ -236,6 +237,7 @@ static int init_vcpus(struct vmm *vmm, struct lend_error *error)
 	vmm->vcpus.port_bus = &vmm->port_bus;
 	vmm->vcpus.ops = &vcpu_ops;
 	vmm->vcpus.opaque = vmm;
+	vmm->vcpus.mtrrs_off = vmm->firmware;
 	return vcpus_init(&vmm->vcpus, config.cpus, vmm->cpuid, &config, error);
 }
 
@@ -251,24 +253,31 @@ static struct boot_config boot_config(const struct vmm_config *config, const str
 	};
 }
 
-/* Everything that is the same before the first boot and before each other one. */
-int machine_boot(struct vmm *vmm, struct lend_error *error)
+/* What firmware would leave, and the kernel that it would start. */
+static int boot_direct(struct vmm *vmm, struct boot_entry *entry, struct lend_error *error)
 {
 	struct boot_config config = boot_config(&vmm->config, &vmm->layout);
-	struct boot_entry entry;
-	int ret = topology_assign(&vmm->topology, &vmm->layout, error);
+	int ret;
 
-	if (ret)
-		return ret;
 	ret = acpi_write(&vmm->memory, &vmm->layout, vmm->config.cpus, vmm->topology.has_io, &config.rsdp);
 	ret = ret ? ret : smbios_write(&vmm->memory, vmm->config.uuid);
 	ret = ret ? ret : reset_vector_write(&vmm->memory);
 	if (ret)
 		return fail(error, ret, "the machine's tables do not fit into its memory: raise -m");
-	ret = boot_load(&vmm->memory, &config, &entry, error);
+	return boot_load(&vmm->memory, &config, entry, error);
+}
+
+/* Everything that is the same before the first boot and before each other one. */
+int machine_boot(struct vmm *vmm, struct lend_error *error)
+{
+	struct boot_entry entry;
+	int ret = topology_assign(&vmm->topology, &vmm->layout, error);
+
+	if (!ret && !vmm->firmware)
+		ret = boot_direct(vmm, &entry, error);
 	if (ret)
 		return ret;
-	ret = vcpus_reset(&vmm->vcpus, &vmm->memory, &entry);
+	ret = vcpus_reset(&vmm->vcpus, &vmm->memory, vmm->firmware ? NULL : &entry);
 	return ret ? fail(error, ret, "KVM does not take the processors' state: %s", strerror(-ret)) : 0;
 }
 
@@ -318,10 +327,12 @@ static const struct {
 	const char *what;
 } parts[] = {
 	{check_images, "reading the kernel's header"},
+	{firmware_new, "reading the firmware's image"},
 	{init_core, "setting up KVM and VFIO"},
 	{limits_check, "comparing what is needed with the kernel's limits"},
 	{open_report, "opening the host's table of interrupts"},
 	{chips_init, "making the interrupt controllers"},
+	{firmware_init, "making the firmware's chips"},
 	{begin_memory, "reserving guest memory"},
 	{open_devices, NULL},
 	{devices_place, "reading the devices' config space"},

@@ -42,39 +42,53 @@ static void power_request(void *opaque, enum power_request what)
 static int init_lines(struct vmm *vmm)
 {
 	int serial = line(vmm, GSI_SERIAL);
-	int ged = line(vmm, GSI_GED);
+	int ged = vmm->firmware ? -1 : line(vmm, GSI_GED);
 
 	vmm->serial.irq = serial; /* chips_free() closes it, also after a failure below */
-	vmm->power = (struct power){.irq = ged, .request = power_request, .opaque = vmm};
+	vmm->power = (struct power){
+		.irq = ged, .no_keyboard = vmm->firmware, .request = power_request, .opaque = vmm};
 	if (serial < 0)
 		return serial;
-	if (ged < 0)
+	if (ged < 0 && !vmm->firmware)
 		return ged;
 	return serial_init(&vmm->serial, &vmm->loop, vmm->config.serial_fd, serial);
 }
 
+/* Where there is firmware, ECAM and power management are its chips'. */
 static int init_buses(struct vmm *vmm)
 {
-	const struct bus_range ports[] = {
-		{.start = PORT_SERIAL, .length = SERIAL_PORTS, .ops = &serial_ops, .opaque = &vmm->serial},
-		{.start = PORT_PVPANIC, .length = 1, .ops = &pvpanic_ops, .opaque = &vmm->power},
-		{.start = PORT_POWER, .length = 4, .ops = &power_ops, .opaque = &vmm->power},
-		{.start = PORT_CF8, .length = 8, .ops = &cf8_ops, .opaque = &vmm->topology},
+	struct bus *memory = &vmm->memory_bus, *ports = &vmm->port_bus;
+	bool direct = !vmm->firmware, cf8 = vmm->config.cf8 || vmm->firmware;
+	const struct {
+		bool wanted;
+		struct bus *bus;
+		uint64_t start, length;
+		const struct bus_ops *ops;
+		void *opaque;
+	} rows[] = {
+		{true, ports, PORT_SERIAL, SERIAL_PORTS, &serial_ops, &vmm->serial},
+		{true, ports, PORT_PVPANIC, 1, &pvpanic_ops, &vmm->power},
+		{direct, ports, PORT_POWER, 4, &power_ops, &vmm->power},
+		{cf8, ports, PORT_CF8, 1, &cf8_address_ops, &vmm->topology},
+		{cf8, ports, PORT_CF8 + 4, 4, &cf8_data_ops, &vmm->topology},
+		{direct, memory, ADDR_ECAM, FIXED_ECAM_END - ADDR_ECAM, &ecam_ops, &vmm->topology},
 	};
-	const struct bus_range ecam = {.start = ADDR_ECAM,
-				       .length = FIXED_ECAM_END - ADDR_ECAM,
-				       .ops = &ecam_ops,
-				       .opaque = &vmm->topology};
-	unsigned count = sizeof(ports) / sizeof(ports[0]) - (vmm->config.cf8 ? 0 : 1);
-	int ret = bus_add(&vmm->memory_bus, &ecam);
+	int ret = 0;
 
-	for (unsigned i = 0; i < count && !ret; i++)
-		ret = bus_add(&vmm->port_bus, &ports[i]);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !ret; i++) {
+		const struct bus_range range = {.start = rows[i].start,
+						.length = rows[i].length,
+						.ops = rows[i].ops,
+						.opaque = rows[i].opaque};
+
+		if (rows[i].wanted)
+			ret = bus_add(rows[i].bus, &range);
+	}
 	return ret ? ret : power_add_reset_ports(&vmm->power, &vmm->port_bus);
 }
 
 /*
- * There is no CMOS clock, and the FADT says so. Linux still writes the warm
+ * Without firmware there is no CMOS clock, and the FADT says so. Linux still writes the warm
  * reset code there for each processor that it starts: KVM takes these writes,
  * so that they do not leave the kernel.
  */
@@ -82,6 +96,8 @@ static int take_cmos(struct vmm *vmm)
 {
 	int ret;
 
+	if (vmm->firmware)
+		return 0;
 	vmm->cmos_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (vmm->cmos_fd < 0)
 		return -errno;
@@ -96,7 +112,7 @@ int chips_init(struct vmm *vmm, struct lend_error *error)
 
 	vmm->serial.irq = vmm->power.irq = -1;
 	ret = ret ? ret : take_chips(vmm);
-	ret = ret ? ret : routes_init(&vmm->routes, vmm->vm, limit > 0 ? (unsigned)limit : 0);
+	ret = ret ? ret : routes_init(&vmm->routes, vmm->vm, limit > 0 ? (unsigned)limit : 0, vmm->firmware);
 	lines_init(&vmm->lines, vmm->vm);
 	ret = ret ? ret : init_lines(vmm);
 	ret = ret ? ret : init_buses(vmm);

@@ -158,7 +158,7 @@ static int place_functions(struct vmm *vmm, struct layout_needs *needs, struct l
 {
 	struct placement placements[VMM_DEVICES_MAX];
 
-	vmm->topology = (struct topology){0};
+	vmm->topology = (struct topology){.chips = vmm->topology_chips};
 	for (unsigned i = 0; i < vmm->assigned_count; i++) {
 		const struct lend_device_info *info = lend_device_info(vmm->assigned[i].device);
 
@@ -225,7 +225,8 @@ int devices_place(struct vmm *vmm, struct lend_error *error)
 {
 	size_t count = lend_space_windows(vmm->space, NULL, 0); /* it does not change: all devices are open */
 	struct lend_iova_window *windows = calloc(count + 1, sizeof(*windows));
-	struct layout_needs needs = {.memory = vmm->config.memory,
+	struct layout_needs needs = {.kind = vmm->firmware ? LAYOUT_FIRMWARE : LAYOUT_DIRECT,
+				     .memory = vmm->config.memory,
 				     .physical_bits = cpuid_physical_bits(vmm->cpuid),
 				     .windows = windows};
 	int ret = windows ? make_functions(vmm, error) : fail(error, -ENOMEM, "out of memory");
@@ -234,7 +235,7 @@ int devices_place(struct vmm *vmm, struct lend_error *error)
 		needs.window_count = lend_space_windows(vmm->space, windows, count);
 	if (!ret)
 		ret = place_functions(vmm, &needs, error);
-	while (!ret && needs.low > ADDR_ECAM - LOW_WINDOW_LOWEST && !move_largest(vmm, error))
+	while (!ret && needs.low > layout_low_most(needs.kind) && !move_largest(vmm, error))
 		ret = place_functions(vmm, &needs, error);
 	ret = ret ? ret : layout_plan(&needs, &vmm->layout, error);
 	free(windows);

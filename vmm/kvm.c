@@ -58,6 +58,23 @@ int hv_create_irqchip(int vm)
 	return result(ioctl(vm, KVM_CREATE_IRQCHIP, 0UL));
 }
 
+int hv_create_pit(int vm)
+{
+	struct kvm_pit_config config = {.flags = KVM_PIT_SPEAKER_DUMMY};
+
+	return result(ioctl(vm, KVM_CREATE_PIT2, &config));
+}
+
+int hv_get_pit(int vm, struct kvm_pit_state2 *state)
+{
+	return result(ioctl(vm, KVM_GET_PIT2, state));
+}
+
+int hv_set_pit(int vm, const struct kvm_pit_state2 *state)
+{
+	return result(ioctl(vm, KVM_SET_PIT2, state));
+}
+
 int hv_set_slot(int vm, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t size, const void *va)
 {
 	struct kvm_userspace_memory_region region = {

@@ -20,6 +20,10 @@ int hv_create_vm(int kvm);
 int hv_set_tss(int vm, uint64_t address);
 int hv_set_identity_map(int vm, uint64_t address);
 int hv_create_irqchip(int vm);
+/** The timer of a PC at ports 0x40 to 0x43, and 0x61 without the speaker. */
+int hv_create_pit(int vm);
+int hv_get_pit(int vm, struct kvm_pit_state2 *state);
+int hv_set_pit(int vm, const struct kvm_pit_state2 *state);
 int hv_set_slot(int vm, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t size, const void *va);
 int hv_set_routes(int vm, const struct kvm_irq_routing *routing);
 int hv_irqfd(int vm, unsigned gsi, int eventfd, uint32_t flags);

@@ -89,6 +89,8 @@ struct vmm {
 	struct serial serial;
 	struct power power;
 	struct topology topology;
+	struct firmware *firmware;                   /* NULL: a direct boot, as the next */
+	const struct topology_chips *topology_chips; /* what firmware has on PCI */
 	struct vcpus vcpus;
 	struct cpuid *cpuid;
 	struct kvm_irqchip chips[3]; /* as they are after a reset: two PICs and the IOAPIC */

@@ -64,6 +64,8 @@ static uint64_t reset_port_read(void *opaque, uint64_t offset, unsigned length)
 	const struct reset_port *port = opaque;
 
 	(void)offset;
+	if (port->power->no_keyboard && reset_rows[port->row].port == PORT_KEYBOARD)
+		return UINT64_MAX;
 	return length == 1 ? reset_rows[port->row].reads : UINT64_MAX;
 }
 
@@ -90,8 +92,7 @@ int power_add_reset_ports(struct power *power, struct bus *ports)
 						.opaque = &power->reset_ports[i]};
 
 		power->reset_ports[i] = (struct reset_port){power, i};
-		if (!bus_overlaps(ports, range.start, 1)) /* 0xcf8 covers one of them */
-			ret = bus_add(ports, &range);
+		ret = bus_add(ports, &range);
 	}
 	return ret;
 }

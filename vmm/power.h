@@ -24,13 +24,14 @@ struct reset_port {
 enum { RESET_PORTS = 3 };
 
 struct power {
-	int irq; /* eventfd of an irqfd on the GED's GSI; taken over */
+	int irq;          /* eventfd of an irqfd on the GED's GSI; taken over; -1: there is none */
+	bool no_keyboard; /* nothing answers for a keyboard controller; its reset works all the same */
 	void (*request)(void *opaque, enum power_request request); /* from a vCPU's thread */
 	void *opaque;
 	struct reset_port reset_ports[RESET_PORTS]; /* filled in by power_add_reset_ports() */
 };
 
-/** Puts the ports by which a PC is reset on a bus, where nothing answers yet: 0 or negative errno. */
+/** Puts the ports by which a PC is reset on a bus: 0 or negative errno. */
 int power_add_reset_ports(struct power *power, struct bus *ports);
 
 void power_button(struct power *power);

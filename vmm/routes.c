@@ -6,12 +6,16 @@
 #include "vmm/kvm.h"
 #include "vmm/routes.h"
 
-int routes_init(struct routes *routes, int vm, unsigned limit)
+enum { PIC_PINS = 16 };
+
+int routes_init(struct routes *routes, int vm, unsigned limit, bool pics)
 {
 	pthread_mutex_init(&routes->lock, NULL);
 	routes->vm = vm;
+	routes->pics = pics;
 	routes->limit = limit < ROUTES_MAX ? limit : ROUTES_MAX;
-	routes->table = calloc(1, sizeof(*routes->table) + ROUTES_MAX * sizeof(routes->table->entries[0]));
+	routes->table = calloc(1, sizeof(*routes->table) +
+					  (ROUTES_MAX + PIC_PINS) * sizeof(routes->table->entries[0]));
 	if (!routes->table)
 		return -ENOMEM;
 	routes_begin(routes);
@@ -61,13 +65,28 @@ void routes_drop(struct routes *routes, unsigned gsi)
 	routes->changed = true;
 }
 
-static void add_pin(struct kvm_irq_routing *table, unsigned pin)
+static void add_pin(struct kvm_irq_routing *table, unsigned gsi, unsigned chip, unsigned pin)
 {
 	table->entries[table->nr++] = (struct kvm_irq_routing_entry){
-		.gsi = pin,
+		.gsi = gsi,
 		.type = KVM_IRQ_ROUTING_IRQCHIP,
-		.u.irqchip = {.irqchip = KVM_IRQCHIP_IOAPIC, .pin = pin},
+		.u.irqchip = {.irqchip = chip, .pin = pin},
 	};
+}
+
+/*
+ * A PC's wires. KVM's timer raises GSI 0, which is pin 0 of the first PIC and pin 2 of the IOAPIC,
+ * as the MADT says; the second PIC hangs at pin 2 of the first, so no device can be at GSI 2.
+ */
+static void add_pc_pins(struct kvm_irq_routing *table)
+{
+	for (unsigned gsi = 0; gsi < ROUTES_PINS; gsi++)
+		if (gsi != 2)
+			add_pin(table, gsi, KVM_IRQCHIP_IOAPIC, gsi ? gsi : 2);
+	for (unsigned gsi = 0; gsi < PIC_PINS; gsi++)
+		if (gsi != 2)
+			add_pin(table, gsi, gsi < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE,
+				gsi % 8);
 }
 
 static void add_message(struct kvm_irq_routing *table, unsigned gsi, const struct route *route)
@@ -87,8 +106,10 @@ int routes_commit(struct routes *routes)
 
 	if (routes->changed) {
 		routes->table->nr = 0;
-		for (unsigned pin = 0; pin < ROUTES_PINS; pin++)
-			add_pin(routes->table, pin);
+		if (routes->pics)
+			add_pc_pins(routes->table);
+		for (unsigned pin = 0; pin < ROUTES_PINS && !routes->pics; pin++)
+			add_pin(routes->table, pin, KVM_IRQCHIP_IOAPIC, pin);
 		for (unsigned gsi = ROUTES_PINS; gsi < routes->limit; gsi++)
 			if (routes->next[gsi].used)
 				add_message(routes->table, gsi, &routes->next[gsi]);

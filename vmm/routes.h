@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * KVM's table of interrupt routes. Every update holds the IOAPIC's 24 pins
- * (GSI 0 to 23) and behind them the message interrupts. Rule: a route is
- * installed before an irqfd is attached to its GSI and removed after it.
+ * (GSI 0 to 23), those of the PICs where firmware is, and behind them the message interrupts. Rule: a route
+ * is installed before an irqfd is attached to its GSI and removed after it.
  */
 #ifndef VMM_ROUTES_H
 #define VMM_ROUTES_H
@@ -22,14 +22,16 @@ struct route {
 struct routes {
 	pthread_mutex_t lock; /* held from routes_begin() to routes_commit() */
 	int vm;
-	unsigned limit;   /* of GSIs, KVM_CAP_IRQ_ROUTING */
+	unsigned limit; /* of GSIs, KVM_CAP_IRQ_ROUTING */
+	bool pics; /* the first 16 GSIs are also pins of the two PICs, and GSI 0 is pin 2 of the IOAPIC */
 	uint64_t updates; /* tables given to KVM */
 	bool changed;
 	struct route now[ROUTES_MAX], next[ROUTES_MAX]; /* by GSI; next is what commit installs */
 	struct kvm_irq_routing *table;
 };
 
-int routes_init(struct routes *routes, int vm, unsigned limit);
+/** `pics`: as a PC is wired, where the timer's pin is not the PIC's. */
+int routes_init(struct routes *routes, int vm, unsigned limit, bool pics);
 void routes_free(struct routes *routes);
 
 void routes_begin(struct routes *routes);

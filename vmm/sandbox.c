@@ -68,6 +68,7 @@ static const unsigned ioctls[] = {
 	KVM_SET_DEBUGREGS,
 	KVM_SET_MP_STATE,
 	KVM_SET_IRQCHIP,
+	KVM_SET_PIT2,
 	/* BARs that move, interrupts that change. */
 	KVM_SET_USER_MEMORY_REGION,
 	KVM_SET_GSI_ROUTING,

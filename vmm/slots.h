@@ -23,6 +23,9 @@ void slots_init(struct slots *slots, int vm, unsigned limit);
 /** Shows [va, va + size) to the guest at `at`. Returns the slot's number, -ENOSPC, -EEXIST (overlap), … */
 int slots_add(struct slots *slots, gpa_t at, uint64_t size, const void *va);
 
+/** As slots_add(); reads are those of memory, and a write leaves the guest. -EINVAL: KVM cannot do that. */
+int slots_add_readonly(struct slots *slots, gpa_t at, uint64_t size, const void *va);
+
 /** -errno: KVM keeps it, so the guest still has the memory there, and the number is not given out again. */
 int slots_remove(struct slots *slots, int slot);
 

@@ -182,7 +182,7 @@ static int create(struct vcpus *vcpus, unsigned id, const struct cpuid *host,
 	own.tsc_khz = ret > 0 ? (unsigned)ret : 0;
 	cpuid_fit(&cpuid, &own, id);
 	ret = hv_set_cpuid(vcpu->fd, cpuid_kernel(&cpuid));
-	return ret ? ret : reset_state_take(&vcpu->reset, vcpus->kvm, vcpu->fd);
+	return ret ? ret : reset_state_take(&vcpu->reset, vcpus->kvm, vcpu->fd, vcpus->mtrrs_off);
 }
 
 int vcpus_init(struct vcpus *vcpus, unsigned count, const struct cpuid *cpuid,
@@ -220,7 +220,7 @@ int vcpus_reset(struct vcpus *vcpus, const struct memory *memory, const struct b
 		struct kvm_sregs sregs = vcpu->reset.sregs;
 		struct kvm_regs regs = vcpu->reset.regs;
 
-		if (i == 0)
+		if (i == 0 && entry)
 			ret = boot_registers(memory, entry, &regs, &sregs);
 		if (!ret)
 			ret = reset_state_put(&vcpu->reset, vcpu->fd, &regs, &sregs);

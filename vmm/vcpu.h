@@ -51,6 +51,8 @@ struct vcpus {
 	struct bus *memory_bus, *port_bus;
 	const struct vcpus_ops *ops;
 	void *opaque;
+	bool mtrrs_off; /* as a processor leaves reset: firmware turns them on; else as firmware leaves them
+			 */
 	size_t run_size;
 	unsigned count, parked;
 	pthread_mutex_t lock; /* guards parked and order's changes */
@@ -66,7 +68,10 @@ struct vcpus {
 int vcpus_init(struct vcpus *vcpus, unsigned count, const struct cpuid *cpuid,
 	       const struct cpuid_config *config, struct lend_error *error);
 
-/** Resets all, the first to the kernel's entry. They must be parked or not started. */
+/**
+ * Resets all, the first to the kernel's entry, or without one (NULL) to the reset vector. They must
+ * be parked or not started.
+ */
 int vcpus_reset(struct vcpus *vcpus, const struct memory *memory, const struct boot_entry *entry);
 
 /** Starts the threads, paused; those that run already stay as they are. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "vmm/error.h"
+#include "vmm/firmware/firmware.h"
 #include "vmm/machine.h"
 #include "vmm/report.h"
 
@@ -190,7 +191,7 @@ static int reboot(struct vmm *vmm, struct lend_error *error)
 	vmm_work(vmm, "resetting its devices");
 	ret = devices_reset(vmm, error);
 	vmm_work(vmm, NULL);
-	if (!ret && chips_reset(vmm))
+	if (!ret && (chips_reset(vmm) || firmware_reset(vmm)))
 		ret = fail(error, -EIO, "KVM does not take the interrupt controllers' state");
 	ret = ret ? ret : boot_guarded(vmm, error);
 	if (!ret)
@@ -278,7 +279,8 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 
 void vmm_power_button(struct vmm *vmm)
 {
-	power_button(&vmm->power);
+	if (!vmm->firmware)
+		power_button(&vmm->power);
 }
 
 void vmm_stop(struct vmm *vmm)
@@ -306,6 +308,7 @@ void vmm_free(struct vmm *vmm)
 	if (vmm->assigned)
 		devices_close(vmm);
 	lend_space_free(vmm->space);
+	firmware_free(vmm);
 	chips_free(vmm);
 	loop_free(&vmm->loop);
 	lend_context_free(vmm->context);

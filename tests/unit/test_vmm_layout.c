@@ -45,6 +45,33 @@ static void ram_lies_on_both_sides_of_the_hole(void **state)
 	assert_true(out.high_start >= out.ram[1].gpa.a + out.ram[1].length);
 }
 
+/* ovmf's own ECAM, at 0xb0000000 or at 0xe0000000, is in nobody's way. */
+static void firmware_expects_a_hole_of_its_own(void **state)
+{
+	struct layout_needs in = needs(MIB(4608));
+	struct layout out;
+
+	(void)state;
+	in.kind = LAYOUT_FIRMWARE;
+	assert_int_equal(layout_plan(&in, &out, NULL), 0);
+	assert_int_equal(out.ram_count, 2);
+	assert_int_equal(out.ram[0].length, GIB(2));
+	assert_int_equal(out.ram[1].gpa.a, ADDR_4GIB);
+	assert_int_equal(out.ram[0].length + out.ram[1].length, MIB(4608));
+	assert_int_equal(out.low_start, 0xc0000000);
+	assert_int_equal(out.low_end, 0xe0000000);
+	assert_true(out.high_start >= out.ram[1].gpa.a + out.ram[1].length);
+
+	in.low = MIB(600); /* large BARs: down to where RAM ends */
+	in.low_align = MIB(512);
+	assert_int_equal(layout_plan(&in, &out, NULL), 0);
+	assert_int_equal(out.low_start % MIB(512), 0);
+	assert_true(out.low_start >= GIB(2));
+	assert_true(out.low_end - out.low_start >= MIB(600));
+	assert_int_equal(out.ram[0].length, GIB(2));
+	assert_int_equal(layout_low_most(LAYOUT_FIRMWARE), MIB(1536));
+}
+
 static void large_bars_lower_the_window(void **state)
 {
 	struct layout_needs in = needs(GIB(4));
@@ -222,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(small_machine_is_one_piece),
 		cmocka_unit_test(ram_lies_on_both_sides_of_the_hole),
+		cmocka_unit_test(firmware_expects_a_hole_of_its_own),
 		cmocka_unit_test(large_bars_lower_the_window),
 		cmocka_unit_test(ram_and_window_step_around_reserved_addresses),
 		cmocka_unit_test(the_low_window_steps_around_too),

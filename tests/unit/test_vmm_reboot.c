@@ -140,6 +140,9 @@ int hv_set_irqchip(int vm, struct kvm_irqchip *chip)
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 SILENT(hv_check, int fd, unsigned capability)
 SILENT(hv_create_irqchip, int vm)
+SILENT(hv_create_pit, int vm)
+SILENT(hv_get_pit, int vm, struct kvm_pit_state2 *state)
+SILENT(hv_set_pit, int vm, const struct kvm_pit_state2 *state)
 SILENT(hv_irqfd, int vm, unsigned gsi, int eventfd, uint32_t flags)
 SILENT(hv_irqfd_resample, int vm, unsigned gsi, int eventfd, int resamplefd)
 SILENT(hv_irq_line, int vm, unsigned gsi, int level)
@@ -176,7 +179,7 @@ static void a_processor_is_as_kvm_made_it(void **state)
 	kvm.mp.mp_state = KVM_MP_STATE_UNINITIALIZED;
 	kvm.events.smi.pending = 1;
 	lapic = kvm.lapic;
-	assert_int_equal(reset_state_take(&reset, -1, -1), 0);
+	assert_int_equal(reset_state_take(&reset, -1, -1, false), 0);
 	/* A guest was there. */
 	*msr(EFER) = 0xd01;
 	*msr(STAR) = 99;
@@ -223,7 +226,7 @@ static void memory_is_cached_from_the_first_byte_on(void **state)
 
 	(void)state;
 	memset(&kvm, 0, sizeof(kvm));
-	assert_int_equal(reset_state_take(&reset, -1, -1), 0);
+	assert_int_equal(reset_state_take(&reset, -1, -1, false), 0);
 	for (uint32_t index = 0x200; index <= 0x20f; index++)
 		*msr(index) = 0x80000000; /* as a guest leaves the variable ranges */
 	assert_int_equal(reset_state_put(&reset, -1, &regs, &sregs), 0);
@@ -255,7 +258,7 @@ static void what_is_in_no_list_is_put_back_too(void **state)
 			*msr(BANK_0 + 4 * banks) = 77; /* behind the last one */
 			for (unsigned i = 0; i < 4; i++)
 				*msr(odd[i]) = 10 + i;
-			assert_int_equal(reset_state_take(&reset, -1, -1), 0);
+			assert_int_equal(reset_state_take(&reset, -1, -1, false), 0);
 			for (unsigned i = 0; i < 4 * banks; i++)
 				*msr(BANK_0 + i) = UINT64_MAX;
 			for (unsigned i = 0; i < 4; i++)

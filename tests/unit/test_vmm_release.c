@@ -142,7 +142,7 @@ static void build(struct machine *machine)
 	subpages_init(&vmm->subpages);
 	slots_init(&vmm->slots, -1, 64);
 	lines_init(&vmm->lines, -1);
-	assert_int_equal(routes_init(&vmm->routes, -1, 64), 0);
+	assert_int_equal(routes_init(&vmm->routes, -1, 64, false), 0);
 	assert_int_equal(lend_context_new(&quiet, &world->context), 0);
 	assert_int_equal(lend_space_new(world->context, &assign_ops, vmm, &world->space), 0);
 	assert_int_equal(space_attach(world->space, &user, &world->error), 0);

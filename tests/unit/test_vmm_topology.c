@@ -361,32 +361,103 @@ static void ports_of_cf8_reach_the_same(void **state)
 	(void)state;
 	assert_int_equal(topology_place(&topology, &placement, 1), 0);
 	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
-	assert_true(cf8_ops.read(&topology, 4, 4) == 0xffffffff ||
-		    cf8_ops.read(&topology, 4, 4) == UINT64_MAX);
-	cf8_ops.write(&topology, 0, 4, 0x80000000 | 1 << 16 | 0x3c);
-	assert_int_equal(cf8_ops.read(&topology, 0, 4), 0x80010000 | 0x3c);
-	assert_int_equal(cf8_ops.read(&topology, 5, 1) & 0xff, 0x65);
+	assert_true(cf8_data_ops.read(&topology, 0, 4) == 0xffffffff ||
+		    cf8_data_ops.read(&topology, 0, 4) == UINT64_MAX);
+	cf8_address_ops.write(&topology, 0, 4, 0x80000000 | 1 << 16 | 0x3c);
+	assert_int_equal(cf8_address_ops.read(&topology, 0, 4), 0x80010000 | 0x3c);
+	assert_int_equal(cf8_data_ops.read(&topology, 1, 1) & 0xff, 0x65);
 	assert_int_equal(f.last_offset, 0x3d);
 	assert_int_equal(f.last_length, 1);
-	cf8_ops.write(&topology, 6, 2, 1);
+	cf8_data_ops.write(&topology, 2, 2, 1);
 	assert_int_equal(f.last_offset, 0x3e);
-	assert_true(cf8_ops.read(&topology, 0, 2) == UINT64_MAX);
+	assert_true(cf8_address_ops.read(&topology, 0, 2) == UINT64_MAX);
 	/* Beyond the dword there are other ports: config space does not go on there. */
 	f.id = 0x12345678;
-	assert_true(cf8_ops.read(&topology, 7, 2) == (UINT64_MAX << 8 | 0x78));
+	assert_true(cf8_data_ops.read(&topology, 3, 2) == (UINT64_MAX << 8 | 0x78));
 	assert_int_equal(f.last_offset, 0x3f);
 	assert_int_equal(f.last_length, 1);
-	assert_true(cf8_ops.read(&topology, 4, 8) == (0xffffffff00000000 | 0x12345678));
+	assert_true(cf8_data_ops.read(&topology, 0, 8) == (0xffffffff00000000 | 0x12345678));
 	f.writes = 0;
-	cf8_ops.write(&topology, 7, 4, 0xaabbccdd);
+	cf8_data_ops.write(&topology, 3, 4, 0xaabbccdd);
 	assert_int_equal(f.writes, 1);
 	assert_int_equal(f.last_offset, 0x3f);
 	assert_int_equal(f.last_length, 1);
 	/* Also at the end of config space. */
-	cf8_ops.write(&topology, 0, 4, 0x80000000 | 1 << 16 | 0xfc);
-	cf8_ops.read(&topology, 6, 4);
+	cf8_address_ops.write(&topology, 0, 4, 0x80000000 | 1 << 16 | 0xfc);
+	cf8_data_ops.read(&topology, 2, 4);
 	assert_int_equal(f.last_offset, 0xfe);
 	assert_int_equal(f.last_length, 2);
+}
+
+static struct {
+	unsigned resets, slot, offset, writes;
+} chip;
+
+static void chip_reset(void *opaque, unsigned slot, struct bridge_config *config)
+{
+	(void)opaque;
+	*config = (struct bridge_config){0};
+	bridge_config_set(config, 0, 4, 0x100 + slot);
+	bridge_config_allow(config, 0x60, 4, 0xffffffff);
+	chip.resets++;
+}
+
+static void chip_written(void *opaque, unsigned slot, unsigned offset, unsigned length)
+{
+	(void)opaque, (void)length;
+	chip.slot = slot;
+	chip.offset = offset;
+	chip.writes++;
+}
+
+/* A chipset has two slots, its writes are told, and ports and functions are as after a reset. */
+static void firmware_finds_nothing_placed(void **state)
+{
+	static const struct topology_chips chips = {.reset = chip_reset, .written = chip_written};
+	static struct topology topology = {.chips = &chips};
+	struct lend_function f = {
+		.bars = {[0] = {.size = 0x4000, .is_64 = true}, [5] = {.size = 0x20, .io = true}},
+		.link = {.is_pcie = true}};
+	struct lend_function many = {0};
+	struct placement placements[PCI_SLOTS - 2] = {at_port(&f, 0, 0)};
+	struct bridge_config *port = &topology.slots[1].config;
+	struct layout_needs needs = {0};
+
+	(void)state;
+	for (unsigned i = 1; i < PCI_SLOTS - 2; i++)
+		placements[i] = at_port(&many, (uint8_t)i, 0);
+	assert_int_equal(topology_place(&topology, placements, PCI_SLOTS - 2), 0);
+	assert_int_equal(topology.slots[SLOT_LPC].kind, SLOT_CHIP);
+	topology_needs(&topology, &needs);
+	assert_int_equal(needs.low, 1 << 20);
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+	assert_int_equal(f.writes, 0);
+	assert_int_equal(bridge_config_read(port, PCI_PRIMARY_BUS, 3), 0);
+	assert_int_equal(bridge_config_read(port, PCI_MEMORY_LIMIT, 2), 0);
+	assert_int_equal(bridge_config_read(port, PCI_PREF_MEMORY_LIMIT, 2), 1); /* it can 64 bits */
+	assert_int_equal(bridge_config_read(port, PCI_IO_LIMIT, 1), 0);
+	bridge_config_write(port, PCI_IO_BASE, 2, 0xf0f0); /* and I/O ports */
+	assert_int_equal(bridge_config_read(port, PCI_IO_BASE, 2), 0xf0f0);
+	assert_int_equal(bridge_config_read(&topology.slots[2].config, PCI_IO_BASE, 2),
+			 0); /* but this one not */
+	assert_int_equal(chip.resets, 2);
+	assert_int_equal(ecam(&topology, 0, 31, 0, 0, 4), 0x11f);
+	assert_int_equal(ecam(&topology, 0, 31, 1, 0, 4), 0xffffffff);
+	ecam_ops.write(&topology, 31 << 15 | 0x61, 1, 5);
+	assert_int_equal(chip.slot, 31);
+	assert_int_equal(chip.offset, 0x61);
+	ecam_ops.write(&topology, 1 << 15 | PCI_SECONDARY_BUS, 1, 7); /* a port's is its own matter */
+	assert_int_equal(chip.writes, 1);
+	assert_int_equal(ecam(&topology, 7, 0, 0, 0, 4), f.id);
+	/* The slot that the chip has is one less for devices. */
+	memset(&topology.slots, 0, sizeof(topology.slots));
+	assert_int_equal(topology_place(&topology, (struct placement[PCI_SLOTS]){0}, 0), 0);
+	for (unsigned i = 0; i < PCI_SLOTS - 2; i++)
+		placements[i] = at_port(&many, (uint8_t)i, 0);
+	assert_int_equal(topology_place(&topology, placements, PCI_SLOTS - 2), 0);
+	assert_int_equal(
+		topology_place(&topology, &(struct placement){.host = {.bus = 9}, .function = &f}, 1),
+		-ENOSPC);
 }
 
 int main(void)
@@ -404,6 +475,7 @@ int main(void)
 		cmocka_unit_test(config_accesses_find_their_function),
 		cmocka_unit_test(every_width_and_offset_of_ecam_is_safe),
 		cmocka_unit_test(ports_of_cf8_reach_the_same),
+		cmocka_unit_test(firmware_finds_nothing_placed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

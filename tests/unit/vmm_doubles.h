@@ -232,7 +232,7 @@ static int set_up(void **state)
 	vmm.assigned_count = 1;
 	assigned_init(&device, &vmm);
 	lines_init(&vmm.lines, -1);
-	return routes_init(&vmm.routes, -1, 64);
+	return routes_init(&vmm.routes, -1, 64, false);
 }
 
 static int tear_down(void **state)

@@ -65,8 +65,9 @@ static void set_io(struct bridge_config *config, const struct port_setup *setup)
 	if (!setup->io_length)
 		return;
 	bridge_config_allow(config, PCI_IO_BASE, 2, 0xf0f0);
-	bridge_config_set(config, PCI_IO_BASE, 1, (setup->io_start >> 8) & 0xf0);
-	bridge_config_set(config, PCI_IO_LIMIT, 1, ((setup->io_start + setup->io_length - 1) >> 8) & 0xf0);
+	bridge_config_set(config, PCI_IO_BASE, 1, setup->unplaced ? 0xf0 : (setup->io_start >> 8) & 0xf0);
+	bridge_config_set(config, PCI_IO_LIMIT, 1,
+			  setup->unplaced ? 0 : ((setup->io_start + setup->io_length - 1) >> 8) & 0xf0);
 }
 
 static void set_express(struct bridge_config *config, const struct port_setup *setup)

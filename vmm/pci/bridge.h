@@ -10,6 +10,7 @@ void host_bridge_init(struct bridge_config *config);
 
 /** What a root port is told before boot: numbers of buses, windows (length 0: none). */
 struct port_setup {
+	bool unplaced; /* firmware numbers the buses and opens the windows */
 	uint8_t slot, secondary;
 	struct lend_link link;                    /* of what is below it */
 	uint8_t atomics;                          /* AtomicOps that it completes, as in lend_link */

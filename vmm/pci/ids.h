@@ -13,4 +13,12 @@
 #define ID_ROOT_PORT   0x000c /* generic PCIe root port */
 #define ID_SUBSYSTEM   0x1100
 
+/*
+ * Of a machine with firmware: ovmf knows three host bridges, and stops at any other one. These two
+ * are what it takes for a Q35.
+ */
+#define ID_INTEL    0x8086
+#define ID_Q35_HOST 0x29c0
+#define ID_ICH9_LPC 0x2918
+
 #endif

@@ -48,6 +48,8 @@ static void fill_slot(struct pci_slot *slot, const struct placement *placements,
 int topology_place(struct topology *topology, const struct placement *placements, unsigned count)
 {
 	topology->slots[0].kind = SLOT_HOST_BRIDGE;
+	if (topology->chips)
+		topology->slots[SLOT_LPC].kind = SLOT_CHIP;
 	for (unsigned i = 0; i < count; i++) {
 		struct pci_slot *slot;
 		bool placed = false;
@@ -97,7 +99,7 @@ static struct pci_slot *find_port(struct topology *topology, unsigned bus)
 }
 
 struct target {
-	struct bridge_config *config;   /* one of ours */
+	struct pci_slot *slot;          /* of one of ours */
 	struct lend_function *function; /* or an assigned one */
 };
 
@@ -109,7 +111,7 @@ static struct target find(struct topology *topology, unsigned bus, unsigned devi
 		return (struct target){0};
 	if (bus || slot->kind == SLOT_DEVICE)
 		return (struct target){.function = slot->functions[function]};
-	return (struct target){.config = function ? NULL : &slot->config};
+	return (struct target){.slot = function ? NULL : slot};
 }
 
 static struct target find_ecam(struct topology *topology, uint64_t offset)
@@ -122,8 +124,8 @@ static uint32_t read_target(struct topology *topology, struct target target, uns
 	__atomic_fetch_add(&topology->accesses, 1, __ATOMIC_RELAXED);
 	if (target.function)
 		return lend_function_config_read(target.function, reg, length);
-	if (target.config)
-		return bridge_config_read(target.config, reg, length);
+	if (target.slot)
+		return bridge_config_read(&target.slot->config, reg, length);
 	return UINT32_MAX;
 }
 
@@ -133,8 +135,12 @@ static void write_target(struct topology *topology, struct target target, unsign
 	__atomic_fetch_add(&topology->accesses, 1, __ATOMIC_RELAXED);
 	if (target.function)
 		lend_function_config_write(target.function, reg, length, value);
-	else if (target.config)
-		bridge_config_write(target.config, reg, length, value);
+	if (!target.slot)
+		return;
+	bridge_config_write(&target.slot->config, reg, length, value);
+	if (topology->chips && target.slot->kind != SLOT_PORT)
+		topology->chips->written(topology->chips->opaque, (unsigned)(target.slot - topology->slots),
+					 reg, length);
 }
 
 /* An access of 8 bytes, or of an odd width, is split into accesses of 4, 2 and 1 bytes. */
@@ -183,20 +189,37 @@ static struct target find_cf8(struct topology *topology, uint32_t latch)
 	return find(topology, (latch >> 16) & 0xff, (latch >> 11) & 31, (latch >> 8) & 7);
 }
 
+static uint64_t cf8_address_read(void *opaque, uint64_t offset, unsigned length)
+{
+	const struct topology *topology = opaque;
+
+	(void)offset;
+	return length == 4 ? __atomic_load_n(&topology->cf8, __ATOMIC_RELAXED) : UINT64_MAX;
+}
+
+static void cf8_address_write(void *opaque, uint64_t offset, unsigned length, uint64_t value)
+{
+	struct topology *topology = opaque;
+
+	(void)offset;
+	if (length == 4)
+		__atomic_store_n(&topology->cf8, (uint32_t)value & 0x80fffffc, __ATOMIC_RELAXED);
+}
+
+const struct bus_ops cf8_address_ops = {.read = cf8_address_read, .write = cf8_address_write};
+
 /* 0xcfc to 0xcff are the bytes of one dword: what an access has beyond them is at other ports. */
 static unsigned in_dword(uint64_t offset, unsigned length)
 {
-	return length > 8 - offset ? (unsigned)(8 - offset) : length;
+	return length > 4 - offset ? (unsigned)(4 - offset) : length;
 }
 
-static uint64_t cf8_read(void *opaque, uint64_t offset, unsigned length)
+static uint64_t cf8_data_read(void *opaque, uint64_t offset, unsigned length)
 {
 	struct topology *topology = opaque;
 	uint32_t latch = __atomic_load_n(&topology->cf8, __ATOMIC_RELAXED);
 	uint64_t value = UINT64_MAX;
 
-	if (offset < 4)
-		return offset == 0 && length == 4 ? latch : UINT64_MAX;
 	length = in_dword(offset, length);
 	for (unsigned done = 0, step; done < length; done += step) {
 		uint64_t at = offset + done, mask;
@@ -205,30 +228,26 @@ static uint64_t cf8_read(void *opaque, uint64_t offset, unsigned length)
 		mask = ((1ull << (8 * step)) - 1) << (8 * done);
 		value &= ~mask;
 		value |= (uint64_t)read_target(topology, find_cf8(topology, latch),
-					       (latch & 0xfc) + (unsigned)(at - 4), step)
+					       (latch & 0xfc) + (unsigned)at, step)
 				 << (8 * done) &
 			 mask;
 	}
 	return value;
 }
 
-static void cf8_write(void *opaque, uint64_t offset, unsigned length, uint64_t value)
+static void cf8_data_write(void *opaque, uint64_t offset, unsigned length, uint64_t value)
 {
 	struct topology *topology = opaque;
 	uint32_t latch = __atomic_load_n(&topology->cf8, __ATOMIC_RELAXED);
 
-	if (offset == 0 && length == 4)
-		__atomic_store_n(&topology->cf8, (uint32_t)value & 0x80fffffc, __ATOMIC_RELAXED);
-	if (offset < 4)
-		return;
 	length = in_dword(offset, length);
 	for (unsigned done = 0, step; done < length; done += step) {
 		uint64_t at = offset + done;
 
 		step = piece(at, length - done);
-		write_target(topology, find_cf8(topology, latch), (latch & 0xfc) + (unsigned)(at - 4), step,
+		write_target(topology, find_cf8(topology, latch), (latch & 0xfc) + (unsigned)at, step,
 			     (uint32_t)(value >> (8 * done)));
 	}
 }
 
-const struct bus_ops cf8_ops = {.read = cf8_read, .write = cf8_write};
+const struct bus_ops cf8_data_ops = {.read = cf8_data_read, .write = cf8_data_write};

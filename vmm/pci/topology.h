@@ -16,18 +16,32 @@
 #include "vmm/pci/bridge.h"
 #include "vmm/x86/layout.h"
 
-enum { PCI_SLOTS = 32, PCI_FUNCTIONS = 8 };
+enum { PCI_SLOTS = 32, PCI_FUNCTIONS = 8, SLOT_LPC = 31 };
 
-enum slot_kind { SLOT_EMPTY, SLOT_HOST_BRIDGE, SLOT_PORT, SLOT_DEVICE };
+/** SLOT_CHIP: another function of the chipset, where there is one. */
+enum slot_kind { SLOT_EMPTY, SLOT_HOST_BRIDGE, SLOT_PORT, SLOT_DEVICE, SLOT_CHIP };
 
 struct pci_slot {
 	enum slot_kind kind;
-	struct bridge_config config;                    /* of a host bridge or a port */
+	struct bridge_config config;                    /* of a host bridge, a chip or a port */
 	struct port_setup setup;                        /* of a port */
 	struct lend_function *functions[PCI_FUNCTIONS]; /* in the slot, or below the port */
 };
 
+/**
+ * A chipset that firmware sets up: host bridge and SLOT_LPC. Where there is one, ports and
+ * functions are left as after a reset, and the firmware places them.
+ */
+struct topology_chips {
+	/** Gives the function in a slot its registers of after a reset. vCPUs are paused. */
+	void (*reset)(void *opaque, unsigned slot, struct bridge_config *config);
+	/** Bytes of it were written. From any vCPU. */
+	void (*written)(void *opaque, unsigned slot, unsigned offset, unsigned length);
+	void *opaque;
+};
+
 struct topology {
+	const struct topology_chips *chips; /* NULL: a direct boot; set before topology_place() */
 	struct pci_slot slots[PCI_SLOTS];
 	uint32_t cf8; /* the address latch, atomics */
 	bool has_io;  /* an I/O BAR is somewhere */
@@ -57,9 +71,14 @@ unsigned topology_slot(const struct topology *topology, const struct lend_functi
 /** What the BARs of all functions need, for layout_plan(). */
 void topology_needs(const struct topology *topology, struct layout_needs *needs);
 
-/** Puts bridges, windows and BARs into the state that firmware leaves; before each boot. */
+/**
+ * Before each boot: puts bridges, windows and BARs into the state that firmware leaves, or that
+ * it expects where there is one.
+ */
 int topology_assign(struct topology *topology, const struct layout *layout, struct lend_error *error);
 
-extern const struct bus_ops ecam_ops, cf8_ops; /* opaque: struct topology */
+/* Opaque: struct topology. The two of 0xcf8 answer at the address (a range of one byte, since only
+ * an access that begins there is its), and at the four ports of the data. */
+extern const struct bus_ops ecam_ops, cf8_address_ops, cf8_data_ops;
 
 #endif

@@ -211,12 +211,14 @@ static void init_bridges(struct topology *topology)
 	for (unsigned i = 0; i < PCI_SLOTS; i++) {
 		struct pci_slot *slot = &topology->slots[i];
 
-		if (slot->kind == SLOT_HOST_BRIDGE)
+		if (topology->chips && (slot->kind == SLOT_HOST_BRIDGE || slot->kind == SLOT_CHIP))
+			topology->chips->reset(topology->chips->opaque, i, &slot->config);
+		else if (slot->kind == SLOT_HOST_BRIDGE)
 			host_bridge_init(&slot->config);
 		if (slot->kind != SLOT_PORT)
 			continue;
 		slot->setup.slot = (uint8_t)i;
-		slot->setup.secondary = secondary++;
+		slot->setup.secondary = topology->chips ? 0 : secondary++;
 		for (unsigned f = PCI_FUNCTIONS; f--;)
 			if (slot->functions[f])
 				lend_function_link(slot->functions[f], &slot->setup.link,
@@ -226,10 +228,33 @@ static void init_bridges(struct topology *topology)
 	}
 }
 
+/* The firmware places everything. Of a port it is only told whether it can have a window of I/O ports. */
+static void leave_unplaced(struct topology *topology)
+{
+	struct cursors cursors = {.dry = true, .io = PORT_WINDOW};
+
+	place_all(topology, &cursors);
+	topology->has_io = cursors.io > PORT_WINDOW;
+	for (unsigned i = 0; i < PCI_SLOTS; i++) {
+		struct port_setup *setup = &topology->slots[i].setup;
+
+		setup->unplaced = true;
+		setup->memory_length = setup->prefetch_length = 0;
+	}
+	topology->cf8 = 0;
+	init_bridges(topology);
+}
+
 int topology_assign(struct topology *topology, const struct layout *layout, struct lend_error *error)
 {
-	struct cursors cursors = {.low = layout->low_start, .high = layout->high_start, .io = PORT_WINDOW};
+	struct cursors cursors = {.io = PORT_WINDOW};
 
+	if (topology->chips) {
+		leave_unplaced(topology);
+		return 0;
+	}
+	cursors.low = layout->low_start;
+	cursors.high = layout->high_start;
 	place_all(topology, &cursors);
 	topology->has_io = cursors.io > PORT_WINDOW;
 	if (cursors.low > layout->low_end || cursors.high > layout->high_end ||

@@ -14,6 +14,26 @@ enum { RAM_GRAIN = 2 << 20, HOLE_STEP = 256 << 20 };
 
 #define MEMORY_LEAST MIB(4) /* in one piece from address 0 on */
 
+/* What stands between address 0 and 4 GiB. */
+struct frame {
+	uint64_t ram_end;       /* RAM ends here at the latest */
+	uint64_t start, lowest; /* of the window of BARs, and the lowest start of one for large BARs */
+	uint64_t end;           /* of the window */
+};
+static const struct frame frames[] = {
+	[LAYOUT_DIRECT] = {LOW_WINDOW_DEFAULT, LOW_WINDOW_DEFAULT, LOW_WINDOW_LOWEST, ADDR_ECAM},
+	/*
+	 * ovmf puts ECAM at 0xb0000000 (up to 2023.02) or at 0xe0000000, 256 MiB of it, and never
+	 * asks whether something is there.
+	 */
+	[LAYOUT_FIRMWARE] = {0x80000000, 0xc0000000, 0x80000000, 0xe0000000},
+};
+
+uint64_t layout_low_most(enum layout_kind kind)
+{
+	return frames[kind].end - frames[kind].lowest;
+}
+
 /* Adds RAM in [start, end), no more than is left; returns what is left then. */
 static uint64_t add_ram(struct layout *layout, uint64_t start, uint64_t end, uint64_t left, uint64_t total)
 {
@@ -58,7 +78,8 @@ static int place_low(struct layout *layout, const struct layout_needs *needs, ui
 
 	for (size_t i = 0; i < needs->window_count; i++) {
 		uint64_t start = needs->windows[i].start < hole ? hole : needs->windows[i].start;
-		uint64_t last = needs->windows[i].last >= ADDR_ECAM ? ADDR_ECAM - 1 : needs->windows[i].last;
+		uint64_t end = frames[needs->kind].end;
+		uint64_t last = needs->windows[i].last >= end ? end - 1 : needs->windows[i].last;
 
 		start = align_up(start, align);
 		if (start < needs->windows[i].start || start > last || last - start + 1 < needs->low ||
@@ -92,6 +113,7 @@ static int place_high(struct layout *layout, const struct layout_needs *needs, u
 
 int layout_plan(const struct layout_needs *needs, struct layout *out, struct lend_error *error)
 {
+	const struct frame *frame = &frames[needs->kind];
 	uint64_t limit = 1ULL << (needs->physical_bits < 63 ? needs->physical_bits : 63);
 	uint64_t left = needs->memory;
 	uint64_t from, hole;
@@ -100,16 +122,16 @@ int layout_plan(const struct layout_needs *needs, struct layout *out, struct len
 	if (needs->memory < MEMORY_LEAST)
 		return fail(error, -EINVAL, "-m: a machine needs at least %llu MiB of memory",
 			    (unsigned long long)(MEMORY_LEAST >> 20));
-	for (hole = LOW_WINDOW_DEFAULT; place_low(out, needs, hole); hole -= HOLE_STEP)
-		if (hole == LOW_WINDOW_LOWEST)
+	for (hole = frame->start; place_low(out, needs, hole); hole -= HOLE_STEP)
+		if (hole == frame->lowest)
 			return fail(
 				error, -ENOSPC,
 				"the devices' BARs need %llu MiB below 4 GiB, and %llu MiB is what there can "
 				"be: hand over fewer devices",
 				(unsigned long long)(needs->low >> 20),
-				(unsigned long long)((ADDR_ECAM - LOW_WINDOW_LOWEST) >> 20));
+				(unsigned long long)(layout_low_most(needs->kind) >> 20));
 
-	left = fill(out, needs, 0, hole, left);
+	left = fill(out, needs, 0, hole < frame->ram_end ? hole : frame->ram_end, left);
 	if (!out->ram_count || out->ram[0].gpa.a || out->ram[0].length < MEMORY_LEAST)
 		return fail(error, -ENOSPC,
 			    "the IOMMU reserves the lowest addresses: no place for guest memory there");

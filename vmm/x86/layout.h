@@ -28,19 +28,30 @@
 #define ADDR_RESET_VECTOR 0xffff0ULL /* ffff:0, the real-mode entry */
 #define ADDR_HIGH_RAM     0x100000ULL
 
-/* Below 4 GiB, from the top: what KVM and the chips occupy, then ECAM, then the window of BARs. */
-#define ADDR_IDENTITY_MAP 0xfffbc000ULL
-#define ADDR_TSS          0xfffbd000ULL
+/*
+ * Below 4 GiB, from the top: firmware's flash, what KVM and the chips occupy, then ECAM, then the window
+ * of BARs. Firmware chooses the place of ECAM itself.
+ */
+#define ADDR_FLASH        0xff800000ULL /* at the lowest: 8 MiB of it */
+#define ADDR_TSS          0xfeffd000ULL /* three pages */
+#define ADDR_IDENTITY_MAP 0xfeffc000ULL
 #define ADDR_LAPIC        0xfee00000ULL
 #define ADDR_IOAPIC       0xfec00000ULL
 #define ADDR_ECAM         ((uint64_t)FIXED_ECAM)
 #define ADDR_4GIB         0x100000000ULL
 
-/* The window below 4 GiB ends at ECAM and begins where RAM ends: here, or lower for large BARs. */
+/*
+ * Of a direct boot: the window below 4 GiB ends at ECAM and begins where RAM ends: here, or lower for
+ * large BARs.
+ */
 #define LOW_WINDOW_DEFAULT 0xe0000000ULL
 #define LOW_WINDOW_LOWEST  0x80000000ULL
 
+/** Whose places those below 4 GiB are: ours, or those that the firmware expects. */
+enum layout_kind { LAYOUT_DIRECT, LAYOUT_FIRMWARE };
+
 struct layout_needs {
+	enum layout_kind kind;
 	uint64_t memory;
 	uint64_t low, high; /* bytes of BARs below 4 GiB (with alignment) and above */
 	uint64_t low_align, high_align;
@@ -57,6 +68,9 @@ struct layout {
 	uint64_t high_start, high_end; /* start == end: none */
 	unsigned buses;                /* that ECAM shows, from 0 */
 };
+
+/** The most bytes that BARs can have below 4 GiB. */
+uint64_t layout_low_most(enum layout_kind kind);
 
 /** Plans the address space. -ENOSPC with a sentence when something does not fit. */
 int layout_plan(const struct layout_needs *needs, struct layout *out, struct lend_error *error);

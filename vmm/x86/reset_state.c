@@ -114,7 +114,7 @@ static unsigned read_banks(int vcpu)
 	return banks < RESET_BANKS ? banks : RESET_BANKS;
 }
 
-static int take_msrs(struct reset_state *state, int kvm, int vcpu)
+static int take_msrs(struct reset_state *state, int kvm, int vcpu, bool mtrrs_off)
 {
 	struct kvm_msr_list *list = NULL;
 	int ret = list_msrs(kvm, &list);
@@ -125,6 +125,8 @@ static int take_msrs(struct reset_state *state, int kvm, int vcpu)
 	if (state->msrs) {
 		state->msrs->count = FIRMWARE;
 		memcpy(state->msrs->entries, firmware, sizeof(firmware));
+		for (unsigned i = 0; i < FIRMWARE && mtrrs_off; i++)
+			state->msrs->entries[i].data = 0;
 		for (unsigned i = 0; i < list->nmsrs; i++)
 			read_msr(state->msrs, vcpu, list->indices[i]);
 		for (unsigned i = 0; i < sizeof(unlisted) / sizeof(*unlisted); i++)
@@ -135,9 +137,9 @@ static int take_msrs(struct reset_state *state, int kvm, int vcpu)
 	return state->msrs ? 0 : -ENOMEM;
 }
 
-int reset_state_take(struct reset_state *state, int kvm, int vcpu)
+int reset_state_take(struct reset_state *state, int kvm, int vcpu, bool mtrrs_off)
 {
-	int ret = take_msrs(state, kvm, vcpu);
+	int ret = take_msrs(state, kvm, vcpu, mtrrs_off);
 
 	ret = ret ? ret : hv_get_regs(vcpu, &state->regs);
 	ret = ret ? ret : hv_get_sregs(vcpu, &state->sregs);

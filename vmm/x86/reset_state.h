@@ -7,6 +7,7 @@
 #define VMM_X86_RESET_STATE_H
 
 #include <linux/kvm.h>
+#include <stdbool.h>
 
 enum { RESET_MSRS = 512, RESET_BANKS = 32 };
 
@@ -28,8 +29,8 @@ struct reset_state {
 	unsigned banks; /* of machine check errors */
 };
 
-/** Reads the state of a new vCPU, with the MTRRs as firmware would leave them. */
-int reset_state_take(struct reset_state *state, int kvm, int vcpu);
+/** Reads the state of a new vCPU, with the MTRRs as firmware would leave them, or off. */
+int reset_state_take(struct reset_state *state, int kvm, int vcpu, bool mtrrs_off);
 
 /** Puts it back, less regs and sregs, which the caller may have changed and which go first. */
 int reset_state_put(const struct reset_state *state, int vcpu, const struct kvm_regs *regs,
