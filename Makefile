@@ -114,6 +114,9 @@ $(B)/obj/vmm/x86/acpi.o: $(B)/gen/dsdt.h
 $(B)/tests/test_pci_fail_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
 $(B)/tests/test_host_cures $(B)/tests/test_host_walk: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,getrlimit faccessat getuid geteuid)
 
+# A disk is full, or slow to say so.
+$(B)/tests/test_firmware_flash: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,pwrite fdatasync)
+
 # What a survey asks the kernel is counted.
 $(B)/tests/test_host_cost: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,open read readlink readlinkat access stat statx opendir)
 

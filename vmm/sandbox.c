@@ -113,7 +113,7 @@ static int allow_library(scmp_filter_ctx filter)
 	return ret;
 }
 
-static int add_rules(scmp_filter_ctx filter)
+static int add_rules(scmp_filter_ctx filter, const struct vmm *vmm)
 {
 	const uint32_t *devices;
 	size_t device_count = lend_ioctls(&devices);
@@ -126,6 +126,9 @@ static int add_rules(scmp_filter_ctx filter)
 	for (size_t i = 0; i < device_count && !ret; i++)
 		ret = allow_ioctl(filter, devices[i]);
 	ret = ret ? ret : allow_library(filter);
+	/* The guest's UEFI variables, which pwrite64 of the library's list writes, reach the disk. */
+	if (!ret && vmm->config.firmware)
+		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fdatasync), 0);
 	/* Signals to threads of this process alone; a thread's name. */
 	ret = ret ? ret
 		  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
@@ -143,7 +146,7 @@ static int add_rules(scmp_filter_ctx filter)
 	return ret;
 }
 
-static int load_filter(void)
+static int load_filter(const struct vmm *vmm)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int ret;
@@ -154,7 +157,7 @@ static int load_filter(void)
 	ret = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	ret = ret ? ret : seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	ret = ret ? ret : seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	ret = ret ? ret : add_rules(filter);
+	ret = ret ? ret : add_rules(filter, vmm);
 	ret = ret ? ret : seccomp_load(filter);
 	seccomp_release(filter);
 	return ret;
@@ -169,6 +172,6 @@ int vmm_sandbox(struct vmm *vmm, struct lend_error *error)
 	ret = vcpus_start(&vmm->vcpus, error);
 	if (ret)
 		return ret;
-	ret = load_filter();
+	ret = load_filter(vmm);
 	return ret ? fail(error, ret, "cannot restrict system calls: %s", strerror(-ret)) : 0;
 }
