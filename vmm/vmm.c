@@ -279,7 +279,9 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 
 void vmm_power_button(struct vmm *vmm)
 {
-	if (!vmm->firmware)
+	if (vmm->firmware)
+		pm_button(&vmm->firmware->pm);
+	else
 		power_button(&vmm->power);
 }
 

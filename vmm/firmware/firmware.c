@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "vmm/error.h"
 #include "vmm/firmware/firmware.h"
@@ -43,8 +44,50 @@ static int move_ecam(void *opaque, uint64_t base, uint64_t length)
 
 static void show_pm(void *opaque, bool shown)
 {
+	struct vmm *vmm = opaque;
+	const struct bus_range range = {
+		.start = PORT_PM, .length = PM_LENGTH, .ops = &pm_ops, .opaque = &vmm->firmware->pm};
+
+	if (!shown)
+		bus_remove(&vmm->port_bus, range.opaque, 0);
+	else if (bus_add(&vmm->port_bus, &range))
+		say(vmm, "a BAR of I/O ports is where the firmware's power management is (port 0x600): it "
+			 "cannot switch the machine off");
+}
+
+static uint64_t ns_of(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t guest_time(void *opaque)
+{
 	(void)opaque;
-	(void)shown;
+	return ns_of(CLOCK_MONOTONIC);
+}
+
+static int64_t time_of_day(void *opaque)
+{
+	(void)opaque;
+	return (int64_t)ns_of(CLOCK_REALTIME);
+}
+
+static void set_sci(void *opaque, bool high)
+{
+	struct vmm *vmm = opaque;
+	int ret = hv_irq_line(vmm->vm, GSI_SCI, high);
+
+	if (ret && vmm_may_log(vmm))
+		vmm_log(vmm, LEND_LOG_WARNING, "KVM does not take the power button's interrupt: %s",
+			strerror(-ret));
+}
+
+static void switch_off(void *opaque)
+{
+	vmm_request(opaque, REQUEST_OFF, "");
 }
 
 int firmware_new(struct vmm *vmm, struct lend_error *error)
@@ -68,6 +111,32 @@ int firmware_new(struct vmm *vmm, struct lend_error *error)
 	return 0;
 }
 
+static void make_chips(struct vmm *vmm)
+{
+	const struct pm_calls calls = {.now = guest_time, .sci = set_sci, .off = switch_off, .opaque = vmm};
+	struct firmware *firmware = vmm->firmware;
+
+	fw_cfg_init(&firmware->fw_cfg, &vmm->memory);
+	firmware->fw_cfg.say = say;
+	firmware->fw_cfg.opaque = vmm;
+	pm_init(&firmware->pm, &calls);
+	rtc_init(&firmware->rtc, firmware->config.rtc_offset, time_of_day, NULL);
+	firmware->made = true;
+}
+
+static int add_ports(struct vmm *vmm)
+{
+	const struct bus_range fw_cfg = {.start = PORT_FW_CFG,
+					 .length = FW_CFG_PORTS,
+					 .ops = &fw_cfg_ops,
+					 .opaque = &vmm->firmware->fw_cfg};
+	const struct bus_range rtc = {
+		.start = PORT_CMOS, .length = 2, .ops = &rtc_ops, .opaque = &vmm->firmware->rtc};
+	int ret = bus_add(&vmm->port_bus, &fw_cfg);
+
+	return ret ? ret : bus_add(&vmm->port_bus, &rtc);
+}
+
 int firmware_init(struct vmm *vmm, struct lend_error *error)
 {
 	struct firmware *firmware = vmm->firmware;
@@ -75,20 +144,48 @@ int firmware_init(struct vmm *vmm, struct lend_error *error)
 
 	if (!firmware)
 		return 0;
+	make_chips(vmm);
 	ret = hv_create_pit(vmm->vm);
 	ret = ret ? ret : hv_get_pit(vmm->vm, &firmware->pit);
-	return ret ? fail(error, ret, "KVM cannot make the chips of a PC: %s", strerror(-ret)) : 0;
+	ret = ret ? ret : add_ports(vmm);
+	if (ret)
+		return fail(error, ret, "KVM cannot make the chips of a PC: %s", strerror(-ret));
+	return firmware_images_init(vmm, error);
+}
+
+int firmware_describe(struct vmm *vmm, struct lend_error *error)
+{
+	(void)vmm;
+	(void)error;
+	return 0;
 }
 
 int firmware_reset(struct vmm *vmm)
 {
 	struct firmware *firmware = vmm->firmware;
 
-	return firmware ? hv_set_pit(vmm->vm, &firmware->pit) : 0;
+	if (!firmware)
+		return 0;
+	firmware_images_reset(vmm);
+	fw_cfg_reset(&firmware->fw_cfg);
+	pm_reset(&firmware->pm);
+	rtc_reset(&firmware->rtc);
+	return hv_set_pit(vmm->vm, &firmware->pit);
 }
 
 void firmware_free(struct vmm *vmm)
 {
-	free(vmm->firmware);
+	struct firmware *firmware = vmm->firmware;
+
+	if (!firmware)
+		return;
+	firmware_images_free(vmm);
+	if (firmware->made) {
+		fw_cfg_free(&firmware->fw_cfg);
+		pm_free(&firmware->pm);
+		rtc_free(&firmware->rtc);
+	}
+	free(firmware);
 	vmm->firmware = NULL;
+	vmm->topology_chips = NULL;
 }

@@ -7,24 +7,52 @@
 #define VMM_FIRMWARE_FIRMWARE_H
 
 #include "vmm/firmware/chipset.h"
+#include "vmm/firmware/flash.h"
+#include "vmm/firmware/fw_cfg.h"
+#include "vmm/firmware/pm.h"
+#include "vmm/firmware/rtc.h"
 #include "vmm/machine.h"
+
+/** A flash chip in the guest's memory. */
+struct firmware_image {
+	struct vmm *vmm;
+	bool made;
+	struct flash chip;
+	gpa_t at;
+	int slot; /* while it is in array mode; -1: none. Guarded by the chip's lock */
+};
 
 struct firmware {
 	struct vmm_firmware_config config;
+	struct firmware_image code, store;
 	struct chipset chipset;
 	struct topology_chips chips;
+	struct fw_cfg fw_cfg;
+	struct pm pm;
+	struct rtc rtc;
+	bool made;                 /* fw_cfg, pm and rtc are */
 	struct kvm_pit_state2 pit; /* as it is after a reset */
 };
 
 /** Makes vmm->firmware if the machine is configured so; else that stays NULL, as in all that follows. */
 int firmware_new(struct vmm *vmm, struct lend_error *error);
 
-/** Puts the chips on the buses; the interrupt controllers are there. */
+/** Makes the chips, and puts them on the buses; the interrupt controllers are there. */
 int firmware_init(struct vmm *vmm, struct lend_error *error);
+
+/** Tells the firmware what the machine is; the address space is planned. */
+int firmware_describe(struct vmm *vmm, struct lend_error *error);
 
 /** Resets the chips that are not on PCI. vCPUs are paused. */
 int firmware_reset(struct vmm *vmm);
 
+/** vCPUs have ended. */
 void firmware_free(struct vmm *vmm);
+
+/* images.c, for firmware.c alone. */
+int firmware_images_init(struct vmm *vmm, struct lend_error *error);
+void firmware_images_reset(struct vmm *vmm);
+/** What was stored is on the disk afterwards. */
+void firmware_images_free(struct vmm *vmm);
 
 #endif

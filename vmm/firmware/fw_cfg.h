@@ -25,6 +25,7 @@ enum {
 	FW_CFG_DIRECTORY = 0x19,
 	FW_CFG_FILES_FROM = 0x20,
 };
+enum { FW_CFG_PORTS = 12 };
 enum { FW_CFG_NAME_SIZE = 56, FW_CFG_FILES_MAX = 64, FW_CFG_NUMBERS_MAX = 8 };
 
 /** The file whose first selection after a reset calls `make`. */
@@ -88,6 +89,6 @@ int fw_cfg_update(struct fw_cfg *fw_cfg, const char *name, const void *bytes, ui
  */
 void fw_cfg_hide(struct fw_cfg *fw_cfg, const char *name, bool hidden);
 
-extern const struct bus_ops fw_cfg_ops; /* opaque: struct fw_cfg; 12 ports from PORT_FW_CFG */
+extern const struct bus_ops fw_cfg_ops; /* opaque: struct fw_cfg; FW_CFG_PORTS from PORT_FW_CFG */
 
 #endif
