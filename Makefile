@@ -103,12 +103,13 @@ $(B)/obj/%.o: %.c
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # AML is written in ASL: iasl makes a table in C of it.
-$(B)/gen/dsdt.h: vmm/x86/dsdt.asl vmm/x86/fixed.h
+$(B)/gen/%.h: vmm/x86/%.asl vmm/x86/dsdt_ports.asl vmm/x86/dsdt_pci.asl vmm/x86/fixed.h
 	@mkdir -p $(@D)
 	$(call say,IASL,$<)
-	$(Q)$(IASL) -vr -vs -tc -p $(B)/gen/dsdt $< >$(B)/gen/dsdt.log || { cat $(B)/gen/dsdt.log; exit 1; }
-	@sed 's/^unsigned char/static const unsigned char/' $(B)/gen/dsdt.hex >$@
-$(B)/obj/vmm/x86/acpi.o: $(B)/gen/dsdt.h
+	$(Q)$(IASL) -vr -vs -tc -p $(B)/gen/$* $< >$(B)/gen/$*.log || { cat $(B)/gen/$*.log; exit 1; }
+	@sed 's/^unsigned char/static const unsigned char/' $(B)/gen/$*.hex >$@
+$(B)/obj/vmm/x86/acpi_reduced.o: $(B)/gen/dsdt.h
+$(B)/obj/vmm/x86/acpi_fixed.o: $(B)/gen/dsdt_fixed.h
 
 # Each allocation fails in turn.
 $(B)/tests/test_pci_fail_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)

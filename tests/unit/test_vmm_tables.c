@@ -71,6 +71,56 @@ static void acpi_says_what_there_is(void **state)
 	guest_memory_free(memory);
 }
 
+/* FNV-1a, with `skip` bytes as zeros at each of two places (0: at none). */
+static uint32_t hash(const uint8_t *bytes, size_t length, const unsigned skip[2][2])
+{
+	uint32_t value = 0x811c9dc5;
+
+	for (size_t i = 0; i < length; i++) {
+		bool hidden = i - skip[0][0] < skip[0][1] || i - skip[1][0] < skip[1][1] || i == 9;
+
+		value = (value ^ (hidden ? 0 : bytes[i])) * 0x01000193;
+	}
+	return value;
+}
+
+/*
+ * What a kernel that is booted directly has always been shown, but for addresses and
+ * checksums: these follow from the DSDT's length, and that from iasl.
+ */
+static void tables_of_a_direct_boot_stay(void **state)
+{
+	static const struct {
+		const char *signature;
+		unsigned length, skip[2][2];
+		uint32_t hash;
+	} rows[] = {
+		{"FACP", 276, {{40, 4}, {140, 8}}, 0x7a300f5f},
+		{"APIC", 44 + 8 * CPUS + 18, {{0, 0}, {0, 0}}, 0xf007a677},
+		{"MCFG", 60, {{0, 0}, {0, 0}}, 0x32caa8ec},
+	};
+	static const uint64_t windows[] = {0xe0000000, 0x10000000, 0, 0, 1, 3};
+	struct memory *memory = guest_memory(RAM);
+	const uint8_t *fadt, *dsdt;
+	uint64_t rsdp, at;
+
+	(void)state;
+	assert_int_equal(acpi_write(memory, &layout, CPUS, true, &rsdp), 0);
+	assert_int_equal(rsdp, ADDR_ACPI);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		assert_int_equal(hash(table(memory, rsdp, rows[i].signature), rows[i].length, rows[i].skip),
+				 rows[i].hash);
+	fadt = table(memory, rsdp, "FACP");
+	memcpy(&at, fadt + 140, 8);
+	assert_int_equal(at, ADDR_ACPI + 48);
+	assert_memory_equal(fadt + 40, fadt + 140, 4);
+	dsdt = memory_at(memory, gpa(at), 36);
+	assert_memory_equal(dsdt, "DSDT", 4);
+	assert_memory_equal(dsdt + 10, "LEND\0\0LENDDSDT", 14);
+	assert_memory_equal(memory_at(memory, gpa(ADDR_WINDOWS), sizeof(windows)), windows, sizeof(windows));
+	guest_memory_free(memory);
+}
+
 static void smbios_has_the_uuid(void **state)
 {
 	const uint8_t uuid[16] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
@@ -180,6 +230,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(acpi_says_what_there_is),
+		cmocka_unit_test(tables_of_a_direct_boot_stay),
 		cmocka_unit_test(smbios_has_the_uuid),
 		cmocka_unit_test(the_real_mode_entry_resets),
 		cmocka_unit_test(each_processor_knows_its_place),
