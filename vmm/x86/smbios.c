@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* SMBIOS 3.6 (DMTF DSP0134): entry point 5.2.2, types 0 (7.1), 1 (7.2) and 127 (7.45). */
-#include <errno.h>
 #include <string.h>
 
 #include "vmm/x86/tables.h"
 
-enum { ENTRY_SIZE = 24, TABLE_OFFSET = 32 };
+enum { TABLE_OFFSET = 32 };
 
 struct writer {
-	uint8_t bytes[512];
+	uint8_t *bytes; /* SMBIOS_ROOM */
 	size_t used;
 };
 
 static void add(struct writer *writer, const void *data, size_t length)
 {
-	if (length > sizeof(writer->bytes) - writer->used)
+	if (length > SMBIOS_ROOM - writer->used)
 		return;
 	memcpy(writer->bytes + writer->used, data, length);
 	writer->used += length;
@@ -60,27 +59,39 @@ static void add_end(struct writer *writer)
 	add(writer, end, sizeof(end));
 }
 
-int smbios_write(const struct memory *memory, const uint8_t uuid[16])
+size_t smbios_structures(uint8_t out[SMBIOS_ROOM], const uint8_t uuid[16], bool firmware)
 {
-	struct writer writer = {.used = TABLE_OFFSET};
-	uint8_t *entry = writer.bytes;
-	uint32_t length, at = ADDR_SMBIOS + TABLE_OFFSET;
-	uint8_t sum = 0;
+	struct writer writer = {.bytes = out};
 
-	add_bios(&writer);
+	if (!firmware)
+		add_bios(&writer);
 	add_system(&writer, uuid);
 	add_end(&writer);
-	length = (uint32_t)(writer.used - TABLE_OFFSET);
+	return writer.used;
+}
 
-	memcpy(entry, "_SM3_", 5);
-	entry[6] = ENTRY_SIZE;
-	entry[7] = 3; /* version 3.6 */
-	entry[8] = 6;
-	entry[10] = 1;
-	memcpy(entry + 12, &length, 4);
-	memcpy(entry + 16, &at, 4);
-	for (unsigned i = 0; i < ENTRY_SIZE; i++)
-		sum = (uint8_t)(sum + entry[i]);
-	entry[5] = (uint8_t)-sum;
-	return memory_put(memory, gpa(ADDR_SMBIOS), writer.bytes, writer.used);
+void smbios_entry(uint8_t out[SMBIOS_ENTRY_SIZE], uint32_t at, uint32_t length)
+{
+	uint8_t sum = 0;
+
+	memset(out, 0, SMBIOS_ENTRY_SIZE);
+	memcpy(out, "_SM3_", 5);
+	out[6] = SMBIOS_ENTRY_SIZE;
+	out[7] = 3; /* version 3.6 */
+	out[8] = 6;
+	out[10] = 1;
+	memcpy(out + 12, &length, 4);
+	memcpy(out + 16, &at, 4);
+	for (unsigned i = 0; i < SMBIOS_ENTRY_SIZE; i++)
+		sum = (uint8_t)(sum + out[i]);
+	out[5] = (uint8_t)-sum;
+}
+
+int smbios_write(const struct memory *memory, const uint8_t uuid[16])
+{
+	uint8_t bytes[TABLE_OFFSET + SMBIOS_ROOM] = {0};
+	size_t length = smbios_structures(bytes + TABLE_OFFSET, uuid, false);
+
+	smbios_entry(bytes, ADDR_SMBIOS + TABLE_OFFSET, (uint32_t)length);
+	return memory_put(memory, gpa(ADDR_SMBIOS), bytes, TABLE_OFFSET + length);
 }

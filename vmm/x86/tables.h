@@ -13,6 +13,17 @@
 int acpi_write(const struct memory *memory, const struct layout *layout, unsigned cpus, bool io_window,
 	       uint64_t *rsdp);
 
+enum { SMBIOS_ENTRY_SIZE = 24, SMBIOS_ROOM = 512 };
+
+/**
+ * Lays SMBIOS types 0, 1 and 127 one behind the other, and returns how many bytes they are;
+ * `firmware`: without type 0, which firmware writes itself. An all-zero uuid says "not set".
+ */
+size_t smbios_structures(uint8_t out[SMBIOS_ROOM], const uint8_t uuid[16], bool firmware);
+
+/** The entry point of structures that lie at the address `at`. */
+void smbios_entry(uint8_t out[SMBIOS_ENTRY_SIZE], uint32_t at, uint32_t length);
+
 /** Writes SMBIOS types 0, 1 and 127 at ADDR_SMBIOS; an all-zero uuid says "not set". */
 int smbios_write(const struct memory *memory, const uint8_t uuid[16]);
 
