@@ -150,20 +150,22 @@ FUZZ_SAN := address,undefined,fuzzer-no-link
 FUZZ_DIR := $(O)/san-clang-$(subst $(comma),-,$(FUZZ_SAN))/fuzz
 FUZZ_COUNT ?= 1000
 fuzz_host_src := $(wildcard lib/*.c lib/rules/*.c lib/host/*.c lib/host/*/*.c) $(addprefix tests/,$(addprefix unit/,odd_tree.c host_tree.c host_kernel.c host_kernel_vfs.c) fuzz/host_tree.c)
+fuzz_firmware_src := $(addprefix vmm/,bus.c error.c memory.c power.c) $(addprefix vmm/firmware/,fw_cfg.c pm.c rtc.c) tests/fuzz/firmware.c
 fuzz_nvme_src := $(filter-out %/format.c %/image.c %/uring.c %/serve.c %/kind.c,$(wildcard tool/serve/nvme/*.c)) \
                  $(addprefix tests/,$(addprefix unit/,nvme_guest.c nvme_hammer.c) fuzz/nvme.c)
 fuzz_server_src := $(wildcard lib/*.c lib/wire/*.c lib/server/*.c) $(addprefix tests/,unit/server_hostile.c fuzz/server.c)
 fuzz_virtio_src := $(addprefix tool/serve/virtio/,queue.c ring.c ring_split.c ring_packed.c pieces.c) tests/unit/virtio_driver.c tests/fuzz/virtio.c
 fuzz_wire_src := $(wildcard lib/*.c lib/wire/*.c) tests/fuzz/wire.c
-fuzz-host fuzz-nvme fuzz-server fuzz-virtio fuzz-wire: fuzz-%:
+fuzz-firmware fuzz-host fuzz-nvme fuzz-server fuzz-virtio fuzz-wire: fuzz-%:
 	$(Q)$(MAKE) CC=clang SAN=$(FUZZ_SAN) $(FUZZ_DIR)/$(if $(filter host,$*),host_tree,$*)
 
 # The same inputs each time: what a change breaks is seen, and nothing by chance.
-check-fuzz: fuzz-host fuzz-nvme fuzz-server fuzz-virtio fuzz-wire
+check-fuzz: fuzz-firmware fuzz-host fuzz-nvme fuzz-server fuzz-virtio fuzz-wire
 	$(Q)$(FUZZ_DIR)/host_tree -max_len=16 -seed=1 -runs=$(FUZZ_COUNT) -artifact_prefix=$(FUZZ_DIR)/
-	$(Q)for f in nvme server virtio wire; do \
+	$(Q)for f in firmware nvme server virtio wire; do \
 	  $(FUZZ_DIR)/$$f -max_len=512 -seed=1 -runs=$(FUZZ_COUNT)0 -artifact_prefix=$(FUZZ_DIR)/ || exit 1; done
 
+$(B)/fuzz/firmware: $(call obj,$(fuzz_firmware_src))
 $(B)/fuzz/host_tree: $(call obj,$(fuzz_host_src))
 $(B)/fuzz/nvme: $(call obj,$(fuzz_nvme_src))
 $(B)/fuzz/server: $(call obj,$(fuzz_server_src))
@@ -249,7 +251,7 @@ format:
 clean:
 	rm -rf $(O)
 
-.PHONY: all fuzz-host fuzz-nvme fuzz-server fuzz-virtio fuzz-wire check-fuzz check-example check-unit check-headers check-layers check-symbols check-conformance check-manual man install install-lib format clean
+.PHONY: all fuzz-firmware fuzz-host fuzz-nvme fuzz-server fuzz-virtio fuzz-wire check-fuzz check-example check-unit check-headers check-layers check-symbols check-conformance check-manual man install install-lib format clean
 .SECONDARY:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

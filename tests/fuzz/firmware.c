@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For libFuzzer: a guest that plays with the chips of a machine with firmware. The input is
+ * commands of eight bytes: what to do and how wide, which chip, where (two bytes), a value
+ * (four bytes). Nothing that the machine tells may change by it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/firmware/fw_cfg.h"
+#include "vmm/firmware/pm.h"
+#include "vmm/firmware/rtc.h"
+#include "vmm/power.h"
+#include "vmm/x86/layout.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { PIECE = 0x8000, COMMAND = 8, LARGE = 5000, NOT_RAM = 0x5a };
+enum { DO_WRITE, DO_READ, DO_POKE, DO_DMA, DO_PAUSE, DO_HIDE, DO_BUTTON, DO_RESET };
+
+/* One piece from 0 on, and one above 4 GiB; what lies between them here is not the guest's. */
+static uint8_t ram[3 * PIECE];
+static struct memory memory = {.base = ram,
+			       .size = sizeof(ram),
+			       .pieces = {{{0}, 0, PIECE}, {{ADDR_4GIB}, 2 * PIECE, PIECE}},
+			       .piece_count = 2};
+static struct bus ports;
+static struct fw_cfg fw_cfg;
+static struct pm pm;
+static struct rtc rtc;
+static struct power power;
+static uint64_t now;
+static uint8_t large[LARGE];
+
+/* Where a command may play. A chip needs a row here, and a range in start(). */
+static const struct {
+	struct bus *bus;
+	uint64_t start, length;
+} places[] = {
+	{&ports, PORT_FW_CFG, FW_CFG_PORTS},
+	{&ports, PORT_PM, PM_LENGTH},
+	{&ports, PORT_CMOS, 2},
+	{&ports, PORT_RESET_CONTROL, 1},
+};
+enum { PLACES = sizeof(places) / sizeof(*places) };
+
+static uint64_t tick(void *opaque)
+{
+	(void)opaque;
+	return now += 12345;
+}
+
+static int64_t day(void *opaque)
+{
+	(void)opaque;
+	return (int64_t)(now += 98765432109);
+}
+
+static void level(void *opaque, bool high)
+{
+	(void)opaque;
+	(void)high;
+}
+
+static void off(void *opaque)
+{
+	(void)opaque;
+}
+
+static void make(void *opaque)
+{
+	(void)opaque;
+	if (fw_cfg_update(&fw_cfg, FW_CFG_SCRIPT, large, LARGE))
+		abort();
+}
+
+static void request(void *opaque, enum power_request what)
+{
+	(void)opaque;
+	(void)what;
+	fw_cfg_reset(&fw_cfg);
+	pm_reset(&pm);
+	rtc_reset(&rtc);
+}
+
+static void put(uint64_t at, uint64_t length, const struct bus_ops *ops, void *opaque)
+{
+	const struct bus_range range = {.start = at, .length = length, .ops = ops, .opaque = opaque};
+
+	if (bus_add(&ports, &range))
+		abort();
+}
+
+static void start(void)
+{
+	const struct pm_calls calls = {.now = tick, .sci = level, .off = off};
+
+	memset(ram, 0, sizeof(ram));
+	memset(ram + PIECE, NOT_RAM, PIECE);
+	memset(large, 0xa5, sizeof(large));
+	now = 1;
+	bus_init(&ports);
+	fw_cfg_init(&fw_cfg, &memory);
+	fw_cfg.make = make;
+	if (fw_cfg_add(&fw_cfg, FW_CFG_CPUS, "\2", 2) || fw_cfg_add_file(&fw_cfg, "opt/word", "word", 4) ||
+	    fw_cfg_add_file(&fw_cfg, FW_CFG_SCRIPT, large, LARGE))
+		abort();
+	pm_init(&pm, &calls);
+	rtc_init(&rtc, 0, day, NULL);
+	power = (struct power){.irq = -1, .request = request};
+	request(NULL, POWER_RESET);
+	put(PORT_FW_CFG, FW_CFG_PORTS, &fw_cfg_ops, &fw_cfg);
+	put(PORT_PM, PM_LENGTH, &pm_ops, &pm);
+	put(PORT_CMOS, 2, &rtc_ops, &rtc);
+	if (power_add_reset_ports(&power, &ports))
+		abort();
+}
+
+static uint32_t little(const uint8_t *at)
+{
+	return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+/* A descriptor that is nearly right: what is read goes to the address `where`. */
+static void do_dma(uint32_t where, uint32_t value)
+{
+	const uint32_t control = __builtin_bswap32(value & 0x003f001f),
+		       length = __builtin_bswap32(value >> 20);
+	const uint64_t start = (value & 0x100 ? ADDR_4GIB : 0) + (value & 0x200 ? PIECE - 0x200 : 0);
+	const uint64_t address = __builtin_bswap64(start + where % (value & 0x200 ? 0x400 : 0x10000));
+
+	memcpy(ram + 0x100, &control, 4);
+	memcpy(ram + 0x104, &length, 4);
+	memcpy(ram + 0x108, &address, 8);
+	bus_write(&ports, PORT_FW_CFG + 8, 4, __builtin_bswap32(0x100));
+}
+
+static void act(const uint8_t *command)
+{
+	uint32_t where = command[2] | (uint32_t)command[3] << 8, value = little(command + 4);
+	const unsigned place = command[1] % PLACES, length = 1u << (command[0] >> 3 & 3);
+	const uint64_t at = places[place].start + where % places[place].length;
+	uint64_t out;
+
+	switch (command[0] & 7) {
+	case DO_WRITE:
+		bus_write(places[place].bus, at, length, length == 8 ? (uint64_t)value << 32 | where : value);
+		break;
+	case DO_READ:
+		bus_read(places[place].bus, at, length, &out);
+		break;
+	case DO_POKE:
+		memcpy(ram + where % (PIECE - 3), &value, 4);
+		break;
+	case DO_DMA:
+		do_dma(where, value);
+		break;
+	case DO_PAUSE:
+		pm_pause(&pm);
+		tick(NULL);
+		pm_resume(&pm);
+		break;
+	case DO_HIDE:
+		fw_cfg_hide(&fw_cfg, "opt/word", value & 1);
+		break;
+	case DO_BUTTON:
+		pm_button(&pm);
+		break;
+	default:
+		request(NULL, POWER_RESET);
+	}
+}
+
+/* What was added is as it was, and what is not the guest's, too. */
+static void check(void)
+{
+	for (unsigned i = 0; i < PIECE; i++)
+		if (ram[PIECE + i] != NOT_RAM)
+			abort();
+	if (memcmp(fw_cfg.numbers[0].bytes, "\2", 2) || memcmp(fw_cfg.files[1].bytes, "word", 4) ||
+	    memcmp(fw_cfg.files[0].bytes, large, LARGE) || fw_cfg.file_count != 2)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	start();
+	for (; size >= COMMAND; data += COMMAND, size -= COMMAND)
+		act(data);
+	check();
+	fw_cfg_free(&fw_cfg);
+	pm_free(&pm);
+	rtc_free(&rtc);
+	return 0;
+}
