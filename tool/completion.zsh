@@ -15,7 +15,7 @@ _lend_property() {
 	# Properties of -device: those that are on or off, and the others; and those that one driver alone has.
 	switches=(managed x-req x-no-mmap x-intx x-no-kvm-intx x-no-kvm-msi x-no-kvm-msix
 		x-allow-unreset x-vga x-no-kvm-ioeventfd x-no-vfio-ioeventfd x-no-geforce-quirks)
-	words=(host sysfsdev expect id iommufd fd vf-token romfile rombar romsize ats x-p2p x-config
+	words=(host sysfsdev expect id bootindex iommufd fd vf-token romfile rombar romsize ats x-p2p x-config
 		x-on-error x-intx-mmap-timeout-ms x-msix-relocation x-pci-vendor-id x-pci-device-id
 		x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code x-nv-gpudirect-clique
 		socket x-msg-timeout reconnect)
@@ -161,6 +161,9 @@ _lend() {
 			'-kernel[kernel of the guest]:file:_files' \
 			'-initrd[initial RAM disk]:file:_files' \
 			'-append[command line of the kernel]:text:' \
+			'-firmware[UEFI firmware]:file:_files' '-boot[its menu]:what:(menu=on menu=off)' \
+			'-rtc[clock of the guest]:base:(base=utc base=localtime)' \
+			'*-fw-cfg[a setting for the firmware]:what:(name=opt/)' '-name[the machine]:name:' \
 			'*-device[a device]:device:_lend_property' \
 			'*-disk[a disk of an image]:image:_files' '*-net[a network card]:where:(user tap= none)' \
 			'-serial[serial line]:where:(stdio none file\: unix\:)' \

@@ -13,6 +13,7 @@
 
 #include "vmm/error.h"
 #include "vmm/firmware/firmware.h"
+#include "vmm/firmware/flash_plan.h"
 #include "vmm/kvm.h"
 #include "vmm/limits.h"
 #include "vmm/machine.h"
@@ -294,11 +295,12 @@ static int check_start(const struct vmm_config *config, struct lend_error *error
 int vmm_check(const struct vmm_config *config, struct lend_error *error)
 {
 	const struct boot_config boot = boot_config(config, NULL);
+	struct flash_plan plan;
 	int ret = check_start(config, error);
 
-	if (ret || config->firmware)
-		return ret;
-	return boot_check(&boot, config->memory, error);
+	if (!ret && config->firmware)
+		return flash_plan(config->firmware, &plan, error);
+	return ret ? ret : boot_check(&boot, config->memory, error);
 }
 
 static int check_images(struct vmm *vmm, struct lend_error *error)

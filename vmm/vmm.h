@@ -59,9 +59,10 @@ struct vmm_firmware_config {
 	int code_fd;           /* the image as the package ovmf has it: code, or code with variables */
 	const char *code_name; /* for messages, as the next name */
 	int vars_fd; /* the store of variables, locked by the caller; -1: none, they are lost at the end */
-	const char *vars_name;
-	int template_fd; /* what a store that is lost at the end begins with; -1: all ones */
+	const char *vars_name; /* of the store, or else of the template */
+	int template_fd;       /* what a store that is lost at the end begins with; -1: all ones */
 	bool vars_readonly;
+	bool no_vars; /* the whole image is ROM, and there is no chip for variables */
 	bool boot_menu;
 	int64_t rtc_offset;              /* seconds that the guest's clock is ahead of UTC */
 	const struct vmm_fw_file *files; /* of the user */

@@ -13,12 +13,14 @@
 #include <cmocka.h>
 
 #include "tool/run/files.c"
+#include "tool/run/firmware.c"
 #include "tool/run/messages.c"
 #include "tool/run/ring.c"
 #include "tool/run/servers.c"
 #include "tool/run/sink.c"
 #include "tool/run/socket.c"
 #include "tool/run/spawn.c"
+#include "tool/run/store.c"
 #include "tool/run/stats.c"
 #include "tool/clean.c"
 #include "tool/say.c"

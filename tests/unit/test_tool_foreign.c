@@ -10,7 +10,6 @@
 static void each_has_a_sentence(void **state)
 {
 	static const char *const rows[][2] = {
-		{"-name", "vm1"},
 		{"-nic", "user"},
 		{"-netdev", "user,id=n0"},
 		{"-drive", "file=x.qcow2"},
@@ -21,7 +20,6 @@ static void each_has_a_sentence(void **state)
 		{"-fda", "x"},
 		{"-pflash", "x"},
 		{"-snapshot", NULL},
-		{"-rtc", "base=utc"},
 		{"-overcommit", "mem-lock=off"},
 		{"-daemonize", NULL},
 		{"-pidfile", "x"},
@@ -96,7 +94,6 @@ static void each_has_a_sentence(void **state)
 		{"-p", "x"},
 		{"--initramfs", "x"},
 		{"-i", "x"},
-		{"--firmware", "x"},
 		{"--console", "off"},
 		{"--vfio", "/sys/x"},
 		{"--vfio-pci", "05:00.0"},

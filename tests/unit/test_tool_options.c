@@ -214,7 +214,7 @@ static void missing_and_unknown(void **state)
 /* A word is suggested where at most a third of what was typed is other. */
 static void no_far_suggestion(void **state)
 {
-	static const char *const words[] = {"-x",    "-vm",    "-rtcs",   "-foo",
+	static const char *const words[] = {"-x",    "-vm",    "-qxvz",   "-foo",
 					    "-kern", "-nicer", "-daemon", "-zzzzzz"};
 
 	(void)state;

@@ -18,6 +18,7 @@
 #include "tool/nearest.c"
 #include "tool/run/device_arg.c"
 #include "tool/run/device_json.c"
+#include "tool/run/firmware_arg.c"
 #include "tool/run/foreign.c"
 #include "tool/run/foreign_device.c"
 #include "tool/run/machine_arg.c"

@@ -140,7 +140,7 @@ static int check_new(const struct run_options *options, const struct run_device 
 
 void device_defaults(struct run_device *device)
 {
-	device->fd = -1;
+	device->fd = device->boot_index = -1;
 	device->function.intx_timeout_ms = INTX_TIMEOUT_MS;
 	device->function.rom_mode = LEND_ROM_AUTO;
 }

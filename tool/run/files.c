@@ -127,9 +127,13 @@ int files_open(struct run_options *options, struct files *out, struct lend_error
 	int ret;
 
 	*out = (struct files){.kernel = -1, .initrd = -1, .serial = -1, .stats = -1};
+	firmware_none(&out->firmware);
 	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++)
 		out->devices[i] = -1;
-	ret = out->kernel = open_image(options->kernel, "kernel", error);
+	if (options->firmware.code[0])
+		ret = firmware_open(options, &out->firmware, error);
+	else
+		ret = out->kernel = open_image(options->kernel, "kernel", error);
 	if (ret >= 0 && options->initrd)
 		ret = out->initrd = open_image(options->initrd, "initrd", error);
 	if (ret >= 0 && options->stats)
@@ -165,6 +169,7 @@ void files_close(const struct run_options *options, struct files *files)
 {
 	if (files->serial >= 0 && options->serial == SERIAL_UNIX)
 		unlink(options->serial_path);
+	firmware_close(&files->firmware);
 	close_one(&files->kernel);
 	close_one(&files->initrd);
 	close_one(&files->serial);

@@ -3,6 +3,7 @@
 #ifndef TOOL_RUN_FILES_H
 #define TOOL_RUN_FILES_H
 
+#include "tool/run/firmware.h"
 #include "tool/run/servers.h"
 
 /* The bytes of a romfile; the machine's process has them by the fork. */
@@ -14,6 +15,7 @@ struct file_rom {
 /* Descriptors, -1: not asked for. */
 struct files {
 	int kernel, initrd, serial, stats;
+	struct firmware_files firmware;
 	struct file_rom roms[VMM_DEVICES_MAX]; /* one a device */
 	int devices[VMM_DEVICES_MAX];          /* one a -device */
 	struct servers servers;                /* of -disk and -net */
@@ -23,7 +25,7 @@ struct files {
 int file_rom_read(const char *path, struct file_rom *out, struct lend_error *error);
 
 /** Opens all that `options` names, and starts the servers of its devices. 0, or a negative errno with the
- * sentence and nothing open. */
+ * sentence and nothing open; -ENOEXEC: a file is not what it is given as. */
 int files_open(struct run_options *options, struct files *out, struct lend_error *error);
 /** Closes those of devices: the machine has its own, and a device is free when nobody has one. */
 void files_give_devices(struct files *files);

@@ -37,17 +37,20 @@ static const struct foreign option_rows[] = {
 	 "start lend run under taskset, or as a service with CPUAffinity="},
 	{"smbios", NULL,
 	 "the guest's SMBIOS tables are lend's own; give -uuid UUID for the one that they have"},
-	{"acpitable fw_cfg", NULL, "the guest's tables are lend's own; leave it out"},
+	{"acpitable", NULL, "the guest's tables are lend's own; leave it out"},
 	{"no-acpi", NULL, "the guest finds its devices by ACPI; leave it out"},
 	{"dtb", NULL, "a guest on x86 has no device tree; leave it out"},
-	{"rtc localtime startdate clock", NULL,
-	 "the guest has no CMOS clock, it reads the time, in UTC, from KVM's own; leave it out"},
+	{"localtime startdate clock", NULL,
+	 "a guest with -firmware is given its time by -rtc base=localtime or base=DATETIME; others read it, "
+	 "in "
+	 "UTC, from KVM's own clock"},
 	{"watchdog watchdog-action", NULL, "the machine has no watchdog; leave it out"},
 
 	/* The guest's kernel. */
-	{"bios pflash firmware flash igvm option-rom L", NULL,
-	 "a guest is started from its kernel, without firmware; give -kernel FILE"},
-	{"boot", NULL, "a guest is started from its kernel; leave it out, and give -kernel FILE"},
+	{"bios pflash flash", NULL,
+	 "give -firmware uefi, or -firmware CODE[,vars=FILE] with the files of an image of UEFI firmware"},
+	{"igvm option-rom L", NULL,
+	 "give -firmware CODE for UEFI firmware, and romfile= with the -device that a ROM is for"},
 	{"cmdline params p", NULL, "give -append TEXT"},
 	{"initramfs i", NULL, "give -initrd FILE"},
 	{"k", NULL, "give -kernel FILE for the guest's kernel; there is no keyboard that has a layout"},
@@ -90,7 +93,7 @@ static const struct foreign option_rows[] = {
 	{"S preconfig", NULL, "the guest is started at once; leave it out"},
 
 	/* The process and its life. */
-	{"name id", NULL, "a machine has no name; leave it out"},
+	{"id", NULL, "give -name NAME"},
 	{"daemonize", NULL, "lend run stays in the foreground; start the service lend@NAME instead"},
 	{"pidfile", NULL,
 	 "the process is the one that was started: $! of a shell, MainPID of a service; leave it out"},

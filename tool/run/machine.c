@@ -105,6 +105,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		.has_node = options->has_node,
 		.node = options->node,
 		.cpus = options->cpus,
+		.firmware = machine->config->firmware,
 		.kernel_fd = machine->config->kernel_fd,
 		.initrd_fd = machine->config->initrd_fd,
 		.kernel_name = options->kernel,
@@ -137,7 +138,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 			.vf_token = options->devices[i].vf_token[0] ? options->devices[i].vf_token : NULL,
 			.allow_unreset = options->devices[i].allow_unreset,
 			.stop_on_error = options->devices[i].stop_on_error,
-			.boot_index = -1,
+			.boot_index = options->devices[i].boot_index,
 			.function = options->devices[i].function,
 		};
 	for (unsigned i = 0; i < options->device_count && machine->config->files; i++) {

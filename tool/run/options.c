@@ -11,6 +11,7 @@
 
 #include "lend/host.h"
 #include "tool/nearest.h"
+#include "tool/run/firmware_arg.h"
 #include "tool/run/foreign.h"
 #include "tool/run/options.h"
 #include "tool/run/served_arg.h"
@@ -83,13 +84,31 @@ static int set_help(struct run_options *options, const char *value, struct lend_
 }
 
 static const struct option options_table[] = {
-	{"m", true, memory_parse},        {"c", true, cpus_parse},        {"smp", true, cpus_parse},
-	{"kernel", true, set_kernel},     {"initrd", true, set_initrd},   {"append", true, set_append},
-	{"serial", true, serial_parse},   {"uuid", true, set_uuid},       {"no-reboot", false, set_no_reboot},
-	{"machine", true, machine_parse}, {"device", true, device_parse}, {"v", false, set_verbose},
-	{"M", true, machine_parse},       {"object", true, object_parse}, {"stats", true, set_stats},
-	{"help", false, set_help},        {"h", false, set_help},         {"disk", true, disk_parse},
+	{"m", true, memory_parse},
+	{"c", true, cpus_parse},
+	{"smp", true, cpus_parse},
+	{"kernel", true, set_kernel},
+	{"initrd", true, set_initrd},
+	{"append", true, set_append},
+	{"serial", true, serial_parse},
+	{"uuid", true, set_uuid},
+	{"no-reboot", false, set_no_reboot},
+	{"machine", true, machine_parse},
+	{"device", true, device_parse},
+	{"v", false, set_verbose},
+	{"M", true, machine_parse},
+	{"object", true, object_parse},
+	{"stats", true, set_stats},
+	{"help", false, set_help},
+	{"h", false, set_help},
+	{"disk", true, disk_parse},
 	{"net", true, net_parse},
+	{"firmware", true, firmware_parse},
+	{"name", true, name_parse},
+	{"boot", true, boot_parse},
+	{"rtc", true, rtc_parse},
+	{"fw-cfg", true, fw_cfg_parse},
+	{"fw_cfg", true, fw_cfg_parse},
 };
 
 /* "name" of "-name", "--name" and "-name=value". */
@@ -231,7 +250,5 @@ int options_parse(int argc, char *const *argv, struct run_options *out, struct l
 	}
 	if (!ret)
 		out->at = 0;
-	if (!ret && !out->help && !out->kernel)
-		ret = tool_fail(error, -EINVAL, "the guest's kernel is missing; give it with -kernel FILE");
-	return ret;
+	return ret || out->help ? ret : firmware_agree(out, error);
 }

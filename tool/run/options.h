@@ -17,6 +17,8 @@ enum serial_kind {
 };
 
 enum { ROMFILE_MAX = 1024, SERVED_WORDS_MAX = 8 };
+enum { RUN_PATH_MAX = 1024, RUN_NAME_MAX = 65, RUN_FW_FILES_MAX = 32 };
+enum rtc_base { RTC_UTC, RTC_LOCAL, RTC_AT };
 
 /* A server that is started beside the machine: `lend serve` with these words. */
 struct run_served {
@@ -43,7 +45,27 @@ struct run_device {
 	char vf_token[40];         /* empty: none */
 	char romfile[ROMFILE_MAX]; /* empty: none */
 	bool managed, allow_unreset, stop_on_error;
+	int boot_index;                       /* -1: not in the firmware's order */
 	struct lend_function_config function; /* without what the machine fills in */
+};
+
+/* One -fw-cfg; its strings point into argv. */
+struct run_fw_file {
+	char name[56];
+	const char *string, *path; /* one of them; the other is NULL */
+};
+
+/* What is for a machine with UEFI firmware. */
+struct run_firmware {
+	char code[RUN_PATH_MAX];                         /* a path, or "uefi"; empty: a kernel is started */
+	char vars[RUN_PATH_MAX], template[RUN_PATH_MAX]; /* empty: not given */
+	bool no_vars;                                    /* vars=none */
+	bool boot, menu;                                 /* -boot was there, and its menu=on */
+	bool rtc;                                        /* -rtc was there */
+	enum rtc_base rtc_base;
+	int64_t rtc_at; /* of RTC_AT: seconds since 1970 */
+	struct run_fw_file files[RUN_FW_FILES_MAX];
+	unsigned file_count;
 };
 
 /* Strings point into argv. */
@@ -55,6 +77,8 @@ struct run_options {
 	bool shared;        /* memory that other processes could map */
 	unsigned cpus;
 	const char *kernel, *initrd, *append;
+	struct run_firmware firmware;
+	char name[RUN_NAME_MAX]; /* of the machine; empty: it has none */
 	enum serial_kind serial;
 	const char *serial_path;
 	uint8_t uuid[16];

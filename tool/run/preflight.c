@@ -121,6 +121,7 @@ int preflight_computer(struct lend_context *context, const struct run_options *o
 {
 	const struct vmm_config images = {
 		.memory = options->memory,
+		.firmware = options->firmware.code[0] ? &files->firmware.config : NULL,
 		.kernel_fd = files->kernel,
 		.initrd_fd = files->initrd,
 		.kernel_name = options->kernel,

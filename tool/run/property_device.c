@@ -145,3 +145,14 @@ int property_id(struct run_device *device, const struct property *row, const cha
 	(void)device, (void)row;
 	return *value ? 0 : tool_fail(error, -EINVAL, "id= is empty; give a name, or leave it out");
 }
+
+int property_bootindex(struct run_device *device, const struct property *row, const char *value,
+		       struct lend_error *error)
+{
+	uint64_t number;
+	int ret = property_number(row, value, &number, error);
+
+	if (!ret)
+		device->boot_index = (int)number;
+	return ret;
+}

@@ -19,6 +19,7 @@ property_setter property_iommufd;
 property_setter property_vf_token;
 property_setter property_expect;
 property_setter property_id;
+property_setter property_bootindex;
 
 /* property_user.c */
 property_setter property_socket;

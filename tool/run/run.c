@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* lend run: from its command line to its exit status. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,7 @@ static const char help_text[] =
 	"lend run: runs a virtual machine that owns devices of this computer.\n"
 	"\n"
 	"usage: lend run -kernel FILE [OPTION]...\n"
+	"       lend run -firmware CODE [OPTION]...\n"
 	"       lend run @FILE        an argument a line, # begins a comment\n"
 	"\n"
 	"  -m SIZE              memory: MiB, or with a letter like 4G (512)\n"
@@ -28,9 +30,19 @@ static const char help_text[] =
 	"  -kernel FILE         the guest's kernel: a bzImage, or an ELF file with PVH\n"
 	"  -initrd FILE         its initial RAM disk\n"
 	"  -append TEXT         its command line\n"
+	"  -firmware uefi       start what is installed on a device, by UEFI firmware\n"
+	"  -firmware CODE[,vars=FILE][,vars-template=FILE]\n"
+	"                       by this image; FILE keeps its variables\n"
+	"  -boot menu=on        the firmware's boot menu waits for a key\n"
+	"  -rtc base=utc|localtime|DATETIME\n"
+	"                       what the guest's clock says (utc)\n"
+	"  -fw-cfg name=opt/NAME,string=TEXT|file=PATH\n"
+	"                       a setting for the firmware\n"
+	"  -name NAME           the machine's; its UEFI variables are kept by it\n"
 	"  -device vfio-pci,host=ADDRESS[,PROPERTY=VALUE]...\n"
 	"                       hand a device over; may be given more than once\n"
 	"       managed=on      take it from its driver now, and give it back at the end\n"
+	"       bootindex=N     the firmware starts what is on it, the lowest N first\n"
 	"       expect=VENDOR:DEVICE[/SERIAL]\n"
 	"                       do not start with another device than this\n"
 	"       x-no-mmap=on    trap every access to its BARs\n"
@@ -42,7 +54,7 @@ static const char help_text[] =
 	"                       (man lend-run has all properties)\n"
 	"  -device vfio-user-pci,socket=PATH[,reconnect=SECONDS]\n"
 	"                       a device that another process serves there (vfio-user)\n"
-	"  -disk IMAGE[,readonly=on]\n"
+	"  -disk IMAGE[,readonly=on][,bootindex=N]\n"
 	"                       an NVMe disk: a raw image, or a block device\n"
 	"  -net user            a network card, without privileges: passt is its network\n"
 	"  -net tap=NAME[,mac=ADDRESS]\n"
@@ -73,7 +85,8 @@ static const char help_text[] =
 	"  lend run -m 4G -c 4 -kernel /boot/vmlinuz-6.1.0-amd64 -initrd guest.cpio \\\n"
 	"      -append \"console=ttyS0\" -device vfio-pci,host=0000:05:00.0\n"
 	"  lend run -m 1G -kernel vmlinux -append \"console=ttyS0 root=/dev/nvme0n1\" \\\n"
-	"      -disk debian.img -net user\n";
+	"      -disk debian.img -net user\n"
+	"  lend run -m 4G -c 4 -firmware uefi -name web -device vfio-pci,host=05:00.0\n";
 
 static void machine_started(void *opaque)
 {
@@ -82,9 +95,12 @@ static void machine_started(void *opaque)
 
 static void run_machine(const struct run_options *options, struct files *files, struct keeper_result *result)
 {
-	int more[KEEPER_MORE_MAX] = {options->has_iommu_fd ? options->iommu_fd : -1};
+	const struct vmm_firmware_config *firmware = &files->firmware.config;
+	int more[KEEPER_MORE_MAX] = {options->has_iommu_fd ? options->iommu_fd : -1, firmware->code_fd,
+				     firmware->vars_fd, firmware->template_fd};
 	struct machine_config machine = {
 		.options = options,
+		.firmware = options->firmware.code[0] ? firmware : NULL,
 		.kernel_fd = files->kernel,
 		.initrd_fd = files->initrd,
 		.files = files,
@@ -110,7 +126,7 @@ static void run_machine(const struct run_options *options, struct files *files, 
 		.flush_ms = KEEPER_FLUSH_MS,
 	};
 
-	memcpy(more + 1, files->devices, sizeof(files->devices));
+	memcpy(more + 4, files->devices, sizeof(files->devices));
 	keeper_run(&keeper, result);
 }
 
@@ -206,10 +222,13 @@ static int run_options(struct run_options *options)
 
 	if (options->help)
 		return fputs(help_text, stdout) < 0 || fflush(stdout) ? TOOL_FAILED : TOOL_OK;
-	if (files_open(options, &files, &error)) {
+	ret = files_open(options, &files, &error);
+	if (ret) {
 		tool_say("%s", error.text);
-		return TOOL_FAILED;
+		return ret == -ENOEXEC && options->firmware.code[0] ? TOOL_USAGE : TOOL_FAILED;
 	}
+	if (files.firmware.notice[0])
+		tool_say("%s", files.firmware.notice);
 	run_with_devices(options, &files, &result);
 	ret = files.stats >= 0 ? stats_write(files.stats, &result) : 0;
 	if (ret) {

@@ -47,6 +47,23 @@ static int new_device(struct run_options *options, const char *option, const cha
 	return add(device, kind);
 }
 
+/* The part that both have. True: it is that one, and `ret` says whether it is right. */
+static bool take_bootindex(struct run_device *device, const char *option, const char *part, int *ret,
+			   struct lend_error *error)
+{
+	static const char name[] = "bootindex=";
+	unsigned index;
+
+	if (strncmp(part, name, sizeof(name) - 1))
+		return false;
+	*ret = value_number(part + sizeof(name) - 1, 0, INT_MAX, &index);
+	if (*ret)
+		tool_fail(error, -EINVAL, "-%s: %.60s is not a number from 0", option, part);
+	else
+		device->boot_index = (int)index;
+	return true;
+}
+
 /* What of a disk has been said. */
 struct disk_said {
 	bool readonly, raw;
@@ -114,8 +131,12 @@ static int read_disk(struct run_device *device, char *rest, struct lend_error *e
 		return tool_fail(error, -EINVAL, "-disk: it names no image; give -disk IMAGE[,readonly=on]");
 	name_disk(device, image);
 	ret = add_image(device, image);
-	while (!ret && rest)
-		ret = set_disk(device_part(&rest), &said, error);
+	while (!ret && rest) {
+		const char *part = device_part(&rest);
+
+		if (!take_bootindex(device, "disk", part, &ret, error))
+			ret = set_disk(part, &said, error);
+	}
 	if (!ret && said.readonly)
 		ret = add(device, "--readonly");
 	return ret || !said.raw ? ret : add(device, "--format=raw");
@@ -216,8 +237,12 @@ static int read_net(struct run_device *device, char *rest, struct lend_error *er
 
 	device->served.keeps = true;
 	snprintf(device->served.name, sizeof(device->served.name), "-net %s", rest);
-	while (!ret && rest)
-		ret = set_net(device, device_part(&rest), &said, error);
+	while (!ret && rest) {
+		const char *part = device_part(&rest);
+
+		if (!take_bootindex(device, "net", part, &ret, error))
+			ret = set_net(device, part, &said, error);
+	}
 	if (!ret && !said.end)
 		return tool_fail(error, -EINVAL,
 				 "-net: it names no tap; give -net tap=NAME, or -net user for a network "

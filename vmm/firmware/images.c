@@ -8,7 +8,7 @@
 
 #include "vmm/error.h"
 #include "vmm/firmware/firmware.h"
-#include "vmm/x86/boot.h"
+#include "vmm/firmware/flash_plan.h"
 
 static void show(void *opaque, bool shown)
 {
@@ -62,69 +62,30 @@ static int make(struct vmm *vmm, struct firmware_image *image, const struct flas
 	return 0;
 }
 
-static int size_of(int fd, const char *name, uint64_t *out, struct lend_error *error)
-{
-	int ret = boot_size(fd, out);
-
-	if (ret)
-		return fail(error, ret, "%s: %s", name, strerror(-ret));
-	if (!*out || *out % FLASH_BLOCK || *out > FLASH_MAX)
-		return fail(
-			error, -EINVAL,
-			"%s: its %llu bytes are no size of firmware (a multiple of 4 KiB, 8 MiB at most): "
-			"give OVMF_CODE_4M.fd or OVMF_VARS_4M.fd of the package ovmf",
-			name, (unsigned long long)*out);
-	return 0;
-}
-
-/* The whole flash is the next larger of 2, 4 and 8 MiB; a whole image leaves nothing for a store. */
-static uint64_t room_for_store(uint64_t code)
-{
-	uint64_t whole = MIB(2);
-
-	while (whole < code)
-		whole *= 2;
-	return whole - code;
-}
-
-static int make_store(struct vmm *vmm, uint64_t code, struct lend_error *error)
-{
-	const struct vmm_firmware_config *asked = &vmm->firmware->config;
-	bool kept = asked->vars_fd >= 0;
-	struct flash_config config = {
-		.name = asked->vars_name ? asked->vars_name : "the firmware's variables",
-		.from = kept ? asked->vars_fd : asked->template_fd,
-		.fd = kept && !asked->vars_readonly ? asked->vars_fd : -1,
-		.readonly = kept && asked->vars_readonly,
-	};
-	uint64_t size = room_for_store(code);
-	int ret = config.from < 0 ? 0 : size_of(config.from, config.name, &size, error);
-
-	if (ret || !size)
-		return ret;
-	if (size != room_for_store(code))
-		return fail(error, -EINVAL,
-			    "%s: %llu KiB of variables do not belong to %llu KiB of code (%s): give the "
-			    "VARS file of the same name",
-			    config.name, (unsigned long long)(size >> 10), (unsigned long long)(code >> 10),
-			    asked->code_name);
-	config.size = (uint32_t)size;
-	return make(vmm, &vmm->firmware->store, &config, ADDR_4GIB - code - size, error);
-}
-
 int firmware_images_init(struct vmm *vmm, struct lend_error *error)
 {
 	struct firmware *firmware = vmm->firmware;
-	struct flash_config config = {
-		.name = firmware->config.code_name, .from = firmware->config.code_fd, .fd = -1, .rom = true};
-	uint64_t code;
-	int ret = size_of(config.from, config.name, &code, error);
+	const struct vmm_firmware_config *asked = &firmware->config;
+	struct flash_plan plan = {0};
+	int ret = flash_plan(asked, &plan, error);
+	const struct flash_config code = {.name = asked->code_name,
+					  .size = plan.code_size,
+					  .from = asked->code_fd,
+					  .from_offset = plan.code_offset,
+					  .fd = -1,
+					  .rom = true};
+	const struct flash_config store = {
+		.name = asked->vars_name ? asked->vars_name : "the firmware's variables",
+		.size = plan.vars_size,
+		.from = plan.vars_from,
+		.fd = plan.vars_lost || asked->vars_readonly ? -1 : asked->vars_fd,
+		.readonly = !plan.vars_lost && asked->vars_readonly,
+	};
 
-	if (ret)
+	ret = ret ? ret : make(vmm, &firmware->code, &code, ADDR_4GIB - code.size, error);
+	if (ret || !store.size)
 		return ret;
-	config.size = (uint32_t)code;
-	ret = make(vmm, &firmware->code, &config, ADDR_4GIB - code, error);
-	return ret ? ret : make_store(vmm, code, error);
+	return make(vmm, &firmware->store, &store, ADDR_4GIB - code.size - store.size, error);
 }
 
 void firmware_images_reset(struct vmm *vmm)

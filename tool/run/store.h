@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file in which a machine's UEFI variables are kept: whose it is, how it begins, and that one
+ * machine alone has it.
+ */
+#ifndef TOOL_RUN_STORE_H
+#define TOOL_RUN_STORE_H
+
+#include "lend/types.h"
+
+/** Where stores are that the user gave no path of. */
+struct store_home {
+	bool root;         /* then it is /var/lib/lend */
+	const char *state; /* XDG_STATE_HOME; NULL or no absolute path: below `home` */
+	const char *home;  /* HOME; NULL: not known */
+};
+
+/**
+ * The path of the store of the machine `name`; its folder is made if need be. 0, or a negative errno
+ * with the sentence.
+ */
+int store_path(const struct store_home *home, const char *name, char *out, size_t room,
+	       struct lend_error *error);
+
+/** What a store that is not there begins with. */
+struct store_template {
+	int fd;           /* -1: there is none */
+	const char *name; /* for sentences */
+};
+
+/**
+ * Opens a store and locks it; one that is not there is made from the template, whole or not at all.
+ * Returns the descriptor, whose closing unlocks it; or a negative errno with the sentence. -EBUSY:
+ * another machine has it. `*readonly` says whether nothing can be written to it.
+ */
+int store_open(const char *path, const struct store_template *template, bool *readonly,
+	       struct lend_error *error);
+
+#endif
