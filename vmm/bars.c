@@ -99,6 +99,12 @@ static void add_page(struct vmm *vmm, struct assigned_bar *bar)
 			     bar->at.direct[0].va);
 }
 
+static int add_slot(struct vmm *vmm, gpa_t at, const struct lend_bar_direct *direct)
+{
+	return direct->read_only ? slots_add_readonly(&vmm->slots, at, direct->length, direct->va)
+				 : slots_add(&vmm->slots, at, direct->length, direct->va);
+}
+
 static void add_slots(struct vmm *vmm, struct assigned_bar *bar)
 {
 	const struct lend_bar_map *map = &bar->at.map;
@@ -112,7 +118,7 @@ static void add_slots(struct vmm *vmm, struct assigned_bar *bar)
 
 		if (direct->shares_page || bar->slot_count == BAR_SLOTS)
 			continue;
-		slot = slots_add(&vmm->slots, gpa(map->address + direct->offset), direct->length, direct->va);
+		slot = add_slot(vmm, gpa(map->address + direct->offset), direct);
 		if (slot >= 0)
 			bar->slots[bar->slot_count++] = slot;
 		else if (vmm_may_log(vmm))

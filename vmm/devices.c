@@ -113,6 +113,7 @@ static int make_function(struct vmm *vmm, unsigned index, enum lend_place place,
 	config.place = place;
 	config.peer = assigned;
 	config.shares_pages = true;
+	config.maps_read_only = true;
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
 		config.multifunction |= siblings(vmm, i, index);
 	lend_function_free(assigned->function);

@@ -114,6 +114,7 @@ struct lend_function_config {
 	uint8_t clique;           /* its value, 0 to 15 */
 	enum lend_p2p p2p;        /* x-p2p= */
 	bool shares_pages;        /* the monitor uses lend_bar_direct.shares_page; else such BARs trap */
+	bool maps_read_only;      /* the monitor uses lend_bar_direct.read_only; else the ROM traps */
 };
 
 /** A BAR as the guest sees it. */

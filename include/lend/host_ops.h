@@ -31,7 +31,7 @@ extern "C" {
 struct lend_bar_direct {
 	uint64_t offset; /* in the BAR; a multiple of the page size, as length is */
 	uint64_t length; /* bytes */
-	void *va;        /* where the device's bytes are mapped in this process */
+	void *va;        /* where the device's bytes, or the ROM's, are in this process */
 	/*
 	 * The BAR is smaller than this page. The monitor maps the page only while
 	 * nothing else of the guest lies in it; otherwise the BAR traps. The rest of
@@ -39,7 +39,12 @@ struct lend_bar_direct {
 	 * lend_function_config.shares_pages.
 	 */
 	bool shares_page;
-	uint8_t reserved[7]; /* 0 */
+	/*
+	 * The bytes are an expansion ROM's, and the guest may read them alone: a write of the
+	 * guest traps. Set only if the monitor has set lend_function_config.maps_read_only.
+	 */
+	bool read_only;
+	uint8_t reserved[6]; /* 0 */
 };
 
 /** Where a BAR answers, and which parts of it are direct. */

@@ -160,6 +160,7 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->no_mmap = config->no_mmap;
 	function->no_intx = config->no_intx;
 	function->shares_pages = config->shares_pages;
+	function->maps_read_only = config->maps_read_only;
 	function->strict = config->strict_config;
 	function->no_msi_bypass = config->no_msi_bypass;
 	function->no_msix_bypass = config->no_msix_bypass;

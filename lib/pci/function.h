@@ -94,9 +94,10 @@ struct bar {
 
 /** The expansion ROM's bytes (rom.h). */
 struct rom {
-	bool loaded;    /* atomic: the next two do not change any more */
-	uint8_t *bytes; /* NULL: they could not be read */
+	bool loaded;    /* atomic: the next ones, and the bytes, do not change any more */
+	uint8_t *bytes; /* whole pages of their own; NULL: they could not be read */
 	uint64_t length;
+	uint64_t room; /* bytes of the pages; those behind `length` are ones */
 };
 
 struct vector {
@@ -180,7 +181,8 @@ struct lend_function {
 	const char *name;
 	uint64_t page; /* bytes of the host's */
 	enum lend_place place;
-	bool multifunction, no_mmap, no_intx, shares_pages, strict, no_msi_bypass, no_msix_bypass;
+	bool multifunction, no_mmap, no_intx, shares_pages, maps_read_only, strict, no_msi_bypass,
+		no_msix_bypass;
 	bool no_files; /* the kernel has no dma-bufs of BARs */
 	enum lend_ats ats;
 	enum lend_p2p p2p;

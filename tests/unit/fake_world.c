@@ -23,6 +23,7 @@ struct world *world_new(void)
 	world->reset_methods = "flr bus";
 	world->function_config.rom_mode = LEND_ROM_AUTO;
 	world->function_config.shares_pages = true;
+	world->function_config.maps_read_only = true;
 	for (unsigned i = 0; i < WORLD_VECTORS; i++)
 		world->irq_fds[i] = world->routes[i].attached = -1;
 	world->no_bus = true;

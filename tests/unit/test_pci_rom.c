@@ -87,6 +87,129 @@ static void rom_is_read_once_and_lazily(void **state)
 	stop(world);
 }
 
+/* Reads the whole ROM as a guest does: how many of its dwords trap. */
+static unsigned walk(struct world *world, uint64_t size)
+{
+	const struct world_bar *bar = &world->bars[LEND_REGION_ROM];
+	unsigned traps = 0;
+
+	for (uint64_t at = 0; at < size; at += 4) {
+		const struct lend_bar_direct *direct = &bar->direct[0];
+		uint32_t want = at < world->rom_length ? le32(world->rom + at) : UINT32_MAX;
+
+		if (bar->direct_count && at - direct->offset < direct->length) {
+			assert_int_equal(le32((uint8_t *)direct->va + (at - direct->offset)), want);
+		} else {
+			assert_int_equal(rom_at(world, at, 4), want);
+			traps++;
+		}
+	}
+	return traps;
+}
+
+/* From the first read on. Nothing is read from a device whose ROM nobody looks at. */
+static void a_rom_that_is_read_needs_no_trap(void **state)
+{
+	struct world *world = with_rom(0x40000);
+	const struct world_bar *bar = &world->bars[LEND_REGION_ROM];
+
+	(void)state;
+	le_store(world->rom + DATA + 6, 2, 0x1122); /* nothing is to be mended */
+	assert_int_equal(world_open(world), 0);
+	enable(world);
+	assert_int_equal(bar->direct_count, 0);
+	assert_int_equal(walk(world, 0x40000), 1);
+	assert_int_equal(bar->direct_count, 1);
+	assert_int_equal(bar->direct[0].length, 0x40000);
+	assert_true(bar->direct[0].read_only);
+	assert_false(bar->direct[0].shares_page);
+	assert_int_equal((uintptr_t)bar->direct[0].va % 4096, 0);
+	assert_int_equal(world_count(world, "dma_map f0000000 40000"), 0); /* no device reaches it */
+	/* It is where its register says, while that and the command register say so. */
+	world_write(world, PCI_ROM_ADDRESS, 4, ROM_AT);
+	assert_false(bar->placed);
+	world_write(world, PCI_ROM_ADDRESS, 4, (ROM_AT + 0x40000) | PCI_ROM_ADDRESS_ENABLE);
+	assert_true(bar->placed);
+	assert_int_equal(bar->address, ROM_AT + 0x40000);
+	assert_int_equal(walk(world, 0x40000), 0);
+	world_write(world, PCI_COMMAND, 2, 0);
+	assert_false(bar->placed);
+	stop(world);
+}
+
+/* Whole pages of ours, filled up with ones; behind them reads trap. */
+static void a_file_needs_no_trap(void **state)
+{
+	struct world *world = with_rom(0x10000);
+	const struct world_bar *bar = &world->bars[LEND_REGION_ROM];
+	const uint8_t *bytes;
+
+	(void)state;
+	memset(world->rom, 0x5a, 3000);
+	world->rom_length = 3000;
+	world->function_config.rom = world->rom;
+	world->function_config.rom_length = 3000;
+	world->function_config.rom_size = 0x4000;
+	assert_int_equal(world_open(world), 0);
+	enable(world);
+	assert_int_equal(bar->direct_count, 1);
+	assert_int_equal(bar->direct[0].offset, 0);
+	assert_int_equal(bar->direct[0].length, 4096);
+	bytes = bar->direct[0].va;
+	assert_int_equal(bytes[2999], 0x5a);
+	for (unsigned i = 3000; i < 4096; i++)
+		assert_int_equal(bytes[i], 0xff);
+	assert_int_equal(walk(world, 0x4000), (0x4000 - 4096) / 4);
+	stop(world);
+}
+
+/* Smaller than a page; nothing could be read; the monitor does not know of such parts; x-no-mmap. */
+static void a_rom_that_goes_on_to_trap(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct world *world = with_rom(i ? 0x1000 : 0x800);
+
+		if (i == 1)
+			world->rom_length = 0;
+		world->function_config.maps_read_only = i != 2;
+		world->function_config.no_mmap = i == 3;
+		assert_int_equal(world_open(world), 0);
+		enable(world);
+		rom_at(world, 0, 4);
+		rom_at(world, 0, 4);
+		assert_true(world->bars[LEND_REGION_ROM].placed);
+		assert_int_equal(world->bars[LEND_REGION_ROM].direct_count, 0);
+		stop(world);
+	}
+}
+
+/* If the monitor refuses, or the function is stopped, reads trap, and read the same. */
+static void a_rom_is_read_all_the_same(void **state)
+{
+	(void)state;
+	for (unsigned stopped = 0; stopped < 2; stopped++) {
+		struct world *world = with_rom(0x1000);
+		const struct world_bar *bar = &world->bars[LEND_REGION_ROM];
+
+		assert_int_equal(world_open(world), 0);
+		enable(world);
+		if (stopped)
+			lend_function_quiesce(world->function);
+		else
+			world->fail_bar_commit = 1;
+		assert_int_equal(rom_at(world, 100, 4), stopped ? UINT32_MAX : 0xcafe1234);
+		assert_int_equal(bar->direct_count, 0);
+		world->fail_bar_commit = 0;
+		if (!stopped) { /* with its next place it is direct */
+			enable(world);
+			world_write(world, PCI_ROM_ADDRESS, 4, (ROM_AT + 0x1000) | PCI_ROM_ADDRESS_ENABLE);
+			assert_int_equal(bar->direct_count, 1);
+		}
+		stop(world);
+	}
+}
+
 static void case_14_15_wrong_device_id(void **state)
 {
 	struct world *world = with_rom(0x1000);
@@ -348,6 +471,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rom_is_sized_and_placed),
 		cmocka_unit_test(rom_is_read_once_and_lazily),
+		cmocka_unit_test(a_rom_that_is_read_needs_no_trap),
+		cmocka_unit_test(a_file_needs_no_trap),
+		cmocka_unit_test(a_rom_that_goes_on_to_trap),
+		cmocka_unit_test(a_rom_is_read_all_the_same),
 		cmocka_unit_test(case_14_15_wrong_device_id),
 		cmocka_unit_test(ids_that_the_user_gave_count),
 		cmocka_unit_test(case_14_15_no_signature),

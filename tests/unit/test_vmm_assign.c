@@ -52,6 +52,27 @@ static void a_bar_is_a_range_and_slots(void **state)
 	assert_int_equal(value, 0x20004);
 }
 
+/* An expansion ROM: reads are those of memory, and a write comes to the library. */
+static void a_read_only_part_is_a_read_only_slot(void **state)
+{
+	const struct lend_bar_direct part = {.length = 4096, .va = page, .read_only = true};
+	const struct lend_bar_map what = {.bar = LEND_REGION_ROM,
+					  .address = 0xe0010000,
+					  .size = 0x4000,
+					  .direct_count = 1,
+					  .direct = &part};
+
+	(void)state;
+	assign_ops.bar_begin(&vmm, &device);
+	map(0, false, 0xe0000000, 0x4000, true);
+	assert_int_equal(assign_ops.bar_map(&vmm, &device, &what), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(kvm.slot_count, 2);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(kvm.slots[i].flags, kvm.slots[i].gpa == what.address ? KVM_MEM_READONLY : 0);
+	assert_true(answers(&vmm.memory_bus, 0xe0010000));
+}
+
 static void a_move_takes_away_before_it_adds(void **state)
 {
 	(void)state;
@@ -404,6 +425,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_bar_is_a_range_and_slots),
+		TEST(a_read_only_part_is_a_read_only_slot),
 		TEST(a_move_takes_away_before_it_adds),
 		TEST(a_refresh_keeps_the_range),
 		TEST(ram_and_interrupt_controllers_win),

@@ -17,6 +17,7 @@
 static struct {
 	struct {
 		uint64_t gpa, size;
+		uint32_t flags;
 	} slots[64];
 	unsigned slot_count; /* mapped now */
 	int slot_error;      /* of the next map */
@@ -47,7 +48,6 @@ static void note(char what)
 int hv_set_slot(int vm, uint32_t slot, uint32_t flags, uint64_t at, uint64_t size, const void *va)
 {
 	(void)vm;
-	(void)flags;
 	(void)va;
 	if (size && kvm.slot_error)
 		return kvm.slot_error;
@@ -68,6 +68,7 @@ int hv_set_slot(int vm, uint32_t slot, uint32_t flags, uint64_t at, uint64_t siz
 	kvm.slot_count -= size ? 0 : 1;
 	kvm.slots[slot].gpa = at;
 	kvm.slots[slot].size = size;
+	kvm.slots[slot].flags = flags;
 	return 0;
 }
 

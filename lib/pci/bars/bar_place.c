@@ -10,6 +10,7 @@
 #include <linux/pci_regs.h>
 
 #include "lib/pci/bars/bar.h"
+#include "lib/pci/bars/rom.h"
 #include "lib/pci/config/config.h"
 #include "lib/pci/ledger/ledger.h"
 #include "lib/pci/ledger/lock.h"
@@ -23,6 +24,8 @@ size_t bar_direct(const struct lend_function *function, unsigned index, lend_gpa
 	struct lend_area areas[AREAS_ROOM];
 	unsigned count = bar->area_count;
 
+	if (index == LEND_REGION_ROM) /* reading it says nothing of the line */
+		return rom_direct(function, out);
 	if (function->withheld & WITHHELD_LINE)
 		return 0;
 	/* A BAR smaller than a page is mapped as its page, so it must begin a page of the guest (spec 3.4).
@@ -164,10 +167,11 @@ int bars_remove(struct lend_function *function)
 int bar_refresh(struct lend_function *function, unsigned index)
 {
 	const struct bar *bar = &function->bars[index];
+	bool has_areas = index == LEND_REGION_ROM || bar->area_count;
 	int ret, one;
 
 	/* The BARs of a function that is being stopped are removed next. */
-	if (!is_out(function, OUT_BAR, index) || !bar->area_count || life_of(function) != LIFE_ON)
+	if (!is_out(function, OUT_BAR, index) || !has_areas || life_of(function) != LIFE_ON)
 		return 0;
 	begin_places(function);
 	ret = tell_map(function, index, bar->address);

@@ -4,12 +4,13 @@
  * read at the guest's first read and never again, whether that worked or not.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <linux/pci_regs.h>
 
 #include "lib/error.h"
+#include "lib/pci/bars/bar.h"
 #include "lib/pci/bars/rom.h"
 #include "lib/pci/config/config.h"
 #include "lib/pci/ledger/lock.h"
@@ -55,6 +56,23 @@ static void make_bar(struct lend_function *function, uint64_t size)
 	config_set_hook(function, PCI_ROM_ADDRESS, 4, HOOK_DECODE);
 }
 
+/*
+ * Pages that hold `length` bytes and nothing else of this process, since the guest may
+ * get them: all ones.
+ */
+static int make_room(struct lend_function *function, uint64_t length)
+{
+	struct rom *rom = &function->rom;
+	uint64_t room = (length + function->page - 1) & ~(function->page - 1);
+	void *bytes = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (bytes == MAP_FAILED)
+		return -ENOMEM;
+	memset(bytes, 0xff, room);
+	*rom = (struct rom){.bytes = bytes, .length = length, .room = room};
+	return 0;
+}
+
 static int take_file(struct lend_function *function, const struct lend_function_config *config,
 		     struct lend_error *error)
 {
@@ -66,12 +84,10 @@ static int take_file(struct lend_function *function, const struct lend_function_
 			"%s: an expansion ROM of %llu bytes with a file of %zu bytes is not possible: "
 			"its size is a power of two from 2 KiB to 2 GiB, and not below the file's",
 			function->name, (unsigned long long)size, config->rom_length);
-	function->rom.bytes = malloc(config->rom_length);
-	if (!function->rom.bytes)
+	if (make_room(function, config->rom_length))
 		return error_say(error, -ENOMEM, "%s: no memory for an expansion ROM of %zu bytes",
 				 function->name, config->rom_length);
 	memcpy(function->rom.bytes, config->rom, config->rom_length);
-	function->rom.length = config->rom_length;
 	function->rom.loaded = true;
 	make_bar(function, size);
 	return 0;
@@ -100,7 +116,8 @@ int rom_setup(struct lend_function *function, const struct lend_function_config 
 
 void rom_destroy(struct lend_function *function)
 {
-	free(function->rom.bytes);
+	if (function->rom.bytes)
+		munmap(function->rom.bytes, function->rom.room);
 	function->rom.bytes = NULL;
 }
 
@@ -129,29 +146,44 @@ static int read_device(struct lend_function *function, uint8_t *bytes, uint64_t 
 static void load(struct lend_function *function)
 {
 	uint64_t size = function->device->regions[LEND_REGION_ROM].size;
-	uint8_t *bytes;
-	int ret;
+	int ret = make_room(function, size < DEVICE_MAX ? size : DEVICE_MAX);
 
-	size = size < DEVICE_MAX ? size : DEVICE_MAX;
-	bytes = malloc(size);
-	ret = -ENOMEM;
-	if (bytes) {
-		memset(bytes, 0xff, size);
-		ret = read_device(function, bytes, size);
-	}
+	if (!ret)
+		ret = read_device(function, function->rom.bytes, function->rom.length);
 	if (ret < 0) {
 		function_log(
 			function, LEND_LOG_WARNING,
 			"its expansion ROM cannot be read: %s; dmesg may say why; rombar=0 leaves it out, "
 			"romfile=FILE gives another",
 			strerror(-ret));
-		free(bytes);
+		rom_destroy(function);
 		return;
 	}
-	rom_fix_ids(bytes, size, (uint16_t)config_shown(function, PCI_VENDOR_ID, 2),
+	rom_fix_ids(function->rom.bytes, function->rom.length,
+		    (uint16_t)config_shown(function, PCI_VENDOR_ID, 2),
 		    (uint16_t)config_shown(function, PCI_DEVICE_ID, 2));
-	function->rom.bytes = bytes;
-	function->rom.length = size;
+}
+
+/* Once the bytes are there, the guest reads them by itself. If the monitor refuses, reads go on to trap. */
+static void load_now(struct lend_function *function)
+{
+	if (function->rom.loaded)
+		return;
+	load(function);
+	__atomic_store_n(&function->rom.loaded, true, __ATOMIC_RELEASE);
+	bar_refresh(function, LEND_REGION_ROM);
+}
+
+size_t rom_direct(const struct lend_function *function, struct lend_bar_direct *out)
+{
+	const struct rom *rom = &function->rom;
+	uint64_t size = function->bars[LEND_REGION_ROM].guest.size;
+
+	if (!function->maps_read_only || function->no_mmap || !rom->loaded || !rom->bytes || size < function->page)
+		return 0;
+	*out = (struct lend_bar_direct){
+		.length = rom->room < size ? rom->room : size, .va = rom->bytes, .read_only = true};
+	return 1;
 }
 
 void rom_read(struct lend_function *function, uint64_t offset, uint8_t *bytes, unsigned length)
@@ -160,9 +192,7 @@ void rom_read(struct lend_function *function, uint64_t offset, uint8_t *bytes, u
 
 	if (!__atomic_load_n(&rom->loaded, __ATOMIC_ACQUIRE)) {
 		function_lock(function);
-		if (!rom->loaded)
-			load(function);
-		__atomic_store_n(&rom->loaded, true, __ATOMIC_RELEASE);
+		load_now(function);
 		function_unlock(function);
 	}
 	for (unsigned i = 0; i < length; i++)
