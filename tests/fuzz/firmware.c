@@ -6,7 +6,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "vmm/firmware/flash.h"
 #include "vmm/firmware/fw_cfg.h"
 #include "vmm/firmware/pm.h"
 #include "vmm/firmware/rtc.h"
@@ -15,7 +18,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { PIECE = 0x8000, COMMAND = 8, LARGE = 5000, NOT_RAM = 0x5a };
+enum { PIECE = 0x8000, COMMAND = 8, LARGE = 5000, NOT_RAM = 0x5a, ROM = 0x77 };
+enum { CODE_SIZE = 2 * FLASH_BLOCK, STORE_SIZE = 4 * FLASH_BLOCK, STORE = CODE_SIZE + STORE_SIZE };
 enum { DO_WRITE, DO_READ, DO_POKE, DO_DMA, DO_PAUSE, DO_HIDE, DO_BUTTON, DO_RESET };
 
 /* One piece from 0 on, and one above 4 GiB; what lies between them here is not the guest's. */
@@ -24,7 +28,10 @@ static struct memory memory = {.base = ram,
 			       .size = sizeof(ram),
 			       .pieces = {{{0}, 0, PIECE}, {{ADDR_4GIB}, 2 * PIECE, PIECE}},
 			       .piece_count = 2};
-static struct bus ports;
+static struct bus ports, addresses;
+static struct flash code, store;
+static int code_fd = -1, store_fd = -1;
+static bool shown;
 static struct fw_cfg fw_cfg;
 static struct pm pm;
 static struct rtc rtc;
@@ -37,10 +44,8 @@ static const struct {
 	struct bus *bus;
 	uint64_t start, length;
 } places[] = {
-	{&ports, PORT_FW_CFG, FW_CFG_PORTS},
-	{&ports, PORT_PM, PM_LENGTH},
-	{&ports, PORT_CMOS, 2},
-	{&ports, PORT_RESET_CONTROL, 1},
+	{&ports, PORT_FW_CFG, FW_CFG_PORTS}, {&ports, PORT_PM, PM_LENGTH},           {&ports, PORT_CMOS, 2},
+	{&ports, PORT_RESET_CONTROL, 1},     {&addresses, ADDR_4GIB - STORE, STORE},
 };
 enum { PLACES = sizeof(places) / sizeof(*places) };
 
@@ -67,6 +72,23 @@ static void off(void *opaque)
 	(void)opaque;
 }
 
+/* The bytes are shown and taken away in turns. */
+static void show(void *opaque, bool now_shown)
+{
+	(void)opaque;
+	if (shown == now_shown)
+		abort();
+	shown = now_shown;
+}
+
+static void say(void *opaque, enum lend_log_level level, const char *text)
+{
+	(void)opaque;
+	(void)text;
+	if (level == LEND_LOG_ERROR) /* the file takes all of it */
+		abort();
+}
+
 static void make(void *opaque)
 {
 	(void)opaque;
@@ -81,14 +103,45 @@ static void request(void *opaque, enum power_request what)
 	fw_cfg_reset(&fw_cfg);
 	pm_reset(&pm);
 	rtc_reset(&rtc);
+	flash_reset(&store);
 }
 
-static void put(uint64_t at, uint64_t length, const struct bus_ops *ops, void *opaque)
+static void put(struct bus *bus, uint64_t at, uint64_t length, const struct bus_ops *ops, void *opaque)
 {
 	const struct bus_range range = {.start = at, .length = length, .ops = ops, .opaque = opaque};
 
-	if (bus_add(&ports, &range))
+	if (bus_add(bus, &range))
 		abort();
+}
+
+static int fill(int fd, uint8_t byte, size_t size)
+{
+	static uint8_t bytes[STORE_SIZE];
+
+	if (fd < 0)
+		fd = memfd_create("flash", MFD_CLOEXEC);
+	memset(bytes, byte, sizeof(bytes));
+	if (pwrite(fd, bytes, size, 0) != (ssize_t)size)
+		abort();
+	return fd;
+}
+
+static void start_flash(void)
+{
+	const struct flash_calls calls = {.show = show, .say = say};
+
+	code_fd = fill(code_fd, ROM, CODE_SIZE);
+	store_fd = fill(store_fd, 0xff, STORE_SIZE);
+	shown = true;
+	if (flash_init(&code,
+		       &(struct flash_config){.size = CODE_SIZE, .from = code_fd, .fd = -1, .rom = true},
+		       &calls) ||
+	    flash_init(&store, &(struct flash_config){.size = STORE_SIZE, .from = store_fd, .fd = store_fd},
+		       &calls))
+		abort();
+	bus_init(&addresses);
+	put(&addresses, ADDR_4GIB - CODE_SIZE, CODE_SIZE, &flash_ops, &code);
+	put(&addresses, ADDR_4GIB - STORE, STORE_SIZE, &flash_ops, &store);
 }
 
 static void start(void)
@@ -108,10 +161,11 @@ static void start(void)
 	pm_init(&pm, &calls);
 	rtc_init(&rtc, 0, day, NULL);
 	power = (struct power){.irq = -1, .request = request};
+	start_flash();
 	request(NULL, POWER_RESET);
-	put(PORT_FW_CFG, FW_CFG_PORTS, &fw_cfg_ops, &fw_cfg);
-	put(PORT_PM, PM_LENGTH, &pm_ops, &pm);
-	put(PORT_CMOS, 2, &rtc_ops, &rtc);
+	put(&ports, PORT_FW_CFG, FW_CFG_PORTS, &fw_cfg_ops, &fw_cfg);
+	put(&ports, PORT_PM, PM_LENGTH, &pm_ops, &pm);
+	put(&ports, PORT_CMOS, 2, &rtc_ops, &rtc);
 	if (power_add_reset_ports(&power, &ports))
 		abort();
 }
@@ -135,6 +189,14 @@ static void do_dma(uint32_t where, uint32_t value)
 	bus_write(&ports, PORT_FW_CFG + 8, 4, __builtin_bswap32(0x100));
 }
 
+/* Every other byte for a flash chip is one that it knows. */
+static uint32_t for_flash(uint32_t value)
+{
+	static const uint8_t known[] = {0x10, 0x20, 0xd0, 0xff, 0x40, 0x50, 0x70, 0x90};
+
+	return value & 0x80 ? (value & ~0xffu) | known[value & 7] : value;
+}
+
 static void act(const uint8_t *command)
 {
 	uint32_t where = command[2] | (uint32_t)command[3] << 8, value = little(command + 4);
@@ -144,6 +206,8 @@ static void act(const uint8_t *command)
 
 	switch (command[0] & 7) {
 	case DO_WRITE:
+		if (places[place].bus == &addresses)
+			value = for_flash(value);
 		bus_write(places[place].bus, at, length, length == 8 ? (uint64_t)value << 32 | where : value);
 		break;
 	case DO_READ:
@@ -182,12 +246,29 @@ static void check(void)
 		abort();
 }
 
+/* Code is as it was. What the guest has stored is in the file, and shown again. */
+static void check_flash(void)
+{
+	static uint8_t bytes[STORE_SIZE];
+
+	flash_reset(&store);
+	if (!shown || store.dirty_count || pread(store_fd, bytes, STORE_SIZE, 0) != STORE_SIZE ||
+	    memcmp(bytes, store.bytes, STORE_SIZE))
+		abort();
+	for (unsigned i = 0; i < CODE_SIZE; i++)
+		if (code.bytes[i] != ROM)
+			abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	start();
 	for (; size >= COMMAND; data += COMMAND, size -= COMMAND)
 		act(data);
 	check();
+	check_flash();
+	flash_free(&code);
+	flash_free(&store);
 	fw_cfg_free(&fw_cfg);
 	pm_free(&pm);
 	rtc_free(&rtc);
