@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "tool/run/files.c"
+#include "tool/run/descriptors.c"
 #include "tool/run/firmware.c"
 #include "tool/run/messages.c"
 #include "tool/run/ring.c"

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/firmware_files.h"
+#include "tool/run/descriptors.c"
 #include "tool/run/firmware.c"
 #include "tool/run/store.c"
 #include "tool/clean.c"

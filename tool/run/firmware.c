@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tool/run/files.h"
+#include "tool/run/descriptors.h"
 #include "tool/run/firmware.h"
 #include "tool/run/store.h"
 #include "tool/tool.h"
@@ -33,10 +33,10 @@ static const char *last_part(const char *path)
 }
 
 /*
- * Builds with secure boot stop before their first word where there is no SMM. Nothing in the file tells;
- * packages name them so, or link to one that is named so.
+ * Builds with secure boot stop before their first word where there is no SMM. Nothing in the file tells:
+ * packages name them so, or link to one that is named so, or say so in a description.
  */
-static bool needs_smm(const char *path)
+static bool is_named_secure(const char *path)
 {
 	char real[PATH_MAX];
 
@@ -44,18 +44,36 @@ static bool needs_smm(const char *path)
 	       (realpath(path, real) && strstr(last_part(real), "secboot"));
 }
 
-static int open_code(const struct run_firmware *asked, struct firmware_files *out, struct lend_error *error)
+/* The image that was named, or the one that this computer prefers. */
+static int find_code(const struct run_firmware *asked, struct firmware_files *out, struct lend_error *error)
 {
-	int fd;
+	char home[RUN_PATH_MAX];
+	const struct descriptor_folders folders = descriptor_folders(home);
+	struct descriptor found = {.template = ""};
+	bool any = !strcmp(asked->code, "uefi");
+	int ret =
+		any ? descriptor_find(&folders, &found, error) : descriptor_of(&folders, asked->code, &found);
 
-	snprintf(out->code, sizeof(out->code), "%s", asked->code);
-	if (needs_smm(out->code))
+	if (any && ret)
+		return ret;
+	snprintf(out->code, sizeof(out->code), "%s", any ? found.code : asked->code);
+	if (ret == -EOPNOTSUPP || is_named_secure(out->code))
 		return tool_fail(
 			error, -ENOEXEC,
 			"the firmware %s is a build with secure boot, which needs a mode of the "
 			"processor (SMM) that the machine does not have; give OVMF_CODE_4M.fd of the "
 			"package ovmf",
 			out->code);
+	snprintf(out->template, sizeof(out->template), "%s", found.template);
+	return 0;
+}
+
+static int open_code(const struct run_firmware *asked, struct firmware_files *out, struct lend_error *error)
+{
+	int ret = find_code(asked, out, error), fd;
+
+	if (ret)
+		return ret;
 	fd = open_file(out->code);
 	if (fd < 0)
 		return tool_fail(error, fd, "cannot open the firmware %s: %s; the package ovmf has some",
@@ -89,6 +107,8 @@ static int open_template(const struct run_firmware *asked, const struct firmware
 
 	if (asked->template[0])
 		snprintf(path, room, "%s", asked->template);
+	else if (files->template[0])
+		snprintf(path, room, "%s", files->template);
 	else if (!beside(files->code, path, room))
 		return -ENOENT;
 	fd = open_file(path);

@@ -9,6 +9,7 @@ struct firmware_files {
 	struct vmm_firmware_config config; /* code_fd -1: the machine has no firmware */
 	char code[RUN_PATH_MAX];           /* what "uefi" stands for, too */
 	char vars[RUN_PATH_MAX + 64];      /* of the store, or of its template */
+	char template[RUN_PATH_MAX];       /* that a description of the image names; empty: none */
 	char notice[RUN_PATH_MAX + 256];   /* what the user should know of the store; empty: nothing */
 	struct vmm_fw_file files[RUN_FW_FILES_MAX];
 	void *bytes[RUN_FW_FILES_MAX]; /* of -fw-cfg file=, to be freed */
