@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tool/asked.h"
+#include "tool/check_firmware.h"
 #include "tool/clean.h"
 #include "tool/host.h"
 #include "tool/run/options.h"
@@ -17,6 +18,7 @@ static const char check_help[] =
 	"\n"
 	"  -m, --memory SIZE  the machine's memory, as for lend run (default: 512 MiB)\n"
 	"  -c, --cpus N       its processors (default: 1)\n"
+	"  --firmware CODE    also what UEFI firmware needs; then no device is needed\n"
 	"  --json             print JSON, for scripts\n"
 	"  --help             this text\n"
 	"\n"
@@ -46,14 +48,17 @@ static json_t *row_json(const struct lend_check_row *row)
 	return object;
 }
 
-static enum tool_status print_json(const struct lend_check *check)
+static enum tool_status print_json(const struct lend_check *check, const struct firmware_rows *firmware,
+				   bool passed)
 {
 	json_t *object = json_object(), *rows = json_array();
 	const struct lend_check_row *row;
 
 	for (size_t i = 0; (row = lend_check_at(check, i)); i++)
 		json_array_append_new(rows, row_json(row));
-	json_object_set_new(object, "passed", json_boolean(lend_check_passed(check)));
+	for (size_t i = 0; i < firmware->count; i++)
+		json_array_append_new(rows, row_json(&firmware->rows[i]));
+	json_object_set_new(object, "passed", json_boolean(passed));
 	json_object_set_new(object, "checks", rows);
 	return show_print_json(object);
 }
@@ -111,7 +116,7 @@ static void print_row(const struct lend_check_row *row, bool colours)
 		printf("          %s: %s\n", command[0] || row->kernel_argument[0] ? "note" : "cure", advice);
 }
 
-static enum tool_status print_text(const struct lend_check *check)
+static enum tool_status print_text(const struct lend_check *check, const struct firmware_rows *firmware)
 {
 	const struct lend_check_row *row;
 	const char *device = "-";
@@ -125,6 +130,12 @@ static enum tool_status print_text(const struct lend_check *check)
 		print_row(row, show_colours());
 		failed += row->verdict == LEND_FAILED;
 	}
+	if (firmware->count)
+		printf("the firmware\n");
+	for (size_t i = 0; i < firmware->count; i++) {
+		print_row(&firmware->rows[i], show_colours());
+		failed += firmware->rows[i].verdict == LEND_FAILED;
+	}
 	if (failed)
 		printf("%zu of these stand in the way; cure them from the top, and check again\n", failed);
 	else
@@ -132,11 +143,20 @@ static enum tool_status print_text(const struct lend_check *check)
 	return fflush(stdout) || ferror(stdout) ? TOOL_FAILED : TOOL_OK;
 }
 
+/* What is asked for beside the devices. */
+struct check_asked {
+	struct lend_check_options options;
+	const char *firmware; /* NULL: none */
+	bool json;
+};
+
 static int check_devices(struct lend_context *context, const struct lend_survey *survey,
-			 const struct args *args, const struct lend_check_options *options, bool json)
+			 const struct args *args, const struct check_asked *asked)
 {
 	const struct lend_survey_device *devices[ARGS_DEVICES_MAX];
 	struct lend_bdf bdfs[ARGS_DEVICES_MAX];
+	struct firmware_rows firmware = {.count = 0};
+	const struct firmware_facts facts = {"/sys", check_rdrand(), devices, args->device_count};
 	struct lend_check *made;
 	struct lend_error error;
 	enum tool_status status = host_resolve(survey, args, devices);
@@ -146,23 +166,30 @@ static int check_devices(struct lend_context *context, const struct lend_survey 
 		return (int)status;
 	for (size_t i = 0; i < args->device_count; i++)
 		bdfs[i] = devices[i]->is.bdf;
-	if (lend_check_new(context, bdfs, args->device_count, options, &made, &error)) {
+	if (asked->firmware && check_firmware(asked->firmware, &facts, &firmware, &error)) {
+		tool_say("%s", error.text);
+		return TOOL_USAGE;
+	}
+	if (lend_check_new(context, bdfs, args->device_count, &asked->options, &made, &error)) {
 		tool_say("%s", error.text);
 		return TOOL_FAILED;
 	}
-	status = json ? print_json(made) : print_text(made);
-	passed = lend_check_passed(made);
+	passed = lend_check_passed(made) && firmware_rows_passed(&firmware);
+	status = asked->json ? print_json(made, &firmware, passed) : print_text(made, &firmware);
 	lend_check_free(made);
 	return status ? (int)status : passed ? TOOL_OK : TOOL_FAILED;
 }
 
 static int run_check(int argc, char **argv)
 {
-	struct lend_check_options options;
 	const char *memory = NULL, *cpus = NULL;
-	bool json = false, done;
-	const struct args_option table[] = {
-		{"memory", 'm', NULL, &memory}, {"cpus", 'c', NULL, &cpus}, {"json", 0, &json, NULL}, {0}};
+	struct check_asked asked = {.firmware = NULL};
+	bool done;
+	const struct args_option table[] = {{"memory", 'm', NULL, &memory},
+					    {"cpus", 'c', NULL, &cpus},
+					    {"firmware", 0, NULL, &asked.firmware},
+					    {"json", 0, &asked.json, NULL},
+					    {0}};
 	struct args args = {.command = &tool_check, .options = table};
 	struct run_options machine = {0};
 	struct lend_context *context;
@@ -172,7 +199,7 @@ static int run_check(int argc, char **argv)
 
 	if (done)
 		return status;
-	if (!args.device_count) {
+	if (!args.device_count && !asked.firmware) {
 		tool_say("no device is named; lend ls lists the devices");
 		return TOOL_USAGE;
 	}
@@ -185,11 +212,11 @@ static int run_check(int argc, char **argv)
 			 VMM_CPUS_MAX);
 		return TOOL_USAGE;
 	}
-	options = asked_of(&machine);
-	options.shell = getppid();
+	asked.options = asked_of(&machine);
+	asked.options.shell = getppid();
 	if (host_open_names(&context, &survey))
 		return TOOL_FAILED;
-	status = check_devices(context, survey, &args, &options, json);
+	status = check_devices(context, survey, &args, &asked);
 	host_close(context, survey);
 	return status;
 }

@@ -158,6 +158,11 @@ _lend_host() {
 	case $command$previous in
 	bind--user) COMPREPLY=($(compgen -u -- "$full")); return ;;
 	topology-o | topology--output) compopt -o default; return ;;
+	check--firmware | check-firmware)
+		COMPREPLY=($(compgen -W uefi -- "$full"))
+		compopt -o default
+		return
+		;;
 	check-m | check--memory) _lend_memory "$full" "$word"; return ;;
 	*--limit | check-c | check--cpus) return ;;
 	esac
@@ -167,7 +172,7 @@ _lend_host() {
 	fi
 	case $command in
 	ls) options="--verbose --tree --json" ;;
-	check) options="--memory --cpus --json" ;;
+	check) options="--memory --cpus --firmware --json" ;;
 	bind) options="--siblings --user --persist --force --limit --boot" ;;
 	unbind) options="--siblings --persist --force --limit --stale" ;;
 	vf) options="--persist --force --limit" ;;

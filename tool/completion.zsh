@@ -118,7 +118,7 @@ _lend() {
 	check)
 		_arguments '(-m --memory)'{-m,--memory}'[memory of the machine]:size:_lend_memory' \
 			'(-c --cpus)'{-c,--cpus}'[its processors]:number:' \
-			'--json[for scripts]' \
+			'--firmware[UEFI firmware, too]:file:_files' '--json[for scripts]' \
 			'*:device:_lend_devices' ;;
 	bind)
 		_arguments '--siblings[along with their groups]' \

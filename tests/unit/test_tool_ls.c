@@ -18,6 +18,7 @@
 #include "tool/bind.c"
 #include "tool/take.c"
 #include "tool/check.c"
+#include "tool/check_firmware.c"
 #include "tool/host.c"
 #include "tool/ls.c"
 #include "tool/ls_json.c"
@@ -25,7 +26,12 @@
 #include "tool/ls_tree.c"
 #include "tool/names.c"
 #include "tool/nearest.c"
+#include "tool/run/descriptors.c"
+#include "tool/run/firmware.c"
+#include "tool/run/firmware_arg.c"
+#include "tool/run/foreign.c"
 #include "tool/run/memory_arg.c"
+#include "tool/run/store.c"
 #include "tool/run/value.c"
 #include "tool/clean.c"
 #include "tool/say.c"
@@ -340,6 +346,20 @@ static void test_names_with_escapes(void **state)
 	edit = NULL;
 }
 
+static void firmware_is_checked_without_a_device(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN("plain", &tool_check, "--firmware", "/nonexistent"), TOOL_FAILED);
+	says("this computer\n");
+	says("the firmware\n");
+	says("cannot open the firmware /nonexistent: No such file or directory");
+	assert_int_equal(RUN("plain", &tool_check, "-firmware", "/nonexistent", "--json"), TOOL_FAILED);
+	says("\"topic\": \"firmware\"");
+	says("\"passed\": false");
+	assert_int_equal(RUN("plain", &tool_check, "--firmware", "x,y=z"), TOOL_USAGE);
+	says("'y=z' is not known");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_names_with_escapes),
 		cmocka_unit_test(test_topology),
+		cmocka_unit_test(firmware_is_checked_without_a_device),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,7 @@ static bool is_json(const char *name)
 	return name[0] != '.' && length > 5 && !strcmp(name + length - 5, ".json");
 }
 
-static void add(struct list *list, const char *name, const char *folder)
+static void add_file(struct list *list, const char *name, const char *folder)
 {
 	unsigned at = 0;
 
@@ -59,7 +59,7 @@ static struct list *list_files(const struct descriptor_folders *folders)
 
 		while (folder && (entry = readdir(folder)))
 			if (is_json(entry->d_name))
-				add(list, entry->d_name, folders->paths[i]);
+				add_file(list, entry->d_name, folders->paths[i]);
 		if (folder)
 			closedir(folder);
 	}
@@ -67,7 +67,7 @@ static struct list *list_files(const struct descriptor_folders *folders)
 }
 
 /* NULL: it is empty, which takes one of the same name away, or no JSON. */
-static json_t *load(const struct list *list, unsigned index)
+static json_t *load_file(const struct list *list, unsigned index)
 {
 	char path[RUN_PATH_MAX + 256], *bytes;
 	json_t *root = NULL;
@@ -87,7 +87,7 @@ static json_t *load(const struct list *list, unsigned index)
 	return root;
 }
 
-static bool has(const json_t *array, const char *word)
+static bool array_has(const json_t *array, const char *word)
 {
 	const json_t *value;
 
@@ -155,7 +155,7 @@ static bool needs_smm_or_keys(const json_t *root)
 {
 	const json_t *features = json_object_get(root, "features");
 
-	return has(features, "requires-smm") || has(features, "secure-boot");
+	return array_has(features, "requires-smm") || array_has(features, "secure-boot");
 }
 
 struct descriptor_folders descriptor_folders(char home[RUN_PATH_MAX])
@@ -182,9 +182,9 @@ int descriptor_find(const struct descriptor_folders *folders, struct descriptor 
 	if (!list)
 		return tool_fail(error, -ENOMEM, "not enough memory to look for firmware");
 	for (unsigned i = 0; i < list->count && !found; i++) {
-		json_t *root = load(list, i);
+		json_t *root = load_file(list, i);
 
-		found = has(json_object_get(root, "interface-types"), "uefi") && is_for_machine(root) &&
+		found = array_has(json_object_get(root, "interface-types"), "uefi") && is_for_machine(root) &&
 			!needs_smm_or_keys(root) && take_image(root, out) && !access(out->code, R_OK);
 		json_decref(root);
 	}
@@ -203,11 +203,11 @@ int descriptor_of(const struct descriptor_folders *folders, const char *code, st
 
 	for (unsigned i = 0; list && i < list->count && ret; i++) {
 		struct descriptor one;
-		json_t *root = load(list, i);
+		json_t *root = load_file(list, i);
 
 		if (take_image(root, &one) && !strcmp(one.code, code)) {
 			*out = one;
-			ret = has(json_object_get(root, "features"), "requires-smm") ? -EOPNOTSUPP : 0;
+			ret = array_has(json_object_get(root, "features"), "requires-smm") ? -EOPNOTSUPP : 0;
 		}
 		json_decref(root);
 	}

@@ -15,24 +15,6 @@
 #include "tool/run/properties.h"
 #include "tool/tool.h"
 
-char *device_part(char **rest)
-{
-	char *start = *rest, *from = start, *to = start;
-
-	if (!start)
-		return NULL;
-	while (*from) {
-		if (*from == ',' && from[1] != ',')
-			break;
-		if (*from == ',')
-			from++;
-		*to++ = *from++;
-	}
-	*rest = *from ? from + 1 : NULL;
-	*to = '\0';
-	return start;
-}
-
 /* What names the device without a driver before it, as other monitors have it. */
 static int check_start(const char *value, struct lend_error *error)
 {
@@ -83,10 +65,10 @@ static int fail_without_value(const struct run_device *device, const char *part,
 
 static int parse_parts(struct run_device *device, char *text, struct lend_error *error)
 {
-	char *part = device_part(&text);
+	char *part = value_next(&text);
 	int ret = device_driver(device, part, error);
 
-	while (!ret && (part = device_part(&text))) {
+	while (!ret && (part = value_next(&text))) {
 		char *value = strchr(part, '=');
 
 		if (!value) {

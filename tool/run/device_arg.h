@@ -5,8 +5,6 @@
 
 #include "tool/run/options.h"
 
-/** Cuts the next part off `*rest`, in place, with ",," made "," in it; NULL at the end. */
-char *device_part(char **rest);
 /** What a device has that the user says nothing about. */
 void device_defaults(struct run_device *device);
 /** Takes the name of a driver. */

@@ -257,10 +257,11 @@ void firmware_none(struct firmware_files *files)
 	*files = (struct firmware_files){.config = {.code_fd = -1, .vars_fd = -1, .template_fd = -1}};
 }
 
-int firmware_open(const struct run_options *options, struct firmware_files *out, struct lend_error *error)
+/* What is known of the image alone. */
+static int begin(const struct run_options *options, struct firmware_files *out, struct flash_plan *plan,
+		 struct lend_error *error)
 {
 	const struct run_firmware *asked = &options->firmware;
-	struct flash_plan plan;
 	int ret;
 
 	firmware_none(out);
@@ -270,9 +271,22 @@ int firmware_open(const struct run_options *options, struct firmware_files *out,
 	out->config.boot_menu = asked->menu;
 	out->config.rtc_offset = rtc_offset(asked);
 	ret = open_code(asked, out, error);
-	/* Before a store is made beside what is no firmware. */
-	ret = ret ? ret : flash_plan(&out->config, &plan, error);
-	if (!ret && !asked->no_vars && (!plan.code_offset || asked->vars[0]))
+	return ret ? ret : flash_plan(&out->config, plan, error);
+}
+
+/* Variables that are inside of the image are not asked for elsewhere. */
+static bool has_store(const struct run_firmware *asked, const struct flash_plan *plan)
+{
+	return !asked->no_vars && (!plan->code_offset || asked->vars[0]);
+}
+
+int firmware_open(const struct run_options *options, struct firmware_files *out, struct lend_error *error)
+{
+	const struct run_firmware *asked = &options->firmware;
+	struct flash_plan plan;
+	int ret = begin(options, out, &plan, error); /* before a store is made for what is no firmware */
+
+	if (!ret && has_store(asked, &plan))
 		ret = open_store(options, out, error);
 	else if (!ret && plan.code_offset)
 		tell_lost(out);
@@ -280,6 +294,42 @@ int firmware_open(const struct run_options *options, struct firmware_files *out,
 	ret = ret ? ret : read_fw_files(asked, out, error);
 	if (ret)
 		firmware_close(out);
+	return ret;
+}
+
+/* A store that is there, or what one would begin with. */
+static int look_at_store(const struct run_firmware *asked, struct firmware_files *out,
+			 struct lend_error *error)
+{
+	int fd = asked->vars[0] ? open_file(asked->vars) : -ENOENT;
+
+	if (fd >= 0) {
+		snprintf(out->vars, sizeof(out->vars), "%s", asked->vars);
+		out->config.vars_fd = fd;
+		return 0;
+	}
+	if (fd != -ENOENT)
+		return tool_fail(error, fd, "cannot open the UEFI variables in %s: %s", asked->vars,
+				 strerror(-fd));
+	fd = open_template(asked, out, out->vars, sizeof(out->vars), error);
+	if (fd >= 0)
+		out->config.template_fd = fd;
+	else
+		out->vars[0] = '\0';
+	if (fd == -ENOENT && asked->vars[0])
+		return store_no_template(asked->vars, error);
+	return fd < 0 && fd != -ENOENT ? fd : 0;
+}
+
+int firmware_look(const struct run_options *options, struct firmware_files *out, struct lend_error *error)
+{
+	struct flash_plan plan;
+	int ret = begin(options, out, &plan, error);
+
+	if (!ret && has_store(&options->firmware, &plan))
+		ret = look_at_store(&options->firmware, out, error);
+	ret = ret ? ret : flash_plan(&out->config, &plan, error);
+	firmware_close(out);
 	return ret;
 }
 

@@ -24,6 +24,12 @@ void firmware_none(struct firmware_files *files);
  */
 int firmware_open(const struct run_options *options, struct firmware_files *out, struct lend_error *error);
 
+/**
+ * Looks at what the options name: nothing is made, locked, or open afterwards. 0, with the names in `out`;
+ * or as firmware_open().
+ */
+int firmware_look(const struct run_options *options, struct firmware_files *out, struct lend_error *error);
+
 /** Also unlocks the store. */
 void firmware_close(struct firmware_files *files);
 

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "tool/run/device_arg.h"
 #include "tool/run/firmware_arg.h"
 #include "tool/run/foreign.h"
 #include "tool/tool.h"
@@ -56,9 +55,9 @@ int firmware_parse(struct run_options *options, const char *value, struct lend_e
 		return tool_fail(error, -ENOMEM, "not enough memory to read -firmware");
 	firmware->vars[0] = firmware->template[0] = '\0';
 	firmware->no_vars = false;
-	ret = copy_path(firmware->code, "the image", device_part(&rest), error);
+	ret = copy_path(firmware->code, "the image", value_next(&rest), error);
 	while (!ret && rest)
-		ret = firmware_part(firmware, device_part(&rest), error);
+		ret = firmware_part(firmware, value_next(&rest), error);
 	if (!ret && firmware->no_vars && firmware->template[0])
 		ret = tool_fail(error, -EINVAL,
 				"-firmware: with vars=none there are no variables; leave vars-template= out");

@@ -124,6 +124,9 @@ int value_switch(const char *text, bool *out);
 /** The address of a network card, "02:00:00:12:34:56". NULL, or why it is none, to be said behind it. */
 const char *value_mac(const char *text, uint8_t out[6]);
 
+/** Cuts the next part off `*rest`, in place, with ",," made "," in it; NULL at the end. */
+char *value_next(char **rest);
+
 enum { VALUE_PART = 32 };
 /** Copies what stands before the next comma; returns where that is, or the end. NULL: longer than all of
  * ours.

@@ -120,7 +120,7 @@ static int add_image(struct run_device *device, const char *image)
 static int read_disk(struct run_device *device, char *rest, struct lend_error *error)
 {
 	static const char *const names[] = {"file=", "path="};
-	const char *image = device_part(&rest);
+	const char *image = value_next(&rest);
 	struct disk_said said = {0};
 	int ret;
 
@@ -132,7 +132,7 @@ static int read_disk(struct run_device *device, char *rest, struct lend_error *e
 	name_disk(device, image);
 	ret = add_image(device, image);
 	while (!ret && rest) {
-		const char *part = device_part(&rest);
+		const char *part = value_next(&rest);
 
 		if (!take_bootindex(device, "disk", part, &ret, error))
 			ret = set_disk(part, &said, error);
@@ -238,7 +238,7 @@ static int read_net(struct run_device *device, char *rest, struct lend_error *er
 	device->served.keeps = true;
 	snprintf(device->served.name, sizeof(device->served.name), "-net %s", rest);
 	while (!ret && rest) {
-		const char *part = device_part(&rest);
+		const char *part = value_next(&rest);
 
 		if (!take_bootindex(device, "net", part, &ret, error))
 			ret = set_net(device, part, &said, error);

@@ -59,7 +59,7 @@ int store_path(const struct store_home *home, const char *name, char *out, size_
 	return 0;
 }
 
-static int write_all(int fd, const char *bytes, size_t length)
+static int write_store(int fd, const char *bytes, size_t length)
 {
 	for (size_t done = 0; done < length;) {
 		ssize_t ret = write(fd, bytes + done, length - done);
@@ -73,7 +73,7 @@ static int write_all(int fd, const char *bytes, size_t length)
 	return 0;
 }
 
-static int copy(int from, int to)
+static int copy_all(int from, int to)
 {
 	static char bytes[COPY_BYTES];
 	off_t at = 0;
@@ -85,7 +85,7 @@ static int copy(int from, int to)
 			return -errno;
 		if (got < 0)
 			continue;
-		ret = write_all(to, bytes, (size_t)got);
+		ret = write_store(to, bytes, (size_t)got);
 		at += got;
 	}
 	if (!ret && fsync(to)) /* the name may be on the disk before the bytes otherwise */
@@ -104,24 +104,29 @@ static int give_name(const char *beside, const char *path)
 	return link(beside, path) && errno != EEXIST ? -errno : 0;
 }
 
+int store_no_template(const char *path, struct lend_error *error)
+{
+	return tool_fail(error, -ENOENT,
+			 "%s is not there, and neither is a template of it beside the image; give "
+			 "vars-template=FILE, like OVMF_VARS_4M.fd of the package ovmf",
+			 path);
+}
+
 /* The new file is made beside its place, so that a half-written one is never found there. */
-static int make(const char *path, const struct store_template *template, struct lend_error *error)
+static int make_store(const char *path, const struct store_template *template, struct lend_error *error)
 {
 	char beside[PATH_ROOM];
 	int fd, ret;
 
 	if (template->fd < 0)
-		return tool_fail(error, -ENOENT,
-				 "%s is not there, and neither is a template of it beside the image; give "
-				 "vars-template=FILE, like OVMF_VARS_4M.fd of the package ovmf",
-				 path);
+		return store_no_template(path, error);
 	if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= (int)sizeof(beside))
 		return tool_fail(error, -ENAMETOOLONG, "the path %.100s... is too long", path);
 	fd = mkostemp(beside, O_CLOEXEC);
 	if (fd < 0)
 		return tool_fail(error, -errno, "cannot make %s for the guest's UEFI variables: %s", path,
 				 strerror(errno));
-	ret = copy(template->fd, fd);
+	ret = copy_all(template->fd, fd);
 	ret = ret ? ret : give_name(beside, path);
 	close(fd);
 	unlink(beside); /* gone already where it was renamed */
@@ -129,7 +134,7 @@ static int make(const char *path, const struct store_template *template, struct 
 		   : 0;
 }
 
-static int lock(int fd, const char *path, bool readonly, struct lend_error *error)
+static int lock_store(int fd, const char *path, bool readonly, struct lend_error *error)
 {
 	if (!flock(fd, (readonly ? LOCK_SH : LOCK_EX) | LOCK_NB))
 		return 0;
@@ -156,7 +161,7 @@ int store_open(const char *path, const struct store_template *template, bool *re
 	int fd = open_either(path, readonly), ret;
 
 	if (fd < 0 && errno == ENOENT) {
-		ret = make(path, template, error);
+		ret = make_store(path, template, error);
 		if (ret)
 			return ret;
 		fd = open_either(path, readonly);
@@ -164,7 +169,7 @@ int store_open(const char *path, const struct store_template *template, bool *re
 	if (fd < 0)
 		return tool_fail(error, -errno, "cannot open the UEFI variables in %s: %s", path,
 				 strerror(errno));
-	ret = lock(fd, path, *readonly, error);
+	ret = lock_store(fd, path, *readonly, error);
 	if (!ret)
 		return fd;
 	close(fd);

@@ -28,6 +28,9 @@ struct store_template {
 	const char *name; /* for sentences */
 };
 
+/** The sentence for a store that is not there, and cannot be made for want of a template. -ENOENT. */
+int store_no_template(const char *path, struct lend_error *error);
+
 /**
  * Opens a store and locks it; one that is not there is made from the template, whole or not at all.
  * Returns the descriptor, whose closing unlocks it; or a negative errno with the sentence. -EBUSY:

@@ -107,3 +107,21 @@ const char *value_part(const char *text, char out[VALUE_PART])
 	out[length] = '\0';
 	return text + length;
 }
+
+char *value_next(char **rest)
+{
+	char *start = *rest, *from = start, *to = start;
+
+	if (!start)
+		return NULL;
+	while (*from) {
+		if (*from == ',' && from[1] != ',')
+			break;
+		if (*from == ',')
+			from++;
+		*to++ = *from++;
+	}
+	*rest = *from ? from + 1 : NULL;
+	*to = '\0';
+	return start;
+}
