@@ -4,10 +4,12 @@
  * changes, also where the disk is full for a while. pwrite() and fdatasync() are doubles (Makefile).
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/unit/cmocka.h"
@@ -402,6 +404,46 @@ static void a_disk_that_takes_nothing_ends_no_machine(void **state)
 	assert_int_equal(disk.syncs, 2);
 }
 
+/* For ever: bursts, each of which makes the two ends of a block equal and different from before. */
+static void hammer(struct stage *stage, int started)
+{
+	for (unsigned burst = 0;; burst++) {
+		unsigned block = burst % 7 * FLASH_BLOCK, value = burst % 251;
+
+		put(stage, block, 0x20);
+		put(stage, block, 0xd0);
+		store(stage, block, value);
+		store(stage, block + FLASH_BLOCK - 1, value);
+		put(stage, 0, 0xff);
+		if (burst == 100)
+			assert_int_equal(write(started, "x", 1), 1);
+	}
+}
+
+static void a_killed_machine_leaves_whole_blocks(void **state)
+{
+	struct stage *stage = *state;
+	int ends[2], status;
+	char byte;
+
+	assert_int_equal(pipe(ends), 0);
+	for (unsigned round = 0; round < 20; round++) {
+		pid_t child = fork();
+
+		if (!child)
+			hammer(stage, ends[1]);
+		assert_int_equal(read(ends[0], &byte, 1), 1);
+		assert_int_equal(kill(child, SIGKILL), 0);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		for (unsigned block = 0; block < 7; block++)
+			assert_int_equal(in_file(stage, block * FLASH_BLOCK),
+					 in_file(stage, (block + 1) * FLASH_BLOCK - 1));
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void a_reset_ends_a_burst(void **state)
 {
 	struct stage *stage = *state;
@@ -455,6 +497,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(short_and_interrupted_writes_go_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_disk_loses_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_disk_that_takes_nothing_ends_no_machine, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_killed_machine_leaves_whole_blocks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_reset_ends_a_burst, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sizes_that_are_none_are_refused, set_up, tear_down),
 	};

@@ -31,6 +31,7 @@
 static int plain = -1;
 static pid_t tester; /* another process; the children may not ask for their parent */
 static const char path[] = "/etc/passwd";
+static const struct vmm_firmware_config *firmware; /* of the machine that enters the sandbox */
 
 static void enter_sandbox(void)
 {
@@ -38,6 +39,7 @@ static void enter_sandbox(void)
 	const struct rlimit none = {0};
 
 	setrlimit(RLIMIT_CORE, &none);
+	vmm.config.firmware = firmware;
 	if (vmm_sandbox(&vmm, NULL))
 		syscall(SYS_exit_group, 99);
 }
@@ -215,6 +217,23 @@ static void capabilities_are_gone(void **state)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+static void store_variables(void)
+{
+	if (pwrite(plain, "plain", 5, 0) == 5)
+		fdatasync(plain);
+}
+
+static void variables_are_stored_by_firmware_alone(void **state)
+{
+	static const struct vmm_firmware_config some;
+
+	(void)state;
+	assert_int_equal(outcome(store_variables), SIGSYS);
+	firmware = &some;
+	assert_int_equal(outcome(store_variables), -1);
+	firmware = NULL;
+}
+
 static int group_setup(void **state)
 {
 	(void)state;
@@ -229,6 +248,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_needed_ends_the_process),
 		cmocka_unit_test(what_is_needed_works),
 		cmocka_unit_test(capabilities_are_gone),
+		cmocka_unit_test(variables_are_stored_by_firmware_alone),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);
