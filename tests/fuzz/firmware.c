@@ -67,6 +67,14 @@ static void level(void *opaque, bool high)
 	(void)high;
 }
 
+/* A timer is for later, and is the chip's only one. */
+static void arm(void *opaque, int64_t ns)
+{
+	(void)opaque;
+	if (ns != -1 && ns <= 0)
+		abort();
+}
+
 static void off(void *opaque)
 {
 	(void)opaque;
@@ -159,7 +167,7 @@ static void start(void)
 	    fw_cfg_add_file(&fw_cfg, FW_CFG_SCRIPT, large, LARGE))
 		abort();
 	pm_init(&pm, &calls);
-	rtc_init(&rtc, 0, day, NULL);
+	rtc_init(&rtc, 0, &(struct rtc_calls){.now = day, .arm = arm, .irq = level});
 	power = (struct power){.irq = -1, .request = request};
 	start_flash();
 	request(NULL, POWER_RESET);
@@ -223,6 +231,7 @@ static void act(const uint8_t *command)
 		pm_pause(&pm);
 		tick(NULL);
 		pm_resume(&pm);
+		rtc_expired(&rtc);
 		break;
 	case DO_HIDE:
 		fw_cfg_hide(&fw_cfg, "opt/word", value & 1);

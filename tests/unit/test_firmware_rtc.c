@@ -14,7 +14,9 @@ enum { SET = 0x80, BINARY = 4, H24 = 2 };
 
 struct stage {
 	struct rtc rtc;
-	int64_t clock;
+	int64_t clock, armed; /* -1: no timer */
+	unsigned arms;
+	bool high;
 };
 
 static int64_t now(void *opaque)
@@ -22,12 +24,37 @@ static int64_t now(void *opaque)
 	return ((struct stage *)opaque)->clock;
 }
 
+static void arm(void *opaque, int64_t ns)
+{
+	struct stage *stage = opaque;
+
+	assert_true(ns == -1 || ns > 0);
+	stage->armed = ns;
+	stage->arms++;
+}
+
+static void irq(void *opaque, bool high)
+{
+	struct stage *stage = opaque;
+
+	assert_int_equal(stage->high, !high);
+	stage->high = high;
+}
+
+static void start(struct stage *stage, int64_t ahead)
+{
+	const struct rtc_calls calls = {now, arm, irq, stage};
+
+	stage->armed = -1;
+	rtc_init(&stage->rtc, ahead, &calls);
+}
+
 static int set_up(void **state)
 {
 	struct stage *stage = calloc(1, sizeof(*stage));
 
 	stage->clock = START * SECOND;
-	rtc_init(&stage->rtc, 0, now, stage);
+	start(stage, 0);
 	*state = stage;
 	return 0;
 }
@@ -73,6 +100,7 @@ static void the_time_is_the_hosts(void **state)
 {
 	struct stage *stage = *state;
 
+	assert_int_equal(get(stage, C), 0);
 	expect_time(stage, 20261231235959);
 	assert_int_equal(get(stage, WDAY), 5);
 	stage->clock += SECOND;
@@ -80,7 +108,6 @@ static void the_time_is_the_hosts(void **state)
 	assert_int_equal(get(stage, WDAY), 6);
 	assert_int_equal(get(stage, A), 0x26);
 	assert_int_equal(get(stage, B), H24);
-	assert_int_equal(get(stage, C), 0);
 	assert_int_equal(get(stage, D), 0x80);
 }
 
@@ -95,14 +122,14 @@ static void every_day_of_four_centuries_is_right(void **state)
 
 		gmtime_r(&seconds, &tm);
 		stage->clock = 0;
-		rtc_init(&stage->rtc, seconds, now, stage);
+		start(stage, seconds);
 		assert_int_equal(stamp(stage) / 1000000,
 				 (tm.tm_year + 1900) * 10000 + (tm.tm_mon + 1) * 100 + tm.tm_mday);
 		assert_int_equal(get(stage, WDAY), tm.tm_wday + 1);
 		assert_int_equal(get(stage, HOUR), 0x23);
 		rtc_free(&stage->rtc);
 	}
-	rtc_init(&stage->rtc, 0, now, stage);
+	start(stage, 0);
 }
 
 static void binary_and_twelve_hours(void **state)
@@ -200,7 +227,7 @@ static void what_is_no_date_becomes_one(void **state)
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		rtc_free(&stage->rtc);
-		rtc_init(&stage->rtc, 0, now, stage);
+		start(stage, 0);
 		set(stage, rows[i].index, rows[i].value);
 		expect_time(stage, rows[i].becomes);
 	}
@@ -227,6 +254,7 @@ static void memory_is_kept(void **state)
 	assert_int_equal(get(stage, 0x0f), 0);
 	set(stage, 0x0f | 0x80, 0x0a); /* bit 7 of the index is the NMI's */
 	set(stage, 0x7f, 0x55);
+	set(stage, 0x3f, 0x66);
 	set(stage, D, 0);
 	rtc_reset(&stage->rtc);
 	assert_int_equal(get(stage, 0x0f), 0x0a);
@@ -250,12 +278,154 @@ static void other_accesses_reach_nothing(void **state)
 	assert_int_equal(rtc_ops.read(&stage->rtc, 1, 1), 1);
 }
 
+/* Time passes; the timer ends when it was asked to, to the nanosecond. Returns how often it interrupted. */
+static unsigned pass(struct stage *stage, int64_t ns)
+{
+	unsigned count = 0;
+
+	while (stage->armed >= 0 && stage->armed <= ns) {
+		ns -= stage->armed;
+		stage->clock += stage->armed;
+		stage->armed = -1;
+		rtc_expired(&stage->rtc);
+		if (stage->high) {
+			count++;
+			get(stage, C);
+			assert_false(stage->high);
+		}
+	}
+	stage->clock += ns;
+	if (stage->armed >= 0)
+		stage->armed -= ns;
+	return count;
+}
+
+static void an_alarm_interrupts_once(void **state)
+{
+	struct stage *stage = *state;
+
+	stage->clock += SECOND / 4;
+	set(stage, 5, 0x00); /* 2027-01-01 00:00:02 */
+	set(stage, 3, 0x00);
+	set(stage, 1, 0x02);
+	assert_int_equal(stage->arms, 0); /* no interrupt is enabled */
+	get(stage, C);
+	set(stage, B, H24 | 0x20);
+	assert_int_equal(stage->armed, 3 * SECOND - SECOND / 4);
+	stage->clock += stage->armed;
+	rtc_expired(&stage->rtc);
+	assert_true(stage->high);
+	assert_int_equal(stage->armed, -1);    /* until it is seen */
+	assert_int_equal(get(stage, C), 0xf0); /* it was a second's end, too, and a period's */
+	assert_false(stage->high);
+	assert_int_equal(stage->armed, 86400 * SECOND);
+	assert_int_equal(get(stage, C), 0);
+	set(stage, B, H24);
+	assert_int_equal(stage->armed, -1);
+}
+
+static void an_alarm_of_any_hour_or_second(void **state)
+{
+	struct stage *stage = *state;
+
+	set(stage, B, H24 | 0x20);
+	set(stage, 5, 0xff);
+	set(stage, 3, 0x30);
+	set(stage, 1, 0x00);
+	assert_int_equal(pass(stage, 86400 * SECOND), 24);
+	set(stage, 3, 0xc0);
+	assert_int_equal(pass(stage, 3600 * SECOND), 60);
+	set(stage, 1, 0xff);
+	assert_int_equal(pass(stage, 60 * SECOND), 60);
+	set(stage, 5, 0x99); /* never comes */
+	assert_int_equal(stage->armed, -1);
+	set(stage, B, 0x20); /* 12 hours */
+	set(stage, 5, 0x92);
+	set(stage, 3, 0x00);
+	set(stage, 1, 0x00);
+	assert_int_equal(pass(stage, 2 * 86400 * SECOND), 2);
+}
+
+/* An alarm that is set to a time that has passed since the flags were read did not happen. */
+static void an_alarm_is_not_of_the_past(void **state)
+{
+	struct stage *stage = *state;
+
+	stage->clock += 3 * 86400 * SECOND;
+	set(stage, 5, 0x12);
+	set(stage, 3, 0x00);
+	set(stage, 1, 0x00);
+	get(stage, C);
+	set(stage, 5, 0x23);
+	set(stage, 3, 0x59);
+	set(stage, 1, 0x58);
+	assert_int_equal(get(stage, C) & 0x20, 0);
+	/* Nor does it happen while the time is held, or when that is set beyond it. */
+	set(stage, 1, 0x59);
+	set(stage, B, H24 | SET | 0x20);
+	assert_int_equal(stage->armed, -1);
+	set(stage, HOUR, 0x23);
+	set(stage, MIN, 0x59);
+	set(stage, SEC, 0x58);
+	set(stage, B, H24 | 0x20);
+	assert_int_equal(stage->armed, SECOND);
+}
+
+static void each_second_and_each_period(void **state)
+{
+	static const struct {
+		unsigned rate, hz;
+	} rows[] = {{0, 0}, {1, 256}, {2, 128}, {3, 8192}, {6, 1024}, {15, 2}};
+	struct stage *stage = *state;
+
+	stage->clock += 12345;
+	set(stage, B, H24 | 0x10);
+	assert_int_equal(pass(stage, 10 * SECOND), 10);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		set(stage, A, 0x20 | rows[i].rate);
+		set(stage, B, H24 | 0x40);
+		get(stage, C);
+		/* The first may be just gone. */
+		assert_in_range(pass(stage, SECOND), rows[i].hz - (rows[i].hz > 0), rows[i].hz);
+		set(stage, B, H24);
+	}
+	/* Without an interrupt the flags tell, too. */
+	get(stage, C);
+	assert_int_equal(get(stage, C), 0);
+	stage->clock += SECOND;
+	assert_int_equal(get(stage, C), 0x50);
+	set(stage, A, 0x60 | 6);
+	get(stage, C);
+	stage->clock += SECOND;
+	assert_int_equal(get(stage, C), 0);
+}
+
+static void a_reset_ends_interrupts(void **state)
+{
+	struct stage *stage = *state;
+
+	set(stage, B, H24 | 0x70);
+	assert_true(stage->armed > 0);
+	stage->clock += SECOND;
+	rtc_expired(&stage->rtc);
+	assert_true(stage->high);
+	rtc_reset(&stage->rtc);
+	assert_false(stage->high);
+	assert_int_equal(stage->armed, -1);
+	assert_int_equal(get(stage, C), 0);
+	/* The host's clock is set back: nothing happens for ever, and nothing is asked for in the past. */
+	set(stage, B, H24 | 0x70);
+	stage->clock -= 1000 * SECOND;
+	rtc_expired(&stage->rtc);
+	assert_true(stage->high || stage->armed > 0);
+}
+
 static void the_offset_is_the_users(void **state)
 {
 	struct stage *stage = *state;
 
 	rtc_free(&stage->rtc);
-	rtc_init(&stage->rtc, -7200, now, stage);
+	start(stage, -7200);
 	expect_time(stage, 20261231215959);
 }
 
@@ -273,6 +443,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_ones_are_survived, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(memory_is_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(other_accesses_reach_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_alarm_interrupts_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_alarm_of_any_hour_or_second, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_alarm_is_not_of_the_past, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(each_second_and_each_period, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_reset_ends_interrupts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_offset_is_the_users, set_up, tear_down),
 	};
 

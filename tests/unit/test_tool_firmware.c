@@ -158,32 +158,55 @@ static void a_store_has_one_machine(void **state)
 	firmware_close(&second);
 }
 
-/* Two at once: one makes the file, and both look at the same one. */
+/* Opens the store in a process of its own, which keeps it until `end` is closed, and says whether it has it.
+ */
+static pid_t open_beside(const char *path, const struct store_template *template, const int said[2],
+			 const int end[2])
+{
+	struct lend_error error;
+	bool readonly;
+	pid_t child = fork();
+	char byte;
+	int fd;
+
+	if (child)
+		return child;
+	close(end[1]);
+	fd = store_open(path, template, &readonly, &error);
+	byte = fd >= 0 ? 'y' : fd == -EBUSY ? 'n' : '?';
+	if (write(said[1], &byte, 1) != 1 || read(end[0], &byte, 1) != 0)
+		_exit(1);
+	_exit(0);
+}
+
+/* Two at once: one makes the file, and one alone has it. */
 static void a_store_is_made_by_one_of_two(void **state)
 {
 	struct stage *stage = *state;
 	struct store_template template = {.fd = open(at(stage, "VARS_4M.fd"), O_RDONLY | O_CLOEXEC),
 					  .name = "t"};
-	char path[128];
+	char path[128], byte;
 	bool readonly;
-	int first, status;
-	pid_t child = 0;
 
 	strcpy(path, at(stage, "vars.fd"));
-	for (unsigned round = 0; round < 50; round++) {
+	for (unsigned round = 0; round < 100; round++) {
+		int said[2], end[2], fd;
+		pid_t child;
+
 		unlink(path);
-		child = fork();
-		first = store_open(path, &template, &readonly, &stage->error);
-		if (!child)
-			_exit(first >= 0 ? 0 : first == -EBUSY ? 1 : 2);
-		assert_int_equal(waitpid(child, &status, 0), child);
-		assert_true(first >= 0 || first == -EBUSY);
-		/* One has it, the other was refused or came later. */
-		assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
-		assert_true(first >= 0 || !WEXITSTATUS(status));
-		if (first >= 0)
-			close(first);
+		assert_int_equal(pipe(said) | pipe(end), 0);
+		child = open_beside(path, &template, said, end);
+		fd = store_open(path, &template, &readonly, &stage->error);
+		assert_int_equal(read(said[0], &byte, 1), 1);
+		assert_true(fd >= 0 ? byte == 'n' : fd == -EBUSY && byte == 'y');
 		assert_int_equal(count(stage, "vars.fd*"), 1);
+		close(end[1]);
+		assert_int_equal(waitpid(child, NULL, 0), child);
+		if (fd >= 0)
+			close(fd);
+		close(end[0]);
+		close(said[0]);
+		close(said[1]);
 	}
 	close(template.fd);
 }

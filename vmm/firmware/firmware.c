@@ -55,24 +55,13 @@ static void show_pm(void *opaque, bool shown)
 			 "cannot switch the machine off");
 }
 
-static uint64_t ns_of(clockid_t clock)
+static uint64_t guest_time(void *opaque)
 {
 	struct timespec now;
 
-	clock_gettime(clock, &now);
+	(void)opaque;
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t guest_time(void *opaque)
-{
-	(void)opaque;
-	return ns_of(CLOCK_MONOTONIC);
-}
-
-static int64_t time_of_day(void *opaque)
-{
-	(void)opaque;
-	return (int64_t)ns_of(CLOCK_REALTIME);
 }
 
 static void set_sci(void *opaque, bool high)
@@ -100,6 +89,7 @@ int firmware_new(struct vmm *vmm, struct lend_error *error)
 	if (!firmware)
 		return fail(error, -ENOMEM, "not enough memory");
 	vmm->firmware = firmware;
+	firmware->rtc_timer = -1;
 	firmware->config = *vmm->config.firmware;
 	vmm->config.firmware = &firmware->config;
 	firmware->chipset =
@@ -120,7 +110,6 @@ static void make_chips(struct vmm *vmm)
 	firmware->fw_cfg.say = say;
 	firmware->fw_cfg.opaque = vmm;
 	pm_init(&firmware->pm, &calls);
-	rtc_init(&firmware->rtc, firmware->config.rtc_offset, time_of_day, NULL);
 	firmware->made = true;
 }
 
@@ -145,6 +134,9 @@ int firmware_init(struct vmm *vmm, struct lend_error *error)
 	if (!firmware)
 		return 0;
 	make_chips(vmm);
+	ret = firmware_clock_init(vmm, error);
+	if (ret)
+		return ret;
 	ret = hv_create_pit(vmm->vm);
 	ret = ret ? ret : hv_get_pit(vmm->vm, &firmware->pit);
 	ret = ret ? ret : add_ports(vmm);
@@ -180,10 +172,10 @@ void firmware_free(struct vmm *vmm)
 	if (!firmware)
 		return;
 	firmware_images_free(vmm);
+	firmware_clock_free(vmm);
 	if (firmware->made) {
 		fw_cfg_free(&firmware->fw_cfg);
 		pm_free(&firmware->pm);
-		rtc_free(&firmware->rtc);
 	}
 	free(firmware);
 	vmm->firmware = NULL;

@@ -30,7 +30,8 @@ struct firmware {
 	struct fw_cfg fw_cfg;
 	struct pm pm;
 	struct rtc rtc;
-	bool made;                 /* fw_cfg, pm and rtc are */
+	int rtc_timer;             /* timerfd; -1: there is no clock yet */
+	bool made;                 /* fw_cfg and pm are */
 	struct kvm_pit_state2 pit; /* as it is after a reset */
 };
 
@@ -48,6 +49,10 @@ int firmware_reset(struct vmm *vmm);
 
 /** vCPUs have ended. */
 void firmware_free(struct vmm *vmm);
+
+/* clock.c, for firmware.c alone: rtc with its timer. */
+int firmware_clock_init(struct vmm *vmm, struct lend_error *error);
+void firmware_clock_free(struct vmm *vmm);
 
 /* images.c, for firmware.c alone. */
 int firmware_images_init(struct vmm *vmm, struct lend_error *error);

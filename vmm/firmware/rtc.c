@@ -1,76 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The data sheet of the MC146818, with the century where the FADT says that it is. The C library's
- * functions for dates are not used: the first call of one opens the file of the time zone.
- */
+/* The data sheet of the MC146818, with the century where the FADT says that it is. */
 #include <string.h>
 
+#include "vmm/firmware/date.h"
 #include "vmm/firmware/rtc.h"
 
 enum { PORT_INDEX, PORT_DATA };
 enum { SECONDS = 0, MINUTES = 2, HOURS = 4, WEEKDAY = 6, DAY = 7, MONTH = 8, YEAR = 9, CENTURY = 0x32 };
 enum { REG_A = 0x0a, REG_B = 0x0b, REG_C = 0x0c, REG_D = 0x0d };
-enum { A_UPDATING = 0x80, A_DIVIDERS = 0x70, A_RESET = 0x60, A_DEFAULT = 0x26 };
-enum { B_SET = 0x80, B_INTERRUPTS = 0x78, B_BINARY = 0x04, B_24_HOURS = 0x02 };
-enum { D_VALID = 0x80, PM = 0x80 };
+enum { SECONDS_ALARM = 1, MINUTES_ALARM = 3, HOURS_ALARM = 5, ANY = 0xc0 };
+enum { A_UPDATING = 0x80, A_RESET = 0x60, A_RATE = 0x0f, A_DEFAULT = 0x26 };
+enum { B_SET = 0x80, B_SQUARE_WAVE = 0x08, B_BINARY = 0x04, B_24_HOURS = 0x02 };
+/* Of register B: an interrupt is enabled; of register C: it has happened. */
+enum { PERIODIC = 0x40, ALARM = 0x20, UPDATED = 0x10, INTERRUPTS = PERIODIC | ALARM | UPDATED };
+enum { C_REQUEST = 0x80, D_VALID = 0x80, PM = 0x80 };
 /* The time is not to be read in the last part of a second; it changes at its end. */
-enum { SECOND = 1000000000, UPDATE = 244000, FIRST_UPDATE = SECOND / 2, DAY_SECONDS = 86400 };
+enum { SECOND = 1000000000, UPDATE = 244000, FIRST_UPDATE = SECOND / 2, CRYSTAL_HZ = 32768 };
 
 static const uint8_t time_registers[] = {SECONDS, MINUTES, HOURS, WEEKDAY, DAY, MONTH, YEAR, CENTURY};
-
-struct date {
-	int64_t year;                                       /* with its century */
-	unsigned month, day, weekday, hour, minute, second; /* 1 to 12, 1 to 31, 1 (Sunday) to 7 */
-};
-
-static int64_t divide_down(int64_t value, int64_t by)
-{
-	return value / by - (value % by < 0);
-}
-
-/* Days from 1970-01-01 to the first day of a month; a year begins in March here, so that it ends with a leap
- * day. */
-static int64_t days_before(int64_t year, unsigned month)
-{
-	unsigned from_march = (month + 9) % 12;
-	int64_t y = year - (month < 3);
-	const int64_t days_to_1970 = 719468; /* from 0000-03-01 */
-
-	return 365 * y + divide_down(y, 4) - divide_down(y, 100) + divide_down(y, 400) +
-	       (153 * from_march + 2) / 5 - days_to_1970;
-}
-
-static struct date date_of(int64_t seconds)
-{
-	int64_t days = divide_down(seconds, DAY_SECONDS);
-	unsigned rest = (unsigned)(seconds - days * DAY_SECONDS);
-	struct date date = {.year = 1970 + divide_down(days * 400, 146097),
-			    .month = 12,
-			    .hour = rest / 3600,
-			    .minute = rest / 60 % 60,
-			    .second = rest % 60};
-
-	/* The mean length of a year is off by two days at most. */
-	while (days_before(date.year + 1, 1) <= days)
-		date.year++;
-	while (days_before(date.year, 1) > days)
-		date.year--;
-	while (days_before(date.year, date.month) > days)
-		date.month--;
-	date.day = (unsigned)(days - days_before(date.year, date.month)) + 1;
-	date.weekday = (unsigned)(days + 4 - 7 * divide_down(days + 4, 7)) + 1; /* 1970 began on a Thursday */
-	return date;
-}
-
-/* What a guest wrote may be no date: the 31st of June is the 1st of July, the 60th second the next minute. */
-static int64_t seconds_of(const struct date *date)
-{
-	int64_t months = 12 * date->year + date->month - 1, year = divide_down(months, 12);
-	unsigned month = (unsigned)(months - 12 * year) + 1;
-
-	return (days_before(year, month) + (int64_t)date->day - 1) * DAY_SECONDS + date->hour * 3600 +
-	       date->minute * 60 + date->second;
-}
 
 static uint8_t encode(const struct rtc *rtc, unsigned value)
 {
@@ -102,14 +49,112 @@ static bool is_held(const struct rtc *rtc)
 	return rtc->bytes[REG_B] & B_SET || (rtc->bytes[REG_A] & A_RESET) == A_RESET;
 }
 
-/* The guest's clock: seconds, and the part of the second that has passed. */
-static int64_t guest_time(const struct rtc *rtc, int64_t *part)
+/* The guest's clock at a time of the host's: seconds, and the part of the second that has passed. */
+static int64_t guest_time_at(const struct rtc *rtc, int64_t now, int64_t *part)
 {
-	int64_t now = rtc->now(rtc->opaque), seconds = divide_down(now, SECOND);
+	int64_t seconds = divide_down(now, SECOND);
 	int64_t ns = now - seconds * SECOND + rtc->ahead_ns;
 
 	*part = ns % SECOND;
 	return seconds + rtc->ahead + ns / SECOND;
+}
+
+static int64_t guest_time(const struct rtc *rtc, int64_t *part)
+{
+	return guest_time_at(rtc, rtc->calls.now(rtc->calls.opaque), part);
+}
+
+static bool alarm_is(const struct rtc *rtc, unsigned index, uint8_t value)
+{
+	return (rtc->bytes[index] & ANY) == ANY || rtc->bytes[index] == value;
+}
+
+/* The first second behind this one that the alarm is set to; INT64_MAX: it never comes. */
+static int64_t next_alarm(const struct rtc *rtc, int64_t after)
+{
+	const int64_t end = after + 86400;
+
+	for (int64_t at = after + 1; at <= end;) {
+		struct date date = date_of(at);
+
+		if (!alarm_is(rtc, HOURS_ALARM, encode_hour(rtc, date.hour)))
+			at += 3600 - 60 * date.minute - date.second;
+		else if (!alarm_is(rtc, MINUTES_ALARM, encode(rtc, date.minute)))
+			at += 60 - date.second;
+		else if (!alarm_is(rtc, SECONDS_ALARM, encode(rtc, date.second)))
+			at++;
+		else
+			return at;
+	}
+	return INT64_MAX;
+}
+
+/* Of the crystal, between two periodic interrupts; 0: there are none. */
+static int64_t period(const struct rtc *rtc)
+{
+	unsigned rate = rtc->bytes[REG_A] & A_RATE;
+
+	if (!rate || (rtc->bytes[REG_A] & A_RESET) == A_RESET)
+		return 0;
+	return INT64_C(1) << (rate < 3 ? rate + 6 : rate - 1);
+}
+
+static int64_t crystal(int64_t now)
+{
+	int64_t seconds = divide_down(now, SECOND);
+
+	return seconds * CRYSTAL_HZ + (now - seconds * SECOND) * CRYSTAL_HZ / SECOND;
+}
+
+/* Puts into register C what has happened since it was done last. To be called before what it depends on
+ * changes.
+ */
+static void latch(struct rtc *rtc)
+{
+	int64_t now = rtc->calls.now(rtc->calls.opaque), since = rtc->since, part;
+	int64_t first = guest_time_at(rtc, since, &part), last = guest_time_at(rtc, now, &part);
+	uint8_t flags = 0;
+
+	if (period(rtc) && crystal(now) / period(rtc) != crystal(since) / period(rtc))
+		flags |= PERIODIC;
+	if (!is_held(rtc) && first != last)
+		flags |= UPDATED | (next_alarm(rtc, first) <= last ? ALARM : 0);
+	rtc->bytes[REG_C] |= flags;
+	rtc->since = now;
+}
+
+/* How long it is from `since` to the next event that interrupts, in ns; -1: none does. */
+static int64_t next_event(const struct rtc *rtc)
+{
+	const uint8_t enabled = is_held(rtc) ? rtc->bytes[REG_B] & PERIODIC : rtc->bytes[REG_B];
+	int64_t part, seconds = guest_time_at(rtc, rtc->since, &part), next = INT64_MAX, at;
+
+	if (enabled & UPDATED)
+		next = SECOND - part;
+	if (enabled & ALARM) {
+		at = next_alarm(rtc, seconds);
+		if (at != INT64_MAX && (at - seconds) * SECOND - part < next)
+			next = (at - seconds) * SECOND - part;
+	}
+	if (enabled & PERIODIC && period(rtc)) {
+		at = (period(rtc) - crystal(rtc->since) % period(rtc)) * SECOND / CRYSTAL_HZ + 1;
+		next = at < next ? at : next;
+	}
+	return next == INT64_MAX ? -1 : next;
+}
+
+/* After a change: raises or lowers the interrupt, and asks for the next one. */
+static void settle(struct rtc *rtc)
+{
+	bool high = rtc->bytes[REG_B] & rtc->bytes[REG_C] & INTERRUPTS;
+	int64_t next = high ? -1 : next_event(rtc);
+
+	if (high != rtc->high)
+		rtc->calls.irq(rtc->calls.opaque, high);
+	rtc->high = high;
+	if (next >= 0 || rtc->armed)
+		rtc->calls.arm(rtc->calls.opaque, next);
+	rtc->armed = next >= 0;
 }
 
 /* Puts the time into its registers. */
@@ -142,7 +187,7 @@ static void take_time(struct rtc *rtc)
 	};
 	int64_t part, seconds = guest_time(rtc, &part);
 
-	rtc->ahead += seconds_of(&date) - seconds;
+	rtc->ahead += date_seconds(&date) - seconds;
 	if (!rtc->dividers_reset)
 		return;
 	/* The first update comes half a second after the dividers were started. */
@@ -157,9 +202,26 @@ static bool is_time(uint8_t index)
 	return memchr(time_registers, index, sizeof(time_registers));
 }
 
+/* The guest has seen what happened. */
+static uint8_t take_flags(struct rtc *rtc)
+{
+	uint8_t flags;
+
+	latch(rtc);
+	flags = rtc->bytes[REG_C];
+	if (flags & rtc->bytes[REG_B] & INTERRUPTS)
+		flags |= C_REQUEST;
+	rtc->bytes[REG_C] = 0;
+	settle(rtc);
+	return flags;
+}
+
 static uint8_t data_read(struct rtc *rtc)
 {
 	int64_t part;
+
+	if (rtc->index == REG_C)
+		return take_flags(rtc);
 
 	if (is_time(rtc->index) && !is_held(rtc))
 		load_time(rtc);
@@ -182,24 +244,34 @@ static void control_write(struct rtc *rtc, uint8_t value)
 		take_time(rtc);
 }
 
+static void time_write(struct rtc *rtc, uint8_t value)
+{
+	if (!is_held(rtc))
+		load_time(rtc);
+	rtc->bytes[rtc->index] = value;
+	if (!is_held(rtc))
+		take_time(rtc);
+}
+
 static void data_write(struct rtc *rtc, uint8_t value)
 {
-	switch (rtc->index) {
-	case REG_A:
-	case REG_B:
+	const uint8_t index = rtc->index;
+
+	/* Flags are cleared by a read; that the memory is valid cannot be changed. */
+	if (index == REG_C || index == REG_D)
+		return;
+	if (index > REG_B && index != CENTURY) {
+		rtc->bytes[index] = value;
+		return;
+	}
+	latch(rtc);
+	if (index == REG_A || index == REG_B)
 		control_write(rtc, value);
-		return;
-	case REG_C: /* flags of interrupts, none of which is set */
-	case REG_D:
-		return;
-	}
-	if (is_time(rtc->index) && !is_held(rtc)) {
-		load_time(rtc);
-		rtc->bytes[rtc->index] = value;
-		take_time(rtc);
-	} else {
-		rtc->bytes[rtc->index] = value;
-	}
+	else if (is_time(index))
+		time_write(rtc, value);
+	else
+		rtc->bytes[index] = value; /* of the alarm */
+	settle(rtc);
 }
 
 static uint64_t rtc_read(void *opaque, uint64_t offset, unsigned length)
@@ -231,9 +303,9 @@ static void rtc_write(void *opaque, uint64_t offset, unsigned length, uint64_t v
 
 const struct bus_ops rtc_ops = {.read = rtc_read, .write = rtc_write};
 
-void rtc_init(struct rtc *rtc, int64_t ahead, int64_t (*now)(void *opaque), void *opaque)
+void rtc_init(struct rtc *rtc, int64_t ahead, const struct rtc_calls *calls)
 {
-	*rtc = (struct rtc){.now = now, .opaque = opaque, .ahead = ahead};
+	*rtc = (struct rtc){.calls = *calls, .ahead = ahead, .since = calls->now(calls->opaque)};
 	rtc->bytes[REG_A] = A_DEFAULT;
 	rtc->bytes[REG_B] = B_24_HOURS;
 	rtc->bytes[REG_D] = D_VALID;
@@ -243,7 +315,18 @@ void rtc_init(struct rtc *rtc, int64_t ahead, int64_t (*now)(void *opaque), void
 void rtc_reset(struct rtc *rtc)
 {
 	pthread_mutex_lock(&rtc->lock);
-	rtc->bytes[REG_B] = (uint8_t)(rtc->bytes[REG_B] & ~B_INTERRUPTS);
+	latch(rtc);
+	rtc->bytes[REG_B] = (uint8_t)(rtc->bytes[REG_B] & ~(INTERRUPTS | B_SQUARE_WAVE));
+	rtc->bytes[REG_C] = 0;
+	settle(rtc);
+	pthread_mutex_unlock(&rtc->lock);
+}
+
+void rtc_expired(struct rtc *rtc)
+{
+	pthread_mutex_lock(&rtc->lock);
+	latch(rtc);
+	settle(rtc);
 	pthread_mutex_unlock(&rtc->lock);
 }
 

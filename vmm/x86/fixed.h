@@ -35,6 +35,7 @@
 #define GSI_SERIAL 4
 #define GSI_GED    5
 #define GSI_TIMER  2 /* of the PIT, whose IRQ is 0; with firmware alone, as the SCI is */
+#define GSI_RTC    8
 #define GSI_SCI    9
 /* INTA to INTD (pin 1 to 4) of root bus slot s: GSI 16 + ((s + pin - 1) & 7). */
 #define GSI_PCI 16
