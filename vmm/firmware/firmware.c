@@ -39,6 +39,7 @@ static int move_ecam(void *opaque, uint64_t base, uint64_t length)
 		ret = add_ecam(vmm, base, length);
 	bars_retry(vmm);
 	pthread_mutex_unlock(&vmm->places);
+	firmware_ecam_moved(vmm, base);
 	return ret;
 }
 
@@ -143,13 +144,6 @@ int firmware_init(struct vmm *vmm, struct lend_error *error)
 	if (ret)
 		return fail(error, ret, "KVM cannot make the chips of a PC: %s", strerror(-ret));
 	return firmware_images_init(vmm, error);
-}
-
-int firmware_describe(struct vmm *vmm, struct lend_error *error)
-{
-	(void)vmm;
-	(void)error;
-	return 0;
 }
 
 int firmware_reset(struct vmm *vmm)

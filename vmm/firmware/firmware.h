@@ -54,6 +54,9 @@ void firmware_free(struct vmm *vmm);
 int firmware_clock_init(struct vmm *vmm, struct lend_error *error);
 void firmware_clock_free(struct vmm *vmm);
 
+/* describe.c, for firmware.c alone: what follows from the place of ECAM; 0: nowhere. */
+void firmware_ecam_moved(struct vmm *vmm, uint64_t base);
+
 /* images.c, for firmware.c alone. */
 int firmware_images_init(struct vmm *vmm, struct lend_error *error);
 void firmware_images_reset(struct vmm *vmm);

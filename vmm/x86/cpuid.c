@@ -20,6 +20,7 @@ enum { EXT_ECX_TOPOEXT = 1 << 22, EXT_ECX_CMP_LEGACY = 1 << 1 };
 #define LEAF_TIMING    0x40000010u /* frequencies in kHz: EAX the TSC's, EBX the local APIC timer's */
 
 enum { LEVEL_SMT = 1, LEVEL_CORE = 2 };
+enum { EDX_GIB_PAGES = 1 << 26 };
 enum { ECX_LA57 = 1 << 16, LEVELS4_BITS = 48, LEVELS5_BITS = 52, BITS_LEAST = 36 };
 
 /* Bits that an APIC id of `cpus` processors takes. */
@@ -193,4 +194,11 @@ unsigned cpuid_physical_bits(const struct cpuid *cpuid)
 	if (bits > mapped)
 		bits = mapped;
 	return bits < BITS_LEAST ? BITS_LEAST : bits;
+}
+
+bool cpuid_gib_pages(const struct cpuid *cpuid)
+{
+	const struct kvm_cpuid_entry2 *features = find(cpuid, 0x80000001, 0);
+
+	return features && features->edx & EDX_GIB_PAGES;
 }
