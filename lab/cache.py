@@ -76,6 +76,11 @@ def system():
     return _folder(LAB / "system")
 
 
+def ovmf(release):
+    """The folder of UEFI firmware of a release of Debian: bookworm, trixie or sid."""
+    return _folder(LAB / "fetch", f"ovmf-{release}")
+
+
 def newer_qemu():
     """QEMU of the next release's backports, which has vfio-user-pci, and an IOMMU of AMD
     that translates."""

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""UEFI firmware starts what is on a device: Debian's ovmf of three releases.
+
+Rules: each disk has the UEFI shell as its boot loader, whose script says which disk it is
+and then leaves the shell to the test, which types its commands on the serial line. The
+firmware's files are copied into the host under test, since a store of variables is written
+to, and no two tests share one.
+"""
+
+import hashlib
+import itertools
+
+import pytest
+
+from guest import Guest
+from lab import cache, efi_disk
+from lab.machine import Profile
+from lab.profiles import VIRTIO
+
+RELEASES = ("trixie", "bookworm", "sid")
+VARIABLE = "LendTest -guid 6c656e64-0000-4000-8000-000000000001"
+# With one processor the firmware and the lab's agent are in each other's way.
+SMP = 2
+NVME, SECOND, AHCI, XHCI, BLK = range(5)
+numbers = itertools.count()
+
+
+def images(release):
+    return cache.ovmf(release)
+
+
+def shell_disk(name):
+    """A disk that starts the shell, which tells the name; made once for its content."""
+    shell = (images("trixie") / "shell.efi").read_bytes()
+    script = f"@echo -off\r\necho lend-shell: ready {name}\r\n".encode()
+    key = hashlib.sha256(shell + script).hexdigest()[:16]
+    path = cache.ROOT / f"build/lab/guests/shell-{name}-{key}.img"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        efi_disk.write(new, {"EFI/BOOT/BOOTX64.EFI": shell, "STARTUP.NSH": script})
+        new.rename(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def profile(tmp_path_factory):
+    """A host with a shell disk behind each kind of controller. The shell may write to them."""
+    drives = []
+    for name in ("nvme", "second", "ahci", "xhci", "blk"):
+        copy = tmp_path_factory.mktemp("disks") / "disk.img"
+        copy.write_bytes(shell_disk(name).read_bytes())
+        drives.append(str(copy))
+    return Profile(
+        kernel="lab", smp=SMP, drives=tuple(drives),
+        devices=("nvme,serial=lend0,drive=d0", "nvme,serial=lend1,drive=d1",
+                 "ich9-ahci,id=ahci", "ide-hd,bus=ahci.0,drive=d2",
+                 "qemu-xhci,id=usb", "usb-storage,bus=usb.0,drive=d3",
+                 f"virtio-blk-pci,drive=d4{VIRTIO}"))
+
+
+class Shell(Guest):
+    """The UEFI shell on the serial line of a machine."""
+
+    def ready(self, name="nvme", boots=1, timeout=120):
+        self.command.expect(f"(?s)(lend-shell: ready {name}\r?\n.*){{{boots}}}", timeout)
+        return self
+
+    def tell(self, line):
+        """Types a line. The serial line's buffer is small, and the shell reads it key by key."""
+        self._at = len(self.out)
+        self.command.send(line + "\r")
+
+    def sees(self, pattern, timeout=60):
+        """Waits for output that comes after what was told last."""
+        self.command.expect(rf"(?s).{{{self._at}}}.*?{pattern}", timeout)
+
+    def power_off(self):
+        self.tell("reset -s")
+        return self.ended(0)
+
+
+@pytest.fixture
+def firmware(l1, lend, profile):
+    """firmware(device, ...): a machine with ovmf that has these devices of the host."""
+    def make(*devices, release="trixie", store=None, options=(), properties=()):
+        machine = l1(profile)
+        folder = f"/tmp/firmware-{next(numbers)}"
+        store = store or f"{folder}/vars.fd"
+        ovmf = images(release) / "OVMF"
+        machine.run(f"mkdir -p {folder} && cp {ovmf}/OVMF_CODE_4M.fd {folder}/code.fd && "
+                    f"{{ [ -e {store} ] || cp {ovmf}/OVMF_VARS_4M.fd {store}; }}", check=True)
+        addresses = [[a for a in machine.addresses if a][d] for d in devices]
+        stats = machine.results / f"firmware-{next(numbers)}"
+        words = [lend, "run", "-m", "256M", "-firmware", f"{folder}/code.fd,vars={store}",
+                 "-serial", "stdio", "--stats", stats, *options]
+        for n, address in enumerate(addresses):
+            more = properties[n] if properties else ""
+            words += ["-device", f"vfio-pci,host={address},x-allow-unreset=on{more}"]
+        made = Shell(machine, words, addresses, stats=stats, limit=300)
+        made.store = store
+        return made
+    return make
+
+
+@pytest.mark.parametrize("release", [
+    "trixie", pytest.param("bookworm", marks=pytest.mark.long),
+    pytest.param("sid", marks=pytest.mark.long)])
+def test_shell_from_nvme(release, firmware):
+    shell = firmware(NVME, release=release).ready()
+    shell.power_off()
+    counts = shell.stats
+    assert counts["end"] == "poweroff" and counts["reboots"] == 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("device,name", [(AHCI, "ahci"), (XHCI, "xhci"), (BLK, "blk")])
+def test_shell_from_other_controllers(device, name, firmware):
+    firmware(device).ready(name).power_off()
+
+
+@pytest.mark.long
+def test_variables_outlive_the_machine(firmware):
+    first = firmware(NVME).ready()
+    first.tell(f"setvar {VARIABLE} -nv -bs =0x11223344")
+    first.tell(f"setvar {VARIABLE}")
+    first.sees(r"0004 Bytes\s+44 33 22 11")
+    first.power_off()
+    second = firmware(NVME, store=first.store).ready()
+    second.tell(f"setvar {VARIABLE}")
+    second.sees(r"0004 Bytes\s+44 33 22 11")
+    second.power_off()
+    third = firmware(NVME).ready() # another store
+    third.tell(f"setvar {VARIABLE}")
+    third.sees(r"not found|Unable")
+    third.power_off()
+
+
+@pytest.mark.long
+def test_resets_from_the_shell(firmware):
+    shell = firmware(NVME).ready()
+    shell.tell(f"setvar {VARIABLE} -nv -bs =0x55")
+    for boots, kind in ((2, "-c"), (3, "-w")):
+        shell.tell(f"reset {kind}")
+        shell.ready(boots=boots)
+        shell.tell(f"setvar {VARIABLE}")
+        shell.sees(r"0001 Bytes\s+55")
+    shell.power_off()
+    assert shell.stats["reboots"] == 2
+    once = firmware(NVME, options=("-no-reboot",)).ready()
+    once.tell("reset -c")
+    once.ended(0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("order,name", [((0, 1), "nvme"), ((1, 0), "second")])
+def test_boot_order(order, name, firmware):
+    shell = firmware(NVME, SECOND,
+                     properties=[f",bootindex={index}" for index in order]).ready(name)
+    shell.power_off()
