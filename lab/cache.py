@@ -81,6 +81,11 @@ def ovmf(release):
     return _folder(LAB / "fetch", f"ovmf-{release}")
 
 
+def grub():
+    """The folder of GRUB as a UEFI boot loader."""
+    return _folder(LAB / "fetch", "grub")
+
+
 def newer_qemu():
     """QEMU of the next release's backports, which has vfio-user-pci, and an IOMMU of AMD
     that translates."""

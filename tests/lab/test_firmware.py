@@ -12,13 +12,15 @@ import itertools
 
 import pytest
 
-from guest import Guest
+from guest import APPEND, INIT, Guest
 from lab import cache, efi_disk
 from lab.machine import Profile
 from lab.profiles import VIRTIO
 
 RELEASES = ("trixie", "bookworm", "sid")
-VARIABLE = "LendTest -guid 6c656e64-0000-4000-8000-000000000001"
+GUID = "6c656e64-0000-4000-8000-000000000001"
+VARIABLE = f"LendTest -guid {GUID}"
+EFIVAR = f"/sys/firmware/efi/efivars/LendTest-{GUID}"
 # With one processor the firmware and the lab's agent are in each other's way.
 SMP = 2
 NVME, SECOND, AHCI, XHCI, BLK = range(5)
@@ -83,8 +85,9 @@ class Shell(Guest):
 @pytest.fixture
 def firmware(l1, lend, profile):
     """firmware(device, ...): a machine with ovmf that has these devices of the host."""
-    def make(*devices, release="trixie", store=None, options=(), properties=()):
-        machine = l1(profile)
+    def make(*devices, release="trixie", store=None, options=(), properties=(),
+             memory="256M", host=profile, kind=Shell, limit=300):
+        machine = l1(host)
         folder = f"/tmp/firmware-{next(numbers)}"
         store = store or f"{folder}/vars.fd"
         ovmf = images(release) / "OVMF"
@@ -92,12 +95,12 @@ def firmware(l1, lend, profile):
                     f"{{ [ -e {store} ] || cp {ovmf}/OVMF_VARS_4M.fd {store}; }}", check=True)
         addresses = [[a for a in machine.addresses if a][d] for d in devices]
         stats = machine.results / f"firmware-{next(numbers)}"
-        words = [lend, "run", "-m", "256M", "-firmware", f"{folder}/code.fd,vars={store}",
+        words = [lend, "run", "-m", memory, "-firmware", f"{folder}/code.fd,vars={store}",
                  "-serial", "stdio", "--stats", stats, *options]
         for n, address in enumerate(addresses):
             more = properties[n] if properties else ""
             words += ["-device", f"vfio-pci,host={address},x-allow-unreset=on{more}"]
-        made = Shell(machine, words, addresses, stats=stats, limit=300)
+        made = kind(machine, words, addresses, stats=stats, limit=limit)
         made.store = store
         return made
     return make
@@ -158,3 +161,74 @@ def test_boot_order(order, name, firmware):
     shell = firmware(NVME, SECOND,
                      properties=[f",bootindex={index}" for index in order]).ready(name)
     shell.power_off()
+
+
+@pytest.fixture(scope="session")
+def linux_host(tmp_path_factory, kernel, guest_image):
+    """A host whose drive has a stock kernel as an EFI program, and the lab's own guest."""
+    path = tmp_path_factory.mktemp("linux") / "disk.img"
+    initrd = guest_image(INIT, "stock", ("nvme", "efivarfs", "button", "evdev", "rtc-cmos"))
+    script = f"@echo -off\r\nfs0:\r\nlinux.efi initrd=\\initrd.img {APPEND}\r\n"
+    efi_disk.write(path, {
+        "EFI/BOOT/BOOTX64.EFI": (images("trixie") / "shell.efi").read_bytes(),
+        "LINUX.EFI": kernel("stock").image.read_bytes(),
+        "INITRD.IMG": initrd.read_bytes(), "STARTUP.NSH": script.encode()})
+    return Profile(kernel="lab", smp=SMP, drives=(str(path),),
+                   devices=("nvme,serial=lend0,drive=d0",))
+
+
+@pytest.mark.long
+def test_linux_finds_the_chips_of_a_pc(firmware, linux_host, sha256):
+    """ACPI with fixed hardware, the clock, variables, a reboot through the firmware, and
+    the power button."""
+    made = firmware(0, host=linux_host, kind=Guest, memory="512M", options=("-c", "2"))
+    made.ready(150)
+    assert made.hash() == sha256(made.l1.drives[0])
+    assert made.ask("nproc") == "2"
+    assert "acpi" in made.ask("grep ' 9-fasteoi' /proc/interrupts")
+    assert made.ask("dmesg | grep -iE 'ACPI.*(error|warning)|firmware bug' || :") == ""
+    made.ask("mount -t efivarfs none /sys/firmware/efi/efivars")
+    made.ask(f"printf '\\7\\0\\0\\0lend' >{EFIVAR}")
+    # Seconds since 1970 by the clock at 0x70, in UTC, and by the system that was set by it.
+    clock, system = made.ask("cat /sys/class/rtc/rtc0/since_epoch; date +%s").split()
+    assert abs(int(clock) - int(system)) <= 2
+    made.reboot(150)
+    made.ask("mount -t efivarfs none /sys/firmware/efi/efivars")
+    assert made.ask(f"tail -c 4 {EFIVAR}") == "lend"
+    made.ask("wait_for /dev/input/event0; exec 3</dev/input/event0")
+    made.l1.run(["kill", "-TERM", str(made.keeper)], check=True)
+    assert made.ask("head -c 48 <&3 | wc -c").strip() == "48"
+    made.power_off()
+
+
+@pytest.fixture(scope="session")
+def debian_host(tmp_path_factory):
+    """A host whose drive has GRUB, and an installed Debian behind it."""
+    path = tmp_path_factory.mktemp("debian") / "disk.img"
+    efi_disk.write(path, {"EFI/BOOT/BOOTX64.EFI": (cache.grub() / "bootx64.efi").read_bytes()},
+                   then=[cache.system() / "disk.img"])
+    return Profile(kernel="lab", smp=SMP, drives=(str(path),),
+                   devices=("nvme,serial=lend0,drive=d0",))
+
+
+def logged_in(made, boots):
+    made.command.expect(f"(?s)(lend-system login:.*){{{boots}}}", 600)
+    made.command.send("root\n")
+    made.command.expect(f"(?s)(root@lend-system:~# .*){{{boots}}}", 60)
+
+
+@pytest.mark.long
+def test_whole_debian(firmware, debian_host):
+    """By GRUB to multi-user; it writes a variable, reboots, and ends by its power button."""
+    made = firmware(0, host=debian_host, kind=Guest, memory="768M",
+                    options=("-c", "2"), limit=1500)
+    logged_in(made, 1)
+    made.command.send(f"printf '\\7\\0\\0\\0lend' >{EFIVAR}; echo wrote $?\n")
+    made.command.expect("wrote 0", 60)
+    made.command.send("systemctl reboot\n")
+    logged_in(made, 2)
+    made.command.send(f"tail -c 4 {EFIVAR}; echo; head -c 24 /dev/input/event0 >/dev/null"
+                      " && systemctl poweroff\n")
+    made.command.expect("(?s)login:.*login:.*\nlend\r?\n", 60)
+    made.l1.run(["kill", "-TERM", str(made.keeper)], check=True)
+    made.ended(0, 200)
