@@ -16,7 +16,7 @@ static struct chipset chipset;
 static struct topology_chips chips;
 static struct {
 	uint64_t base, length;
-	unsigned moves, shows, lines;
+	unsigned moves, shows, lines, stops;
 	bool pm;
 	int error; /* of the next moves to an address */
 	char said[256];
@@ -38,6 +38,12 @@ static void show_pm(void *opaque, bool shown)
 	seen.shows++;
 }
 
+static void needs_smm(void *opaque)
+{
+	(void)opaque;
+	seen.stops++;
+}
+
 static void say(void *opaque, const char *text)
 {
 	(void)opaque;
@@ -49,7 +55,8 @@ static int set_up(void **state)
 {
 	(void)state;
 	memset(&seen, 0, sizeof(seen));
-	chipset = (struct chipset){.move_ecam = move_ecam, .show_pm = show_pm, .say = say};
+	chipset = (struct chipset){
+		.move_ecam = move_ecam, .show_pm = show_pm, .needs_smm = needs_smm, .say = say};
 	chipset_init(&chipset);
 	chips = (struct topology_chips){
 		.reset = chipset_reset, .written = chipset_written, .opaque = &chipset};
@@ -106,6 +113,22 @@ static void firmware_finds_what_it_knows(void **state)
 		put(slot, PCI_COMMAND, 2, 0x27);
 		assert_int_equal(get(slot, 0, PCI_COMMAND, 2), 7);
 	}
+}
+
+/* The first accesses of a build with secure boot; others write there no more once ECAM is set up. */
+static void a_build_that_needs_smm_is_known(void **state)
+{
+	(void)state;
+	put(31, 0x50, 2, 0xffff);
+	put(0, 0x54, 4, 0xffffffff);
+	put(0, 0x4c, 4, 0xffffffff);
+	assert_int_equal(seen.stops, 0);
+	put(0, 0x50, 2, 0xffff);
+	assert_int_equal(seen.stops, 1);
+	assert_int_equal(get(0, 0, 0x50, 2), 0);
+	put(0, 0x60, 4, 0xe0000001);
+	put(0, 0x50, 2, 0xffff);
+	assert_int_equal(seen.stops, 1);
 }
 
 static void pciexbar_moves_ecam(void **state)
@@ -197,6 +220,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(firmware_finds_what_it_knows, set_up),
+		cmocka_unit_test_setup(a_build_that_needs_smm_is_known, set_up),
 		cmocka_unit_test_setup(pciexbar_moves_ecam, set_up),
 		cmocka_unit_test_setup(lengths_of_ecam, set_up),
 		cmocka_unit_test_setup(a_place_that_cannot_be_is_said_once, set_up),

@@ -11,6 +11,7 @@
 #include "vmm/pci/ids.h"
 
 enum {
+	EXT_TSEG = 0x50,
 	PCIEXBAR = 0x60, /* eight bytes */
 	PCIEXBAR_ENABLE = 1,
 	PCIEXBAR_LENGTH_SHIFT = 1,
@@ -164,8 +165,10 @@ void chipset_written(void *opaque, unsigned slot, unsigned offset, unsigned leng
 {
 	struct chipset *chipset = opaque;
 
-	(void)slot, (void)offset, (void)length;
 	pthread_mutex_lock(&chipset->lock);
 	update(chipset);
+	/* Builds that need SMM ask for memory of it, before they set up ECAM, and then end without a word. */
+	if (slot != SLOT_LPC && offset <= EXT_TSEG && offset + length > EXT_TSEG && !chipset->ecam_length)
+		chipset->needs_smm(chipset->opaque);
 	pthread_mutex_unlock(&chipset->lock);
 }

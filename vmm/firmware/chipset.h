@@ -24,6 +24,8 @@ struct chipset {
 	int (*move_ecam)(void *opaque, uint64_t base, uint64_t length);
 	/* The power management block answers, or not. */
 	void (*show_pm)(void *opaque, bool shown);
+	/* The firmware is a build that needs SMM, and goes no further. */
+	void (*needs_smm)(void *opaque);
 	/* A line of log; how many there may be is the other side's matter. */
 	void (*say)(void *opaque, const char *text);
 	void *opaque;

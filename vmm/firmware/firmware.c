@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -41,6 +42,18 @@ static int move_ecam(void *opaque, uint64_t base, uint64_t length)
 	pthread_mutex_unlock(&vmm->places);
 	firmware_ecam_moved(vmm, base);
 	return ret;
+}
+
+static void needs_smm(void *opaque)
+{
+	struct vmm *vmm = opaque;
+	char text[sizeof(vmm->request_text)];
+
+	snprintf(text, sizeof(text),
+		 "the firmware %.80s needs a mode of the processor (SMM) that the machine does not have, as "
+		 "builds with secure boot do; give OVMF_CODE_4M.fd of the package ovmf",
+		 vmm->firmware->config.code_name);
+	vmm_request(vmm, REQUEST_DEVICE, text);
 }
 
 static void show_pm(void *opaque, bool shown)
@@ -93,8 +106,11 @@ int firmware_new(struct vmm *vmm, struct lend_error *error)
 	firmware->rtc_timer = -1;
 	firmware->config = *vmm->config.firmware;
 	vmm->config.firmware = &firmware->config;
-	firmware->chipset =
-		(struct chipset){.move_ecam = move_ecam, .show_pm = show_pm, .say = say, .opaque = vmm};
+	firmware->chipset = (struct chipset){.move_ecam = move_ecam,
+					     .show_pm = show_pm,
+					     .needs_smm = needs_smm,
+					     .say = say,
+					     .opaque = vmm};
 	chipset_init(&firmware->chipset);
 	firmware->chips = (struct topology_chips){
 		.reset = chipset_reset, .written = chipset_written, .opaque = &firmware->chipset};
