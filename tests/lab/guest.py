@@ -15,6 +15,7 @@ left in L1 (no process, no busy group, no warning of its kernel).
 import json
 import re
 import shlex
+import signal
 
 from lab import cache
 from lab.command import CommandFailed
@@ -57,6 +58,14 @@ for g in /dev/vfio/[0-9]*; do
 	[ ! -e $g ] || (exec 3<>$g) 2>/dev/null || echo busy: $g
 done
 find /proc/[0-9]*/fd -lname '/dev/vfio/*' -o -lname /dev/iommu 2>/dev/null"""
+
+
+def reported(command, pattern):
+    """What the groups of `pattern` are in the report that lend writes now."""
+    before = len(re.findall(pattern, command.err))
+    command.kill(signal.SIGUSR1)
+    command.expect(rf"(?s)({pattern}.*){{{before + 1}}}", 20)
+    return re.findall(pattern, command.err)[-1]
 
 
 class Guest:

@@ -2,10 +2,9 @@
 """More processors than malloc makes arenas without asking the system: what it
 would open to make another one is not there in the sandbox."""
 
-import re
-import signal
-
 import pytest
+
+from guest import reported
 
 CPUS = 12
 
@@ -14,15 +13,11 @@ CPUS = 12
 WRITE = ("printf '\\00{value}' | taskset -c {cpu}"
          " dd of={device}/config bs=1 seek=4 conv=notrunc 2>/tmp/dd"
          " || {{ cat /tmp/dd ; false ; }}")
-REPORT = r"memory slots of KVM: (\d+)"
 
 
 def slots(guest):
     """How many pieces of memory KVM knows: RAM, and the BARs that are mapped."""
-    before = len(re.findall(REPORT, guest.command.err))
-    guest.command.kill(signal.SIGUSR1)
-    guest.command.expect(rf"(?s)({REPORT}.*){{{before + 1}}}")
-    return int(re.findall(REPORT, guest.command.err)[before])
+    return int(reported(guest.command, r"memory slots of KVM: (\d+)"))
 
 
 @pytest.mark.profile("nvme")

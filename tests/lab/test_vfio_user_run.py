@@ -11,6 +11,7 @@ import signal
 import pytest
 
 from bare import Bare, image  # noqa: F401, a fixture among them
+from guest import reported
 
 pytestmark = pytest.mark.profile("nvme")
 
@@ -109,11 +110,7 @@ def test_registers_dma_and_interrupts(serve, bare_guest):
 
 def trapped(guest):
     """Writes of the guest to BARs of the device that have trapped so far: each is a message."""
-    line = r"BARs \d+ reads, (\d+) writes trapped"
-    before = len(re.findall(line, guest.command.err))
-    guest.command.kill(signal.SIGUSR1)
-    guest.command.expect(rf"(?s)({line}.*){{{before + 1}}}", 20)
-    return int(re.findall(line, guest.command.err)[-1])
+    return int(reported(guest.command, r"BARs \d+ reads, (\d+) writes trapped"))
 
 
 @pytest.mark.parametrize("how", ["on", "off", "killed"])
