@@ -237,9 +237,11 @@ def far():
 
 
 @pytest.fixture
-def zoo(request, l1, boot, guest_image, far):
+def zoo(request, l1, lend, boot, guest_image, far):
     """The devices of the L1 that the test is marked with; see zoo.py."""
-    return the_zoo.Zoo(boot, guest_image(the_zoo.INIT), l1(), far, request.node.name)
+    mark = request.node.get_closest_marker("zoo")
+    return the_zoo.Zoo(boot, lend, guest_image(the_zoo.INIT), l1(), far, request.node.name,
+                       mark and mark.kwargs.get("client"))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,9 @@ Rules: what works on QEMU's vfio-pci works here. With LEND_ZOO_ON=qemu the same
 tests run on that (the matrix says so), to see what a cell can be at all:
 
     LEND_ZOO_ON=qemu pytest tests/lab/test_zoo.py tests/lab/test_zoo_groups.py
+
+A cell that has a client is the same one with the device behind `lend serve pci`
+(zoo_served.py).
 """
 
 import contextlib
@@ -26,6 +29,7 @@ import signal
 import guest
 import zoo_config
 import zoo_qemu
+import zoo_served
 from lab import cache
 
 ON_QEMU = os.environ.get("LEND_ZOO_ON") == "qemu"
@@ -126,10 +130,11 @@ def virtual_function(l1, address):
 
 
 class Lent:
-    """A guest with devices of the zoo."""
+    """A guest with devices of the zoo. `server`: of the only one, where it has one."""
 
-    def __init__(self, machine, functions, far):
+    def __init__(self, machine, functions, far, server=None):
         self.machine, self.functions, self._far = machine, functions, far
+        self.server = server
         self._counted = False
         for ids in dict.fromkeys(tuple(f.ids) for f in functions):
             same = [f for f in functions if tuple(f.ids) == ids]
@@ -167,6 +172,19 @@ class Lent:
             assert sum(i[2] for i in got) > function.before, \
                 f"{function.host}: no interrupt came: {got}"
 
+    @contextlib.contextmanager
+    def unserved(self):
+        """Interrupts come, and the server has nothing to do."""
+        function = self.functions[0]
+        if not self.server or not zoo_served.is_mapped_whole(self.machine.l1, function.host):
+            yield
+            return
+        interrupts, switches = sum(i[2] for i in self.interrupts(function)), self.server.switches()
+        yield
+        ran = self.server.switches() - switches
+        more = sum(i[2] for i in self.interrupts(function)) - interrupts
+        assert more and not ran, f"{more} interrupts, and the server ran {ran} times"
+
     # Work
 
     def disk(self, disk, drive):
@@ -182,7 +200,8 @@ class Lent:
         self.ask(f"wait_for {disk}")
         self.count()
         before = of_file()
-        assert digest() == before
+        with self.unserved():
+            assert digest() == before
         said = self.ask(f"diskio fill {disk} --seed {next(seeds)} --depth 4", 120)
         assert said == f"verified {os.path.getsize(drive)} bytes"
         assert before != digest() == of_file()
@@ -197,8 +216,9 @@ class Lent:
         self.ask(f"network {name} {net}.15", 90)
         self.count()
         self.ask(f"ping -c 3 -W 10 -w 30 {peer}")
-        got = self.ask(f"nc {peer} {self._far.gives} </dev/null >/tmp/data; "
-                       "sha256sum </tmp/data", 120)
+        with self.unserved():
+            got = self.ask(f"nc {peer} {self._far.gives} </dev/null >/tmp/data; "
+                           "sha256sum </tmp/data", 120)
         assert got.split()[0] == self._far.sha256
 
     def network_out(self, net="10.0.2"):
@@ -224,8 +244,11 @@ class Lent:
 
 
 class Zoo:
-    def __init__(self, boot, initrd, l1, far, name):
-        self._boot, self._initrd, self.l1, self.far = boot, initrd, l1, far
+    """`client`: of zoo_served.CLIENTS; None: the device is assigned."""
+
+    def __init__(self, boot, lend, initrd, l1, far, name, client=None):
+        self._boot, self._lend, self._initrd = boot, lend, initrd
+        self.l1, self.far, self._client = l1, far, client
         self._name = re.sub(r"\W+", "-", name)
 
     def _start(self, addresses, functions, append, properties, memory):
@@ -239,23 +262,41 @@ class Zoo:
         return self._boot(self.l1, devices=addresses, append=append, init=INIT,
                           properties=properties, memory=memory)
 
+    def _client_of(self, server, append):
+        if self._client == zoo_served.QEMU:
+            machine = zoo_served.on_qemu(server, self._initrd, append)
+        else:
+            machine = zoo_served.on_lend(server, self._boot, INIT, append)
+        machine.ready(120)
+        server.is_confined()
+        return machine
+
     @contextlib.contextmanager
     def lent(self, addresses, mode, append="", properties="", memory="256M",
              is_compared=True):
         """The mode None: the device has no interrupts."""
         functions = [Function(self.l1, a) for a in addresses]
+        server = None
         if mode == "INTx" and not append:
             append = NO_MESSAGES
-        machine = self._start(addresses, functions, append, properties, memory)
-        try:
-            lent = Lent(machine, functions, self.far)
-            yield lent
-            if mode:
-                lent.interrupted(mode)
-            if is_compared:
-                lent.same_config(cache.ROOT / "build/lab/zoo" / self._name)
-        except BaseException:
-            # What the test cleans up needs the devices back.
-            machine.command.kill(signal.SIGKILL, "cgroup")
-            raise
-        machine.power_off()
+        with contextlib.ExitStack() as stack:
+            if self._client:
+                bind(self.l1, addresses)
+                server = stack.enter_context(zoo_served.serving(self.l1, self._lend, *functions))
+                machine = self._client_of(server, append)
+            else:
+                machine = self._start(addresses, functions, append, properties, memory)
+            try:
+                lent = Lent(machine, functions, self.far, server)
+                yield lent
+                if mode:
+                    lent.interrupted(mode)
+                if is_compared:
+                    lent.same_config(cache.ROOT / "build/lab/zoo" / self._name)
+                machine.tell("guest_end")
+                machine.command.wait()
+            except BaseException:
+                # What the test cleans up needs the devices back.
+                machine.command.kill(signal.SIGKILL, "cgroup")
+                raise
+        machine.ended(0)

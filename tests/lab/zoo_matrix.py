@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The matrix of device by interrupt mode, at the end of a run.
 
-    @pytest.mark.zoo("nvme", "MSI-X")            # iommu="intel", note=""
+    @pytest.mark.zoo("nvme", "MSI-X")            # iommu="intel", note="", client=""
 
+The client is that of `lend serve pci`; such a cell is in a row of its own.
 Each test that is marked so fills a cell: all tests of a cell have to pass, and
 its time is theirs together. A note tells of a cell that cannot be, and why.
 The matrix is printed, and written to build/lab/zoo.txt. It is gathered from
@@ -43,6 +44,8 @@ class Matrix:
     def pytest_runtest_setup(self, item):
         for mark in item.iter_markers("zoo"):
             device, mode = mark.args
+            if client := mark.kwargs.get("client"):
+                device += f", served to {client}"
             item.user_properties.append((PROPERTY, [
                 device, mark.kwargs.get("iommu", "intel"), mode,
                 mark.kwargs.get("note", "")]))
