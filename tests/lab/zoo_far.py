@@ -30,15 +30,19 @@ class Far:
                          daemon=True).start()
         return listener.getsockname()[1]
 
-    @staticmethod
-    def _accept(listener, serve):
+    def _accept(self, listener, serve):
         while True:
             try:
                 client, _ = listener.accept()
             except OSError:
                 return
-            with client, contextlib.suppress(OSError):
-                serve(client)
+            # A connection that a guest left open keeps nobody else waiting.
+            threading.Thread(target=self._one, args=(client, serve), daemon=True).start()
+
+    @staticmethod
+    def _one(client, serve):
+        with client, contextlib.suppress(OSError):
+            serve(client)
 
     def _give(self, client):
         client.sendall(self.data)
