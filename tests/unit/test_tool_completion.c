@@ -126,6 +126,19 @@ static void memory(void **state)
 	expect_line("lend check -m 4G,sh", "4G,share=");
 }
 
+static void firmware(void **state)
+{
+	(void)state;
+	expect_line("lend run -firmware u", "uefi");
+	expect_line("lend check --firmware ", "uefi");
+	expect_line("lend run -boot menu=", "menu=on menu=off");
+	expect_line("lend run --rtc base=l", "base=localtime");
+	expect_line("lend run -fw-cfg ", "name=opt/");
+	expect_line("lend run -name ", "");
+	expect_line("lend run -firm", "-firmware");
+	expect("vfio-pci,b", "vfio-pci,bootindex=");
+}
+
 /* zsh reads its completion without a complaint. */
 static void zsh(void **state)
 {
@@ -140,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses), cmocka_unit_test(switches), cmocka_unit_test(names),
 		cmocka_unit_test(commands),  cmocka_unit_test(memory),   cmocka_unit_test(zsh),
+		cmocka_unit_test(firmware),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
