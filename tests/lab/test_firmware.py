@@ -232,3 +232,28 @@ def test_whole_debian(firmware, debian_host):
     made.command.expect("(?s)login:.*login:.*\nlend\r?\n", 60)
     made.l1.run(["kill", "-TERM", str(made.keeper)], check=True)
     made.ended(0, 200)
+
+
+@pytest.mark.long
+def test_clock_begins_where_it_is_told(firmware):
+    shell = firmware(NVME, options=("-rtc", "base=2031-05-06T07:08:09")).ready()
+    shell.tell("date")
+    shell.sees(r"05/06/2031")
+    shell.tell("date 02/28/2032")
+    shell.tell("time 23:59:55")
+    shell.tell("stall 6000000")
+    shell.tell("date")
+    shell.sees(r"02/29/2032")
+    shell.power_off()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("release", RELEASES)
+def test_build_with_secure_boot_by_another_name(release, l1, lend, profile):
+    """Its name does not tell, and it would never end: what it asks the chipset for does."""
+    machine = l1(profile)
+    code = f"/tmp/renamed-{release}.fd"
+    machine.run(f"cp {images(release)}/OVMF/OVMF_CODE_4M.secboot.fd {code}", check=True)
+    done = machine.run(f"{lend} run -firmware {code},vars=none -serial none </dev/null", timeout=100)
+    assert done.status == 1
+    assert f"the firmware {code} needs a mode of the processor (SMM)" in done.err
