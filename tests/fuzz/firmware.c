@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { PIECE = 0x8000, COMMAND = 8, LARGE = 5000, NOT_RAM = 0x5a, ROM = 0x77 };
 enum { CODE_SIZE = 2 * FLASH_BLOCK, STORE_SIZE = 4 * FLASH_BLOCK, STORE = CODE_SIZE + STORE_SIZE };
-enum { DO_WRITE, DO_READ, DO_POKE, DO_DMA, DO_PAUSE, DO_HIDE, DO_BUTTON, DO_RESET };
+enum { DO_WRITE, DO_READ, DO_POKE, DO_DMA, DO_WAIT, DO_HIDE, DO_BUTTON, DO_RESET };
 
 /* One piece from 0 on, and one above 4 GiB; what lies between them here is not the guest's. */
 static uint8_t ram[3 * PIECE];
@@ -227,10 +227,8 @@ static void act(const uint8_t *command)
 	case DO_DMA:
 		do_dma(where, value);
 		break;
-	case DO_PAUSE:
-		pm_pause(&pm);
+	case DO_WAIT:
 		tick(NULL);
-		pm_resume(&pm);
 		rtc_expired(&rtc);
 		break;
 	case DO_HIDE:

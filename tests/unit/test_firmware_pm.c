@@ -103,23 +103,6 @@ static void the_timer_has_24_bits(void **state)
 	assert_in_range(get(stage, TMR, 4), 0xfffff0, 0xffffff);
 }
 
-static void the_timer_stops_with_the_machine(void **state)
-{
-	struct stage *stage = *state;
-	uint64_t before = get(stage, TMR, 4);
-
-	pm_pause(&stage->pm);
-	stage->clock += 7ULL * SECOND;
-	assert_int_equal(get(stage, TMR, 4), before);
-	pm_pause(&stage->pm);
-	stage->clock += SECOND;
-	pm_resume(&stage->pm);
-	assert_int_equal(get(stage, TMR, 4), before);
-	pm_resume(&stage->pm);
-	assert_int_equal(get(stage, TMR, 4), before);
-	assert_in_range(passed(stage, SECOND), PM_TIMER_HZ - 1, PM_TIMER_HZ + 1);
-}
-
 /* A vCPU that holds the lock, or one that died with it, delays no other's read. */
 static void the_timer_is_read_without_the_lock(void **state)
 {
@@ -240,7 +223,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_timer_goes_with_the_clock, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_timer_has_24_bits, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_timer_stops_with_the_machine, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_timer_is_read_without_the_lock, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(parts_of_the_timer_are_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_button_raises_the_sci_when_enabled, set_up, tear_down),

@@ -26,12 +26,9 @@ static uint64_t ticks(uint64_t ns)
 }
 
 /* 24 bits of it; FADT does not say that there are more. */
-static uint32_t timer_read(struct pm *pm)
+static uint32_t timer_read(const struct pm *pm)
 {
-	uint64_t stopped = atomic_load_explicit(&pm->stopped, memory_order_relaxed);
-	uint64_t now = stopped ? stopped : pm->calls.now(pm->calls.opaque);
-
-	return (uint32_t)(ticks(now - atomic_load_explicit(&pm->behind, memory_order_relaxed)) & 0xffffff);
+	return (uint32_t)(ticks(pm->calls.now(pm->calls.opaque)) & 0xffffff);
 }
 
 /* With the lock held. */
@@ -142,20 +139,4 @@ void pm_button(struct pm *pm)
 	pm->status |= STS_POWER;
 	update_sci(pm);
 	pthread_mutex_unlock(&pm->lock);
-}
-
-void pm_pause(struct pm *pm)
-{
-	if (!atomic_load(&pm->stopped))
-		atomic_store(&pm->stopped, pm->calls.now(pm->calls.opaque));
-}
-
-void pm_resume(struct pm *pm)
-{
-	uint64_t stopped = atomic_load(&pm->stopped);
-
-	if (!stopped)
-		return;
-	atomic_fetch_add(&pm->behind, pm->calls.now(pm->calls.opaque) - stopped);
-	atomic_store(&pm->stopped, 0);
 }

@@ -10,7 +10,6 @@
 #define VMM_FIRMWARE_PM_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 #include "vmm/bus.h"
 
@@ -30,8 +29,6 @@ struct pm {
 	pthread_mutex_t lock;             /* guards the next four */
 	uint16_t status, enable, control; /* PM1_STS, PM1_EN, PM1_CNT */
 	bool high;                        /* the SCI's level */
-	_Atomic uint64_t behind;          /* ns that the timer was stopped for */
-	_Atomic uint64_t stopped;         /* `now` when it was stopped; 0: it runs */
 };
 
 void pm_init(struct pm *pm, const struct pm_calls *calls);
@@ -43,10 +40,6 @@ void pm_free(struct pm *pm);
 
 /** Presses the power button. Any thread. */
 void pm_button(struct pm *pm);
-
-/** The guest's time stops, and goes on. A second call of the same does nothing. While no vCPU runs. */
-void pm_pause(struct pm *pm);
-void pm_resume(struct pm *pm);
 
 extern const struct bus_ops pm_ops; /* opaque: struct pm */
 
