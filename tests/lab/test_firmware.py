@@ -123,6 +123,15 @@ def test_shell_from_other_controllers(device, name, firmware):
 
 
 @pytest.mark.long
+def test_shell_from_a_served_disk(l1, profile, firmware):
+    """`-disk` is a drive for firmware, too."""
+    machine = l1(profile)
+    machine.run(f"cp {shell_disk('second')} /run/served.img", check=True)
+    firmware(options=("-disk", "/run/served.img,bootindex=0")).ready("second").power_off()
+    machine.run("rm /run/served.img", check=True)
+
+
+@pytest.mark.long
 def test_variables_outlive_the_machine(firmware):
     first = firmware(NVME).ready()
     first.tell(f"setvar {VARIABLE} -nv -bs =0x11223344")
