@@ -21,8 +21,9 @@ RELEASES = ("trixie", "bookworm", "sid")
 GUID = "6c656e64-0000-4000-8000-000000000001"
 VARIABLE = f"LendTest -guid {GUID}"
 EFIVAR = f"/sys/firmware/efi/efivars/LendTest-{GUID}"
-# With one processor the firmware and the lab's agent are in each other's way.
-SMP = 2
+# Below firmware, QEMU 7.2 and 10.0 end themselves, or a processor of the host stands still: in one of
+# four starts. QEMU 11.1 ends itself in one of 15 (QEMU_ENDED in conftest.py).
+HOST = {"kernel": "lab", "qemu": "newer", "smp": 2}
 NVME, SECOND, AHCI, XHCI, BLK = range(5)
 numbers = itertools.count()
 
@@ -54,7 +55,7 @@ def profile(tmp_path_factory):
         copy.write_bytes(shell_disk(name).read_bytes())
         drives.append(str(copy))
     return Profile(
-        kernel="lab", smp=SMP, drives=tuple(drives),
+        **HOST, drives=tuple(drives),
         devices=("nvme,serial=lend0,drive=d0", "nvme,serial=lend1,drive=d1",
                  "ich9-ahci,id=ahci", "ide-hd,bus=ahci.0,drive=d2",
                  "qemu-xhci,id=usb", "usb-storage,bus=usb.0,drive=d3",
@@ -182,8 +183,7 @@ def linux_host(tmp_path_factory, kernel, guest_image):
         "EFI/BOOT/BOOTX64.EFI": (images("trixie") / "shell.efi").read_bytes(),
         "LINUX.EFI": kernel("stock").image.read_bytes(),
         "INITRD.IMG": initrd.read_bytes(), "STARTUP.NSH": script.encode()})
-    return Profile(kernel="lab", smp=SMP, drives=(str(path),),
-                   devices=("nvme,serial=lend0,drive=d0",))
+    return Profile(**HOST, drives=(str(path),), devices=("nvme,serial=lend0,drive=d0",))
 
 
 @pytest.mark.long
@@ -216,8 +216,7 @@ def debian_host(tmp_path_factory):
     path = tmp_path_factory.mktemp("debian") / "disk.img"
     efi_disk.write(path, {"EFI/BOOT/BOOTX64.EFI": (cache.grub() / "bootx64.efi").read_bytes()},
                    then=[cache.system() / "disk.img"])
-    return Profile(kernel="lab", smp=SMP, drives=(str(path),),
-                   devices=("nvme,serial=lend0,drive=d0",))
+    return Profile(**HOST, drives=(str(path),), devices=("nvme,serial=lend0,drive=d0",))
 
 
 def logged_in(made, boots):
