@@ -219,27 +219,34 @@ def debian_host(tmp_path_factory):
     return Profile(**HOST, drives=(str(path),), devices=("nvme,serial=lend0,drive=d0",))
 
 
-def logged_in(made, boots):
-    made.command.expect(f"(?s)(lend-system login:.*){{{boots}}}", 600)
+def logged_in(made):
+    made.command.expect("lend-system login:", 600)
     made.command.send("root\n")
-    made.command.expect(f"(?s)(root@lend-system:~# .*){{{boots}}}", 60)
+    made.command.expect("root@lend-system:~# ", 60)
 
 
 @pytest.mark.long
 def test_whole_debian(firmware, debian_host):
-    """By GRUB to multi-user; it writes a variable, reboots, and ends by its power button."""
-    made = firmware(0, host=debian_host, kind=Guest, memory="768M",
-                    options=("-c", "2"), limit=1500)
-    logged_in(made, 1)
-    made.command.send(f"printf '\\7\\0\\0\\0lend' >{EFIVAR}; echo wrote $?\n")
-    made.command.expect("wrote 0", 60)
-    made.command.send("systemctl reboot\n")
-    logged_in(made, 2)
-    made.command.send(f"tail -c 4 {EFIVAR}; echo; head -c 24 /dev/input/event0 >/dev/null"
-                      " && systemctl poweroff\n")
-    made.command.expect("(?s)login:.*login:.*\nlend\r?\n", 60)
-    made.l1.run(["kill", "-TERM", str(made.keeper)], check=True)
-    made.ended(0, 200)
+    """By GRUB to multi-user; it writes a variable, ends by its power button, and boots again."""
+    def machine(**store):
+        return firmware(0, host=debian_host, kind=Guest, memory="768M",
+                        options=("-c", "2"), limit=900, **store)
+
+    first = machine()
+    logged_in(first)
+    first.command.send(f"printf '\\7\\0\\0\\0lend' >{EFIVAR}; echo wrote $?\n")
+    first.command.expect("wrote 0", 60)
+    # The key is the system's matter: this one has no service that listens to it.
+    first.command.send("exec 3</dev/input/event0; echo listens $?; head -c 24 <&3 >/dev/null"
+                       " && systemctl poweroff\n")
+    first.command.expect("listens 0", 60)
+    first.l1.run(["kill", "-TERM", str(first.keeper)], check=True)
+    first.ended(0, 200)
+    again = machine(store=first.store)
+    logged_in(again)
+    again.command.send(f"tail -c 4 {EFIVAR}; echo .; systemctl poweroff\n")
+    again.command.expect("lend\\.\r?\n", 60)
+    again.ended(0, 200)
 
 
 @pytest.mark.long
