@@ -17,6 +17,7 @@ from lab import cache, efi_disk
 from lab.machine import Profile
 from lab.profiles import VIRTIO
 
+pytestmark = pytest.mark.firmware
 RELEASES = ("trixie", "bookworm", "sid")
 GUID = "6c656e64-0000-4000-8000-000000000001"
 VARIABLE = f"LendTest -guid {GUID}"
