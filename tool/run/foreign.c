@@ -41,9 +41,8 @@ static const struct foreign option_rows[] = {
 	{"no-acpi", NULL, "the guest finds its devices by ACPI; leave it out"},
 	{"dtb", NULL, "a guest on x86 has no device tree; leave it out"},
 	{"localtime startdate clock", NULL,
-	 "a guest with -firmware is given its time by -rtc base=localtime or base=DATETIME; others read it, "
-	 "in "
-	 "UTC, from KVM's own clock"},
+	 "a guest with -firmware is given its time by -rtc base=localtime or base=DATETIME; others read "
+	 "it, in UTC, from KVM's own clock"},
 	{"watchdog watchdog-action", NULL, "the machine has no watchdog; leave it out"},
 
 	/* The guest's kernel. */
