@@ -2,6 +2,7 @@
 /* What passt said, and what of it a user reads. Its sentences are those of 2023 to 2025. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,7 @@ static void what_it_warns_of(void **state)
 	assert_string_equal(said.text, "lend: passt: Couldn't get any nameserver address\n");
 }
 
-/* A program of that name in PATH: it finds the descriptor, and its words come back. */
+/* A program of that name in PATH: it finds its descriptor and no other one, and its words come back. */
 static void it_is_started(void **state)
 {
 	char folder[] = "/tmp/lend-test-passt-XXXXXX", path[64], *before = strdup(getenv("PATH"));
@@ -63,8 +64,10 @@ static void it_is_started(void **state)
 	char frame[16];
 	struct iovec piece = {frame, sizeof(frame)};
 	FILE *file;
+	int other = fcntl(STDIN_FILENO, F_DUPFD, 100); /* as one that a parent has given to us */
 
 	(void)state;
+	assert_in_range(other, 100, INT_MAX);
 	assert_non_null(mkdtemp(folder));
 	setenv("PATH", folder, 1);
 	assert_int_equal(net_user_open(&backend, &error), -ENOENT);
@@ -75,8 +78,9 @@ static void it_is_started(void **state)
 		assert_non_null(file);
 		fprintf(file,
 			"#!/bin/sh\n[ \"$1 $2\" = '--quiet --fd' ] || exit 9\n"
+			"[ -e /proc/$$/fd/%d ] && exit 9\n"
 			"printf '\\0\\0\\0\\3abc' >&$3\necho No namespace >&2\nexit %u\n",
-			fails);
+			other, fails);
 		fclose(file);
 		assert_int_equal(chmod(path, 0700), 0);
 		if (fails) {
@@ -90,6 +94,7 @@ static void it_is_started(void **state)
 		assert_int_equal(backend->receive(backend, 0, &piece, 1), -ECONNRESET);
 		backend->end(backend);
 	}
+	close(other);
 	unlink(path);
 	rmdir(folder);
 	setenv("PATH", before, 1);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -70,23 +69,27 @@ int net_passt_said(char *words, bool started, struct lend_error *error)
 	return tool_fail(error, -EIO, "passt does not start: %.200s", read_words(words, false));
 }
 
-/* Runs passt with its end of the socket, until it is in the background: its status, or a negative errno. */
+/*
+ * Runs passt with its end of the socket, until it is in the background: its status, or a
+ * negative errno. It gets nothing else that we were given: it would hold the monitor's socket
+ * (--fd) open when we die, and the guest's state (--state-fd).
+ */
 static int run(int fd, int words)
 {
 	extern char **environ;
-	char number[16];
-	char *const argv[] = {(char *)"passt", (char *)"--quiet", (char *)"--fd", number, NULL};
+	char *const argv[] = {(char *)"passt", (char *)"--quiet", (char *)"--fd", (char *)"3", NULL};
 	posix_spawn_file_actions_t actions;
 	int ret, status;
 	pid_t pid;
 
-	snprintf(number, sizeof(number), "%d", fd);
 	ret = posix_spawn_file_actions_init(&actions);
 	if (ret)
 		return -ret;
-	/* A descriptor that is copied to itself stays open in the child. */
-	ret = posix_spawn_file_actions_adddup2(&actions, fd, fd);
-	ret = ret ? ret : posix_spawn_file_actions_adddup2(&actions, words, STDERR_FILENO);
+	/* The words first: their descriptor may be 3. One that is copied to itself stays open in the child.
+	 */
+	ret = posix_spawn_file_actions_adddup2(&actions, words, STDERR_FILENO);
+	ret = ret ? ret : posix_spawn_file_actions_adddup2(&actions, fd, 3);
+	ret = ret ? ret : posix_spawn_file_actions_addclosefrom_np(&actions, 4);
 	ret = ret ? ret : posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (ret)
