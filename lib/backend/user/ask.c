@@ -3,20 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/backend/user/ask.h"
 #include "lib/backend/user/call.h"
 
 enum { ROOM_MAX = 64 << 10, TRIES_MAX = 3 };
-
-static void drop_fds(struct user_answer *answer)
-{
-	for (unsigned i = 0; i < answer->fd_count; i++)
-		if (answer->fds[i] >= 0)
-			close(answer->fds[i]);
-	answer->fd_count = 0;
-}
 
 static int ask_once(struct user_session *session, unsigned command, void *request, size_t length,
 		    uint32_t room, struct user_answer *out)
@@ -31,7 +22,7 @@ static int ask_once(struct user_session *session, unsigned command, void *reques
 	uint8_t *bytes = realloc(out->bytes, room);
 	int ret;
 
-	drop_fds(out);
+	wire_close_fds(out->fds, &out->fd_count);
 	if (!bytes)
 		return -ENOMEM;
 	out->bytes = bytes;
@@ -63,6 +54,6 @@ int user_ask(struct user_session *session, unsigned command, void *request, size
 
 void user_answer_free(struct user_answer *answer)
 {
-	drop_fds(answer);
+	wire_close_fds(answer->fds, &answer->fd_count);
 	free(answer->bytes);
 }
