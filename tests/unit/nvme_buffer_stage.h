@@ -7,16 +7,6 @@
 
 static unsigned rings; /* doorbells that the guest wrote because it was asked to */
 
-enum { DOORBELLS = GUEST_BASE + 0x80000, EVENTS = GUEST_BASE + 0x81000 };
-
-static inline unsigned configure(uint64_t doorbells, uint64_t events)
-{
-	guest_command(&guest, sqe, ADMIN_DOORBELL_BUFFER, 0);
-	put64(sqe + 24, doorbells);
-	put64(sqe + 32, events);
-	return guest_do(&guest, 0, sqe, NULL);
-}
-
 static inline int start(void **state)
 {
 	(void)state;

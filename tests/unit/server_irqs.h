@@ -24,10 +24,12 @@ static inline int set(struct server_stage *stage, unsigned index, uint32_t flags
 	return peer_set_irqs(&stage->peer, index, flags, start, count, fds, fd_count);
 }
 
-static inline void open_events(int *events, unsigned count)
+/** Returns how many descriptors are open then. */
+static inline unsigned open_events(int *events, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
 		events[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	return open_fds();
 }
 
 static inline void close_all(const int *fds, unsigned count)

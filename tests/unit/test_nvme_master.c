@@ -5,8 +5,6 @@
  */
 #include "tests/unit/nvme_stage.h"
 
-enum { DOORBELLS = GUEST_BASE + 0x80000, EVENTS = GUEST_BASE + 0x81000 };
-
 static int start(void **state)
 {
 	(void)state;
@@ -95,18 +93,21 @@ static void copies_nothing(void **state)
 	assert_memory_equal(guest_at(&guest, GUEST_DATA + NVME_PAGE), guest.blocks + NVME_BLOCK, NVME_BLOCK);
 }
 
+/* A read in the buffer, and no doorbell. */
+static void leave_read(void)
+{
+	guest_blocks(&guest, sqe, IO_READ, 0, 1, GUEST_DATA, 0);
+	memcpy(guest_at(&guest, guest_sq(1)), sqe, NVME_SQE);
+	put32(guest_at(&guest, DOORBELLS + 8), 1);
+}
+
 /* The doorbell buffer is left alone, by a doorbell, too; the admin queue's numbers are right after it. */
 static void buffer(void **state)
 {
 	(void)state;
-	guest_command(&guest, sqe, ADMIN_DOORBELL_BUFFER, 0);
-	put64(sqe + 24, DOORBELLS);
-	put64(sqe + 32, EVENTS);
-	assert_int_equal(guest_do(&guest, 0, sqe, NULL), NVME_SUCCESS);
+	assert_int_equal(configure(DOORBELLS, EVENTS), NVME_SUCCESS);
 	master(false);
-	guest_blocks(&guest, sqe, IO_READ, 0, 1, GUEST_DATA, 0);
-	memcpy(guest_at(&guest, guest_sq(1)), sqe, NVME_SQE);
-	put32(guest_at(&guest, DOORBELLS + 8), 1);
+	leave_read();
 	guest_write32(&guest, REG_DOORBELLS + 8, 1);
 	guest_write32(&guest, REG_DOORBELLS + 12, 0);
 	guest_command(&guest, sqe, ADMIN_GET_FEATURES, 0);
@@ -125,14 +126,9 @@ static void buffer(void **state)
 static void line(void **state)
 {
 	(void)state;
-	guest_command(&guest, sqe, ADMIN_DOORBELL_BUFFER, 0);
-	put64(sqe + 24, DOORBELLS);
-	put64(sqe + 32, EVENTS);
-	assert_int_equal(guest_do(&guest, 0, sqe, NULL), NVME_SUCCESS);
+	assert_int_equal(configure(DOORBELLS, EVENTS), NVME_SUCCESS);
 	guest.pin = true;
-	guest_blocks(&guest, sqe, IO_READ, 0, 1, GUEST_DATA, 0);
-	memcpy(guest_at(&guest, guest_sq(1)), sqe, NVME_SQE);
-	put32(guest_at(&guest, DOORBELLS + 8), 1);
+	leave_read();
 	guest_work(&guest);
 	assert_true(guest.line);
 	master(false);

@@ -61,8 +61,7 @@ static void requests_that_make_no_sense(void **state)
 	unsigned fds;
 	int events[4];
 
-	open_events(events, 4);
-	fds = open_fds();
+	fds = open_events(events, 4);
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(set(stage, rows[i].index, rows[i].flags, rows[i].start, rows[i].count,
 				     events, rows[i].fds),
@@ -84,8 +83,7 @@ static void vectors_are_set_and_dropped(void **state)
 	unsigned fds;
 	int events[9];
 
-	open_events(events, 9);
-	fds = open_fds();
+	fds = open_events(events, 9);
 	/* Switched on, and nobody listens. */
 	assert_int_equal(set(stage, 2, EVENTFD | TRIGGER, 0, 1, NULL, 0), 0);
 	assert_int_equal(lend_server_irq_mode(stage->server), LEND_IRQ_MSIX);
