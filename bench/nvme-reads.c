@@ -24,9 +24,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bench/turns.h"
 #include "lend/context.h"
 #include "lend/host_ops.h"
 #include "lend/space.h"
@@ -339,27 +339,6 @@ static uint64_t open_directly(struct direct *direct, const char *image)
 	if (direct->data == MAP_FAILED || io_uring_queue_init(2 * DEPTH_MAX, &direct->ring, 0))
 		fail("io_uring cannot be used");
 	return (uint64_t)size / BLOCK;
-}
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, unsigned count)
-{
-	qsort(values, count, sizeof(values[0]), ascending);
-	return values[count / 2];
 }
 
 static void compare(struct driver *driver, struct direct *direct, struct work *work, unsigned turns)

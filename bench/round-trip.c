@@ -13,9 +13,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bench/turns.h"
 #include "lend/context.h"
 #include "lend/host_ops.h"
 #include "lend/server.h"
@@ -109,14 +109,6 @@ static struct lend_device *open_device(int socket)
 	return device;
 }
 
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
-}
-
 static double bare_turn(int socket, unsigned reads)
 {
 	char bytes[REPLY] = {0};
@@ -141,19 +133,6 @@ static double library_turn(struct lend_device *device, unsigned reads)
 		if (device_read(device, 0, 0, &value, sizeof(value)))
 			fail("the server is gone");
 	return (now() - from) / reads;
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, unsigned count)
-{
-	qsort(values, count, sizeof(values[0]), ascending);
-	return values[count / 2];
 }
 
 int main(int argc, char **argv)
