@@ -76,8 +76,8 @@ struct lend_ioeventfd {
 	unsigned bar;
 	unsigned length; /* 1, 2, 4 or 8; 0: any of them */
 	uint64_t offset, data;
-	int fd;   /* an eventfd; of the server, if the device is behind a socket, which may have sent another
-		     file */
+	/* An eventfd. Of a device behind a socket it is what its server sent, which may be another file. */
+	int fd;
 	bool any; /* any bytes; `data` is 0 then */
 };
 

@@ -92,7 +92,9 @@ static int map_file(struct server_map *map, int fd, uint64_t length, uint64_t pa
 	return 0;
 }
 
-/* The kernel joins maps of one file. To take one out of the middle it needs an area more, and may have none.
+/*
+ * False: it stays mapped. The kernel joins maps of one file. To take one out of the middle it
+ * needs an area more, and may have none.
  */
 static bool map_end(struct server_map *map)
 {

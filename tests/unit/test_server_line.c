@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The line of a server: a level, its masks, and the eventfds of the client that tell of an interrupt's end.
+/*
+ * The line of a server: a level, its masks, and the eventfds of the client that tell of an
+ * interrupt's end.
  */
 #include <linux/pci_regs.h>
 #include <poll.h>
@@ -14,8 +16,7 @@ static void the_line_is_a_level(void **state)
 	unsigned fds;
 	int events[3];
 
-	open_events(events, 3);
-	fds = open_fds();
+	fds = open_events(events, 3);
 	assert_int_equal(set(stage, 0, EVENTFD | TRIGGER, 0, 1, events, 1), 0);
 	assert_int_equal(lend_server_irq_mode(stage->server), LEND_IRQ_INTX);
 	lend_server_line(stage->server, true);

@@ -16,8 +16,10 @@ struct user_call {
 	struct iovec in[2]; /* room for the payload of the reply */
 	unsigned in_count;
 	size_t least; /* bytes of payload that a reply has at least */
-	/* Room for descriptors of the reply, which are the caller's then; -1 where none came. More: none is
-	 * taken. */
+	/*
+	 * Room for descriptors of the reply, which are the caller's then; -1 where none came.
+	 * If more came, none is taken.
+	 */
 	int *taken_fds;
 	unsigned taken_max;
 

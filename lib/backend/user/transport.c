@@ -252,7 +252,9 @@ static int user_set_irqs(void *dev, const struct backend_irqs *irqs)
 	struct user_device *device = dev;
 	bool unmask_fd = irqs->action == BACKEND_IRQ_UNMASK && irqs->fds && irqs->fds[0] >= 0;
 
-	/* A server that does not mask may take it for the eventfd that it is to signal (rust-vmm's example).
+	/*
+	 * A server that does not mask may take it for the eventfd that it is to signal, as
+	 * rust-vmm's example does.
 	 */
 	if (unmask_fd && !device->masks_line)
 		return -EOPNOTSUPP;

@@ -81,7 +81,7 @@ static int use(struct net_backend *tap, unsigned pairs)
 
 		if (ret)
 			return ret;
-		tap->used += more ? 1 : -1u;
+		tap->used = more ? tap->used + 1 : tap->used - 1;
 	}
 	return 0;
 }

@@ -20,8 +20,8 @@ struct nvme_image {
 /**
  * Opens and locks an image, and fills in `image`, which must not move then. `serial`
  * NULL: one that comes from the path. Errors, each with a sentence: -EBUSY: another
- * process has it locked, or the kernel uses it; -EEXIST: a loop device writes to it; -EINVAL: it cannot be a
- * disk; else what the kernel said.
+ * process has it locked, or the kernel uses it; -EEXIST: a loop device writes to it;
+ * -EINVAL: it cannot be a disk; else what the kernel said.
  */
 int nvme_image_open(struct nvme_image *image, const char *path, bool readonly, const char *serial,
 		    struct lend_error *error);

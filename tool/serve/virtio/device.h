@@ -47,8 +47,9 @@ struct vdevice_kind {
 	void (*stop)(void *opaque);
 	/** Guest memory changes, or queue `queue` is reset: give back the chains that are popped. */
 	void (*let_go)(void *opaque);
-	/** After `start`: another process began, and vdevice.own is what it gave vdevice_keep() last. NULL:
-	 * nothing.
+	/**
+	 * After `start`: another process began, and vdevice.own is what it gave vdevice_keep()
+	 * last. NULL: nothing.
 	 */
 	void (*resume)(void *opaque);
 };

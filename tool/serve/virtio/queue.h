@@ -67,8 +67,10 @@ struct vq {
 	uint16_t available;        /* split: the driver's counter, as it was read last */
 	uint16_t signalled;        /* split: `used` when the driver was last told */
 	uint32_t added;            /* packed: descriptors used since the driver was last told */
-	/* Packed: used, but not published, because the flags of the first are not written yet. Its place is
-	 * as in a mark. */
+	/*
+	 * Packed: used, but not published, because the flags of the first are not written
+	 * yet. Its place is as in a mark.
+	 */
 	uint16_t staged, first, first_flags;
 };
 
