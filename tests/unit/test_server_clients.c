@@ -159,14 +159,13 @@ static void connected_socket_has_one_client(void **state)
 }
 
 /* A socket is left alone where it is somebody's, and where that cannot be told. */
-static void in_use_and_unknown(struct server_stage *stage, struct lend_server *server, const char *path)
+static void in_use_and_unknown(struct lend_server *server, const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct lend_error error;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool root = !geteuid();
 
-	(void)stage;
 	strcpy(address.sun_path, path);
 	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(lend_server_listen(server, path, &error), -EADDRINUSE);
@@ -200,7 +199,7 @@ static void sockets_at_a_path(void **state)
 	fclose(file);
 	assert_int_equal(lend_server_listen(server, path, &error), -EEXIST);
 	unlink(path);
-	in_use_and_unknown(stage, server, path);
+	in_use_and_unknown(server, path);
 	/* One that was left behind by a server that died. */
 	assert_int_equal(lend_server_listen(server, path, &error), 0);
 	file = NULL;
