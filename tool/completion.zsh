@@ -84,6 +84,12 @@ _lend_served() {
 	fi
 }
 
+# The firmware that this computer prefers, or an image.
+_lend_firmware() {
+	compadd uefi
+	_files
+}
+
 _lend_argument() {
 	if compset -P '@'; then
 		_files
@@ -118,7 +124,7 @@ _lend() {
 	check)
 		_arguments '(-m --memory)'{-m,--memory}'[memory of the machine]:size:_lend_memory' \
 			'(-c --cpus)'{-c,--cpus}'[its processors]:number:' \
-			'--firmware[UEFI firmware, too]:file:_files' '--json[for scripts]' \
+			'--firmware[UEFI firmware, too]:image:_lend_firmware' '--json[for scripts]' \
 			'*:device:_lend_devices' ;;
 	bind)
 		_arguments '--siblings[along with their groups]' \
@@ -161,7 +167,7 @@ _lend() {
 			'-kernel[kernel of the guest]:file:_files' \
 			'-initrd[initial RAM disk]:file:_files' \
 			'-append[command line of the kernel]:text:' \
-			'-firmware[UEFI firmware]:file:_files' '-boot[its menu]:what:(menu=on menu=off)' \
+			'-firmware[UEFI firmware]:image:_lend_firmware' '-boot[its menu]:what:(menu=on menu=off)' \
 			'-rtc[clock of the guest]:base:(base=utc base=localtime)' \
 			'*-fw-cfg[a setting for the firmware]:what:(name=opt/)' '-name[the machine]:name:' \
 			'*-device[a device]:device:_lend_property' \
