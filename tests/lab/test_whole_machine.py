@@ -71,8 +71,9 @@ def test_server_is_killed_under_io(machine, boot):
     made.command.expect("-disk .*: its server was killed by signal 9.*started again", 20)
     out, status = made.told(200)
     assert status == 0 and "verified" in out, out
-    assert hash_of(made, disk) != ""
+    after = hash_of(made, disk)
     made.power_off()
+    assert sum_of(machine) == after
     no_server_is_left(machine)
 
 
