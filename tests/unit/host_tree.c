@@ -2,13 +2,13 @@
 /* Recorded hosts in a folder; see host_tree.h. */
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/folder.h"
 #include "tests/unit/host_kernel.h"
 #include "tests/unit/host_tree.h"
 
@@ -75,15 +75,9 @@ void tree_link(const struct host_tree *tree, const char *path, const char *targe
 	free(full);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st, (void)kind, (void)ftw;
-	return remove(path);
-}
-
 void tree_remove(const struct host_tree *tree, const char *path)
 {
-	nftw(tree_path(tree, path), remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	folder_remove(tree_path(tree, path));
 }
 
 const char *tree_get(const struct host_tree *tree, const char *path)

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +19,7 @@
 #include <cmocka.h>
 
 #include "lend/host.h"
+#include "tests/unit/folder.h"
 
 struct tree {
 	char root[64];
@@ -123,18 +123,12 @@ static int setup(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st, (void)kind, (void)ftw;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
 	struct tree *tree = *state;
 
 	lend_context_free(tree->context);
-	nftw(tree->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	folder_remove(tree->root);
 	free(tree);
 	return 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What lend check says of firmware: the files, devices without a driver in it, and random numbers. */
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/firmware_files.h"
+#include "tests/unit/folder.h"
 #include "tool/check_firmware.c"
 #include "tool/run/descriptors.c"
 #include "tool/run/firmware.c"
@@ -60,16 +60,10 @@ static int setup(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *walk)
-{
-	(void)st, (void)flag, (void)walk;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
 	(void)state;
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return folder_remove(root);
 }
 
 static void add_device(uint32_t class_code, uint16_t vendor, uint16_t device)

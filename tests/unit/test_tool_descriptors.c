@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Descriptions of firmware in three folders: which image is taken, and what is passed over. */
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/folder.h"
 #include "tool/run/descriptors.c"
 #include "tool/clean.c"
 #include "tool/say.c"
@@ -45,17 +45,11 @@ static int setup(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *walk)
-{
-	(void)st, (void)flag, (void)walk;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
 	struct stage *stage = *state;
 
-	nftw(stage->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	folder_remove(stage->root);
 	free(stage);
 	return 0;
 }
