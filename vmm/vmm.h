@@ -51,7 +51,7 @@ struct vmm_device_config {
 struct vmm_fw_file {
 	const char *name; /* "opt/...", 55 bytes at most */
 	const void *bytes;
-	uint32_t length;
+	uint32_t length; /* 16 MiB at most */
 };
 
 /** What a machine with UEFI firmware is told. Descriptors are borrowed until vmm_free(). */

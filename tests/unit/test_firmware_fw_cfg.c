@@ -45,7 +45,6 @@ static int start(void **state)
 	assert_int_equal(fw_cfg_add_file(&fw_cfg, "etc/words", "0123456789", 10), 0);
 	assert_int_equal(fw_cfg_add_file(&fw_cfg, FW_CFG_SCRIPT, "----", 4), 0);
 	assert_int_equal(fw_cfg_add_file(&fw_cfg, "bootorder", "", 1), 0);
-	fw_cfg_reset(&fw_cfg);
 	return 0;
 }
 
@@ -113,6 +112,7 @@ static uint16_t key_of(const char *name)
 static void items_are_read_by_bytes(void **state)
 {
 	(void)state;
+	reads("QEMU", 4); /* selected from the beginning */
 	out(SELECTOR, 2, FW_CFG_SIGNATURE);
 	reads("QEMU\0\0", 6);
 	out(SELECTOR, 2, FW_CFG_REVISION);
@@ -217,6 +217,22 @@ static void a_descriptor_outside_memory_is_ignored(void **state)
 		assert_memory_equal(memory_at(memory, gpa(BUFFER + 16 * i), 4), "QEMU", 4);
 	}
 	assert_int_equal(said, sizeof(places) / sizeof(*places));
+}
+
+/* A guest does not choose how long a copy takes: no pause waits for long. */
+static void dma_has_a_longest(void **state)
+{
+	const uint8_t *last = memory_at(memory, gpa(BUFFER + FW_CFG_LENGTH_MAX - 1), 2);
+
+	(void)state;
+	memset(memory_at(memory, gpa(BUFFER + FW_CFG_LENGTH_MAX - 1), 2), '.', 2);
+	out(SELECTOR, 2, key_of("etc/words"));
+	assert_int_equal(dma(READ, FW_CFG_LENGTH_MAX + 1, BUFFER), 1);
+	assert_memory_equal(last, "..", 2);
+	assert_int_equal(dma(READ, FW_CFG_LENGTH_MAX, BUFFER), 0);
+	assert_memory_equal(memory_at(memory, gpa(BUFFER), 12), "0123456789\0", 12);
+	assert_memory_equal(last, "\0.", 2);
+	assert_int_equal(fw_cfg_add_file(&fw_cfg, "opt/long", "", FW_CFG_LENGTH_MAX + 1), -EFBIG);
 }
 
 /* The control word is written last. */
@@ -354,6 +370,7 @@ int main(void)
 		TEST(dma_reads_skips_and_selects),
 		TEST(dma_writes_nothing),
 		TEST(dma_stays_in_memory),
+		TEST(dma_has_a_longest),
 		TEST(a_descriptor_outside_memory_is_ignored),
 		TEST(a_buffer_may_lie_over_its_descriptor),
 		TEST(each_low_half_is_a_transfer),

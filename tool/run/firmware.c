@@ -14,8 +14,7 @@
 #include "tool/run/store.h"
 #include "tool/tool.h"
 #include "vmm/firmware/flash_plan.h"
-
-enum { FW_FILE_MAX = 16 << 20 };
+#include "vmm/firmware/fw_cfg.h"
 
 /* O_NONBLOCK, since opening a pipe by mistake would wait for ever. */
 static int open_file(const char *path)
@@ -213,17 +212,17 @@ static int read_fw_file(const char *path, struct vmm_fw_file *out, void **bytes,
 	size_t length;
 	int ret;
 
-	*bytes = file ? malloc(FW_FILE_MAX + 1) : NULL;
+	*bytes = file ? malloc(FW_CFG_LENGTH_MAX + 1) : NULL;
 	if (!*bytes) {
 		ret = errno ? -errno : -ENOMEM;
 		if (file)
 			fclose(file);
 		return tool_fail(error, ret, "cannot read %s, for -fw-cfg: %s", path, strerror(-ret));
 	}
-	length = fread(*bytes, 1, FW_FILE_MAX + 1, file);
+	length = fread(*bytes, 1, FW_CFG_LENGTH_MAX + 1, file);
 	ret = ferror(file) ? -EIO : 0;
 	fclose(file);
-	if (ret || length > FW_FILE_MAX)
+	if (ret || length > FW_CFG_LENGTH_MAX)
 		return tool_fail(error, ret ? ret : -EFBIG, "%s, for -fw-cfg, %s", path,
 				 ret ? "cannot be read" : "is larger than 16 MiB");
 	out->bytes = *bytes;

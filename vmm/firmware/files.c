@@ -172,6 +172,7 @@ static int add_users(struct fw_cfg *fw_cfg, const struct fw_facts *facts, struct
 			return fail(error, ret, "-fw-cfg: %s: %s", file->name,
 				    ret == -EEXIST   ? "there is such a file already"
 				    : ret == -EINVAL ? "a name has 1 to 55 bytes"
+				    : ret == -EFBIG  ? "it is larger than 16 MiB"
 				    : ret == -ENOSPC ? "there are too many files"
 						     : "not enough memory");
 	}

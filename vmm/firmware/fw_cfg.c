@@ -133,6 +133,8 @@ static uint32_t transfer(struct fw_cfg *fw_cfg, const struct dma *dma)
 	}
 	if (!dma->length)
 		return 0;
+	if (dma->length > FW_CFG_LENGTH_MAX) /* a guest chooses how long a vCPU is in here */
+		return DMA_ERROR;
 	to = memory_at(fw_cfg->memory, gpa(dma->address), dma->length);
 	if (!to)
 		return DMA_ERROR;
@@ -215,6 +217,7 @@ void fw_cfg_init(struct fw_cfg *fw_cfg, const struct memory *memory)
 {
 	*fw_cfg = (struct fw_cfg){.memory = memory};
 	pthread_mutex_init(&fw_cfg->lock, NULL);
+	fw_cfg_reset(fw_cfg);
 }
 
 void fw_cfg_reset(struct fw_cfg *fw_cfg)
@@ -237,6 +240,8 @@ void fw_cfg_free(struct fw_cfg *fw_cfg)
 
 static int fill(struct fw_cfg_item *item, const void *bytes, uint32_t length)
 {
+	if (length > FW_CFG_LENGTH_MAX)
+		return -EFBIG;
 	item->bytes = malloc(length ? length : 1);
 	if (!item->bytes)
 		return -ENOMEM;

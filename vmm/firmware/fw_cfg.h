@@ -6,7 +6,8 @@
  * Nothing of it can be written.
  *
  * What is added is copied, and is all added before the guest runs. The lock guards
- * the selection and the files' bytes; it is held during a copy.
+ * the selection and the files' bytes; it is held during a copy. A copy has at most
+ * FW_CFG_LENGTH_MAX bytes, which takes milliseconds: a pause waits for it.
  */
 #ifndef VMM_FIRMWARE_FW_CFG_H
 #define VMM_FIRMWARE_FW_CFG_H
@@ -27,6 +28,7 @@ enum {
 };
 enum { FW_CFG_PORTS = 12 };
 enum { FW_CFG_NAME_SIZE = 56, FW_CFG_FILES_MAX = 64, FW_CFG_NUMBERS_MAX = 8 };
+enum { FW_CFG_LENGTH_MAX = 16 << 20 }; /* of an item, and of one DMA transfer: a longer one fails */
 
 /** The file whose first selection after a reset calls `make`. */
 #define FW_CFG_SCRIPT "etc/table-loader"
@@ -62,20 +64,20 @@ struct fw_cfg {
 	uint32_t dma_high;
 };
 
-/** The callbacks are filled in afterwards. */
+/** As after fw_cfg_reset(), without items. The callbacks are filled in afterwards. */
 void fw_cfg_init(struct fw_cfg *fw_cfg, const struct memory *memory);
 
-/** As after power-on: nothing is hidden, selected or made. No vCPU runs. */
+/** As after power-on: nothing is hidden or made, and the signature is selected. No vCPU runs. */
 void fw_cfg_reset(struct fw_cfg *fw_cfg);
 
 void fw_cfg_free(struct fw_cfg *fw_cfg);
 
-/** Adds a numbered item. -ENOSPC, -ENOMEM, -EEXIST. Before the guest runs. */
+/** Adds a numbered item. -ENOSPC, -ENOMEM, -EEXIST, -EFBIG: it is too long. Before the guest runs. */
 int fw_cfg_add(struct fw_cfg *fw_cfg, uint16_t key, const void *bytes, uint32_t length);
 
 /**
  * Adds a file. -EINVAL: the name is empty or has more than 55 bytes; -EEXIST;
- * -ENOSPC; -ENOMEM. Before the guest runs: numbers of files follow from their names.
+ * -EFBIG: it is too long; -ENOSPC; -ENOMEM. Before the guest runs: numbers of files follow from their names.
  */
 int fw_cfg_add_file(struct fw_cfg *fw_cfg, const char *name, const void *bytes, uint32_t length);
 
