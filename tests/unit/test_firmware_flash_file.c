@@ -107,15 +107,36 @@ static void a_disk_that_takes_nothing_ends_no_machine(void **state)
 
 	disk.fail_from = 1;
 	disk.error = 0; /* pwrite() returns 0 */
+	assert_int_equal(in_file(stage, 0), 0xff);
 	store(stage, 0, 0);
 	put(stage, 0, 0xff);
 	assert_non_null(strstr(stage->line, "Input/output error"));
 	disk.fail_from = 0;
+	assert_int_equal(flash_sync(&stage->flash), 0);
+	assert_int_equal(in_file(stage, 0), 0);
+}
+
+/* The kernel drops what it could not write, and says so to the next fdatasync() alone. */
+static void what_the_disk_lost_is_written_again(void **state)
+{
+	struct stage *stage = *state;
+
+	store(stage, 5 * FLASH_BLOCK, 0x55);
+	put(stage, 0, 0xff);
+	assert_int_equal(disk.writes, 1);
 	disk.sync_error = EIO;
 	assert_int_equal(flash_sync(&stage->flash), -EIO);
+	assert_int_equal(stage->lines, 1);
+	assert_int_equal(flash_sync(&stage->flash), -EIO);
+	assert_int_equal(disk.writes, 1 + SIZE / FLASH_BLOCK);
+	assert_int_equal(stage->lines, 1); /* said already */
 	disk.sync_error = 0;
 	assert_int_equal(flash_sync(&stage->flash), 0);
-	assert_int_equal(disk.syncs, 2);
+	assert_int_equal(disk.writes, 1 + 2 * SIZE / FLASH_BLOCK);
+	assert_non_null(strstr(stage->line, "again"));
+	assert_int_equal(flash_sync(&stage->flash), 0);
+	assert_int_equal(disk.syncs, 3);
+	assert_int_equal(stage->lines, 2);
 }
 
 /* For ever: bursts, each of which makes the two ends of a block equal and different from before. */
@@ -182,6 +203,7 @@ int main(void)
 		TEST(short_and_interrupted_writes_go_on),
 		TEST(a_full_disk_loses_nothing),
 		TEST(a_disk_that_takes_nothing_ends_no_machine),
+		TEST(what_the_disk_lost_is_written_again),
 		TEST(a_killed_machine_leaves_whole_blocks),
 		TEST(a_reset_ends_a_burst),
 	};

@@ -90,7 +90,7 @@ static int write_back(struct flash *flash)
 	flash->unsynced |= done;
 	flash->dirty_count -= done;
 	memmove(flash->dirty, flash->dirty + done, flash->dirty_count * sizeof(*flash->dirty));
-	return tell_written(flash, ret);
+	return !ret && flash->lost ? 0 : tell_written(flash, ret);
 }
 
 static void set_state(struct flash *flash, enum flash_state state)
@@ -262,18 +262,33 @@ void flash_reset(struct flash *flash)
 	flash_sync(flash);
 }
 
-int flash_sync(struct flash *flash)
+/*
+ * The kernel forgets what it could not write: another fdatasync() succeeds without it. Nobody knows
+ * which blocks that were, so all are written again.
+ */
+static int sync_file(struct flash *flash)
 {
 	int ret;
 
+	if (!flash->unsynced)
+		return 0;
+	ret = fdatasync(flash->fd) ? -errno : 0;
+	flash->unsynced = false;
+	flash->lost = ret;
+	for (uint32_t at = 0; ret && at < flash->size; at += FLASH_BLOCK)
+		mark_dirty(flash, at);
+	return ret || !flash->dirty_count ? tell_written(flash, ret) : 0;
+}
+
+int flash_sync(struct flash *flash)
+{
+	int written, synced;
+
 	pthread_mutex_lock(&flash->lock);
-	ret = write_back(flash);
-	if (flash->unsynced && !fdatasync(flash->fd))
-		flash->unsynced = false;
-	else if (flash->unsynced && !ret)
-		ret = tell_written(flash, -errno);
+	written = write_back(flash);
+	synced = sync_file(flash);
 	pthread_mutex_unlock(&flash->lock);
-	return ret;
+	return written ? written : synced;
 }
 
 void flash_free(struct flash *flash)

@@ -7,7 +7,8 @@
  * The store's file is written in whole blocks when the chip goes back to array mode, in the order in
  * which the blocks were changed first. So the file has what the guest believes to be stored, and a
  * process that is killed between two blocks is what a power cut is to a real chip. A block that cannot
- * be written stays marked and is tried again; nothing that was stored is lost by that.
+ * be written stays marked and is tried again, and all of them where the disk failed behind the file's
+ * back; nothing that was stored is lost by that.
  *
  * A chip is also the code beside the store: it takes no commands, and is ROM.
  *
@@ -46,6 +47,7 @@ struct flash {
 	uint8_t status;
 	bool failed;   /* the last write to the file; said once */
 	bool unsynced; /* blocks were written since the last flash_sync() */
+	bool lost;     /* which failed, so that the disk may have none of what was written */
 	unsigned dirty_count;
 	uint16_t dirty[FLASH_BLOCKS]; /* blocks to be written, in order */
 	bool is_dirty[FLASH_BLOCKS];
