@@ -338,6 +338,34 @@ static void no_store_is_made_beside_a_bad_image(void **state)
 	assert_int_equal(count(stage, "vars.fd*"), 0);
 }
 
+/* A store that begins wrong would stay wrong. One that is there needs no template. */
+static void no_store_is_made_of_a_bad_template(void **state)
+{
+	static const struct {
+		const char *name, *word;
+	} rows[] = {
+		{"zeros.fd", "no store of UEFI variables"},
+		{"small.fd", "do not belong together"},
+		{"CODE_4M.fd", "it is firmware code"},
+		{"/dev/zero", "not a regular file"},
+	};
+	struct stage *stage = *state;
+	char *template = stage->options.firmware.template;
+
+	put(stage, "zeros.fd", FILE_ZEROS, VARS_4M);
+	put(stage, "small.fd", FILE_STORE, VARS_2M);
+	set_vars(stage, "vars.fd");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		strcpy(template, rows[i].name[0] == '/' ? rows[i].name : at(stage, rows[i].name));
+		assert_int_equal(run(stage), -ENOEXEC);
+		assert_says(stage, rows[i].word);
+		assert_says(stage, rows[i].name);
+		assert_int_equal(count(stage, "vars.fd*"), 0);
+	}
+	put(stage, "vars.fd", FILE_STORE, VARS_4M);
+	assert_int_equal(run(stage), 0);
+}
+
 static void variables_inside_and_none(void **state)
 {
 	struct stage *stage = *state;
@@ -413,6 +441,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_store_that_cannot_be_written_to_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_what_it_should_be, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_store_is_made_beside_a_bad_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_store_is_made_of_a_bad_template, setup, teardown),
 		cmocka_unit_test_setup_teardown(variables_inside_and_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(settings_are_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_clock_begins_where_it_is_told, setup, teardown),

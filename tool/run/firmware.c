@@ -152,11 +152,27 @@ static void tell_lost(struct firmware_files *files)
 		 "what the guest stores of UEFI variables is lost at its end; -name NAME keeps them");
 }
 
+/* A store stays as it is made: so the template is looked at first, whether it fits the image. */
+static int check_template(const struct store_template *template, const struct firmware_files *files,
+			  struct lend_error *error)
+{
+	struct vmm_firmware_config config = files->config;
+	struct flash_plan plan;
+
+	config.template_fd = template->fd;
+	config.vars_name = template->name;
+	return flash_plan(&config, &plan, error);
+}
+
 static int open_kept(const char *path, const struct store_template *template, struct firmware_files *out,
 		     struct lend_error *error)
 {
-	int fd = store_open(path, template, &out->config.vars_readonly, error);
+	bool is_there = !access(path, F_OK);
+	int ret = is_there ? 0 : check_template(template, out, error), fd;
 
+	if (ret)
+		return ret;
+	fd = store_open(path, template, &out->config.vars_readonly, error);
 	if (fd < 0)
 		return fd;
 	out->config.vars_fd = fd;
@@ -179,13 +195,8 @@ static int open_store(const struct run_options *options, struct firmware_files *
 		return fd;
 	template.fd = fd < 0 ? -1 : fd;
 	ret = find_store(options, out->vars, sizeof(out->vars), error);
-	if (!ret) {
-		ret = open_kept(out->vars, &template, out, error);
-		if (fd >= 0)
-			close(fd);
-		return ret;
-	}
 	if (ret != -ENOENT || error->text[0]) {
+		ret = ret ? ret : open_kept(out->vars, &template, out, error);
 		if (fd >= 0)
 			close(fd);
 		return ret;

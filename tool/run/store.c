@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,38 +60,16 @@ int store_path(const struct store_home *home, const char *name, char *out, size_
 	return 0;
 }
 
-static int write_store(int fd, const char *bytes, size_t length)
-{
-	for (size_t done = 0; done < length;) {
-		ssize_t ret = write(fd, bytes + done, length - done);
-
-		if (ret < 0 && errno == EINTR)
-			continue;
-		if (ret <= 0)
-			return ret < 0 ? -errno : -EIO;
-		done += (size_t)ret;
-	}
-	return 0;
-}
-
 static int copy_all(int from, int to)
 {
-	static char bytes[COPY_BYTES];
 	off_t at = 0;
 	ssize_t got;
-	int ret = 0;
 
-	while (!ret && (got = pread(from, bytes, sizeof(bytes), at)) != 0) {
-		if (got < 0 && errno != EINTR)
-			return -errno;
-		if (got < 0)
-			continue;
-		ret = write_store(to, bytes, (size_t)got);
-		at += got;
-	}
-	if (!ret && fsync(to)) /* the name may be on the disk before the bytes otherwise */
-		ret = -errno;
-	return ret;
+	do
+		got = sendfile(to, from, &at, COPY_BYTES);
+	while (got > 0 || (got < 0 && errno == EINTR));
+	/* The name may be on the disk before the bytes otherwise. */
+	return got < 0 || fsync(to) ? -errno : 0;
 }
 
 /* Gives a file its name, unless another one has that by now: then that one is used. */
