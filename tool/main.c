@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The lend command: one table of sub-commands, and help over it. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
 
 	if (!open_standard())
 		return TOOL_FAILED;
+	signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would hide the end of a process from us */
 	if (argc < 2) {
 		tool_say("no command is given; 'lend help' lists them");
 		return TOOL_USAGE;

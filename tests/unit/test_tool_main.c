@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The command's table: words that find a command, and help that is the command's own. */
+#include <signal.h>
+
 #include "tests/unit/cmocka.h"
 
 int lend_main(int argc, char **argv);
@@ -60,11 +62,24 @@ static void help_is_the_commands_own(void **state)
 	assert_string_equal(line, "serve --help ");
 }
 
+/* A parent may have ignored it: then nobody is told how a process ended that a command has started. */
+static void ends_of_processes_are_told(void **state)
+{
+	struct sigaction now;
+
+	(void)state;
+	signal(SIGCHLD, SIG_IGN);
+	assert_int_equal(call("serve", NULL), 11);
+	assert_int_equal(sigaction(SIGCHLD, NULL, &now), 0);
+	assert_ptr_equal(now.sa_handler, SIG_DFL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands_are_found),
 		cmocka_unit_test(help_is_the_commands_own),
+		cmocka_unit_test(ends_of_processes_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

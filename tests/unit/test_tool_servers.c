@@ -201,8 +201,6 @@ static void starts_again(void **state)
 
 	(void)state;
 	ask_for("dies");
-	/* As nohup's like may hand it down: the end of a child would not be kept for us. */
-	signal(SIGCHLD, SIG_IGN);
 	assert_int_equal(servers_start(&servers, &options, &error), 0);
 	assert_true(ignores(servers.at[0].pid, SIGTTOU));
 	assert_false(ignores(servers.at[0].pid, SIGTERM));

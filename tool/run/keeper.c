@@ -210,7 +210,6 @@ void keeper_run(const struct keeper_config *config, struct keeper_result *result
 		return;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file at the user's limit (ulimit -f) is an error of that file alone */
-	signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would hide the machine's end from us */
 	keeper_signals(&signals);
 	sigprocmask(SIG_BLOCK, &signals, &mask);
 	keeper.signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -189,7 +189,6 @@ int servers_start(struct servers *servers, struct run_options *options, struct l
 {
 	int ret = 0;
 
-	signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would hide a server's end from us */
 	for (unsigned i = 0; i < options->device_count && !ret; i++) {
 		struct run_device *device = &options->devices[i];
 		struct server *server = &servers->at[servers->count];
