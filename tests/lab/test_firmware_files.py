@@ -51,15 +51,18 @@ def test_files_that_were_mixed_up(images, refused, tmp_path):
     refused(USAGE, "it is firmware code", "-firmware", f"{code},vars={code}")
     refused(USAGE, "-kernel and -firmware exclude each other", "-firmware", code, "-kernel", code)
     refused(USAGE, "-append and -firmware exclude each other", "-firmware", code, "-append", "x")
-    for size, pattern in ((4 << 20, "reset vector"), (3 << 20, "reset vector"), (0, "0 bytes"),
-                          (0x83fff, "a multiple of 4096"), (0x84001, "a multiple of 4096")):
+    size_is_wrong = "has {} bytes, and a flash chip has a multiple of 4096"
+    for size, as_code, as_store in (
+            (4 << 20, "reset vector", "does not begin as one"),
+            (3 << 20, "reset vector", "does not begin as one"),
+            *((size, *[size_is_wrong.format(size)] * 2) for size in (0, 0x83fff, 0x84001))):
         path = tmp_path / "zeros.fd"
         path.write_bytes(bytes(size))
-        refused(USAGE, pattern, "-firmware", path)
-        refused(USAGE, "variable|variables", "-firmware", f"{code},vars={path}")
+        refused(USAGE, as_code, "-firmware", path)
+        refused(USAGE, as_store, "-firmware", f"{code},vars={path}")
     cut = tmp_path / "cut.fd"
     cut.write_bytes(code.read_bytes()[-(3 << 20):])
-    refused(USAGE, "begins with no volume|2, 4 or 8 MiB", "-firmware", cut)
+    refused(USAGE, "begins with no volume", "-firmware", cut)
 
 
 def test_a_store_that_cannot_be_had(images, refused, tmp_path):
