@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The files of a machine with firmware: what is refused, and how the store of its variables begins. */
+/* The files of a machine with firmware: what is refused, and what the store of its variables begins as. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -152,92 +152,19 @@ static void a_store_has_one_machine(void **state)
 	firmware_close(&second);
 }
 
-/* Opens the store in a process of its own, which keeps it until `end` is closed, and says whether it has it.
- */
-static pid_t open_beside(const char *path, const struct store_template *template, const int said[2],
-			 const int end[2])
-{
-	struct lend_error error;
-	bool readonly;
-	pid_t child = fork();
-	char byte;
-	int fd;
-
-	if (child)
-		return child;
-	close(end[1]);
-	fd = store_open(path, template, &readonly, &error);
-	byte = fd >= 0 ? 'y' : fd == -EBUSY ? 'n' : '?';
-	if (write(said[1], &byte, 1) != 1 || read(end[0], &byte, 1) != 0)
-		_exit(1);
-	_exit(0);
-}
-
-/* Two at once: one makes the file, and one alone has it. */
-static void a_store_is_made_by_one_of_two(void **state)
+static void a_machine_is_called_by_its_name_or_uuid(void **state)
 {
 	struct stage *stage = *state;
-	struct store_template template = {.fd = open(at(stage, "VARS_4M.fd"), O_RDONLY | O_CLOEXEC),
-					  .name = "t"};
-	char path[128], byte;
-	bool readonly;
+	char name[RUN_NAME_MAX] = "";
 
-	strcpy(path, at(stage, "vars.fd"));
-	for (unsigned round = 0; round < 100; round++) {
-		int said[2], end[2], fd;
-		pid_t child;
-
-		unlink(path);
-		assert_int_equal(pipe(said) | pipe(end), 0);
-		child = open_beside(path, &template, said, end);
-		fd = store_open(path, &template, &readonly, &stage->error);
-		assert_int_equal(read(said[0], &byte, 1), 1);
-		assert_true(fd >= 0 ? byte == 'n' : fd == -EBUSY && byte == 'y');
-		assert_int_equal(count(stage, "vars.fd*"), 1);
-		close(end[1]);
-		assert_int_equal(waitpid(child, NULL, 0), child);
-		if (fd >= 0)
-			close(fd);
-		close(end[0]);
-		close(said[0]);
-		close(said[1]);
-	}
-	close(template.fd);
-}
-
-static void a_store_is_found_by_name_or_uuid(void **state)
-{
-	struct stage *stage = *state;
-	const struct store_home none = {.state = "relative"};
-	struct store_home home = {.state = stage->root, .home = "/nowhere"};
-	char path[200], folder[200];
-	struct stat st;
-
-	assert_int_equal(store_path(&home, "web", path, sizeof(path), &stage->error), 0);
-	snprintf(folder, sizeof(folder), "%s/lend/vars/web.fd", stage->root);
-	assert_string_equal(path, folder);
-	assert_int_equal(stat(at(stage, "lend/vars"), &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0700);
-	home = (struct store_home){.home = stage->root};
-	assert_int_equal(store_path(&home, "web", path, sizeof(path), &stage->error), 0);
-	assert_non_null(strstr(path, "/.local/state/lend/vars/web.fd"));
-	assert_int_equal(store_path(&none, "web", path, sizeof(path), &stage->error), -ENOENT);
-	assert_says(stage, "vars=FILE");
-	assert_int_equal(store_path(&home, "web", path, 20, &stage->error), -ENAMETOOLONG);
-	/* A file is where the folder should be. */
-	put(stage, "file", FILE_ZEROS, 1);
-	home = (struct store_home){.state = at(stage, "file")};
-	assert_int_equal(store_path(&home, "web", path, sizeof(path), &stage->error), -ENOTDIR);
-	assert_says(stage, "cannot make the folder");
-
+	assert_false(machine_name(&stage->options, name));
 	stage->options.uuid[0] = 0xab;
 	stage->options.uuid[15] = 0x01;
-	path[0] = '\0';
-	assert_true(machine_name(&stage->options, path));
-	assert_string_equal(path, "ab000000-0000-0000-0000-000000000001");
+	assert_true(machine_name(&stage->options, name));
+	assert_string_equal(name, "ab000000-0000-0000-0000-000000000001");
 	strcpy(stage->options.name, "web");
-	assert_true(machine_name(&stage->options, path));
-	assert_string_equal(path, "web");
+	assert_true(machine_name(&stage->options, name));
+	assert_string_equal(name, "web");
 }
 
 static void a_store_without_a_template_is_not_made(void **state)
@@ -434,8 +361,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_store_without_a_name_is_lost, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_is_made_once_and_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_has_one_machine, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_store_is_made_by_one_of_two, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_store_is_found_by_name_or_uuid, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_machine_is_called_by_its_name_or_uuid, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_without_a_template_is_not_made, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_disk_leaves_nothing_behind, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_that_cannot_be_written_to_says_so, setup, teardown),
