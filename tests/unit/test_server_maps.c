@@ -169,7 +169,7 @@ static void more_maps_than_are_allowed(void **state)
 	assert_int_equal(stage->unmaps, stage->maps);
 }
 
-enum { PAGE = 4096 };
+enum { PAGE = 4096, AREAS_MAX = 1 << 21 };
 
 /* Every second page gets a protection of its own, until the kernel makes no area more. */
 static void use_all_areas(uint8_t *at, size_t pages)
@@ -199,12 +199,15 @@ static void an_unmap_that_fails(void **state)
 	const uint64_t part = 1 << 30;
 	struct server_stage *stage = *state;
 	size_t pages = 2 * most_areas();
-	int file = memory_file(3 * part);
-	uint8_t *areas =
-		mmap(NULL, pages * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	struct iovec parts[3];
-	int ret;
+	uint8_t *areas;
+	int file, ret;
 
+	/* Some hosts allow as many as memory has room for. */
+	if (pages > 2 * AREAS_MAX)
+		skip();
+	file = memory_file(3 * part);
+	areas = mmap(NULL, pages * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	assert_ptr_not_equal(areas, MAP_FAILED);
 	for (unsigned i = 3; i-- > 0;) {
 		assert_int_equal(peer_map(&stage->peer, i * part, part, RW, file, i * part), 0);
