@@ -69,11 +69,22 @@ static bool alarm_is(const struct rtc *rtc, unsigned index, uint8_t value)
 	return (rtc->bytes[index] & ANY) == ANY || rtc->bytes[index] == value;
 }
 
+/* Whether a minute has a second that the alarm is set to. */
+static bool has_second(const struct rtc *rtc)
+{
+	for (unsigned second = 0; second < 60; second++)
+		if (alarm_is(rtc, SECONDS_ALARM, encode(rtc, second)))
+			return true;
+	return false;
+}
+
 /* The first second behind this one that the alarm is set to; INT64_MAX: it never comes. */
 static int64_t next_alarm(const struct rtc *rtc, int64_t after)
 {
 	const int64_t end = after + 86400;
 
+	if (!has_second(rtc)) /* else each second of a day would be looked at, for each access */
+		return INT64_MAX;
 	for (int64_t at = after + 1; at <= end;) {
 		struct date date = date_of(at);
 
@@ -222,7 +233,6 @@ static uint8_t data_read(struct rtc *rtc)
 
 	if (rtc->index == REG_C)
 		return take_flags(rtc);
-
 	if (is_time(rtc->index) && !is_held(rtc))
 		load_time(rtc);
 	if (rtc->index == REG_A && !is_held(rtc)) {
