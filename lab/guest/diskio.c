@@ -4,7 +4,8 @@
  *
  *   diskio hash DEV [--depth N]        sha256 of the whole device
  *   diskio fill DEV --seed S [--depth N] [--high]
- *                                      write a pattern, read it back, compare
+ *                                      write a pattern at scattered places, read it
+ *                                      back, compare
  *   diskio pin CPU DEV [-n COUNT]      direct reads from that processor
  *   diskio read DEV [-n COUNT] [--size BYTES] [--depth N]
  *                                      at random places (benchmark); depth 1
@@ -143,13 +144,17 @@ static void check_pattern(const uint64_t *p, size_t n, uint64_t seed,
 			     (unsigned long long)(at + i * 8));
 }
 
-/* The workers: worker w of N takes pieces w, w + N, w + 2 N, ... */
+/*
+ * The workers: worker w of N takes pieces w, w + N, w + 2 N, ... A hash needs them in
+ * their order; writes, and reads that compare, go to places all over the device.
+ */
 
 enum job { JOB_HASH, JOB_WRITE, JOB_VERIFY };
 
 static struct {
 	int fd;
 	uint64_t size, seed, pieces;
+	uint64_t step; /* from one place to the next, modulo pieces; no divisor in common */
 	unsigned depth;
 	enum job job;
 	struct sha256 hash;
@@ -183,7 +188,8 @@ static void *worker(void *argument)
 	void *p = run.buffers[index];
 
 	for (uint64_t i = index; i < run.pieces; i += run.depth) {
-		uint64_t at = i * CHUNK;
+		uint64_t place = run.job == JOB_HASH ? i : i * run.step % run.pieces;
+		uint64_t at = place * CHUNK;
 		size_t n = run.size - at < CHUNK ? run.size - at : CHUNK;
 		ssize_t done;
 
@@ -219,6 +225,17 @@ static void all_workers(enum job job)
 		pthread_join(threads[i], NULL);
 }
 
+static uint64_t common_divisor(uint64_t a, uint64_t b)
+{
+	while (b) {
+		uint64_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
 static void open_device(const char *path, int flags)
 {
 	run.fd = open(path, flags | O_DIRECT | O_CLOEXEC);
@@ -227,6 +244,9 @@ static void open_device(const char *path, int flags)
 	if (ioctl(run.fd, BLKGETSIZE64, &run.size) || !run.size)
 		fail("%s: not a block device with a size", path);
 	run.pieces = (run.size + CHUNK - 1) / CHUNK;
+	run.step = run.pieces / 8 * 5 + 1;
+	while (common_divisor(run.pieces, run.step) != 1)
+		run.step++;
 }
 
 static void make_buffers(bool above)

@@ -54,7 +54,9 @@ def test_disk_beside_an_assigned_drive(machine, boot, sha256):
     made.ask(f"for cpu in 0 1; do diskio pin $cpu /dev/{disk} -n 16; done")
     assert all(after > count for after, count in zip(by_queue(made, disk), before))
     assert hash_of(made, other) == sha256(machine.drives[0])
+    before = by_queue(made, disk)
     assert "verified" in made.ask(f"diskio fill /dev/{disk} --seed 3 --depth 32", 120)
+    assert all(after > count for after, count in zip(by_queue(made, disk), before))
     after = hash_of(made, disk)
     made.reboot(90)
     assert hash_of(made, made.ask(SERVED)) == after
