@@ -5,7 +5,7 @@ import pytest
 
 from guest import Guest
 
-pytestmark = [pytest.mark.profile("nvme-smp"), pytest.mark.xdist_group("kernels")]
+pytestmark = pytest.mark.profile("nvme")
 
 # RTC and CMOS, keyboard controller, interval timer
 OLD_PC = {"0x70", "0x71", "0x60", "0x64", "0x40", "0x41", "0x42", "0x43"}
