@@ -30,6 +30,7 @@ from lab.machine import Profile  # noqa: E402
 from lab.profiles import PROFILES  # noqa: E402
 from lab.session import Died, Session  # noqa: E402
 
+import firmware as the_firmware  # noqa: E402
 import guest  # noqa: E402
 import progress  # noqa: E402
 import zoo as the_zoo  # noqa: E402
@@ -238,6 +239,12 @@ def boot(l1, lend, kernel, guest_image):
         return made.ready() if wait else made
 
     return make
+
+
+@pytest.fixture
+def firmware(l1, lend, profile):
+    """firmware(device, ...): a machine with ovmf that has these devices of the host; see firmware.py."""
+    return the_firmware.Maker(l1, lend, profile)
 
 
 @pytest.fixture(scope="session")

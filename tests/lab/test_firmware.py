@@ -1,17 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""UEFI firmware starts what is on a device: Debian's ovmf of three releases.
-
-Rules: each disk has the UEFI shell as its boot loader, whose script says which disk it is
-and then leaves the shell to the test, which types its commands on the serial line. The
-firmware's files are copied into the host under test, since a store of variables is written
-to, and no two tests share one.
-"""
-
-import hashlib
-import itertools
+"""UEFI firmware starts what is on a device: Debian's ovmf of three releases."""
 
 import pytest
 
+from firmware import HOST, images, shell_disk
 from guest import APPEND, INIT, Guest
 from lab import cache, efi_disk
 from lab.machine import Profile
@@ -22,29 +14,7 @@ RELEASES = ("trixie", "bookworm", "sid")
 GUID = "6c656e64-0000-4000-8000-000000000001"
 VARIABLE = f"LendTest -guid {GUID}"
 EFIVAR = f"/sys/firmware/efi/efivars/LendTest-{GUID}"
-# Below firmware, QEMU 7.2 and 10.0 end themselves, or a processor of the host stands still: in one of
-# four starts. QEMU 11.1 ends itself in one of 15 (QEMU_ENDED in conftest.py).
-HOST = {"kernel": "lab", "qemu": "newer", "smp": 2}
 NVME, SECOND, AHCI, XHCI, BLK = range(5)
-numbers = itertools.count()
-
-
-def images(release):
-    return cache.ovmf(release)
-
-
-def shell_disk(name):
-    """A disk that starts the shell, which tells the name; made once for its content."""
-    shell = (images("trixie") / "shell.efi").read_bytes()
-    script = f"@echo -off\r\necho lend-shell: ready {name}\r\n".encode()
-    key = hashlib.sha256(shell + script).hexdigest()[:16]
-    path = cache.ROOT / f"build/lab/guests/shell-{name}-{key}.img"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_suffix(".new")
-        efi_disk.write(new, {"EFI/BOOT/BOOTX64.EFI": shell, "STARTUP.NSH": script})
-        new.rename(path)
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -61,51 +31,6 @@ def profile(tmp_path_factory):
                  "ich9-ahci,id=ahci", "ide-hd,bus=ahci.0,drive=d2",
                  "qemu-xhci,id=usb", "usb-storage,bus=usb.0,drive=d3",
                  f"virtio-blk-pci,drive=d4{VIRTIO}"))
-
-
-class Shell(Guest):
-    """The UEFI shell on the serial line of a machine."""
-
-    def ready(self, name="nvme", boots=1, timeout=120):
-        self.command.expect(f"(?s)(lend-shell: ready {name}\r?\n.*){{{boots}}}", timeout)
-        return self
-
-    def tell(self, line):
-        """Types a line. The serial line's buffer is small, and the shell reads it key by key."""
-        self._at = len(self.out)
-        self.command.send(line + "\r")
-
-    def sees(self, pattern, timeout=60):
-        """Waits for output that comes after what was told last."""
-        self.command.expect(rf"(?s).{{{self._at}}}.*?{pattern}", timeout)
-
-    def power_off(self):
-        self.tell("reset -s")
-        return self.ended(0)
-
-
-@pytest.fixture
-def firmware(l1, lend, profile):
-    """firmware(device, ...): a machine with ovmf that has these devices of the host."""
-    def make(*devices, release="trixie", store=None, options=(), properties=(),
-             memory="256M", host=profile, kind=Shell, limit=300):
-        machine = l1(host)
-        folder = f"/tmp/firmware-{next(numbers)}"
-        store = store or f"{folder}/vars.fd"
-        ovmf = images(release) / "OVMF"
-        machine.run(f"mkdir -p {folder} && cp {ovmf}/OVMF_CODE_4M.fd {folder}/code.fd && "
-                    f"{{ [ -e {store} ] || cp {ovmf}/OVMF_VARS_4M.fd {store}; }}", check=True)
-        addresses = [[a for a in machine.addresses if a][d] for d in devices]
-        stats = machine.results / f"firmware-{next(numbers)}"
-        words = [lend, "run", "-m", memory, "-firmware", f"{folder}/code.fd,vars={store}",
-                 "-serial", "stdio", "--stats", stats, *options]
-        for n, address in enumerate(addresses):
-            more = properties[n] if properties else ""
-            words += ["-device", f"vfio-pci,host={address},x-allow-unreset=on{more}"]
-        made = kind(machine, words, addresses, stats=stats, limit=limit)
-        made.store = store
-        return made
-    return make
 
 
 @pytest.mark.parametrize("release", [

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""A machine with UEFI firmware in an L1, the disks that it starts from, and the shell
+on its serial line.
+
+    shell = firmware(NVME).ready()           # fixture `firmware`, conftest.py
+    shell.tell("map -b")
+    shell.power_off()
+
+Rules: a disk has the UEFI shell as its boot loader, whose script says which disk it is
+and then leaves the shell to the test, which types its commands on the serial line. The
+firmware's files are copied into the host under test, since a store of variables is written
+to, and no two tests share one. A module of tests has a fixture `profile`: the host that
+its machines are on if they name none.
+"""
+
+import hashlib
+import itertools
+
+from guest import Guest
+from lab import cache, efi_disk
+
+# Below firmware, QEMU 7.2 and 10.0 end themselves, or a processor of the host stands still: in one of
+# four starts. QEMU 11.1 ends itself in one of 15 (QEMU_ENDED in conftest.py).
+HOST = {"kernel": "lab", "qemu": "newer", "smp": 2}
+numbers = itertools.count()
+
+
+def images(release):
+    return cache.ovmf(release)
+
+
+def shell():
+    """The UEFI shell, a program."""
+    return images("trixie") / "shell.efi"
+
+
+def disk(name, files):
+    """A disk with these files beside the shell as its boot loader; made once for its content."""
+    files = {"EFI/BOOT/BOOTX64.EFI": shell().read_bytes(), **files}
+    key = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]
+    path = cache.ROOT / f"build/lab/guests/{name}-{key}.img"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        efi_disk.write(new, files)
+        new.rename(path)
+    return path
+
+
+def shell_disk(name, then=(), **files):
+    """A disk that starts the shell, which tells the name, and does the lines of `then`."""
+    lines = ("@echo -off", f"echo lend-shell: ready {name}", *then)
+    return disk(f"shell-{name}", {"STARTUP.NSH": "".join(f"{x}\r\n" for x in lines).encode(), **files})
+
+
+class Shell(Guest):
+    """The UEFI shell on the serial line of a machine."""
+
+    def ready(self, name="nvme", boots=1, timeout=120):
+        self.command.expect(f"(?s)(lend-shell: ready {name}\r?\n.*){{{boots}}}", timeout)
+        return self
+
+    def tell(self, line):
+        """Types a line. The serial line's buffer is small, and the shell reads it key by key."""
+        self._at = len(self.out)
+        self.command.send(line + "\r")
+
+    def sees(self, pattern, timeout=60):
+        """Waits for output that comes after what was told last."""
+        self.command.expect(rf"(?s).{{{self._at}}}.*?{pattern}", timeout)
+
+    def power_off(self):
+        self.tell("reset -s")
+        return self.ended(0)
+
+
+class Maker:
+    """Makes machines with ovmf that have these devices of a host."""
+
+    def __init__(self, l1, lend, profile):
+        self._l1, self._lend, self._profile = l1, lend, profile
+
+    def __call__(self, *devices, release="trixie", store=None, options=(), properties=(),
+                 memory="256M", host=None, kind=Shell, limit=300):
+        machine = self._l1(host or self._profile)
+        folder = f"/tmp/firmware-{next(numbers)}"
+        store = store or f"{folder}/vars.fd"
+        ovmf = images(release) / "OVMF"
+        machine.run(f"mkdir -p {folder} && cp {ovmf}/OVMF_CODE_4M.fd {folder}/code.fd && "
+                    f"{{ [ -e {store} ] || cp {ovmf}/OVMF_VARS_4M.fd {store}; }}", check=True)
+        addresses = [[a for a in machine.addresses if a][d] for d in devices]
+        stats = machine.results / f"firmware-{next(numbers)}"
+        words = [self._lend, "run", "-m", memory, "-firmware", f"{folder}/code.fd,vars={store}",
+                 "-serial", "stdio", "--stats", stats, *options]
+        for n, address in enumerate(addresses):
+            more = properties[n] if properties else ""
+            words += ["-device", f"vfio-pci,host={address},x-allow-unreset=on{more}"]
+        made = kind(machine, words, addresses, stats=stats, limit=limit)
+        made.store = store
+        return made
