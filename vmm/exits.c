@@ -32,7 +32,7 @@ static void do_ports(struct vcpu *vcpu)
 
 	vcpu->pio++;
 	touch(vcpu->all);
-	if (run->io.port < 0x100)
+	if (run->io.port < PORTS_COUNTED)
 		__atomic_fetch_add(&vcpu->all->port[run->io.port], 1, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < run->io.count; i++, data += size) {
 		uint64_t value = 0;

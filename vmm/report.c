@@ -8,11 +8,37 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/firmware/firmware.h"
 #include "vmm/interrupts.h"
 #include "vmm/machine.h"
 #include "vmm/report.h"
 
-enum { ROWS = 128 };
+enum { ROWS = 128, PORTS_SHOWN = 6 };
+
+/* The ports that were used most come first. */
+static void list_ports(const struct vcpus *vcpus, struct vmm_stats *out)
+{
+	for (unsigned port = 0; port < PORTS_COUNTED; port++) {
+		uint64_t count = __atomic_load_n(&vcpus->port[port], __ATOMIC_RELAXED);
+		unsigned at = out->port_count;
+
+		while (at && out->ports[at - 1].count < count)
+			at--;
+		if (!count || at == VMM_PORTS_MAX)
+			continue;
+		out->port_count += out->port_count < VMM_PORTS_MAX;
+		memmove(&out->ports[at + 1], &out->ports[at],
+			(out->port_count - at - 1) * sizeof(out->ports[0]));
+		out->ports[at].port = (uint16_t)port;
+		out->ports[at].count = count;
+	}
+}
+
+static void add_flash(const struct flash *chip, struct vmm_stats *out)
+{
+	out->flash += __atomic_load_n(&chip->accesses, __ATOMIC_RELAXED);
+	out->flash_slots += __atomic_load_n(&chip->shows, __ATOMIC_RELAXED);
+}
 
 void vmm_stats(const struct vmm *vmm, struct vmm_stats *out)
 {
@@ -30,8 +56,11 @@ void vmm_stats(const struct vmm *vmm, struct vmm_stats *out)
 		out->pio += vcpu->pio;
 		out->faults += vcpu->faults;
 	}
-	for (unsigned i = 0; i < 0x100; i++)
-		out->port[i] = __atomic_load_n(&vmm->vcpus.port[i], __ATOMIC_RELAXED);
+	list_ports(&vmm->vcpus, out);
+	if (vmm->firmware) {
+		add_flash(&vmm->firmware->code.chip, out);
+		add_flash(&vmm->firmware->store.chip, out);
+	}
 	out->device_count = vmm->assigned_count;
 	for (unsigned i = 0; i < vmm->assigned_count; i++) {
 		const struct lend_device_info *info;
@@ -189,6 +218,23 @@ static void print_processors(const struct printer *printer, const struct vmm *vm
 	}
 }
 
+/* What a machine with firmware leaves the guest for: its PM timer before all. */
+static void print_ports(const struct printer *printer, const struct vmm *vmm)
+{
+	char text[PORTS_SHOWN * 32] = "";
+	struct vmm_stats stats = {0};
+
+	list_ports(&vmm->vcpus, &stats);
+	for (unsigned i = 0; i < stats.port_count && i < PORTS_SHOWN; i++) {
+		size_t used = strlen(text);
+
+		snprintf(text + used, sizeof(text) - used, "%s0x%x %llu", used ? ", " : "",
+			 stats.ports[i].port, (unsigned long long)stats.ports[i].count);
+	}
+	if (stats.port_count)
+		print(printer, "exits for I/O ports, the most used first: %s", text);
+}
+
 void vmm_report(struct vmm *vmm, void (*fn)(void *opaque, const char *line), void *opaque)
 {
 	const struct printer printer = {fn, opaque};
@@ -198,6 +244,7 @@ void vmm_report(struct vmm *vmm, void (*fn)(void *opaque, const char *line), voi
 	print(&printer, "guest memory mapped for the devices: %llu MiB; memory slots of KVM: %u",
 	      (unsigned long long)(lend_space_mapped(vmm->space) >> 20), vmm->slots.used);
 	print_processors(&printer, vmm);
+	print_ports(&printer, vmm);
 	for (unsigned i = 0; i < vmm->assigned_count; i++)
 		if (vmm->assigned[i].function)
 			print_device(&printer, &vmm->assigned[i], &table);

@@ -44,6 +44,9 @@ struct vcpus_ops {
 	void (*broken)(void *opaque, const struct memory_note *note);
 };
 
+/* No port of ours is higher; those of the devices' BARs are counted with these. */
+enum { PORTS_COUNTED = 0x1000 };
+
 enum vcpus_order { VCPUS_RUN, VCPUS_PAUSE, VCPUS_QUIT };
 
 struct vcpus {
@@ -60,7 +63,7 @@ struct vcpus {
 	enum vcpus_order order; /* read with atomics by the vCPUs */
 	bool touched;           /* atomic: the guest has used a port or memory of a device since its reset */
 	uint64_t removed;       /* BARs that faults took away, atomic */
-	uint64_t port[0x100];   /* accesses to ports 0 to 0xff, atomics */
+	uint64_t port[PORTS_COUNTED]; /* accesses to the first ports, atomics */
 	struct vcpu *vcpu;
 };
 

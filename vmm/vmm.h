@@ -11,7 +11,7 @@
 
 struct vmm;
 
-enum { VMM_CPUS_MAX = 254, VMM_DEVICES_MAX = 31 };
+enum { VMM_CPUS_MAX = 254, VMM_DEVICES_MAX = 31, VMM_PORTS_MAX = 64 };
 
 /** What goes on at the same time while a machine is built: a step at most in each row. */
 enum vmm_step_row {
@@ -110,8 +110,14 @@ struct vmm_config {
 /** Counters of exits to user space, by what they were for. */
 struct vmm_stats {
 	uint64_t exits, mmio, pio, config, bar, serial, faults, reboots;
-	uint64_t port[0x100]; /* accesses to I/O ports 0 to 0xff, one a port */
+	uint64_t flash;       /* accesses to the firmware's flash chips, which a read as memory is not */
+	uint64_t flash_slots; /* how often these were shown as memory, or hidden */
 	uint64_t boot_ns;     /* how long vmm_new() took, which ends before the guest's first instruction */
+	unsigned port_count;  /* ports below 0x1000 that were used; of more than VMM_PORTS_MAX the busiest */
+	struct {
+		uint16_t port;
+		uint64_t count;
+	} ports[VMM_PORTS_MAX];
 	unsigned device_count;
 	struct {
 		char name[LEND_NAME_SIZE];

@@ -26,6 +26,8 @@ static void firmware_finds_the_chip(void **state)
 	assert_true(stage->shown);
 	assert_int_equal(get(stage, PROBE), 0x8d);
 	assert_int_equal(stage->changes, 2);
+	assert_int_equal(stage->flash.shows, 2);
+	assert_int_equal(stage->flash.accesses, 11);
 	assert_int_equal(disk.writes, 0); /* nothing was changed */
 	assert_int_equal(stage->lines, 0);
 }

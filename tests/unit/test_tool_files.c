@@ -297,8 +297,13 @@ static void counters_as_json(void **state)
 	fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
 	assert_true(fd >= 0);
 	result.end.stats.exits = INT64_MAX;
-	result.end.stats.port[0x70] = 3;
-	result.end.stats.port[0xff] = 4;
+	result.end.stats.flash = 5;
+	result.end.stats.flash_slots = 6;
+	result.end.stats.ports[0].port = 0x608;
+	result.end.stats.ports[0].count = 4;
+	result.end.stats.ports[1].port = 0x70;
+	result.end.stats.ports[1].count = 3;
+	result.end.stats.port_count = 2;
 	result.end.stats.device_count = 1;
 	strcpy(result.end.stats.devices[0].name, "0000:05:00.0");
 	result.end.stats.devices[0].backend = LEND_BACKEND_IOMMUFD;
@@ -308,7 +313,8 @@ static void counters_as_json(void **state)
 	text[length] = '\0';
 	assert_int_equal(strncmp(text, start, strlen(start)), 0);
 	assert_non_null(strstr(text, "\"exits\": 9223372036854775807,\n"));
-	assert_non_null(strstr(text, "\"port\": {\n    \"0x70\": 3,\n    \"0xff\": 4\n  }\n}\n"));
+	assert_non_null(strstr(text, "\"flash\": 5,\n  \"flash_slots\": 6,\n"));
+	assert_non_null(strstr(text, "\"port\": {\n    \"0x608\": 4,\n    \"0x70\": 3\n  }\n}\n"));
 	assert_non_null(strstr(text, "\"name\": \"0000:05:00.0\",\n      \"backend\": \"iommufd\"\n"));
 	assert_null(strstr(text, "before"));
 	result = (struct keeper_result){.status = TOOL_FAILED};

@@ -49,18 +49,18 @@ static void port_data_goes_through(void **state)
 	assert_int_equal(((uint8_t *)vcpus.vcpu[0].run)[DATA_OFFSET + 6], 0);
 }
 
-/* Ports from 0x100 on are counted together with the rest. */
+/* Higher ports are those of BARs, and are counted together. */
 static void ports_are_counted_up_to_the_last(void **state)
 {
 	const struct step steps[] = {
-		{.reason = KVM_EXIT_IO, .address = 0xff, .length = 1, .count = 1},
-		{.reason = KVM_EXIT_IO, .address = 0x100, .length = 1, .count = 1},
+		{.reason = KVM_EXIT_IO, .address = PORTS_COUNTED - 1, .length = 1, .count = 1},
+		{.reason = KVM_EXIT_IO, .address = PORTS_COUNTED, .length = 1, .count = 1},
 	};
 	const struct vcpu *before = vcpus.vcpu;
 
 	(void)state;
 	run_script(steps, 2);
-	assert_int_equal(vcpus.port[0xff], 1);
+	assert_int_equal(vcpus.port[PORTS_COUNTED - 1], 1);
 	assert_ptr_equal(vcpus.vcpu, before); /* what is behind the counts */
 	assert_int_equal(vcpus.vcpu[0].pio, 2);
 }

@@ -24,11 +24,9 @@ static json_t *ports(const struct vmm_stats *stats)
 	json_t *object = json_object();
 	char name[8];
 
-	for (unsigned i = 0; i < sizeof(stats->port) / sizeof(*stats->port); i++) {
-		if (!stats->port[i])
-			continue;
-		snprintf(name, sizeof(name), "0x%02x", i);
-		json_object_set_new(object, name, json_integer((json_int_t)stats->port[i]));
+	for (unsigned i = 0; i < stats->port_count && i < VMM_PORTS_MAX; i++) {
+		snprintf(name, sizeof(name), "0x%02x", stats->ports[i].port);
+		json_object_set_new(object, name, json_integer((json_int_t)stats->ports[i].count));
 	}
 	return object;
 }
@@ -65,9 +63,17 @@ static json_t *report(const struct keeper_result *result)
 		const char *name;
 		uint64_t value;
 	} counters[] = {
-		{"exits", stats->exits},   {"mmio", stats->mmio},       {"pio", stats->pio},
-		{"config", stats->config}, {"bar", stats->bar},         {"serial", stats->serial},
-		{"faults", stats->faults}, {"reboots", stats->reboots}, {"boot_ns", stats->boot_ns},
+		{"exits", stats->exits},
+		{"mmio", stats->mmio},
+		{"pio", stats->pio},
+		{"config", stats->config},
+		{"bar", stats->bar},
+		{"serial", stats->serial},
+		{"faults", stats->faults},
+		{"reboots", stats->reboots},
+		{"boot_ns", stats->boot_ns},
+		{"flash", stats->flash},
+		{"flash_slots", stats->flash_slots},
 	};
 	json_t *object = json_object();
 

@@ -37,6 +37,11 @@ LEND_PRINTF(3, 4) static void say(struct flash *flash, enum lend_log_level level
 	flash->calls.say(flash->calls.opaque, level, text);
 }
 
+static void count(uint64_t *counter)
+{
+	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
 static void mark_dirty(struct flash *flash, uint32_t at)
 {
 	uint16_t block = (uint16_t)(at / FLASH_BLOCK);
@@ -102,6 +107,7 @@ static void set_state(struct flash *flash, enum flash_state state)
 		return;
 	if (!was_array)
 		write_back(flash);
+	count(&flash->shows);
 	flash->calls.show(flash->calls.opaque, !was_array);
 }
 
@@ -181,6 +187,7 @@ static void flash_write(void *opaque, uint64_t offset, unsigned length, uint64_t
 {
 	struct flash *flash = opaque;
 
+	count(&flash->accesses);
 	if (flash->rom)
 		return;
 	pthread_mutex_lock(&flash->lock);
@@ -201,6 +208,7 @@ static uint64_t flash_read(void *opaque, uint64_t offset, unsigned length)
 	struct flash *flash = opaque;
 	uint64_t value = UINT64_MAX;
 
+	count(&flash->accesses);
 	pthread_mutex_lock(&flash->lock);
 	for (unsigned i = length; i-- > 0;)
 		value = value << 8 | byte_read(flash, offset + i);

@@ -49,6 +49,7 @@ struct flash {
 	bool unsynced; /* blocks were written since the last flash_sync() */
 	bool lost;     /* which failed, so that the disk may have none of what was written */
 	unsigned dirty_count;
+	uint64_t accesses, shows;     /* for the statistics, which read them without the lock */
 	uint16_t dirty[FLASH_BLOCKS]; /* blocks to be written, in order */
 	bool is_dirty[FLASH_BLOCKS];
 };
