@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -183,7 +184,7 @@ static void event(void *host, void *peer, enum lend_event kind, const char *text
 	struct vmm *vmm = host;
 	char line[256];
 
-	if (kind != LEND_EVENT_ERROR || !assigned->stop_on_error) {
+	if (kind != LEND_EVENT_ERROR || !assigned->config.stop_on_error) {
 		vmm_log(vmm, levels[kind], "%s: %s", assigned->name, text);
 	} else {
 		snprintf(line, sizeof(line),
@@ -193,7 +194,7 @@ static void event(void *host, void *peer, enum lend_event kind, const char *text
 		vmm_request(vmm, REQUEST_DEVICE, line);
 	}
 	if (kind == LEND_EVENT_LOST && vmm->config.lost)
-		vmm->config.lost(vmm->config.opaque, (unsigned)(assigned - vmm->assigned));
+		vmm->config.lost(vmm->config.opaque, assigned->index);
 	if (kind == LEND_EVENT_REQUEST) {
 		__atomic_store_n(&assigned->leaving, true, __ATOMIC_RELEASE);
 		vmm_wake(vmm);
@@ -228,9 +229,8 @@ const struct lend_host_ops assign_ops = {
 	.ioeventfd_remove = assigned_ioeventfd_remove,
 };
 
-int assigned_init(struct assigned *assigned, struct vmm *vmm)
+static int init(struct assigned *assigned)
 {
-	assigned->vmm = vmm;
 	for (unsigned i = 0; i < LEND_BARS; i++) {
 		assigned->bars[i].owner = assigned;
 		assigned->bars[i].index = i;
@@ -240,13 +240,36 @@ int assigned_init(struct assigned *assigned, struct vmm *vmm)
 	assigned->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (assigned->timer < 0)
 		return -errno;
-	return loop_add(&vmm->loop, assigned->timer, EPOLLIN, on_timer, assigned);
+	return loop_add(&assigned->vmm->loop, assigned->timer, EPOLLIN, on_timer, assigned);
+}
+
+int assigned_new(struct vmm *vmm, unsigned index, const struct vmm_device_config *config,
+		 struct assigned **out)
+{
+	struct assigned *assigned = calloc(1, sizeof(*assigned));
+	int ret;
+
+	*out = NULL;
+	if (!assigned)
+		return -ENOMEM;
+	assigned->vmm = vmm;
+	assigned->index = index;
+	assigned->config = *config;
+	ret = init(assigned);
+	if (ret)
+		assigned_free(assigned);
+	else
+		*out = assigned;
+	return ret;
 }
 
 void assigned_free(struct assigned *assigned)
 {
-	if (assigned->timer <= 0)
+	if (!assigned)
 		return;
-	loop_remove(&assigned->vmm->loop, assigned->timer);
-	close(assigned->timer);
+	if (assigned->timer >= 0) {
+		loop_remove(&assigned->vmm->loop, assigned->timer);
+		close(assigned->timer);
+	}
+	free(assigned);
 }

@@ -162,14 +162,14 @@ static void show_late(struct vmm *vmm, struct assigned_bar *bar)
 void bars_retry(struct vmm *vmm)
 {
 	vga_retry(vmm);
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		for (unsigned j = 0; j < LEND_BARS; j++)
-			if (vmm->assigned[i].bars[j].wanted && !vmm->assigned[i].bars[j].bus)
-				show_late(vmm, &vmm->assigned[i].bars[j]);
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		for (unsigned j = 0; j < LEND_BARS; j++)
-			if (vmm->assigned[i].bars[j].bus)
-				add_page(vmm, &vmm->assigned[i].bars[j]);
+	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		for (unsigned i = 0; i < LEND_BARS; i++)
+			if (at->bars[i].wanted && !at->bars[i].bus)
+				show_late(vmm, &at->bars[i]);
+	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		for (unsigned i = 0; i < LEND_BARS; i++)
+			if (at->bars[i].bus)
+				add_page(vmm, &at->bars[i]);
 }
 
 /*

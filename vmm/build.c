@@ -35,8 +35,8 @@ static int on_fault(void *opaque)
 	struct vmm *vmm = opaque;
 	int removed = 0;
 
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		removed += vmm->assigned[i].function ? lend_function_bar_fault(vmm->assigned[i].function) : 0;
+	for (const struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		removed += at->function ? lend_function_bar_fault(at->function) : 0;
 	return removed;
 }
 

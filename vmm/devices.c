@@ -15,8 +15,7 @@
 #include "vmm/machine.h"
 
 struct opening {
-	struct vmm *vmm;
-	unsigned index;
+	struct assigned *assigned;
 	pthread_t thread;
 	bool started;
 	int ret;
@@ -26,9 +25,10 @@ struct opening {
 static void *open_one(void *opaque)
 {
 	struct opening *opening = opaque;
-	struct vmm *vmm = opening->vmm;
-	const struct vmm_device_config *asked = &vmm->config.devices[opening->index];
+	struct assigned *assigned = opening->assigned;
+	const struct vmm_device_config *asked = &assigned->config;
 	struct lend_device_config config = LEND_DEVICE_CONFIG_INIT;
+	struct vmm *vmm = assigned->vmm;
 
 	config.backend = asked->backend;
 	if (asked->backend == LEND_BACKEND_USER) {
@@ -42,36 +42,41 @@ static void *open_one(void *opaque)
 		config.iommu_fd = vmm->config.iommu_fd;
 		config.vf_token = asked->vf_token;
 	}
-	step_begin(vmm, VMM_STEP_DEVICE + opening->index, "opening %s",
+	step_begin(vmm, VMM_STEP_DEVICE + assigned->index, "opening %s",
 		   asked->host                           ? asked->host
 		   : asked->name                         ? asked->name
 		   : asked->backend == LEND_BACKEND_USER ? "a device behind a socket"
 							 : "the device that was handed over open");
-	opening->ret = lend_device_open_with(vmm->space, &config, &vmm->assigned[opening->index].device,
-					     &opening->error);
+	opening->ret = lend_device_open_with(vmm->space, &config, &assigned->device, &opening->error);
 	if (!opening->ret)
-		snprintf(vmm->assigned[opening->index].name, sizeof(vmm->assigned[opening->index].name), "%s",
-			 lend_device_info(vmm->assigned[opening->index].device)->name);
-	step_end(vmm, VMM_STEP_DEVICE + opening->index);
+		snprintf(assigned->name, sizeof(assigned->name), "%s",
+			 lend_device_info(assigned->device)->name);
+	step_end(vmm, VMM_STEP_DEVICE + assigned->index);
 	return NULL;
+}
+
+static int make_assigned(struct vmm *vmm, struct lend_error *error)
+{
+	for (unsigned i = 0; i < vmm->config.device_count; i++) {
+		int ret = assigned_new(vmm, i, &vmm->config.devices[i], &vmm->assigned[i]);
+
+		if (ret)
+			return fail(error, ret, "cannot make a device of the machine: %s", strerror(-ret));
+		vmm->assigned_count = i + 1;
+	}
+	return 0;
 }
 
 int devices_open(struct vmm *vmm, struct lend_error *error)
 {
 	struct opening openings[VMM_DEVICES_MAX] = {0};
-	unsigned count = vmm->config.device_count;
-	int ret = 0;
+	int ret = make_assigned(vmm, error);
+	unsigned count = vmm->assigned_count;
 
-	vmm->assigned = calloc(count ? count : 1, sizeof(*vmm->assigned));
-	if (!vmm->assigned)
-		return fail(error, -ENOMEM, "not enough memory");
-	vmm->assigned_count = count;
+	if (ret)
+		return ret;
 	for (unsigned i = 0; i < count; i++) {
-		vmm->assigned[i].allow_unreset = vmm->config.devices[i].allow_unreset;
-		vmm->assigned[i].served = vmm->config.devices[i].backend == LEND_BACKEND_USER;
-		vmm->assigned[i].stop_on_error = vmm->config.devices[i].stop_on_error;
-		ret = ret ? ret : assigned_init(&vmm->assigned[i], vmm);
-		openings[i] = (struct opening){.vmm = vmm, .index = i};
+		openings[i].assigned = vmm->assigned[i];
 		openings[i].started =
 			count > 1 && !pthread_create(&openings[i].thread, NULL, open_one, &openings[i]);
 		if (!openings[i].started)
@@ -95,27 +100,26 @@ int devices_open(struct vmm *vmm, struct lend_error *error)
 }
 
 /* Functions of one slot of the host stay together; a VF gets a slot of its own. */
-static bool siblings(const struct vmm *vmm, unsigned i, unsigned j)
+static bool siblings(const struct assigned *one, const struct assigned *other)
 {
-	const struct lend_bdf *a = &lend_device_info(vmm->assigned[i].device)->bdf;
-	const struct lend_bdf *b = &lend_device_info(vmm->assigned[j].device)->bdf;
+	const struct lend_bdf *a = &lend_device_info(one->device)->bdf;
+	const struct lend_bdf *b = &lend_device_info(other->device)->bdf;
 
-	return i != j && !vmm->assigned[i].alone && !vmm->assigned[j].alone && a->domain == b->domain &&
-	       a->bus == b->bus && a->device == b->device;
+	return one != other && !one->alone && !other->alone && a->domain == b->domain && a->bus == b->bus &&
+	       a->device == b->device;
 }
 
-static int make_function(struct vmm *vmm, unsigned index, enum lend_place place, struct lend_error *error)
+static int make_function(struct assigned *assigned, enum lend_place place, struct lend_error *error)
 {
-	struct assigned *assigned = &vmm->assigned[index];
-	struct lend_function_config config = vmm->config.devices[index].function;
+	struct lend_function_config config = assigned->config.function;
 
 	config.size = sizeof(config);
 	config.place = place;
 	config.peer = assigned;
 	config.shares_pages = true;
 	config.maps_read_only = true;
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		config.multifunction |= siblings(vmm, i, index);
+	for (const struct assigned *at = NULL; (at = assigned_next(assigned->vmm, at));)
+		config.multifunction |= siblings(at, assigned);
 	lend_function_free(assigned->function);
 	assigned->function = NULL;
 	assigned->place = place;
@@ -142,13 +146,13 @@ static bool is_alone(struct vmm *vmm, const struct lend_device_info *info)
 
 static int make_functions(struct vmm *vmm, struct lend_error *error)
 {
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		vmm->assigned[i].alone = is_alone(vmm, lend_device_info(vmm->assigned[i].device));
-	for (unsigned i = 0; i < vmm->assigned_count; i++) {
-		int ret = make_function(vmm, i, LEND_PLACE_PORT, error);
+	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		at->alone = is_alone(vmm, lend_device_info(at->device));
+	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));) {
+		int ret = make_function(at, LEND_PLACE_PORT, error);
 
-		if (!ret && natural_place(&vmm->assigned[i]) != LEND_PLACE_PORT)
-			ret = make_function(vmm, i, LEND_PLACE_ROOT, error);
+		if (!ret && natural_place(at) != LEND_PLACE_PORT)
+			ret = make_function(at, LEND_PLACE_ROOT, error);
 		if (ret)
 			return ret;
 	}
@@ -160,20 +164,17 @@ static int place_functions(struct vmm *vmm, struct layout_needs *needs, struct l
 	struct placement placements[VMM_DEVICES_MAX];
 
 	vmm->topology = (struct topology){.chips = vmm->topology_chips};
-	for (unsigned i = 0; i < vmm->assigned_count; i++) {
-		const struct lend_device_info *info = lend_device_info(vmm->assigned[i].device);
-
-		placements[i] = (struct placement){
-			.function = vmm->assigned[i].function,
-			.host = info->bdf,
-			.alone = vmm->assigned[i].alone,
-			.place = vmm->assigned[i].place,
+	for (const struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		placements[at->index] = (struct placement){
+			.function = at->function,
+			.host = lend_device_info(at->device)->bdf,
+			.alone = at->alone,
+			.place = at->place,
 		};
-	}
 	if (topology_place(&vmm->topology, placements, vmm->assigned_count))
 		return fail(error, -ENOSPC, "more devices than the machine has slots (%d)", PCI_SLOTS - 1);
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		vmm->assigned[i].slot = topology_slot(&vmm->topology, vmm->assigned[i].function);
+	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		at->slot = topology_slot(&vmm->topology, at->function);
 	topology_needs(&vmm->topology, needs);
 	return 0;
 }
@@ -195,30 +196,29 @@ static uint64_t largest_fixed_bar(const struct assigned *assigned)
 
 static int move_largest(struct vmm *vmm, struct lend_error *error)
 {
-	unsigned found = vmm->assigned_count;
+	struct assigned *found = NULL;
 	uint64_t largest = 0;
 	int ret;
 
-	for (unsigned i = 0; i < vmm->assigned_count; i++) {
-		uint64_t size = largest_fixed_bar(&vmm->assigned[i]);
+	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));) {
+		uint64_t size = largest_fixed_bar(at);
 
-		if (vmm->assigned[i].place == LEND_PLACE_PORT && size > largest) {
+		if (at->place == LEND_PLACE_PORT && size > largest) {
 			largest = size;
-			found = i;
+			found = at;
 		}
 	}
-	if (found == vmm->assigned_count)
+	if (!found)
 		return -ENOSPC;
-	ret = make_function(vmm, found, LEND_PLACE_ROOT, error);
-	for (unsigned i = 0; i < vmm->assigned_count && !ret; i++)
-		if (siblings(vmm, i, found))
-			ret = make_function(vmm, i, LEND_PLACE_ROOT, error);
+	ret = make_function(found, LEND_PLACE_ROOT, error);
+	for (struct assigned *at = NULL; !ret && (at = assigned_next(vmm, at));)
+		if (siblings(at, found))
+			ret = make_function(at, LEND_PLACE_ROOT, error);
 	if (!ret)
 		vmm_log(vmm, LEND_LOG_INFO,
 			"%s: goes to the root bus, its BAR of %llu MiB is not prefetchable and does not fit "
 			"below 4 GiB",
-			lend_device_info(vmm->assigned[found].device)->name,
-			(unsigned long long)(largest >> 20));
+			found->name, (unsigned long long)(largest >> 20));
 	return ret;
 }
 

@@ -41,25 +41,25 @@ static int judge_reset(struct vmm *vmm, const struct assigned *assigned,
 	const char *obstacle = report->obstacle[0] ? report->obstacle : "its bus cannot be reset";
 
 	/* A server that ended must not end the guest at its next boot. */
-	if (assigned->served && vmm->reboots && report->result) {
+	if (assigned_is_served(assigned) && vmm->reboots && report->result) {
 		if (may_say(vmm))
 			vmm_log(vmm, LEND_LOG_WARNING, "%s: not reset, its server is gone: it stays dead",
 				assigned->name);
 		return 0;
 	}
-	if (report->result && assigned->served && !assigned->allow_unreset)
+	if (report->result && assigned_is_served(assigned) && !assigned->config.allow_unreset)
 		return fail(error, report->result,
 			    "%s: its server does not reset it: %s, so the guest would get what its last user "
 			    "left; with x-allow-unreset=on it is handed over all the same",
 			    assigned->name, strerror(-report->result));
-	if (report->result == -EOPNOTSUPP && !assigned->allow_unreset)
+	if (report->result == -EOPNOTSUPP && !assigned->config.allow_unreset)
 		return fail(
 			error, report->result,
 			"%s: nothing can reset it (the kernel offers %s for it alone; %s), so the guest "
 			"would "
 			"get what its last user left; with x-allow-unreset=on it is handed over all the same",
 			assigned->name, offered, obstacle);
-	if (report->result && !assigned->allow_unreset)
+	if (report->result && !assigned->config.allow_unreset)
 		return fail(error, report->result,
 			    "%s: its reset failed: %s (the kernel offers %s for it alone; %s)",
 			    assigned->name, strerror(-report->result), offered, obstacle);
@@ -93,11 +93,11 @@ int devices_reset(struct vmm *vmm, struct lend_error *error)
 	unsigned count = 0;
 	int ret = 0;
 
-	for (unsigned i = 0; i < vmm->assigned_count; i++) {
-		if (!vmm->assigned[i].function)
+	for (const struct assigned *at = NULL; (at = assigned_next(vmm, at));) {
+		if (!at->function)
 			continue; /* given back */
-		owners[count] = &vmm->assigned[i];
-		functions[count++] = vmm->assigned[i].function;
+		owners[count] = at;
+		functions[count++] = at->function;
 	}
 	say_reset(vmm, owners, count);
 	lend_context_reset(vmm->context, functions, count, reports, sizeof(*reports));
@@ -126,44 +126,42 @@ void devices_release(struct vmm *vmm)
 {
 	bool any = false;
 
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		any |= __atomic_load_n(&vmm->assigned[i].leaving, __ATOMIC_ACQUIRE);
+	for (const struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		any |= __atomic_load_n(&at->leaving, __ATOMIC_ACQUIRE);
 	if (!any)
 		return;
 	vcpus_order(&vmm->vcpus, VCPUS_PAUSE);
 	vcpus_wait_parked(&vmm->vcpus);
 	vmm_work(vmm, "giving a device back to the host");
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		if (__atomic_exchange_n(&vmm->assigned[i].leaving, false, __ATOMIC_ACQ_REL) &&
-		    vmm->assigned[i].function)
-			release(vmm, &vmm->assigned[i]);
+	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		if (__atomic_exchange_n(&at->leaving, false, __ATOMIC_ACQ_REL) && at->function)
+			release(vmm, at);
 	vmm_work(vmm, NULL);
 	vmm_resume(vmm);
 }
 
 int vmm_reconnect(struct vmm *vmm, unsigned device, int fd, struct lend_error *error)
 {
-	struct lend_function *function = device < vmm->assigned_count ? vmm->assigned[device].function : NULL;
+	const struct assigned *assigned = device < VMM_DEVICES_MAX ? vmm->assigned[device] : NULL;
 	int ret;
 
-	if (!function) {
+	if (!assigned || !assigned->function) {
 		if (fd >= 0)
 			close(fd);
 		return fail(error, -ENODEV, "there is no device %u", device);
 	}
-	ret = lend_function_reconnect(function, fd, error);
+	ret = lend_function_reconnect(assigned->function, fd, error);
 	if (!ret && fd >= 0)
 		vmm_log(vmm, LEND_LOG_WARNING, "%s: its server is back, and the device goes on",
-			vmm->assigned[device].name);
+			assigned->name);
 	return ret;
 }
 
 void devices_shown(struct vmm *vmm)
 {
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		if (__atomic_exchange_n(&vmm->assigned[i].shown, false, __ATOMIC_ACQ_REL) &&
-		    vmm->assigned[i].function)
-			lend_function_bars_shown(vmm->assigned[i].function);
+	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		if (__atomic_exchange_n(&at->shown, false, __ATOMIC_ACQ_REL) && at->function)
+			lend_function_bars_shown(at->function);
 }
 
 void devices_quiesce(struct vmm *vmm)
@@ -171,9 +169,9 @@ void devices_quiesce(struct vmm *vmm)
 	struct lend_function *functions[VMM_DEVICES_MAX];
 	size_t count = 0;
 
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		if (vmm->assigned[i].function)
-			functions[count++] = vmm->assigned[i].function;
+	for (const struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		if (at->function)
+			functions[count++] = at->function;
 	if (count)
 		lend_context_quiesce(vmm->context, functions, count);
 }
@@ -182,13 +180,13 @@ void devices_quiesce(struct vmm *vmm)
 void devices_close(struct vmm *vmm)
 {
 	devices_quiesce(vmm);
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		lend_function_free(vmm->assigned[i].function);
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		lend_device_close(vmm->assigned[i].device);
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		assigned_free(&vmm->assigned[i]);
-	free(vmm->assigned);
-	vmm->assigned = NULL;
+	for (const struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		lend_function_free(at->function);
+	for (const struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		lend_device_close(at->device);
+	for (unsigned i = 0; i < vmm->assigned_count; i++) {
+		assigned_free(vmm->assigned[i]);
+		vmm->assigned[i] = NULL;
+	}
 	vmm->assigned_count = 0;
 }

@@ -67,9 +67,9 @@ static void sum_up(const struct vmm *vmm, struct lend_check_needs *needs)
 		.functions = vmm->config.device_count,
 		.routes = routes > 0 ? (unsigned)routes : 0,
 	};
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		if (vmm->assigned[i].device)
-			add_function(needs, &vmm->assigned[i]);
+	for (const struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		if (at->device)
+			add_function(needs, at);
 }
 
 static int judge(struct vmm *vmm, const struct lend_check_row *row, struct lend_error *error)

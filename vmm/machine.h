@@ -41,12 +41,12 @@ struct assigned_bar {
 /** An assigned device: the `peer` of liblend's host operations. */
 struct assigned {
 	struct vmm *vmm;
+	unsigned index; /* of vmm->assigned; also its number for the machine's user */
+	struct vmm_device_config config;
 	struct lend_device *device;
 	struct lend_function *function;
 	enum lend_place place;
-	bool alone; /* a VF: it shares its slot with nobody */
-	bool allow_unreset, stop_on_error;
-	bool served;  /* by another process, which may end */
+	bool alone;   /* a VF: it shares its slot with nobody */
 	bool leaving; /* atomic: the host wants it back; the loop gives it back */
 	bool shown;   /* atomic: a BAR that waited has its place; the loop tells the library */
 	char name[LEND_NAME_SIZE];
@@ -94,7 +94,11 @@ struct vmm {
 	struct vcpus vcpus;
 	struct cpuid *cpuid;
 	struct kvm_irqchip chips[3]; /* as they are after a reset: two PICs and the IOAPIC */
-	struct assigned *assigned;
+	/*
+	 * The devices by their numbers; NULL: there is none with that number. All are below
+	 * assigned_count. An entry changes on the loop's thread, with vCPUs paused and `places` held.
+	 */
+	struct assigned *assigned[VMM_DEVICES_MAX];
 	unsigned assigned_count;
 
 	pthread_mutex_t lock; /* guards request and its text */
@@ -109,6 +113,22 @@ struct vmm {
 	uint64_t log_window; /* guarded by lock, as the next is: when counting began */
 	unsigned log_lines;
 };
+
+/** The device with the next number after that of `before`, NULL: the first one; NULL: there is none. */
+static inline struct assigned *assigned_next(const struct vmm *vmm, const struct assigned *before)
+{
+	unsigned i = before ? before->index + 1 : 0;
+
+	while (i < vmm->assigned_count && !vmm->assigned[i])
+		i++;
+	return i < vmm->assigned_count ? vmm->assigned[i] : NULL;
+}
+
+/** Whether a process serves it, which may end. */
+static inline bool assigned_is_served(const struct assigned *assigned)
+{
+	return assigned->config.backend == LEND_BACKEND_USER;
+}
 
 LEND_PRINTF(3, 4) void vmm_log(struct vmm *vmm, enum lend_log_level level, const char *format, ...);
 
@@ -168,7 +188,11 @@ void chips_free(struct vmm *vmm);
 
 /* assign.c */
 extern const struct lend_host_ops assign_ops; /* host: struct vmm, peer: struct assigned */
-int assigned_init(struct assigned *assigned, struct vmm *vmm);
+/** Makes what is ours of a device, without putting it into the machine. `config` is copied, not its strings.
+ */
+int assigned_new(struct vmm *vmm, unsigned index, const struct vmm_device_config *config,
+		 struct assigned **out);
+/** What it had open or made is gone before. NULL is allowed. */
 void assigned_free(struct assigned *assigned);
 
 /* bars.c: host operations. */

@@ -62,16 +62,16 @@ void vmm_stats(const struct vmm *vmm, struct vmm_stats *out)
 		add_flash(&vmm->firmware->store.chip, out);
 	}
 	out->device_count = vmm->assigned_count;
-	for (unsigned i = 0; i < vmm->assigned_count; i++) {
+	for (const struct assigned *at = NULL; (at = assigned_next(vmm, at));) {
 		const struct lend_device_info *info;
 		struct lend_function_counters counters;
 
-		if (!vmm->assigned[i].device)
-			continue; /* given back */
-		info = lend_device_info(vmm->assigned[i].device);
-		memcpy(out->devices[i].name, info->name, sizeof(out->devices[i].name));
-		out->devices[i].backend = info->backend;
-		lend_function_count(vmm->assigned[i].function, &counters, sizeof(counters));
+		if (!at->function)
+			continue; /* given back, or not the guest's yet */
+		info = lend_device_info(at->device);
+		memcpy(out->devices[at->index].name, info->name, sizeof(out->devices[0].name));
+		out->devices[at->index].backend = info->backend;
+		lend_function_count(at->function, &counters, sizeof(counters));
 		out->bar += counters.bar_reads + counters.bar_writes;
 	}
 }
@@ -88,14 +88,14 @@ void vmm_explain(struct vmm *vmm)
 {
 	struct lend_explain_row rows[64];
 
-	for (unsigned i = 0; i < vmm->assigned_count; i++) {
-		const struct lend_device_info *info = lend_device_info(vmm->assigned[i].device);
-		const char *name = vmm->assigned[i].name;
-		size_t count = lend_function_explain(vmm->assigned[i].function, rows, 64, sizeof(*rows));
+	for (const struct assigned *at = NULL; (at = assigned_next(vmm, at));) {
+		size_t count =
+			at->function ? lend_function_explain(at->function, rows, 64, sizeof(*rows)) : 0;
 
-		explain_backend(vmm, info);
+		if (at->function)
+			explain_backend(vmm, lend_device_info(at->device));
 		for (size_t j = 0; j < count && j < 64; j++)
-			vmm_log(vmm, LEND_LOG_INFO, "%s: BAR %u %#llx to %#llx %s", name, rows[j].region,
+			vmm_log(vmm, LEND_LOG_INFO, "%s: BAR %u %#llx to %#llx %s", at->name, rows[j].region,
 				(unsigned long long)rows[j].offset,
 				(unsigned long long)(rows[j].offset + rows[j].length - 1), rows[j].text);
 	}
@@ -245,10 +245,10 @@ void vmm_report(struct vmm *vmm, void (*fn)(void *opaque, const char *line), voi
 	      (unsigned long long)(lend_space_mapped(vmm->space) >> 20), vmm->slots.used);
 	print_processors(&printer, vmm);
 	print_ports(&printer, vmm);
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		if (vmm->assigned[i].function)
-			print_device(&printer, &vmm->assigned[i], &table);
+	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		if (at->function)
+			print_device(&printer, at, &table);
 		else
-			print(&printer, "%s: given back to the host", vmm->assigned[i].name);
+			print(&printer, "%s: given back to the host", at->name);
 	interrupts_free(&table);
 }

@@ -92,9 +92,9 @@ static void show(struct vmm *vmm, struct assigned *owner)
 
 void vga_retry(struct vmm *vmm)
 {
-	for (unsigned i = 0; i < vmm->assigned_count; i++)
-		if (vmm->assigned[i].vga_wants_memory || vmm->assigned[i].vga_wants_ports)
-			show(vmm, &vmm->assigned[i]);
+	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		if (at->vga_wants_memory || at->vga_wants_ports)
+			show(vmm, at);
 }
 
 int assigned_vga(void *host, void *peer, bool memory, bool ports)

@@ -307,8 +307,7 @@ void vmm_free(struct vmm *vmm)
 	if (!vmm)
 		return;
 	vcpus_free(&vmm->vcpus);
-	if (vmm->assigned)
-		devices_close(vmm);
+	devices_close(vmm);
 	lend_space_free(vmm->space);
 	firmware_free(vmm);
 	chips_free(vmm);

@@ -91,7 +91,7 @@ static int start(void **state)
 	assert_int_equal(ret, 0);
 	vmm.topology = (struct topology){.chips = vmm.topology_chips};
 	vmm.topology.slots[1].kind = SLOT_PORT;
-	device.slot = 1;
+	device->slot = 1;
 	assert_int_equal(topology_place(&vmm.topology, NULL, 0), 0);
 	assert_int_equal(firmware_describe(&vmm, &error), 0);
 	assert_int_equal(topology_assign(&vmm.topology, &vmm.layout, &error), 0);

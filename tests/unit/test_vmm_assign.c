@@ -16,14 +16,14 @@ static void map(unsigned bar, bool io, uint64_t address, uint64_t size, bool dir
 					  .direct_count = direct,
 					  .direct = &part};
 
-	assert_int_equal(assign_ops.bar_map(&vmm, &device, &what), 0);
+	assert_int_equal(assign_ops.bar_map(&vmm, device, &what), 0);
 }
 
 static void unmap(unsigned bar)
 {
-	assign_ops.bar_begin(&vmm, &device);
-	assert_int_equal(assign_ops.bar_unmap(&vmm, &device, bar), 0);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assign_ops.bar_begin(&vmm, device);
+	assert_int_equal(assign_ops.bar_unmap(&vmm, device, bar), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 }
 
 static bool answers(struct bus *bus, uint64_t address)
@@ -38,12 +38,12 @@ static void a_bar_is_a_range_and_slots(void **state)
 	uint64_t value;
 
 	(void)state;
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(0, false, 0xe0000000, 0x4000, true);
 	map(2, true, 0x1000, 0x20, false);
 	assert_int_equal(kvm.slot_count, 0); /* nothing before commit */
 	assert_false(answers(&vmm.memory_bus, 0xe0000000));
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	assert_int_equal(kvm.slot_count, 1);
 	assert_int_equal(kvm.slots[0].gpa, 0xe0000000);
 	assert_int_equal(bus_read(&vmm.memory_bus, 0xe0001004, 4, &value), 0);
@@ -63,10 +63,10 @@ static void a_read_only_part_is_a_read_only_slot(void **state)
 					  .direct = &part};
 
 	(void)state;
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(0, false, 0xe0000000, 0x4000, true);
-	assert_int_equal(assign_ops.bar_map(&vmm, &device, &what), 0);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.bar_map(&vmm, device, &what), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	assert_int_equal(kvm.slot_count, 2);
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(kvm.slots[i].flags, kvm.slots[i].gpa == what.address ? KVM_MEM_READONLY : 0);
@@ -76,22 +76,22 @@ static void a_read_only_part_is_a_read_only_slot(void **state)
 static void a_move_takes_away_before_it_adds(void **state)
 {
 	(void)state;
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(0, false, 0xe0000000, 0x4000, true);
 	map(1, false, 0xe0004000, 0x4000, true);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	memset(kvm.order, 0, sizeof(kvm.order));
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(0, false, 0xe0004000, 0x4000, true); /* they change places */
 	map(1, false, 0xe0000000, 0x4000, true);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	assert_string_equal(kvm.order, "ssSS");
 	assert_int_equal(kvm.slot_count, 2);
 	assert_int_equal(vmm.memory_bus.count, 2);
-	assign_ops.bar_begin(&vmm, &device);
-	assert_int_equal(assign_ops.bar_unmap(&vmm, &device, 0), 0);
-	assert_int_equal(assign_ops.bar_unmap(&vmm, &device, 1), 0);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assign_ops.bar_begin(&vmm, device);
+	assert_int_equal(assign_ops.bar_unmap(&vmm, device, 0), 0);
+	assert_int_equal(assign_ops.bar_unmap(&vmm, device, 1), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	assert_int_equal(kvm.slot_count, 0);
 	assert_int_equal(vmm.memory_bus.count, 0);
 }
@@ -117,14 +117,14 @@ static void a_refresh_keeps_the_range(void **state)
 	pthread_t thread;
 
 	(void)state;
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(0, false, 0xe0000000, 0x4000, true);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	assert_int_equal(pthread_create(&thread, NULL, hammer, &mine), 0);
 	for (unsigned i = 0; i < 100000; i++) {
-		assign_ops.bar_begin(&vmm, &device);
+		assign_ops.bar_begin(&vmm, device);
 		map(0, false, 0xe0000000, 0x4000, i & 1);
-		assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+		assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	}
 	__atomic_store_n(&mine.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
@@ -138,15 +138,15 @@ static void ram_and_interrupt_controllers_win(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
-		assign_ops.bar_begin(&vmm, &device);
+		assign_ops.bar_begin(&vmm, device);
 		map(0, false, taken[i], 0x4000, true);
-		assert_int_equal(assign_ops.bar_commit(&vmm, &device), 1 << 0);
+		assert_int_equal(assign_ops.bar_commit(&vmm, device), 1 << 0);
 		assert_int_equal(kvm.slot_count, 0);
 		assert_false(answers(&vmm.memory_bus, taken[i]));
 	}
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(0, true, 0xfff8, 0x20, false);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 1 << 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 1 << 0);
 	assert_false(answers(&vmm.port_bus, 0xfff8));
 }
 
@@ -154,9 +154,9 @@ static void without_a_slot_the_bar_traps(void **state)
 {
 	(void)state;
 	kvm.slot_error = -ENOSPC;
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(0, false, 0xe0000000, 0x4000, true);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	assert_int_equal(vmm.slots.used, 0);
 	assert_true(answers(&vmm.memory_bus, 0xe0000000));
 }
@@ -166,12 +166,12 @@ static void slots_are_back_after_many_toggles(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 100000; i++) {
-		assign_ops.bar_begin(&vmm, &device);
+		assign_ops.bar_begin(&vmm, device);
 		map(0, false, 0xe0000000 + (i & 7) * 0x4000, 0x4000, true);
-		assign_ops.bar_commit(&vmm, &device);
-		assign_ops.bar_begin(&vmm, &device);
-		assign_ops.bar_unmap(&vmm, &device, 0);
-		assign_ops.bar_commit(&vmm, &device);
+		assign_ops.bar_commit(&vmm, device);
+		assign_ops.bar_begin(&vmm, device);
+		assign_ops.bar_unmap(&vmm, device, 0);
+		assign_ops.bar_commit(&vmm, device);
 	}
 	assert_int_equal(vmm.slots.used, 0);
 	assert_int_equal(kvm.slot_count, 0);
@@ -182,33 +182,33 @@ static void slots_are_back_after_many_toggles(void **state)
 static void small_bar_has_its_page_alone(void **state)
 {
 	(void)state;
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(0, false, 0xe0000000, 0x100, true);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	assert_int_equal(kvm.slot_count, 1);
 	assert_int_equal(kvm.slots[0].size, 4096);
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(1, false, 0xe0000800, 0x100, false);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	assert_int_equal(kvm.slot_count, 0);
 	assert_true(answers(&vmm.memory_bus, 0xe0000000));
 	assert_true(answers(&vmm.memory_bus, 0xe0000800));
 	/* The page next door is another one. */
-	assign_ops.bar_begin(&vmm, &device);
-	assert_int_equal(assign_ops.bar_unmap(&vmm, &device, 1), 0);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assign_ops.bar_begin(&vmm, device);
+	assert_int_equal(assign_ops.bar_unmap(&vmm, device, 1), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	assert_int_equal(kvm.slot_count, 1); /* the neighbour has gone: the BAR has its page again */
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(1, false, 0xe0001000, 0x100, false);
 	map(2, false, 0xdffff000, 0x1000, false);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	assert_int_equal(kvm.slot_count, 1);
 	unmap(1);
 	unmap(2);
 	assert_int_equal(kvm.slot_count, 1);
-	assign_ops.bar_begin(&vmm, &device);
-	assert_int_equal(assign_ops.bar_unmap(&vmm, &device, 0), 0);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assign_ops.bar_begin(&vmm, device);
+	assert_int_equal(assign_ops.bar_unmap(&vmm, device, 0), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	assert_int_equal(kvm.slot_count, 0);
 }
 
@@ -217,21 +217,21 @@ static void case_14_9_small_bar_beside_another(void **state)
 {
 	(void)state;
 	for (unsigned before = 0; before < 2; before++) {
-		assign_ops.bar_begin(&vmm, &device);
+		assign_ops.bar_begin(&vmm, device);
 		map(1, false, 0xe0000800, 0x100, false);
 		if (before) {
-			assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
-			assign_ops.bar_begin(&vmm, &device);
+			assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
+			assign_ops.bar_begin(&vmm, device);
 		}
 		map(0, false, 0xe0000000, 0x100, true);
-		assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+		assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 		assert_int_equal(kvm.slot_count, 0);
 		assert_true(answers(&vmm.memory_bus, 0xe0000000));
 		assert_true(answers(&vmm.memory_bus, 0xe0000800));
-		assign_ops.bar_begin(&vmm, &device);
-		assert_int_equal(assign_ops.bar_unmap(&vmm, &device, 0), 0);
-		assert_int_equal(assign_ops.bar_unmap(&vmm, &device, 1), 0);
-		assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+		assign_ops.bar_begin(&vmm, device);
+		assert_int_equal(assign_ops.bar_unmap(&vmm, device, 0), 0);
+		assert_int_equal(assign_ops.bar_unmap(&vmm, device, 1), 0);
+		assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	}
 }
 
@@ -251,19 +251,19 @@ static void who_comes_second_waits_for_the_place(void **state)
 		struct bus *bus = io ? &vmm.port_bus : &vmm.memory_bus;
 		const uint64_t place = io ? 0x1000 : 0xe0000000, other = io ? 0x2000 : 0xe1000000;
 
-		assign_ops.bar_begin(&vmm, &device);
+		assign_ops.bar_begin(&vmm, device);
 		map(1, io, place, 0x1000, !io);
 		map(2, io, other, 0x1000, !io);
-		assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
-		assign_ops.bar_begin(&vmm, &device);
+		assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
+		assign_ops.bar_begin(&vmm, device);
 		map(2, io, place, 0x1000, !io);
-		assert_int_equal(assign_ops.bar_commit(&vmm, &device), 1 << 2);
+		assert_int_equal(assign_ops.bar_commit(&vmm, device), 1 << 2);
 		assert_int_equal(who(bus, place), 1);
 		assert_int_equal(who(bus, other), -1);
 		assert_int_equal(kvm.slot_count, !io);
-		assign_ops.bar_begin(&vmm, &device);
+		assign_ops.bar_begin(&vmm, device);
 		map(1, io, other, 0x1000, !io);
-		assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+		assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 		assert_int_equal(who(bus, place), 2);
 		assert_int_equal(who(bus, other), 1);
 		assert_int_equal(kvm.slot_count, io ? 0 : 2);
@@ -278,15 +278,15 @@ static void who_comes_second_waits_for_the_place(void **state)
 static void who_gave_up_waiting_does_not_come(void **state)
 {
 	(void)state;
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(1, false, 0xe0000000, 0x1000, true);
 	map(2, false, 0xe0000000, 0x1000, true);
 	map(3, false, 0xe0000000, 0x1000, true);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 1 << 2 | 1 << 3);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 1 << 2 | 1 << 3);
 	unmap(2);
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(3, false, 0xe2000000, 0x1000, true);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	unmap(1);
 	assert_int_equal(who(&vmm.memory_bus, 0xe0000000), -1);
 	assert_int_equal(who(&vmm.memory_bus, 0xe2000000), 3);
@@ -297,71 +297,64 @@ static void who_gave_up_waiting_does_not_come(void **state)
 /* The other one is of another device. */
 static void places_are_the_whole_machines(void **state)
 {
-	static struct assigned pair[2];
+	struct assigned *pair[2] = {device, add_device(1)};
 	const struct lend_bar_direct part = {.length = 4096, .va = page};
 	const struct lend_bar_map what = {
 		.bar = 4, .address = 0xe0000000, .size = 0x1000, .direct_count = 1, .direct = &part};
 
 	(void)state;
-	memset(pair, 0, sizeof(pair));
-	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(assigned_init(&pair[i], &vmm), 0);
-	vmm.assigned = pair;
-	vmm.assigned_count = 2;
 	for (unsigned i = 0; i < 2; i++) {
-		assign_ops.bar_begin(&vmm, &pair[i]);
-		assert_int_equal(assign_ops.bar_map(&vmm, &pair[i], &what), 0);
-		assert_int_equal(assign_ops.bar_commit(&vmm, &pair[i]), i ? 1 << 4 : 0);
+		assign_ops.bar_begin(&vmm, pair[i]);
+		assert_int_equal(assign_ops.bar_map(&vmm, pair[i], &what), 0);
+		assert_int_equal(assign_ops.bar_commit(&vmm, pair[i]), i ? 1 << 4 : 0);
 	}
 	assert_int_equal(asked.wakes, 0);
-	assert_ptr_equal(vmm.memory_bus.ranges[0].opaque, &pair[0].bars[4]);
-	assign_ops.bar_begin(&vmm, &pair[0]);
-	assert_int_equal(assign_ops.bar_unmap(&vmm, &pair[0], 4), 0);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &pair[0]), 0);
+	assert_ptr_equal(vmm.memory_bus.ranges[0].opaque, &pair[0]->bars[4]);
+	assign_ops.bar_begin(&vmm, pair[0]);
+	assert_int_equal(assign_ops.bar_unmap(&vmm, pair[0], 4), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, pair[0]), 0);
 	assert_int_equal(vmm.memory_bus.count, 1);
-	assert_ptr_equal(vmm.memory_bus.ranges[0].opaque, &pair[1].bars[4]);
+	assert_ptr_equal(vmm.memory_bus.ranges[0].opaque, &pair[1]->bars[4]);
 	assert_int_equal(kvm.slot_count, 1);
 	/* The loop tells the library, which has it as a BAR that no other device reaches. */
-	assert_true(pair[1].shown);
-	assert_false(pair[0].shown);
+	assert_true(pair[1]->shown);
+	assert_false(pair[0]->shown);
 	assert_int_equal(asked.wakes, 1);
-	for (unsigned i = 0; i < 2; i++)
-		assigned_free(&pair[i]);
 }
 
 /* KVM may refuse a deletion (it needs memory for it): the BAR is still there then, and says so. */
 static void a_slot_that_kvm_keeps_is_not_forgotten(void **state)
 {
 	(void)state;
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(0, false, 0xe0000000, 0x4000, true);
 	map(1, false, 0xe1000000, 0x100, true); /* by its page */
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	kvm.removal_error = -ENOMEM;
 	for (unsigned bar = 0; bar < 2; bar++) {
-		assign_ops.bar_begin(&vmm, &device);
-		assert_int_equal(assign_ops.bar_unmap(&vmm, &device, bar), 0);
-		assert_int_equal(assign_ops.bar_commit(&vmm, &device), -ENOMEM);
-		assign_ops.bar_begin(&vmm, &device); /* moved, and with nothing direct any more */
+		assign_ops.bar_begin(&vmm, device);
+		assert_int_equal(assign_ops.bar_unmap(&vmm, device, bar), 0);
+		assert_int_equal(assign_ops.bar_commit(&vmm, device), -ENOMEM);
+		assign_ops.bar_begin(&vmm, device); /* moved, and with nothing direct any more */
 		map(bar, false, bar ? 0xe3000000 : 0xe2000000, bar ? 0x100 : 0x4000, true);
-		assert_int_equal(assign_ops.bar_commit(&vmm, &device), -ENOMEM);
-		assign_ops.bar_begin(&vmm, &device);
+		assert_int_equal(assign_ops.bar_commit(&vmm, device), -ENOMEM);
+		assign_ops.bar_begin(&vmm, device);
 		map(bar, false, bar ? 0xe1000000 : 0xe0000000, bar ? 0x100 : 0x4000, false);
-		assert_int_equal(assign_ops.bar_commit(&vmm, &device), -ENOMEM);
+		assert_int_equal(assign_ops.bar_commit(&vmm, device), -ENOMEM);
 	}
 	assert_int_equal(vmm.slots.used, 2);
 	assert_int_equal(who(&vmm.memory_bus, 0xe0000000), 0);
 	assert_int_equal(who(&vmm.memory_bus, 0xe1000000), 1);
 	/* A new one gets another number; the double refuses one that is in use, as KVM does. */
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(2, false, 0xe4000000, 0x4000, true);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	assert_int_equal(vmm.slots.used, 3);
 	assert_int_equal(kvm.slot_count, 3);
 	/* Nothing of it comes into a page that KVM keeps. */
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(3, false, 0xe1000800, 0x100, false);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 1 << 3);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 1 << 3);
 	assert_int_equal(who(&vmm.memory_bus, 0xe1000800), -1);
 	kvm.removal_error = 0;
 	for (unsigned bar = 0; bar < 3; bar++)
@@ -376,16 +369,16 @@ static void a_slot_that_kvm_keeps_is_not_forgotten(void **state)
 static void what_was_taken_for_nothing_comes_back(void **state)
 {
 	(void)state;
-	assign_ops.bar_begin(&vmm, &device);
+	assign_ops.bar_begin(&vmm, device);
 	map(0, false, 0xe0000000, 0x4000, true);
 	map(1, false, 0xe1000000, 0x4000, true);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	kvm.removal_error = -ENOMEM;
 	kvm.removals_before_error = 1;
-	assign_ops.bar_begin(&vmm, &device);
-	assert_int_equal(assign_ops.bar_unmap(&vmm, &device, 0), 0);
-	assert_int_equal(assign_ops.bar_unmap(&vmm, &device, 1), 0);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), -ENOMEM);
+	assign_ops.bar_begin(&vmm, device);
+	assert_int_equal(assign_ops.bar_unmap(&vmm, device, 0), 0);
+	assert_int_equal(assign_ops.bar_unmap(&vmm, device, 1), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), -ENOMEM);
 	assert_int_equal(kvm.slot_count, 2);
 	assert_true(answers(&vmm.memory_bus, 0xe0000000));
 	assert_true(answers(&vmm.memory_bus, 0xe1000000));
@@ -395,27 +388,27 @@ static void what_was_taken_for_nothing_comes_back(void **state)
 static void a_signal_is_a_message(void **state)
 {
 	(void)state;
-	assert_int_equal(assign_ops.msi_signal(&vmm, &device, 0), -ENOENT);
-	assert_int_equal(assign_ops.msi_signal(&vmm, &device, VECTORS_MAX), -ENOENT);
-	assign_ops.msi_begin(&vmm, &device);
-	assert_int_equal(assign_ops.msi_set(&vmm, &device, 3, 0xfee00000, 0x41), 0);
-	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.msi_signal(&vmm, device, 0), -ENOENT);
+	assert_int_equal(assign_ops.msi_signal(&vmm, device, VECTORS_MAX), -ENOENT);
+	assign_ops.msi_begin(&vmm, device);
+	assert_int_equal(assign_ops.msi_set(&vmm, device, 3, 0xfee00000, 0x41), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
 	kvm.level_changes = 0;
-	assert_int_equal(assign_ops.msi_signal(&vmm, &device, 3), 0);
+	assert_int_equal(assign_ops.msi_signal(&vmm, device, 3), 0);
 	assert_int_equal(kvm.level_changes, 1);
 }
 
 static void request_and_error_reach_the_machine(void **state)
 {
 	(void)state;
-	assign_ops.event(&vmm, &device, LEND_EVENT_ERROR, "broken");
+	assign_ops.event(&vmm, device, LEND_EVENT_ERROR, "broken");
 	assert_int_equal(asked.request, REQUEST_NONE);
-	assert_false(device.leaving);
-	assign_ops.event(&vmm, &device, LEND_EVENT_REQUEST, "wanted");
-	assert_true(device.leaving);
+	assert_false(device->leaving);
+	assign_ops.event(&vmm, device, LEND_EVENT_REQUEST, "wanted");
+	assert_true(device->leaving);
 	assert_int_equal(asked.wakes, 1);
-	device.stop_on_error = true;
-	assign_ops.event(&vmm, &device, LEND_EVENT_ERROR, "broken");
+	device->config.stop_on_error = true;
+	assign_ops.event(&vmm, device, LEND_EVENT_ERROR, "broken");
 	assert_int_equal(asked.request, REQUEST_DEVICE);
 	assert_non_null(strstr(asked.text, "0000:01:00.0"));
 }

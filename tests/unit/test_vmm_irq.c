@@ -10,39 +10,39 @@ static void many_vectors_are_one_update(void **state)
 	unsigned before = kvm.tables;
 
 	(void)state;
-	assign_ops.msi_begin(&vmm, &device);
+	assign_ops.msi_begin(&vmm, device);
 	for (unsigned i = 0; i < 16; i++)
-		assert_int_equal(assign_ops.msi_set(&vmm, &device, i, 0xfee00000, 0x40 + i), 0);
-	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+		assert_int_equal(assign_ops.msi_set(&vmm, device, i, 0xfee00000, 0x40 + i), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
 	assert_int_equal(kvm.tables, before + 1);
 	assert_int_equal(kvm.entries, ROUTES_PINS + 16);
 	assert_int_equal(kvm.data[15], 0x4f);
-	assert_int_equal(assign_ops.msi_attach(&vmm, &device, 3, 99), 0);
+	assert_int_equal(assign_ops.msi_attach(&vmm, device, 3, 99), 0);
 	assert_int_equal(kvm.irqfd_gsi, ROUTES_PINS + 3);
 	/* The same again is no update. */
-	assign_ops.msi_begin(&vmm, &device);
-	assert_int_equal(assign_ops.msi_set(&vmm, &device, 3, 0xfee00000, 0x43), 0);
-	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	assign_ops.msi_begin(&vmm, device);
+	assert_int_equal(assign_ops.msi_set(&vmm, device, 3, 0xfee00000, 0x43), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
 	assert_int_equal(kvm.tables, before + 1);
 }
 
 static void an_update_that_fails_leaves_all_as_it_was(void **state)
 {
 	(void)state;
-	assign_ops.msi_begin(&vmm, &device);
-	assert_int_equal(assign_ops.msi_set(&vmm, &device, 0, 0xfee00000, 1), 0);
-	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	assign_ops.msi_begin(&vmm, device);
+	assert_int_equal(assign_ops.msi_set(&vmm, device, 0, 0xfee00000, 1), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
 	kvm.table_error = -EINVAL;
-	assign_ops.msi_begin(&vmm, &device);
-	assert_int_equal(assign_ops.msi_set(&vmm, &device, 1, 0xfee00000, 2), 0);
-	assign_ops.msi_free(&vmm, &device, 0);
-	assert_int_equal(assign_ops.msi_commit(&vmm, &device), -EINVAL);
+	assign_ops.msi_begin(&vmm, device);
+	assert_int_equal(assign_ops.msi_set(&vmm, device, 1, 0xfee00000, 2), 0);
+	assign_ops.msi_free(&vmm, device, 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, device), -EINVAL);
 	kvm.table_error = 0;
-	assert_int_equal(assign_ops.msi_attach(&vmm, &device, 0, 99), 0);
-	assert_int_equal(assign_ops.msi_attach(&vmm, &device, 1, 99), -ENOENT);
-	assign_ops.msi_begin(&vmm, &device);
-	assert_int_equal(assign_ops.msi_set(&vmm, &device, 1, 0xfee00000, 2), 0);
-	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	assert_int_equal(assign_ops.msi_attach(&vmm, device, 0, 99), 0);
+	assert_int_equal(assign_ops.msi_attach(&vmm, device, 1, 99), -ENOENT);
+	assign_ops.msi_begin(&vmm, device);
+	assert_int_equal(assign_ops.msi_set(&vmm, device, 1, 0xfee00000, 2), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
 	assert_int_equal(kvm.entries, ROUTES_PINS + 2);
 }
 
@@ -50,18 +50,18 @@ static void an_update_that_fails_leaves_all_as_it_was(void **state)
 static void a_failed_update_leaves_nothing_behind(void **state)
 {
 	(void)state;
-	assign_ops.msi_begin(&vmm, &device);
-	assert_int_equal(assign_ops.msi_set(&vmm, &device, 0, 0xfee00000, 0x11), 0);
-	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	assign_ops.msi_begin(&vmm, device);
+	assert_int_equal(assign_ops.msi_set(&vmm, device, 0, 0xfee00000, 0x11), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
 	kvm.table_error = -EINVAL;
-	assign_ops.msi_begin(&vmm, &device);
-	assert_int_equal(assign_ops.msi_set(&vmm, &device, 0, 0xfee00000, 0x22), 0);
-	assert_int_equal(assign_ops.msi_set(&vmm, &device, 1, 0xfee00000, 0x33), 0);
-	assert_int_equal(assign_ops.msi_commit(&vmm, &device), -EINVAL);
+	assign_ops.msi_begin(&vmm, device);
+	assert_int_equal(assign_ops.msi_set(&vmm, device, 0, 0xfee00000, 0x22), 0);
+	assert_int_equal(assign_ops.msi_set(&vmm, device, 1, 0xfee00000, 0x33), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, device), -EINVAL);
 	kvm.table_error = 0;
-	assign_ops.msi_begin(&vmm, &device);
-	assert_int_equal(assign_ops.msi_set(&vmm, &device, 2, 0xfee00000, 0x44), 0);
-	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+	assign_ops.msi_begin(&vmm, device);
+	assert_int_equal(assign_ops.msi_set(&vmm, device, 2, 0xfee00000, 0x44), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
 	assert_int_equal(kvm.entries, ROUTES_PINS + 2);
 	assert_int_equal(kvm.data[0], 0x11);
 	assert_int_equal(kvm.data[1], 0x44);
@@ -71,19 +71,19 @@ static void a_failed_update_leaves_nothing_behind(void **state)
 static void a_gsi_is_not_given_on_by_the_update_that_frees_it(void **state)
 {
 	(void)state;
-	assign_ops.msi_begin(&vmm, &device);
-	assert_int_equal(assign_ops.msi_set(&vmm, &device, 0, 0xfee00000, 0x11), 0);
-	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
-	assign_ops.msi_begin(&vmm, &device);
-	assign_ops.msi_free(&vmm, &device, 0);
-	assert_int_equal(assign_ops.msi_set(&vmm, &device, 1, 0xfee00000, 0x22), 0);
-	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
-	assert_int_equal(device.gsi[1], ROUTES_PINS + 1);
+	assign_ops.msi_begin(&vmm, device);
+	assert_int_equal(assign_ops.msi_set(&vmm, device, 0, 0xfee00000, 0x11), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
+	assign_ops.msi_begin(&vmm, device);
+	assign_ops.msi_free(&vmm, device, 0);
+	assert_int_equal(assign_ops.msi_set(&vmm, device, 1, 0xfee00000, 0x22), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
+	assert_int_equal(device->gsi[1], ROUTES_PINS + 1);
 	/* From the next on it is free. */
-	assign_ops.msi_begin(&vmm, &device);
-	assert_int_equal(assign_ops.msi_set(&vmm, &device, 2, 0xfee00000, 0x33), 0);
-	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
-	assert_int_equal(device.gsi[2], ROUTES_PINS);
+	assign_ops.msi_begin(&vmm, device);
+	assert_int_equal(assign_ops.msi_set(&vmm, device, 2, 0xfee00000, 0x33), 0);
+	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
+	assert_int_equal(device->gsi[2], ROUTES_PINS);
 }
 
 static void a_line_is_up_while_one_sharer_raises_it(void **state)
@@ -101,8 +101,8 @@ static void a_line_is_up_while_one_sharer_raises_it(void **state)
 	assert_int_equal(line_set(&vmm.lines, gsi, false), 0);
 	assert_int_equal(kvm.levels[4], 0);
 	assert_int_equal(kvm.level_changes, 2);
-	device.slot = 1;
-	assert_int_equal(assign_ops.line_attach(&vmm, &device, 1, 5, 6), 0);
+	device->slot = 1;
+	assert_int_equal(assign_ops.line_attach(&vmm, device, 1, 5, 6), 0);
 	assert_int_equal(kvm.irqfd_gsi, 17);
 }
 
@@ -118,8 +118,8 @@ static void the_timer_fires_once(void **state)
 {
 	(void)state;
 	timer_calls = 0;
-	assert_int_equal(assign_ops.timer(&vmm, &device, 3600000000000, on_time, NULL), 0);
-	assert_int_equal(assign_ops.timer(&vmm, &device, 1, on_time, NULL), 0); /* replaces the first */
+	assert_int_equal(assign_ops.timer(&vmm, device, 3600000000000, on_time, NULL), 0);
+	assert_int_equal(assign_ops.timer(&vmm, device, 1, on_time, NULL), 0); /* replaces the first */
 	assert_int_equal(loop_once(&vmm.loop), 0);
 	assert_int_equal(timer_calls, 1);
 }
@@ -131,15 +131,15 @@ static void the_timer_is_cancelled(void **state)
 
 	(void)state;
 	timer_calls = 0;
-	assert_int_equal(assign_ops.timer(&vmm, &device, 0, NULL, NULL), 0); /* none is set */
-	assert_int_equal(assign_ops.timer(&vmm, &device, 1, on_time, NULL), 0);
-	assert_int_equal(assign_ops.timer(&vmm, &device, 0, NULL, NULL), 0);
+	assert_int_equal(assign_ops.timer(&vmm, device, 0, NULL, NULL), 0); /* none is set */
+	assert_int_equal(assign_ops.timer(&vmm, device, 1, on_time, NULL), 0);
+	assert_int_equal(assign_ops.timer(&vmm, device, 0, NULL, NULL), 0);
 	/* The loop has nothing to call but this. */
 	assert_int_equal(assign_ops.watch(&vmm, fd, on_time, NULL), 0);
 	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
 	assert_int_equal(loop_once(&vmm.loop), 0);
 	assert_int_equal(timer_calls, 1);
-	assert_int_equal(read(device.timer, &one, sizeof(one)), -1);
+	assert_int_equal(read(device->timer, &one, sizeof(one)), -1);
 	assert_int_equal(assign_ops.unwatch(&vmm, fd), 0);
 	close(fd);
 }
@@ -148,22 +148,22 @@ static void gsis_come_back_and_run_out(void **state)
 {
 	(void)state;
 	for (unsigned round = 0; round < 100; round++) {
-		assign_ops.msi_begin(&vmm, &device);
+		assign_ops.msi_begin(&vmm, device);
 		for (unsigned i = 0; i < 20; i++)
-			assert_int_equal(assign_ops.msi_set(&vmm, &device, i, 0xfee00000, i), 0);
-		assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
-		assign_ops.msi_begin(&vmm, &device);
+			assert_int_equal(assign_ops.msi_set(&vmm, device, i, 0xfee00000, i), 0);
+		assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
+		assign_ops.msi_begin(&vmm, device);
 		for (unsigned i = 0; i < 20; i++)
-			assign_ops.msi_free(&vmm, &device, i);
-		assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+			assign_ops.msi_free(&vmm, device, i);
+		assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
 		assert_int_equal(kvm.entries, ROUTES_PINS);
 	}
-	assign_ops.msi_begin(&vmm, &device);
+	assign_ops.msi_begin(&vmm, device);
 	for (unsigned i = 0; i < 40; i++)
-		assert_int_equal(assign_ops.msi_set(&vmm, &device, i, 0xfee00000, i), 0);
-	assert_int_equal(assign_ops.msi_set(&vmm, &device, 40, 0xfee00000, 0), -ENOSPC);
-	assert_int_equal(assign_ops.msi_set(&vmm, &device, VECTORS_MAX, 0xfee00000, 0), -EINVAL);
-	assert_int_equal(assign_ops.msi_commit(&vmm, &device), 0);
+		assert_int_equal(assign_ops.msi_set(&vmm, device, i, 0xfee00000, i), 0);
+	assert_int_equal(assign_ops.msi_set(&vmm, device, 40, 0xfee00000, 0), -ENOSPC);
+	assert_int_equal(assign_ops.msi_set(&vmm, device, VECTORS_MAX, 0xfee00000, 0), -EINVAL);
+	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
 }
 
 int main(void)

@@ -59,7 +59,7 @@ static struct vmm machine(struct world *world, struct assigned *assigned)
 	return (struct vmm){
 		.config = {.cpus = 1, .devices = &device, .device_count = 1, .memory = 64 << 10},
 		.context = world->context,
-		.assigned = assigned,
+		.assigned = {assigned},
 		.assigned_count = 1,
 	};
 }

@@ -296,10 +296,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	if (vmm.assigned) {
-		memset(&vmm.topology, 0, sizeof(vmm.topology));
-		devices_close(&vmm);
-	}
+	memset(&vmm.topology, 0, sizeof(vmm.topology));
+	devices_close(&vmm);
 	loop_free(&vmm.loop);
 	close(vmm.request_fd);
 	free(vmm.cpuid);
@@ -393,12 +391,12 @@ static void the_host_gets_back_what_it_wants(void **state)
 {
 	(void)state;
 	open_all(3);
-	vmm.assigned[1].leaving = true;
+	vmm.assigned[1]->leaving = true;
 	memset(play.order, 0, sizeof(play.order));
 	devices_release(&vmm);
 	assert_string_equal(play.order, "f1 c1 "); /* it alone, and the function first */
-	assert_null(vmm.assigned[1].function);
-	assert_null(vmm.assigned[1].device);
+	assert_null(vmm.assigned[1]->function);
+	assert_null(vmm.assigned[1]->device);
 	assert_int_equal(topology_slot(&vmm.topology, &functions[1]), 0);
 	assert_int_not_equal(topology_slot(&vmm.topology, &functions[0]), 0);
 	assert_int_equal(vmm.vcpus.order, VCPUS_RUN);
@@ -411,7 +409,7 @@ static void a_request_that_waits_keeps_the_guest_paused(void **state)
 {
 	(void)state;
 	open_all(1);
-	vmm.assigned[0].leaving = true;
+	vmm.assigned[0]->leaving = true;
 	play.request = 1 + 0;
 	devices_release(&vmm);
 	assert_int_equal(vmm.vcpus.order, VCPUS_PAUSE);

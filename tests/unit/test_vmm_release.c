@@ -104,7 +104,7 @@ void vmm_log(struct vmm *vmm, enum lend_log_level level, const char *format, ...
 
 struct machine {
 	struct vmm vmm;
-	struct assigned assigned;
+	struct assigned *assigned;
 	struct world *world;
 };
 
@@ -112,13 +112,11 @@ struct machine {
 static void build(struct machine *machine)
 {
 	struct vmm *vmm = &machine->vmm;
-	struct assigned *assigned = &machine->assigned;
+	const struct vmm_device_config asked = {.fd = -1};
+	struct assigned *assigned;
 	struct world *world = machine->world = world_new();
-	struct lend_function_config config = {.size = sizeof(config),
-					      .peer = assigned,
-					      .no_intx_bypass = true,
-					      .intx_timeout_ms = 1100,
-					      .p2p = LEND_P2P_ON};
+	struct lend_function_config config = {
+		.size = sizeof(config), .no_intx_bypass = true, .intx_timeout_ms = 1100, .p2p = LEND_P2P_ON};
 	struct domain_user user = {.make = fake_domain_make, .arg = world, .fd = -1, .name = "fake"};
 	struct device_source source = {.bdf = {0, 5, 0, 0},
 				       .group = -1,
@@ -134,8 +132,6 @@ static void build(struct machine *machine)
 	world->regions[LEND_REGION_CONFIG] =
 		(struct lend_region){.size = world->config_size, .readable = true, .writable = true};
 	vmm->vfio = -1;
-	vmm->assigned = assigned;
-	vmm->assigned_count = 1;
 	assert_int_equal(loop_init(&vmm->loop), 0);
 	bus_init(&vmm->memory_bus);
 	bus_init(&vmm->port_bus);
@@ -146,8 +142,10 @@ static void build(struct machine *machine)
 	assert_int_equal(lend_context_new(&quiet, &world->context), 0);
 	assert_int_equal(lend_space_new(world->context, &assign_ops, vmm, &world->space), 0);
 	assert_int_equal(space_attach(world->space, &user, &world->error), 0);
+	assert_int_equal(assigned_new(vmm, 0, &asked, &vmm->assigned[0]), 0);
+	vmm->assigned_count = 1;
+	assigned = machine->assigned = config.peer = vmm->assigned[0];
 	assert_int_equal(device_open_with(world->space, &source, &assigned->device, &world->error), 0);
-	assert_int_equal(assigned_init(assigned, vmm), 0);
 	assert_int_equal(lend_function_new(assigned->device, &config, &assigned->function, &world->error), 0);
 	assert_int_equal(lend_context_reset(world->context, &assigned->function, 1, &report, sizeof(report)),
 			 0);
@@ -157,9 +155,9 @@ static void build(struct machine *machine)
 
 static void take_down(struct machine *machine)
 {
-	lend_function_free(machine->assigned.function);
-	lend_device_close(machine->assigned.device);
-	assigned_free(&machine->assigned);
+	lend_function_free(machine->assigned->function);
+	lend_device_close(machine->assigned->device);
+	assigned_free(machine->assigned);
 	lend_space_free(machine->world->space);
 	lend_context_free(machine->world->context);
 	loop_free(&machine->vmm.loop);
@@ -184,14 +182,14 @@ static void given_back_while_the_timer_runs(void **state)
 	build(&machine);
 	assert_true(world_raise(machine.world));
 	assert_int_equal(loop_once(&machine.vmm.loop), 0);
-	assert_int_equal(timerfd_gettime(machine.assigned.timer, &left), 0);
+	assert_int_equal(timerfd_gettime(machine.assigned->timer, &left), 0);
 	assert_true(left.it_value.tv_sec || left.it_value.tv_nsec);
 	tell(machine.world->notify_fd[1]);
 	assert_int_equal(loop_once(&machine.vmm.loop), 0);
 	devices_release(&machine.vmm);
 	assert_int_equal(resumed, 1);
-	assert_null(machine.assigned.function);
-	assert_int_equal(timerfd_gettime(machine.assigned.timer, &left), 0);
+	assert_null(machine.assigned->function);
+	assert_int_equal(timerfd_gettime(machine.assigned->timer, &left), 0);
 	assert_true(!left.it_value.tv_sec && !left.it_value.tv_nsec);
 	take_down(&machine);
 }
@@ -222,7 +220,7 @@ static void a_bar_that_waited_gets_its_peers(void **state)
 	maps = machine.world->map_count;
 	assert_true(maps > 0);
 	assert_int_equal(bus_add(&machine.vmm.memory_bus, &taken), 0);
-	lend_function_config_write(machine.assigned.function, PCI_BASE_ADDRESS_0, 4, 0xe1000000);
+	lend_function_config_write(machine.assigned->function, PCI_BASE_ADDRESS_0, 4, 0xe1000000);
 	assert_int_equal(machine.world->map_count, 0);
 	devices_shown(&machine.vmm);
 	assert_int_equal(machine.world->map_count, 0);

@@ -44,9 +44,10 @@ static struct vmm *machine(unsigned count, struct assigned *assigned)
 	memset(&vmm, 0, sizeof(vmm));
 	pthread_mutex_init(&vmm.lock, NULL);
 	vmm.config.log = take_line;
-	vmm.assigned = assigned;
 	vmm.assigned_count = count;
 	for (unsigned i = 0; i < count; i++) {
+		vmm.assigned[i] = &assigned[i];
+		assigned[i].index = i;
 		snprintf(assigned[i].name, sizeof(assigned[i].name), "0000:0%u:00.0", i + 5);
 		assigned[i].function = (struct lend_function *)(void *)&function;
 	}
@@ -82,7 +83,7 @@ static void case_14_11_refused(void **state)
 /* The kernel has nothing to offer for a device that a server has. */
 static void served_device_that_is_not_reset(void **state)
 {
-	struct assigned assigned[1] = {{.served = true}};
+	struct assigned assigned[1] = {{.config.backend = LEND_BACKEND_USER}};
 	struct vmm *vmm = machine(1, assigned);
 	struct lend_error error;
 
@@ -92,13 +93,13 @@ static void served_device_that_is_not_reset(void **state)
 	assert_non_null(strstr(error.text, "its server does not reset it"));
 	assert_non_null(strstr(error.text, "x-allow-unreset=on"));
 	assert_null(strstr(error.text, "the kernel"));
-	assigned[0].allow_unreset = true;
+	assigned[0].config.allow_unreset = true;
 	assert_int_equal(devices_reset(vmm, &error), 0);
 }
 
 static void case_14_11_allowed(void **state)
 {
-	struct assigned assigned[2] = {{.allow_unreset = true}};
+	struct assigned assigned[2] = {{.config.allow_unreset = true}};
 	struct vmm *vmm = machine(2, assigned);
 	struct lend_error error;
 
@@ -136,7 +137,7 @@ static void failed_resets(void **state)
 /* A server that has ended does not end the guest at its next boot; before the first one it does. */
 static void served_devices(void **state)
 {
-	struct assigned assigned[1] = {{.served = true}};
+	struct assigned assigned[1] = {{.config.backend = LEND_BACKEND_USER}};
 	struct vmm *vmm = machine(1, assigned);
 	struct lend_error error;
 
@@ -147,7 +148,7 @@ static void served_devices(void **state)
 	vmm->reboots = 1;
 	assert_int_equal(devices_reset(vmm, &error), 0);
 	assert_non_null(strstr(last_line, "its server is gone"));
-	assigned[0].served = false;
+	assigned[0].config.backend = LEND_BACKEND_AUTO;
 	assert_int_equal(devices_reset(vmm, &error), -ENOTCONN);
 }
 
@@ -186,7 +187,7 @@ static void a_device_that_leaves_is_not_judged(void **state)
 /* The first start and the first reboot are told in full. Who starts again without end fills no log. */
 static void a_guest_that_reboots_without_end_fills_no_log(void **state)
 {
-	struct assigned assigned[2] = {{.allow_unreset = true}, {.allow_unreset = true}};
+	struct assigned assigned[2] = {{.config.allow_unreset = true}, {.config.allow_unreset = true}};
 	struct vmm *vmm = machine(2, assigned);
 	struct lend_error error;
 	unsigned before;
@@ -201,7 +202,7 @@ static void a_guest_that_reboots_without_end_fills_no_log(void **state)
 	for (vmm->reboots = 1; vmm->reboots < 1000; vmm->reboots++)
 		assert_int_equal(devices_reset(vmm, &error), 0);
 	assert_in_range(lines - before, 2, 100);
-	assigned[0].allow_unreset = false; /* what ends the machine is told all the same */
+	assigned[0].config.allow_unreset = false; /* what ends the machine is told all the same */
 	assert_int_equal(devices_reset(vmm, &error), -EOPNOTSUPP);
 }
 

@@ -16,20 +16,20 @@ static void what_is_decoded_answers(void **state)
 	static const uint64_t ports[] = {0x3b0, 0x3bb, 0x3c0, 0x3df}, others[] = {0x3af, 0x3bc, 0x3bf, 0x3e0};
 
 	(void)state;
-	assert_int_equal(assign_ops.vga_map(&vmm, &device, true, false), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, device, true, false), 0);
 	assert_true(answers(&vmm.memory_bus, 0xa0000));
 	assert_true(answers(&vmm.memory_bus, 0xbffff));
 	assert_false(answers(&vmm.memory_bus, 0x9ffff));
 	assert_false(answers(&vmm.memory_bus, 0xc0000));
 	assert_false(answers(&vmm.port_bus, 0x3c0));
-	assert_int_equal(assign_ops.vga_map(&vmm, &device, true, true), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, device, true, true), 0);
 	for (unsigned i = 0; i < 4; i++) {
 		assert_true(answers(&vmm.port_bus, ports[i]));
 		assert_false(answers(&vmm.port_bus, others[i]));
 	}
-	assert_int_equal(assign_ops.vga_map(&vmm, &device, false, true), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, device, false, true), 0);
 	assert_false(answers(&vmm.memory_bus, 0xa0000));
-	assert_int_equal(assign_ops.vga_map(&vmm, &device, false, false), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, device, false, false), 0);
 	assert_int_equal(vmm.port_bus.count, 0);
 	assert_int_equal(vmm.memory_bus.count, 0);
 }
@@ -37,23 +37,20 @@ static void what_is_decoded_answers(void **state)
 /* The second waits, and has them when the first lets go. */
 static void one_device_at_a_time(void **state)
 {
-	static struct assigned pair[2];
+	struct assigned *pair[2] = {device, add_device(1)};
 
 	(void)state;
-	memset(pair, 0, sizeof(pair));
-	vmm.assigned = pair;
-	vmm.assigned_count = 2;
-	assert_int_equal(assign_ops.vga_map(&vmm, &pair[0], true, true), 0);
-	assert_int_equal(assign_ops.vga_map(&vmm, &pair[1], true, false), 1);
-	assert_ptr_equal(vmm.vga, &pair[0]);
+	assert_int_equal(assign_ops.vga_map(&vmm, pair[0], true, true), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, pair[1], true, false), 1);
+	assert_ptr_equal(vmm.vga, pair[0]);
 	assert_true(answers(&vmm.memory_bus, 0xa0000));
-	assert_int_equal(assign_ops.vga_map(&vmm, &pair[0], false, true), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, pair[0], false, true), 0);
 	assert_false(answers(&vmm.memory_bus, 0xa0000)); /* the first still has the ports */
-	assert_int_equal(assign_ops.vga_map(&vmm, &pair[0], false, false), 0);
-	assert_ptr_equal(vmm.vga, &pair[1]);
-	assert_ptr_equal(vmm.memory_bus.ranges[0].opaque, &pair[1]);
+	assert_int_equal(assign_ops.vga_map(&vmm, pair[0], false, false), 0);
+	assert_ptr_equal(vmm.vga, pair[1]);
+	assert_ptr_equal(vmm.memory_bus.ranges[0].opaque, pair[1]);
 	assert_int_equal(vmm.port_bus.count, 0);
-	assert_int_equal(assign_ops.vga_map(&vmm, &pair[1], false, false), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, pair[1], false, false), 0);
 	assert_null(vmm.vga);
 	assert_int_equal(vmm.memory_bus.count, 0);
 }
@@ -66,25 +63,25 @@ static void who_comes_second_waits(void **state)
 		.bar = 5, .io = true, .address = 0x3d0, .size = 0x10, .direct = &none};
 
 	(void)state;
-	assign_ops.bar_begin(&vmm, &device);
-	assert_int_equal(assign_ops.bar_map(&vmm, &device, &ports), 0);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
-	assert_int_equal(assign_ops.vga_map(&vmm, &device, true, true), 1);
+	assign_ops.bar_begin(&vmm, device);
+	assert_int_equal(assign_ops.bar_map(&vmm, device, &ports), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
+	assert_int_equal(assign_ops.vga_map(&vmm, device, true, true), 1);
 	assert_true(answers(&vmm.memory_bus, 0xa0000)); /* each kind by itself */
 	assert_false(answers(&vmm.port_bus, 0x3b0));
-	assign_ops.bar_begin(&vmm, &device);
-	assert_int_equal(assign_ops.bar_unmap(&vmm, &device, 5), 0);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
+	assign_ops.bar_begin(&vmm, device);
+	assert_int_equal(assign_ops.bar_unmap(&vmm, device, 5), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
 	assert_true(answers(&vmm.port_bus, 0x3b0));
 	assert_true(answers(&vmm.port_bus, 0x3d0));
 
-	assign_ops.bar_begin(&vmm, &device);
-	assert_int_equal(assign_ops.bar_map(&vmm, &device, &ports), 0);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 1 << 5);
-	assert_int_equal(assign_ops.vga_map(&vmm, &device, false, false), 0);
+	assign_ops.bar_begin(&vmm, device);
+	assert_int_equal(assign_ops.bar_map(&vmm, device, &ports), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 1 << 5);
+	assert_int_equal(assign_ops.vga_map(&vmm, device, false, false), 0);
 	assert_null(vmm.vga);
 	assert_int_equal(vmm.port_bus.count, 1);
-	assert_ptr_equal(vmm.port_bus.ranges[0].opaque, &device.bars[5]);
+	assert_ptr_equal(vmm.port_bus.ranges[0].opaque, &device->bars[5]);
 }
 
 static void ram_has_a_hole(void **state)
@@ -113,41 +110,41 @@ static void ioeventfds(void **state)
 	struct lend_ioeventfd what = {.bar = 0, .length = 1, .offset = 0x88068, .data = 0xff, .fd = 7};
 
 	(void)state;
-	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), -ENOENT); /* it is nowhere */
-	assign_ops.bar_begin(&vmm, &device);
-	assert_int_equal(assign_ops.bar_map(&vmm, &device, &memory), 0);
-	assert_int_equal(assign_ops.bar_map(&vmm, &device, &ports), 0);
-	assert_int_equal(assign_ops.bar_commit(&vmm, &device), 0);
-	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), 0);
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, device, &what), -ENOENT); /* it is nowhere */
+	assign_ops.bar_begin(&vmm, device);
+	assert_int_equal(assign_ops.bar_map(&vmm, device, &memory), 0);
+	assert_int_equal(assign_ops.bar_map(&vmm, device, &ports), 0);
+	assert_int_equal(assign_ops.bar_commit(&vmm, device), 0);
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, device, &what), 0);
 	assert_int_equal(kvm.event_address, 0xe0088068);
 	assert_int_equal(kvm.event_data, 0xff);
 	assert_int_equal(kvm.event_flags, KVM_IOEVENTFD_FLAG_DATAMATCH);
 	assert_int_equal(kvm.event_lengths, 1 << 1);
-	assert_int_equal(assign_ops.ioeventfd_remove(&vmm, &device, &what), 0);
+	assert_int_equal(assign_ops.ioeventfd_remove(&vmm, device, &what), 0);
 	assert_int_equal(kvm.event_flags, KVM_IOEVENTFD_FLAG_DATAMATCH | KVM_IOEVENTFD_FLAG_DEASSIGN);
 	assert_int_equal(kvm.event_lengths, 0);
 	what.bar = 5;
 	what.offset = 4;
-	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), 0);
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, device, &what), 0);
 	assert_int_equal(kvm.event_address, 0x1004);
 	assert_int_equal(kvm.event_flags, KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_DATAMATCH);
 	/* Of any length, with any data: each length, or none of them. */
 	what.length = 0;
 	what.any = true;
 	kvm.event_lengths = 0;
-	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), 0);
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, device, &what), 0);
 	assert_int_equal(kvm.event_flags, KVM_IOEVENTFD_FLAG_PIO);
 	assert_int_equal(kvm.event_lengths, 1 << 1 | 1 << 2 | 1 << 4 | 1 << 8);
-	assert_int_equal(assign_ops.ioeventfd_remove(&vmm, &device, &what), 0);
+	assert_int_equal(assign_ops.ioeventfd_remove(&vmm, device, &what), 0);
 	assert_int_equal(kvm.event_lengths, 0);
 	kvm.event_refused = 4;
-	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), -ENOSPC);
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, device, &what), -ENOSPC);
 	assert_int_equal(kvm.event_lengths, 0);
 	kvm.event_refused = 0;
 	what.bar = 6; /* the ROM, which is nowhere */
-	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), -ENOENT);
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, device, &what), -ENOENT);
 	what.bar = 7;
-	assert_int_equal(assign_ops.ioeventfd_add(&vmm, &device, &what), -ENOENT);
+	assert_int_equal(assign_ops.ioeventfd_add(&vmm, device, &what), -ENOENT);
 }
 
 int main(void)

@@ -212,26 +212,34 @@ void lend_function_vga_write(struct lend_function *function, uint32_t address, u
 }
 
 static struct vmm vmm;
-static struct assigned device;
+static struct assigned *device;
+
+/* As the machine makes each of its devices. */
+static struct assigned *add_device(unsigned index)
+{
+	const struct vmm_device_config config = {.fd = -1};
+
+	assert_int_equal(assigned_new(&vmm, index, &config, &vmm.assigned[index]), 0);
+	strcpy(vmm.assigned[index]->name, "0000:01:00.0");
+	vmm.assigned_count = index + 1;
+	return vmm.assigned[index];
+}
 
 static int set_up(void **state)
 {
 	(void)state;
 	memset(&kvm, 0, sizeof(kvm));
 	memset(&vmm, 0, sizeof(vmm));
-	memset(&device, 0, sizeof(device));
 	bus_init(&vmm.memory_bus);
 	bus_init(&vmm.port_bus);
 	subpages_init(&vmm.subpages);
 	memset(&asked, 0, sizeof(asked));
-	strcpy(device.name, "0000:01:00.0");
 	slots_init(&vmm.slots, -1, 64);
 	vmm.memory = (struct memory){.piece_count = 1, .pieces = {{.length = GIB(1)}}};
 	loop_init(&vmm.loop);
 	pthread_mutex_init(&vmm.places, NULL);
-	vmm.assigned = &device;
-	vmm.assigned_count = 1;
-	assigned_init(&device, &vmm);
+	add_device(0);
+	device = vmm.assigned[0];
 	lines_init(&vmm.lines, -1);
 	return routes_init(&vmm.routes, -1, 64, false);
 }
@@ -239,7 +247,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	assigned_free(&device);
+	for (unsigned i = 0; i < vmm.assigned_count; i++)
+		assigned_free(vmm.assigned[i]);
 	loop_free(&vmm.loop);
 	routes_free(&vmm.routes);
 	return 0;

@@ -37,7 +37,7 @@ static unsigned number_of(const struct pci_slot *slot, const struct lend_functio
 static void list_boot(const struct vmm *vmm, struct fw_boot *out)
 {
 	for (unsigned i = 0; i < vmm->assigned_count; i++) {
-		const struct assigned *assigned = &vmm->assigned[i];
+		const struct assigned *assigned = vmm->assigned[i];
 		const struct pci_slot *slot = &vmm->topology.slots[assigned->slot];
 
 		out[i] = (struct fw_boot){
