@@ -21,6 +21,7 @@
 #include "tool/run/foreign.c"
 #include "tool/run/store.c"
 #include "tool/run/value.c"
+#include "tool/run/whole_file.c"
 #include "tool/clean.c"
 #include "tool/say.c"
 

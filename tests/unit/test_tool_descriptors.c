@@ -14,6 +14,7 @@
 
 #include "tests/unit/folder.h"
 #include "tool/run/descriptors.c"
+#include "tool/run/whole_file.c"
 #include "tool/clean.c"
 #include "tool/say.c"
 
@@ -117,6 +118,7 @@ static void assert_none(struct stage *stage)
 static void the_first_that_fits(void **state)
 {
 	struct stage *stage = *state;
+	char path[300];
 
 	assert_none(stage);
 	put(stage, 0, "60-plain.json", "plain", &(struct says){0});
@@ -128,6 +130,12 @@ static void the_first_that_fits(void **state)
 	put(stage, 1, "65-mine.json", "mine", &(struct says){0});
 	assert_found(stage, "plain");
 	put(stage, 2, "45-own.json", "own", &(struct says){.mode = "split"});
+	assert_found(stage, "own");
+	/* A pipe is not waited for, and /dev/zero has an end. */
+	snprintf(path, sizeof(path), "%s/10-pipe.json", stage->paths[0]);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	snprintf(path, sizeof(path), "%s/20-zero.json", stage->paths[0]);
+	assert_int_equal(symlink("/dev/zero", path), 0);
 	assert_found(stage, "own");
 }
 

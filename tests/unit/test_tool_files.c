@@ -23,6 +23,7 @@
 #include "tool/run/spawn.c"
 #include "tool/run/store.c"
 #include "tool/run/stats.c"
+#include "tool/run/whole_file.c"
 #include "tool/clean.c"
 #include "tool/say.c"
 

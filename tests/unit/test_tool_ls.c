@@ -33,6 +33,7 @@
 #include "tool/run/memory_arg.c"
 #include "tool/run/store.c"
 #include "tool/run/value.c"
+#include "tool/run/whole_file.c"
 #include "tool/clean.c"
 #include "tool/say.c"
 #include "tool/show.c"

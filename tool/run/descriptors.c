@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tool/run/descriptors.h"
+#include "tool/run/whole_file.h"
 #include "tool/tool.h"
 
 enum { FILES_MAX = 256, BYTES_MAX = 1 << 20 };
@@ -69,21 +70,15 @@ static struct list *list_files(const struct descriptor_folders *folders)
 /* NULL: it is empty, which takes one of the same name away, or no JSON. */
 static json_t *load_file(const struct list *list, unsigned index)
 {
-	char path[RUN_PATH_MAX + 256], *bytes;
+	char path[RUN_PATH_MAX + 256];
 	json_t *root = NULL;
-	FILE *file;
 	size_t length;
+	void *bytes;
 
 	snprintf(path, sizeof(path), "%s/%s", list->files[index].folder, list->files[index].name);
-	file = fopen(path, "re");
-	bytes = file ? malloc(BYTES_MAX) : NULL;
-	if (bytes) {
-		length = fread(bytes, 1, BYTES_MAX, file);
-		root = length < BYTES_MAX ? json_loadb(bytes, length, 0, NULL) : NULL;
-	}
+	if (!whole_file(path, BYTES_MAX, &bytes, &length))
+		root = json_loadb(bytes, length, 0, NULL);
 	free(bytes);
-	if (file)
-		fclose(file);
 	return root;
 }
 

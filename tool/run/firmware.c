@@ -12,6 +12,7 @@
 #include "tool/run/descriptors.h"
 #include "tool/run/firmware.h"
 #include "tool/run/store.h"
+#include "tool/run/whole_file.h"
 #include "tool/tool.h"
 #include "vmm/firmware/flash_plan.h"
 #include "vmm/firmware/fw_cfg.h"
@@ -98,24 +99,23 @@ static bool beside(const char *code, char *out, size_t room)
 	return false;
 }
 
-/* Returns the descriptor, -ENOENT if there is none and none was asked for, or the failure with a sentence. */
+/* The descriptor is -1 where there is no template and none was asked for. */
 static int open_template(const struct run_firmware *asked, const struct firmware_files *files, char *path,
-			 size_t room, struct lend_error *error)
+			 size_t room, int *fd, struct lend_error *error)
 {
-	int fd;
+	int ret = -ENOENT;
 
 	if (asked->template[0])
 		snprintf(path, room, "%s", asked->template);
 	else if (files->template[0])
 		snprintf(path, room, "%s", files->template);
-	else if (!beside(files->code, path, room))
-		return -ENOENT;
-	fd = open_file(path);
-	if (fd < 0 && asked->template[0])
-		return tool_fail(error, fd == -ENOENT ? -ENOTDIR : fd,
-				 "cannot open the template of the UEFI variables %s: %s", path,
-				 strerror(-fd));
-	return fd < 0 ? -ENOENT : fd;
+	if (asked->template[0] || files->template[0] || beside(files->code, path, room))
+		ret = open_file(path);
+	*fd = ret < 0 ? -1 : ret;
+	if (ret < 0 && asked->template[0])
+		return tool_fail(error, ret, "cannot open the template of the UEFI variables %s: %s", path,
+				 strerror(-ret));
+	return 0;
 }
 
 /* What a machine is called in the names of files; false: it has no name. */
@@ -134,16 +134,15 @@ static bool machine_name(const struct run_options *options, char out[RUN_NAME_MA
 	return out[0];
 }
 
-/* Where the variables are kept. -ENOENT without a sentence: nowhere. */
+/* Where the variables are kept; an empty path: nowhere. */
 static int find_store(const struct run_options *options, char *path, size_t room, struct lend_error *error)
 {
 	const struct store_home home = {
 		.root = !geteuid(), .state = getenv("XDG_STATE_HOME"), .home = getenv("HOME")};
 	char name[RUN_NAME_MAX] = "";
 
-	if (options->firmware.vars[0])
-		return snprintf(path, room, "%s", options->firmware.vars) < 0 ? -EINVAL : 0;
-	return machine_name(options, name) ? store_path(&home, name, path, room, error) : -ENOENT;
+	snprintf(path, room, "%s", options->firmware.vars);
+	return *path || !machine_name(options, name) ? 0 : store_path(&home, name, path, room, error);
 }
 
 static void tell_lost(struct firmware_files *files)
@@ -187,24 +186,21 @@ static int open_kept(const char *path, const struct store_template *template, st
 /* A template is needed for a store that is not there yet, and for one that is lost at the end. */
 static int open_store(const struct run_options *options, struct firmware_files *out, struct lend_error *error)
 {
-	char path[sizeof(out->vars)];
-	struct store_template template = {.fd = -1, .name = path};
-	int fd = open_template(&options->firmware, out, path, sizeof(path), error), ret;
+	char path[sizeof(out->vars)] = "";
+	struct store_template template = {.name = path};
+	int ret = open_template(&options->firmware, out, path, sizeof(path), &template.fd, error);
 
-	if (fd < 0 && fd != -ENOENT)
-		return fd;
-	template.fd = fd < 0 ? -1 : fd;
-	ret = find_store(options, out->vars, sizeof(out->vars), error);
-	if (ret != -ENOENT || error->text[0]) {
-		ret = ret ? ret : open_kept(out->vars, &template, out, error);
-		if (fd >= 0)
-			close(fd);
-		return ret;
+	ret = ret ? ret : find_store(options, out->vars, sizeof(out->vars), error);
+	if (!ret && !out->vars[0]) {
+		snprintf(out->vars, sizeof(out->vars), "%s", template.fd < 0 ? "" : path);
+		out->config.template_fd = template.fd;
+		tell_lost(out);
+		return 0;
 	}
-	snprintf(out->vars, sizeof(out->vars), "%s", fd < 0 ? "" : path);
-	out->config.template_fd = template.fd;
-	tell_lost(out);
-	return 0;
+	ret = ret ? ret : open_kept(out->vars, &template, out, error);
+	if (template.fd >= 0)
+		close(template.fd);
+	return ret;
 }
 
 static int64_t rtc_offset(const struct run_firmware *asked)
@@ -219,23 +215,13 @@ static int64_t rtc_offset(const struct run_firmware *asked)
 
 static int read_fw_file(const char *path, struct vmm_fw_file *out, void **bytes, struct lend_error *error)
 {
-	FILE *file = fopen(path, "re");
 	size_t length;
-	int ret;
+	int ret = whole_file(path, FW_CFG_LENGTH_MAX, bytes, &length);
 
-	*bytes = file ? malloc(FW_CFG_LENGTH_MAX + 1) : NULL;
-	if (!*bytes) {
-		ret = errno ? -errno : -ENOMEM;
-		if (file)
-			fclose(file);
-		return tool_fail(error, ret, "cannot read %s, for -fw-cfg: %s", path, strerror(-ret));
-	}
-	length = fread(*bytes, 1, FW_CFG_LENGTH_MAX + 1, file);
-	ret = ferror(file) ? -EIO : 0;
-	fclose(file);
-	if (ret || length > FW_CFG_LENGTH_MAX)
-		return tool_fail(error, ret ? ret : -EFBIG, "%s, for -fw-cfg, %s", path,
-				 ret ? "cannot be read" : "is larger than 16 MiB");
+	if (ret == -EFBIG)
+		return tool_fail(error, ret, "%s, for -fw-cfg, is larger than 16 MiB", path);
+	if (ret)
+		return tool_fail(error, ret, "cannot read %s, for -fw-cfg: %s", path, whole_file_text(ret));
 	out->bytes = *bytes;
 	out->length = (uint32_t)length;
 	return 0;
@@ -275,7 +261,6 @@ static int begin(const struct run_options *options, struct firmware_files *out, 
 	int ret;
 
 	firmware_none(out);
-	error->text[0] = '\0';
 	out->config.vars_name = out->vars;
 	out->config.no_vars = asked->no_vars;
 	out->config.boot_menu = asked->menu;
@@ -311,24 +296,21 @@ int firmware_open(const struct run_options *options, struct firmware_files *out,
 static int look_at_store(const struct run_firmware *asked, struct firmware_files *out,
 			 struct lend_error *error)
 {
-	int fd = asked->vars[0] ? open_file(asked->vars) : -ENOENT;
+	int fd = asked->vars[0] ? open_file(asked->vars) : -ENOENT, ret;
 
+	snprintf(out->vars, sizeof(out->vars), "%s", asked->vars);
 	if (fd >= 0) {
-		snprintf(out->vars, sizeof(out->vars), "%s", asked->vars);
 		out->config.vars_fd = fd;
 		return 0;
 	}
 	if (fd != -ENOENT)
 		return tool_fail(error, fd, "cannot open the UEFI variables in %s: %s", asked->vars,
 				 strerror(-fd));
-	fd = open_template(asked, out, out->vars, sizeof(out->vars), error);
-	if (fd >= 0)
-		out->config.template_fd = fd;
-	else
-		out->vars[0] = '\0';
-	if (fd == -ENOENT && asked->vars[0])
-		return store_no_template(asked->vars, error);
-	return fd < 0 && fd != -ENOENT ? fd : 0;
+	ret = open_template(asked, out, out->vars, sizeof(out->vars), &out->config.template_fd, error);
+	if (ret || out->config.template_fd >= 0)
+		return ret;
+	out->vars[0] = '\0';
+	return asked->vars[0] ? store_no_template(asked->vars, error) : 0;
 }
 
 int firmware_look(const struct run_options *options, struct firmware_files *out, struct lend_error *error)
