@@ -183,6 +183,11 @@ int hv_tsc_khz(int vcpu)
 	return result(ioctl(vcpu, KVM_GET_TSC_KHZ, 0UL));
 }
 
+int hv_clock_paused(int vcpu)
+{
+	return result(ioctl(vcpu, KVM_KVMCLOCK_CTRL, 0UL));
+}
+
 int hv_get_regs(int vcpu, struct kvm_regs *regs)
 {
 	return result(ioctl(vcpu, KVM_GET_REGS, regs));

@@ -42,6 +42,8 @@ int hv_create_vcpu(int vm, unsigned id);
 int hv_run(int vcpu);
 int hv_set_cpuid(int vcpu, const struct kvm_cpuid2 *cpuid);
 int hv_tsc_khz(int vcpu);
+/** The guest's clock shows that it was paused: its watchdogs do not take the pause for a lockup. */
+int hv_clock_paused(int vcpu);
 int hv_get_regs(int vcpu, struct kvm_regs *regs);
 int hv_set_regs(int vcpu, const struct kvm_regs *regs);
 int hv_get_sregs(int vcpu, struct kvm_sregs *sregs);

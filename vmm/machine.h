@@ -109,6 +109,8 @@ struct vmm {
 	int request_fd;          /* eventfd: wakes the loop */
 	struct memory_note note; /* of the loop's thread */
 	struct assigned *vga;    /* the owner of the legacy VGA ranges, NULL: none; guarded by places */
+	bool held;               /* by vmm_pause(); the loop's thread alone */
+	bool reset_asked;        /* guarded by lock: a reset that waits was not the guest's */
 	uint64_t boot_ns, reboots;
 	uint64_t log_window; /* guarded by lock, as the next is: when counting began */
 	unsigned log_lines;
@@ -135,6 +137,9 @@ LEND_PRINTF(3, 4) void vmm_log(struct vmm *vmm, enum lend_log_level level, const
 /** Tells the machine's user that something long begins; NULL: that it is done. On the loop's thread. */
 void vmm_work(struct vmm *vmm, const char *what);
 
+/** Tells the machine's user what happened, with text where there is any (else NULL). Any thread. */
+void vmm_tell(struct vmm *vmm, enum vmm_event_type type, unsigned device, uint32_t value, const char *text);
+
 /** Whether a line that a guest can cause may be logged: 8 in ten seconds may. Any thread. */
 bool vmm_may_log(struct vmm *vmm);
 
@@ -145,7 +150,8 @@ bool vmm_may_log(struct vmm *vmm);
  */
 void vmm_request(struct vmm *vmm, enum request request, const char *text);
 
-/** Lets the vCPUs go on after a pause, unless a request waits. On the loop's thread. */
+/** Lets the vCPUs go on after a pause, unless a request waits or the user paused them. On the loop's thread.
+ */
 void vmm_resume(struct vmm *vmm);
 
 /** Wakes the loop, so that it looks for what there is to do. Any thread. */

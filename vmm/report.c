@@ -76,31 +76,6 @@ void vmm_stats(const struct vmm *vmm, struct vmm_stats *out)
 	}
 }
 
-static void explain_backend(struct vmm *vmm, const struct lend_device_info *info)
-{
-	vmm_log(vmm, LEND_LOG_INFO, "%s: backend: %s", info->name,
-		info->backend == LEND_BACKEND_USER      ? "vfio-user (its server's socket)"
-		: info->backend == LEND_BACKEND_IOMMUFD ? "iommufd (the device's own node and /dev/iommu)"
-							: "legacy (its group and a type1 container)");
-}
-
-void vmm_explain(struct vmm *vmm)
-{
-	struct lend_explain_row rows[64];
-
-	for (const struct assigned *at = NULL; (at = assigned_next(vmm, at));) {
-		size_t count =
-			at->function ? lend_function_explain(at->function, rows, 64, sizeof(*rows)) : 0;
-
-		if (at->function)
-			explain_backend(vmm, lend_device_info(at->device));
-		for (size_t j = 0; j < count && j < 64; j++)
-			vmm_log(vmm, LEND_LOG_INFO, "%s: BAR %u %#llx to %#llx %s", at->name, rows[j].region,
-				(unsigned long long)rows[j].offset,
-				(unsigned long long)(rows[j].offset + rows[j].length - 1), rows[j].text);
-	}
-}
-
 void report_open(struct vmm *vmm)
 {
 	vmm->interrupts = open("/proc/interrupts", O_RDONLY | O_CLOEXEC);
@@ -127,6 +102,31 @@ static LEND_PRINTF(2, 3) void print(const struct printer *printer, const char *f
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	printer->print(printer->opaque, line);
+}
+
+static void explain(const struct printer *printer, const struct assigned *assigned)
+{
+	const struct lend_device_info *info = lend_device_info(assigned->device);
+	struct lend_explain_row rows[64];
+	size_t count = lend_function_explain(assigned->function, rows, 64, sizeof(*rows));
+
+	print(printer, "%s: backend: %s", assigned->name,
+	      info->backend == LEND_BACKEND_USER      ? "vfio-user (its server's socket)"
+	      : info->backend == LEND_BACKEND_IOMMUFD ? "iommufd (the device's own node and /dev/iommu)"
+						      : "legacy (its group and a type1 container)");
+	for (size_t i = 0; i < count && i < 64; i++)
+		print(printer, "%s: BAR %u %#llx to %#llx %s", assigned->name, rows[i].region,
+		      (unsigned long long)rows[i].offset,
+		      (unsigned long long)(rows[i].offset + rows[i].length - 1), rows[i].text);
+}
+
+void vmm_explain(struct vmm *vmm, void (*fn)(void *opaque, const char *line), void *opaque)
+{
+	const struct printer printer = {fn, opaque};
+
+	for (const struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		if (at->function)
+			explain(&printer, at);
 }
 
 /*

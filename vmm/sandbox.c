@@ -69,6 +69,8 @@ static const unsigned ioctls[] = {
 	KVM_SET_MP_STATE,
 	KVM_SET_IRQCHIP,
 	KVM_SET_PIT2,
+	/* Going on after a pause. */
+	KVM_KVMCLOCK_CTRL,
 	/* BARs that move, interrupts that change. */
 	KVM_SET_USER_MEMORY_REGION,
 	KVM_SET_GSI_ROUTING,

@@ -110,6 +110,7 @@ static void *thread(void *opaque)
 
 	snprintf(name, sizeof(name), "lend-vcpu%u", vcpu->id);
 	prctl(PR_SET_NAME, name);
+	__atomic_store_n(&vcpu->number, gettid(), __ATOMIC_RELAXED);
 	allow_kick();
 	memory_fault_watch(&vcpu->note);
 	for (;;) {

@@ -24,6 +24,7 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
+	int number; /* of its thread, as the host has it; written by the thread alone, atomic; 0: not yet */
 	struct reset_state reset;
 	struct memory_note note; /* of its thread, as the next is */
 	bool note_told;

@@ -48,6 +48,15 @@ void vmm_work(struct vmm *vmm, const char *what)
 		vmm->config.work(vmm->config.opaque, what);
 }
 
+void vmm_tell(struct vmm *vmm, enum vmm_event_type type, unsigned device, uint32_t value, const char *text)
+{
+	struct vmm_event event = {.type = type, .device = device, .values = {value}};
+
+	snprintf(event.text, sizeof(event.text), "%s", text ? text : "");
+	if (vmm->config.event)
+		vmm->config.event(vmm->config.opaque, &event);
+}
+
 bool vmm_may_log(struct vmm *vmm)
 {
 	uint64_t now = now_ns();
@@ -75,7 +84,7 @@ void vmm_wake(struct vmm *vmm)
 void vmm_resume(struct vmm *vmm)
 {
 	pthread_mutex_lock(&vmm->lock);
-	if (vmm->request == REQUEST_NONE)
+	if (vmm->request == REQUEST_NONE && !vmm->held)
 		vcpus_order(&vmm->vcpus, VCPUS_RUN);
 	pthread_mutex_unlock(&vmm->lock);
 }
@@ -183,7 +192,7 @@ static int boot_guarded(struct vmm *vmm, struct lend_error *error)
 	return fail(error, ret, "%s", text);
 }
 
-static int reboot(struct vmm *vmm, struct lend_error *error)
+static int reboot(struct vmm *vmm, bool by_guest, struct lend_error *error)
 {
 	int ret;
 
@@ -194,9 +203,11 @@ static int reboot(struct vmm *vmm, struct lend_error *error)
 	if (!ret && (chips_reset(vmm) || firmware_reset(vmm)))
 		ret = fail(error, -EIO, "KVM does not take the interrupt controllers' state");
 	ret = ret ? ret : boot_guarded(vmm, error);
-	if (!ret)
-		vmm_resume(vmm);
-	return ret;
+	if (ret)
+		return ret;
+	vmm_tell(vmm, VMM_EVENT_RESET, 0, by_guest, NULL);
+	vmm_resume(vmm);
+	return 0;
 }
 
 /*
@@ -204,11 +215,13 @@ static int reboot(struct vmm *vmm, struct lend_error *error)
  * the others another reset is the one that begins now, so that it does not reach the machine
  * that is booted next. Any other request is carried out in place of the reboot.
  */
-static bool is_replaced(struct vmm *vmm)
+static bool is_replaced(struct vmm *vmm, bool *by_guest)
 {
 	bool replaced;
 
 	pthread_mutex_lock(&vmm->lock);
+	*by_guest = !vmm->reset_asked;
+	vmm->reset_asked = false;
 	if (vmm->request == REQUEST_RESET)
 		vmm->request = REQUEST_NONE;
 	replaced = vmm->request != REQUEST_NONE;
@@ -225,14 +238,18 @@ static bool act(struct vmm *vmm, enum request request, enum vmm_end *end, struct
 		[REQUEST_DEVICE] = VMM_END_ERROR, [REQUEST_STOP] = VMM_END_STOPPED,
 	};
 
+	bool by_guest = true;
+
 	vcpus_order(&vmm->vcpus, VCPUS_PAUSE);
 	vcpus_wait_parked(&vmm->vcpus);
-	if (request == REQUEST_RESET && is_replaced(vmm))
+	if (request == REQUEST_RESET && is_replaced(vmm, &by_guest))
 		return false;
+	if (request == REQUEST_PANIC)
+		vmm_tell(vmm, VMM_EVENT_PANIC, 0, 0, NULL);
 	*end = ends[request];
 	if (request != REQUEST_RESET || vmm->config.no_reboot)
 		return true;
-	if (reboot(vmm, error) == 0)
+	if (reboot(vmm, by_guest, error) == 0)
 		return false;
 	*end = VMM_END_ERROR;
 	return true;
@@ -262,6 +279,8 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 		}
 		devices_release(vmm);
 		devices_shown(vmm);
+		if (vmm->config.turn)
+			vmm->config.turn(vmm->config.opaque);
 		ret = loop_once(&vmm->loop);
 		if (ret) {
 			fail(error, ret, "the machine's event loop failed: %s", strerror(-ret));
@@ -283,6 +302,7 @@ void vmm_power_button(struct vmm *vmm)
 		pm_button(&vmm->firmware->pm);
 	else
 		power_button(&vmm->power);
+	vmm_tell(vmm, VMM_EVENT_POWERDOWN, 0, 0, NULL);
 }
 
 void vmm_stop(struct vmm *vmm)

@@ -31,6 +31,33 @@ enum vmm_end {
 	VMM_END_ERROR,    /* something of ours failed; the sentence says what */
 };
 
+/** What happens to a machine that somebody who operates it wants to know. */
+enum vmm_event_type {
+	VMM_EVENT_STOP,      /* the processors stand still: vmm_pause() */
+	VMM_EVENT_RESUME,    /* they go on */
+	VMM_EVENT_RESET,     /* the machine starts again; values[0]: 1 the guest wanted it */
+	VMM_EVENT_POWERDOWN, /* the power button is pressed */
+	VMM_EVENT_PANIC,     /* the guest said that it panicked */
+	/* Of `device`, which came or goes while the guest runs. */
+	VMM_EVENT_PLUGGED,        /* it is whole, and the guest is told */
+	VMM_EVENT_PLUG_FAILED,    /* it is not there; text: why */
+	VMM_EVENT_READY,          /* the guest turned its memory or its bus master on */
+	VMM_EVENT_PLUG_TIMEOUT,   /* the guest did not, and the device is given back */
+	VMM_EVENT_DELETED,        /* the guest has it no more */
+	VMM_EVENT_UNPLUG_REFUSED, /* the guest keeps it; text: why, as far as it says */
+	VMM_EVENT_DEVICE_ERROR,   /* it reported an error; values: its status registers */
+	VMM_EVENT_ASKED_BACK,     /* the host wants it */
+	VMM_EVENT_TYPES,
+};
+
+/** An event goes to another process as it is, so it has no pointers. */
+struct vmm_event {
+	uint32_t type;   /* enum vmm_event_type */
+	uint32_t device; /* its number in the configuration; of events without a device 0 */
+	uint32_t values[4];
+	char text[160]; /* ends with NUL */
+};
+
 /** One -device as the user wrote it. */
 struct vmm_device_config {
 	const char *host; /* address or sysfs path; NULL: fd says which */
@@ -104,6 +131,13 @@ struct vmm_config {
 	 * thread, and must not block. NULL: nobody wants to know.
 	 */
 	void (*lost)(void *opaque, unsigned device);
+	/* Something happened. From any thread, and must not block for long. NULL: nobody wants to know. */
+	void (*event)(void *opaque, const struct vmm_event *event);
+	/*
+	 * From vmm_run()'s thread, after each event of the loop and outside of its callbacks: what makes
+	 * processors pause may be called here. NULL: there is nothing to do.
+	 */
+	void (*turn)(void *opaque);
 	void *opaque;
 };
 
@@ -155,6 +189,35 @@ int vmm_reconnect(struct vmm *vmm, unsigned device, int fd, struct lend_error *e
 /** Presses the power button. From the event loop (a vmm_watch callback). */
 void vmm_power_button(struct vmm *vmm);
 
+/**
+ * Takes all processors out of the guest, and lets them go on. Devices are not stopped: their DMA
+ * and their interrupts go on, and so does the guest's clock. What is so already is left so.
+ * From vmm_config.turn. A pause waits until the last processor is out, which is as long as its
+ * access to a device takes.
+ */
+void vmm_pause(struct vmm *vmm);
+void vmm_continue(struct vmm *vmm);
+
+/** As the guest's own reset. From any thread. */
+void vmm_reset_request(struct vmm *vmm);
+
+/** How many processors there are, and the number of the thread of one; 0: there is none. Any thread. */
+unsigned vmm_cpu_count(const struct vmm *vmm);
+int vmm_cpu_thread(const struct vmm *vmm, unsigned cpu);
+
+/** A function on the guest's PCI buses, as the guest has numbered and placed it. */
+enum { VMM_PCI_BARS = 7, VMM_PCI_HEADER = 16, VMM_PCI_NO_DEVICE = VMM_DEVICES_MAX };
+struct vmm_pci_row {
+	uint8_t bus, slot, function;
+	uint8_t device; /* its number in the configuration; VMM_PCI_NO_DEVICE: the machine's */
+	uint32_t header[VMM_PCI_HEADER]; /* the first 64 bytes of its config space, in dwords */
+	uint64_t sizes[VMM_PCI_BARS];    /* bytes or ports of BAR 0 to 5, and of the ROM; 0: there is none */
+	char name[LEND_NAME_SIZE];       /* of the device on the host; empty: of none */
+};
+
+/** Calls row() for each function. From the event loop. */
+void vmm_pci(struct vmm *vmm, void (*row)(void *opaque, const struct vmm_pci_row *row), void *opaque);
+
 /** Makes vmm_run() quiesce the devices and return VMM_END_STOPPED. From any thread. */
 void vmm_stop(struct vmm *vmm);
 
@@ -169,8 +232,8 @@ void vmm_stats(const struct vmm *vmm, struct vmm_stats *out);
  */
 void vmm_report(struct vmm *vmm, void (*print)(void *opaque, const char *line), void *opaque);
 
-/** One line for each part of each BAR (lend_function_explain), through the log at INFO. */
-void vmm_explain(struct vmm *vmm);
+/** One line for each part of each BAR (lend_function_explain), through `print`. From the event loop. */
+void vmm_explain(struct vmm *vmm, void (*print)(void *opaque, const char *line), void *opaque);
 
 /** Gives everything back, in the reverse order of vmm_new(). NULL is allowed. */
 void vmm_free(struct vmm *vmm);

@@ -65,8 +65,10 @@ static void listen_again(void)
 static void expect(int ret, enum control_type type, int *server)
 {
 	struct control_message message;
+	struct control_extras extras;
 
-	assert_int_equal(control_receive_server(control[1], &message, server), ret);
+	assert_int_equal(control_receive_extras(control[1], &message, &extras), ret);
+	*server = extras.fd_count == 1 ? extras.fds[0] : -1;
 	if (ret == 1) {
 		assert_int_equal(message.type, type);
 		assert_int_equal(message.value, 1);
@@ -177,13 +179,16 @@ static void what_was_not_asked_for(void **state)
 static void descriptors_of_messages(void **state)
 {
 	struct control_message message;
+	struct control_extras extras;
 	int server;
 
 	(void)state;
 	assert_int_equal(control_send_server(control[0], VMM_DEVICES_MAX, 2), 0);
-	assert_int_equal(control_receive_server(control[1], &message, &server), -EPROTO);
-	assert_true(server >= 0);
-	close(server);
+	assert_int_equal(control_receive_extras(control[1], &message, &extras), -EPROTO);
+	assert_int_equal(extras.fd_count, 1);
+	server = extras.fds[0];
+	control_close_extras(&extras);
+	assert_int_equal(extras.fd_count, 0);
 	assert_int_equal(control_send_server(control[1], 1, 2), 0);
 	assert_int_equal(control_receive(control[0], &message), 1);
 	assert_int_equal(dup(2), server); /* nothing came */

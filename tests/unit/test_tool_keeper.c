@@ -85,7 +85,7 @@ static int lying(int control, int serial, void *opaque)
 	memset(message.text, 'y', sizeof(message.text));
 	message.type = CONTROL_END;
 	message.value = VMM_END_ERROR;
-	send(control, &message, sizeof(message), 0);
+	send(control, &message, LONG, 0);
 	/* An end without its counters is none, and would be a better one. */
 	message.value = VMM_END_POWEROFF;
 	send(control, &message, offsetof(struct control_message, stats), 0);

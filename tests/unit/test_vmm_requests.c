@@ -8,6 +8,7 @@
 #include "tests/unit/cmocka.h"
 
 #undef fail /* of cmocka: the machine has one of its own */
+#include "vmm/operate.c"
 #include "vmm/vmm.c"
 
 /* A request that somebody makes at a moment of the test, once. */
@@ -26,6 +27,13 @@ static struct {
 	unsigned runs;          /* orders to run */
 	bool parked;            /* the processors are out of the guest */
 } play;
+
+/* What is asked for in each turn of the loop (p pause, c continue, r reset), and what was told of it. */
+static struct {
+	const char *asked;
+	char told[32]; /* S stop, R resume, g reset by the guest, h by the host, P panic; others: ? */
+	bool ran;      /* at some time, without an order to */
+} script;
 
 static void make(struct late *late)
 {
@@ -122,11 +130,42 @@ int machine_build(struct vmm *of, struct lend_error *error)
 int loop_once(struct loop *loop)
 {
 	(void)loop;
-	if (play.rounds++)
+	if (*script.asked)
+		script.ran |= vmm.held && !play.parked;
+	else if (play.rounds++)
 		vmm_request(&vmm, REQUEST_STOP, "");
 	else
 		make(&play.first);
 	return 0;
+}
+
+static void on_turn(void *opaque)
+{
+	(void)opaque;
+	switch (*script.asked ? *script.asked++ : 0) {
+	case 'p':
+		vmm_pause(&vmm);
+		return;
+	case 'c':
+		vmm_continue(&vmm);
+		return;
+	case 'r':
+		vmm_reset_request(&vmm);
+		return;
+	}
+}
+
+static void on_event(void *opaque, const struct vmm_event *event)
+{
+	static const char letters[VMM_EVENT_TYPES] = {
+		[VMM_EVENT_STOP] = 'S', [VMM_EVENT_RESUME] = 'R', [VMM_EVENT_PANIC] = 'P'};
+	char letter = letters[event->type] ? letters[event->type] : '?';
+
+	(void)opaque;
+	if (event->type == VMM_EVENT_RESET)
+		letter = event->values[0] ? 'g' : 'h';
+	assert_true(strlen(script.told) + 1 < sizeof(script.told));
+	script.told[strlen(script.told)] = letter;
 }
 
 int loop_add(struct loop *loop, int fd, uint32_t events, loop_fn fn, void *opaque)
@@ -155,6 +194,10 @@ static enum vmm_end run(struct late first, struct late on_way_out, struct late i
 	memset(&play, 0, sizeof(play));
 	vmm.request_fd = -1;
 	vmm.config.no_reboot = no_reboot;
+	vmm.config.turn = on_turn;
+	vmm.config.event = on_event;
+	script.asked = script.asked ? script.asked : "";
+	memset(script.told, 0, sizeof(script.told));
 	pthread_mutex_init(&vmm.lock, NULL);
 	play.first = first;
 	play.on_way_out = on_way_out;
@@ -216,11 +259,52 @@ static void the_host_asks_in_a_reboot(void **state)
 	assert_int_equal(play.runs, 2);
 }
 
+/* A paused machine stays paused, also when it is reset; who reset it is told. */
+static void the_operator_asks(void **state)
+{
+	static const struct {
+		const char *asked, *told;
+	} rows[] = {
+		{"p", "S"}, {"pp", "S"},  {"pc", "SR"},   {"c", ""},        {"pcpc", "SRSR"},
+		{"r", "h"}, {"pr", "Sh"}, {"prc", "ShR"}, {"ppccr", "SRh"}, {"rprpc", "hShR"},
+	};
+	const struct late nobody = {REQUEST_NONE, NULL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		script.asked = rows[i].asked;
+		script.ran = false;
+		assert_int_equal(run(nobody, nobody, nobody, false), VMM_END_STOPPED);
+		assert_string_equal(script.told, rows[i].told);
+		assert_false(script.ran);
+	}
+}
+
+/* The guest's own reset, also one that comes with the operator's, and a panic are told once. */
+static void what_the_guest_does_is_told(void **state)
+{
+	const struct late reset = {REQUEST_RESET, ""}, panic = {REQUEST_PANIC, ""}, nobody = {REQUEST_NONE};
+
+	(void)state;
+	script.asked = NULL;
+	assert_int_equal(run(reset, nobody, nobody, false), VMM_END_STOPPED);
+	assert_string_equal(script.told, "g");
+	assert_int_equal(run(panic, nobody, nobody, false), VMM_END_PANIC);
+	assert_string_equal(script.told, "P");
+	script.asked = "r";
+	assert_int_equal(run(nobody, reset, nobody, false), VMM_END_STOPPED);
+	assert_string_equal(script.told, "h");
+	assert_int_equal(run(reset, nobody, nobody, false), VMM_END_STOPPED);
+	assert_string_equal(script.told, "g");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_processors_ask_at_once),
 		cmocka_unit_test(the_host_asks_in_a_reboot),
+		cmocka_unit_test(the_operator_asks),
+		cmocka_unit_test(what_the_guest_does_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

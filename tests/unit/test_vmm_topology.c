@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "tests/unit/cmocka.h"
-#include "vmm/pci/topology.h"
+#include "vmm/machine.h"
 
 struct lend_function {
 	struct lend_bar bars[7];
@@ -327,6 +327,52 @@ static void config_accesses_find_their_function(void **state)
 	assert_int_equal(ecam(&topology, 7, 0, 0, 0, 4), 0xaabbccdd);
 }
 
+static struct vmm_pci_row rows[8];
+static unsigned row_count;
+
+static void keep_row(void *opaque, const struct vmm_pci_row *row)
+{
+	(void)opaque;
+	assert_true(row_count < 8);
+	rows[row_count++] = *row;
+}
+
+static void the_list_is_as_the_guest_numbered(void **state)
+{
+	struct lend_function f = {.id = 0xaabbccdd, .bars = {[2] = {.size = 0x4000}}}, r = {.id = 0x01020304};
+	const struct placement placements[] = {
+		at_port(&f, 0, 0), {.function = &r, .host = {.device = 9}, .place = LEND_PLACE_ROOT}};
+	struct assigned assigned[] = {{.index = 0, .function = &r, .name = "0000:00:09.0"},
+				      {.index = 2, .function = &f, .name = "0000:05:00.0"}};
+	static struct vmm vmm;
+
+	(void)state;
+	vmm.assigned[0] = &assigned[0];
+	vmm.assigned[2] = &assigned[1];
+	vmm.assigned_count = 3;
+	assert_int_equal(topology_place(&vmm.topology, placements, 2), 0);
+	assert_int_equal(topology_assign(&vmm.topology, &layout, NULL), 0);
+	ecam_ops.write(&vmm.topology, 1 << 15 | PCI_SECONDARY_BUS, 1, 7);
+	row_count = 0;
+	vmm_pci(&vmm, keep_row, NULL);
+	assert_int_equal(row_count, 4);
+	/* The host bridge, the port with its device, and the device of the root bus. */
+	assert_int_equal(rows[0].slot, 0);
+	assert_int_equal(rows[0].device, VMM_PCI_NO_DEVICE);
+	assert_int_equal(rows[1].slot, 1);
+	assert_int_equal(rows[1].device, VMM_PCI_NO_DEVICE);
+	assert_int_equal(rows[1].header[PCI_PRIMARY_BUS / 4] >> 8 & 0xff, 7);
+	assert_int_equal(rows[2].bus, 7);
+	assert_int_equal(rows[2].slot, 0);
+	assert_int_equal(rows[2].device, 2);
+	assert_string_equal(rows[2].name, "0000:05:00.0");
+	assert_int_equal(rows[2].header[0], 0xaabbccdd);
+	assert_int_equal(rows[2].sizes[2], 0x4000);
+	assert_int_equal(rows[3].bus, 0);
+	assert_int_equal(rows[3].slot, 2);
+	assert_int_equal(rows[3].device, 0);
+}
+
 static void every_width_and_offset_of_ecam_is_safe(void **state)
 {
 	static struct topology topology;
@@ -473,6 +519,7 @@ int main(void)
 		cmocka_unit_test(large_bars_of_many_devices_fit),
 		cmocka_unit_test(large_slots_come_first),
 		cmocka_unit_test(config_accesses_find_their_function),
+		cmocka_unit_test(the_list_is_as_the_guest_numbered),
 		cmocka_unit_test(every_width_and_offset_of_ecam_is_safe),
 		cmocka_unit_test(ports_of_cf8_reach_the_same),
 		cmocka_unit_test(firmware_finds_nothing_placed),

@@ -5,11 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "tool/run/control.h"
 
 /* A message without text, and with text but without counters, is sent short. */
-enum { HEADER = offsetof(struct control_message, text), SHORT = offsetof(struct control_message, stats) };
+enum {
+	HEADER = offsetof(struct control_message, text),
+	SHORT = offsetof(struct control_message, stats),
+	LONG = SHORT + sizeof(struct vmm_stats),
+	ANSWER = offsetof(struct control_message, answer.text),
+	CALL = offsetof(struct control_message, call.payload),
+};
 
 int control_pair(int out[2])
 {
@@ -35,23 +42,46 @@ int control_send_device(int fd, enum control_type type, unsigned device)
 	return send_bytes(fd, &message, HEADER);
 }
 
+/* With descriptors. */
+static int send_with(int fd, const struct control_message *message, size_t length, const int *fds,
+		     unsigned count)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(CONTROL_FDS_MAX * sizeof(int))];
+	} control = {.header = {.cmsg_len = CMSG_LEN(count * sizeof(int)),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS}};
+	struct iovec data = {(void *)message, length};
+	struct msghdr all = {.msg_iov = &data, .msg_iovlen = 1};
+
+	if (count) {
+		memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+		all.msg_control = &control;
+		all.msg_controllen = CMSG_SPACE(count * sizeof(int));
+	}
+	return sendmsg(fd, &all, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
 int control_send_server(int fd, unsigned device, int server)
 {
 	struct control_message message = {.type = CONTROL_SERVER, .value = device};
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
-				.cmsg_level = SOL_SOCKET,
-				.cmsg_type = SCM_RIGHTS}};
-	struct iovec data = {&message, HEADER};
-	struct msghdr all = {.msg_iov = &data,
-			     .msg_iovlen = 1,
-			     .msg_control = &control,
-			     .msg_controllen = sizeof(control)};
 
-	memcpy(CMSG_DATA(&control.header), &server, sizeof(server));
-	return sendmsg(fd, &all, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return send_with(fd, &message, HEADER, &server, 1);
+}
+
+int control_send_call(int fd, uint32_t serial, enum control_verb verb, unsigned device, const void *payload,
+		      size_t length, const int *fds, unsigned count)
+{
+	struct control_message message = {.type = CONTROL_CALL, .value = serial};
+
+	if (length > CONTROL_PAYLOAD_MAX || count > CONTROL_FDS_MAX)
+		return -E2BIG;
+	message.call.verb = verb;
+	message.call.device = device;
+	if (length)
+		memcpy(message.call.payload, payload, length);
+	return send_with(fd, &message, CALL + length, fds, count);
 }
 
 static int send_text(int fd, enum control_type type, uint32_t value, const char *text)
@@ -99,7 +129,45 @@ int control_send_end(int fd, enum vmm_end end, const char *text, const struct vm
 	snprintf(message.text, sizeof(message.text), "%s", text);
 	if (stats)
 		message.stats = *stats;
-	return send_or_wait(fd, &message, sizeof(message), wait_ms);
+	return send_or_wait(fd, &message, LONG, wait_ms);
+}
+
+int control_send_line(int fd, uint32_t serial, const char *text, int wait_ms)
+{
+	struct control_message message = {.type = CONTROL_LINE, .value = serial};
+
+	snprintf(message.text, sizeof(message.text), "%s", text);
+	return send_or_wait(fd, &message, HEADER + strlen(message.text), wait_ms);
+}
+
+int control_send_cpu(int fd, uint32_t serial, const struct control_cpu *row, int wait_ms)
+{
+	struct control_message message = {.type = CONTROL_CPU, .value = serial, .cpu = *row};
+
+	return send_or_wait(fd, &message, HEADER + sizeof(*row), wait_ms);
+}
+
+int control_send_pci(int fd, uint32_t serial, const struct vmm_pci_row *row, int wait_ms)
+{
+	struct control_message message = {.type = CONTROL_PCI, .value = serial, .pci = *row};
+
+	return send_or_wait(fd, &message, HEADER + sizeof(*row), wait_ms);
+}
+
+int control_send_answer(int fd, uint32_t serial, int result, const char *text, int wait_ms)
+{
+	struct control_message message = {.type = CONTROL_ANSWER, .value = serial};
+
+	message.answer.result = result;
+	snprintf(message.answer.text, sizeof(message.answer.text), "%s", text);
+	return send_or_wait(fd, &message, ANSWER + strlen(message.answer.text), wait_ms);
+}
+
+int control_send_event(int fd, const struct vmm_event *event, int wait_ms)
+{
+	struct control_message message = {.type = CONTROL_EVENT, .event = *event};
+
+	return send_or_wait(fd, &message, HEADER + sizeof(*event), wait_ms);
 }
 
 static bool follows(unsigned char c)
@@ -145,6 +213,11 @@ static void clean(char *text)
 	}
 }
 
+static bool is_pci_row(const struct vmm_pci_row *row)
+{
+	return row->slot < 32 && row->function < 8 && row->device <= VMM_PCI_NO_DEVICE;
+}
+
 static bool is_valid(const struct control_message *message, size_t length)
 {
 	switch (message->type) {
@@ -153,9 +226,10 @@ static bool is_valid(const struct control_message *message, size_t length)
 	case CONTROL_STEP:
 		return length <= SHORT && message->value < VMM_STEP_ROWS;
 	case CONTROL_WORK:
+	case CONTROL_LINE:
 		return length <= SHORT;
 	case CONTROL_END:
-		return length == sizeof(*message) && message->value <= VMM_END_ERROR;
+		return length == LONG && message->value <= VMM_END_ERROR;
 	case CONTROL_LOST:
 	case CONTROL_FOUND:
 	case CONTROL_SERVER:
@@ -166,22 +240,64 @@ static bool is_valid(const struct control_message *message, size_t length)
 	case CONTROL_STOP:
 	case CONTROL_REPORT:
 		return length == HEADER;
+	case CONTROL_CALL:
+		return length >= CALL && message->call.verb < CALL_VERBS &&
+		       message->call.device < VMM_DEVICES_MAX;
+	case CONTROL_CPU:
+		return length == HEADER + sizeof(message->cpu) && message->cpu.cpu < VMM_CPUS_MAX &&
+		       message->cpu.thread >= 0;
+	case CONTROL_PCI:
+		return length == HEADER + sizeof(message->pci) && is_pci_row(&message->pci);
+	case CONTROL_ANSWER:
+		return length >= ANSWER && length <= ANSWER + sizeof(message->answer.text) &&
+		       message->answer.result <= 0;
+	case CONTROL_EVENT:
+		return length == HEADER + sizeof(message->event) && message->event.type < VMM_EVENT_TYPES &&
+		       message->event.device < VMM_DEVICES_MAX;
 	default:
 		return false;
+	}
+}
+
+/* The text of a message, and its room; NULL: it has none. */
+static char *text_of(struct control_message *message, size_t *room)
+{
+	switch (message->type) {
+	case CONTROL_CALL:
+	case CONTROL_CPU:
+		return NULL;
+	case CONTROL_PCI:
+		*room = sizeof(message->pci.name);
+		return message->pci.name;
+	case CONTROL_ANSWER:
+		*room = sizeof(message->answer.text);
+		return message->answer.text;
+	case CONTROL_EVENT:
+		*room = sizeof(message->event.text);
+		return message->event.text;
+	default:
+		*room = sizeof(message->text);
+		return message->text;
 	}
 }
 
 /* What came, of `length` bytes; a negative errno as recv() gives it. */
 static int taken(struct control_message *out, ssize_t length)
 {
+	size_t room;
+	char *text;
+
 	if (length < 0)
 		return errno == ECONNRESET ? 0 : -errno;
 	if (!length)
 		return 0;
 	if (length < HEADER || length > (ssize_t)sizeof(*out) || !is_valid(out, (size_t)length))
 		return -EPROTO;
-	out->text[sizeof(out->text) - 1] = '\0';
-	clean(out->text);
+	text = text_of(out, &room);
+	if (text) {
+		text[room - 1] = '\0';
+		clean(text);
+	}
 	return 1;
 }
 
@@ -191,11 +307,11 @@ int control_receive(int fd, struct control_message *out)
 	return taken(out, recv(fd, out, sizeof(*out), MSG_DONTWAIT | MSG_TRUNC));
 }
 
-int control_receive_server(int fd, struct control_message *out, int *server)
+int control_receive_extras(int fd, struct control_message *out, struct control_extras *extras)
 {
 	union {
 		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
+		char room[CMSG_SPACE(CONTROL_FDS_MAX * sizeof(int))];
 	} control;
 	struct iovec data = {out, sizeof(*out)};
 	struct msghdr all = {.msg_iov = &data,
@@ -204,12 +320,24 @@ int control_receive_server(int fd, struct control_message *out, int *server)
 			     .msg_controllen = sizeof(control)};
 	const struct cmsghdr *header;
 	ssize_t length;
+	int ret;
 
-	*server = -1;
+	*extras = (struct control_extras){0};
 	memset(out, 0, sizeof(*out));
 	length = recvmsg(fd, &all, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
 	header = length > 0 ? CMSG_FIRSTHDR(&all) : NULL;
-	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
-		memcpy(server, CMSG_DATA(header), sizeof(*server));
-	return taken(out, length);
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+		extras->fd_count = (unsigned)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(extras->fds, CMSG_DATA(header), extras->fd_count * sizeof(int));
+	}
+	ret = taken(out, length);
+	if (ret == 1 && out->type == CONTROL_CALL)
+		extras->payload = (size_t)length - CALL;
+	return ret;
+}
+
+void control_close_extras(struct control_extras *extras)
+{
+	while (extras->fd_count)
+		close(extras->fds[--extras->fd_count]);
 }

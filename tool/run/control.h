@@ -16,23 +16,65 @@ enum control_type {
 	CONTROL_LOG,     /* value: enum lend_log_level; text */
 	CONTROL_STEP,    /* value: a row of enum vmm_step_row; text: what goes on there, empty: its end */
 	CONTROL_RUNNING, /* the guest is about to start */
-	CONTROL_WORK,  /* something that may take its time begins: text, "resetting its devices"; empty: done
-			*/
-	CONTROL_END,   /* value: enum vmm_end; text is a sentence or empty; stats */
-	CONTROL_LOST,  /* value: a device, whose server is gone, or is still not what it was */
-	CONTROL_FOUND, /* value: that device; its server need not be looked for any more */
+	CONTROL_WORK,   /* something that may take its time begins: text, "resetting its devices"; empty: done
+			 */
+	CONTROL_END,    /* value: enum vmm_end; text is a sentence or empty; stats */
+	CONTROL_LOST,   /* value: a device, whose server is gone, or is still not what it was */
+	CONTROL_FOUND,  /* value: that device; its server need not be looked for any more */
+	CONTROL_LINE,   /* value: a call; text: a line of its answer */
+	CONTROL_CPU,    /* value: a call; cpu: a row of its answer */
+	CONTROL_PCI,    /* value: a call; pci: a row of its answer */
+	CONTROL_ANSWER, /* value: a call, which ends with this; result, and text where it failed */
+	CONTROL_EVENT,  /* event */
 	/* keeper to machine */
 	CONTROL_BUTTON, /* press the power button */
 	CONTROL_STOP,   /* stop now */
 	CONTROL_REPORT, /* print the counters */
 	CONTROL_SERVER, /* value: a device; with a socket that is connected to its server */
 	CONTROL_NONE,   /* value: a device, whose server did not come back */
+	CONTROL_CALL,   /* value: the number of this call, which its answer has; call, and descriptors */
+};
+
+/** What the machine may be called for. */
+enum control_verb {
+	CALL_PAUSE,
+	CALL_CONTINUE,
+	CALL_RESET,
+	CALL_CPUS,     /* CONTROL_CPU rows */
+	CALL_PCI,      /* CONTROL_PCI rows */
+	CALL_COUNTERS, /* CONTROL_LINE rows */
+	CALL_EXPLAIN,  /* CONTROL_LINE rows */
+	CALL_VERBS,
+};
+
+enum { CONTROL_PAYLOAD_MAX = 4096, CONTROL_FDS_MAX = 4 };
+
+struct control_call {
+	uint32_t verb, device;
+	uint8_t payload[CONTROL_PAYLOAD_MAX]; /* as much of it as the message is long */
+};
+
+struct control_cpu {
+	uint32_t cpu;
+	int32_t thread;
 };
 
 struct control_message {
 	uint32_t type, value;
-	char text[sizeof(struct lend_error)];
-	struct vmm_stats stats;
+	union {
+		struct {
+			char text[sizeof(struct lend_error)];
+			struct vmm_stats stats;
+		};
+		struct {
+			int32_t result; /* 0 or a negative errno */
+			char text[sizeof(struct lend_error)];
+		} answer;
+		struct vmm_event event;
+		struct control_call call;
+		struct control_cpu cpu;
+		struct vmm_pci_row pci;
+	};
 };
 
 /** A pair of sockets, both close-on-exec. 0 or negative errno. */
@@ -55,11 +97,37 @@ int control_send_work(int fd, const char *text, int wait_ms);
 int control_send_end(int fd, enum vmm_end end, const char *text, const struct vmm_stats *stats, int wait_ms);
 
 /**
+ * Calls the machine: `length` bytes of payload, `count` descriptors, which stay the caller's. Never
+ * waits. -E2BIG: more than fits.
+ */
+int control_send_call(int fd, uint32_t serial, enum control_verb verb, unsigned device, const void *payload,
+		      size_t length, const int *fds, unsigned count);
+/** A line of a call's answer, and a row of it; wait up to `wait_ms` for room. */
+int control_send_line(int fd, uint32_t serial, const char *text, int wait_ms);
+int control_send_cpu(int fd, uint32_t serial, const struct control_cpu *row, int wait_ms);
+int control_send_pci(int fd, uint32_t serial, const struct vmm_pci_row *row, int wait_ms);
+/** The end of a call, with a sentence if it failed. */
+int control_send_answer(int fd, uint32_t serial, int result, const char *text, int wait_ms);
+/** Waits up to `wait_ms` for room. */
+int control_send_event(int fd, const struct vmm_event *event, int wait_ms);
+
+/**
  * Takes one message if there is one. 1: taken; 0: the other side has ended;
  * -EAGAIN: none now; -EPROTO: nonsense came, and was dropped.
  */
 int control_receive(int fd, struct control_message *out);
-/** The same for the machine, which may be handed a descriptor: `*server`, the caller's then, or -1. */
-int control_receive_server(int fd, struct control_message *out, int *server);
+
+/** What comes with a message for the machine. */
+struct control_extras {
+	size_t payload;           /* bytes of a call's payload */
+	int fds[CONTROL_FDS_MAX]; /* the caller's then */
+	unsigned fd_count;
+};
+
+/** The same for the machine. */
+int control_receive_extras(int fd, struct control_message *out, struct control_extras *extras);
+
+/** Closes the descriptors that nobody took. */
+void control_close_extras(struct control_extras *extras);
 
 #endif

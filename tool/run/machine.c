@@ -16,6 +16,7 @@
 
 #include "tool/run/control.h"
 #include "tool/run/machine.h"
+#include "tool/run/machine_calls.h"
 #include "tool/run/orphan.h"
 #include "tool/tool.h"
 #include "vmm/sandbox.h"
@@ -30,6 +31,7 @@ struct machine {
 	const struct machine_config *config;
 	int control, signals;
 	struct vmm *vmm;
+	bool spoken_to;    /* the keeper's messages are to be read */
 	time_t pressed;    /* when the power button was pressed last, s; 0: never */
 	atomic_ulong lost; /* lines that the control socket had no room for; any thread */
 };
@@ -63,6 +65,15 @@ static void on_lost(void *opaque, unsigned device)
 	control_send_device(machine->control, CONTROL_LOST, device);
 }
 
+/* From any thread. What has no room for so long is counted as a line is. */
+static void on_event(void *opaque, const struct vmm_event *event)
+{
+	struct machine *machine = opaque;
+
+	if (control_send_event(machine->control, event, SEND_WAIT_MS))
+		atomic_fetch_add(&machine->lost, 1);
+}
+
 /* Without this line the keeper would take a long reset for a machine that hangs. */
 static void at_work(void *opaque, const char *what)
 {
@@ -70,6 +81,8 @@ static void at_work(void *opaque, const char *what)
 
 	control_send_work(machine->control, what ? what : "", SEND_WAIT_MS);
 }
+
+static void on_turn(void *opaque);
 
 /*
  * Waits for machines that are about to end on one of our devices. True: all devices can be free by
@@ -121,6 +134,8 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		.step = on_step,
 		.work = at_work,
 		.lost = on_lost,
+		.event = on_event,
+		.turn = on_turn,
 		.opaque = machine,
 	};
 
@@ -192,28 +207,56 @@ static void take_server(struct machine *machine, unsigned device, int fd)
 	control_send_device(machine->control, again ? CONTROL_LOST : CONTROL_FOUND, device);
 }
 
-/* The keeper said something, or is gone. */
+static void take_message(struct machine *machine, const struct control_message *message,
+			 struct control_extras *extras)
+{
+	switch (message->type) {
+	case CONTROL_SERVER:
+		if (extras->fd_count)
+			take_server(machine, message->value, extras->fds[--extras->fd_count]);
+		return;
+	case CONTROL_NONE:
+		take_server(machine, message->value, -1);
+		return;
+	case CONTROL_BUTTON:
+		press_button(machine);
+		return;
+	case CONTROL_STOP:
+		vmm_stop(machine->vmm);
+		return;
+	case CONTROL_REPORT:
+		vmm_report(machine->vmm, print_line, machine);
+		return;
+	case CONTROL_CALL:
+		machine_call(machine->vmm, machine->control, message, extras);
+		return;
+	default:
+		return;
+	}
+}
+
+/* The keeper said something, or is gone. What it wants may need a pause of the guest, so the turn does it. */
 static void on_control(void *opaque)
 {
 	struct machine *machine = opaque;
-	struct control_message message;
-	int ret, fd;
 
-	while ((ret = control_receive_server(machine->control, &message, &fd)) == 1 || ret == -EPROTO) {
-		if (ret == 1 && message.type == CONTROL_SERVER && fd >= 0) {
-			take_server(machine, message.value, fd);
-			continue;
-		}
-		if (fd >= 0)
-			close(fd);
-		if (ret == 1 && message.type == CONTROL_NONE)
-			take_server(machine, message.value, -1);
-		else if (ret == 1 && message.type == CONTROL_BUTTON)
-			press_button(machine);
-		else if (ret == 1 && message.type == CONTROL_STOP)
-			vmm_stop(machine->vmm);
-		else if (ret == 1 && message.type == CONTROL_REPORT)
-			vmm_report(machine->vmm, print_line, machine);
+	machine->spoken_to = true;
+}
+
+static void on_turn(void *opaque)
+{
+	struct machine *machine = opaque;
+	struct control_message message;
+	struct control_extras extras;
+	int ret;
+
+	if (!machine->spoken_to)
+		return;
+	machine->spoken_to = false;
+	while ((ret = control_receive_extras(machine->control, &message, &extras)) == 1 || ret == -EPROTO) {
+		if (ret == 1)
+			take_message(machine, &message, &extras);
+		control_close_extras(&extras);
 	}
 	if (ret != -EAGAIN)
 		vmm_stop(machine->vmm);
@@ -263,7 +306,7 @@ static enum vmm_end run(struct machine *machine, int serial, struct lend_error *
 	if (ret)
 		return VMM_END_ERROR;
 	if (machine->config->options->verbose)
-		vmm_explain(machine->vmm);
+		vmm_explain(machine->vmm, print_line, machine);
 	if (vmm_sandbox(machine->vmm, error))
 		return VMM_END_ERROR;
 	control_send(machine->control, CONTROL_RUNNING);

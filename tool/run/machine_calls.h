@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* What the keeper calls the machine for while the guest runs: a function a verb, in a table. */
+#ifndef TOOL_RUN_MACHINE_CALLS_H
+#define TOOL_RUN_MACHINE_CALLS_H
+
+#include "tool/run/control.h"
+
+struct machine_call {
+	struct vmm *vmm;
+	int control;
+	uint32_t serial;
+	unsigned device;
+	const uint8_t *payload;
+	size_t length;                 /* of payload, bytes */
+	struct control_extras *extras; /* its descriptors; who keeps them sets fd_count to 0 */
+	bool full; /* the keeper does not read: no further row is sent, and the call fails */
+};
+
+/** Does what a CONTROL_CALL asks for, and answers it. From vmm_config.turn. */
+void machine_call(struct vmm *vmm, int control, const struct control_message *message,
+		  struct control_extras *extras);
+
+/** Answers a call whose function returned MACHINE_LATER. */
+enum { MACHINE_LATER = 1 };
+void machine_answer(int control, uint32_t serial, int result, const char *text);
+
+#endif
