@@ -173,6 +173,10 @@ static int place_functions(struct vmm *vmm, struct layout_needs *needs, struct l
 		};
 	if (topology_place(&vmm->topology, placements, vmm->assigned_count))
 		return fail(error, -ENOSPC, "more devices than the machine has slots (%d)", PCI_SLOTS - 1);
+	if (topology_add_ports(&vmm->topology, vmm->config.ports, vmm->config.port_window))
+		return fail(error, -ENOSPC,
+			    "-ports %u: devices and empty ports are more than the machine has slots (%d)",
+			    vmm->config.ports, PCI_SLOTS - 1);
 	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));)
 		at->slot = topology_slot(&vmm->topology, at->function);
 	topology_needs(&vmm->topology, needs);

@@ -113,7 +113,9 @@ struct vmm_config {
 	uint8_t uuid[16]; /* all zero: none */
 	const struct vmm_device_config *devices;
 	unsigned device_count;
-	int iommu_fd; /* an open /dev/iommu, borrowed; -1: opened where one is needed */
+	unsigned ports;       /* root ports with nothing below, for devices that come later */
+	uint64_t port_window; /* bytes of prefetchable BARs above 4 GiB below each, a multiple of 1 MiB */
+	int iommu_fd;         /* an open /dev/iommu, borrowed; -1: opened where one is needed */
 	void (*log)(void *opaque, enum lend_log_level level, const char *line); /* from any thread */
 	/*
 	 * A step of vmm_new() begins in a row, or what is known of it changes; an empty `what` is its

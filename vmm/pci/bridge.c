@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * PCI-to-PCI Bridge 1.2, chapter 3 (type 1 header); PCI Express Base 6.0, 7.5.3
- * (capability). A port has no slot capability and no interrupt of its own
- * until hotplug is built; its link is its device's, so that drivers that
- * compare both see no bottleneck.
+ * (capability). Where devices come and go, a port has a slot, and says so in its
+ * capability. The system keeps that hotplug back for itself (_OSC), and the port
+ * does nothing of it: firmware reserves room below a port only if it reads there
+ * that the slot is one for hotplug. The link is that of the device, so that drivers
+ * that compare both see no bottleneck.
  */
 #include <linux/pci_regs.h>
 
@@ -16,6 +18,7 @@ enum {
 	SSVID = 0x80,
 	EXP_VERSION = 2,
 	MPSS_512 = 2,
+	PSN_SHIFT = 19,
 	ATOMIC_SHIFT = 7 /* PCI_EXP_DEVCAP2_ATOMIC_COMP32 and the two above it */
 };
 
@@ -70,27 +73,30 @@ static void set_io(struct bridge_config *config, const struct port_setup *setup)
 			  setup->unplaced ? 0 : ((setup->io_start + setup->io_length - 1) >> 8) & 0xf0);
 }
 
+/* No button, no lamps, no power switch; a device may go without a word. */
+static void set_slot(struct bridge_config *config, const struct port_setup *setup)
+{
+	bridge_config_set(config, EXP + PCI_EXP_FLAGS, 2,
+			  EXP_VERSION | PCI_EXP_TYPE_ROOT_PORT << 4 | PCI_EXP_FLAGS_SLOT);
+	bridge_config_set(config, EXP + PCI_EXP_SLTCAP, 4,
+			  PCI_EXP_SLTCAP_HPC | PCI_EXP_SLTCAP_HPS | PCI_EXP_SLTCAP_NCCS |
+				  (uint32_t)setup->slot << PSN_SHIFT);
+	bridge_config_allow(config, EXP + PCI_EXP_SLTCTL, 2,
+			    PCI_EXP_SLTCTL_PDCE | PCI_EXP_SLTCTL_HPIE | PCI_EXP_SLTCTL_DLLSCE);
+}
+
 static void set_express(struct bridge_config *config, const struct port_setup *setup)
 {
-	uint32_t speed = setup->link.speed ? setup->link.speed : PCI_EXP_LNKCAP_SLS_2_5GB;
-	uint32_t width = setup->link.width ? setup->link.width : 1;
-	uint32_t link = speed | width << 4;
-
 	bridge_config_set(config, PCI_CAPABILITY_LIST, 1, EXP);
 	bridge_config_set(config, EXP, 1, PCI_CAP_ID_EXP);
 	bridge_config_set(config, EXP + 1, 1, SSVID);
 	bridge_config_set(config, EXP + PCI_EXP_FLAGS, 2, EXP_VERSION | PCI_EXP_TYPE_ROOT_PORT << 4);
 	bridge_config_set(config, EXP + PCI_EXP_DEVCAP, 4, MPSS_512 | PCI_EXP_DEVCAP_RBER);
 	bridge_config_allow(config, EXP + PCI_EXP_DEVCTL, 2, 0x00ff | PCI_EXP_DEVCTL_READRQ);
-	bridge_config_set(config, EXP + PCI_EXP_LNKCAP, 4,
-			  link | PCI_EXP_LNKCAP_DLLLARC | (uint32_t)(setup->slot) << 24);
-	bridge_config_set(config, EXP + PCI_EXP_LNKSTA, 2, link | PCI_EXP_LNKSTA_DLLLA);
 	bridge_config_allow(config, EXP + PCI_EXP_RTCTL, 2, 0x000f);
-	/* Supported speeds: all up to the link's; target speed: the link's. */
-	bridge_config_set(config, EXP + PCI_EXP_LNKCAP2, 4, ((1u << speed) - 1) << 1);
-	bridge_config_set(config, EXP + PCI_EXP_LNKCTL2, 2, speed);
-
-	bridge_config_set(config, EXP + PCI_EXP_DEVCAP2, 4, (uint32_t)(setup->atomics & 7) << ATOMIC_SHIFT);
+	if (setup->hotplug)
+		set_slot(config, setup);
+	root_port_update(config, setup);
 
 	bridge_config_set(config, SSVID, 1, PCI_CAP_ID_SSVID);
 	bridge_config_set(config, SSVID + PCI_SSVID_VENDOR_ID, 2, ID_VENDOR);
@@ -117,7 +123,20 @@ void root_port_init(struct bridge_config *config, const struct port_setup *setup
 	set_express(config, setup);
 }
 
-void root_port_empty(struct bridge_config *config)
+void root_port_update(struct bridge_config *config, const struct port_setup *setup)
 {
-	bridge_config_set(config, EXP + PCI_EXP_DEVCAP2, 4, 0);
+	uint32_t speed = setup->link.speed ? setup->link.speed : PCI_EXP_LNKCAP_SLS_2_5GB;
+	uint32_t width = setup->link.width ? setup->link.width : 1;
+	uint32_t link = speed | width << 4;
+	bool up = setup->filled || !setup->hotplug;
+
+	bridge_config_set(config, EXP + PCI_EXP_LNKCAP, 4,
+			  link | PCI_EXP_LNKCAP_DLLLARC | (uint32_t)(setup->slot) << 24);
+	bridge_config_set(config, EXP + PCI_EXP_LNKSTA, 2, up ? link | PCI_EXP_LNKSTA_DLLLA : 0);
+	/* Supported speeds: all up to the link's; target speed: the link's. */
+	bridge_config_set(config, EXP + PCI_EXP_LNKCAP2, 4, ((1u << speed) - 1) << 1);
+	bridge_config_set(config, EXP + PCI_EXP_LNKCTL2, 2, speed);
+	bridge_config_set(config, EXP + PCI_EXP_DEVCAP2, 4, (uint32_t)(setup->atomics & 7) << ATOMIC_SHIFT);
+	bridge_config_set(config, EXP + PCI_EXP_SLTSTA, 2,
+			  setup->hotplug && setup->filled ? PCI_EXP_SLTSTA_PDS : 0);
 }

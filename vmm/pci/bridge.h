@@ -11,6 +11,8 @@ void host_bridge_init(struct bridge_config *config);
 /** What a root port is told before boot: numbers of buses, windows (length 0: none). */
 struct port_setup {
 	bool unplaced; /* firmware numbers the buses and opens the windows */
+	bool hotplug;  /* the device below may come and go */
+	bool filled;   /* one is there */
 	uint8_t slot, secondary;
 	struct lend_link link;                    /* of what is below it */
 	uint8_t atomics;                          /* AtomicOps that it completes, as in lend_link */
@@ -19,9 +21,9 @@ struct port_setup {
 	uint32_t io_start, io_length;             /* 4 KiB granular */
 };
 
-/** What is below the port is gone: it completes no AtomicOps any more. */
-void root_port_empty(struct bridge_config *config);
-
 void root_port_init(struct bridge_config *config, const struct port_setup *setup);
+
+/** What is below the port came or went: what the port says of it (link, presence, AtomicOps). */
+void root_port_update(struct bridge_config *config, const struct port_setup *setup);
 
 #endif

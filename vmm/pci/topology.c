@@ -76,6 +76,49 @@ unsigned topology_slot(const struct topology *topology, const struct lend_functi
 	return 0;
 }
 
+int topology_add_ports(struct topology *topology, unsigned count, uint64_t window)
+{
+	topology->hotplug |= count > 0;
+	while (count--) {
+		struct pci_slot *slot = free_slot(topology);
+
+		if (!slot)
+			return -ENOSPC;
+		slot->kind = SLOT_PORT;
+		slot->room_low = PORT_ROOM_LOW;
+		slot->room_high = window;
+	}
+	return 0;
+}
+
+uint32_t topology_ports(const struct topology *topology, bool filled)
+{
+	uint32_t slots = 0;
+
+	for (unsigned i = 1; i < PCI_SLOTS; i++) {
+		const struct pci_slot *slot = &topology->slots[i];
+		bool has = false;
+
+		for (unsigned f = 0; f < PCI_FUNCTIONS; f++)
+			has |= slot->functions[f] != NULL;
+		if (slot->kind == SLOT_PORT && (has || !filled))
+			slots |= 1u << i;
+	}
+	return slots;
+}
+
+static void update_port(struct pci_slot *slot)
+{
+	slot_describe(slot);
+	root_port_update(&slot->config, &slot->setup);
+}
+
+void topology_insert(struct topology *topology, unsigned slot, struct lend_function *function)
+{
+	topology->slots[slot].functions[0] = function;
+	update_port(&topology->slots[slot]);
+}
+
 void topology_remove(struct topology *topology, const struct lend_function *function)
 {
 	for (unsigned i = 1; i < PCI_SLOTS; i++)
@@ -83,7 +126,7 @@ void topology_remove(struct topology *topology, const struct lend_function *func
 			if (topology->slots[i].functions[f] == function) {
 				topology->slots[i].functions[f] = NULL;
 				if (topology->slots[i].kind == SLOT_PORT)
-					root_port_empty(&topology->slots[i].config);
+					update_port(&topology->slots[i]);
 			}
 }
 

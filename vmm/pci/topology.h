@@ -4,9 +4,9 @@
  * and 0xcf8 where it is asked for).
  *
  * Bus 0 has the host bridge as device 0, root ports, and the functions that
- * belong on the root bus. Behind a port there is one device. The tree is fixed
- * once the guest runs; the guest may renumber the buses, so a port is found by
- * what its register says.
+ * belong on the root bus. Behind a port there is one device, or none. Slots and
+ * ports are fixed once the guest runs, and what is below a port changes with vCPUs
+ * paused; the guest may renumber the buses, so a port is found by what its register says.
  */
 #ifndef VMM_PCI_TOPOLOGY_H
 #define VMM_PCI_TOPOLOGY_H
@@ -25,6 +25,7 @@ struct pci_slot {
 	enum slot_kind kind;
 	struct bridge_config config;                    /* of a host bridge, a chip or a port */
 	struct port_setup setup;                        /* of a port */
+	uint64_t room_low, room_high;                   /* bytes of its windows at least */
 	struct lend_function *functions[PCI_FUNCTIONS]; /* in the slot, or below the port */
 };
 
@@ -43,6 +44,7 @@ struct topology_chips {
 struct topology {
 	const struct topology_chips *chips; /* NULL: a direct boot; set before topology_place() */
 	struct pci_slot slots[PCI_SLOTS];
+	bool hotplug; /* devices may come and go behind ports */
 	uint32_t cf8; /* the address latch, atomics */
 	bool has_io;  /* an I/O BAR is somewhere */
 	uint64_t accesses;
@@ -62,8 +64,26 @@ struct placement {
  */
 int topology_place(struct topology *topology, const struct placement *placements, unsigned count);
 
+enum { PORT_ROOM_LOW = 32 << 20 };
+
+/**
+ * Adds ports with nothing below, for devices that come later: behind each there is room for
+ * PORT_ROOM_LOW bytes of BARs below 4 GiB, and for `window` bytes (a multiple of 1 MiB) of
+ * prefetchable ones above. After topology_place(). -ENOSPC: no slot left.
+ */
+int topology_add_ports(struct topology *topology, unsigned count, uint64_t window);
+
+/** The slots of ports, a bit each; `filled`: only those with something below. */
+uint32_t topology_ports(const struct topology *topology, bool filled);
+
+/** The function comes behind the port in a slot, as function 0. vCPUs are paused. */
+void topology_insert(struct topology *topology, unsigned slot, struct lend_function *function);
+
 /** The function is not there any more; its slot, or the port above it, stays. vCPUs are paused. */
 void topology_remove(struct topology *topology, const struct lend_function *function);
+
+/** What is below a port, for its registers: the last link stays known when nothing is. */
+void slot_describe(struct pci_slot *slot);
 
 /** The slot of the root bus where the function is, or its port. */
 unsigned topology_slot(const struct topology *topology, const struct lend_function *function);

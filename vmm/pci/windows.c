@@ -73,10 +73,22 @@ static uint64_t align_of(const struct lend_bar *bar)
 	return !bar->io && bar->size < PAGE ? PAGE : bar->size;
 }
 
+/* What is kept free below a port for a device that comes later. */
+static uint64_t room_of(const struct pci_slot *slot, enum area area)
+{
+	return area == AREA_LOW ? slot->room_low : area == AREA_HIGH ? slot->room_high : 0;
+}
+
+/* The largest power of two that is not more than `bytes`: the largest BAR that has room there. */
+static uint64_t power_in(uint64_t bytes)
+{
+	return bytes ? 1ULL << (63 - __builtin_clzll(bytes)) : 0;
+}
+
 /* The largest alignment that a BAR of one kind in the slot has; 0: there is none. */
 static uint64_t largest(const struct pci_slot *slot, enum area area)
 {
-	uint64_t found = 0;
+	uint64_t found = power_in(room_of(slot, area));
 
 	for (unsigned i = 0; i < PCI_FUNCTIONS * LEND_BARS; i++) {
 		struct lend_bar bar;
@@ -139,11 +151,14 @@ static void set_window(struct port_setup *setup, enum area area, uint64_t start,
 static void place_slot(struct pci_slot *slot, enum area area, struct cursors *cursors)
 {
 	uint64_t grain = grain_of(slot, area), *cursor = cursor_of(cursors, area);
-	uint64_t start = align_up(*cursor, grain);
+	uint64_t room = room_of(slot, area);
+	uint64_t start = align_up(*cursor, room ? power_in(room) : grain);
 	bool ascending =
 		place_area(slot, area, start, true, false) < place_area(slot, area, start, false, false);
 	uint64_t end = align_up(place_area(slot, area, start, ascending, !cursors->dry), grain);
 
+	if (end < start + room)
+		end = start + room;
 	set_window(&slot->setup, area, start, end);
 	note_alignment(cursors, area, largest(slot, area));
 	*cursor = end;
@@ -204,6 +219,19 @@ static bool is_single(const struct pci_slot *slot)
 	return slot->functions[0];
 }
 
+void slot_describe(struct pci_slot *slot)
+{
+	struct port_setup *setup = &slot->setup;
+
+	setup->filled = false;
+	for (unsigned f = PCI_FUNCTIONS; f--;)
+		if (slot->functions[f]) {
+			lend_function_link(slot->functions[f], &setup->link, sizeof(setup->link));
+			setup->filled = true;
+		}
+	setup->atomics = is_single(slot) ? setup->link.atomics : 0;
+}
+
 static void init_bridges(struct topology *topology)
 {
 	uint8_t secondary = 1;
@@ -219,11 +247,8 @@ static void init_bridges(struct topology *topology)
 			continue;
 		slot->setup.slot = (uint8_t)i;
 		slot->setup.secondary = topology->chips ? 0 : secondary++;
-		for (unsigned f = PCI_FUNCTIONS; f--;)
-			if (slot->functions[f])
-				lend_function_link(slot->functions[f], &slot->setup.link,
-						   sizeof(slot->setup.link));
-		slot->setup.atomics = is_single(slot) ? slot->setup.link.atomics : 0;
+		slot->setup.hotplug = topology->hotplug;
+		slot_describe(slot);
 		root_port_init(&slot->config, &slot->setup);
 	}
 }
