@@ -89,7 +89,8 @@ struct vmm_firmware_config {
 	const char *vars_name; /* of the store, or else of the template */
 	int template_fd;       /* what a store that is lost at the end begins with; -1: all ones */
 	bool vars_readonly;
-	bool no_vars; /* the whole image is ROM, and there is no chip for variables */
+	bool vars_sync; /* each change of the store is on the disk before the guest reads on */
+	bool no_vars;   /* the whole image is ROM, and there is no chip for variables */
 	bool boot_menu;
 	int64_t rtc_offset;              /* seconds that the guest's clock is ahead of UTC */
 	const struct vmm_fw_file *files; /* of the user */

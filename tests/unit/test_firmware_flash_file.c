@@ -139,6 +139,35 @@ static void what_the_disk_lost_is_written_again(void **state)
 	assert_int_equal(stage->lines, 2);
 }
 
+static void each_burst_is_on_the_disk_where_that_is_asked(void **state)
+{
+	struct stage *stage = *state;
+
+	flash_free(&stage->flash);
+	flash_stage_make(
+		stage,
+		&(struct flash_config){
+			.name = "vars.fd", .size = SIZE, .from = stage->fd, .fd = stage->fd, .sync = true});
+	store(stage, FLASH_BLOCK, 0x11);
+	store(stage, 2 * FLASH_BLOCK, 0x22);
+	assert_int_equal(disk.syncs, 0);
+	put(stage, 0, 0xff);
+	assert_int_equal(disk.syncs, 1);
+	put(stage, 0, 0x70); /* nothing is changed */
+	put(stage, 0, 0xff);
+	assert_int_equal(disk.syncs, 1);
+	disk.sync_error = EIO;
+	store(stage, FLASH_BLOCK, 0x10);
+	put(stage, 0, 0xff);
+	assert_int_equal(stage->lines, 1);
+	assert_int_equal(get(stage, FLASH_BLOCK), 0x10);
+	disk.sync_error = 0;
+	store(stage, FLASH_BLOCK, 0);
+	put(stage, 0, 0xff);
+	assert_non_null(strstr(stage->line, "again"));
+	assert_int_equal(disk.syncs, 3);
+}
+
 /* For ever: bursts, each of which makes the two ends of a block equal and different from before. */
 static void hammer(struct stage *stage, int started)
 {
@@ -204,6 +233,7 @@ int main(void)
 		TEST(a_full_disk_loses_nothing),
 		TEST(a_disk_that_takes_nothing_ends_no_machine),
 		TEST(what_the_disk_lost_is_written_again),
+		TEST(each_burst_is_on_the_disk_where_that_is_asked),
 		TEST(a_killed_machine_leaves_whole_blocks),
 		TEST(a_reset_ends_a_burst),
 	};

@@ -308,6 +308,7 @@ static void variables_inside_and_none(void **state)
 	stage->options.firmware.no_vars = true;
 	assert_int_equal(run(stage), 0);
 	assert_true(stage->files.config.no_vars);
+	assert_false(stage->files.config.vars_sync);
 	assert_string_equal(stage->files.notice, "");
 }
 
@@ -324,7 +325,9 @@ static void settings_are_read(void **state)
 	asked->files[0] = (struct run_fw_file){.name = "opt/a", .string = "abc"};
 	asked->files[1] = (struct run_fw_file){.name = "opt/b", .path = path};
 	asked->file_count = 2;
+	asked->vars_sync = true;
 	assert_int_equal(run(stage), 0);
+	assert_true(stage->files.config.vars_sync);
 	assert_int_equal(stage->files.config.file_count, 2);
 	assert_int_equal(stage->files.config.files[0].length, 3);
 	assert_string_equal(stage->files.config.files[1].name, "opt/b");

@@ -32,9 +32,13 @@ static void the_image_and_its_variables(void **state)
 	assert_string_equal(options.name, "web-1");
 	assert_int_equal(parse("-firmware", "c,vars=none", NULL), 0);
 	assert_true(options.firmware.no_vars);
+	assert_false(options.firmware.vars_sync);
+	assert_int_equal(parse("-firmware", "c,vars-sync=off,vars-sync=on,vars=v", NULL), 0);
+	assert_true(options.firmware.vars_sync);
 	/* The last one counts as a whole. */
 	assert_int_equal(parse("-firmware", "c,vars=none", "-firmware", "d", NULL), 0);
 	assert_false(options.firmware.no_vars);
+	assert_false(options.firmware.vars_sync);
 	assert_string_equal(options.firmware.vars, "");
 }
 
@@ -49,6 +53,8 @@ static void wrong_images(void **state)
 	assert_wrong("-firmware", "c,vars-template=", "vars-template= is empty");
 	assert_wrong("-firmware", "c,secure=on", "'secure=on' is not known");
 	assert_wrong("-firmware", "c,vars", "'vars' is not known");
+	assert_wrong("-firmware", "c,vars-sync=often", "[,vars-sync=on|off]");
+	assert_wrong("-firmware", "c,vars=none,vars-sync=on", "leave vars-sync= out");
 	assert_wrong("-firmware", "c,vars=none,vars-template=t", "leave vars-template= out");
 	memset(path + 5, 'x', 1050);
 	assert_wrong("-firmware", path + 5, "1023 bytes");

@@ -263,6 +263,7 @@ static int begin(const struct run_options *options, struct firmware_files *out, 
 	firmware_none(out);
 	out->config.vars_name = out->vars;
 	out->config.no_vars = asked->no_vars;
+	out->config.vars_sync = asked->vars_sync;
 	out->config.boot_menu = asked->menu;
 	out->config.rtc_offset = rtc_offset(asked);
 	ret = open_code(asked, out, error);

@@ -33,13 +33,17 @@ static int copy_path(char out[RUN_PATH_MAX], const char *name, const char *value
 static int firmware_part(struct run_firmware *firmware, const char *part, struct lend_error *error)
 {
 	const char *vars = value_of(part, "vars"), *template = value_of(part, "vars-template");
+	const char *sync = value_of(part, "vars-sync");
 
 	if (template)
 		return copy_path(firmware->template, "vars-template=", template, error);
+	if (sync && !value_switch(sync, &firmware->vars_sync))
+		return 0;
 	if (!vars)
 		return tool_fail(error, -EINVAL,
 				 "-firmware: '%.60s' is not known; it is -firmware CODE[,vars=FILE]"
-				 "[,vars-template=FILE], and a comma in a path is written twice",
+				 "[,vars-template=FILE][,vars-sync=on|off], and a comma in a path is "
+				 "written twice",
 				 part);
 	firmware->no_vars = !strcmp(vars, "none");
 	return copy_path(firmware->vars, "vars=", vars, error);
@@ -54,13 +58,14 @@ int firmware_parse(struct run_options *options, const char *value, struct lend_e
 	if (!copy)
 		return tool_fail(error, -ENOMEM, "not enough memory to read -firmware");
 	firmware->vars[0] = firmware->template[0] = '\0';
-	firmware->no_vars = false;
+	firmware->no_vars = firmware->vars_sync = false;
 	ret = copy_path(firmware->code, "the image", value_next(&rest), error);
 	while (!ret && rest)
 		ret = firmware_part(firmware, value_next(&rest), error);
-	if (!ret && firmware->no_vars && firmware->template[0])
+	if (!ret && firmware->no_vars && (firmware->template[0] || firmware->vars_sync))
 		ret = tool_fail(error, -EINVAL,
-				"-firmware: with vars=none there are no variables; leave vars-template= out");
+				"-firmware: with vars=none there are no variables; leave %s out",
+				firmware->template[0] ? "vars-template=" : "vars-sync=");
 	free(copy);
 	return ret;
 }

@@ -60,8 +60,9 @@ struct run_firmware {
 	char code[RUN_PATH_MAX];                         /* a path, or "uefi"; empty: a kernel is started */
 	char vars[RUN_PATH_MAX], template[RUN_PATH_MAX]; /* empty: not given */
 	bool no_vars;                                    /* vars=none */
-	bool boot, menu;                                 /* -boot was there, and its menu=on */
-	bool rtc;                                        /* -rtc was there */
+	bool vars_sync;
+	bool boot, menu; /* -boot was there, and its menu=on */
+	bool rtc;        /* -rtc was there */
 	enum rtc_base rtc_base;
 	int64_t rtc_at; /* of RTC_AT: seconds since 1970 */
 	struct run_fw_file files[RUN_FW_FILES_MAX];

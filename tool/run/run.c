@@ -31,7 +31,7 @@ static const char help_text[] =
 	"  -initrd FILE         its initial RAM disk\n"
 	"  -append TEXT         its command line\n"
 	"  -firmware uefi       start what is installed on a device, by UEFI firmware\n"
-	"  -firmware CODE[,vars=FILE][,vars-template=FILE]\n"
+	"  -firmware CODE[,vars=FILE][,vars-template=FILE][,vars-sync=on]\n"
 	"                       by this image; FILE keeps its variables\n"
 	"  -boot menu=on        the firmware's boot menu waits for a key\n"
 	"  -rtc base=utc|localtime|DATETIME\n"

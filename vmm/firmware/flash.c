@@ -98,6 +98,24 @@ static int write_back(struct flash *flash)
 	return !ret && flash->lost ? 0 : tell_written(flash, ret);
 }
 
+/*
+ * The kernel forgets what it could not write: another fdatasync() succeeds without it. Nobody knows
+ * which blocks that were, so all are written again.
+ */
+static int sync_file(struct flash *flash)
+{
+	int ret;
+
+	if (!flash->unsynced)
+		return 0;
+	ret = fdatasync(flash->fd) ? -errno : 0;
+	flash->unsynced = false;
+	flash->lost = ret;
+	for (uint32_t at = 0; ret && at < flash->size; at += FLASH_BLOCK)
+		mark_dirty(flash, at);
+	return ret || !flash->dirty_count ? tell_written(flash, ret) : 0;
+}
+
 static void set_state(struct flash *flash, enum flash_state state)
 {
 	bool was_array = flash->state == FLASH_ARRAY;
@@ -107,6 +125,8 @@ static void set_state(struct flash *flash, enum flash_state state)
 		return;
 	if (!was_array)
 		write_back(flash);
+	if (!was_array && flash->sync)
+		sync_file(flash);
 	count(&flash->shows);
 	flash->calls.show(flash->calls.opaque, !was_array);
 }
@@ -256,7 +276,8 @@ int flash_init(struct flash *flash, const struct flash_config *config, const str
 				.size = config->size,
 				.fd = config->fd,
 				.rom = config->rom,
-				.readonly = config->readonly};
+				.readonly = config->readonly,
+				.sync = config->sync};
 	pthread_mutex_init(&flash->lock, NULL);
 	return 0;
 }
@@ -268,24 +289,6 @@ void flash_reset(struct flash *flash)
 	set_state(flash, FLASH_ARRAY);
 	pthread_mutex_unlock(&flash->lock);
 	flash_sync(flash);
-}
-
-/*
- * The kernel forgets what it could not write: another fdatasync() succeeds without it. Nobody knows
- * which blocks that were, so all are written again.
- */
-static int sync_file(struct flash *flash)
-{
-	int ret;
-
-	if (!flash->unsynced)
-		return 0;
-	ret = fdatasync(flash->fd) ? -errno : 0;
-	flash->unsynced = false;
-	flash->lost = ret;
-	for (uint32_t at = 0; ret && at < flash->size; at += FLASH_BLOCK)
-		mark_dirty(flash, at);
-	return ret || !flash->dirty_count ? tell_written(flash, ret) : 0;
 }
 
 int flash_sync(struct flash *flash)

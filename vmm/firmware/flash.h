@@ -41,7 +41,7 @@ struct flash {
 	uint8_t *bytes;   /* page-aligned */
 	uint32_t size;
 	int fd; /* what it is kept in, borrowed; -1: nothing */
-	bool rom, readonly;
+	bool rom, readonly, sync;
 	pthread_mutex_t lock; /* guards what is below, and bytes */
 	enum flash_state state;
 	uint8_t status;
@@ -62,6 +62,7 @@ struct flash_config {
 	int fd;        /* where it is kept; -1: nowhere */
 	bool rom;      /* takes no commands */
 	bool readonly; /* takes commands, and answers that they failed */
+	bool sync;     /* what was changed is on the disk whenever the chip goes back to array mode */
 };
 
 /**

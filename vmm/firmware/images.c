@@ -80,6 +80,7 @@ int firmware_images_init(struct vmm *vmm, struct lend_error *error)
 		.from = plan.vars_from,
 		.fd = plan.vars_lost || asked->vars_readonly ? -1 : asked->vars_fd,
 		.readonly = !plan.vars_lost && asked->vars_readonly,
+		.sync = asked->vars_sync,
 	};
 
 	ret = ret ? ret : make(vmm, &firmware->code, &code, ADDR_4GIB - code.size, error);
