@@ -232,12 +232,15 @@ int devices_place(struct vmm *vmm, struct lend_error *error)
 	struct lend_iova_window *windows = calloc(count + 1, sizeof(*windows));
 	struct layout_needs needs = {.kind = vmm->firmware ? LAYOUT_FIRMWARE : LAYOUT_DIRECT,
 				     .memory = vmm->config.memory,
-				     .physical_bits = cpuid_physical_bits(vmm->cpuid),
 				     .windows = windows};
 	int ret = windows ? make_functions(vmm, error) : fail(error, -ENOMEM, "out of memory");
 
 	if (windows)
 		needs.window_count = lend_space_windows(vmm->space, windows, count);
+	/* Releases of ovmf up to 2024 take the end of the address space for BARs, wherever devices reach. */
+	if (vmm->firmware)
+		cpuid_limit_bits(vmm->cpuid, layout_reached_bits(windows, needs.window_count));
+	needs.physical_bits = cpuid_physical_bits(vmm->cpuid);
 	if (!ret)
 		ret = place_functions(vmm, &needs, error);
 	while (!ret && needs.low > layout_low_most(needs.kind) && !move_largest(vmm, error))

@@ -244,6 +244,23 @@ static void guest_addresses_do_not_leave_a_piece(void **state)
 	assert_int_equal(memory_put(&memory, gpa(30), "abc", 3), -EFAULT);
 }
 
+static void the_last_window_says_what_devices_reach(void **state)
+{
+	static const struct {
+		uint64_t last;
+		unsigned bits;
+	} rows[] = {
+		{(1ULL << 39) - 1, 39}, {1ULL << 39, 39}, {(1ULL << 39) - 2, 38}, {UINT64_MAX, 63}, {0, 0}};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct lend_iova_window windows[] = {{0, 0x1000}, {0x10000, rows[i].last}};
+
+		assert_int_equal(layout_reached_bits(windows, 2), rows[i].bits);
+	}
+	assert_int_equal(layout_reached_bits(NULL, 0), 63);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +276,7 @@ int main(void)
 		cmocka_unit_test(no_window_is_invented),
 		cmocka_unit_test(the_map_names_ram_and_ecam),
 		cmocka_unit_test(guest_addresses_do_not_leave_a_piece),
+		cmocka_unit_test(the_last_window_says_what_devices_reach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,6 +226,39 @@ static void physical_bits_are_those_that_can_be_mapped(void **state)
 	assert_int_equal(cpuid_physical_bits(&(struct cpuid){0}), 36);
 }
 
+/* Firmware may put BARs at the end of the address space, so that is where devices reach. */
+static void processors_reach_no_further_than_devices(void **state)
+{
+	enum { INTEL = 0x756e6547, AMD = 0x68747541 };
+	static const struct {
+		uint32_t maker, sizes;
+		unsigned limit;
+		uint32_t want;
+	} rows[] = {
+		{INTEL, 46, 39, 39},
+		{INTEL, 46, 42, 42},
+		{INTEL, 46, 40, 39}, /* firmware takes 40 for a mistake */
+		{INTEL, 46, 38, 36},
+		{INTEL, 46, 48, 46},
+		{INTEL, 39, 39, 39},
+		{INTEL, 46, 30, 46}, /* nothing is that short */
+		{AMD, 48 | 48 << 16, 40, 40 | 40 << 16},
+		{AMD, 48 | 0x3000, 40, 40 | 0x3000},
+		{AMD, 48, 39, 48}, /* an AMD has 40 at the least */
+		{0, 48, 40, 48},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct cpuid cpuid = {.nent = 2,
+				      .entries = {{.function = 0, .ebx = rows[i].maker},
+						  {.function = 0x80000008, .eax = rows[i].sizes}}};
+
+		cpuid_limit_bits(&cpuid, rows[i].limit);
+		assert_int_equal(leaf(&cpuid, 0x80000008, 0)->eax, rows[i].want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +268,7 @@ int main(void)
 		cmocka_unit_test(the_real_mode_entry_resets),
 		cmocka_unit_test(each_processor_knows_its_place),
 		cmocka_unit_test(physical_bits_are_those_that_can_be_mapped),
+		cmocka_unit_test(processors_reach_no_further_than_devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
  * the kernel's Documentation/virt/kvm/x86/cpuid.rst. Each leaf that says
  * something of topology or of what KVM cannot nest is a row.
  */
+#include <cpuid.h>
 #include <stddef.h>
 
 #include "vmm/x86/cpuid.h"
@@ -194,6 +195,29 @@ unsigned cpuid_physical_bits(const struct cpuid *cpuid)
 	if (bits > mapped)
 		bits = mapped;
 	return bits < BITS_LEAST ? BITS_LEAST : bits;
+}
+
+/* A length that processors of this maker have, or that any has: ovmf takes another one for a mistake. */
+static bool is_believed(const struct cpuid *cpuid, unsigned bits)
+{
+	const struct kvm_cpuid_entry2 *maker = find(cpuid, 0, 0);
+	bool intel = maker && maker->ebx == signature_INTEL_ebx,
+	     amd = maker && maker->ebx == signature_AMD_ebx;
+
+	return bits > 40 || (bits == 40 && amd) || (intel && (bits == 39 || bits == 36));
+}
+
+void cpuid_limit_bits(struct cpuid *cpuid, unsigned bits)
+{
+	struct kvm_cpuid_entry2 *sizes = need(cpuid, 0x80000008, 0, 0);
+
+	while (bits > BITS_LEAST && !is_believed(cpuid, bits))
+		bits--;
+	if (!sizes || bits >= cpuid_physical_bits(cpuid) || !is_believed(cpuid, bits))
+		return;
+	sizes->eax = (sizes->eax & ~0xffu) | bits;
+	if (sizes->eax >> 16 & 0xff)
+		sizes->eax = (sizes->eax & ~0xff0000u) | bits << 16;
 }
 
 bool cpuid_gib_pages(const struct cpuid *cpuid)

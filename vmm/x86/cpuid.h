@@ -34,6 +34,12 @@ void cpuid_fit(struct cpuid *cpuid, const struct cpuid_config *config, unsigned 
 /** Bits of a guest's physical address that processor and KVM's page tables both reach; at least 36. */
 unsigned cpuid_physical_bits(const struct cpuid *cpuid);
 
+/**
+ * Makes the processors' physical addresses no longer than `bits`, as far as firmware believes in that length.
+ * Before cpuid_fit().
+ */
+void cpuid_limit_bits(struct cpuid *cpuid, unsigned bits);
+
 /** Whether a page can have 1 GiB. */
 bool cpuid_gib_pages(const struct cpuid *cpuid);
 

@@ -34,6 +34,16 @@ uint64_t layout_low_most(enum layout_kind kind)
 	return frames[kind].end - frames[kind].lowest;
 }
 
+unsigned layout_reached_bits(const struct lend_iova_window *windows, size_t count)
+{
+	uint64_t last = count ? windows[count - 1].last : UINT64_MAX;
+	unsigned bits = 63;
+
+	while ((1ULL << bits) - 1 > last)
+		bits--;
+	return bits;
+}
+
 /* Adds RAM in [start, end), no more than is left; returns what is left then. */
 static uint64_t add_ram(struct layout *layout, uint64_t start, uint64_t end, uint64_t left, uint64_t total)
 {

@@ -69,6 +69,9 @@ struct layout {
 	unsigned buses;                /* that ECAM shows, from 0 */
 };
 
+/** How many bits an address has at the most that does not lie behind the last window; 63 without one. */
+unsigned layout_reached_bits(const struct lend_iova_window *windows, size_t count);
+
 /** The most bytes that BARs can have below 4 GiB. */
 uint64_t layout_low_most(enum layout_kind kind);
 
