@@ -16,6 +16,8 @@ AR      ?= ar
 IASL    ?= iasl
 SCDOC   ?= scdoc
 PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 O       ?= build
 SAN     ?=
 V       ?= 0
@@ -40,7 +42,7 @@ endif
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Werror
 CFLAGS  ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(WARN) -fvisibility=hidden -fstack-protector-strong -pthread -D_GNU_SOURCE \
-              -DLEND_VERSION='"$(VERSION)"' -Iinclude -I. -I$(B)/gen $(CFLAGS)
+              -DLEND_VERSION='"$(VERSION)"' -Iinclude -I. -I$(B)/gen $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pthread $(LDFLAGS)
 # A sanitizer's own symbols come with the program that loads the library.
 SO_LDFLAGS := $(if $(SAN),,-Wl,-z$(comma)defs)
@@ -226,9 +228,9 @@ install: $(B)/lend man install-lib
 	install -m 644 tool/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lend
 	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	install -m 644 tool/completion.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_lend
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -d $(DESTDIR)$(UNITDIR)
 	$(Q)for u in $(units); do \
-	  sed 's|@BINDIR@|$(PREFIX)/bin|' $$u >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$(basename $$u .in) || exit 1; done
+	  sed 's|@BINDIR@|$(PREFIX)/bin|' $$u >$(DESTDIR)$(UNITDIR)/$$(basename $$u .in) || exit 1; done
 
 # The drawing of docs/architecture.md; graphviz makes it when its source has changed.
 docs/architecture.svg: docs/architecture.dot
@@ -236,14 +238,14 @@ docs/architecture.svg: docs/architecture.dot
 
 # The library alone: headers, both kinds, the device for tests, pkg-config's files.
 install-lib: $(B)/$(SO) $(B)/liblend.a $(B)/liblend-fake.a
-	install -d $(DESTDIR)$(PREFIX)/include/lend $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -d $(DESTDIR)$(PREFIX)/include/lend $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 644 $(headers) $(DESTDIR)$(PREFIX)/include/lend
-	install -m 644 $(B)/liblend.a $(B)/liblend-fake.a $(DESTDIR)$(PREFIX)/lib
-	install -m 755 $(B)/$(SO) $(DESTDIR)$(PREFIX)/lib
-	ln -sf $(SO) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
-	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/liblend.so
-	$(Q)for p in lib/liblend fake/lend-fake; do sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $$p.pc.in \
-	  >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$(basename $$p).pc || exit 1; done
+	install -m 644 $(B)/liblend.a $(B)/liblend-fake.a $(DESTDIR)$(LIBDIR)
+	install -m 755 $(B)/$(SO) $(DESTDIR)$(LIBDIR)
+	ln -sf $(SO) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/liblend.so
+	$(Q)for p in lib/liblend fake/lend-fake; do sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|; s|@VERSION@|$(VERSION)|' $$p.pc.in \
+	  >$(DESTDIR)$(LIBDIR)/pkgconfig/$$(basename $$p).pc || exit 1; done
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

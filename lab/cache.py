@@ -76,6 +76,11 @@ def system():
     return _folder(LAB / "system")
 
 
+def tree():
+    """The root of an installed Debian without a kernel, for chroot. It is not to be changed."""
+    return _folder(LAB / "system", "tree") / "root"
+
+
 def ovmf(release):
     """The folder of UEFI firmware of a release of Debian: bookworm, trixie or sid."""
     return _folder(LAB / "fetch", f"ovmf-{release}")

@@ -28,6 +28,8 @@ PKGS_NEWEST="$PKGS_KERNEL libssl-dev dwarves"
 PKGS_CHECK="clang g++ llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
 	pciutils procps strace graphviz zsh iproute2 e2fsprogs passt util-linux"
 
+PKGS_PACKAGE="dpkg-dev debhelper lintian g++ scdoc systemd"
+
 # For libFuzzer; by this name only Debian has it for each of its compilers.
 on_debian() { (. /etc/os-release && [ "${ID:-}" = debian ]) 2>/dev/null; }
 ! on_debian || PKGS_CHECK="$PKGS_CHECK libclang-rt-dev"
