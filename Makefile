@@ -104,14 +104,16 @@ $(B)/obj/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# AML is written in ASL: iasl makes a table in C of it.
+# AML is written in ASL, with macros of C: iasl makes a table in C of it.
 $(B)/gen/%.h: vmm/x86/%.asl vmm/x86/dsdt_ports.asl vmm/x86/dsdt_pci.asl vmm/x86/fixed.h
 	@mkdir -p $(@D)
 	$(call say,IASL,$<)
-	$(Q)$(IASL) -vr -vs -tc -p $(B)/gen/$* $< >$(B)/gen/$*.log || { cat $(B)/gen/$*.log; exit 1; }
+	$(Q)$(CC) -E -P -undef -x c -Ivmm/x86 -o $(B)/gen/$*.asl $<
+	$(Q)$(IASL) -vr -vs -tc -p $(B)/gen/$* $(B)/gen/$*.asl >$(B)/gen/$*.log || { cat $(B)/gen/$*.log; exit 1; }
 	@sed 's/^unsigned char/static const unsigned char/' $(B)/gen/$*.hex >$@
 $(B)/obj/vmm/x86/acpi_reduced.o: $(B)/gen/dsdt.h
 $(B)/obj/vmm/x86/acpi_fixed.o: $(B)/gen/dsdt_fixed.h
+$(B)/obj/vmm/x86/acpi_hotplug.o: $(B)/gen/ssdt_hotplug.h
 
 # Each allocation fails in turn.
 $(B)/tests/test_pci_fail_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)

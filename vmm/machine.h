@@ -6,6 +6,7 @@
 #include "vmm/lines.h"
 #include "vmm/loop.h"
 #include "vmm/memory.h"
+#include "vmm/pci/hotplug.h"
 #include "vmm/pci/topology.h"
 #include "vmm/power.h"
 #include "vmm/routes.h"
@@ -89,6 +90,7 @@ struct vmm {
 	struct serial serial;
 	struct power power;
 	struct topology topology;
+	struct hotplug hotplug;                      /* where layout.hotplug is not 0 */
 	struct firmware *firmware;                   /* NULL: a direct boot, as the next */
 	const struct topology_chips *topology_chips; /* what firmware has on PCI */
 	struct vcpus vcpus;
@@ -191,6 +193,12 @@ void devices_close(struct vmm *vmm);
 int chips_init(struct vmm *vmm, struct lend_error *error);
 int chips_reset(struct vmm *vmm);
 void chips_free(struct vmm *vmm);
+
+/* ports.c: hotplug, if the machine has ports for it. */
+int ports_init(struct vmm *vmm, struct lend_error *error);
+/** Forgets what the guest was asked. vCPUs are paused. */
+void ports_reset(struct vmm *vmm);
+void ports_free(struct vmm *vmm);
 
 /* assign.c */
 extern const struct lend_host_ops assign_ops; /* host: struct vmm, peer: struct assigned */

@@ -200,6 +200,7 @@ static int reboot(struct vmm *vmm, bool by_guest, struct lend_error *error)
 	vmm_work(vmm, "resetting its devices");
 	ret = devices_reset(vmm, error);
 	vmm_work(vmm, NULL);
+	ports_reset(vmm); /* before the controllers: it lowers its line */
 	if (!ret && (chips_reset(vmm) || firmware_reset(vmm)))
 		ret = fail(error, -EIO, "KVM does not take the interrupt controllers' state");
 	ret = ret ? ret : boot_guarded(vmm, error);
@@ -329,6 +330,7 @@ void vmm_free(struct vmm *vmm)
 	vcpus_free(&vmm->vcpus);
 	devices_close(vmm);
 	lend_space_free(vmm->space);
+	ports_free(vmm);
 	firmware_free(vmm);
 	chips_free(vmm);
 	loop_free(&vmm->loop);

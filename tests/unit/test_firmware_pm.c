@@ -187,6 +187,35 @@ static void sleep_enable_switches_off_once(void **state)
 	assert_int_equal(stage->offs, 3);
 }
 
+/* A level: its status comes back for as long as it is high. */
+static void an_event_raises_the_sci_while_it_is_high(void **state)
+{
+	struct stage *stage = *state;
+
+	stage->pm.events = 1 << 1;
+	pm_event(&stage->pm, 1, true); /* waits for a system that listens */
+	assert_false(stage->high);
+	assert_int_equal(get(stage, GPE0, 4), 1 << 1);
+	set(stage, GPE0 + 2, 1, 0xff);
+	assert_int_equal(get(stage, GPE0 + 2, 2), 1 << 1); /* there is only this one */
+	assert_true(stage->high);
+	set(stage, GPE0, 1, 1 << 1);
+	assert_true(stage->high);
+	set(stage, GPE0 + 2, 1, 0); /* as a system does while it looks what happened */
+	assert_false(stage->high);
+	pm_event(&stage->pm, 1, false);
+	assert_int_equal(get(stage, GPE0, 1), 1 << 1);
+	set(stage, GPE0, 1, 1 << 1);
+	assert_int_equal(get(stage, GPE0, 1), 0);
+	set(stage, GPE0 + 2, 1, 1 << 1);
+	assert_false(stage->high);
+	pm_event(&stage->pm, 1, true);
+	assert_true(stage->high);
+	pm_reset(&stage->pm);
+	assert_false(stage->high);
+	assert_int_equal(get(stage, GPE0 + 2, 2), 0);
+}
+
 static void what_is_not_there_reads_as_it_should(void **state)
 {
 	struct stage *stage = *state;
@@ -228,6 +257,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_button_raises_the_sci_when_enabled, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bytes_of_a_register_are_written_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sleep_enable_switches_off_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_event_raises_the_sci_while_it_is_high, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_not_there_reads_as_it_should, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_reset_lowers_the_sci, set_up, tear_down),
 	};

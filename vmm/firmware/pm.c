@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* ACPI 6.5: 4.8.3.1 (PM1 events), 4.8.3.2 (PM1 control), 4.8.3.3 (timer). */
+/*
+ * ACPI 6.5: 4.8.3.1 (PM1 events), 4.8.3.2 (PM1 control), 4.8.3.3 (timer), 4.8.4.1 (general-purpose
+ * events).
+ */
 #include "vmm/firmware/pm.h"
 
-enum { PM1_STS = 0, PM1_EN = 2, PM1_CNT = 4, PM_TMR = 8, PM_TMR_END = 12 };
+enum { PM1_STS = 0, PM1_EN = 2, PM1_CNT = 4, PM_TMR = 8, PM_TMR_END = 12, GPE_STS = 0x20, GPE_EN = 0x22 };
 
 /* Registers that nothing stands behind. All other ports of the block read all ones. */
 static const struct {
 	uint8_t offset, length;
 } zeros[] = {
-	{6, 2},
-	{0x20, 4}, /* GPE0: status and enable of no event */
-	{0x30, 4}, /* SMI_EN: there is no SMM */
+	{6, 2}, {0x30, 4}, /* SMI_EN: there is no SMM */
 };
 
 enum { STS_POWER = 1 << 8 };
@@ -34,7 +35,10 @@ static uint32_t timer_read(const struct pm *pm)
 /* With the lock held. */
 static void update_sci(struct pm *pm)
 {
-	bool high = pm->status & pm->enable & SCI_SOURCES;
+	bool high;
+
+	pm->event_status |= pm->event_levels;
+	high = (pm->status & pm->enable & SCI_SOURCES) || (pm->event_status & pm->event_enable);
 
 	if (high == pm->high)
 		return;
@@ -46,9 +50,12 @@ static void update_sci(struct pm *pm)
 static uint8_t byte_read(const struct pm *pm, uint32_t timer, uint64_t offset)
 {
 	const uint16_t words[] = {pm->status, pm->enable, pm->control};
+	const uint16_t events[] = {pm->event_status, pm->event_enable};
 
 	if (offset < 2 * sizeof(words) / sizeof(*words))
 		return (uint8_t)(words[offset / 2] >> (8 * (offset & 1)));
+	if (offset >= GPE_STS && offset < GPE_STS + 2 * sizeof(events) / sizeof(*events))
+		return (uint8_t)(events[(offset - GPE_STS) / 2] >> (8 * (offset & 1)));
 	if (offset >= PM_TMR && offset < PM_TMR_END)
 		return (uint8_t)(timer >> (8 * (offset - PM_TMR)));
 	for (size_t i = 0; i < sizeof(zeros) / sizeof(*zeros); i++)
@@ -87,6 +94,12 @@ static void byte_write(struct pm *pm, uint64_t offset, uint8_t value)
 		break;
 	case PM1_EN:
 		pm->enable = (uint16_t)((pm->enable & ~mask) | (bits & EN_WRITABLE));
+		break;
+	case GPE_STS: /* as long as its level is high, an event is there again at once */
+		pm->event_status = (uint16_t)(pm->event_status & ~bits);
+		break;
+	case GPE_EN:
+		pm->event_enable = (uint16_t)((pm->event_enable & ~mask) | (bits & pm->events));
 		break;
 	case PM1_CNT:
 		pm->control = (uint16_t)((pm->control & ~mask) | (bits & CNT_SLP_TYP) | CNT_SCI_EN);
@@ -127,8 +140,18 @@ void pm_free(struct pm *pm)
 void pm_reset(struct pm *pm)
 {
 	pthread_mutex_lock(&pm->lock);
-	pm->status = pm->enable = 0;
+	pm->status = pm->enable = pm->event_status = pm->event_enable = 0;
 	pm->control = CNT_SCI_EN;
+	update_sci(pm);
+	pthread_mutex_unlock(&pm->lock);
+}
+
+void pm_event(struct pm *pm, unsigned event, bool high)
+{
+	uint16_t bit = (uint16_t)(1 << event);
+
+	pthread_mutex_lock(&pm->lock);
+	pm->event_levels = (uint16_t)(high ? pm->event_levels | bit : pm->event_levels & ~bit);
 	update_sci(pm);
 	pthread_mutex_unlock(&pm->lock);
 }

@@ -26,9 +26,12 @@ struct pm_calls {
 
 struct pm {
 	struct pm_calls calls;
-	pthread_mutex_t lock;             /* guards the next four */
+	uint16_t events;                  /* general-purpose events that there are; set before the start */
+	pthread_mutex_t lock;             /* guards what follows */
 	uint16_t status, enable, control; /* PM1_STS, PM1_EN, PM1_CNT */
-	bool high;                        /* the SCI's level */
+	/* General-purpose events, a bit each: what was seen, what may raise the SCI, and who is high now. */
+	uint16_t event_status, event_enable, event_levels;
+	bool high; /* the SCI's level */
 };
 
 void pm_init(struct pm *pm, const struct pm_calls *calls);
@@ -37,6 +40,9 @@ void pm_init(struct pm *pm, const struct pm_calls *calls);
 void pm_reset(struct pm *pm);
 
 void pm_free(struct pm *pm);
+
+/** The level of a general-purpose event. Any thread. */
+void pm_event(struct pm *pm, unsigned event, bool high);
 
 /** Presses the power button. Any thread. */
 void pm_button(struct pm *pm);

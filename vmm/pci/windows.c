@@ -200,6 +200,7 @@ void topology_needs(const struct topology *topology, struct layout_needs *needs)
 	needs->buses = 1;
 	for (unsigned i = 0; i < PCI_SLOTS; i++)
 		needs->buses += topology->slots[i].kind == SLOT_PORT;
+	needs->hotplug = topology->hotplug ? topology_ports(topology, false) : 0;
 	needs->low = cursors.low;
 	needs->high = cursors.high;
 	needs->low_align = cursors.low_align;

@@ -67,6 +67,19 @@ uint8_t *acpi_copy(struct acpi *acpi, const void *table, size_t length)
 	return copy;
 }
 
+/* In AML: NameOp, the name, QWordPrefix, the value. */
+int acpi_set_name(uint8_t *table, size_t length, const char *name, uint64_t value)
+{
+	uint8_t pattern[6] = {0x08, 0, 0, 0, 0, 0x0e}, *at;
+
+	memcpy(pattern + 1, name, 4);
+	at = memmem(table + HEADER, length - HEADER, pattern, sizeof(pattern));
+	if (!at)
+		return -ENOENT;
+	acpi_put(at + sizeof(pattern), value, 8);
+	return 0;
+}
+
 int acpi_link(struct acpi *acpi, const uint8_t *at, const uint8_t *target, uint32_t length)
 {
 	if (acpi->link_count == ACPI_LINKS_MAX)

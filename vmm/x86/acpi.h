@@ -55,6 +55,12 @@ int acpi_list(struct acpi *acpi, const uint8_t *table);
 /** The last step: the XSDT, and what stands in the RSDP. */
 int acpi_end(struct acpi *acpi);
 
+/**
+ * Writes an integer of AML: Name (NAME, <8 bytes>) in the `length` bytes of a table. -ENOENT: there
+ * is none of this name.
+ */
+int acpi_set_name(uint8_t *table, size_t length, const char *name, uint64_t value);
+
 /** Little-endian. */
 void acpi_put(uint8_t *at, uint64_t value, unsigned bytes);
 /** 5.2.3.2: Generic Address Structure of an I/O port of 1, 2 or 4 bytes. */
@@ -65,6 +71,12 @@ void acpi_put_port(uint8_t *at, uint16_t port, unsigned bytes);
 /** `legacy`: there are two PICs, a timer at IRQ 0 and the SCI. */
 int acpi_add_madt(struct acpi *acpi, unsigned cpus, bool legacy);
 int acpi_add_mcfg(struct acpi *acpi, uint64_t ecam, unsigned buses);
+
+/**
+ * Hotplug behind the ports of `layout`, if there are any. `event_device`: the interrupt is that of
+ * a generic event device, GSI_HOTPLUG; else it is the general-purpose event GPE_HOTPLUG.
+ */
+int acpi_add_hotplug(struct acpi *acpi, const struct layout *layout, bool event_device);
 
 /** Where ECAM is, and for how many buses from 0 on. */
 struct acpi_ecam {

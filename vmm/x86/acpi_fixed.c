@@ -37,8 +37,8 @@ static const uint8_t *add_facs(struct acpi *acpi)
 	return facs;
 }
 
-/* Registers of the PM block, in the FADT's old fields and in the new ones. */
-static void put_pm(uint8_t *fadt)
+/* Registers of the PM block, in the FADT's old fields and in the new ones. The last row is of events. */
+static void put_pm(uint8_t *fadt, bool events)
 {
 	static const struct {
 		uint16_t port, old, old_length, length, new;
@@ -46,18 +46,21 @@ static void put_pm(uint8_t *fadt)
 		{PORT_PM_EVENT, 56, 88, 4, 148},
 		{PORT_PM_CONTROL, 64, 89, 2, 172},
 		{PORT_PM_TIMER, 76, 91, 4, 208},
+		{PORT_PM_GPE, 80, 92, 4, 220},
 	};
 
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows) - !events; i++) {
 		acpi_put(fadt + rows[i].old, rows[i].port, 4);
 		fadt[rows[i].old_length] = (uint8_t)rows[i].length;
 		acpi_put_port(fadt + rows[i].new, rows[i].port, rows[i].length);
 		fadt[rows[i].new + 1] = (uint8_t)(8 * rows[i].length);
 	}
 	fadt[148 + 3] = 2; /* status and enable are two bytes each */
+	if (events)
+		fadt[220 + 3] = 1; /* and here bytes, 8 events in each */
 }
 
-static int add_fadt(struct acpi *acpi, const uint8_t *facs, const uint8_t *dsdt)
+static int add_fadt(struct acpi *acpi, const struct layout *layout, const uint8_t *facs, const uint8_t *dsdt)
 {
 	uint8_t *fadt = acpi_table(acpi, "FACP", FADT_REVISION, FADT_SIZE);
 	int ret;
@@ -65,7 +68,7 @@ static int add_fadt(struct acpi *acpi, const uint8_t *facs, const uint8_t *dsdt)
 	if (!fadt)
 		return -ENOSPC;
 	acpi_put(fadt + 46, GSI_SCI, 2);
-	put_pm(fadt);
+	put_pm(fadt, layout->hotplug);
 	acpi_put(fadt + 96, NO_C_STATE, 2);
 	acpi_put(fadt + 98, NO_C_STATE, 2);
 	fadt[108] = CMOS_CENTURY;
@@ -99,19 +102,6 @@ static int add_spcr(struct acpi *acpi)
 	return acpi_list(acpi, spcr);
 }
 
-/* Name (NAME, <8 bytes>) in AML: NameOp, the name, QWordPrefix, the value. */
-static int set_name(uint8_t *aml, size_t length, const char *name, uint64_t value)
-{
-	uint8_t pattern[6] = {0x08, 0, 0, 0, 0, 0x0e}, *at;
-
-	memcpy(pattern + 1, name, 4);
-	at = memmem(aml + HEADER, length - HEADER, pattern, sizeof(pattern));
-	if (!at)
-		return -ENOENT;
-	acpi_put(at + sizeof(pattern), value, 8);
-	return 0;
-}
-
 static int add_dsdt(struct acpi *acpi, const struct layout *layout, const struct acpi_ecam *ecam,
 		    const uint8_t **out)
 {
@@ -127,7 +117,7 @@ static int add_dsdt(struct acpi *acpi, const struct layout *layout, const struct
 	int ret = dsdt ? acpi_sum(acpi, dsdt) : -ENOSPC;
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows) && !ret; i++)
-		ret = set_name(dsdt, sizeof(dsdt_fixed_aml_code), rows[i].name, rows[i].value);
+		ret = acpi_set_name(dsdt, sizeof(dsdt_fixed_aml_code), rows[i].name, rows[i].value);
 	*out = dsdt;
 	return ret;
 }
@@ -142,9 +132,10 @@ int acpi_fixed(struct acpi *acpi, const struct layout *layout, unsigned cpus, co
 	if (!facs)
 		return -ENOSPC;
 	ret = add_dsdt(acpi, layout, ecam, &dsdt);
-	ret = ret ? ret : add_fadt(acpi, facs, dsdt);
+	ret = ret ? ret : add_fadt(acpi, layout, facs, dsdt);
 	ret = ret ? ret : acpi_add_madt(acpi, cpus, true);
 	ret = ret ? ret : acpi_add_mcfg(acpi, ecam->base, ecam->buses);
 	ret = ret ? ret : add_spcr(acpi);
+	ret = ret ? ret : acpi_add_hotplug(acpi, layout, false);
 	return ret ? ret : acpi_end(acpi);
 }

@@ -60,6 +60,7 @@ static int build(struct acpi *acpi, const struct layout *layout, unsigned cpus)
 	ret = add_fadt(acpi, dsdt);
 	ret = ret ? ret : acpi_add_madt(acpi, cpus, false);
 	ret = ret ? ret : acpi_add_mcfg(acpi, ADDR_ECAM, layout->buses);
+	ret = ret ? ret : acpi_add_hotplug(acpi, layout, true);
 	return ret ? ret : acpi_end(acpi);
 }
 

@@ -68,14 +68,26 @@ Device (PCI0)
 		Return (Local0)
 	}
 
-	/* PCI Firmware 3.3, 4.5: the system keeps nothing back (native hotplug, PME, AER, capability). */
+	/*
+	 * PCI Firmware 3.3, 4.5: the system gives PME, AER and the capability to the guest. Native
+	 * hotplug it keeps back where there is its own (ssdt_hotplug.asl).
+	 */
 	Method (_OSC, 4)
 	{
 		CreateDWordField (Arg3, 0, CDW1)
 		If (Arg0 == ToUUID ("33DB4D5B-1FF7-401C-9657-7441C03DD766"))
 		{
 			CreateDWordField (Arg3, 8, CDW3)
-			CDW3 &= 0x1d
+			Local0 = CDW3 & 0x1d
+			If (CondRefOf (\_SB.HPPT))
+			{
+				Local0 &= 0x1c
+				If (CDW3 & 1)
+				{
+					CDW1 |= 0x10
+				}
+			}
+			CDW3 = Local0
 			If (Arg1 != 1)
 			{
 				CDW1 |= 0x08

@@ -22,7 +22,9 @@
 #define PORT_PM_EVENT        0x600
 #define PORT_PM_CONTROL      0x604
 #define PORT_PM_TIMER        0x608
+#define PORT_PM_GPE          0x620 /* status and enable of 16 general-purpose events */
 #define SLEEP_TYPE_S5        5
+#define PORT_HOTPLUG         0x680 /* and 15 more, where devices come and go */
 #define PORT_CF8             0xcf8
 #define PORT_KEYBOARD        0x64  /* command and status of the keyboard controller */
 #define PORT_SYSTEM          0x92  /* system control port A */
@@ -32,11 +34,13 @@
 #define PORT_WINDOW_FIRMWARE 0x6000 /* what firmware leaves for I/O BARs */
 #define PORT_WINDOW_END      0xffff /* inclusive */
 
-#define GSI_SERIAL 4
-#define GSI_GED    5
-#define GSI_TIMER  2 /* of the PIT, whose IRQ is 0; with firmware alone, as the SCI is */
-#define GSI_RTC    8
-#define GSI_SCI    9
+#define GSI_SERIAL  4
+#define GSI_GED     5
+#define GSI_HOTPLUG 6 /* of a direct boot; with firmware it is general-purpose event GPE_HOTPLUG */
+#define GPE_HOTPLUG 1
+#define GSI_TIMER   2 /* of the PIT, whose IRQ is 0; with firmware alone, as the SCI is */
+#define GSI_RTC     8
+#define GSI_SCI     9
 /* INTA to INTD (pin 1 to 4) of root bus slot s: GSI 16 + ((s + pin - 1) & 7). */
 #define GSI_PCI 16
 

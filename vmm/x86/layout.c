@@ -128,7 +128,7 @@ int layout_plan(const struct layout_needs *needs, struct layout *out, struct len
 	uint64_t left = needs->memory;
 	uint64_t from, hole;
 
-	*out = (struct layout){.buses = needs->buses};
+	*out = (struct layout){.buses = needs->buses, .hotplug = needs->hotplug};
 	if (needs->memory < MEMORY_LEAST)
 		return fail(error, -EINVAL, "-m: a machine needs at least %llu MiB of memory",
 			    (unsigned long long)(MEMORY_LEAST >> 20));

@@ -56,6 +56,7 @@ struct layout_needs {
 	uint64_t low, high; /* bytes of BARs below 4 GiB (with alignment) and above */
 	uint64_t low_align, high_align;
 	unsigned buses;
+	uint32_t hotplug; /* as in struct layout */
 	unsigned physical_bits;
 	const struct lend_iova_window *windows; /* what devices can address; ascending */
 	size_t window_count;
@@ -67,6 +68,7 @@ struct layout {
 	uint64_t low_start, low_end;   /* [start, end) */
 	uint64_t high_start, high_end; /* start == end: none */
 	unsigned buses;                /* that ECAM shows, from 0 */
+	uint32_t hotplug;              /* slots of ports where devices come and go; 0: none */
 };
 
 /** How many bits an address has at the most that does not lie behind the last window; 63 without one. */
