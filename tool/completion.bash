@@ -177,8 +177,40 @@ _lend_host() {
 	unbind) options="--siblings --persist --force --limit --stale" ;;
 	vf) options="--persist --force --limit" ;;
 	topology) options="--output" ;;
+	ctl) options="--force --no-wait --limit --json" ;;
+	ps) options="--json" ;;
 	esac
 	COMPREPLY=($(compgen -W "$options --help" -- "$full"))
+}
+
+# The machines that run, and the devices of one: their names.
+_lend_machines() {
+	lend ps --json 2>/dev/null | grep -o '"name":"[^"]*"' | cut -d'"' -f4
+}
+_lend_machine_devices() {
+	lend ctl --json "$1" devices 2>/dev/null | grep -o '"qdev_id":"[^"]*"' | cut -d'"' -f4
+}
+
+# lend ctl: a machine, a command, and what that takes; options stand anywhere.
+_lend_ctl() {
+	local full=$1 word=$2 previous=$3 w
+	shift 3
+	local -a given=()
+	for w in "$@"; do [[ $w == -* ]] || given+=("$w"); done
+	if [[ $previous == --limit ]]; then
+		return
+	elif [[ $full == -* ]]; then
+		_lend_host ctl "$full" "$word" "$previous"
+	elif ((${#given[@]} == 0)); then
+		COMPREPLY=($(compgen -W "$(_lend_machines)" -- "$full"))
+		[[ $full == */* ]] && compopt -o default
+	elif ((${#given[@]} == 1)); then
+		COMPREPLY=($(compgen -W "$_lend_verbs" -- "$full"))
+	elif ((${#given[@]} == 2)) && [[ ${given[1]} == add ]]; then
+		if [[ $full == vfio* ]]; then _lend_device "$full" "$word"; else _lend_offer "$full" "$word" "$(_lend_names)"; fi
+	elif ((${#given[@]} == 2)) && [[ ${given[1]} == remove ]]; then
+		COMPREPLY=($(compgen -W "$(_lend_machine_devices "${given[0]}")" -- "$full"))
+	fi
 }
 
 # lend serve: a kind, and its options
@@ -212,7 +244,8 @@ _lend_serve() {
 }
 
 _lend_kinds="net nvme pci test"
-_lend_commands="ls check bind unbind vf topology run serve"
+_lend_verbs="status devices add remove stop cont powerdown reset quit events counters"
+_lend_commands="ls check bind unbind vf topology run ps ctl serve"
 
 _lend() {
 	local word=${COMP_WORDS[COMP_CWORD]} line=${COMP_LINE:0:COMP_POINT}
@@ -229,10 +262,11 @@ _lend() {
 	fi
 	case ${words[1]} in
 	help) COMPREPLY=($(compgen -W "$_lend_commands" -- "$full")) ;;
-	ls | check | bind | unbind | vf | topology)
+	ls | check | bind | unbind | vf | topology | ps)
 		_lend_host "${words[1]}" "$full" "$word" "${words[-1]}"
 		;;
 	run) _lend_run "$full" "$word" "${words[-1]}" ;;
+	ctl) _lend_ctl "$full" "$word" "${words[-1]}" "${words[@]:2}" ;;
 	serve)
 		if ((${#words[@]} == 2)); then
 			COMPREPLY=($(compgen -W "$_lend_kinds --help" -- "$full"))

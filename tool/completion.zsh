@@ -57,6 +57,26 @@ _lend_property() {
 	fi
 }
 
+# The machines that run, by name, or a control socket by its path.
+_lend_machines() {
+	local -a machines
+	machines=(${(f)"$(lend ps --json 2>/dev/null | grep -o '"name":"[^"]*"' | cut -d'"' -f4)"})
+	compadd -a machines
+	_files
+}
+
+# What add and remove take: a device of this computer, or one of the machine.
+_lend_ctl_device() {
+	local -a ids
+	if (( ${words[(I)add]} )); then
+		_lend_property
+		_lend_devices
+	elif (( ${words[(I)remove]} )); then
+		ids=(${(f)"$(lend ctl --json $words[2] devices 2>/dev/null | grep -o '"qdev_id":"[^"]*"' | cut -d'"' -f4)"})
+		compadd -a ids
+	fi
+}
+
 # SIZE,...: the size is left to the user.
 _lend_memory() {
 	local -a nodes names
@@ -109,6 +129,8 @@ _lend() {
 		'vf:make virtual functions of a device, or remove them'
 		'topology:draw the devices of this computer'
 		'run:run a virtual machine that owns devices'
+		'ps:show the machines that run'
+		'ctl:tell a machine that runs what to do'
 		'serve:run a device for any monitor that speaks vfio-user'
 		'help:list the commands'
 	)
@@ -143,6 +165,13 @@ _lend() {
 			'--force[also when in use]' \
 			'--limit[seconds for the driver]:seconds:' \
 			'1:device:_lend_devices' '2:count:' ;;
+	ps) _arguments '--json[for scripts]' ;;
+	ctl)
+		_arguments '--force[with remove\: do not ask the guest]' '--no-wait[for the guest]' \
+			'--limit[seconds to wait]:seconds:' '--json[for scripts]' \
+			'1:machine:_lend_machines' \
+			'2:command:(status devices add remove stop cont powerdown reset quit events counters)' \
+			'3:device:_lend_ctl_device' ;;
 	topology) _arguments '(-o --output)'{-o,--output}'[drawing]:file:_files' ;;
 	help) _describe -t commands 'command of lend' commands ;;
 	serve)

@@ -35,6 +35,8 @@ COMMAND(unbind);
 COMMAND(vf);
 COMMAND(topology);
 COMMAND(run);
+COMMAND(ps);
+COMMAND(ctl);
 COMMAND(serve);
 
 static int call(const char *first, const char *second)

@@ -25,20 +25,36 @@ static int bind_private(int fd, const struct sockaddr_un *address)
  * (ECONNREFUSED). We try it with a datagram socket: a stream socket that is served answers that
  * the type is wrong (EPROTOTYPE), and its server never sees a client.
  */
+static int try_datagram(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
 static bool is_abandoned(const struct sockaddr_un *address)
 {
 	struct stat st;
-	bool refused;
-	int fd;
 
 	if (lstat(address->sun_path, &st) || !S_ISSOCK(st.st_mode))
 		return false;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	return try_datagram(address) == -ECONNREFUSED;
+}
+
+bool socket_is_served(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int ret;
+
+	if (strlen(path) >= sizeof(address.sun_path))
 		return false;
-	refused = connect(fd, (const struct sockaddr *)address, sizeof(*address)) && errno == ECONNREFUSED;
-	close(fd);
-	return refused;
+	strcpy(address.sun_path, path);
+	ret = try_datagram(&address);
+	return ret != -ECONNREFUSED && ret != -ENOENT;
 }
 
 static int bind_or_replace(int fd, const struct sockaddr_un *address)

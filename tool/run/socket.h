@@ -11,6 +11,9 @@
  */
 int socket_listen(const char *path, struct lend_error *error);
 
+/** Whether somebody listens at `path`, or it cannot be told; no client is seen there. */
+bool socket_is_served(const char *path);
+
 /** Takes the client that waits; -EAGAIN: none does, or it went away meanwhile. */
 int socket_accept(int listener);
 

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting for the end of what was begun: the machine tells it by exactly one event. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool/clean.h"
+#include "tool/ctl/ctl.h"
+
+enum { TICK_MS = 1000, QUIET_MS = 2000 };
+
+static bool is_about(const struct ctl *ctl, const json_t *data)
+{
+	const char *id = json_string_value(json_object_get(data, "id"));
+
+	if (!ctl->id)
+		return true;
+	/* QEMU's name for the same. */
+	id = id ? id : json_string_value(json_object_get(data, "device"));
+	return id && !strcmp(id, ctl->id);
+}
+
+void ctl_event(void *opaque, const char *name, const json_t *event)
+{
+	struct ctl *ctl = opaque;
+	const json_t *data = json_object_get(event, "data");
+	const char *reason = json_string_value(json_object_get(data, "reason"));
+
+	for (const struct ctl_outcome *row = ctl->outcomes; row && row->event && !ctl->met; row++) {
+		if (strcmp(row->event, name) || !is_about(ctl, data))
+			continue;
+		if (!row->text) {
+			tool_say("%s: %s", ctl->id, row->progress);
+			continue;
+		}
+		ctl->met = row;
+		clean_copy(ctl->reason, sizeof(ctl->reason), reason ? reason : "");
+	}
+}
+
+/* On a terminal one line is written again and again; into a file nothing is. */
+static void tell_waiting(const char *what, uint64_t ms)
+{
+	if (ms >= QUIET_MS && isatty(STDERR_FILENO))
+		fprintf(stderr, "\r%s: waiting, %llu s\33[K", what, (unsigned long long)ms / 1000);
+}
+
+static void end_waiting(void)
+{
+	if (isatty(STDERR_FILENO))
+		fputs("\r\33[K", stderr);
+}
+
+static int wait_until(struct ctl *ctl, const char *what, struct lend_error *error)
+{
+	uint64_t began = ctl_now(), until = began + ctl->limit_ms;
+	int ret = 0;
+
+	while (!ctl->met && (!ret || ret == -ETIMEDOUT)) {
+		uint64_t now = ctl_now();
+
+		if (now >= until)
+			return -ETIMEDOUT;
+		tell_waiting(what, now - began);
+		ret = ctl_wait(&ctl->client, until - now < TICK_MS ? until : now + TICK_MS, error);
+	}
+	return ctl->met ? 0 : ret;
+}
+
+int ctl_await(struct ctl *ctl, const char *what)
+{
+	struct lend_error error = {""};
+	int ret = wait_until(ctl, what, &error);
+
+	end_waiting();
+	if (ret == -ETIMEDOUT) {
+		tool_say("%s: nothing came of it within %g s; lend ctl NAME events shows what comes later",
+			 what, ctl->limit_ms / 1000.0);
+		return CTL_LATE;
+	}
+	if (ret) {
+		tool_say("%s: %s", what, ret == -EPIPE ? "the machine has ended" : error.text);
+		return TOOL_FAILED;
+	}
+	if (ctl->met->status == TOOL_OK)
+		printf("%s: %s\n", what, ctl->met->text);
+	else
+		tool_say("%s: %s%s%s", what, ctl->met->text, ctl->reason[0] ? ": " : "", ctl->reason);
+	return ctl->met->status;
+}
+
+json_t *ctl_ask(struct ctl *ctl, const char *command, json_t *arguments)
+{
+	struct lend_error error;
+	json_t *result;
+
+	if (!ctl_execute(&ctl->client, command, arguments, &result, &error))
+		return result;
+	tool_say("%s", error.text);
+	return NULL;
+}
