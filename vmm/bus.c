@@ -9,6 +9,7 @@ void bus_init(struct bus *bus)
 {
 	pthread_rwlock_init(&bus->lock, NULL);
 	bus->count = 0;
+	bus->changes = 0;
 }
 
 /* Index of the first range that ends behind `address`. */
@@ -28,6 +29,12 @@ static unsigned position(const struct bus *bus, uint64_t address)
 	return low;
 }
 
+/* With the lock held, after the change. */
+static void tell_change(struct bus *bus)
+{
+	__atomic_store_n(&bus->changes, bus->changes + 1, __ATOMIC_RELEASE);
+}
+
 int bus_add(struct bus *bus, const struct bus_range *range)
 {
 	unsigned at;
@@ -45,6 +52,7 @@ int bus_add(struct bus *bus, const struct bus_range *range)
 		memmove(&bus->ranges[at + 1], &bus->ranges[at], (bus->count - at) * sizeof(*range));
 		bus->ranges[at] = *range;
 		bus->count++;
+		tell_change(bus);
 	}
 	pthread_rwlock_unlock(&bus->lock);
 	return ret;
@@ -71,40 +79,55 @@ void bus_remove(struct bus *bus, const void *opaque, uint64_t tag)
 		if (bus->ranges[i].opaque != opaque || bus->ranges[i].tag != tag)
 			bus->ranges[kept++] = bus->ranges[i];
 	bus->count = kept;
+	tell_change(bus);
 	pthread_rwlock_unlock(&bus->lock);
 }
 
-static bool find(struct bus *bus, uint64_t address, struct bus_range *out)
+/* The range of the address becomes the hint's. */
+static bool find(struct bus *bus, struct bus_hint *hint, uint64_t address)
 {
 	unsigned at;
 	bool found;
 
+	if (address - hint->range.start < hint->range.length &&
+	    hint->changes == __atomic_load_n(&bus->changes, __ATOMIC_ACQUIRE))
+		return true;
 	pthread_rwlock_rdlock(&bus->lock);
 	at = position(bus, address);
 	found = at < bus->count && bus->ranges[at].start <= address;
 	if (found)
-		*out = bus->ranges[at];
+		*hint = (struct bus_hint){bus->changes, bus->ranges[at]};
 	pthread_rwlock_unlock(&bus->lock);
 	return found;
 }
 
-int bus_read(struct bus *bus, uint64_t address, unsigned length, uint64_t *value)
+int bus_read_again(struct bus *bus, struct bus_hint *hint, uint64_t address, unsigned length, uint64_t *value)
 {
-	struct bus_range range;
+	const struct bus_range *range = &hint->range;
 
 	*value = UINT64_MAX;
-	if (!find(bus, address, &range))
+	if (!find(bus, hint, address))
 		return -ENXIO;
-	*value = range.ops->read(range.opaque, address - range.start, length);
+	*value = range->ops->read(range->opaque, address - range->start, length);
 	return 0;
+}
+
+int bus_write_again(struct bus *bus, struct bus_hint *hint, uint64_t address, unsigned length, uint64_t value)
+{
+	const struct bus_range *range = &hint->range;
+
+	if (!find(bus, hint, address))
+		return -ENXIO;
+	range->ops->write(range->opaque, address - range->start, length, value);
+	return 0;
+}
+
+int bus_read(struct bus *bus, uint64_t address, unsigned length, uint64_t *value)
+{
+	return bus_read_again(bus, &(struct bus_hint){0}, address, length, value);
 }
 
 int bus_write(struct bus *bus, uint64_t address, unsigned length, uint64_t value)
 {
-	struct bus_range range;
-
-	if (!find(bus, address, &range))
-		return -ENXIO;
-	range.ops->write(range.opaque, address - range.start, length, value);
-	return 0;
+	return bus_write_again(bus, &(struct bus_hint){0}, address, length, value);
 }

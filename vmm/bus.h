@@ -30,8 +30,18 @@ enum { BUS_RANGES_MAX = 512 };
 
 struct bus {
 	pthread_rwlock_t lock; /* guards the table; never held while a handler runs */
+	uint64_t changes;      /* how often the table was changed; read without the lock, too */
 	unsigned count;
 	struct bus_range ranges[BUS_RANGES_MAX]; /* ascending */
+};
+
+/**
+ * Who answered last, for one thread: an access of the same range takes no lock, as long as the table
+ * is not changed. Firmware reads its PM timer a million times. All zero: nobody yet.
+ */
+struct bus_hint {
+	uint64_t changes;
+	struct bus_range range;
 };
 
 void bus_init(struct bus *bus);
@@ -47,5 +57,11 @@ void bus_remove(struct bus *bus, const void *opaque, uint64_t tag);
 /** An access goes to the range that holds its first byte. Returns 0, or -ENXIO when nobody answers. */
 int bus_read(struct bus *bus, uint64_t address, unsigned length, uint64_t *value);
 int bus_write(struct bus *bus, uint64_t address, unsigned length, uint64_t value);
+
+/** The same for a thread with a hint of its own for this bus. */
+int bus_read_again(struct bus *bus, struct bus_hint *hint, uint64_t address, unsigned length,
+		   uint64_t *value);
+int bus_write_again(struct bus *bus, struct bus_hint *hint, uint64_t address, unsigned length,
+		    uint64_t value);
 
 #endif

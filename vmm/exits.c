@@ -38,11 +38,11 @@ static void do_ports(struct vcpu *vcpu)
 		uint64_t value = 0;
 
 		if (run->io.direction == KVM_EXIT_IO_IN) {
-			bus_read(vcpu->all->port_bus, run->io.port, size, &value);
+			bus_read_again(vcpu->all->port_bus, &vcpu->port_hint, run->io.port, size, &value);
 			memcpy(data, &value, size);
 		} else {
 			memcpy(&value, data, size);
-			bus_write(vcpu->all->port_bus, run->io.port, size, value);
+			bus_write_again(vcpu->all->port_bus, &vcpu->port_hint, run->io.port, size, value);
 		}
 	}
 }
@@ -57,9 +57,11 @@ static void do_memory(struct vcpu *vcpu)
 	touch(vcpu->all);
 	if (run->mmio.is_write) {
 		memcpy(&value, run->mmio.data, length);
-		bus_write(vcpu->all->memory_bus, run->mmio.phys_addr, length, value);
+		bus_write_again(vcpu->all->memory_bus, &vcpu->memory_hint, run->mmio.phys_addr, length,
+				value);
 	} else {
-		bus_read(vcpu->all->memory_bus, run->mmio.phys_addr, length, &value);
+		bus_read_again(vcpu->all->memory_bus, &vcpu->memory_hint, run->mmio.phys_addr, length,
+			       &value);
 		memcpy(run->mmio.data, &value, length);
 	}
 }

@@ -28,7 +28,8 @@ struct vcpu {
 	struct reset_state reset;
 	struct memory_note note; /* of its thread, as the next is */
 	bool note_told;
-	uint64_t exits, mmio, pio, faults; /* written by its own thread alone */
+	struct bus_hint port_hint, memory_hint; /* of its thread, as the next are */
+	uint64_t exits, mmio, pio, faults;      /* written by its own thread alone */
 	/* The last EFAULT that removed nothing: where (0: none), and how much all had removed by then. */
 	uint64_t fault_rip, fault_removed;
 };

@@ -65,6 +65,37 @@ static void an_access_goes_where_its_first_byte_is(void **state)
 	assert_int_equal(bus_read(&bus, UINT64_MAX, 8, &value), -ENXIO);
 }
 
+/* Firmware reads its timer in a loop; no other processor's change of a BAR waits for that, or delays it. */
+static void the_same_range_again_takes_no_lock(void **state)
+{
+	struct bus_hint hint = {0};
+	struct bus bus;
+	struct box a = {0}, b = {0};
+	uint64_t value;
+
+	(void)state;
+	bus_init(&bus);
+	assert_int_equal(add(&bus, &a, 0, 0x1000), 0);
+	assert_int_equal(bus_read_again(&bus, &hint, 0x1000, 4, &value), -ENXIO);
+	assert_int_equal(bus_read_again(&bus, &hint, 0x10, 4, &value), 0);
+	pthread_rwlock_wrlock(&bus.lock);
+	assert_int_equal(bus_read_again(&bus, &hint, 0xfff, 4, &value), 0);
+	assert_int_equal(bus_write_again(&bus, &hint, 0, 4, 7), 0);
+	assert_int_equal(pthread_rwlock_tryrdlock(&bus.lock), EBUSY); /* nobody gave it back */
+	pthread_rwlock_unlock(&bus.lock);
+	assert_int_equal(a.reads, 2);
+	assert_int_equal(a.value, 7);
+	/* Who is gone answers no more, and the next one does. */
+	bus_remove(&bus, &a, 0);
+	assert_int_equal(bus_read_again(&bus, &hint, 0x10, 4, &value), -ENXIO);
+	assert_int_equal(bus_write_again(&bus, &hint, 0x10, 4, 8), -ENXIO);
+	assert_int_equal(a.value, 7);
+	assert_int_equal(add(&bus, &b, 0, 0x1000), 0);
+	assert_int_equal(bus_read_again(&bus, &hint, 0x10, 4, &value), 0);
+	assert_int_equal(b.reads, 1);
+	assert_int_equal(a.reads, 2);
+}
+
 static void ranges_do_not_overlap_or_wrap(void **state)
 {
 	struct bus bus;
@@ -226,6 +257,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_access_goes_where_its_first_byte_is),
+		cmocka_unit_test(the_same_range_again_takes_no_lock),
 		cmocka_unit_test(ranges_do_not_overlap_or_wrap),
 		cmocka_unit_test(a_full_bus_says_so),
 		cmocka_unit_test(the_loop_runs_a_callback_an_event),
