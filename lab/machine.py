@@ -18,6 +18,8 @@ EXPRESS = ("nvme", "e1000e", "igb", "igbvf", "qemu-xhci", "nec-usb-xhci",
 NICS = ("e1000e", "e1000", "igb", "virtio-net-pci", "vmxnet3")
 FIRST_PORT_SLOT = 0x10
 FIRST_ROOT_BUS_SLOT = 0x08
+# In a steady L1 the clock goes by the instructions that it has done, 8 ns for each.
+ACCEL = {False: ("-accel", "tcg,thread=multi"), True: ("-accel", "tcg", "-icount", "shift=3")}
 IOMMUS = {
     "intel": ("intel-iommu,intremap=on,device-iotlb=on",
               "intel_iommu=on iommu=pt"),
@@ -44,6 +46,7 @@ class Profile:
     smp: int = 1
     mem: str = "4096"
     qemu: str = ""
+    steady: bool = False
 
 
 def _options(spec):
@@ -141,7 +144,7 @@ def command_line(profile, kernel, initramfs, drives, folder, agent_fd, qmp_fd):
     line = [
         cache.qemu(profile.qemu, profile.kernel),
         "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-        "-machine", "q35", "-accel", "tcg,thread=multi",
+        "-machine", "q35", *ACCEL[profile.steady],
         "-cpu", "EPYC,+svm,+npt", "-smp", str(profile.smp),
         "-m", str(profile.mem), "-nic", "none",
         "-kernel", str(kernel.image), "-initrd", str(initramfs),
