@@ -30,6 +30,8 @@ struct lend_check_options asked_of(const struct run_options *machine)
 		.has_node = machine->has_node,
 		.node = machine->node,
 		.processors = machine->cpus,
+		.pin = machine->pin,
+		.pin_count = machine->pin_count,
 		.user = user_name(),
 		.device_alone = machine->device_alone,
 	};

@@ -17,7 +17,8 @@ static const char check_help[] =
 	"usage: lend check [OPTION]... DEVICE...\n"
 	"\n"
 	"  -m, --memory SIZE  the machine's memory, as for lend run (default: 512 MiB)\n"
-	"  -c, --cpus N       its processors (default: 1)\n"
+	"  -c, --cpus N[,pin=LIST]\n"
+	"                     its processors, as for lend run (default: 1)\n"
 	"  --firmware CODE    also what UEFI firmware needs; then no device is needed\n"
 	"  --json             print JSON, for scripts\n"
 	"  --help             this text\n"
@@ -207,9 +208,8 @@ static int run_check(int argc, char **argv)
 		tool_say("%s", error.text);
 		return TOOL_USAGE;
 	}
-	if (cpus && value_number(cpus, 1, VMM_CPUS_MAX, &machine.cpus)) {
-		tool_say("-c %.100s is not a number of processors; give one from 1 to %d", cpus,
-			 VMM_CPUS_MAX);
+	if (cpus && cpus_parse(&machine, cpus, &error)) {
+		tool_say("%s", error.text);
 		return TOOL_USAGE;
 	}
 	asked.options = asked_of(&machine);

@@ -108,6 +108,13 @@ _lend_memory() {
 	_lend_offer "$full" "$word" "${values[@]}"
 }
 
+# -c N,...: both numbers are left to the user.
+_lend_cpus() {
+	[[ $1 == *,* && $1 != *pin=* ]] || return
+	_lend_offer "$1" "$2" "${1%,*},pin="
+	compopt -o nospace
+}
+
 _lend_run() {
 	local full=$1 word=$2 previous=$3
 	if [[ $full == @* ]]; then
@@ -142,7 +149,8 @@ _lend_run() {
 	device | -device) _lend_device "$full" "$word"; return ;;
 	object | -object) _lend_offer "$full" "$word" iommufd,id=; compopt -o nospace; return ;;
 	m | -m) _lend_memory "$full" "$word"; return ;;
-	c | -c | smp | -smp | append | -append | uuid | -uuid | name | -name) return ;;
+	c | -c | smp | -smp) _lend_cpus "$full" "$word"; return ;;
+	append | -append | uuid | -uuid | name | -name) return ;;
 	esac
 	local options="m c smp kernel initrd append firmware boot rtc fw-cfg name serial uuid no-reboot machine object device disk net v stats help"
 	if [[ $full == --* ]]; then
@@ -164,7 +172,8 @@ _lend_host() {
 		return
 		;;
 	check-m | check--memory) _lend_memory "$full" "$word"; return ;;
-	*--limit | check-c | check--cpus) return ;;
+	check-c | check--cpus) _lend_cpus "$full" "$word"; return ;;
+	*--limit) return ;;
 	esac
 	if [[ $full != -* ]]; then
 		[[ $command == topology ]] || _lend_offer "$full" "$word" "$(_lend_names)"

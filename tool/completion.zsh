@@ -95,6 +95,17 @@ _lend_memory() {
 	fi
 }
 
+# N,...: both numbers are left to the user.
+_lend_cpus() {
+	if compset -P '*,pin='; then
+		_message 'processors of this computer: 0-3,8'
+	elif compset -P '*,'; then
+		compadd -S = pin
+	else
+		_message number
+	fi
+}
+
 # What lend serve is given beside options: an image, or a device of this computer.
 _lend_served() {
 	if (( ${words[(I)pci]} )); then
@@ -145,7 +156,7 @@ _lend() {
 			'--tree[by bus]' '--json[for scripts]' '*:device:_lend_devices' ;;
 	check)
 		_arguments '(-m --memory)'{-m,--memory}'[memory of the machine]:size:_lend_memory' \
-			'(-c --cpus)'{-c,--cpus}'[its processors]:number:' \
+			'(-c --cpus)'{-c,--cpus}'[its processors]:number:_lend_cpus' \
 			'--firmware[UEFI firmware, too]:image:_lend_firmware' '--json[for scripts]' \
 			'*:device:_lend_devices' ;;
 	bind)
@@ -191,8 +202,8 @@ _lend() {
 			'--allow-unreset[of pci\: although nothing can reset it]' \
 			'--faults[of test\: fail on command]' '--lie[of test\: memory that is not there]' ;;
 	run)
-		_arguments '-m[memory]:size:_lend_memory' '(-smp)-c[processors]:number:' \
-			'(-c)-smp[processors]:number:' \
+		_arguments '-m[memory]:size:_lend_memory' '(-smp)-c[processors]:number:_lend_cpus' \
+			'(-c)-smp[processors]:number:_lend_cpus' \
 			'-kernel[kernel of the guest]:file:_files' \
 			'-initrd[initial RAM disk]:file:_files' \
 			'-append[command line of the kernel]:text:' \

@@ -239,6 +239,7 @@ static int init_vcpus(struct vmm *vmm, struct lend_error *error)
 	vmm->vcpus.ops = &vcpu_ops;
 	vmm->vcpus.opaque = vmm;
 	vmm->vcpus.mtrrs_off = vmm->firmware;
+	vmm->vcpus.pin = vmm->config.pin;
 	return vcpus_init(&vmm->vcpus, config.cpus, vmm->cpuid, &config, error);
 }
 

@@ -211,10 +211,15 @@ static void print_processors(const struct printer *printer, const struct vmm *vm
 {
 	for (unsigned i = 0; i < vmm->vcpus.count; i++) {
 		const struct vcpu *vcpu = &vmm->vcpus.vcpu[i];
+		char pinned[48] = "";
 
-		print(printer, "processor %u: %llu exits to user space, %llu for ports, %llu for memory", i,
-		      (unsigned long long)vcpu->exits, (unsigned long long)vcpu->pio,
-		      (unsigned long long)vcpu->mmio);
+		if (vmm->vcpus.pin)
+			snprintf(pinned, sizeof(pinned), " on the host's processor %u", vmm->vcpus.pin[i]);
+		print(printer,
+		      "processor %u: %llu exits to user space, %llu for ports, %llu for memory; thread %d%s",
+		      i, (unsigned long long)vcpu->exits, (unsigned long long)vcpu->pio,
+		      (unsigned long long)vcpu->mmio, (int)__atomic_load_n(&vcpu->tid, __ATOMIC_RELAXED),
+		      pinned);
 	}
 }
 

@@ -108,6 +108,7 @@ static void *thread(void *opaque)
 	struct vcpu *vcpu = opaque;
 	char name[16];
 
+	__atomic_store_n(&vcpu->tid, gettid(), __ATOMIC_RELAXED);
 	snprintf(name, sizeof(name), "lend-vcpu%u", vcpu->id);
 	prctl(PR_SET_NAME, name);
 	__atomic_store_n(&vcpu->number, gettid(), __ATOMIC_RELAXED);
@@ -231,6 +232,39 @@ int vcpus_reset(struct vcpus *vcpus, const struct memory *memory, const struct b
 	return ret;
 }
 
+/* Before the thread runs, because the sandbox lets nobody move it later; and a reset ends no thread. */
+static int pin(pthread_attr_t *attributes, unsigned cpu)
+{
+	size_t size = CPU_ALLOC_SIZE(cpu + 1);
+	cpu_set_t *set = CPU_ALLOC(cpu + 1);
+	int ret;
+
+	if (!set)
+		return ENOMEM;
+	CPU_ZERO_S(size, set);
+	CPU_SET_S(cpu, size, set);
+	ret = pthread_attr_setaffinity_np(attributes, size, set);
+	CPU_FREE(set);
+	return ret;
+}
+
+static int start(struct vcpus *vcpus, struct vcpu *vcpu, pthread_attr_t *attributes, struct lend_error *error)
+{
+	int ret = vcpus->pin ? pin(attributes, vcpus->pin[vcpu->id]) : 0;
+
+	vcpu->note = (struct memory_note){.wake = -1, .stop = &vcpu->run->immediate_exit};
+	ret = ret ? ret : pthread_create(&vcpu->thread, attributes, thread, vcpu);
+	vcpu->started = !ret;
+	if (ret == EINVAL && vcpus->pin)
+		return fail(error, -ret,
+			    "-c pin=: the guest's processor %u cannot run on processor %u of this computer: "
+			    "it is offline, or a cpuset forbids it; see taskset -cp $$",
+			    vcpu->id, vcpus->pin[vcpu->id]);
+	if (ret)
+		return fail(error, -ret, "cannot start a thread for a processor: %s", strerror(ret));
+	return 0;
+}
+
 int vcpus_start(struct vcpus *vcpus, struct lend_error *error)
 {
 	struct sigaction action = {.sa_handler = kicked};
@@ -241,18 +275,11 @@ int vcpus_start(struct vcpus *vcpus, struct lend_error *error)
 	memory_fault_catch();
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	for (unsigned i = 0; i < vcpus->count && !ret; i++) {
-		if (vcpus->vcpu[i].started)
-			continue;
-		vcpus->vcpu[i].note =
-			(struct memory_note){.wake = -1, .stop = &vcpus->vcpu[i].run->immediate_exit};
-		ret = pthread_create(&vcpus->vcpu[i].thread, &attributes, thread, &vcpus->vcpu[i]);
-		vcpus->vcpu[i].started = !ret;
-	}
+	for (unsigned i = 0; i < vcpus->count && !ret; i++)
+		if (!vcpus->vcpu[i].started)
+			ret = start(vcpus, &vcpus->vcpu[i], &attributes, error);
 	pthread_attr_destroy(&attributes);
-	if (ret)
-		return fail(error, -ret, "cannot start a thread for a processor: %s", strerror(ret));
-	return 0;
+	return ret;
 }
 
 void vcpus_free(struct vcpus *vcpus)

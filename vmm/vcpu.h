@@ -23,6 +23,7 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	pthread_t thread;
+	pid_t tid; /* of the thread, as /proc has it; atomic; 0: it has not run yet */
 	bool started;
 	int number; /* of its thread, as the host has it; written by the thread alone, atomic; 0: not yet */
 	struct reset_state reset;
@@ -58,6 +59,7 @@ struct vcpus {
 	void *opaque;
 	bool mtrrs_off; /* as a processor leaves reset: firmware turns them on; else as firmware leaves them
 			 */
+	const unsigned *pin; /* the host's processor that each thread stays on; NULL: on any */
 	size_t run_size;
 	unsigned count, parked;
 	pthread_mutex_t lock; /* guards parked and order's changes */
@@ -79,7 +81,10 @@ int vcpus_init(struct vcpus *vcpus, unsigned count, const struct cpuid *cpuid,
  */
 int vcpus_reset(struct vcpus *vcpus, const struct memory *memory, const struct boot_entry *entry);
 
-/** Starts the threads, paused; those that run already stay as they are. */
+/**
+ * Starts the threads, paused, each on its processor of the host where `pin` says so; those that run
+ * already stay as they are, and where they are. -EINVAL: a processor of the host may not be used.
+ */
 int vcpus_start(struct vcpus *vcpus, struct lend_error *error);
 
 /** Gives an order without waiting; from any thread, vCPUs included. */

@@ -104,6 +104,7 @@ struct vmm_config {
 	bool has_node;      /* memory comes from `node` of the host; else from that of the devices */
 	unsigned node;
 	unsigned cpus;
+	const unsigned *pin; /* the host's processor that each of them runs on; NULL: on any */
 	/* A machine with firmware; kernel_fd is -1 then. NULL: a kernel is booted directly. */
 	const struct vmm_firmware_config *firmware;
 	int kernel_fd, initrd_fd;              /* borrowed until vmm_free(); initrd_fd -1: none */

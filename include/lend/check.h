@@ -60,6 +60,12 @@ struct lend_check_options {
 	 * processors are not asked about.
 	 */
 	bool device_alone;
+	/*
+	 * The processors of the computer that the machine's are to stay on, in the machine's order;
+	 * `pin_count` of them, 0: it runs on any.
+	 */
+	const unsigned *pin;
+	size_t pin_count;
 };
 
 /**

@@ -126,6 +126,9 @@ static void memory(void **state)
 	expect_line("lend run -m 4G,node=", "4G,node=0 4G,node=1");
 	expect_line("lend run -m 4G,hugetlb=", "4G,hugetlb=2M 4G,hugetlb=1G");
 	expect_line("lend run -c ", "");
+	expect_line("lend run -c 4,", "4,pin=");
+	expect_line("lend run -smp 4,pin=0", "");
+	expect_line("lend check -c 4,p", "4,pin=");
 	expect_line("lend check -m 4G,sh", "4G,share=");
 }
 

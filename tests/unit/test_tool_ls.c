@@ -30,6 +30,7 @@
 #include "tool/run/firmware.c"
 #include "tool/run/firmware_arg.c"
 #include "tool/run/foreign.c"
+#include "tool/run/cpus_arg.c"
 #include "tool/run/memory_arg.c"
 #include "tool/run/store.c"
 #include "tool/run/value.c"

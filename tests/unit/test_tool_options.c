@@ -150,6 +150,43 @@ static void kinds_of_memory(void **state)
 		assert_refused("-m", wrong[i], "-m");
 }
 
+static void processors_are_pinned(void **state)
+{
+	static const struct {
+		const char *value;
+		unsigned cpus, pin[5];
+	} rows[] = {
+		{"4,pin=0-3", 4, {0, 1, 2, 3}},
+		{"4,pin=3,0-2", 4, {3, 0, 1, 2}},
+		{"5,pin=0-3,8", 5, {0, 1, 2, 3, 8}},
+		{"3,pin=0-5:2", 3, {0, 2, 4}},
+		{"2,pin=0,0", 2, {0, 0}},
+		{"1,pin=8191", 1, {8191}},
+		{"cpus=2,pin=4,6,sockets=1,cores=2,threads=1", 2, {4, 6}},
+		{"2,sockets=1,pin=1-2", 2, {1, 2}},
+		{"2,pin=7,pin=4-5", 2, {4, 5}},
+	};
+	static const char *const wrong[] = {"2,pin=",     "2,pin=a",      "2,pin=0,",
+					    "2,pin=0-",   "2,pin=1-0",    "2,pin=0-1:0",
+					    "2,pin=0-1:", "2,pin=0,8192", "2,pin=-1,0",
+					    "2,pin=0, 1", "2,pin=^0",     "2,pin=0,99999999999999999999"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(parse("-kernel", "K", "-c", rows[i].value, NULL), 0);
+		assert_int_equal(options.cpus, rows[i].cpus);
+		assert_int_equal(options.pin_count, rows[i].cpus);
+		assert_memory_equal(options.pin, rows[i].pin, rows[i].cpus * sizeof(unsigned));
+	}
+	assert_int_equal(parse("-kernel", "K", "-c", "2,pin=0-1", "-c", "3", NULL), 0);
+	assert_int_equal(options.pin_count, 0);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		assert_refused("-c", wrong[i], "-");
+	assert_refused("-c", "4,pin=0-2", "lists 3 processors of this computer for the guest's 4");
+	assert_refused("-c", "2,pin=0-8191", "lists 8192 processors");
+	assert_refused("-c", "2,pin=0-1,sockets=2", "with pin=LIST");
+}
+
 static void wrong_values(void **state)
 {
 	(void)state;
@@ -317,6 +354,7 @@ int main(void)
 		cmocka_unit_test(help_needs_nothing),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(kinds_of_memory),
+		cmocka_unit_test(processors_are_pinned),
 		cmocka_unit_test(wrong_values),
 		cmocka_unit_test(serial_kinds),
 		cmocka_unit_test(missing_and_unknown),

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What a processor's exit does, and when a fault, or an end of the guest, is the end of the machine. */
+#include <sched.h>
+#include <unistd.h>
+
 #include "tests/unit/vcpu_doubles.h"
 
 static void accesses_go_to_their_bus(void **state)
@@ -175,10 +178,58 @@ static void errors_are_said(void **state)
 	}
 }
 
+/* One that this process may use; the last, since the first is where a thread may be by chance. */
+static unsigned last_allowed(cpu_set_t *set)
+{
+	unsigned last = 0;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(*set), set), 0);
+	for (unsigned i = 0; i < CPU_SETSIZE; i++)
+		last = CPU_ISSET(i, set) ? i : last;
+	return last;
+}
+
+/* Nothing that comes later moves it: a reset ends no thread, and the machine moves none. */
+static void a_thread_stays_where_it_is_pinned(void **state)
+{
+	cpu_set_t set;
+	unsigned cpu = last_allowed(&set);
+
+	(void)state;
+	vcpus.pin = &cpu;
+	for (unsigned resets = 0; resets < 2; resets++) {
+		run_script(NULL, 0);
+		assert_true(vcpus.vcpu[0].tid > 0 && vcpus.vcpu[0].tid != gettid());
+		assert_int_equal(sched_getaffinity(vcpus.vcpu[0].tid, sizeof(set), &set), 0);
+		assert_int_equal(CPU_COUNT(&set), 1);
+		assert_true(CPU_ISSET(cpu, &set));
+		play.done = false;
+	}
+}
+
+static void a_processor_that_may_not_be_used_is_said(void **state)
+{
+	unsigned cpu = 8191;
+	struct lend_error error = {""};
+	struct kvm_run *run = vcpus.vcpu[0].run;
+
+	(void)state;
+	vcpus.pin = &cpu;
+	memset(run, 0, RUN_BYTES);
+	assert_int_equal(vcpus_start(&vcpus, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "processor 0 cannot run on processor 8191 of this computer"));
+	assert_false(vcpus.vcpu[0].started);
+	/* For tear_down(), which ends a thread. */
+	vcpus.pin = NULL;
+	assert_int_equal(vcpus_start(&vcpus, &error), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_thread_stays_where_it_is_pinned, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_processor_that_may_not_be_used_is_said, set_up, tear_down),
 		TEST(accesses_go_to_their_bus),
 		TEST(port_data_goes_through),
 		TEST(ports_are_counted_up_to_the_last),

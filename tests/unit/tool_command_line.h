@@ -21,6 +21,7 @@
 #include "tool/run/firmware_arg.c"
 #include "tool/run/foreign.c"
 #include "tool/run/foreign_device.c"
+#include "tool/run/cpus_arg.c"
 #include "tool/run/machine_arg.c"
 #include "tool/run/memory_arg.c"
 #include "tool/run/options.c"

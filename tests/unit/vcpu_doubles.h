@@ -251,7 +251,8 @@ static int tear_down(void **state)
 
 static inline void run_script(const struct step *steps, unsigned count)
 {
-	memcpy(play.steps, steps, count * sizeof(*steps));
+	if (count)
+		memcpy(play.steps, steps, count * sizeof(*steps));
 	play.step_count = count;
 	memset(vcpus.vcpu[0].run, 0, RUN_BYTES);
 	assert_int_equal(vcpus_start(&vcpus, NULL), 0);

@@ -118,6 +118,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		.has_node = options->has_node,
 		.node = options->node,
 		.cpus = options->cpus,
+		.pin = options->pin_count ? options->pin : NULL,
 		.firmware = machine->config->firmware,
 		.kernel_fd = machine->config->kernel_fd,
 		.initrd_fd = machine->config->initrd_fd,

@@ -77,6 +77,9 @@ struct run_options {
 	uint64_t huge_page; /* bytes of a page of hugetlb, 0: ordinary memory */
 	bool shared;        /* memory that other processes could map */
 	unsigned cpus;
+	/* The host's processor that each of the guest's runs on; as many as `cpus`, or 0: on any. */
+	unsigned pin[VMM_CPUS_MAX];
+	unsigned pin_count;
 	const char *kernel, *initrd, *append;
 	struct run_firmware firmware;
 	char name[RUN_NAME_MAX]; /* of the machine; empty: it has none */
@@ -98,7 +101,7 @@ struct run_options {
 /** Reads argv[1] and on. 0, or -EINVAL with the sentence in `error`. */
 int options_parse(int argc, char *const *argv, struct run_options *out, struct lend_error *error);
 
-/** Reads the value of -c or -smp: "4", "4,sockets=1,cores=4". 0 or -EINVAL. */
+/** Reads the value of -c or -smp: "4", "4,pin=0-3", "4,sockets=1,cores=4". 0 or -EINVAL. */
 int cpus_parse(struct run_options *options, const char *value, struct lend_error *error);
 
 /** Reads the value of -serial; its path points into `value`. 0 or -EINVAL. */

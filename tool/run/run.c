@@ -27,6 +27,7 @@ static const char help_text[] =
 	"     SIZE,share=on     memory that other processes can map\n"
 	"     SIZE,node=N       memory of this node of the computer (that of the devices)\n"
 	"  -c N, -smp N         processors (1)\n"
+	"     N,pin=LIST        each on one of this computer's, like 0-3,8\n"
 	"  -kernel FILE         the guest's kernel: a bzImage, or an ELF file with PVH\n"
 	"  -initrd FILE         its initial RAM disk\n"
 	"  -append TEXT         its command line\n"

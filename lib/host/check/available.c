@@ -6,6 +6,7 @@
 
 #include "lib/host/check/available.h"
 #include "lib/host/check/cgroup.h"
+#include "lib/host/check/list.h"
 
 /* A file of a control group that limits, and the one that it is compared with. */
 struct limit {
@@ -134,28 +135,6 @@ void available_huge(struct lend_context *context, uint64_t page, struct huge_pag
 	out->free += more > surplus ? more - surplus : 0;
 }
 
-/* Whether "0-1,3" has a number; counts all of them. */
-static bool list_has(const char *list, unsigned number, unsigned *count)
-{
-	bool found = false;
-
-	for (*count = 0; *list;) {
-		char *end;
-		unsigned long first = strtoul(list, &end, 10), last = first;
-
-		if (end == list)
-			return found;
-		if (*end == '-')
-			last = strtoul(end + 1, &end, 10);
-		if (last < first || last >= NUMA_NODES_MAX)
-			return found;
-		*count += (unsigned)(last - first + 1);
-		found |= number >= first && number <= last;
-		list = *end == ',' ? end + 1 : "";
-	}
-	return found;
-}
-
 /* cpuset(7) confines a process to some nodes. */
 static bool may_have(struct lend_context *context, unsigned node)
 {
@@ -163,13 +142,12 @@ static bool may_have(struct lend_context *context, unsigned node)
 	char *status = sysfs_load(context_proc(context), "self/status", NULL);
 	char *found = status ? strstr(status, name) : NULL;
 	bool may = true;
-	unsigned count;
 
 	if (found) {
 		found += sizeof(name) - 1;
 		found += strspn(found, " \t");
 		found[strcspn(found, "\n")] = '\0';
-		may = list_has(found, node, &count);
+		may = list_has(found, node);
 	}
 	free(status);
 	return may;
@@ -186,7 +164,8 @@ void available_node(struct lend_context *context, unsigned node, uint64_t page, 
 	/* Before Linux 3.8 there is no has_memory; a list that is empty lists nothing. */
 	out->known = sysfs_read(dir, "has_memory", out->list, sizeof(out->list)) > 0 ||
 		     sysfs_read(dir, "online", out->list, sizeof(out->list)) > 0;
-	out->has = out->known && list_has(out->list, node, &out->count);
+	out->has = out->known && list_has(out->list, node);
+	out->count = list_count(out->list);
 	out->allow = may_have(context, node);
 	if (page) {
 		if (!sysfs_path(folder, "%s/node%u/hugepages/hugepages-%llukB", dir, node,

@@ -30,9 +30,7 @@ struct huge_pages {
 /** The huge pages of `page` bytes. */
 void available_huge(struct lend_context *context, uint64_t page, struct huge_pages *out);
 
-/* Nodes of memory: NUMA. */
-enum { NUMA_NODES_MAX = 1024 };
-
+/* A node of memory (NUMA). */
 struct numa {
 	bool known;      /* the kernel has nodes at all */
 	char list[64];   /* those with memory, as the kernel writes it: "0-1,3" */

@@ -122,8 +122,7 @@ static void check_huge(struct lend_check *check)
 		  (unsigned long long)there.free, mib(page));
 }
 
-/* The node that was asked for, or that of the first device that has one; -1: any. */
-static int wanted_node(const struct lend_check *check)
+int check_wanted_node(const struct lend_check *check)
 {
 	if (check->options.has_node)
 		return (int)check->options.node;
@@ -156,7 +155,7 @@ static void refuse_node(struct lend_check *check, const struct numa *there)
 /* Memory of a node is preferred and not demanded, as long as the node is there. */
 static void check_numa(struct lend_check *check)
 {
-	const int node = wanted_node(check);
+	const int node = check_wanted_node(check);
 	struct numa there;
 
 	if (node < 0)

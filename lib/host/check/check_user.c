@@ -175,6 +175,8 @@ void check_user(struct lend_check *check)
 	/* At the start a machine's limits are asked about with its devices. */
 	if (check->device_count || !check->options.starting)
 		check_needs(check);
-	if (!check->options.device_alone)
-		check_memory(check);
+	if (check->options.device_alone)
+		return;
+	check_memory(check);
+	check_processors(check);
 }
