@@ -99,7 +99,7 @@ _lend_memory() {
 	case ${full##*,} in
 	node=*) for n in $(_lend_nodes); do values+=("${before}node=$n"); done ;;
 	share=*) values=("${before}share="{on,off}) ;;
-	hugetlb=*) values=("${before}hugetlb="{2M,1G}) ;;
+	hugetlb=*) values=("${before}hugetlb="{2M,1G,on}) ;;
 	*)
 		values=("$before"{hugetlb,share,node}=)
 		compopt -o nospace

@@ -81,7 +81,7 @@ _lend_ctl_device() {
 _lend_memory() {
 	local -a nodes names
 	if compset -P '*,hugetlb='; then
-		compadd -S , 2M 1G
+		compadd -S , 2M 1G on
 	elif compset -P '*,share='; then
 		compadd -S , on off
 	elif compset -P '*,node='; then

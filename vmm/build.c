@@ -173,6 +173,8 @@ static void on_filled(void *opaque, uint64_t before, uint64_t now)
 
 	if (now && before / part == now / part)
 		return;
+	if (vmm->config.populated)
+		vmm->config.populated(vmm->config.opaque, now);
 	step_begin(vmm, VMM_STEP_MEMORY, "populating guest memory, %.1f of %.1f GiB done",
 		   (double)now / (double)GIB(1), (double)all / (double)GIB(1));
 }
@@ -209,11 +211,17 @@ static int begin_memory(struct vmm *vmm, struct lend_error *error)
 					 .node_asked = vmm->config.has_node,
 					 .node = node < 0 ? 0 : (unsigned)node,
 					 .huge_page = vmm->config.huge_page,
+					 .sysfs = "/sys",
 					 .shared = vmm->config.shared || is_served(vmm),
 					 .filled = on_filled,
 					 .opaque = vmm};
 
-	return memory_new(&vmm->memory, &kind, error);
+	int ret = memory_new(&vmm->memory, &kind, error);
+
+	if (!ret && vmm->memory.on_node)
+		vmm_log(vmm, LEND_LOG_INFO, "guest memory comes from node %u of the host%s", kind.node,
+			kind.node_asked ? "" : ", that of the devices, as long as it has any");
+	return ret;
 }
 
 static int open_devices(struct vmm *vmm, struct lend_error *error)
@@ -221,6 +229,8 @@ static int open_devices(struct vmm *vmm, struct lend_error *error)
 	int ret = devices_open(vmm, error);
 	int filled = memory_wait(&vmm->memory, ret ? NULL : error);
 
+	if (vmm->config.populated)
+		vmm->config.populated(vmm->config.opaque, vmm->config.memory);
 	step_end(vmm, VMM_STEP_MEMORY);
 	return ret ? ret : filled;
 }

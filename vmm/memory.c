@@ -4,24 +4,31 @@
  * pages on most hosts, and a private mapping of one doubles when it is pinned.
  * DONTFORK, since a fork would share the pinned pages; DONTDUMP, since a core
  * of the machine shall not hold its guest.
+ *
+ * Where the host has several nodes of memory, the node that the user named is the
+ * only one (MPOL_BIND): who names it wants that, and what it has was compared
+ * before. The devices' own node, which nobody named, is preferred
+ * (MPOL_PREFERRED): a machine that started yesterday starts today, too, when the
+ * node has less. A host with one node has nothing to choose, and is told nothing.
+ * The threads that populate run on the node's processors: they clear the pages, and
+ * the tables of the pages come from the node of who makes them.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mempolicy.h>
 #include <linux/mman.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "vmm/error.h"
 #include "vmm/memory.h"
+#include "vmm/node.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-enum { BITS = 8 * sizeof(unsigned long), HUGE_PAGE = 2 << 20 };
+enum { HUGE_PAGE = 2 << 20 };
 
 static void tell_filled(struct memory *memory, uint64_t more)
 {
@@ -49,14 +56,33 @@ static void *fill(void *opaque)
 	return NULL;
 }
 
-static int start_fillers(struct memory *memory)
+/* How many threads populate; with `attributes` for them where the memory is to come from a node. */
+static unsigned fillers_wanted(const struct memory *memory, pthread_attr_t *attributes)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned count = cpus < 1 ? 1 : cpus > MEMORY_THREADS_MAX ? MEMORY_THREADS_MAX : (unsigned)cpus;
-	uint64_t share = align_up(memory->size / count, HUGE_PAGE);
-	uint64_t offset = 0;
+	struct node_cpus near;
+	unsigned count = 0;
 
-	for (unsigned i = 0; i < count && offset < memory->size; i++) {
+	if (memory->on_node && memory->kind.sysfs)
+		count = node_find_cpus(memory->kind.sysfs, memory->kind.node, &near);
+	if (count)
+		pthread_attr_setaffinity_np(attributes, sizeof(near.sets), near.sets);
+	else
+		count = cpus < 1 ? 1 : (unsigned)cpus;
+	return count > MEMORY_THREADS_MAX ? MEMORY_THREADS_MAX : count;
+}
+
+static int start_fillers(struct memory *memory)
+{
+	pthread_attr_t attributes;
+	unsigned count;
+	uint64_t share, offset = 0;
+	int ret = 0;
+
+	pthread_attr_init(&attributes);
+	count = fillers_wanted(memory, &attributes);
+	share = align_up(memory->size / count, HUGE_PAGE);
+	for (unsigned i = 0; i < count && offset < memory->size && !ret; i++) {
 		struct memory_filler *filler = &memory->fillers[i];
 		uint64_t left = memory->size - offset;
 
@@ -64,12 +90,12 @@ static int start_fillers(struct memory *memory)
 			.memory = memory, .offset = offset, .length = left < share ? left : share};
 		if (i + 1 == count)
 			filler->length = left;
-		if (pthread_create(&filler->thread, NULL, fill, filler))
-			return -EAGAIN;
-		memory->filler_count++;
+		ret = pthread_create(&filler->thread, &attributes, fill, filler);
+		memory->filler_count += !ret;
 		offset += filler->length;
 	}
-	return 0;
+	pthread_attr_destroy(&attributes);
+	return ret ? -EAGAIN : 0;
 }
 
 /* Address space for `size` bytes that begins at a multiple of `align`. */
@@ -123,15 +149,24 @@ static int back(struct memory *memory, const struct memory_kind *kind)
 }
 
 /* Called before memory is populated, because it does not move pages that are there. */
-static int prefer_node(const struct memory *memory, unsigned node)
+static int choose_node(struct memory *memory, struct lend_error *error)
 {
-	unsigned long nodes[MEMORY_NODES / BITS] = {0};
+	const struct memory_kind *kind = &memory->kind;
+	bool has;
+	int count = kind->has_node ? node_count(kind->node, &has) : 0, ret = 0;
 
-	nodes[node / BITS] = 1ul << node % BITS;
-	/* The kernel takes one bit less than it is told. */
-	return syscall(SYS_mbind, memory->base, memory->size, MPOL_PREFERRED, nodes, MEMORY_NODES + 1, 0)
-		       ? -errno
-		       : 0;
+	if (!kind->has_node || (count < 0 && !kind->node_asked))
+		return 0;
+	if (count > 1 && has)
+		ret = node_bind(memory->base, memory->size, kind->node, kind->node_asked);
+	memory->on_node = count > 1 && has && !ret;
+	if (!kind->node_asked || (count > 0 && has && !ret))
+		return 0;
+	ret = ret ? ret : count < 0 ? count : -EINVAL;
+	return fail(error, ret,
+		    "-m: node=%u: this computer's memory has no such node, or a cpuset forbids it (%s); see "
+		    "/sys/devices/system/node",
+		    kind->node, strerror(-ret));
 }
 
 int memory_new(struct memory *memory, const struct memory_kind *kind, struct lend_error *error)
@@ -144,6 +179,7 @@ int memory_new(struct memory *memory, const struct memory_kind *kind, struct len
 		return fail(error, -errno, "cannot reserve %llu MiB for the guest: %s; use a smaller -m",
 			    (unsigned long long)(kind->size >> 20), strerror(errno));
 	memory->kind = *kind;
+	memory->on_node = false;
 	memory->filled = 0;
 	memory->size = kind->size;
 	memory->fd = -1;
@@ -154,13 +190,10 @@ int memory_new(struct memory *memory, const struct memory_kind *kind, struct len
 			    (unsigned long long)(kind->size >> 20), kind->huge_page ? " in huge pages" : "",
 			    strerror(-ret), kind->huge_page ? "; raise vm.nr_hugepages" : "");
 	}
-	ret = kind->has_node && kind->node < MEMORY_NODES ? prefer_node(memory, kind->node) : 0;
-	if (ret && kind->node_asked) {
+	ret = choose_node(memory, error);
+	if (ret) {
 		memory_free(memory);
-		return fail(error, ret,
-			    "-m: node=%u: this computer's memory has no such node (%s); see "
-			    "/sys/devices/system/node",
-			    kind->node, strerror(-ret));
+		return ret;
 	}
 	madvise(memory->base, memory->size, MADV_DONTFORK);
 	madvise(memory->base, memory->size, MADV_DONTDUMP);
@@ -187,6 +220,14 @@ int memory_wait(struct memory *memory, struct lend_error *error)
 	memory->filler_count = 0;
 	if (ret == -EINVAL) /* a kernel before 5.14: pages come when they are pinned */
 		ret = 0;
+	/* A kernel without a huge page left on that node signals as for a file that was cut: EFAULT. */
+	if (ret && memory->on_node && memory->kind.node_asked)
+		return fail(error, ret,
+			    "cannot populate %llu MiB of guest memory from node %u: %s; use a smaller -m, "
+			    "%sor leave out node=",
+			    (unsigned long long)(memory->size >> 20), memory->kind.node,
+			    ret == -EFAULT ? "too little is free there" : strerror(-ret),
+			    memory->kind.huge_page ? "raise its nr_hugepages, " : "");
 	if (ret)
 		return fail(error, ret, "cannot populate %llu MiB of guest memory: %s; use a smaller -m",
 			    (unsigned long long)(memory->size >> 20), strerror(-ret));

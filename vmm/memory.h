@@ -15,7 +15,7 @@
 #include "lend/types.h"
 #include "vmm/gpa.h"
 
-enum { MEMORY_NODES = 1024, MEMORY_PIECES_MAX = 16, MEMORY_THREADS_MAX = 8 };
+enum { MEMORY_PIECES_MAX = 16, MEMORY_THREADS_MAX = 8 };
 
 struct memory_piece {
 	gpa_t gpa;
@@ -36,8 +36,9 @@ struct memory_kind {
 	uint64_t huge_page; /* bytes of a page of hugetlb; 0: transparent huge pages */
 	bool shared;        /* a memfd that other processes could map */
 	bool has_node;      /* pages come from `node` of the host as long as it has any */
-	bool node_asked;    /* by the user: a node that there is not is an error */
+	bool node_asked;    /* by the user: from that node alone, and too few pages are an error */
 	unsigned node;
+	const char *sysfs; /* where the processors of the node are found; NULL: threads run on any */
 	/*
 	 * From `before` bytes `now` are populated; with 0 and 0 it begins. From any thread. NULL:
 	 * nobody wants to know.
@@ -48,6 +49,7 @@ struct memory_kind {
 
 struct memory {
 	struct memory_kind kind;
+	bool on_node;    /* the host has several nodes, and the pages come from the kind's */
 	uint64_t filled; /* bytes; atomic */
 	uint8_t *base;
 	uint64_t size;

@@ -125,6 +125,12 @@ struct vmm_config {
 	 */
 	void (*step)(void *opaque, unsigned row, const char *what);
 	/*
+	 * `done` bytes of guest memory are populated; 0: it begins; all of them: it is over, also when it
+	 * failed. At most 70 calls, from any thread, so that a number may come after a larger one.
+	 * NULL: nobody wants to know.
+	 */
+	void (*populated)(void *opaque, uint64_t done);
+	/*
 	 * Something begins that takes as long as the devices need, and that the loop
 	 * answers nobody in: "resetting its devices"; NULL: it is done. From
 	 * vmm_run()'s thread. NULL: nobody wants to know.

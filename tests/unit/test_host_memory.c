@@ -236,18 +236,38 @@ static void nodes_of_memory(void **state)
 	assert_null(find(tree, &options, "numa"));
 	tree_put(tree, "sys/devices/system/node/node1/meminfo",
 		 "\nNode 1 MemTotal:       4194304 kB\nNode 1 MemFree:         102400 kB\n");
-	expect(tree, &options, "numa", LEND_NOTE, "node 1 has 100 MiB free: the rest of the guest's 512 MiB",
-	       "");
+	expect(tree, &options, "numa", LEND_FAILED,
+	       "node=1: a guest of 512 MiB needs 530 MiB of memory of that node, and 100 MiB of it are "
+	       "available",
+	       "leave out node=");
+	/* What the kernel keeps of files gives way. */
+	tree_put(tree, "sys/devices/system/node/node1/meminfo",
+		 "Node 1 MemFree: 102400 kB\nNode 1 Active(file): 419840 kB\nNode 1 Inactive(file): 20480 "
+		 "kB\n");
+	assert_null(find(tree, &options, "numa"));
+	tree_put(tree, "sys/devices/system/node/node1/meminfo",
+		 "Node 1 MemFree: 102400 kB\nNode 1 Active(file): 18014398509481984 kB\n");
+	assert_null(find(tree, &options, "numa"));
+	tree_put(tree, "sys/devices/system/node/node1/meminfo", "Node 1 MemFree: 102400 kB\n");
+	/* Of the whole computer's huge pages enough are free: the node's own count. */
 	options.huge_page = 2 * mib;
+	tree_put(tree, "sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "256\n");
 	tree_put(tree, "sys/devices/system/node/node1/hugepages/hugepages-2048kB/free_hugepages", "4\n");
-	expect(tree, &options, "numa", LEND_NOTE, "node 1 has 8 MiB free in huge pages", "");
+	tree_put(tree, "sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages", "9\n");
+	expect(tree, &options, "numa", LEND_FAILED,
+	       "node=1: a guest of 512 MiB needs 256 huge pages of 2 MiB of that node, and 4 of it are free",
+	       "/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages");
+	expect(tree, &options, "numa", LEND_FAILED, "", "echo 261 > ");
+	tree_put(tree, "sys/devices/system/node/node1/hugepages/hugepages-2048kB/free_hugepages", "256\n");
+	assert_null(find(tree, &options, "numa"));
 	options.huge_page = 0;
 	tree_put(tree, "proc/self/status", "Name:\tx\nMems_allowed_list:\t0,4\n");
 	expect(tree, &options, "numa", LEND_FAILED, "cpuset.mems", "another one");
 	/* Of the devices' own node it is never more than a note. */
 	options.has_node = false;
 	tree_put(tree, "sys/bus/pci/devices/0000:01:00.0/numa_node", "1\n");
-	expect(tree, &options, "numa", LEND_NOTE, "node 1, that of the devices, has 100 MiB", "");
+	expect(tree, &options, "numa", LEND_NOTE,
+	       "node 1, that of the devices, has 100 MiB available: the rest", "");
 	tree_put(tree, "sys/devices/system/node/has_memory", "1\n");
 	assert_null(find(tree, &options, "numa"));
 }

@@ -124,7 +124,7 @@ static void memory(void **state)
 	expect_line("lend run -m 4G,", "4G,hugetlb= 4G,share= 4G,node=");
 	expect_line("lend run -m 4G,share=on,n", "4G,share=on,node=");
 	expect_line("lend run -m 4G,node=", "4G,node=0 4G,node=1");
-	expect_line("lend run -m 4G,hugetlb=", "4G,hugetlb=2M 4G,hugetlb=1G");
+	expect_line("lend run -m 4G,hugetlb=", "4G,hugetlb=2M 4G,hugetlb=1G 4G,hugetlb=on");
 	expect_line("lend run -c ", "");
 	expect_line("lend run -c 4,", "4,pin=");
 	expect_line("lend run -smp 4,pin=0", "");

@@ -116,19 +116,11 @@ static void sizes(void **state)
 
 static void kinds_of_memory(void **state)
 {
-	static const char *const wrong[] = {"1G,",
-					    "1G,hugetlb",
-					    "1G,hugetlb=on",
-					    "1G,hugetlb=4M",
-					    "1G,share",
-					    "1G,share=1",
-					    "1G,maxmem=2G",
-					    "1G,node=",
-					    "1G,node=-1",
-					    "1G,node=1024",
-					    "3M,hugetlb=2M",
-					    "1500M,hugetlb=1G",
-					    "1G,hugetlb=0000000000000000000000000000000002M"};
+	static const char *const wrong[] = {
+		"1G,",           "1G,hugetlb",       "1G,hugetlb=4M",
+		"1G,share",      "1G,share=1",       "1G,maxmem=2G",
+		"1G,node=",      "1G,node=-1",       "1G,node=1024",
+		"3M,hugetlb=2M", "1500M,hugetlb=1G", "1G,hugetlb=0000000000000000000000000000000002M"};
 
 	(void)state;
 	assert_int_equal(parse("-kernel", "K", "-m", "4G,hugetlb=2M,share=on", NULL), 0);
@@ -142,6 +134,10 @@ static void kinds_of_memory(void **state)
 	assert_int_equal(parse("-kernel", "K", "-m", "4G,node=1,share=on", NULL), 0);
 	assert_true(options.has_node && options.shared);
 	assert_int_equal(options.node, 1);
+	assert_int_equal(parse("-kernel", "K", "-m", "4G,hugetlb=on", NULL), 0);
+	assert_int_equal(options.huge_page, 2 << 20);
+	assert_int_equal(parse("-kernel", "K", "-m", "4G,hugetlb=1G,hugetlb=off", NULL), 0);
+	assert_int_equal(options.huge_page, 0);
 	/* The last -m counts as a whole. */
 	assert_int_equal(parse("-kernel", "K", "-m", "4G,hugetlb=1G,share=on", "-m", "4G", NULL), 0);
 	assert_int_equal(options.huge_page, 0);

@@ -154,6 +154,46 @@ static void long_texts_and_wrong_rows_do_no_harm(void **state)
 	assert_true(strlen(line) < PROGRESS_LINE);
 }
 
+static void expect_populated(struct progress *progress, uint64_t gib, uint64_t now, const char *expected)
+{
+	strcpy(line, "as before");
+	assert_int_equal(progress_memory(progress, gib << 30, UINT64_C(8) << 30, now, line), !!expected);
+	if (expected)
+		assert_string_equal(line, expected);
+}
+
+static void memory_that_takes_long_is_told_until_it_is_there(void **state)
+{
+	struct progress progress;
+
+	(void)state;
+	progress_begin(&progress, S(1));
+	expect_populated(&progress, 1, S(1), NULL); /* of a machine that lies: it has not begun */
+	expect_populated(&progress, 0, S(2), NULL);
+	expect_populated(&progress, 1, S(3) - 1, NULL);
+	expect_populated(&progress, 2, S(4), "populating guest memory: 2.0 of 8.0 GiB, about 6 s more");
+	expect_populated(&progress, 1, S(4), NULL); /* overtaken by the one before */
+	expect_populated(&progress, 4, S(6), "populating guest memory: 4.0 of 8.0 GiB, about 4 s more");
+	expect_populated(&progress, 8, S(10), "");
+	expect_populated(&progress, 8, S(10), NULL);
+	expect_populated(&progress, 4, S(11), NULL);
+}
+
+static void memory_that_is_there_at_once_is_not_told(void **state)
+{
+	struct progress progress;
+
+	(void)state;
+	progress_begin(&progress, 0);
+	expect_populated(&progress, 0, S(1), NULL);
+	expect_populated(&progress, 7, S(2) - 1, NULL);
+	expect_populated(&progress, 9, S(9), NULL);
+	/* And a guest that has the machine cannot begin anew. */
+	progress_over(&progress);
+	expect_populated(&progress, 0, S(10), NULL);
+	expect_populated(&progress, 1, S(20), NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +205,8 @@ int main(void)
 		cmocka_unit_test(nothing_told_is_said_so),
 		cmocka_unit_test(long_steps_are_worth_a_line),
 		cmocka_unit_test(nothing_is_told_of_what_is_over),
+		cmocka_unit_test(memory_that_takes_long_is_told_until_it_is_there),
+		cmocka_unit_test(memory_that_is_there_at_once_is_not_told),
 		cmocka_unit_test(long_texts_and_wrong_rows_do_no_harm),
 	};
 

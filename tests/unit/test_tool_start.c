@@ -65,6 +65,23 @@ static int refused_late(int control, int serial, void *opaque)
 	return 0;
 }
 
+/* Populates 4 GiB, a piece when the test says so. */
+static int populating(int control, int serial, void *opaque)
+{
+	static const unsigned parts[] = {0, 1024, 2048};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		control_send_memory(control, parts[i]);
+		control_send_log(control, LEND_LOG_WARNING, i ? "meanwhile" : "begun");
+		await_turn(opaque);
+	}
+	control_send(control, CONTROL_RUNNING);
+	put(serial, "ready\r\n");
+	await_turn(opaque);
+	control_send_end(control, VMM_END_POWEROFF, "", NULL, 1000);
+	return 0;
+}
+
 static void put_forward(const struct user *user, int seconds)
 {
 	__atomic_fetch_add(&ahead->tv_sec, seconds, __ATOMIC_SEQ_CST);
@@ -148,6 +165,46 @@ static void tells_of_long_steps_where_asked_to_say_more(void **state)
 	assert_int_equal(keeper_status(user), TOOL_OK);
 }
 
+/* The line changes in its place, and every other one, the guest's too, begins where it was. */
+static void says_on_a_terminal_how_far_memory_is(void **state)
+{
+	struct user *user = *state;
+
+	user->config.machine = populating;
+	user->config.memory = UINT64_C(4) << 30;
+	user->config.messages = user->slave;
+	__atomic_store_n(&ahead->tv_sec, 0, __ATOMIC_SEQ_CST);
+	start(user);
+	expect(user, user->master, "lend: warning: begun\r\n");
+	put_forward(user, 2);
+	turn(user);
+	expect(user, user->master, "\r\033[Klend: warning: meanwhile\r\n");
+	assert_non_null(strstr(user->text, "\r\033[Klend: populating guest memory: 1.0 of 4.0 GiB, about "));
+	turn(user);
+	expect(user, user->master, "2.0 of 4.0 GiB");
+	turn(user);
+	expect(user, user->master, "ready");
+	turn(user);
+	assert_int_equal(keeper_status(user), TOOL_OK);
+}
+
+/* A file has a line only of what is worth one. */
+static void says_elsewhere_nothing_of_memory(void **state)
+{
+	struct user *user = *state;
+
+	user->config.machine = populating;
+	user->config.memory = UINT64_C(4) << 30;
+	__atomic_store_n(&ahead->tv_sec, 0, __ATOMIC_SEQ_CST);
+	start(user);
+	expect(user, user->messages[0], "begun");
+	put_forward(user, 2);
+	for (unsigned i = 0; i < 4; i++)
+		turn(user);
+	assert_int_equal(keeper_status(user), TOOL_OK);
+	assert_null(strstr(expect(user, user->messages[0], NULL), "populating"));
+}
+
 static void a_start_that_failed_is_not_waited_for(void **state)
 {
 	struct user *user = *state;
@@ -177,6 +234,8 @@ int main(void)
 		CASE(says_it_without_being_woken),
 		CASE(tells_it_when_asked),
 		CASE(tells_of_long_steps_where_asked_to_say_more),
+		CASE(says_on_a_terminal_how_far_memory_is),
+		CASE(says_elsewhere_nothing_of_memory),
 		CASE(a_start_that_failed_is_not_waited_for),
 	};
 

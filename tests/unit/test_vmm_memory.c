@@ -5,9 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/mempolicy.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/unit/cmocka.h"
@@ -119,37 +117,10 @@ static void huge_pages_that_are_not_there_are_an_error_with_a_cure(void **state)
 	assert_null(memory.base);
 }
 
-/* The kernel's own word on it; each computer has node 0. */
-static void memory_comes_from_its_node(void **state)
-{
-	struct memory_kind kind = {.size = SIZE, .has_node = true};
-	struct memory memory = {0};
-	struct lend_error error = {0};
-	unsigned long nodes[16] = {0};
-	int mode = -1;
-
-	(void)state;
-	assert_int_equal(memory_new(&memory, &kind, &error), 0);
-	if (syscall(SYS_get_mempolicy, &mode, nodes, 1024, memory.base + SIZE / 2, MPOL_F_ADDR))
-		assert_int_equal(errno, ENOSYS); /* a kernel without NUMA */
-	else
-		assert_true(mode == MPOL_PREFERRED && nodes[0] == 1);
-	memory_free(&memory);
-	/* Where nobody asked for it, a node that there is not is no reason to end. */
-	kind.node = MEMORY_NODES - 1;
-	assert_int_equal(memory_new(&memory, &kind, &error), 0);
-	memory_free(&memory);
-	kind.node_asked = true;
-	assert_int_not_equal(memory_new(&memory, &kind, &error), 0);
-	assert_non_null(strstr(error.text, "node=1023"));
-	assert_null(memory.base);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(private_memory),
-		cmocka_unit_test(memory_comes_from_its_node),
 		cmocka_unit_test(shared_memory),
 		cmocka_unit_test(filling_is_told),
 		cmocka_unit_test(huge_pages_that_are_not_there_are_an_error_with_a_cure),

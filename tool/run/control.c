@@ -104,6 +104,13 @@ int control_send_step(int fd, unsigned row, const char *text)
 	return send_text(fd, CONTROL_STEP, row, text);
 }
 
+int control_send_memory(int fd, uint32_t mib)
+{
+	struct control_message message = {.type = CONTROL_MEMORY, .value = mib};
+
+	return send_bytes(fd, &message, HEADER);
+}
+
 static int send_or_wait(int fd, const struct control_message *message, size_t length, int wait_ms)
 {
 	struct pollfd room = {.fd = fd, .events = POLLOUT};
@@ -235,6 +242,7 @@ static bool is_valid(const struct control_message *message, size_t length)
 	case CONTROL_SERVER:
 	case CONTROL_NONE:
 		return length == HEADER && message->value < VMM_DEVICES_MAX;
+	case CONTROL_MEMORY:
 	case CONTROL_RUNNING:
 	case CONTROL_BUTTON:
 	case CONTROL_STOP:

@@ -15,6 +15,7 @@ enum control_type {
 	/* machine to keeper */
 	CONTROL_LOG,     /* value: enum lend_log_level; text */
 	CONTROL_STEP,    /* value: a row of enum vmm_step_row; text: what goes on there, empty: its end */
+	CONTROL_MEMORY,  /* value: MiB of guest memory that are populated; 0: it begins */
 	CONTROL_RUNNING, /* the guest is about to start */
 	CONTROL_WORK,   /* something that may take its time begins: text, "resetting its devices"; empty: done
 			 */
@@ -90,6 +91,8 @@ int control_send_server(int fd, unsigned device, int server);
 int control_send_log(int fd, enum lend_log_level level, const char *text);
 /** Sends what goes on in a row of the start, or with an empty text its end. Never waits. */
 int control_send_step(int fd, unsigned row, const char *text);
+/** Sends how much of guest memory is populated. Never waits. */
+int control_send_memory(int fd, uint32_t mib);
 /** Sends that something long begins, or with an empty text that it is done; waits up to `wait_ms` for room.
  */
 int control_send_work(int fd, const char *text, int wait_ms);

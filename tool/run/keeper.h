@@ -31,6 +31,7 @@ struct keeper_config {
 	const struct run_device *devices; /* whose servers may come back */
 	unsigned device_count;
 	void (*started)(void *opaque); /* the machine has its descriptors; NULL: nothing to do */
+	uint64_t memory;               /* of the guest, in bytes */
 	bool verbose;                  /* also the steps of the start that took long are told */
 	struct ladder_times times;
 	unsigned flush_ms; /* how long readers of output may take once the machine has ended */

@@ -107,6 +107,15 @@ void keeper_progress(struct keeper *keeper)
 		messages_say(&keeper->messages, "%s", line);
 }
 
+static void take_memory(struct keeper *keeper, uint32_t mib)
+{
+	char line[PROGRESS_LINE];
+
+	if (progress_memory(&keeper->progress, (uint64_t)mib << 20, keeper->config->memory, keeper_now(),
+			    line))
+		messages_change(&keeper->messages, line);
+}
+
 /* The guest runs. Said again, by a machine that its guest has taken over, it changes nothing. */
 static void take_running(struct keeper *keeper)
 {
@@ -114,6 +123,7 @@ static void take_running(struct keeper *keeper)
 		return;
 	keeper->ladder.running = true;
 	progress_over(&keeper->progress);
+	messages_change(&keeper->messages, "");
 	/* The last run's output gives way to this one's only now that there is one. */
 	if (keeper->config->serial == SERIAL_FILE && ftruncate(keeper->config->serial_fd, 0))
 		messages_say(&keeper->messages, "cannot empty the file of -serial: %s", strerror(errno));
@@ -130,6 +140,7 @@ static void take_result(struct keeper *keeper, const struct control_message *mes
 {
 	keeper->said = true;
 	progress_over(&keeper->progress);
+	messages_change(&keeper->messages, "");
 	keeper->end = *message;
 	strcpy(keeper->work, "giving its devices back");
 	ladder_end(&keeper->ladder, keeper_now());
@@ -144,6 +155,9 @@ static void take_message(struct keeper *keeper, const struct control_message *me
 		return;
 	case CONTROL_STEP:
 		take_step(keeper, message->value, message->text);
+		return;
+	case CONTROL_MEMORY:
+		take_memory(keeper, message->value);
 		return;
 	case CONTROL_RUNNING:
 		take_running(keeper);

@@ -57,6 +57,14 @@ static void on_step(void *opaque, unsigned row, const char *what)
 	control_send_step(machine->control, row, what);
 }
 
+/* From any thread. */
+static void on_populated(void *opaque, uint64_t done)
+{
+	struct machine *machine = opaque;
+
+	control_send_memory(machine->control, (uint32_t)(done >> 20));
+}
+
 /* From any thread. The keeper looks for the server; the machine may not connect to anything. */
 static void on_lost(void *opaque, unsigned device)
 {
@@ -133,6 +141,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		.iommu_fd = options->has_iommu_fd ? options->iommu_fd : -1,
 		.log = log_line,
 		.step = on_step,
+		.populated = on_populated,
 		.work = at_work,
 		.lost = on_lost,
 		.event = on_event,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The value of -m: "SIZE[,hugetlb=2M|1G][,share=on|off][,node=N]". */
+/* The value of -m: "SIZE[,hugetlb=2M|1G|on|off][,share=on|off][,node=N]". */
 #include <errno.h>
 #include <string.h>
 
@@ -22,10 +22,23 @@ static const struct {
 	{"mergeable=", "the guest's memory is its own; leave it out"},
 };
 
+/* The sizes that x86-64 has; on: the one that each computer has. */
+static int set_huge_page(struct run_options *options, const char *text)
+{
+	uint64_t page;
+	bool on;
+
+	if (!value_switch(text, &on))
+		page = on ? 2 * MIB : 0;
+	else if (value_size(text, &page) || (page != 2 * MIB && page != UINT64_C(1024) * MIB))
+		return -EINVAL;
+	options->huge_page = page;
+	return 0;
+}
+
 static int set_part(struct run_options *options, const char *part)
 {
 	static const char hugetlb[] = "hugetlb=", share[] = "share=", node[] = "node=";
-	uint64_t page;
 
 	if (!strncmp(part, share, sizeof(share) - 1))
 		return value_switch(part + sizeof(share) - 1, &options->shared);
@@ -33,13 +46,9 @@ static int set_part(struct run_options *options, const char *part)
 		options->has_node = true;
 		return value_number(part + sizeof(node) - 1, 0, NODES_MAX - 1, &options->node);
 	}
-	if (strncmp(part, hugetlb, sizeof(hugetlb) - 1) || value_size(part + sizeof(hugetlb) - 1, &page))
-		return -EINVAL;
-	/* The sizes that x86-64 has. */
-	if (page != 2 * MIB && page != UINT64_C(1024) * MIB)
-		return -EINVAL;
-	options->huge_page = page;
-	return 0;
+	if (!strncmp(part, hugetlb, sizeof(hugetlb) - 1))
+		return set_huge_page(options, part + sizeof(hugetlb) - 1);
+	return -EINVAL;
 }
 
 static int fail_part(const char *value, const char *part, struct lend_error *error)
@@ -49,8 +58,8 @@ static int fail_part(const char *value, const char *part, struct lend_error *err
 			return tool_fail(error, -EINVAL, "-m %.100s: %s is not known: %s", value, part,
 					 other_parts[i].advice);
 	return tool_fail(error, -EINVAL,
-			 "-m %.100s: after the size only hugetlb=2M, hugetlb=1G, share=on, share=off and "
-			 "node=N (0 to %d) are known",
+			 "-m %.100s: after the size only hugetlb=2M, hugetlb=1G, hugetlb=on, share=on, "
+			 "share=off and node=N (0 to %d) are known",
 			 value, NODES_MAX - 1);
 }
 

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tool/run/messages.h"
 
@@ -16,7 +17,7 @@ int messages_init(struct messages *messages, int fd)
 {
 	int ret;
 
-	*messages = (struct messages){.tokens = BURST};
+	*messages = (struct messages){.tokens = BURST, .terminal = isatty(fd)};
 	ret = sink_init(&messages->sink, QUEUE);
 	if (!ret)
 		sink_attach(&messages->sink, fd);
@@ -26,6 +27,19 @@ int messages_init(struct messages *messages, int fd)
 void messages_free(struct messages *messages)
 {
 	sink_free(&messages->sink);
+}
+
+void messages_change(struct messages *messages, const char *text)
+{
+	/* Back to the beginning of the line, and nothing behind it (ECMA-48, EL). */
+	static const char gone[] = "\r\033[K";
+	char line[128];
+
+	if (!messages->terminal || (!text[0] && !messages->changing))
+		return;
+	snprintf(line, sizeof(line), "%s%s%s", gone, text[0] ? "lend: " : "", text);
+	sink_write(&messages->sink, line, strlen(line));
+	messages->changing = text[0];
 }
 
 void messages_say(struct messages *messages, const char *format, ...)
@@ -38,6 +52,7 @@ void messages_say(struct messages *messages, const char *format, ...)
 	vsnprintf(line + length, sizeof(line) - length - 1, format, args);
 	va_end(args);
 	strcat(line, "\n");
+	messages_change(messages, "");
 	sink_write(&messages->sink, line, strlen(line));
 }
 

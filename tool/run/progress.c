@@ -45,6 +45,36 @@ bool progress_step(struct progress *progress, unsigned row, const char *what, ui
 	return is_long;
 }
 
+bool progress_memory(struct progress *progress, uint64_t done, uint64_t all, uint64_t now,
+		     char line[PROGRESS_LINE])
+{
+	const double gib = 1 << 30;
+	bool was_told = progress->memory.told;
+	uint64_t took;
+
+	if (!done && !progress->over) {
+		progress->memory.since = now;
+		progress->memory.done = 0;
+		progress->memory.begun = true;
+	}
+	/* Several threads tell of it: a smaller number is an older one. */
+	if (!progress->memory.begun || done < progress->memory.done)
+		return false;
+	progress->memory.done = done;
+	line[0] = '\0';
+	if (done >= all || progress->over) {
+		progress->memory.begun = progress->memory.told = false;
+		return was_told;
+	}
+	took = now - progress->memory.since;
+	if (!done || took < PROGRESS_LONG_MS)
+		return false;
+	snprintf(line, PROGRESS_LINE, "populating guest memory: %.1f of %.1f GiB, about %.0f s more",
+		 (double)done / gib, (double)all / gib,
+		 (double)took / 1000 * ((double)(all - done) / (double)done));
+	return progress->memory.told = true;
+}
+
 /* When the user is told for the n-th time (from 0): at growing intervals, at last at equal ones. */
 static uint64_t due(const struct progress *progress)
 {

@@ -19,6 +19,10 @@ struct progress {
 		char what[128]; /* empty: nothing is under way in this row */
 		uint64_t since;
 	} rows[VMM_STEP_ROWS];
+	struct {
+		uint64_t done, since; /* bytes, ms */
+		bool begun, told;
+	} memory; /* while it is populated */
 	uint64_t begun;
 	unsigned told; /* how often the user was told by the clock */
 	bool over;     /* the guest runs, or never will */
@@ -38,6 +42,13 @@ bool progress_step(struct progress *progress, unsigned row, const char *what, ui
 
 /** How long poll() may wait until progress_tick() has something to tell, -1: for ever. */
 int progress_wait(const struct progress *progress, uint64_t now);
+
+/**
+ * `done` of `all` bytes of guest memory are populated; 0: that begins. True, with how far it is as
+ * a sentence in `line`, from PROGRESS_LONG_MS on until it is over; then once more, with an empty one.
+ */
+bool progress_memory(struct progress *progress, uint64_t done, uint64_t all, uint64_t now,
+		     char line[PROGRESS_LINE]);
 
 /** Time went by. True: it is time to tell the user what is in `line`. */
 bool progress_tick(struct progress *progress, uint64_t now, char line[PROGRESS_LINE]);

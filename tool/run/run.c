@@ -23,9 +23,9 @@ static const char help_text[] =
 	"       lend run @FILE        an argument a line, # begins a comment\n"
 	"\n"
 	"  -m SIZE              memory: MiB, or with a letter like 4G (512)\n"
-	"     SIZE,hugetlb=2M   memory of huge pages, of 2M or 1G\n"
+	"     SIZE,hugetlb=2M   memory of huge pages, of 2M (on) or 1G\n"
 	"     SIZE,share=on     memory that other processes can map\n"
-	"     SIZE,node=N       memory of this node of the computer (that of the devices)\n"
+	"     SIZE,node=N       of this node of the computer alone\n"
 	"  -c N, -smp N         processors (1)\n"
 	"     N,pin=LIST        each on one of this computer's, like 0-3,8\n"
 	"  -kernel FILE         the guest's kernel: a bzImage, or an ELF file with PVH\n"
@@ -122,6 +122,7 @@ static void run_machine(const struct run_options *options, struct files *files, 
 		.devices = options->devices,
 		.device_count = options->device_count,
 		.started = machine_started,
+		.memory = options->memory,
 		.verbose = options->verbose > 0,
 		.times = keeper_times,
 		.flush_ms = KEEPER_FLUSH_MS,

@@ -153,9 +153,28 @@ static bool may_have(struct lend_context *context, unsigned node)
 	return may;
 }
 
+/* UINT64_MAX: it is not known. */
+static uint64_t free_of_node(const char *dir, unsigned node)
+{
+	static const char *const names[] = {"MemFree", "Active(file)", "Inactive(file)"};
+	char folder[PATH_MAX], name[64];
+	uint64_t kib, sum = 0;
+
+	if (sysfs_path(folder, "%s/node%u", dir, node))
+		return UINT64_MAX;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(name, sizeof(name), "Node %u %s", node, names[i]);
+		if (read_line(folder, "meminfo", name, &kib))
+			sum = kib > (UINT64_MAX - sum) >> 10 ? UINT64_MAX : sum + (kib << 10);
+		else if (!i)
+			return UINT64_MAX;
+	}
+	return sum;
+}
+
 void available_node(struct lend_context *context, unsigned node, uint64_t page, struct numa *out)
 {
-	char dir[PATH_MAX], folder[PATH_MAX], name[48];
+	char dir[PATH_MAX], folder[PATH_MAX];
 	uint64_t number;
 
 	*out = (struct numa){.free = UINT64_MAX};
@@ -167,14 +186,14 @@ void available_node(struct lend_context *context, unsigned node, uint64_t page, 
 	out->has = out->known && list_has(out->list, node);
 	out->count = list_count(out->list);
 	out->allow = may_have(context, node);
-	if (page) {
-		if (!sysfs_path(folder, "%s/node%u/hugepages/hugepages-%llukB", dir, node,
-				(unsigned long long)page >> 10) &&
-		    read_bytes(folder, "free_hugepages", &number))
-			out->free = number > UINT64_MAX / page ? UINT64_MAX : number * page;
+	if (!page) {
+		out->free = free_of_node(dir, node);
 		return;
 	}
-	snprintf(name, sizeof(name), "Node %u MemFree", node);
-	if (!sysfs_path(folder, "%s/node%u", dir, node) && read_line(folder, "meminfo", name, &number))
-		out->free = number > UINT64_MAX >> 10 ? UINT64_MAX : number << 10;
+	if (sysfs_path(folder, "%s/node%u/hugepages/hugepages-%llukB", dir, node,
+		       (unsigned long long)page >> 10))
+		return;
+	read_bytes(folder, "nr_hugepages", &out->total);
+	if (read_bytes(folder, "free_hugepages", &number))
+		out->free = number > UINT64_MAX / page ? UINT64_MAX : number * page;
 }

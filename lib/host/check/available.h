@@ -36,8 +36,12 @@ struct numa {
 	char list[64];   /* those with memory, as the kernel writes it: "0-1,3" */
 	unsigned count;  /* how many these are */
 	bool has, allow; /* the node that was asked for has memory; this process may have memory of it */
-	uint64_t
-		free; /* bytes of that node, in pages of the size that was asked for; UINT64_MAX: not known */
+	uint64_t total;  /* huge pages of that size that the node has set aside */
+	/*
+	 * Bytes of that node that can be had, in pages of the size that was asked for; of ordinary
+	 * memory with what the kernel keeps of files, which gives way. UINT64_MAX: not known.
+	 */
+	uint64_t free;
 };
 
 /** What there is of `node`; `page`: of huge pages of that size, 0: of ordinary memory. */

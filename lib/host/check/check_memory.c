@@ -72,15 +72,14 @@ static void say_no_size(struct lend_check *check, uint64_t page)
 		CHECK_CURE(row, advice, "its kernel was built without them: leave hugetlb= away from -m");
 }
 
-/* Those that others use are counted in the number that is written. */
-static void cure_by_more(struct lend_check *check, struct lend_check_row *row, const struct huge_pages *there,
-			 unsigned long long need)
+/* Those that others use are counted in the number that is written. `dir`: of all nodes, or of one. */
+static void cure_by_more(struct lend_check *check, struct lend_check_row *row, const char *dir,
+			 unsigned long long more, unsigned long long need)
 {
 	const unsigned long long kib = (unsigned long long)check->options.huge_page >> 10;
 
-	CHECK_CURE(row, command, "echo %llu > %.200s/kernel/mm/hugepages/hugepages-%llukB/nr_hugepages",
-		   (unsigned long long)there->total + need - (unsigned long long)there->free,
-		   context_sysfs(check->context), kib);
+	CHECK_CURE(row, command, "echo %llu > %.200s/%s/hugepages-%llukB/nr_hugepages", more,
+		   context_sysfs(check->context), dir, kib);
 	CHECK_CURE(
 		row, advice,
 		"if there are fewer afterwards, memory is in pieces: hugepagesz=%lluK hugepages=%llu on the "
@@ -104,7 +103,8 @@ static void check_huge(struct lend_check *check)
 		row = check_row(check, "hugepages", NULL, LEND_FAILED,
 				"a guest of %llu MiB needs %llu huge pages of %llu MiB, but %llu are free",
 				mib(check->options.memory), need, mib(page), (unsigned long long)there.free);
-		cure_by_more(check, row, &there, need);
+		cure_by_more(check, row, "kernel/mm/hugepages",
+			     (unsigned long long)there.total + need - (unsigned long long)there.free, need);
 		return;
 	}
 	if (there.of.bytes / page < need) {
@@ -152,23 +152,56 @@ static void refuse_node(struct lend_check *check, const struct numa *there)
 	CHECK_CURE(row, advice, "leave out node=%s", there->known ? ", or give another one" : "");
 }
 
-/* Memory of a node is preferred and not demanded, as long as the node is there. */
+/* The user's node gives all of it, and another one gives nothing (memory.c of the machine). */
+static void refuse_too_little(struct lend_check *check, const struct numa *there)
+{
+	const uint64_t memory = check->options.memory, page = check->options.huge_page;
+	const unsigned node = check->options.node;
+	struct lend_check_row *row;
+	char dir[64];
+
+	if (page) {
+		const unsigned long long need = memory / page + !!(memory % page), free = there->free / page;
+
+		row = check_row(check, "numa", NULL, LEND_FAILED,
+				"node=%u: a guest of %llu MiB needs %llu huge pages of %llu MiB of that "
+				"node, and %llu of it are free",
+				node, mib(memory), need, mib(page), free);
+		snprintf(dir, sizeof(dir), "devices/system/node/node%u/hugepages", node);
+		cure_by_more(check, row, dir, (unsigned long long)there->total + need - free, need);
+		return;
+	}
+	row = check_row(check, "numa", NULL, LEND_FAILED,
+			"node=%u: a guest of %llu MiB needs %llu MiB of memory of that node, and %llu MiB of "
+			"it are available",
+			node, mib(memory), mib(memory) + mib(overhead(memory)), mib(there->free));
+	CHECK_CURE(row, advice,
+		   "give the guest less with -m, or leave out node=, so that other nodes give the rest");
+}
+
+/* Memory of the devices' node is preferred and not demanded. */
 static void check_numa(struct lend_check *check)
 {
+	const uint64_t memory = check->options.memory;
 	const int node = check_wanted_node(check);
 	struct numa there;
+	bool few;
 
 	if (node < 0)
 		return;
 	available_node(check->context, (unsigned)node, check->options.huge_page, &there);
+	few = there.has && there.count > 1 &&
+	      (there.free < memory || (!check->options.huge_page && there.free - memory < overhead(memory)));
 	if (check->options.has_node && (!there.known || !there.has || !there.allow))
 		refuse_node(check, &there);
-	else if (there.has && there.count > 1 && there.free < check->options.memory)
+	else if (check->options.has_node && few)
+		refuse_too_little(check, &there);
+	else if (few)
 		check_row(check, "numa", NULL, LEND_NOTE,
-			  "node %d%s has %llu MiB free%s: the rest of the guest's %llu MiB comes from other "
-			  "nodes, which DMA takes longer to reach",
-			  node, check->options.has_node ? "" : ", that of the devices,", mib(there.free),
-			  check->options.huge_page ? " in huge pages" : "", mib(check->options.memory));
+			  "node %d, that of the devices, has %llu MiB available%s: the rest of the guest's "
+			  "%llu MiB comes from other nodes, which DMA takes longer to reach",
+			  node, mib(there.free), check->options.huge_page ? " in huge pages" : "",
+			  mib(memory));
 }
 
 void check_memory(struct lend_check *check)
