@@ -184,6 +184,16 @@ static void a_store_without_a_template_is_not_made(void **state)
 	assert_int_equal(count(stage, "vars.fd"), 1);
 }
 
+static void a_store_in_no_folder_is_said(void **state)
+{
+	struct stage *stage = *state;
+
+	set_vars(stage, "nowhere/vars.fd");
+	assert_int_equal(run(stage), -ENOENT);
+	assert_says(stage, "no such folder; make it");
+	assert_says(stage, "nowhere/vars.fd");
+}
+
 static void a_full_disk_leaves_nothing_behind(void **state)
 {
 	const struct rlimit full = {.rlim_cur = VARS_4M / 2, .rlim_max = RLIM_INFINITY};
@@ -376,6 +386,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_store_has_one_machine, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_machine_is_called_by_its_name_or_uuid, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_without_a_template_is_not_made, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_store_in_no_folder_is_said, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_disk_leaves_nothing_behind, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_that_cannot_be_written_to_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_what_it_should_be, setup, teardown),

@@ -102,6 +102,12 @@ static int make_store(const char *path, const struct store_template *template, s
 	if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= (int)sizeof(beside))
 		return tool_fail(error, -ENAMETOOLONG, "the path %.100s... is too long", path);
 	fd = mkostemp(beside, O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return tool_fail(
+			error, -ENOENT,
+			"cannot make %s for the guest's UEFI variables: there is no such folder; make "
+			"it, or give another vars=FILE",
+			path);
 	if (fd < 0)
 		return tool_fail(error, -errno, "cannot make %s for the guest's UEFI variables: %s", path,
 				 strerror(errno));
