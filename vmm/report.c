@@ -218,7 +218,7 @@ static void print_processors(const struct printer *printer, const struct vmm *vm
 		print(printer,
 		      "processor %u: %llu exits to user space, %llu for ports, %llu for memory; thread %d%s",
 		      i, (unsigned long long)vcpu->exits, (unsigned long long)vcpu->pio,
-		      (unsigned long long)vcpu->mmio, (int)__atomic_load_n(&vcpu->tid, __ATOMIC_RELAXED),
+		      (unsigned long long)vcpu->mmio, __atomic_load_n(&vcpu->number, __ATOMIC_RELAXED),
 		      pinned);
 	}
 }

@@ -108,7 +108,6 @@ static void *thread(void *opaque)
 	struct vcpu *vcpu = opaque;
 	char name[16];
 
-	__atomic_store_n(&vcpu->tid, gettid(), __ATOMIC_RELAXED);
 	snprintf(name, sizeof(name), "lend-vcpu%u", vcpu->id);
 	prctl(PR_SET_NAME, name);
 	__atomic_store_n(&vcpu->number, gettid(), __ATOMIC_RELAXED);

@@ -23,7 +23,6 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	pthread_t thread;
-	pid_t tid; /* of the thread, as /proc has it; atomic; 0: it has not run yet */
 	bool started;
 	int number; /* of its thread, as the host has it; written by the thread alone, atomic; 0: not yet */
 	struct reset_state reset;

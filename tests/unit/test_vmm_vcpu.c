@@ -199,8 +199,8 @@ static void a_thread_stays_where_it_is_pinned(void **state)
 	vcpus.pin = &cpu;
 	for (unsigned resets = 0; resets < 2; resets++) {
 		run_script(NULL, 0);
-		assert_true(vcpus.vcpu[0].tid > 0 && vcpus.vcpu[0].tid != gettid());
-		assert_int_equal(sched_getaffinity(vcpus.vcpu[0].tid, sizeof(set), &set), 0);
+		assert_true(vcpus.vcpu[0].number > 0 && vcpus.vcpu[0].number != gettid());
+		assert_int_equal(sched_getaffinity(vcpus.vcpu[0].number, sizeof(set), &set), 0);
 		assert_int_equal(CPU_COUNT(&set), 1);
 		assert_true(CPU_ISSET(cpu, &set));
 		play.done = false;
