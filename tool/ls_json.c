@@ -74,6 +74,21 @@ static void set_numbers(json_t *object, const struct lend_survey_device *device)
 	json_object_set_new(object, "vfs_max", json_integer(device->vfs_max));
 }
 
+/*
+ * What Kubernetes' drivers of devices call these (dynamic resource allocation), in their
+ * formats. The root is that of the whole path: a drive behind a VMD has the VMD's.
+ */
+static void set_attributes(json_t *object, const struct lend_survey_device *device)
+{
+	char root[32];
+
+	snprintf(root, sizeof(root), "%.*s", (int)strcspn(device->path, "/"), device->path);
+	set(object, "resource.kubernetes.io/pciBusID", device->is.name);
+	set(object, "resource.kubernetes.io/pcieRoot", root);
+	json_object_set_new(object, "resource.kubernetes.io/numaNode",
+			    device->is.numa_node < 0 ? json_null() : json_integer(device->is.numa_node));
+}
+
 static json_t *one(const struct ls *ls, const struct lend_survey_device *device)
 {
 	json_t *object = json_object();
@@ -101,6 +116,7 @@ static json_t *one(const struct ls *ls, const struct lend_survey_device *device)
 	json_object_set_new(object, "interfaces", words(device->interfaces));
 	json_object_set_new(object, "uses", uses(device));
 	json_object_set_new(object, "unseen", unseen(ls->survey));
+	set_attributes(object, device);
 	return object;
 }
 

@@ -252,6 +252,42 @@ static void test_json(void **state)
 	json_decref(array);
 }
 
+static void is_attribute(const json_t *device, const char *name, const char *value)
+{
+	char key[64];
+
+	snprintf(key, sizeof(key), "resource.kubernetes.io/%s", name);
+	assert_string_equal(json_string_value(json_object_get(device, key)), value);
+}
+
+static void put_vmd(struct host_tree *tree)
+{
+	tree_vmd(tree);
+	tree_put(tree, "sys/bus/pci/devices/0000:01:00.0/numa_node", "1\n");
+	tree_put(tree, "sys/bus/pci/devices/10000:e1:00.0/numa_node", "-1\n");
+}
+
+/* The names and formats of Kubernetes; a drive behind a VMD is below the VMD's root. */
+static void test_attributes(void **state)
+{
+	json_t *array, *device;
+
+	(void)state;
+	edit = put_vmd;
+	assert_int_equal(RUN("plain", &tool_ls, "--json", "01:00.0", "10000:e1:00.0"), TOOL_OK);
+	edit = NULL;
+	array = json_loads(out, 0, NULL);
+	device = json_array_get(array, 0);
+	is_attribute(device, "pciBusID", "0000:01:00.0");
+	is_attribute(device, "pcieRoot", "pci0000:00");
+	assert_int_equal(json_integer_value(json_object_get(device, "resource.kubernetes.io/numaNode")), 1);
+	device = json_array_get(array, 1);
+	is_attribute(device, "pciBusID", "10000:e1:00.0");
+	is_attribute(device, "pcieRoot", "pci0000:00");
+	assert_true(json_is_null(json_object_get(device, "resource.kubernetes.io/numaNode")));
+	json_decref(array);
+}
+
 static void test_check_lines(void **state)
 {
 	json_t *object;
@@ -371,6 +407,7 @@ int main(void)
 		cmocka_unit_test(test_on_a_terminal),
 		cmocka_unit_test(test_tree),
 		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_attributes),
 		cmocka_unit_test(test_check_lines),
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_names_with_escapes),
