@@ -160,17 +160,18 @@ _lend_run() {
 	fi
 }
 
-# lend ls, check, bind, unbind, vf, topology
+# lend ls, check, bind, unbind, vf, topology, cdi
 _lend_host() {
 	local command=$1 full=$2 word=$3 previous=$4 options
 	case $command$previous in
 	bind--user) COMPREPLY=($(compgen -u -- "$full")); return ;;
-	topology-o | topology--output) compopt -o default; return ;;
+	topology-o | topology--output | cdi-o | cdi--output) compopt -o default; return ;;
 	check--firmware | check-firmware)
 		COMPREPLY=($(compgen -W uefi -- "$full"))
 		compopt -o default
 		return
 		;;
+	cdi--nodes) COMPREPLY=($(compgen -W "group iommufd" -- "$full")); return ;;
 	check-m | check--memory) _lend_memory "$full" "$word"; return ;;
 	check-c | check--cpus) _lend_cpus "$full" "$word"; return ;;
 	*--limit) return ;;
@@ -186,6 +187,7 @@ _lend_host() {
 	unbind) options="--siblings --persist --force --limit --stale" ;;
 	vf) options="--persist --force --limit" ;;
 	topology) options="--output" ;;
+	cdi) options="--output --install --nodes" ;;
 	ctl) options="--force --no-wait --limit --json" ;;
 	ps) options="--json" ;;
 	esac
@@ -254,7 +256,7 @@ _lend_serve() {
 
 _lend_kinds="net nvme pci test"
 _lend_verbs="status devices add remove stop cont powerdown reset quit events counters"
-_lend_commands="ls check bind unbind vf topology run ps ctl serve"
+_lend_commands="ls check bind unbind vf topology cdi run ps ctl serve"
 
 _lend() {
 	local word=${COMP_WORDS[COMP_CWORD]} line=${COMP_LINE:0:COMP_POINT}
@@ -271,7 +273,7 @@ _lend() {
 	fi
 	case ${words[1]} in
 	help) COMPREPLY=($(compgen -W "$_lend_commands" -- "$full")) ;;
-	ls | check | bind | unbind | vf | topology | ps)
+	ls | check | bind | unbind | vf | topology | cdi | ps)
 		_lend_host "${words[1]}" "$full" "$word" "${words[-1]}"
 		;;
 	run) _lend_run "$full" "$word" "${words[-1]}" ;;

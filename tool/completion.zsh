@@ -139,6 +139,7 @@ _lend() {
 		'unbind:give them back'
 		'vf:make virtual functions of a device, or remove them'
 		'topology:draw the devices of this computer'
+		'cdi:write what a container engine needs to hand a device on'
 		'run:run a virtual machine that owns devices'
 		'ps:show the machines that run'
 		'ctl:tell a machine that runs what to do'
@@ -184,6 +185,10 @@ _lend() {
 			'2:command:(status devices add remove stop cont powerdown reset quit events counters)' \
 			'3:device:_lend_ctl_device' ;;
 	topology) _arguments '(-o --output)'{-o,--output}'[drawing]:file:_files' ;;
+	cdi)
+		_arguments '(-o --output --install)'{-o,--output}'[specification]:file:_files' \
+			'(-o --output)--install[to /etc/cdi]' \
+			'--nodes[which kind]:kind:(group iommufd)' '*:device:_lend_devices' ;;
 	help) _describe -t commands 'command of lend' commands ;;
 	serve)
 		_arguments '1:kind of device:(net nvme pci test)' \

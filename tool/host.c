@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The host that a sub-command looks at. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,13 @@ int host_context(struct lend_context **out)
 	config.config_root = paths[4];
 	config.quirks_dir = paths[5];
 	return lend_context_new(&config, out);
+}
+
+int host_path(const char *path, char out[PATH_MAX])
+{
+	const char *root = getenv("LEND_ROOT");
+
+	return snprintf(out, PATH_MAX, "%s%s", root ? root : "", path) < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
 static enum tool_status open_host(struct lend_context **context, struct lend_survey **survey,

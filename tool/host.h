@@ -4,6 +4,7 @@
 #define TOOL_HOST_H
 
 #include <jansson.h>
+#include <limits.h>
 
 #include "lend/survey.h"
 #include "tool/args.h"
@@ -13,6 +14,9 @@
  * dev, run/lend and etc/lend in it, with quirks.d). -ENOMEM.
  */
 int host_context(struct lend_context **out);
+
+/** A path of this computer ("/etc/cdi"), in the tree of $LEND_ROOT if there is one. -ENAMETOOLONG. */
+int host_path(const char *path, char out[PATH_MAX]);
 
 /** A context and a survey. On failure one line has been printed. */
 enum tool_status host_open(struct lend_context **context, struct lend_survey **survey);

@@ -10,7 +10,8 @@
 #include "tool/tool.h"
 
 static const struct tool_command *const commands[] = {
-	&tool_ls, &tool_check, &tool_bind, &tool_unbind, &tool_vf, &tool_topology, &tool_run, &tool_ps, &tool_ctl, &tool_serve,
+	&tool_ls,  &tool_check, &tool_bind, &tool_unbind, &tool_vf,    &tool_topology,
+	&tool_cdi, &tool_run,   &tool_ps,   &tool_ctl,    &tool_serve,
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(*commands) };
@@ -32,7 +33,8 @@ static int print_help(void)
 		     "\n"
 		     "  --version prints the version\n"
 		     "\n"
-		     "The manual: man lend, and man lend-ls, lend-check, lend-bind, lend-run, lend-ctl, lend-serve\n");
+		     "The manual: man lend, and man lend-ls, lend-check, lend-bind, lend-cdi, lend-run,\n"
+		     "lend-ctl, lend-serve\n");
 }
 
 static const struct tool_command *find(const char *name)

@@ -27,7 +27,7 @@ struct tool_command {
 };
 
 extern const struct tool_command tool_ls, tool_check, tool_bind, tool_unbind, tool_vf, tool_topology,
-	tool_run, tool_ps, tool_ctl, tool_serve;
+	tool_cdi, tool_run, tool_ps, tool_ctl, tool_serve;
 
 /**
  * Writes a sentence to `error`, unless that is NULL, and returns `ret`: the machine's

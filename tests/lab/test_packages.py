@@ -119,6 +119,7 @@ def upgrade_touches_nothing(debian):
     assert not list(wants.iterdir())
     (wants / "lend-bind.service").symlink_to("/lib/systemd/system/lend-bind.service")
     debian.put("etc/lend/bind.d/slot", "a rule\n")
+    debian.put("etc/cdi/lend-vfio.json", "{}\n")
     debian.put("etc/lend/web.conf", "-m 128M\n")
     def files():
         # Beside what dpkg notes of a service that is enabled.

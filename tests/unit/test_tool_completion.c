@@ -98,7 +98,7 @@ static void expect_line(const char *typed, const char *offered)
 static void commands(void **state)
 {
 	(void)state;
-	expect_line("lend ", "ls check bind unbind vf topology run ps ctl serve help --help --version");
+	expect_line("lend ", "ls check bind unbind vf topology cdi run ps ctl serve help --help --version");
 	expect_line("lend ctl db re", "remove reset");
 	expect_line("lend ctl --json db e", "events");
 	expect_line("lend ps --", "--json --help");

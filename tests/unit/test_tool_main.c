@@ -34,6 +34,7 @@ COMMAND(bind);
 COMMAND(unbind);
 COMMAND(vf);
 COMMAND(topology);
+COMMAND(cdi);
 COMMAND(run);
 COMMAND(ps);
 COMMAND(ctl);
