@@ -216,6 +216,36 @@ static void a_reset_turns_all_off(void **state)
 	assert_int_equal(get(31, 0, 0x68, 4), 0x80808080);
 }
 
+/* All ones into each register: which bits come back, and that the others stay. */
+static void registers_take_what_they_have(void **state)
+{
+	static const struct {
+		unsigned device, reg;
+		uint32_t writable;
+	} rows[] = {
+		{0, PCI_COMMAND, 7},    {0, PCI_INTERRUPT_LINE, 0xff},
+		{0, 0x60, 0xfc000007},  {0, 0x64, UINT32_MAX},
+		{31, PCI_COMMAND, 7},   {31, PCI_INTERRUPT_LINE, 0xff},
+		{31, 0x40, 0xff80},     {31, 0x44, 0x87},
+		{31, 0x60, 0x8f8f8f8f}, {31, 0x68, 0x8f8f8f8f},
+		{31, 0xf0, 0xffffc001},
+	};
+
+	(void)state;
+	for (unsigned device = 0; device < 32; device += 31)
+		for (unsigned reg = 0; reg < 0x100; reg += 4) {
+			uint32_t before = get(device, 0, reg, 4), writable = 0;
+
+			for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+				if (rows[i].device == device && rows[i].reg == reg)
+					writable = rows[i].writable;
+			put(device, reg, 4, UINT32_MAX);
+			assert_int_equal(get(device, 0, reg, 4), before | writable);
+			put(device, reg, 4, 0);
+			assert_int_equal(get(device, 0, reg, 4), before & ~writable);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +256,7 @@ int main(void)
 		cmocka_unit_test_setup(a_place_that_cannot_be_is_said_once, set_up),
 		cmocka_unit_test_setup(acpi_cntl_shows_the_power_block, set_up),
 		cmocka_unit_test_setup(a_reset_turns_all_off, set_up),
+		cmocka_unit_test_setup(registers_take_what_they_have, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,19 +226,30 @@ static void every_pointer_and_checksum_is_right(void **state)
 	}
 }
 
+/* Bytes of a table; beyond the eighth they are zero. */
+struct field {
+	unsigned at, bytes;
+	uint64_t value;
+};
+
+static void assert_fields(const uint8_t *table, const struct field *fields, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		for (unsigned j = 0; j < fields[i].bytes; j++)
+			assert_int_equal(table[fields[i].at + j],
+					 j < 8 ? fields[i].value >> 8 * j & 0xff : 0);
+}
+
 static void the_fadt_has_fixed_hardware(void **state)
 {
-	static const struct {
-		unsigned at, bytes;
-		uint64_t value;
-	} rows[] = {
+	static const struct field rows[] = {
 		{46, 2, 9},           {48, 4, 0},           {56, 4, 0x600},       {64, 4, 0x604},
 		{76, 4, 0x608},       {88, 1, 4},           {89, 1, 2},           {91, 1, 4},
 		{96, 2, 0xfff},       {98, 2, 0xfff},       {108, 1, 0x32},       {109, 2, 5},
 		{112, 4, 0x465},      {116, 4, 0x01000801}, {120, 8, 0xcf9},      {128, 1, 6},
 		{148, 4, 0x02002001}, {152, 8, 0x600},      {172, 4, 0x02001001}, {176, 8, 0x604},
 		{208, 4, 0x03002001}, {212, 8, 0x608},      {80, 8, 0},           {220, 24, 0},
-		{244, 24, 0},
+		{244, 24, 0},         {131, 1, 5},          {268, 8, 0x444e454c},
 	};
 	const uint8_t *fadt;
 
@@ -247,9 +258,25 @@ static void the_fadt_has_fixed_hardware(void **state)
 	fadt = table("FACP");
 	assert_int_equal(fadt[8], 6);
 	assert_int_equal(little(fadt + 4, 4), 276);
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		for (unsigned j = 0; j < rows[i].bytes; j++)
-			assert_int_equal(fadt[rows[i].at + j], j < 8 ? rows[i].value >> 8 * j & 0xff : 0);
+	assert_fields(fadt, rows, sizeof(rows) / sizeof(*rows));
+}
+
+static void the_console_is_the_serial_line(void **state)
+{
+	static const struct field rows[] = {
+		{36, 1, 0}, {40, 4, 0x01000801}, {44, 8, 0x3f8}, /* a 16550 of bytes */
+		{52, 1, 3}, {53, 1, 4},          {54, 4, 4},     /* PIC and IOAPIC, and its line */
+		{58, 1, 7}, {59, 1, 0},          {60, 1, 1},     /* 115200, no parity, a stop bit */
+		{61, 1, 0}, {62, 1, 3},          {64, 4, 0xffffffff}, {68, 12, 0},
+	};
+	const uint8_t *spcr;
+
+	(void)state;
+	run(0x1000);
+	spcr = table("SPCR");
+	assert_int_equal(spcr[8], 2);
+	assert_int_equal(little(spcr + 4, 4), 80);
+	assert_fields(spcr, rows, sizeof(rows) / sizeof(*rows));
 }
 
 static void the_madt_has_the_old_interrupts(void **state)
@@ -386,8 +413,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_pointer_and_checksum_is_right), TEST(the_fadt_has_fixed_hardware),
-		TEST(the_madt_has_the_old_interrupts),     TEST(tables_follow_what_the_firmware_did),
-		TEST(names_in_the_aml_are_found),          TEST(iasl_reads_each_table_back),
+		TEST(the_console_is_the_serial_line),      TEST(the_madt_has_the_old_interrupts),
+		TEST(tables_follow_what_the_firmware_did), TEST(names_in_the_aml_are_found),
+		TEST(iasl_reads_each_table_back),
 	};
 
 	return cmocka_run_group_tests_name("firmware_loader", tests, NULL, NULL);

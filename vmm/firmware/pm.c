@@ -15,8 +15,8 @@ static const struct {
 };
 
 enum { STS_POWER = 1 << 8 };
-/* What can be enabled (timer, global lock, power button, RTC), and of these what raises the SCI. */
-enum { EN_WRITABLE = 1 << 0 | 1 << 5 | 1 << 8 | 1 << 10, SCI_SOURCES = 1 << 0 | 1 << 5 | 1 << 8 };
+/* What can be enabled: timer, global lock, power button, RTC. The button alone happens. */
+enum { EN_WRITABLE = 1 << 0 | 1 << 5 | 1 << 8 | 1 << 10 };
 enum { CNT_SCI_EN = 1 << 0, CNT_SLP_TYP = 7 << 10, CNT_SLP_EN = 1 << 13 };
 
 static uint64_t ticks(uint64_t ns)
@@ -38,7 +38,7 @@ static void update_sci(struct pm *pm)
 	bool high;
 
 	pm->event_status |= pm->event_levels;
-	high = (pm->status & pm->enable & SCI_SOURCES) || (pm->event_status & pm->event_enable);
+	high = (pm->status & pm->enable) || (pm->event_status & pm->event_enable);
 
 	if (high == pm->high)
 		return;
