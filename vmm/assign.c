@@ -184,7 +184,10 @@ static void event(void *host, void *peer, enum lend_event kind, const char *text
 	struct vmm *vmm = host;
 	char line[256];
 
-	if (kind != LEND_EVENT_ERROR || !assigned->config.stop_on_error) {
+	if (kind == LEND_EVENT_REQUEST) {
+		__atomic_store_n(&assigned->leaving, true, __ATOMIC_RELEASE);
+		vmm_wake(vmm);
+	} else if (kind != LEND_EVENT_ERROR || !assigned->config.stop_on_error) {
 		vmm_log(vmm, levels[kind], "%s: %s", assigned->name, text);
 	} else {
 		snprintf(line, sizeof(line),
@@ -195,10 +198,6 @@ static void event(void *host, void *peer, enum lend_event kind, const char *text
 	}
 	if (kind == LEND_EVENT_LOST && vmm->config.lost)
 		vmm->config.lost(vmm->config.opaque, assigned->index);
-	if (kind == LEND_EVENT_REQUEST) {
-		__atomic_store_n(&assigned->leaving, true, __ATOMIC_RELEASE);
-		vmm_wake(vmm);
-	}
 }
 
 const struct lend_host_ops assign_ops = {

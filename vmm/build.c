@@ -130,8 +130,11 @@ static int init_core(struct vmm *vmm, struct lend_error *error)
 	if (!ret && vmm->request_fd < 0)
 		ret = -errno;
 	ret = ret ? ret : loop_add(&vmm->loop, vmm->request_fd, EPOLLIN, on_request, vmm);
+	ret = ret ? ret : plugs_init(vmm);
 	ret = ret ? ret : lend_context_new(&context, &vmm->context);
 	ret = ret ? ret : lend_space_new(vmm->context, &assign_ops, vmm, &vmm->space);
+	if (!ret && vmm->config.ports)
+		lend_context_read_rules(vmm->context); /* files are not opened any more when a device comes */
 	return ret ? fail(error, ret, "cannot set the machine up: %s", strerror(-ret)) : 0;
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/error.h"
 #include "vmm/machine.h"
@@ -22,13 +23,23 @@ struct opening {
 	struct lend_error error;
 };
 
-static void *open_one(void *opaque)
+const char *device_words(const struct assigned *assigned)
 {
-	struct opening *opening = opaque;
-	struct assigned *assigned = opening->assigned;
+	const struct vmm_device_config *asked = &assigned->config;
+
+	if (asked->host || asked->name)
+		return asked->host ? asked->host : asked->name;
+	if (asked->facts)
+		return asked->facts->name;
+	return asked->backend == LEND_BACKEND_USER ? "a device behind a socket"
+						   : "the device that was handed over open";
+}
+
+int device_open(struct assigned *assigned, struct lend_error *error)
+{
 	const struct vmm_device_config *asked = &assigned->config;
 	struct lend_device_config config = LEND_DEVICE_CONFIG_INIT;
-	struct vmm *vmm = assigned->vmm;
+	int ret;
 
 	config.backend = asked->backend;
 	if (asked->backend == LEND_BACKEND_USER) {
@@ -39,19 +50,39 @@ static void *open_one(void *opaque)
 	} else {
 		config.address = asked->host;
 		config.fd = asked->fd;
-		config.iommu_fd = vmm->config.iommu_fd;
+		config.iommu_fd = asked->facts ? asked->iommu_fd : assigned->vmm->config.iommu_fd;
 		config.vf_token = asked->vf_token;
+		config.facts = asked->facts;
+		config.group_fd = asked->group_fd;
+		config.container_fd = asked->container_fd;
 	}
-	step_begin(vmm, VMM_STEP_DEVICE + assigned->index, "opening %s",
-		   asked->host                           ? asked->host
-		   : asked->name                         ? asked->name
-		   : asked->backend == LEND_BACKEND_USER ? "a device behind a socket"
-							 : "the device that was handed over open");
-	opening->ret = lend_device_open_with(vmm->space, &config, &assigned->device, &opening->error);
-	if (!opening->ret)
+	ret = lend_device_open_with(assigned->vmm->space, &config, &assigned->device, error);
+	if (!ret)
 		snprintf(assigned->name, sizeof(assigned->name), "%s",
 			 lend_device_info(assigned->device)->name);
-	step_end(vmm, VMM_STEP_DEVICE + assigned->index);
+	return ret;
+}
+
+void device_close_given(struct assigned *assigned)
+{
+	int *fds[] = {&assigned->config.fd, &assigned->config.iommu_fd, &assigned->config.group_fd,
+		      &assigned->config.container_fd};
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
+		if (*fds[i] > 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+static void *open_one(void *opaque)
+{
+	struct opening *opening = opaque;
+	struct assigned *assigned = opening->assigned;
+
+	step_begin(assigned->vmm, VMM_STEP_DEVICE + assigned->index, "opening %s", device_words(assigned));
+	opening->ret = device_open(assigned, &opening->error);
+	step_end(assigned->vmm, VMM_STEP_DEVICE + assigned->index);
 	return NULL;
 }
 
@@ -109,7 +140,7 @@ static bool siblings(const struct assigned *one, const struct assigned *other)
 	       a->device == b->device;
 }
 
-static int make_function(struct assigned *assigned, enum lend_place place, struct lend_error *error)
+int device_make_function(struct assigned *assigned, enum lend_place place, struct lend_error *error)
 {
 	struct lend_function_config config = assigned->config.function;
 
@@ -118,6 +149,7 @@ static int make_function(struct assigned *assigned, enum lend_place place, struc
 	config.peer = assigned;
 	config.shares_pages = true;
 	config.maps_read_only = true;
+	config.tells_request = true;
 	for (const struct assigned *at = NULL; (at = assigned_next(assigned->vmm, at));)
 		config.multifunction |= siblings(at, assigned);
 	lend_function_free(assigned->function);
@@ -149,10 +181,10 @@ static int make_functions(struct vmm *vmm, struct lend_error *error)
 	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));)
 		at->alone = is_alone(vmm, lend_device_info(at->device));
 	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));) {
-		int ret = make_function(at, LEND_PLACE_PORT, error);
+		int ret = device_make_function(at, LEND_PLACE_PORT, error);
 
 		if (!ret && natural_place(at) != LEND_PLACE_PORT)
-			ret = make_function(at, LEND_PLACE_ROOT, error);
+			ret = device_make_function(at, LEND_PLACE_ROOT, error);
 		if (ret)
 			return ret;
 	}
@@ -214,10 +246,10 @@ static int move_largest(struct vmm *vmm, struct lend_error *error)
 	}
 	if (!found)
 		return -ENOSPC;
-	ret = make_function(found, LEND_PLACE_ROOT, error);
+	ret = device_make_function(found, LEND_PLACE_ROOT, error);
 	for (struct assigned *at = NULL; !ret && (at = assigned_next(vmm, at));)
 		if (siblings(at, found))
-			ret = make_function(at, LEND_PLACE_ROOT, error);
+			ret = device_make_function(at, LEND_PLACE_ROOT, error);
 	if (!ret)
 		vmm_log(vmm, LEND_LOG_INFO,
 			"%s: goes to the root bus, its BAR of %llu MiB is not prefetchable and does not fit "

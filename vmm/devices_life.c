@@ -32,16 +32,16 @@ static bool may_say(struct vmm *vmm)
 
 /*
  * A device that could not be reset is refused, because it may hold what its
- * last user left in it; x-allow-unreset=on takes it.
+ * last user left in it; x-allow-unreset=on takes it. `again`: it was reset before for this guest.
  */
 static int judge_reset(struct vmm *vmm, const struct assigned *assigned,
-		       const struct lend_reset_report *report, struct lend_error *error)
+		       const struct lend_reset_report *report, bool again, struct lend_error *error)
 {
 	const char *offered = report->offered[0] ? report->offered : "nothing";
 	const char *obstacle = report->obstacle[0] ? report->obstacle : "its bus cannot be reset";
 
 	/* A server that ended must not end the guest at its next boot. */
-	if (assigned_is_served(assigned) && vmm->reboots && report->result) {
+	if (assigned_is_served(assigned) && again && report->result) {
 		if (may_say(vmm))
 			vmm_log(vmm, LEND_LOG_WARNING, "%s: not reset, its server is gone: it stays dead",
 				assigned->name);
@@ -104,40 +104,28 @@ int devices_reset(struct vmm *vmm, struct lend_error *error)
 	step_end(vmm, VMM_STEP_MAIN);
 	for (unsigned i = 0; i < count && !ret; i++)
 		if (!__atomic_load_n(&owners[i]->leaving, __ATOMIC_ACQUIRE)) /* else it is given back next */
-			ret = judge_reset(vmm, owners[i], &reports[i], error);
+			ret = judge_reset(vmm, owners[i], &reports[i], vmm->reboots, error);
 	return ret;
 }
 
-static void release(struct vmm *vmm, struct assigned *assigned)
+int device_reset(struct assigned *assigned, struct lend_error *error)
 {
-	struct lend_function *function = assigned->function;
-	struct lend_device *device = assigned->device;
+	struct lend_reset_report report = {0};
 
-	topology_remove(&vmm->topology, function);
-	assigned->function = NULL;
-	assigned->device = NULL;
-	lend_function_free(function);
-	lend_device_close(device);
-	vmm_log(vmm, LEND_LOG_WARNING, "%s: given back to the host; the guest has it no more",
-		assigned->name);
+	lend_context_reset(assigned->vmm->context, &assigned->function, 1, &report, sizeof(report));
+	return judge_reset(assigned->vmm, assigned, &report, false, error);
 }
 
 void devices_release(struct vmm *vmm)
 {
-	bool any = false;
+	struct assigned *at = NULL;
 
-	for (const struct assigned *at = NULL; (at = assigned_next(vmm, at));)
-		any |= __atomic_load_n(&at->leaving, __ATOMIC_ACQUIRE);
-	if (!any)
-		return;
-	vcpus_order(&vmm->vcpus, VCPUS_PAUSE);
-	vcpus_wait_parked(&vmm->vcpus);
-	vmm_work(vmm, "giving a device back to the host");
-	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));)
-		if (__atomic_exchange_n(&at->leaving, false, __ATOMIC_ACQ_REL) && at->function)
-			release(vmm, at);
-	vmm_work(vmm, NULL);
-	vmm_resume(vmm);
+	while ((at = assigned_next(vmm, at))) {
+		if (!__atomic_exchange_n(&at->leaving, false, __ATOMIC_ACQ_REL) || !at->function)
+			continue;
+		plug_asked_back(at);
+		at = NULL; /* the table may have changed */
+	}
 }
 
 int vmm_reconnect(struct vmm *vmm, unsigned device, int fd, struct lend_error *error)

@@ -8,6 +8,7 @@
 #include "vmm/memory.h"
 #include "vmm/pci/hotplug.h"
 #include "vmm/pci/topology.h"
+#include "vmm/plug.h"
 #include "vmm/power.h"
 #include "vmm/routes.h"
 #include "vmm/serial.h"
@@ -48,8 +49,9 @@ struct assigned {
 	struct lend_function *function;
 	enum lend_place place;
 	bool alone;   /* a VF: it shares its slot with nobody */
-	bool leaving; /* atomic: the host wants it back; the loop gives it back */
-	bool shown;   /* atomic: a BAR that waited has its place; the loop tells the library */
+	bool leaving; /* atomic: the host wants it back, or what it asked for is not done yet */
+	struct plug plug;
+	bool shown; /* atomic: a BAR that waited has its place; the loop tells the library */
 	char name[LEND_NAME_SIZE];
 	unsigned slot; /* of the root bus, its own or its port's */
 	/* Legacy VGA ranges: wanted by liblend, and on the buses. Guarded by vmm->places. */
@@ -102,6 +104,7 @@ struct vmm {
 	 */
 	struct assigned *assigned[VMM_DEVICES_MAX];
 	unsigned assigned_count;
+	struct plugs plugs;
 
 	pthread_mutex_t lock; /* guards request and its text */
 	enum request request;
@@ -176,13 +179,19 @@ int machine_boot(struct vmm *vmm, struct lend_error *error);
 /* devices.c */
 int devices_open(struct vmm *vmm, struct lend_error *error);
 int devices_place(struct vmm *vmm, struct lend_error *error);
+/** What messages call a device that is not open yet. */
+const char *device_words(const struct assigned *assigned);
+/** Opens one; blocks as lend_device_open_with(). */
+int device_open(struct assigned *assigned, struct lend_error *error);
+/** Closes the descriptors that vmm_device_add() was given. */
+void device_close_given(struct assigned *assigned);
+int device_make_function(struct assigned *assigned, enum lend_place place, struct lend_error *error);
 
 /* devices_life.c */
 int devices_reset(struct vmm *vmm, struct lend_error *error);
-/**
- * Gives back the devices that the host wants; vCPUs are paused meanwhile. On
- * the loop's thread, outside of callbacks.
- */
+/** Resets one, before the guest sees it for the first time. */
+int device_reset(struct assigned *assigned, struct lend_error *error);
+/** Sees to the devices that the host wants back. On the loop's thread, outside of callbacks. */
 void devices_release(struct vmm *vmm);
 /** Tells the library of BARs that have the places now that they waited for. On the loop's thread. */
 void devices_shown(struct vmm *vmm);

@@ -23,30 +23,11 @@ static void set_level(void *opaque, bool high)
 			strerror(-ret));
 }
 
-static void on_ejected(void *opaque, unsigned slot)
-{
-	(void)opaque;
-	(void)slot;
-}
-
-static void on_refused(void *opaque, unsigned slot, uint32_t status)
-{
-	(void)opaque;
-	(void)slot;
-	(void)status;
-}
-
-static void on_seen(void *opaque, unsigned slot)
-{
-	(void)opaque;
-	(void)slot;
-}
-
 int ports_init(struct vmm *vmm, struct lend_error *error)
 {
-	const struct hotplug_calls calls = {.ejected = on_ejected,
-					    .refused = on_refused,
-					    .seen = on_seen,
+	const struct hotplug_calls calls = {.ejected = plug_ejected,
+					    .refused = plug_refused,
+					    .seen = plug_seen,
 					    .level = set_level,
 					    .opaque = vmm};
 	const struct bus_range range = {.start = PORT_HOTPLUG,
@@ -58,6 +39,8 @@ int ports_init(struct vmm *vmm, struct lend_error *error)
 	if (!vmm->layout.hotplug)
 		return 0;
 	hotplug_init(&vmm->hotplug, &calls, vmm->layout.hotplug, topology_ports(&vmm->topology, true));
+	vmm->topology.commanded = plug_commanded;
+	vmm->topology.opaque = vmm;
 	if (vmm->firmware)
 		vmm->firmware->pm.events = 1 << GPE_HOTPLUG;
 	ret = bus_add(&vmm->port_bus, &range);

@@ -251,9 +251,6 @@ void vmm_report(struct vmm *vmm, void (*fn)(void *opaque, const char *line), voi
 	print_processors(&printer, vmm);
 	print_ports(&printer, vmm);
 	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));)
-		if (at->function)
-			print_device(&printer, at, &table);
-		else
-			print(&printer, "%s: given back to the host", at->name);
+		print_device(&printer, at, &table);
 	interrupts_free(&table);
 }

@@ -98,11 +98,9 @@ static int allow_ioctl(scmp_filter_ctx filter, uint32_t request)
 				SCMP_A1_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, request));
 }
 
-/* A call that both tables have is one rule. */
-static int allow_library(scmp_filter_ctx filter)
+/* A call that two tables have is one rule. */
+static int allow_named(scmp_filter_ctx filter, const char *const *names, size_t count)
 {
-	const char *const *names;
-	size_t count = lend_syscalls(&names);
 	int ret = 0;
 
 	for (size_t i = 0; i < count && !ret; i++) {
@@ -113,6 +111,28 @@ static int allow_library(scmp_filter_ctx filter)
 			ret = 0;
 	}
 	return ret;
+}
+
+static int allow_library(scmp_filter_ctx filter)
+{
+	const char *const *names;
+	size_t count = lend_syscalls(&names);
+
+	return allow_named(filter, names, count);
+}
+
+/* What devices need that come while the guest runs: they are opened then. */
+static int allow_plugs(scmp_filter_ctx filter)
+{
+	const uint32_t *requests;
+	const char *const *names;
+	size_t request_count = lend_open_ioctls(&requests), count = lend_open_syscalls(&names);
+	/* A device's timer. */
+	int ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(timerfd_create), 0);
+
+	for (size_t i = 0; i < request_count && !ret; i++)
+		ret = allow_ioctl(filter, requests[i]);
+	return ret ? ret : allow_named(filter, names, count);
 }
 
 static int add_rules(scmp_filter_ctx filter, const struct vmm *vmm)
@@ -128,6 +148,8 @@ static int add_rules(scmp_filter_ctx filter, const struct vmm *vmm)
 	for (size_t i = 0; i < device_count && !ret; i++)
 		ret = allow_ioctl(filter, devices[i]);
 	ret = ret ? ret : allow_library(filter);
+	if (!ret && vmm->config.ports)
+		ret = allow_plugs(filter);
 	/* The guest's UEFI variables, which pwrite64 of the library's list writes, reach the disk. */
 	if (!ret && vmm->config.firmware)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fdatasync), 0);
@@ -172,6 +194,7 @@ int vmm_sandbox(struct vmm *vmm, struct lend_error *error)
 	if (ret)
 		return fail(error, ret, "cannot drop privileges: %s", strerror(-ret));
 	ret = vcpus_start(&vmm->vcpus, error);
+	ret = ret ? ret : plugs_start(vmm, error);
 	if (ret)
 		return ret;
 	ret = load_filter(vmm);

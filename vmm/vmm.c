@@ -197,6 +197,7 @@ static int reboot(struct vmm *vmm, bool by_guest, struct lend_error *error)
 	int ret;
 
 	vmm->reboots++;
+	plugs_reset(vmm);
 	vmm_work(vmm, "resetting its devices");
 	ret = devices_reset(vmm, error);
 	vmm_work(vmm, NULL);
@@ -262,6 +263,7 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 	bool ended = false;
 	int ret = vcpus_start(&vmm->vcpus, error);
 
+	ret = ret ? ret : plugs_start(vmm, error);
 	if (ret)
 		return VMM_END_ERROR;
 	vmm->note = (struct memory_note){.wake = vmm->request_fd};
@@ -280,6 +282,7 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 		}
 		devices_release(vmm);
 		devices_shown(vmm);
+		plugs_serve(vmm);
 		if (vmm->config.turn)
 			vmm->config.turn(vmm->config.opaque);
 		ret = loop_once(&vmm->loop);
@@ -328,6 +331,7 @@ void vmm_free(struct vmm *vmm)
 	if (!vmm)
 		return;
 	vcpus_free(&vmm->vcpus);
+	plugs_free(vmm);
 	devices_close(vmm);
 	lend_space_free(vmm->space);
 	ports_free(vmm);

@@ -55,7 +55,7 @@ struct vmm_event {
 	uint32_t type;   /* enum vmm_event_type */
 	uint32_t device; /* its number in the configuration; of events without a device 0 */
 	uint32_t values[4];
-	char text[160]; /* ends with NUL */
+	char text[sizeof(struct lend_error)]; /* ends with NUL */
 };
 
 /** One -device as the user wrote it. */
@@ -70,6 +70,16 @@ struct vmm_device_config {
 	bool allow_unreset;   /* x-allow-unreset=on: also where nothing could reset it */
 	bool stop_on_error;   /* x-on-error=stop: an error of the device ends the machine */
 	int boot_index;       /* of the firmware's boot order, the lowest first; -1: not in it */
+	/* Where the host wants it back: how long the guest may take to let it go, ms; 0: the default. */
+	unsigned give_up_ms;
+	/*
+	 * Of a device that comes while the guest runs, when the machine opens no file any more: what is
+	 * known of it, with `fd` and iommu_fd, or group_fd and container_fd (lend_device_config); 0 or
+	 * -1: none. NULL: it is opened by its name, or is behind a socket.
+	 */
+	const struct lend_device_facts *facts;
+	int iommu_fd, group_fd, container_fd;
+	void *owned; /* of vmm_device_add(): memory of malloc() that holds what the pointers point to */
 	/* Properties of the function. The machine fills in size, place, multifunction, peer. */
 	struct lend_function_config function;
 };
@@ -117,7 +127,9 @@ struct vmm_config {
 	unsigned device_count;
 	unsigned ports;       /* root ports with nothing below, for devices that come later */
 	uint64_t port_window; /* bytes of prefetchable BARs above 4 GiB below each, a multiple of 1 MiB */
-	int iommu_fd;         /* an open /dev/iommu, borrowed; -1: opened where one is needed */
+	/* How long a guest may take to turn on a device that came, and to let one go, ms; 0: the default. */
+	unsigned plug_ms, unplug_ms;
+	int iommu_fd; /* an open /dev/iommu, borrowed; -1: opened where one is needed */
 	void (*log)(void *opaque, enum lend_log_level level, const char *line); /* from any thread */
 	/*
 	 * A step of vmm_new() begins in a row, or what is known of it changes; an empty `what` is its
@@ -207,6 +219,27 @@ void vmm_power_button(struct vmm *vmm);
  */
 void vmm_pause(struct vmm *vmm);
 void vmm_continue(struct vmm *vmm);
+
+/**
+ * Adds a device while the guest runs, as number `device`, which no device has: it is opened by a
+ * thread beside, and shown to the guest below an empty port when it is whole. 0: it began, and the
+ * descriptors and `owned` are the machine's. Then VMM_EVENT_PLUG_FAILED ends it, and nothing is left;
+ * or VMM_EVENT_PLUGGED comes, and after it READY or PLUG_TIMEOUT, or an event of its removal. From
+ * vmm_config.turn; does not block. -EOPNOTSUPP: the machine has no such ports; -ENOSPC: none is
+ * empty; -EEXIST: there is a device with that number; -ENOMEM. Each with a sentence.
+ */
+int vmm_device_add(struct vmm *vmm, unsigned device, const struct vmm_device_config *config,
+		   struct lend_error *error);
+
+/**
+ * Asks the guest to let a device go, with all functions of its slot, or takes it alone by force. 0: it
+ * began; VMM_EVENT_DELETED ends it when the device is closed, or VMM_EVENT_UNPLUG_REFUSED when the
+ * guest keeps it, or does not answer. From vmm_config.turn; by force it waits up to 1 s for the
+ * device's transactions. -ENODEV: there is none; -EBUSY: it is still being opened; -EALREADY: the
+ * guest is asked already, or it is being closed; -EOPNOTSUPP: the guest cannot be asked for it. Each
+ * with a sentence.
+ */
+int vmm_device_remove(struct vmm *vmm, unsigned device, bool force, struct lend_error *error);
 
 /** As the guest's own reset. From any thread. */
 void vmm_reset_request(struct vmm *vmm);

@@ -63,6 +63,22 @@ LEND_API size_t lend_ioctls(const uint32_t **out);
  */
 LEND_API size_t lend_syscalls(const char *const **out);
 
+/**
+ * What the library needs beside these while it opens a device with `facts` or behind
+ * a connected socket, and makes a function on it: for a monitor behind a filter, to
+ * which devices come later. Both set `*out` to a static table and return its length.
+ * Any thread; do not block.
+ */
+LEND_API size_t lend_open_ioctls(const uint32_t **out);
+LEND_API size_t lend_open_syscalls(const char *const **out);
+
+/**
+ * Reads the user's rules now (lend_context_config.quirks_dir), which the first
+ * function of a context does otherwise: functions that are made later open no file.
+ * A rule that is wrong is an error of each of these. Any thread; reads files.
+ */
+LEND_API void lend_context_read_rules(struct lend_context *context);
+
 #ifdef __cplusplus
 }
 #endif

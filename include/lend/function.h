@@ -115,6 +115,11 @@ struct lend_function_config {
 	enum lend_p2p p2p;        /* x-p2p= */
 	bool shares_pages;        /* the monitor uses lend_bar_direct.shares_page; else such BARs trap */
 	bool maps_read_only;      /* the monitor uses lend_bar_direct.read_only; else the ROM traps */
+	/*
+	 * A request of the host for the device stops nothing: the monitor takes the device from its
+	 * guest in its own way. LEND_EVENT_REQUEST is sent each time that the kernel asks.
+	 */
+	bool tells_request;
 };
 
 /** A BAR as the guest sees it. */

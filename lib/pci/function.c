@@ -169,6 +169,7 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->p2p = config->p2p;
 	function->ids = config->ids;
 	function->no_request = config->no_request;
+	function->tells_request = config->tells_request;
 	function->notify[NOTIFY_ERROR] = function->notify[NOTIFY_REQUEST] = -1;
 	function->intx.fd = function->intx.resample = -1;
 	/* A server may keep its device as the last client left it; the kernel resets one that it opens. */

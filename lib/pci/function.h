@@ -190,7 +190,7 @@ struct lend_function {
 	unsigned pm, exp, af; /* offsets of these capabilities, 0: none */
 	bool flr;             /* the kernel has a good reset for the function */
 	bool pm_reset;        /* the kernel can only change its power state */
-	bool no_request;
+	bool no_request, tells_request;
 	int notify[NOTIFY_COUNT]; /* eventfds; -1 */
 	struct config config;
 	struct windows windows;

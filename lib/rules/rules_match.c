@@ -38,6 +38,13 @@ int rules_get(struct lend_context *context, const struct rules **out, struct len
 	return ret;
 }
 
+void lend_context_read_rules(struct lend_context *context)
+{
+	const struct rules *rules;
+
+	rules_get(context, &rules, NULL);
+}
+
 const struct rule *rules_next(const struct rules *rules, const struct rule_ids *ids, size_t *index)
 {
 	while (rules && *index < rules->count) {

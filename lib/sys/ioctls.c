@@ -26,6 +26,34 @@ static const uint32_t requests[] = {
 	ABI_IOMMU_DESTROY,
 };
 
+static const uint32_t open_requests[] = {
+	/* A group and its container. */
+	VFIO_GROUP_GET_STATUS,
+	VFIO_GROUP_SET_CONTAINER,
+	VFIO_GET_API_VERSION,
+	VFIO_CHECK_EXTENSION,
+	VFIO_SET_IOMMU,
+	VFIO_IOMMU_GET_INFO,
+	VFIO_GROUP_GET_DEVICE_FD,
+	/* A device's own node, and iommufd. */
+	ABI_DEVICE_BIND_IOMMUFD,
+	ABI_DEVICE_ATTACH_IOMMUFD_PT,
+	ABI_IOMMU_IOAS_ALLOC,
+	ABI_IOMMU_IOAS_IOVA_RANGES,
+	ABI_IOMMU_HWPT_ALLOC,
+	/* What the device has. */
+	VFIO_DEVICE_GET_INFO,
+	VFIO_DEVICE_GET_REGION_INFO,
+	VFIO_DEVICE_GET_IRQ_INFO,
+	VFIO_DEVICE_FEATURE,
+};
+
+size_t lend_open_ioctls(const uint32_t **out)
+{
+	*out = open_requests;
+	return sizeof(open_requests) / sizeof(*open_requests);
+}
+
 size_t lend_ioctls(const uint32_t **out)
 {
 	*out = requests;
@@ -65,4 +93,15 @@ size_t lend_syscalls(const char *const **out)
 {
 	*out = calls;
 	return sizeof(calls) / sizeof(*calls);
+}
+
+static const char *const open_calls[] = {
+	/* The caller's descriptors are duplicated; a socket's limit of time. */
+	"fcntl", "setsockopt", "getsockopt", "getsockname", "getpeername",
+};
+
+size_t lend_open_syscalls(const char *const **out)
+{
+	*out = open_calls;
+	return sizeof(open_calls) / sizeof(*open_calls);
 }

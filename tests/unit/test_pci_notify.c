@@ -115,6 +115,28 @@ static void request_gives_it_up(void **state)
 }
 
 /* After an error the host may still want it back. */
+/* A monitor that takes the device from its guest in its own way hears of each request. */
+static void request_that_is_told_alone(void **state)
+{
+	struct world *world = world_new();
+
+	(void)state;
+	world_nvme(world);
+	world->vectors[LEND_IRQ_REQ] = 1;
+	world->function_config.tells_request = true;
+	assert_int_equal(world_open(world), 0);
+	world_start(world);
+	world_clear(world);
+	for (unsigned i = 1; i <= 3; i++) {
+		tell(world, REQ);
+		assert_int_equal(world_count(world, "event 0"), i);
+	}
+	assert_false(lend_function_gone(world->function));
+	assert_true(world->bars[0].placed);
+	assert_int_not_equal(world_read(world, PCI_VENDOR_ID, 4), UINT32_MAX);
+	stop(world);
+}
+
 static void request_after_an_error(void **state)
 {
 	struct world *world = running();
@@ -234,6 +256,7 @@ int main(void)
 		cmocka_unit_test(error_stops_the_function),
 		cmocka_unit_test(reset_brings_it_back),
 		cmocka_unit_test(request_gives_it_up),
+		cmocka_unit_test(request_that_is_told_alone),
 		cmocka_unit_test(request_after_an_error),
 		cmocka_unit_test(device_that_is_pulled_out),
 		cmocka_unit_test(request_can_be_left_out),

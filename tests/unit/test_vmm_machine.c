@@ -122,6 +122,11 @@ void lend_context_quiesce(struct lend_context *context, struct lend_function **s
 		note('q', set[i]->index);
 }
 
+void lend_function_quiesce(struct lend_function *function)
+{
+	note('q', function->index);
+}
+
 void lend_function_link(const struct lend_function *function, struct lend_link *out, size_t size)
 {
 	(void)function;
@@ -183,6 +188,7 @@ SILENT(int, lend_check_limits, struct lend_context *context, const struct lend_c
 SILENT(const struct lend_check_row *, lend_check_at, const struct lend_check *check, size_t index)
 VOID(lend_check_free, struct lend_check *check)
 VOID(lend_check_sentence, const struct lend_check_row *row, struct lend_error *out)
+VOID(lend_context_read_rules, struct lend_context *context)
 VOID(lend_context_free, struct lend_context *context)
 SILENT(int, lend_context_new, const struct lend_context_config *config, struct lend_context **out)
 SILENT(size_t, lend_device_areas, const struct lend_device *device, unsigned index, struct lend_area *out,
@@ -280,6 +286,7 @@ static int set_up(void **state)
 	vmm.vcpus.order = VCPUS_PAUSE;
 	slots_init(&vmm.slots, -1, 64);
 	assert_int_equal(loop_init(&vmm.loop), 0);
+	assert_int_equal(plugs_init(&vmm), 0);
 	vmm.request_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	assert_int_equal(loop_add(&vmm.loop, vmm.request_fd, EPOLLIN, on_request, &vmm), 0);
 	vmm.cpuid = calloc(1, sizeof(*vmm.cpuid));
@@ -298,6 +305,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	memset(&vmm.topology, 0, sizeof(vmm.topology));
+	plugs_free(&vmm);
 	devices_close(&vmm);
 	loop_free(&vmm.loop);
 	close(vmm.request_fd);
@@ -395,14 +403,15 @@ static void the_host_gets_back_what_it_wants(void **state)
 	vmm.assigned[1]->leaving = true;
 	memset(play.order, 0, sizeof(play.order));
 	devices_release(&vmm);
-	assert_string_equal(play.order, "f1 c1 "); /* it alone, and the function first */
-	assert_null(vmm.assigned[1]->function);
-	assert_null(vmm.assigned[1]->device);
+	assert_string_equal(play.order, "q1 f1 c1 "); /* it alone, and the function first */
+	assert_null(vmm.assigned[1]);
 	assert_int_equal(topology_slot(&vmm.topology, &functions[1]), 0);
 	assert_int_not_equal(topology_slot(&vmm.topology, &functions[0]), 0);
 	assert_int_equal(vmm.vcpus.order, VCPUS_RUN);
 	devices_release(&vmm); /* once */
-	assert_string_equal(play.order, "f1 c1 ");
+	plugs_serve(&vmm);
+	assert_string_equal(play.order, "q1 f1 c1 ");
+	assert_null(vmm.plugs.list);
 }
 
 /* What was asked meanwhile is done with the processors out of the guest. */

@@ -91,6 +91,11 @@ void vmm_work(struct vmm *vmm, const char *what)
 	(void)vmm, (void)what;
 }
 
+void vmm_tell(struct vmm *vmm, enum vmm_event_type type, unsigned device, uint32_t value, const char *text)
+{
+	(void)vmm, (void)type, (void)device, (void)value, (void)text;
+}
+
 bool vmm_may_log(struct vmm *vmm)
 {
 	(void)vmm;
@@ -139,6 +144,8 @@ static void build(struct machine *machine)
 	slots_init(&vmm->slots, -1, 64);
 	lines_init(&vmm->lines, -1);
 	assert_int_equal(routes_init(&vmm->routes, -1, 64, false), 0);
+	assert_int_equal(plugs_init(vmm), 0);
+	pthread_mutex_init(&vmm->places, NULL);
 	assert_int_equal(lend_context_new(&quiet, &world->context), 0);
 	assert_int_equal(lend_space_new(world->context, &assign_ops, vmm, &world->space), 0);
 	assert_int_equal(space_attach(world->space, &user, &world->error), 0);
@@ -155,9 +162,8 @@ static void build(struct machine *machine)
 
 static void take_down(struct machine *machine)
 {
-	lend_function_free(machine->assigned->function);
-	lend_device_close(machine->assigned->device);
-	assigned_free(machine->assigned);
+	plugs_free(&machine->vmm);
+	devices_close(&machine->vmm);
 	lend_space_free(machine->world->space);
 	lend_context_free(machine->world->context);
 	loop_free(&machine->vmm.loop);
@@ -188,6 +194,7 @@ static void given_back_while_the_timer_runs(void **state)
 	assert_int_equal(loop_once(&machine.vmm.loop), 0);
 	devices_release(&machine.vmm);
 	assert_int_equal(resumed, 1);
+	assert_null(machine.vmm.assigned[0]);
 	assert_null(machine.assigned->function);
 	assert_int_equal(timerfd_gettime(machine.assigned->timer, &left), 0);
 	assert_true(!left.it_value.tv_sec && !left.it_value.tv_nsec);

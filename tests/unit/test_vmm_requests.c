@@ -102,6 +102,37 @@ void devices_close(struct vmm *of)
 	(void)of;
 }
 
+void plugs_serve(struct vmm *of)
+{
+	(void)of;
+}
+
+void ports_reset(struct vmm *of)
+{
+	(void)of;
+}
+
+void ports_free(struct vmm *of)
+{
+	(void)of;
+}
+
+void plugs_reset(struct vmm *of)
+{
+	(void)of;
+}
+
+void plugs_free(struct vmm *of)
+{
+	(void)of;
+}
+
+int plugs_start(struct vmm *of, struct lend_error *error)
+{
+	(void)of, (void)error;
+	return 0;
+}
+
 int chips_reset(struct vmm *of)
 {
 	(void)of;

@@ -176,8 +176,11 @@ static void write_target(struct topology *topology, struct target target, unsign
 			 uint32_t value)
 {
 	__atomic_fetch_add(&topology->accesses, 1, __ATOMIC_RELAXED);
-	if (target.function)
+	if (target.function) {
 		lend_function_config_write(target.function, reg, length, value);
+		if (reg <= PCI_COMMAND && reg + length > PCI_COMMAND && topology->commanded)
+			topology->commanded(topology->opaque);
+	}
 	if (!target.slot)
 		return;
 	bridge_config_write(&target.slot->config, reg, length, value);

@@ -45,6 +45,9 @@ struct topology {
 	const struct topology_chips *chips; /* NULL: a direct boot; set before topology_place() */
 	struct pci_slot slots[PCI_SLOTS];
 	bool hotplug; /* devices may come and go behind ports */
+	/* A function's command register was written: a guest may have turned it on. From any vCPU. */
+	void (*commanded)(void *opaque);
+	void *opaque; /* of commanded() */
 	uint32_t cf8; /* the address latch, atomics */
 	bool has_io;  /* an I/O BAR is somewhere */
 	uint64_t accesses;

@@ -4,7 +4,7 @@
 #include "lib/pci/ledger/lock.h"
 
 static const char *const texts[] = {
-	[LEND_EVENT_REQUEST] = "the host wants the device back; it is taken from the guest and given up",
+	[LEND_EVENT_REQUEST] = "the host wants the device back; it is to be taken from the guest",
 	[LEND_EVENT_ERROR] = "the device reported an uncorrectable error; it is stopped, and reads all "
 			     "ones from now on; dmesg has what the error was",
 	[LEND_EVENT_LOST] = "it reads all ones until its server is back",

@@ -33,6 +33,8 @@ void notify_rings(struct lend_function *function, unsigned kind)
 		event_later(function, LEND_EVENT_LOST);
 	else if (kind == NOTIFY_ERROR)
 		end(function, LIFE_FAILED, LEND_EVENT_ERROR);
+	else if (function->tells_request)
+		event_later(function, LEND_EVENT_REQUEST);
 	else
 		end(function, LIFE_LEAVING, LEND_EVENT_REQUEST);
 }

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/* Devices that come and go while the guest runs (plug_stage.h). */
+#include "tests/unit/plug_stage.h"
+
+static void serve(void)
+{
+	plugs_serve(&stage.vmm);
+}
+
+static void plug_in(void)
+{
+	assert_int_equal(add(0), 0);
+	serve();
+	expect_events("plugged 0, ");
+	use(PORT_A);
+	serve();
+	expect_events("ready 0, ");
+}
+
+static void reset(void)
+{
+	plugs_reset(&stage.vmm);
+	ports_reset(&stage.vmm);
+}
+
+static void until_late(void)
+{
+	assert_int_equal(loop_once(&stage.vmm.loop), 0);
+	serve();
+}
+
+static void a_device_is_whole_before_the_guest_sees_it(void **state)
+{
+	(void)state;
+	assert_int_equal(add(3), 0);
+	assert_int_equal(stage.opens, 1);
+	assert_int_equal(guest_read(PORT_A, 0, 4), UINT32_MAX);
+	assert_int_equal(chip(HOTPLUG_CHANGED), 0);
+	expect_events("");
+	serve();
+	expect_events("plugged 3, ");
+	assert_int_equal(guest_read(PORT_A, 0, 2), world_get(stage.world, 0, 2));
+	assert_int_equal(chip(HOTPLUG_CHANGED), 1 << PORT_A);
+	serve();
+	guest_write(PORT_A, PCI_COMMAND, 2, 0); /* as a guest that sizes BARs */
+	serve();
+	expect_events("");
+	use(PORT_A);
+	serve();
+	expect_events("ready 3, ");
+	assert_int_equal(stage.vmm.memory_bus.count, 1);
+	assert_int_equal(stage.irqfds, 2);
+	guest_write(PORT_A, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+	serve();
+	expect_events("");
+}
+
+static void the_guest_lets_it_go(void **state)
+{
+	(void)state;
+	plug_in();
+	assert_int_equal(take_away(0, false), 0);
+	assert_int_equal(chip(HOTPLUG_ASKED), 1 << PORT_A);
+	chip_write(HOTPLUG_ASKED, 1 << PORT_A);
+	/* A second request presses nothing. */
+	assert_int_equal(take_away(0, false), -EALREADY);
+	assert_non_null(strstr(stage.text, "0000:05:00.0"));
+	assert_int_equal(chip(HOTPLUG_ASKED), 0);
+	serve();
+	expect_events("");
+	chip_write(HOTPLUG_EJECT, 1 << PORT_A);
+	serve();
+	assert_int_equal(guest_read(PORT_A, 0, 4), UINT32_MAX);
+	serve();
+	expect_events("deleted 0, ");
+	expect_nothing_left();
+	plug_in(); /* the number and the port are free again */
+}
+
+static void the_guest_lets_it_go_unasked(void **state)
+{
+	(void)state;
+	plug_in();
+	chip_write(HOTPLUG_EJECT, 1 << PORT_A);
+	serve();
+	serve();
+	expect_events("deleted 0, ");
+	expect_nothing_left();
+}
+
+static void the_guest_keeps_it(void **state)
+{
+	(void)state;
+	plug_in();
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(take_away(0, false), 0);
+		chip_write(HOTPLUG_ASKED, 1 << PORT_A);
+		chip_write(HOTPLUG_OUTCOME, PORT_A << 24 | 3 << 8 | 0x82);
+		serve();
+		expect_events("refused 0, ");
+		assert_non_null(strstr(stage.text, "0x82"));
+	}
+	assert_int_equal(guest_read(PORT_A, 0, 2), world_get(stage.world, 0, 2));
+}
+
+static void the_guest_does_not_answer(void **state)
+{
+	(void)state;
+	stage.vmm.config.unplug_ms = 1;
+	plug_in();
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(take_away(0, false), 0);
+		serve();
+		until_late();
+		expect_events("refused 0, ");
+		assert_non_null(strstr(stage.text, "not answered"));
+		assert_int_equal(chip(HOTPLUG_ASKED), 1 << PORT_A);
+		chip_write(HOTPLUG_ASKED, 1 << PORT_A);
+	}
+	/* It answers late: it is gone all the same. */
+	chip_write(HOTPLUG_EJECT, 1 << PORT_A);
+	serve();
+	serve();
+	expect_events("deleted 0, ");
+}
+
+static void by_force(void **state)
+{
+	(void)state;
+	plug_in();
+	assert_int_equal(take_away(0, true), 0);
+	assert_int_equal(guest_read(PORT_A, 0, 4), UINT32_MAX);
+	assert_int_equal(stage.vmm.memory_bus.count, 0);
+	assert_int_equal(chip(HOTPLUG_CHANGED), 1 << PORT_A);
+	serve();
+	expect_events("deleted 0, ");
+	expect_nothing_left();
+	assert_int_equal(take_away(0, true), -ENODEV);
+}
+
+static void by_force_after_a_question(void **state)
+{
+	(void)state;
+	plug_in();
+	assert_int_equal(take_away(0, false), 0);
+	assert_int_equal(take_away(0, true), 0);
+	assert_int_equal(chip(HOTPLUG_ASKED), 0);
+	serve();
+	serve();
+	expect_events("deleted 0, ");
+	expect_nothing_left();
+}
+
+static void the_guest_never_turns_it_on(void **state)
+{
+	(void)state;
+	stage.vmm.config.plug_ms = 1;
+	assert_int_equal(add(0), 0);
+	serve();
+	expect_events("plugged 0, ");
+	until_late();
+	serve();
+	expect_events("timeout 0, ");
+	assert_non_null(strstr(stage.text, "not turned it on"));
+	assert_int_equal(guest_read(PORT_A, 0, 4), UINT32_MAX);
+	expect_nothing_left();
+}
+
+/* While the user holds the guest, it can do nothing, and is late with nothing. */
+static void a_held_guest_is_not_late(void **state)
+{
+	(void)state;
+	stage.vmm.config.plug_ms = 1;
+	stage.vmm.held = true;
+	assert_int_equal(add(0), 0);
+	serve();
+	until_late();
+	until_late();
+	expect_events("plugged 0, ");
+	stage.vmm.held = false;
+	until_late();
+	serve();
+	expect_events("timeout 0, ");
+}
+
+static void a_reset_ends_what_was_asked(void **state)
+{
+	(void)state;
+	plug_in();
+	assert_int_equal(take_away(0, false), 0);
+	reset();
+	serve();
+	expect_events("deleted 0, ");
+	assert_int_equal(chip(HOTPLUG_CHANGED) | chip(HOTPLUG_ASKED), 0);
+	expect_nothing_left();
+}
+
+static void a_device_survives_a_reset(void **state)
+{
+	(void)state;
+	assert_int_equal(add(0), 0);
+	serve();
+	reset();
+	serve();
+	expect_events("plugged 0, ");
+	assert_int_equal(guest_read(PORT_A, 0, 2), world_get(stage.world, 0, 2));
+	use(PORT_A);
+	serve();
+	expect_events("ready 0, ");
+	reset();
+	assert_int_equal(guest_read(PORT_A, 0, 2), world_get(stage.world, 0, 2));
+	assert_int_equal(take_away(0, false), 0);
+	assert_int_equal(chip(HOTPLUG_ASKED), 1 << PORT_A);
+}
+
+static void host_asks(void)
+{
+	uint64_t one = 1;
+
+	assert_int_equal(write(stage.world->notify_fd[1], &one, sizeof(one)), sizeof(one));
+	assert_int_equal(loop_once(&stage.vmm.loop), 0);
+	devices_release(&stage.vmm);
+	serve();
+}
+
+static void the_host_asks_and_the_guest_lets_it_go(void **state)
+{
+	(void)state;
+	plug_in();
+	host_asks();
+	expect_events("asked back 0, ");
+	assert_int_equal(chip(HOTPLUG_ASKED), 1 << PORT_A);
+	assert_int_equal(guest_read(PORT_A, 0, 2), world_get(stage.world, 0, 2));
+	host_asks(); /* the kernel repeats it */
+	expect_events("");
+	chip_write(HOTPLUG_EJECT, 1 << PORT_A);
+	serve();
+	serve();
+	expect_events("deleted 0, ");
+	expect_nothing_left();
+}
+
+static void the_host_asks_and_the_guest_keeps_it(void **state)
+{
+	(void)state;
+	plug_in();
+	stage.vmm.assigned[0]->config.give_up_ms = 1;
+	host_asks();
+	chip_write(HOTPLUG_OUTCOME, PORT_A << 24 | 3 << 8 | 1);
+	until_late();
+	serve();
+	expect_events("asked back 0, deleted 0, ");
+	assert_int_equal(guest_read(PORT_A, 0, 4), UINT32_MAX);
+	expect_nothing_left();
+}
+
+static void what_cannot_come(void **state)
+{
+	(void)state;
+	assert_int_equal(take_away(VMM_DEVICES_MAX, false), -ENODEV);
+	assert_int_equal(take_away(0, false), -ENODEV);
+	plug_in();
+	assert_int_equal(add(0), -EEXIST);
+	assert_int_equal(add(VMM_DEVICES_MAX), -EEXIST);
+	stage.vmm.config.ports = 0;
+	assert_int_equal(add(1), -EOPNOTSUPP);
+	assert_non_null(strstr(stage.text, "-ports"));
+	stage.vmm.config.ports = 2;
+	stage.vmm.topology.slots[PORT_B].kind = SLOT_EMPTY;
+	assert_int_equal(add(1), -ENOSPC);
+	stage.vmm.topology.slots[PORT_B].kind = SLOT_PORT;
+	expect_events("");
+}
+
+static void too_large_for_each_port(void **state)
+{
+	(void)state;
+	world_bar(stage.world, 2, PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+		  2ull * ROOM_HIGH);
+	assert_int_equal(add(0), 0);
+	serve();
+	serve();
+	expect_events("failed 0, ");
+	assert_non_null(strstr(stage.text, "32 MiB above 4 GiB"));
+	assert_non_null(strstr(stage.text, "the largest empty port has 16 MiB"));
+	assert_non_null(strstr(stage.text, "window="));
+	expect_nothing_left();
+}
+
+/* A device that was there before the guest goes by the same ways. */
+static void the_first_port_that_is_free_again(void **state)
+{
+	(void)state;
+	plug_in();
+	assert_int_equal(take_away(0, true), 0);
+	serve();
+	stage.events[0] = '\0';
+	chip_write(HOTPLUG_CHANGED, 1 << PORT_A);
+	assert_int_equal(add(5), 0);
+	serve();
+	expect_events("plugged 5, ");
+	assert_int_equal(stage.vmm.assigned[5]->slot, PORT_A);
+}
+
+static void a_machine_ends_with_a_device_half_way(void **state)
+{
+	(void)state;
+	assert_int_equal(add(0), 0);
+	plugs_free(&stage.vmm);
+	assert_null(stage.vmm.plugs.list);
+	assert_int_equal(stage.world->map_count, 0);
+	assert_int_equal(plugs_init(&stage.vmm), 0); /* tear_down() ends it */
+}
+
+#define each(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		each(a_device_is_whole_before_the_guest_sees_it),
+		each(the_guest_lets_it_go),
+		each(the_guest_lets_it_go_unasked),
+		each(the_guest_keeps_it),
+		each(the_guest_does_not_answer),
+		each(by_force),
+		each(by_force_after_a_question),
+		each(the_guest_never_turns_it_on),
+		each(a_held_guest_is_not_late),
+		each(a_reset_ends_what_was_asked),
+		each(a_device_survives_a_reset),
+		each(the_host_asks_and_the_guest_lets_it_go),
+		each(the_host_asks_and_the_guest_keeps_it),
+		each(what_cannot_come),
+		each(too_large_for_each_port),
+		each(the_first_port_that_is_free_again),
+		each(a_machine_ends_with_a_device_half_way),
+	};
+
+	return cmocka_run_group_tests_name("vmm_plug", tests, NULL, NULL);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include <sys/prctl.h>
+
+#include "vmm/worker.h"
+
+void worker_init(struct worker *worker)
+{
+	*worker = (struct worker){.last = &worker->first};
+	pthread_mutex_init(&worker->lock, NULL);
+	pthread_cond_init(&worker->changed, NULL);
+}
+
+/* Waits for a job; NULL: there is none, and there will be none. */
+static struct job *next(struct worker *worker)
+{
+	struct job *job;
+
+	pthread_mutex_lock(&worker->lock);
+	while (!worker->first && !worker->ending)
+		pthread_cond_wait(&worker->changed, &worker->lock);
+	job = worker->first;
+	if (job) {
+		worker->first = job->next;
+		if (!worker->first)
+			worker->last = &worker->first;
+	}
+	pthread_mutex_unlock(&worker->lock);
+	return job;
+}
+
+static void *thread(void *opaque)
+{
+	struct worker *worker = opaque;
+	struct job *job;
+
+	prctl(PR_SET_NAME, "lend-devices");
+	while ((job = next(worker)))
+		job->run(job->opaque);
+	return NULL;
+}
+
+int worker_start(struct worker *worker)
+{
+	int ret = worker->started ? 0 : pthread_create(&worker->thread, NULL, thread, worker);
+
+	worker->started |= !ret;
+	return -ret;
+}
+
+void worker_give(struct worker *worker, struct job *job)
+{
+	if (!worker->started) {
+		job->run(job->opaque);
+		return;
+	}
+	job->next = NULL;
+	pthread_mutex_lock(&worker->lock);
+	*worker->last = job;
+	worker->last = &job->next;
+	pthread_cond_signal(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_end(struct worker *worker)
+{
+	if (!worker->started)
+		return;
+	pthread_mutex_lock(&worker->lock);
+	worker->ending = true;
+	pthread_cond_signal(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
+	pthread_join(worker->thread, NULL);
+	worker->started = false;
+}
