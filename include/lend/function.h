@@ -120,6 +120,12 @@ struct lend_function_config {
 	 * guest in its own way. LEND_EVENT_REQUEST is sent each time that the kernel asks.
 	 */
 	bool tells_request;
+	/*
+	 * An error that the device goes on after is put into the guest's AER capability, if the device
+	 * has one, and does not stop the function (LEND_EVENT_REPORTED). The capability's registers
+	 * are virtual then: status bits, masks and severities are the guest's own.
+	 */
+	bool reports_errors;
 };
 
 /** A BAR as the guest sees it. */
@@ -168,6 +174,19 @@ LEND_API void lend_function_free(struct lend_function *function);
  * and what it writes is dropped. Any thread; does not block.
  */
 LEND_API bool lend_function_gone(const struct lend_function *function);
+
+/**
+ * Whether it was made with reports_errors and has an AER capability. Any thread; does not block.
+ */
+LEND_API bool lend_function_reports_errors(const struct lend_function *function);
+
+/**
+ * Stops the function as an error of its device does, with LEND_EVENT_ERROR, for a monitor whose
+ * guest takes no reports (LEND_EVENT_REPORTED). A reset turns it on again. Any
+ * thread, also from a callback of the loop and from the host op `event`; does not wait: the
+ * thread that is in the function does it then.
+ */
+LEND_API void lend_function_fail(struct lend_function *function);
 
 /**
  * Stops a set of functions in two passes. The first turns off the interrupts of

@@ -65,6 +65,12 @@ enum lend_event {
 	LEND_EVENT_DEAD,    /* after its reset the device does not answer any more */
 	LEND_EVENT_RESET,   /* it was reset, or its reset failed */
 	LEND_EVENT_LOST,    /* its server is gone, and may come back (lend_device_config.reconnects) */
+	/*
+	 * It had an uncorrectable error and goes on; the guest's AER registers have it
+	 * (lend_function_config.reports_errors). The monitor tells the guest by the port's interrupt,
+	 * or calls lend_function_fail().
+	 */
+	LEND_EVENT_REPORTED,
 };
 
 /** A callback of the monitor's loop. */

@@ -34,6 +34,7 @@ static const struct rings rings = {
 	.vector = vector_rings,
 	.company = peers_company,
 	.places = bars_shown,
+	.fail = notify_fail,
 };
 
 static void before_reset(struct lend_function *function)
@@ -170,6 +171,7 @@ int lend_function_new(struct lend_device *device, const struct lend_function_con
 	function->ids = config->ids;
 	function->no_request = config->no_request;
 	function->tells_request = config->tells_request;
+	function->reports_errors = config->reports_errors;
 	function->notify[NOTIFY_ERROR] = function->notify[NOTIFY_REQUEST] = -1;
 	function->intx.fd = function->intx.resample = -1;
 	/* A server may keep its device as the last client left it; the kernel resets one that it opens. */

@@ -73,6 +73,7 @@ struct config {
 	uint8_t hw[CONFIG_MAX];      /* the device's bytes when it was opened */
 	uint8_t virt[CONFIG_MAX];    /* virtual bits: read from the state; others from the device */
 	uint8_t mask[CONFIG_MAX];    /* bits of the state that the guest may write */
+	uint8_t cleared[CONFIG_MAX]; /* bits of the state that a written 1 clears */
 	uint8_t blocked[CONFIG_MAX]; /* not 0: writes do not reach the device */
 	uint8_t claim[CONFIG_MAX];   /* enum claim */
 	uint8_t hook[CONFIG_MAX];    /* enum hook */
@@ -188,9 +189,10 @@ struct lend_function {
 	enum lend_p2p p2p;
 	struct lend_ids ids;  /* the user's, in place of the device's */
 	unsigned pm, exp, af; /* offsets of these capabilities, 0: none */
+	unsigned aer;         /* the same, if errors are reported through it */
 	bool flr;             /* the kernel has a good reset for the function */
 	bool pm_reset;        /* the kernel can only change its power state */
-	bool no_request, tells_request;
+	bool no_request, tells_request, reports_errors;
 	int notify[NOTIFY_COUNT]; /* eventfds; -1 */
 	struct config config;
 	struct windows windows;

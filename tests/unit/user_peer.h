@@ -109,7 +109,7 @@ struct user_monitor {
 		lend_watch_fn fn;
 		void *opaque;
 	} watches[64];
-	unsigned watch_count, events[LEND_EVENT_LOST + 1], log_lines;
+	unsigned watch_count, events[LEND_EVENT_REPORTED + 1], log_lines;
 	char last_log[512];
 	struct lend_bar_direct direct[8];
 	size_t direct_count; /* of the BAR that was mapped last */

@@ -71,6 +71,7 @@ int msi_setup(struct lend_function *function, const struct cap *cap, struct lend
 int pm_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int exp_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int af_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
+int aer_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int ats_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int rebar_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);
 int vendor_setup(struct lend_function *function, const struct cap *cap, struct lend_error *error);

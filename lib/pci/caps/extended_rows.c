@@ -11,7 +11,8 @@
 static const struct cap_row rows[] = {
 	/* The kernel writes 0 over the id of what it hides. */
 	{0x0000, CAP_HIDDEN, 0, UNKNOWN, "null", NULL},
-	{PCI_EXT_CAP_ID_ERR, CAP_PASSED, 0, BY(length_aer), "advanced error reporting", NULL},
+	{PCI_EXT_CAP_ID_ERR, CAP_EMULATED, PCI_ERR_ROOT_COMMAND, BY(length_aer), "advanced error reporting",
+	 aer_setup},
 	{PCI_EXT_CAP_ID_VC, CAP_PASSED, 0, BY(length_vc), "virtual channel", NULL},
 	{PCI_EXT_CAP_ID_DSN, CAP_PASSED, 0, FIXED(12), "serial number", NULL},
 	{PCI_EXT_CAP_ID_PWR, CAP_PASSED, 0, FIXED(16), "power budgeting", NULL},

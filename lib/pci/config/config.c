@@ -110,7 +110,7 @@ static void run_enable(struct lend_function *function, unsigned set)
 
 static int apply(struct lend_function *function, unsigned offset, unsigned length, uint8_t *bytes)
 {
-	const uint8_t *mask = function->config.mask + offset;
+	const uint8_t *mask = function->config.mask + offset, *cleared = function->config.cleared + offset;
 	uint32_t old = config_state(function, offset, length), next = 0;
 	unsigned set = 0;
 	int ret;
@@ -119,6 +119,7 @@ static int apply(struct lend_function *function, unsigned offset, unsigned lengt
 	for (unsigned i = 0; i < length; i++) {
 		uint8_t was = (uint8_t)(old >> 8 * i);
 
+		was &= (uint8_t) ~(bytes[i] & cleared[i]);
 		next |= (uint32_t)((was & ~mask[i]) | (bytes[i] & mask[i])) << 8 * i;
 		set |= 1u << function->config.hook[offset + i];
 	}

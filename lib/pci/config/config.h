@@ -19,6 +19,8 @@ void config_set_bits(struct lend_function *function, unsigned offset, unsigned l
 		     uint32_t value);
 /** Sets which bits of the state the guest may write. */
 void config_set_writable(struct lend_function *function, unsigned offset, unsigned length, uint32_t mask);
+/** Sets which bits of the state a written 1 clears; those are not writable else. */
+void config_set_cleared(struct lend_function *function, unsigned offset, unsigned length, uint32_t bits);
 /** Keeps writes to [offset, offset + length) from the device. */
 void config_set_blocked(struct lend_function *function, unsigned offset, unsigned length);
 /** Notes whose the bytes are. */

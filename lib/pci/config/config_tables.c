@@ -38,6 +38,12 @@ void config_set_writable(struct lend_function *function, unsigned offset, unsign
 		le_store(function->config.mask + offset, length, mask);
 }
 
+void config_set_cleared(struct lend_function *function, unsigned offset, unsigned length, uint32_t bits)
+{
+	if (inside(function, offset, length))
+		le_store(function->config.cleared + offset, length, bits);
+}
+
 void config_set_blocked(struct lend_function *function, unsigned offset, unsigned length)
 {
 	for (unsigned i = 0; i < length && offset + i < function->config.size; i++)

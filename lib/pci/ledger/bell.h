@@ -37,6 +37,7 @@ struct rings {
 	void (*vector)(struct lend_function *function, unsigned number);
 	void (*company)(struct lend_function *function); /* MARK_COMPANY (lock.h) */
 	void (*places)(struct lend_function *function);  /* MARK_PLACES */
+	void (*fail)(struct lend_function *function);    /* MARK_FAIL */
 };
 
 /** Gives the function its bells. After vectors_init(). -ENOMEM. */

@@ -7,6 +7,9 @@ static const char *const texts[] = {
 	[LEND_EVENT_REQUEST] = "the host wants the device back; it is to be taken from the guest",
 	[LEND_EVENT_ERROR] = "the device reported an uncorrectable error; it is stopped, and reads all "
 			     "ones from now on; dmesg has what the error was",
+	[LEND_EVENT_REPORTED] =
+		"the device reported an uncorrectable error, and goes on; dmesg has what the error "
+		"was",
 	[LEND_EVENT_LOST] = "it reads all ones until its server is back",
 };
 
@@ -36,6 +39,8 @@ static void serve(struct lend_function *function, struct events *out)
 		function->rings->company(function);
 	if (marks & MARK_PLACES)
 		function->rings->places(function);
+	if (marks & MARK_FAIL)
+		function->rings->fail(function);
 	out->ops = function->ops;
 	out->host = function->host;
 	out->peer = function->peer;

@@ -16,6 +16,7 @@ enum {
 	MARK_COMPANY = 2, /* another function came to the space, or left it */
 	MARK_EVENTS = 4,  /* send function->events, without the lock */
 	MARK_PLACES = 8,  /* a BAR that was hidden may have its place now */
+	MARK_FAIL = 16,   /* the monitor stops the function as an error does */
 };
 
 /** Events for the monitor, with all that sending them needs: the function may be freed by then. */

@@ -12,6 +12,7 @@
 #include "lib/pci/ledger/ledger.h"
 #include "lib/pci/ledger/lock.h"
 #include "lib/pci/life/notify.h"
+#include "lib/pci/life/report.h"
 #include "lib/pci/reset/quiesce.h"
 
 /* It does not wait for pending transactions, because it runs on the loop: a reset or the free does that. */
@@ -31,12 +32,32 @@ void notify_rings(struct lend_function *function, unsigned kind)
 		return;
 	if (kind == NOTIFY_ERROR && user_is_lost(function->device))
 		event_later(function, LEND_EVENT_LOST);
+	else if (kind == NOTIFY_ERROR && report_error(function))
+		event_later(function, LEND_EVENT_REPORTED);
 	else if (kind == NOTIFY_ERROR)
 		end(function, LIFE_FAILED, LEND_EVENT_ERROR);
 	else if (function->tells_request)
 		event_later(function, LEND_EVENT_REQUEST);
 	else
 		end(function, LIFE_LEAVING, LEND_EVENT_REQUEST);
+}
+
+bool lend_function_reports_errors(const struct lend_function *function)
+{
+	return function->aer;
+}
+
+void lend_function_fail(struct lend_function *function)
+{
+	struct events events = {0};
+
+	function_mark(function, MARK_FAIL, &events);
+	events_send(&events);
+}
+
+void notify_fail(struct lend_function *function)
+{
+	end(function, LIFE_FAILED, LEND_EVENT_ERROR);
 }
 
 static const struct {

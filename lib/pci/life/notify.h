@@ -13,6 +13,8 @@
 void notify_start(struct lend_function *function);
 /** Serves the bell of notice `kind`. With the lock (ledger/bell.h). */
 void notify_rings(struct lend_function *function, unsigned kind);
+/** Serves lend_function_fail(). With the lock. */
+void notify_fail(struct lend_function *function);
 /** Closes the eventfds. No callback may run any more. */
 void notify_destroy(struct lend_function *function);
 
