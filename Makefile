@@ -59,6 +59,8 @@ lend_fake_src := $(sort $(wildcard fake/*.c))
 tool_src := $(sort $(wildcard tool/*.c tool/*/*.c tool/*/*/*.c))
 # Devices of software, for their unit tests; with the sentences that they make.
 serve_src := $(sort $(wildcard tool/serve/*/*.c)) tool/say.c tool/clean.c
+# The keeper and what it serves, for tests that do not include the files under test.
+run_src  := $(sort $(wildcard tool/run/*.c tool/run/*/*.c)) tool/nearest.c tool/host.c
 test_src := $(sort $(wildcard tests/unit/test_*.c))
 fake_src := $(sort $(filter-out $(test_src),$(wildcard tests/unit/*.c)))
 conform_src := $(sort $(wildcard tests/conform/*.c))
@@ -94,6 +96,7 @@ $(B)/liblend.a: $(call obj,$(lib_src))
 $(B)/liblend-fake.a: $(call obj,$(lend_fake_src))
 $(B)/libvmm.a: $(call obj,$(vmm_src))
 $(B)/libserve.a: $(call obj,$(serve_src))
+$(B)/librun.a: $(call obj,$(run_src))
 $(B)/libfake.a: $(call obj,$(fake_src))
 %.a:
 	$(call say,AR,$@)
@@ -138,7 +141,7 @@ $(B)/tests/test_host_vanish: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,open 
 # Each file fails, of those that are opened.
 $(B)/tests/test_host_unread: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,open read readlink access stat opendir readdir)
 
-$(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/libserve.a $(B)/libvmm.a $(B)/liblend-fake.a $(B)/liblend.a
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libfake.a $(B)/librun.a $(B)/libserve.a $(B)/libvmm.a $(B)/liblend-fake.a $(B)/liblend.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(TOOL_LIBS)

@@ -126,6 +126,11 @@ _lend_run() {
 		compopt -o default
 		return
 		;;
+	qmp | -qmp)
+		_lend_offer "$full" "$word" unix: fd: none
+		[[ ${COMPREPLY[0]-} == *: ]] && compopt -o nospace
+		return
+		;;
 	serial | -serial)
 		_lend_offer "$full" "$word" stdio none file: unix:
 		[[ ${COMPREPLY[0]-} == *: ]] && compopt -o nospace
@@ -152,7 +157,7 @@ _lend_run() {
 	c | -c | smp | -smp) _lend_cpus "$full" "$word"; return ;;
 	append | -append | uuid | -uuid | name | -name) return ;;
 	esac
-	local options="m c smp kernel initrd append firmware boot rtc fw-cfg name serial uuid no-reboot machine object device disk net v stats help"
+	local options="m c smp kernel initrd append firmware boot rtc fw-cfg name qmp serial uuid no-reboot machine object device disk net v stats help"
 	if [[ $full == --* ]]; then
 		COMPREPLY=($(compgen -P -- -W "$options" -- "${full#--}"))
 	else

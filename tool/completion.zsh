@@ -217,6 +217,7 @@ _lend() {
 			'*-fw-cfg[a setting for the firmware]:what:(name=opt/)' '-name[the machine]:name:' \
 			'*-device[a device]:device:_lend_property' \
 			'*-disk[a disk of an image]:image:_files' '*-net[a network card]:where:(user tap= none)' \
+			'-qmp[control socket]:where:(unix\: fd\: none)' \
 			'-serial[serial line]:where:(stdio none file\: unix\:)' \
 			'-uuid[identity]:uuid:' '-no-reboot[a reboot ends it]' \
 			'-machine[machine]:what:(cf8=on cf8=off)' '*-v[say more]' \

@@ -92,6 +92,11 @@ static void addresses(void **state)
 	assert_says("leave it out");
 	/* A doubled comma is one, in a value. */
 	assert_int_equal(parse_device("vfio-pci,host=05:00.0,id=a,,b"), 0);
+	assert_string_equal(options.devices[0].id, "a,b");
+	assert_int_equal(parse_device("vfio-pci,host=05:00.0,id="
+				      "1234567890123456789012345678901234567890123456789012345678901234"),
+			 -EINVAL);
+	assert_says("too long");
 	assert_int_equal(parse_device("vfio-pci,host=05:00.0,romfile=a,,b"), 0);
 	assert_string_equal(options.devices[0].romfile, "a,b");
 }

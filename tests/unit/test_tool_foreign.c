@@ -23,7 +23,7 @@ static void each_has_a_sentence(void **state)
 		{"-overcommit", "mem-lock=off"},
 		{"-daemonize", NULL},
 		{"-pidfile", "x"},
-		{"-qmp", "stdio"},
+		{"-qmp-pretty", "stdio"},
 		{"-monitor", "stdio"},
 		{"-mon", "chardev=c"},
 		{"-chardev", "socket,id=c"},

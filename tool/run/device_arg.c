@@ -100,6 +100,10 @@ static int check_new(const struct run_options *options, const struct run_device 
 {
 	bool passed = device->fd >= 0 || device->fd_socket[0];
 
+	for (unsigned i = 0; device->id[0] && i < options->device_count; i++)
+		if (!strcmp(options->devices[i].id, device->id))
+			return tool_fail(error, -EINVAL,
+					 "the id %s is given to two devices; give each its own", device->id);
 	if (device->user)
 		return check_socket(options, device, error);
 	if (passed && device->backend == LEND_BACKEND_LEGACY)

@@ -184,6 +184,8 @@ static void run_started(struct keeper *keeper, struct keeper_result *result)
 {
 	open_console(keeper);
 	loop(keeper);
+	if (keeper->qmp)
+		qmp_ended(keeper->qmp, keeper->said, (enum vmm_end)keeper->end.value);
 	terminal_free(&keeper->terminal);
 	console_drain(&keeper->console);
 	flush(keeper);
@@ -214,10 +216,12 @@ void keeper_run(const struct keeper_config *config, struct keeper_result *result
 	sigprocmask(SIG_BLOCK, &signals, &mask);
 	keeper.signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	ret = keeper.signals < 0 ? -errno : make_machine(&keeper);
+	ret = ret ? ret : keeper_qmp(&keeper);
 	if (ret)
 		messages_say(&keeper.messages, "cannot start the process of the machine: %s", strerror(-ret));
 	else
 		run_started(&keeper, result);
+	qmp_free(keeper.qmp);
 	console_free(&keeper.console);
 	if (keeper.signals >= 0)
 		close(keeper.signals);

@@ -9,6 +9,7 @@
 
 #include "tool/run/control.h"
 #include "tool/run/ladder.h"
+#include "tool/run/qmp/qmp.h"
 #include "tool/run/servers.h"
 #include "tool/tool.h"
 
@@ -30,9 +31,11 @@ struct keeper_config {
 	struct servers *servers;          /* that are started again when they die; NULL: none */
 	const struct run_device *devices; /* whose servers may come back */
 	unsigned device_count;
-	void (*started)(void *opaque); /* the machine has its descriptors; NULL: nothing to do */
-	uint64_t memory;               /* of the guest, in bytes */
-	bool verbose;                  /* also the steps of the start that took long are told */
+	const struct run_options *options; /* of the machine, for the control socket; NULL: it has none */
+	int qmp[QMP_LISTENERS_MAX];        /* where it listens; -1: not; not closed */
+	void (*started)(void *opaque);     /* the machine has its descriptors; NULL: nothing to do */
+	uint64_t memory;                   /* of the guest, in bytes */
+	bool verbose;                      /* also the steps of the start that took long are told */
 	struct ladder_times times;
 	unsigned flush_ms; /* how long readers of output may take once the machine has ended */
 };

@@ -122,6 +122,8 @@ static void take_running(struct keeper *keeper)
 	if (keeper->ladder.running)
 		return;
 	keeper->ladder.running = true;
+	if (keeper->qmp)
+		qmp_running(keeper->qmp);
 	progress_over(&keeper->progress);
 	messages_change(&keeper->messages, "");
 	/* The last run's output gives way to this one's only now that there is one. */
@@ -144,6 +146,8 @@ static void take_result(struct keeper *keeper, const struct control_message *mes
 	keeper->end = *message;
 	strcpy(keeper->work, "giving its devices back");
 	ladder_end(&keeper->ladder, keeper_now());
+	if (keeper->qmp)
+		qmp_ended(keeper->qmp, true, (enum vmm_end)message->value);
 }
 
 static void take_message(struct keeper *keeper, const struct control_message *message)
@@ -173,6 +177,14 @@ static void take_message(struct keeper *keeper, const struct control_message *me
 		return;
 	case CONTROL_END:
 		take_result(keeper, message);
+		return;
+	case CONTROL_LINE:
+	case CONTROL_CPU:
+	case CONTROL_PCI:
+	case CONTROL_ANSWER:
+	case CONTROL_EVENT:
+		if (keeper->qmp)
+			qmp_take(keeper->qmp, message);
 		return;
 	default:
 		return;
@@ -216,6 +228,12 @@ static void report(struct keeper *keeper)
 		control_send(keeper->control, CONTROL_REPORT);
 }
 
+static void set_cause(struct keeper *keeper, enum qmp_cause cause)
+{
+	if (keeper->qmp)
+		qmp_cause(keeper->qmp, cause);
+}
+
 static void take_signal(struct keeper *keeper, uint32_t signal)
 {
 	switch (signal) {
@@ -233,9 +251,11 @@ static void take_signal(struct keeper *keeper, uint32_t signal)
 		report(keeper);
 		return;
 	case SIGQUIT:
+		set_cause(keeper, QMP_CAUSE_SIGNAL);
 		keeper_step(keeper, ladder_ask_stop(&keeper->ladder, keeper_now()));
 		return;
 	default:
+		set_cause(keeper, QMP_CAUSE_SIGNAL);
 		keeper_step(keeper, ladder_ask(&keeper->ladder, keeper_now()));
 		return;
 	}
@@ -284,6 +304,7 @@ void keeper_polls(const struct keeper *keeper, struct pollfd polls[KEEPER_POLLS]
 	polls[KEEPER_CONTROL] = (struct pollfd){.fd = keeper->control, .events = POLLIN};
 	polls[KEEPER_MESSAGES] = (struct pollfd){
 		.fd = sink_waits(&keeper->messages.sink) ? keeper->messages.sink.fd : -1, .events = POLLOUT};
+	polls[KEEPER_QMP] = (struct pollfd){.fd = qmp_fd(keeper->qmp), .events = POLLIN};
 	polls[KEEPER_CLIENT] = (struct pollfd){.fd = keeper->console.input < 0 ? keeper->client : -1};
 	polls[KEEPER_LISTENER] =
 		(struct pollfd){.fd = listens ? keeper->config->serial_fd : -1, .events = POLLIN};
@@ -293,9 +314,10 @@ static void serve_console(struct keeper *keeper, const struct pollfd *polls)
 {
 	enum escape_action action = console_serve(&keeper->console, polls);
 
-	if (action == ESCAPE_END)
+	if (action == ESCAPE_END) {
+		set_cause(keeper, QMP_CAUSE_KEYS);
 		keeper_step(keeper, ladder_ask_stop(&keeper->ladder, keeper_now()));
-	else if (action == ESCAPE_HELP)
+	} else if (action == ESCAPE_HELP)
 		sink_write(&keeper->messages.sink, help_text, strlen(help_text));
 }
 
@@ -315,6 +337,8 @@ void keeper_serve(struct keeper *keeper, const struct pollfd polls[KEEPER_POLLS]
 		keeper_drop_client(keeper);
 	if (polls[KEEPER_LISTENER].revents)
 		take_client(keeper);
+	if (polls[KEEPER_QMP].revents)
+		qmp_serve(keeper->qmp);
 	if (polls[KEEPER_MESSAGES].revents)
 		sink_flush(&keeper->messages.sink);
 }

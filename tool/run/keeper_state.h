@@ -22,6 +22,7 @@ enum {
 	KEEPER_CONTROL,
 	KEEPER_MESSAGES,
 	KEEPER_LISTENER,
+	KEEPER_QMP,
 	KEEPER_CLIENT, /* after the end of its input: watched for its hang-up alone */
 	KEEPER_POLLS,
 };
@@ -34,6 +35,7 @@ struct keeper {
 	struct terminal terminal;
 	struct console console;
 	struct messages messages;
+	struct qmp *qmp;      /* NULL: no control socket */
 	int signals, control; /* control is -1 once the machine closed its end */
 	int client;           /* of -serial unix:, -1: none */
 	pid_t machine;
@@ -59,6 +61,9 @@ void keeper_step(struct keeper *keeper, enum ladder_step step);
 
 /** Tells the user what is waited for, when the start takes long. */
 void keeper_progress(struct keeper *keeper);
+
+/** Makes the server of the control socket, where there is to be one. 0 or negative errno. */
+int keeper_qmp(struct keeper *keeper);
 
 /** Lets the client of -serial unix: go. */
 void keeper_drop_client(struct keeper *keeper);

@@ -105,6 +105,7 @@ static const struct option options_table[] = {
 	{"net", true, net_parse},
 	{"firmware", true, firmware_parse},
 	{"name", true, name_parse},
+	{"qmp", true, qmp_parse},
 	{"boot", true, boot_parse},
 	{"rtc", true, rtc_parse},
 	{"fw-cfg", true, fw_cfg_parse},

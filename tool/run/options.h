@@ -16,7 +16,7 @@ enum serial_kind {
 	SERIAL_NONE,
 };
 
-enum { ROMFILE_MAX = 1024, SERVED_WORDS_MAX = 8 };
+enum { ROMFILE_MAX = 1024, SERVED_WORDS_MAX = 8, RUN_ID_MAX = 64 };
 enum { RUN_PATH_MAX = 1024, RUN_NAME_MAX = 65, RUN_FW_FILES_MAX = 32 };
 enum rtc_base { RTC_UTC, RTC_LOCAL, RTC_AT };
 
@@ -36,6 +36,7 @@ struct run_device {
 	struct run_served served; /* its server is ours: servers_start() fills in `socket` */
 	unsigned reply_ms;        /* how long a reply of the server may take; 0: the default */
 	unsigned reconnect_s;     /* how long a server that is gone is looked for; 0: not at all */
+	char id[RUN_ID_MAX];      /* for those who operate the machine; empty: its address is it */
 	char host[256];      /* "0000:05:00.0", or the path of a mediated device; empty: named otherwise */
 	char name[128];      /* as lend_survey_resolve() takes it, where host= is no address */
 	char expect[96];     /* VENDOR:DEVICE[/SERIAL]; empty: any */
@@ -69,6 +70,14 @@ struct run_firmware {
 	unsigned file_count;
 };
 
+/* The control socket. The machine has one below the run directory, too, unless it is to have none. */
+enum qmp_kind { QMP_REGISTER, QMP_UNIX, QMP_FD, QMP_NONE };
+struct run_qmp {
+	enum qmp_kind kind;
+	char path[108]; /* of QMP_UNIX */
+	int fd;         /* of QMP_FD: a listening socket, inherited */
+};
+
 /* Strings point into argv. */
 struct run_options {
 	uint64_t memory; /* bytes */
@@ -83,6 +92,7 @@ struct run_options {
 	const char *kernel, *initrd, *append;
 	struct run_firmware firmware;
 	char name[RUN_NAME_MAX]; /* of the machine; empty: it has none */
+	struct run_qmp qmp;
 	enum serial_kind serial;
 	const char *serial_path;
 	uint8_t uuid[16];
@@ -106,6 +116,9 @@ int cpus_parse(struct run_options *options, const char *value, struct lend_error
 
 /** Reads the value of -serial; its path points into `value`. 0 or -EINVAL. */
 int serial_parse(struct run_options *options, const char *value, struct lend_error *error);
+
+/** Reads the value of -qmp. 0 or -EINVAL. */
+int qmp_parse(struct run_options *options, const char *value, struct lend_error *error);
 
 /** Reads the value of -machine, or of -object. 0 or -EINVAL. */
 int machine_parse(struct run_options *options, const char *value, struct lend_error *error);

@@ -142,8 +142,14 @@ int property_expect(struct run_device *device, const struct property *row, const
 int property_id(struct run_device *device, const struct property *row, const char *value,
 		struct lend_error *error)
 {
-	(void)device, (void)row;
-	return *value ? 0 : tool_fail(error, -EINVAL, "id= is empty; give a name, or leave it out");
+	(void)row;
+	if (!*value)
+		return tool_fail(error, -EINVAL, "id= is empty; give a name, or leave it out");
+	if (strlen(value) >= sizeof(device->id))
+		return tool_fail(error, -EINVAL, "id=%.100s is too long; give at most %zu characters", value,
+				 sizeof(device->id) - 1);
+	strcpy(device->id, value);
+	return 0;
 }
 
 int property_bootindex(struct run_device *device, const struct property *row, const char *value,

@@ -13,6 +13,7 @@
 #include "tool/run/machine.h"
 #include "tool/run/managed.h"
 #include "tool/run/preflight.h"
+#include "tool/run/qmp/place.h"
 #include "tool/run/stats.h"
 
 static const char help_text[] =
@@ -39,7 +40,8 @@ static const char help_text[] =
 	"                       what the guest's clock says (utc)\n"
 	"  -fw-cfg name=opt/NAME,string=TEXT|file=PATH\n"
 	"                       a setting for the firmware\n"
-	"  -name NAME           the machine's; its UEFI variables are kept by it\n"
+	"  -name NAME           the machine's: lend ctl finds it by this, and its UEFI\n"
+	"                       variables are kept by it\n"
 	"  -device vfio-pci,host=ADDRESS[,PROPERTY=VALUE]...\n"
 	"                       hand a device over; may be given more than once\n"
 	"       managed=on      take it from its driver now, and give it back at the end\n"
@@ -60,6 +62,9 @@ static const char help_text[] =
 	"  -net user            a network card, without privileges: passt is its network\n"
 	"  -net tap=NAME[,mac=ADDRESS]\n"
 	"                       a network card whose frames go to a tap that exists\n"
+	"  -qmp unix:PATH       a control socket there (QMP), beside that of lend ctl\n"
+	"  -qmp fd:N            a listening socket that is open already\n"
+	"  -qmp none            no control socket\n"
 	"  -serial stdio        the guest's serial line is this terminal: Ctrl-a x ends,\n"
 	"                       Ctrl-a h helps\n"
 	"  -serial file:PATH    its output goes to a file\n"
@@ -94,7 +99,8 @@ static void machine_started(void *opaque)
 	files_give_devices(((struct machine_config *)opaque)->files);
 }
 
-static void run_machine(const struct run_options *options, struct files *files, struct keeper_result *result)
+static void run_machine(const struct run_options *options, struct files *files, const struct qmp_place *place,
+			struct keeper_result *result)
 {
 	const struct vmm_firmware_config *firmware = &files->firmware.config;
 	int more[KEEPER_MORE_MAX] = {options->has_iommu_fd ? options->iommu_fd : -1, firmware->code_fd,
@@ -108,6 +114,8 @@ static void run_machine(const struct run_options *options, struct files *files, 
 		.roots = {"/dev", "/proc", "/sys"},
 	};
 	struct keeper_config keeper = {
+		.options = options,
+		.qmp = {place->listeners[QMP_PLACE_REGISTER], place->listeners[QMP_PLACE_ASKED]},
 		.input = STDIN_FILENO,
 		.output = STDOUT_FILENO,
 		.messages = STDERR_FILENO,
@@ -129,6 +137,7 @@ static void run_machine(const struct run_options *options, struct files *files, 
 	};
 
 	memcpy(more + 4, files->devices, sizeof(files->devices));
+	qmp_place_write(place, options);
 	keeper_run(&keeper, result);
 }
 
@@ -183,7 +192,7 @@ static int take_devices(struct managed *managed, struct lend_context *context, s
 }
 
 static void take_and_run(struct lend_context *context, struct run_options *options, struct files *files,
-			 struct keeper_result *result)
+			 const struct qmp_place *place, struct keeper_result *result)
 {
 	struct lend_error error = {""};
 	struct managed managed;
@@ -193,14 +202,15 @@ static void take_and_run(struct lend_context *context, struct run_options *optio
 	else if (managed.taken && is_interrupted())
 		tool_say("interrupted before the machine was started");
 	else
-		run_machine(options, files, result);
+		run_machine(options, files, place, result);
 	if (managed_end(&managed, options, &error)) {
 		tool_say("%s", error.text);
 		result->status = result->status ? result->status : TOOL_FAILED;
 	}
 }
 
-static void run_with_devices(struct run_options *options, struct files *files, struct keeper_result *result)
+static void run_with_devices(struct run_options *options, struct files *files, const struct qmp_place *place,
+			     struct keeper_result *result)
 {
 	struct lend_context *context;
 
@@ -211,27 +221,24 @@ static void run_with_devices(struct run_options *options, struct files *files, s
 		return;
 	}
 	if (is_fit(context, options, files))
-		take_and_run(context, options, files, result);
+		take_and_run(context, options, files, place, result);
 	lend_context_free(context);
 }
 
-static int run_options(struct run_options *options)
+static int run_placed(struct run_options *options, const struct qmp_place *place)
 {
 	struct keeper_result result = {0};
 	struct lend_error error;
 	struct files files;
-	int ret;
+	int ret = files_open(options, &files, &error);
 
-	if (options->help)
-		return fputs(help_text, stdout) < 0 || fflush(stdout) ? TOOL_FAILED : TOOL_OK;
-	ret = files_open(options, &files, &error);
 	if (ret) {
 		tool_say("%s", error.text);
 		return ret == -ENOEXEC && options->firmware.code[0] ? TOOL_USAGE : TOOL_FAILED;
 	}
 	if (files.firmware.notice[0])
 		tool_say("%s", files.firmware.notice);
-	run_with_devices(options, &files, &result);
+	run_with_devices(options, &files, place, &result);
 	ret = files.stats >= 0 ? stats_write(files.stats, &result) : 0;
 	if (ret) {
 		tool_say("cannot write %s: %s", options->stats, strerror(-ret));
@@ -239,6 +246,24 @@ static int run_options(struct run_options *options)
 	}
 	files_close(options, &files);
 	return (int)result.status;
+}
+
+static int run_options(struct run_options *options)
+{
+	const struct registry_home home = registry_home();
+	struct lend_error error;
+	struct qmp_place place;
+	int status;
+
+	if (options->help)
+		return fputs(help_text, stdout) < 0 || fflush(stdout) ? TOOL_FAILED : TOOL_OK;
+	if (qmp_place_open(&place, options, &home, &error)) {
+		tool_say("%s", error.text);
+		return TOOL_FAILED;
+	}
+	status = run_placed(options, &place);
+	qmp_place_close(&place);
+	return status;
 }
 
 static int run(int argc, char **argv)

@@ -13,7 +13,7 @@
 
 static int bind_private(int fd, const struct sockaddr_un *address)
 {
-	mode_t mask = umask(077);
+	mode_t mask = umask(0177);
 	int ret = bind(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
 
 	umask(mask);
@@ -67,7 +67,7 @@ static int bind_or_replace(int fd, const struct sockaddr_un *address)
 	return bind_private(fd, address);
 }
 
-int socket_listen(const char *path, struct lend_error *error)
+int socket_listen_for(const char *what, const char *path, int backlog, struct lend_error *error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd, ret;
@@ -75,20 +75,25 @@ int socket_listen(const char *path, struct lend_error *error)
 	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return tool_fail(error, -errno, "cannot make a socket for -serial: %s", strerror(errno));
+		return tool_fail(error, -errno, "cannot make a socket for %s%s: %s", what, path,
+				 strerror(errno));
 	ret = bind_or_replace(fd, &address);
-	if (!ret && listen(fd, 1))
+	if (!ret && listen(fd, backlog))
 		ret = -errno;
 	if (!ret)
 		return fd;
 	close(fd);
 	if (ret == -EADDRINUSE)
-		return tool_fail(
-			error, ret,
-			"-serial unix:%s: a file is there, or a socket that is in use; give another path",
-			path);
-	return tool_fail(error, ret, "-serial unix:%s: cannot listen there: %s; give another path", path,
+		return tool_fail(error, ret,
+				 "%s%s: a file is there, or a socket that is in use; give another path", what,
+				 path);
+	return tool_fail(error, ret, "%s%s: cannot listen there: %s; give another path", what, path,
 			 strerror(-ret));
+}
+
+int socket_listen(const char *path, struct lend_error *error)
+{
+	return socket_listen_for("-serial unix:", path, 1, error);
 }
 
 int socket_accept(int listener)

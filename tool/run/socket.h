@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Unix sockets: -serial unix:PATH, which listens for one client at a time, and fd=PATH, a client. */
+/* Unix sockets: those that clients connect to (-serial unix:PATH, the control socket), and clients of ours.
+ */
 #ifndef TOOL_RUN_SOCKET_H
 #define TOOL_RUN_SOCKET_H
 
@@ -7,8 +8,11 @@
 
 /**
  * Listens at `path`, for this user alone. A socket there that nobody serves
- * any more is replaced. The descriptor, or a negative errno with the sentence.
+ * any more is replaced. The descriptor, or a negative errno with the sentence, in
+ * which `what` stands before the path.
  */
+int socket_listen_for(const char *what, const char *path, int backlog, struct lend_error *error);
+/** That of -serial, which has one client at a time. */
 int socket_listen(const char *path, struct lend_error *error);
 
 /** Whether somebody listens at `path`, or it cannot be told; no client is seen there. */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* What the control socket asks of the keeper. */
+#include <errno.h>
+
+#include "tool/run/keeper_state.h"
+
+static int call(void *opaque, uint32_t serial, enum control_verb verb)
+{
+	const struct keeper *keeper = opaque;
+
+	return keeper->control < 0 ? -EPIPE
+				   : control_send_call(keeper->control, serial, verb, 0, NULL, 0, NULL, 0);
+}
+
+/* The button alone: the patience of a user who asks for the end does not begin. */
+static void powerdown(void *opaque)
+{
+	const struct keeper *keeper = opaque;
+
+	control_send(keeper->control, CONTROL_BUTTON);
+}
+
+static void quit(void *opaque)
+{
+	struct keeper *keeper = opaque;
+
+	keeper_step(keeper, ladder_ask_stop(&keeper->ladder, keeper_now()));
+}
+
+int keeper_qmp(struct keeper *keeper)
+{
+	struct qmp_config config = {
+		.options = keeper->config->options,
+		.host = {.opaque = keeper, .call = call, .powerdown = powerdown, .quit = quit},
+	};
+
+	if (!config.options)
+		return 0;
+	for (unsigned i = 0; i < QMP_LISTENERS_MAX; i++)
+		config.listeners[i] = keeper->config->qmp[i];
+	return qmp_new(&config, &keeper->qmp);
+}
