@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "tool/nearest.c"
+#include "tool/run/claim.c"
 #include "tool/run/device_arg.c"
 #include "tool/run/device_json.c"
 #include "tool/run/firmware_arg.c"
@@ -34,6 +35,7 @@
 #include "tool/run/served_arg.c"
 #include "tool/run/unseen.c"
 #include "tool/run/value.c"
+#include "tool/run/whole_file.c"
 #include "tool/clean.c"
 #include "tool/say.c"
 

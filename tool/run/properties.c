@@ -49,6 +49,7 @@ enum { TIMEOUT_MAX_MS = 3600000, RECONNECT_MAX_S = 86400 };
 static const struct property table[] = {
 	WORKS("host", WORD, property_host),
 	WORKS("sysfsdev", WORD, property_sysfsdev),
+	WORKS("claim", WORD, property_claim),
 	WORKS("expect", WORD, property_expect),
 	SWITCH("managed", property_switch, managed),
 	WORKS("id", WORD, property_id),
@@ -136,9 +137,19 @@ static const struct {
 	const char *name;
 	bool user;
 } alone[] = {
-	{"host", false},         {"sysfsdev", false},     {"expect", false},   {"managed", false},
-	{"fd", false},           {"iommufd", false},      {"vf-token", false}, {"x-no-vfio-ioeventfd", false},
-	{"socket", true},        {"x-msg-timeout", true}, {"reconnect", true}, {"x-no-posted-writes", true},
+	{"host", false},
+	{"claim", false},
+	{"sysfsdev", false},
+	{"expect", false},
+	{"managed", false},
+	{"fd", false},
+	{"iommufd", false},
+	{"vf-token", false},
+	{"x-no-vfio-ioeventfd", false},
+	{"socket", true},
+	{"x-msg-timeout", true},
+	{"reconnect", true},
+	{"x-no-posted-writes", true},
 	{"x-send-queued", true},
 };
 

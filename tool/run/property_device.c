@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lend/survey.h"
+#include "tool/run/claim.h"
 #include "tool/run/property_setters.h"
 #include "tool/tool.h"
 
@@ -67,6 +68,16 @@ int property_sysfsdev(struct run_device *device, const struct property *row, con
 				 value);
 	strcpy(device->host, value);
 	return 0;
+}
+
+/* The address is looked up at once: a claim's device does not change while its pod runs. */
+int property_claim(struct run_device *device, const struct property *row, const char *value,
+		   struct lend_error *error)
+{
+	char address[16];
+	int ret = claim_find(claim_folder(), value, address, error);
+
+	return ret ? ret : set_address(device, row->name, address, error);
 }
 
 /* An inherited descriptor, or the path of a socket that hands one out. */

@@ -14,6 +14,7 @@ enum { CLIQUE_MAX = 15, CLIQUE_OFF = 255 };
 /* property_device.c */
 property_setter property_host;
 property_setter property_sysfsdev;
+property_setter property_claim;
 property_setter property_fd;
 property_setter property_iommufd;
 property_setter property_vf_token;
