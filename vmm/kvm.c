@@ -117,6 +117,15 @@ int hv_irq_line(int vm, unsigned gsi, int level)
 	return result(ioctl(vm, KVM_IRQ_LINE, &line));
 }
 
+int hv_signal_msi(int vm, uint64_t address, uint32_t data)
+{
+	struct kvm_msi msi = {
+		.address_lo = (uint32_t)address, .address_hi = (uint32_t)(address >> 32), .data = data};
+	int ret = result(ioctl(vm, KVM_SIGNAL_MSI, &msi));
+
+	return ret < 0 ? ret : 0; /* else how many processors it reached */
+}
+
 int hv_port_eventfd(int vm, uint16_t port, int eventfd)
 {
 	struct kvm_ioeventfd event = {.addr = port, .len = 1, .fd = eventfd, .flags = KVM_IOEVENTFD_FLAG_PIO};

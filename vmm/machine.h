@@ -7,6 +7,7 @@
 #include "vmm/loop.h"
 #include "vmm/memory.h"
 #include "vmm/pci/hotplug.h"
+#include "vmm/pci/port_errors.h"
 #include "vmm/pci/topology.h"
 #include "vmm/plug.h"
 #include "vmm/power.h"
@@ -92,8 +93,9 @@ struct vmm {
 	struct serial serial;
 	struct power power;
 	struct topology topology;
-	struct hotplug hotplug;                      /* where layout.hotplug is not 0 */
-	struct firmware *firmware;                   /* NULL: a direct boot, as the next */
+	struct hotplug hotplug;    /* where layout.hotplug is not 0 */
+	uint32_t bus_resets;       /* slots of ports, atomic: the loop resets what is below */
+	struct firmware *firmware; /* NULL: a direct boot, as the next */
 	const struct topology_chips *topology_chips; /* what firmware has on PCI */
 	struct vcpus vcpus;
 	struct cpuid *cpuid;
@@ -208,6 +210,15 @@ int ports_init(struct vmm *vmm, struct lend_error *error);
 /** Forgets what the guest was asked. vCPUs are paused. */
 void ports_reset(struct vmm *vmm);
 void ports_free(struct vmm *vmm);
+/**
+ * A function's error reaches the guest through its port. On the loop's thread. -ENOENT: it is not
+ * behind a port that notes errors.
+ */
+int ports_error(struct vmm *vmm, const struct lend_function *function, enum port_error what);
+/** The guest resets the bus below a port; opaque: struct vmm. From a vCPU. */
+void ports_bus_reset(void *opaque, unsigned slot);
+/** Carries out what guests asked for: vCPUs are paused meanwhile. On the loop's thread. */
+void ports_serve(struct vmm *vmm);
 
 /* assign.c */
 extern const struct lend_host_ops assign_ops; /* host: struct vmm, peer: struct assigned */

@@ -76,6 +76,8 @@ static const unsigned ioctls[] = {
 	KVM_SET_GSI_ROUTING,
 	KVM_IRQFD,
 	KVM_IRQ_LINE,
+	/* A root port's own interrupt. */
+	KVM_SIGNAL_MSI,
 	/* Writes that are learned (NVIDIA's acknowledgements). */
 	KVM_IOEVENTFD,
 	/* Giving devices back. */

@@ -523,6 +523,42 @@ static void without_empty_ports_nothing_is_a_slot(void **state)
 	}
 }
 
+static unsigned resets;
+
+static void on_reset(void *opaque, unsigned slot)
+{
+	resets += *(unsigned *)opaque;
+	assert_int_equal(slot, 1);
+}
+
+/* A reset of the bus below begins once for each time that its bit is set. */
+static void a_reset_of_the_bus_is_told_once(void **state)
+{
+	static struct topology topology;
+	struct lend_function f[2] = {{.id = 1}, {.id = 2}};
+	const struct placement root = {.function = &f[1], .host = {.bus = 9}, .place = LEND_PLACE_ROOT};
+	unsigned one = 1;
+
+	(void)state;
+	topology = (struct topology){.bus_reset = on_reset, .opaque = &one};
+	assert_int_equal(topology_place(&topology, NULL, 0), 0);
+	assert_int_equal(topology_add_ports(&topology, 1, gib), 0);
+	assert_int_equal(topology_place(&topology, &root, 1), 0);
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+	topology_insert(&topology, 1, &f[0]);
+	for (unsigned i = 1; i <= 2; i++) {
+		ecam_ops.write(&topology, 1 << 15 | PCI_BRIDGE_CONTROL, 1, PCI_BRIDGE_CTL_BUS_RESET);
+		ecam_ops.write(&topology, 1 << 15 | PCI_INTERRUPT_LINE, 4,
+			       PCI_BRIDGE_CTL_BUS_RESET << 16 | 0xff);
+		assert_int_equal(resets, i);
+		ecam_ops.write(&topology, 1 << 15 | PCI_BRIDGE_CONTROL, 2, 0);
+		assert_int_equal(resets, i);
+	}
+	ecam_ops.write(&topology, 1 << 15 | PCI_SECONDARY_BUS, 1, 7);
+	assert_int_equal(topology_requester(&topology, &f[0]), 0x700);
+	assert_int_equal(topology_requester(&topology, &f[1]), 2 << 3);
+}
+
 static void too_many_ports_are_refused(void **state)
 {
 	static struct topology topology;
@@ -625,6 +661,7 @@ int main(void)
 		cmocka_unit_test(an_empty_port_has_room),
 		cmocka_unit_test(a_device_comes_and_goes),
 		cmocka_unit_test(without_empty_ports_nothing_is_a_slot),
+		cmocka_unit_test(a_reset_of_the_bus_is_told_once),
 		cmocka_unit_test(too_many_ports_are_refused),
 		cmocka_unit_test(firmware_finds_nothing_placed),
 	};

@@ -11,11 +11,13 @@
 
 #include "vmm/pci/bridge.h"
 #include "vmm/pci/ids.h"
+#include "vmm/pci/port_errors.h"
 
 enum { CLASS_HOST_BRIDGE = 0x060000, CLASS_BRIDGE = 0x060400 };
 enum {
 	EXP = 0x40,
 	SSVID = 0x80,
+	RESERVE = 0xa0,
 	EXP_VERSION = 2,
 	MPSS_512 = 2,
 	PSN_SHIFT = 19,
@@ -73,6 +75,33 @@ static void set_io(struct bridge_config *config, const struct port_setup *setup)
 			  setup->unplaced ? 0 : ((setup->io_start + setup->io_length - 1) >> 8) & 0xf0);
 }
 
+/*
+ * How much room firmware keeps free below the port: a capability that this vendor defines for its
+ * ports, and that ovmf reads. Type 1; buses, I/O ports, memory below 4 GiB, prefetchable memory
+ * below and above; all ones: as much as the firmware likes.
+ */
+static void set_reserve(struct bridge_config *config, const struct port_setup *setup)
+{
+	enum { LENGTH = 32, TYPE = 1 };
+	const struct {
+		uint8_t offset, length;
+		uint64_t value;
+	} rows[] = {
+		{4, 4, UINT32_MAX},
+		{8, 4, 0},
+		{12, 4, 0},
+		{16, 4, setup->room_low},
+		{20, 4, UINT32_MAX},
+		{24, 4, setup->room_high},
+		{28, 4, setup->room_high >> 32},
+	};
+
+	bridge_config_set(config, PORT_MSI + 1, 1, RESERVE);
+	bridge_config_set(config, RESERVE, 4, PCI_CAP_ID_VNDR | LENGTH << 16 | TYPE << 24);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		bridge_config_set(config, RESERVE + rows[i].offset, rows[i].length, (uint32_t)rows[i].value);
+}
+
 /* No button, no lamps, no power switch; a device may go without a word. */
 static void set_slot(struct bridge_config *config, const struct port_setup *setup)
 {
@@ -94,11 +123,16 @@ static void set_express(struct bridge_config *config, const struct port_setup *s
 	bridge_config_set(config, EXP + PCI_EXP_DEVCAP, 4, MPSS_512 | PCI_EXP_DEVCAP_RBER);
 	bridge_config_allow(config, EXP + PCI_EXP_DEVCTL, 2, 0x00ff | PCI_EXP_DEVCTL_READRQ);
 	bridge_config_allow(config, EXP + PCI_EXP_RTCTL, 2, 0x000f);
-	if (setup->hotplug)
+	if (setup->hotplug) {
 		set_slot(config, setup);
+		port_errors_init(config);
+	}
+	if (setup->hotplug && setup->unplaced)
+		set_reserve(config, setup);
 	root_port_update(config, setup);
 
 	bridge_config_set(config, SSVID, 1, PCI_CAP_ID_SSVID);
+	bridge_config_set(config, SSVID + 1, 1, setup->hotplug ? PORT_MSI : 0);
 	bridge_config_set(config, SSVID + PCI_SSVID_VENDOR_ID, 2, ID_VENDOR);
 	bridge_config_set(config, SSVID + PCI_SSVID_DEVICE_ID, 2, ID_SUBSYSTEM);
 }
@@ -116,7 +150,9 @@ void root_port_init(struct bridge_config *config, const struct port_setup *setup
 	bridge_config_set(config, PCI_SECONDARY_BUS, 1, setup->secondary);
 	bridge_config_set(config, PCI_SUBORDINATE_BUS, 1, setup->secondary);
 	bridge_config_allow(config, PCI_INTERRUPT_LINE, 1, 0xff);
-	bridge_config_allow(config, PCI_BRIDGE_CONTROL, 2, 0x0003);
+	bridge_config_allow(config, PCI_BRIDGE_CONTROL, 2,
+			    PCI_BRIDGE_CTL_PARITY | PCI_BRIDGE_CTL_SERR |
+				    (setup->hotplug ? PCI_BRIDGE_CTL_BUS_RESET : 0));
 	set_memory(config, setup);
 	set_prefetch(config, setup);
 	set_io(config, setup);

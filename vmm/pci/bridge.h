@@ -11,9 +11,10 @@ void host_bridge_init(struct bridge_config *config);
 /** What a root port is told before boot: numbers of buses, windows (length 0: none). */
 struct port_setup {
 	bool unplaced; /* firmware numbers the buses and opens the windows */
-	bool hotplug;  /* the device below may come and go */
+	bool hotplug;  /* the device below may come and go; its errors reach the guest */
 	bool filled;   /* one is there */
 	uint8_t slot, secondary;
+	uint64_t room_low, room_high;             /* bytes that firmware keeps free for a device that comes */
 	struct lend_link link;                    /* of what is below it */
 	uint8_t atomics;                          /* AtomicOps that it completes, as in lend_link */
 	uint64_t memory_start, memory_length;     /* 1 MiB granular, below 4 GiB */

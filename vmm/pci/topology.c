@@ -119,6 +119,18 @@ void topology_insert(struct topology *topology, unsigned slot, struct lend_funct
 	update_port(&topology->slots[slot]);
 }
 
+uint16_t topology_requester(const struct topology *topology, const struct lend_function *function)
+{
+	unsigned number = topology_slot(topology, function), f = 0;
+	const struct pci_slot *slot = &topology->slots[number];
+
+	while (f < PCI_FUNCTIONS - 1 && slot->functions[f] != function)
+		f++;
+	if (slot->kind != SLOT_PORT)
+		return (uint16_t)(number << 3 | f);
+	return (uint16_t)(bridge_config_read(&slot->config, PCI_SECONDARY_BUS, 1) << 8 | f);
+}
+
 void topology_remove(struct topology *topology, const struct lend_function *function)
 {
 	for (unsigned i = 1; i < PCI_SLOTS; i++)
@@ -172,6 +184,22 @@ static uint32_t read_target(struct topology *topology, struct target target, uns
 	return UINT32_MAX;
 }
 
+static bool in_reset(const struct pci_slot *slot)
+{
+	return bridge_config_read(&slot->config, PCI_BRIDGE_CONTROL, 2) & PCI_BRIDGE_CTL_BUS_RESET;
+}
+
+/* A reset begins when its bit is set, and what is below is ready when it has ended. */
+static void write_port(struct topology *topology, struct pci_slot *slot, unsigned reg, unsigned length,
+		       uint32_t value)
+{
+	bool before = in_reset(slot);
+
+	bridge_config_write(&slot->config, reg, length, value);
+	if (!before && in_reset(slot) && topology->bus_reset)
+		topology->bus_reset(topology->opaque, (unsigned)(slot - topology->slots));
+}
+
 static void write_target(struct topology *topology, struct target target, unsigned reg, unsigned length,
 			 uint32_t value)
 {
@@ -183,7 +211,10 @@ static void write_target(struct topology *topology, struct target target, unsign
 	}
 	if (!target.slot)
 		return;
-	bridge_config_write(&target.slot->config, reg, length, value);
+	if (target.slot->kind == SLOT_PORT)
+		write_port(topology, target.slot, reg, length, value);
+	else
+		bridge_config_write(&target.slot->config, reg, length, value);
 	if (topology->chips && target.slot->kind != SLOT_PORT)
 		topology->chips->written(topology->chips->opaque, (unsigned)(target.slot - topology->slots),
 					 reg, length);

@@ -47,7 +47,9 @@ struct topology {
 	bool hotplug; /* devices may come and go behind ports */
 	/* A function's command register was written: a guest may have turned it on. From any vCPU. */
 	void (*commanded)(void *opaque);
-	void *opaque; /* of commanded() */
+	/* The guest resets the bus below a port. From a vCPU. Where devices come and go. */
+	void (*bus_reset)(void *opaque, unsigned slot);
+	void *opaque; /* of these calls */
 	uint32_t cf8; /* the address latch, atomics */
 	bool has_io;  /* an I/O BAR is somewhere */
 	uint64_t accesses;
@@ -84,6 +86,9 @@ void topology_insert(struct topology *topology, unsigned slot, struct lend_funct
 
 /** The function is not there any more; its slot, or the port above it, stays. vCPUs are paused. */
 void topology_remove(struct topology *topology, const struct lend_function *function);
+
+/** The requester id that a function has, as the guest has numbered the buses now. */
+uint16_t topology_requester(const struct topology *topology, const struct lend_function *function);
 
 /** What is below a port, for its registers: the last link stays known when nothing is. */
 void slot_describe(struct pci_slot *slot);

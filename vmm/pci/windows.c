@@ -249,6 +249,8 @@ static void init_bridges(struct topology *topology)
 		slot->setup.slot = (uint8_t)i;
 		slot->setup.secondary = topology->chips ? 0 : secondary++;
 		slot->setup.hotplug = topology->hotplug;
+		slot->setup.room_low = slot->room_low;
+		slot->setup.room_high = slot->room_high;
 		slot_describe(slot);
 		root_port_init(&slot->config, &slot->setup);
 	}
