@@ -38,7 +38,11 @@ struct stage {
 	uint32_t serial;
 	int verb, verbs; /* the last, and how many */
 	int refusal;     /* of the next call */
-	unsigned buttons, quits;
+	unsigned buttons, quits, plugs, unplugs, changes;
+	unsigned number; /* of the last device that came or was to go */
+	bool force;
+	struct run_device device;
+	int plug_result;
 };
 
 static inline int play_call(void *opaque, uint32_t serial, enum control_verb verb)
@@ -49,6 +53,37 @@ static inline int play_call(void *opaque, uint32_t serial, enum control_verb ver
 	stage->verb = verb;
 	stage->verbs++;
 	return stage->refusal;
+}
+
+static inline int play_plug(void *opaque, unsigned number, const struct run_device *device,
+			    struct lend_error *error)
+{
+	struct stage *stage = opaque;
+
+	stage->number = number;
+	stage->device = *device;
+	if (device->fd >= 0)
+		assert_true(fcntl(device->fd, F_GETFD) >= 0);
+	snprintf(error->text, sizeof(error->text), "it is not to be had");
+	if (!stage->plug_result)
+		stage->plugs++;
+	return stage->plug_result;
+}
+
+static inline int play_unplug(void *opaque, uint32_t serial, unsigned number, bool force)
+{
+	struct stage *stage = opaque;
+
+	stage->serial = serial;
+	stage->number = number;
+	stage->force = force;
+	stage->unplugs++;
+	return stage->refusal;
+}
+
+static inline void play_changed(void *opaque)
+{
+	((struct stage *)opaque)->changes++;
 }
 
 static inline void play_powerdown(void *opaque)
@@ -81,7 +116,13 @@ static inline int stage_setup(void **state)
 	config = (struct qmp_config){
 		.listeners = {stage->listener, -1},
 		.options = &stage->options,
-		.host = {.opaque = stage, .call = play_call, .powerdown = play_powerdown, .quit = play_quit},
+		.host = {.opaque = stage,
+			 .call = play_call,
+			 .plug = play_plug,
+			 .unplug = play_unplug,
+			 .changed = play_changed,
+			 .powerdown = play_powerdown,
+			 .quit = play_quit},
 	};
 	assert_int_equal(qmp_new(&config, &stage->qmp), 0);
 	*state = stage;

@@ -8,7 +8,8 @@ struct stage {
 	struct user *user;
 	struct run_options options;
 	char root[64], path[96];
-	int listener, client;
+	struct qmp_place place;
+	int client;
 };
 
 /* Answers each call with a row of its kind; ends when it is asked to. */
@@ -55,14 +56,14 @@ static int stage_setup(void **state)
 	strcpy(stage->root, "/tmp/lend-test-kqmp-XXXXXX");
 	assert_non_null(mkdtemp(stage->root));
 	snprintf(stage->path, sizeof(stage->path), "%s/qmp", stage->root);
-	stage->listener = socket_listen_for("", stage->path, 10, &error);
-	assert_true(stage->listener >= 0);
+	stage->place = (struct qmp_place){.listeners = {-1, -1}, .registry = {.folder = -1, .lock = -1}};
+	stage->place.listeners[0] = socket_listen_for("", stage->path, 10, &error);
+	assert_true(stage->place.listeners[0] >= 0);
 	stage->client = -1;
 	stage->user->config.serial = SERIAL_NONE;
 	stage->user->config.machine = called;
 	stage->user->config.options = &stage->options;
-	stage->user->config.qmp[0] = stage->listener;
-	stage->user->config.qmp[1] = -1;
+	stage->user->config.place = &stage->place;
 	*state = stage;
 	return 0;
 }
@@ -74,7 +75,7 @@ static int stage_teardown(void **state)
 
 	if (stage->client >= 0)
 		close(stage->client);
-	close(stage->listener);
+	close(stage->place.listeners[0]);
 	unlink(stage->path);
 	rmdir(stage->root);
 	free(stage);

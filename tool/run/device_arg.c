@@ -81,31 +81,15 @@ static int parse_parts(struct run_device *device, char *text, struct lend_error 
 	return ret;
 }
 
-static int check_socket(const struct run_options *options, const struct run_device *device,
-			struct lend_error *error)
-{
-	if (!device->socket[0])
-		return tool_fail(error, -EINVAL,
-				 "-device vfio-user-pci names no server; add socket=PATH, where it listens");
-	for (unsigned i = 0; i < options->device_count; i++)
-		if (!strcmp(options->devices[i].socket, device->socket))
-			return tool_fail(error, -EINVAL,
-					 "the socket %s is given twice; a server has one client",
-					 device->socket);
-	return 0;
-}
-
-static int check_new(const struct run_options *options, const struct run_device *device,
-		     struct lend_error *error)
+int device_check(const struct run_device *device, struct lend_error *error)
 {
 	bool passed = device->fd >= 0 || device->fd_socket[0];
 
-	for (unsigned i = 0; device->id[0] && i < options->device_count; i++)
-		if (!strcmp(options->devices[i].id, device->id))
-			return tool_fail(error, -EINVAL,
-					 "the id %s is given to two devices; give each its own", device->id);
+	if (device->user && !device->socket[0])
+		return tool_fail(error, -EINVAL,
+				 "-device vfio-user-pci names no server; add socket=PATH, where it listens");
 	if (device->user)
-		return check_socket(options, device, error);
+		return 0;
 	if (passed && device->backend == LEND_BACKEND_LEGACY)
 		return tool_fail(error, -EINVAL,
 				 "-device vfio-pci: fd= is for iommufd alone; leave iommufd=off out");
@@ -115,13 +99,31 @@ static int check_new(const struct run_options *options, const struct run_device 
 	if (device->function.rom_size && !device->romfile[0])
 		return tool_fail(error, -EINVAL, "%s: romsize= is the size for a file; add romfile=FILE",
 				 device->host);
-	for (unsigned i = 0; i < options->device_count; i++)
-		if ((device->host[0] || device->name[0]) && !strcmp(options->devices[i].host, device->host) &&
-		    !strcmp(options->devices[i].name, device->name))
-			return tool_fail(error, -EINVAL,
-					 "the device %s is given twice; leave one -device out",
-					 device->host[0] ? device->host : device->name);
 	return 0;
+}
+
+/* Beside the others of the command line. */
+static int check_new(const struct run_options *options, const struct run_device *device,
+		     struct lend_error *error)
+{
+	int ret = device_check(device, error);
+
+	for (unsigned i = 0; i < options->device_count && !ret; i++) {
+		const struct run_device *other = &options->devices[i];
+
+		if (device->id[0] && !strcmp(other->id, device->id))
+			ret = tool_fail(error, -EINVAL,
+					"the id %s is given to two devices; give each its own", device->id);
+		else if (device->user && !strcmp(other->socket, device->socket))
+			ret = tool_fail(error, -EINVAL,
+					"the socket %s is given twice; a server has one client",
+					device->socket);
+		else if (!device->user && (device->host[0] || device->name[0]) &&
+			 !strcmp(other->host, device->host) && !strcmp(other->name, device->name))
+			ret = tool_fail(error, -EINVAL, "the device %s is given twice; leave one -device out",
+					device->host[0] ? device->host : device->name);
+	}
+	return ret;
 }
 
 void device_defaults(struct run_device *device)

@@ -47,7 +47,7 @@ static int set_member(struct run_device *device, const char *name, const json_t 
 	return property_set(device, name, text, error);
 }
 
-static int read_members(struct run_device *device, json_t *object, struct lend_error *error)
+int device_object(struct run_device *device, json_t *object, struct lend_error *error)
 {
 	const char *driver = json_string_value(json_object_get(object, "driver")), *name;
 	json_t *value;
@@ -73,7 +73,7 @@ int device_json(struct run_device *device, const char *text, struct lend_error *
 	if (!object)
 		return tool_fail(error, -EINVAL, "-device: its JSON is wrong at character %d: %.100s",
 				 where.position, where.text);
-	ret = read_members(device, object, error);
+	ret = device_object(device, object, error);
 	json_decref(object);
 	return ret;
 }

@@ -9,6 +9,7 @@
 
 #include "tool/run/control.h"
 #include "tool/run/ladder.h"
+#include "tool/run/qmp/place.h"
 #include "tool/run/qmp/qmp.h"
 #include "tool/run/servers.h"
 #include "tool/tool.h"
@@ -32,7 +33,7 @@ struct keeper_config {
 	const struct run_device *devices; /* whose servers may come back */
 	unsigned device_count;
 	const struct run_options *options; /* of the machine, for the control socket; NULL: it has none */
-	int qmp[QMP_LISTENERS_MAX];        /* where it listens; -1: not; not closed */
+	const struct qmp_place *place;     /* where that is; NULL: nowhere */
 	void (*started)(void *opaque);     /* the machine has its descriptors; NULL: nothing to do */
 	uint64_t memory;                   /* of the guest, in bytes */
 	bool verbose;                      /* also the steps of the start that took long are told */

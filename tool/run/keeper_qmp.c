@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the control socket asks of the keeper. */
 #include <errno.h>
+#include <string.h>
 
 #include "tool/run/keeper_state.h"
 
@@ -27,16 +28,31 @@ static void quit(void *opaque)
 	keeper_step(keeper, ladder_ask_stop(&keeper->ladder, keeper_now()));
 }
 
+static void changed(void *opaque)
+{
+	const struct keeper *keeper = opaque;
+
+	qmp_place_write(keeper->config->place, keeper->config->options, qmp_device_names(keeper->qmp));
+}
+
 int keeper_qmp(struct keeper *keeper)
 {
 	struct qmp_config config = {
 		.options = keeper->config->options,
-		.host = {.opaque = keeper, .call = call, .powerdown = powerdown, .quit = quit},
+		.host = {.opaque = keeper,
+			 .call = call,
+			 .changed = changed,
+			 .powerdown = powerdown,
+			 .quit = quit},
 	};
 
-	if (!config.options)
+	int ret;
+
+	if (!keeper->config->place)
 		return 0;
-	for (unsigned i = 0; i < QMP_LISTENERS_MAX; i++)
-		config.listeners[i] = keeper->config->qmp[i];
-	return qmp_new(&config, &keeper->qmp);
+	memcpy(config.listeners, keeper->config->place->listeners, sizeof(config.listeners));
+	ret = qmp_new(&config, &keeper->qmp);
+	if (!ret)
+		changed(keeper);
+	return ret;
 }

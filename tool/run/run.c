@@ -115,7 +115,7 @@ static void run_machine(const struct run_options *options, struct files *files, 
 	};
 	struct keeper_config keeper = {
 		.options = options,
-		.qmp = {place->listeners[QMP_PLACE_REGISTER], place->listeners[QMP_PLACE_ASKED]},
+		.place = place,
 		.input = STDIN_FILENO,
 		.output = STDOUT_FILENO,
 		.messages = STDERR_FILENO,
@@ -137,7 +137,6 @@ static void run_machine(const struct run_options *options, struct files *files, 
 	};
 
 	memcpy(more + 4, files->devices, sizeof(files->devices));
-	qmp_place_write(place, options);
 	keeper_run(&keeper, result);
 }
 

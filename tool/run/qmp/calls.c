@@ -9,12 +9,17 @@
 /* More rows than any answer has; a machine that its guest has taken over fills no memory. */
 enum { ROWS_MAX = 8192 };
 
+uint32_t qmp_serial(struct qmp *qmp)
+{
+	return qmp->serial = (qmp->serial + 1) % QMP_SERIALS;
+}
+
 int qmp_call_rows(struct qmp_request *request, enum control_verb verb,
 		  void (*add)(const struct qmp *qmp, json_t *rows, const void *message),
 		  json_t *(*finish)(json_t *rows), struct lend_error *error)
 {
 	struct qmp *qmp = request->qmp;
-	struct qmp_wait wait = {.on = true, .serial = ++qmp->serial, .add = add, .finish = finish};
+	struct qmp_wait wait = {.on = true, .serial = qmp_serial(qmp), .add = add, .finish = finish};
 	int ret;
 
 	if (qmp->over)
@@ -35,7 +40,7 @@ int qmp_call(struct qmp_request *request, enum control_verb verb, struct lend_er
 static struct qmp_client *find(const struct qmp *qmp, uint32_t serial)
 {
 	for (struct qmp_client *client = qmp->clients; client; client = client->next)
-		if (client->wait.on && client->wait.serial == serial)
+		if (client->wait.on && !client->wait.plug && client->wait.serial == serial)
 			return client;
 	return NULL;
 }

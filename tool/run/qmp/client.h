@@ -25,12 +25,17 @@ struct qmp_kept {
 	char name[64];
 };
 
+/* Numbers of calls; higher ones are for calls that the keeper makes for itself. */
+#define QMP_SERIALS UINT32_C(0x80000000)
+
 struct qmp;
 
-/* The answer of the machine that a client waits for. */
+/* What a client waits for. */
 struct qmp_wait {
 	bool on;
-	uint32_t serial;
+	bool plug;       /* for an event of the device `number`, and for no answer */
+	uint32_t serial; /* of the call, below QMP_SERIALS */
+	unsigned number;
 	json_t *rows;                    /* what came of it so far */
 	json_t *(*finish)(json_t *rows); /* NULL: the answer is empty */
 	/* Puts a row (a struct control_message) into `rows`; NULL: it has none. */

@@ -76,6 +76,8 @@ static const struct qmp_command table[] = {
 	{.name = "system_powerdown", .takes = "Nothing", .gives = "Nothing", .run = run_powerdown},
 	{.name = "system_reset", .takes = "Nothing", .gives = "Nothing", .run = run_reset},
 	{.name = "quit", .takes = "Nothing", .gives = "Nothing", .run = run_quit},
+	{.name = "device_add", .takes = "DeviceAddArg", .gives = "Nothing", .fds = 1, .run = qmp_device_add},
+	{.name = "device_del", .takes = "DeviceDelArg", .gives = "Nothing", .run = qmp_device_del},
 	{.name = "getfd", .takes = "FdNameArg", .gives = "Nothing", .fds = 1, .run = qmp_getfd},
 	{.name = "closefd", .takes = "FdNameArg", .gives = "Nothing", .run = qmp_closefd},
 	{.name = "add-fd", .takes = "AddFdArg", .gives = "AddfdInfo", .fds = 1, .run = qmp_add_fd},

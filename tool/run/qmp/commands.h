@@ -39,7 +39,13 @@ int qmp_call_rows(struct qmp_request *request, enum control_verb verb,
 		  void (*add)(const struct qmp *qmp, json_t *rows, const void *message),
 		  json_t *(*finish)(json_t *rows), struct lend_error *error);
 
-/* queries.c, pci.c, descriptors.c: run() of commands. */
+/**
+ * Takes a descriptor that getfd has named, or "/dev/fdset/N" of add-fd, out of what the client keeps: the
+ * caller's then. -ENOENT with the sentence.
+ */
+int qmp_take_kept(struct qmp_client *client, const char *name, struct lend_error *error);
+
+/* queries.c, pci.c, descriptors.c, hotplug.c: run() of commands. */
 int qmp_query_version(struct qmp_request *request, struct lend_error *error);
 int qmp_query_commands(struct qmp_request *request, struct lend_error *error);
 int qmp_query_schema(struct qmp_request *request, struct lend_error *error);
@@ -52,7 +58,12 @@ int qmp_query_explain(struct qmp_request *request, struct lend_error *error);
 int qmp_query_pci(struct qmp_request *request, struct lend_error *error);
 int qmp_getfd(struct qmp_request *request, struct lend_error *error);
 int qmp_closefd(struct qmp_request *request, struct lend_error *error);
+int qmp_device_add(struct qmp_request *request, struct lend_error *error);
+int qmp_device_del(struct qmp_request *request, struct lend_error *error);
 int qmp_add_fd(struct qmp_request *request, struct lend_error *error);
+
+/** A device's event ends the request that waits for it, if one does. */
+void qmp_plug_event(struct qmp *qmp, const struct vmm_event *event);
 
 /** The version as query-version and the greeting have it. */
 json_t *qmp_version(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* getfd, closefd, add-fd: descriptors that a client hands over for a later command; they end with it. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,6 +31,28 @@ static int take(struct qmp_client *client, struct qmp_kept **out, struct lend_er
 		*out = &client->kept[client->kept_count++];
 	(*out)->fd = client->fds[--client->fd_count];
 	return 0;
+}
+
+int qmp_take_kept(struct qmp_client *client, const char *name, struct lend_error *error)
+{
+	static const char prefix[] = "/dev/fdset/";
+	const char *number = strncmp(name, prefix, sizeof(prefix) - 1) ? NULL : name + sizeof(prefix) - 1;
+
+	for (unsigned i = 0; i < client->kept_count; i++) {
+		struct qmp_kept *kept = &client->kept[i];
+		char set[16];
+		int fd = kept->fd;
+
+		snprintf(set, sizeof(set), "%d", kept->set);
+		if (kept->set < 0 ? strcmp(kept->name, name) : !number || strcmp(set, number))
+			continue;
+		*kept = client->kept[--client->kept_count];
+		return fd;
+	}
+	return tool_fail(error, -ENOENT,
+			 "there is no descriptor '%.100s': send it with this request, or name it by getfd "
+			 "first",
+			 name);
 }
 
 /* A name that is there already gets the new descriptor. */

@@ -23,9 +23,12 @@ static json_t *panic_data(const struct qmp *qmp, const struct vmm_event *event)
 	return json_pack("{s:s}", "action", "poweroff");
 }
 
-static json_t *reason_of(const struct vmm_event *event)
+/* Where there is nothing to say but which device it is, the text is its name. */
+static json_t *reason_of(const struct qmp *qmp, const struct vmm_event *event)
 {
-	return event->text[0] ? qmp_text(event->text) : NULL;
+	const char *host = qmp->devices[event->device].host;
+
+	return event->text[0] && strcmp(event->text, host) ? qmp_text(event->text) : NULL;
 }
 
 static json_t *device_data(const struct qmp *qmp, const struct vmm_event *event)
@@ -34,7 +37,7 @@ static json_t *device_data(const struct qmp *qmp, const struct vmm_event *event)
 	char path[QMP_ID_SIZE + 32];
 
 	snprintf(path, sizeof(path), "/machine/peripheral/%s", id);
-	return json_pack("{s:s, s:s, s:o*}", "device", id, "path", path, "reason", reason_of(event));
+	return json_pack("{s:s, s:s, s:o*}", "device", id, "path", path, "reason", reason_of(qmp, event));
 }
 
 static json_t *lend_data(const struct qmp *qmp, const struct vmm_event *event)
@@ -42,7 +45,7 @@ static json_t *lend_data(const struct qmp *qmp, const struct vmm_event *event)
 	const struct qmp_device *device = &qmp->devices[event->device];
 
 	return json_pack("{s:s, s:o*, s:o*}", "id", device->id, "host",
-			 device->host[0] ? qmp_text(device->host) : NULL, "reason", reason_of(event));
+			 device->host[0] ? qmp_text(device->host) : NULL, "reason", reason_of(qmp, event));
 }
 
 static json_t *error_data(const struct qmp *qmp, const struct vmm_event *event)
@@ -97,6 +100,8 @@ void qmp_take_event(struct qmp *qmp, const struct vmm_event *event)
 		qmp->panicked = true;
 	else if (event->type == VMM_EVENT_RESET)
 		qmp->reset_asked = false;
+	qmp_devices_event(qmp, event);
+	qmp_plug_event(qmp, event);
 	qmp_send_event(qmp, row->name, row->data ? row->data(qmp, event) : NULL);
 }
 

@@ -92,20 +92,7 @@ int qmp_place_open(struct qmp_place *place, const struct run_options *options,
 	return ret;
 }
 
-static json_t *names_of(const struct run_options *options)
-{
-	json_t *names = json_array();
-
-	for (unsigned i = 0; i < options->device_count; i++) {
-		struct qmp_device device;
-
-		qmp_device_name(&device, &options->devices[i], i);
-		json_array_append_new(names, qmp_text(device.host[0] ? device.host : device.id));
-	}
-	return names;
-}
-
-void qmp_place_write(const struct qmp_place *place, const struct run_options *options)
+void qmp_place_write(const struct qmp_place *place, const struct run_options *options, json_t *devices)
 {
 	static const uint8_t none[16];
 	char name[RUN_NAME_MAX], uuid[QMP_UUID_SIZE];
@@ -115,8 +102,7 @@ void qmp_place_write(const struct qmp_place *place, const struct run_options *op
 	qmp_uuid_text(options->uuid, uuid);
 	entry = json_pack("{s:s, s:i, s:s?, s:I, s:s, s:o}", "name", name, "pid", (int)getpid(), "uuid",
 			  memcmp(options->uuid, none, sizeof(none)) ? uuid : NULL, "started",
-			  (json_int_t)place->started, "qmp", place->registry.socket, "devices",
-			  names_of(options));
+			  (json_int_t)place->started, "qmp", place->registry.socket, "devices", devices);
 	if (entry)
 		registry_write(&place->registry, entry);
 	json_decref(entry);

@@ -9,7 +9,7 @@
 #include "tool/run/options.h"
 #include "tool/run/registry.h"
 
-enum { QMP_PLACE_REGISTER, QMP_PLACE_ASKED, QMP_PLACES };
+enum { QMP_PLACE_REGISTER, QMP_PLACE_ASKED, QMP_PLACES }; /* QMP_LISTENERS_MAX */
 
 struct qmp_place {
 	int listeners[QMP_PLACES]; /* -1: none */
@@ -25,8 +25,8 @@ struct qmp_place {
  */
 int qmp_place_open(struct qmp_place *place, const struct run_options *options,
 		   const struct registry_home *home, struct lend_error *error);
-/** Writes the machine's entry in the register, where it has one. */
-void qmp_place_write(const struct qmp_place *place, const struct run_options *options);
+/** Writes the machine's entry in the register, where it has one; takes over the names of its devices. */
+void qmp_place_write(const struct qmp_place *place, const struct run_options *options, json_t *devices);
 /** Removes them. */
 void qmp_place_close(struct qmp_place *place);
 

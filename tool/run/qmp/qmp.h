@@ -8,6 +8,8 @@
 #ifndef TOOL_RUN_QMP_QMP_H
 #define TOOL_RUN_QMP_QMP_H
 
+#include <jansson.h>
+
 #include "tool/run/control.h"
 #include "tool/run/options.h"
 
@@ -20,6 +22,15 @@ struct qmp_host {
 	void *opaque;
 	/** Calls the machine: 0, or negative errno where it cannot be called now. */
 	int (*call)(void *opaque, uint32_t serial, enum control_verb verb);
+	/**
+	 * Adds a device, which is `number` from now on; device->fd stays the caller's. 0: it began, and
+	 * an event ends it, VMM_EVENT_PLUGGED or PLUG_FAILED. Negative errno with the sentence.
+	 */
+	int (*plug)(void *opaque, unsigned number, const struct run_device *device, struct lend_error *error);
+	/** Has the guest asked for a device, or takes it by force: 0, and the call is answered. */
+	int (*unplug)(void *opaque, uint32_t serial, unsigned number, bool force);
+	/** Other devices are there than before. */
+	void (*changed)(void *opaque);
 	void (*powerdown)(void *opaque);
 	void (*quit)(void *opaque);
 };
@@ -41,6 +52,9 @@ void qmp_serve(struct qmp *qmp);
 
 /** The machine sent this: a row, an answer, or an event. */
 void qmp_take(struct qmp *qmp, const struct control_message *message);
+
+/** The names of the devices that the machine has, for the register; the caller's. */
+json_t *qmp_device_names(const struct qmp *qmp);
 
 /** The guest runs. */
 void qmp_running(struct qmp *qmp);

@@ -35,6 +35,9 @@ void qmp_uuid_text(const uint8_t uuid[16], char out[QMP_UUID_SIZE]);
  */
 void qmp_tidy(struct qmp *qmp);
 
+/** The number of the next call. */
+uint32_t qmp_serial(struct qmp *qmp);
+
 /** Sends an event to all who may have it; takes over `data`, NULL: it has none. */
 void qmp_send_event(struct qmp *qmp, const char *name, json_t *data);
 /** The machine told of an event. */
@@ -50,6 +53,10 @@ void qmp_reply_error(struct qmp_client *client, const char *class, const char *t
 
 /** Fills in the machine's devices from the command line. */
 void qmp_devices_init(struct qmp *qmp);
+/** One that is gone for good gives its number free. */
+void qmp_devices_event(struct qmp *qmp, const struct vmm_event *event);
+/** The number of the device with that id, or else with that address on the host; negative: none. */
+int qmp_device_find(const struct qmp *qmp, const char *name);
 /** Names one device, by its id= or by what it is. */
 void qmp_device_name(struct qmp_device *device, const struct run_device *of, unsigned number);
 

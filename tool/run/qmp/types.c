@@ -21,6 +21,8 @@ static const struct qmp_type table[] = {
 	{.name = "CapabilitiesArg", .members = {{"enable", "[str]", true}}},
 	{.name = "FdNameArg", .members = {{"fdname", "str", false}}},
 	{.name = "AddFdArg", .members = {{"fdset-id", "int", true}, {"opaque", "str", true}}},
+	{.name = "DeviceAddArg", .members = {{"driver", "str", false}, {"id", "str", true}}, .devices = true},
+	{.name = "DeviceDelArg", .members = {{"id", "str", false}, {"x-force", "bool", true}}},
 	/* Answers */
 	{.name = "VersionTriple",
 	 .members = {{"major", "int", false}, {"minor", "int", false}, {"micro", "int", false}}},
