@@ -60,7 +60,7 @@ tool_src := $(sort $(wildcard tool/*.c tool/*/*.c tool/*/*/*.c))
 # Devices of software, for their unit tests; with the sentences that they make.
 serve_src := $(sort $(wildcard tool/serve/*/*.c)) tool/say.c tool/clean.c
 # The keeper and what it serves, for tests that do not include the files under test.
-run_src  := $(sort $(wildcard tool/run/*.c tool/run/*/*.c)) tool/nearest.c tool/host.c
+run_src  := $(sort $(wildcard tool/run/*.c tool/run/*/*.c)) tool/nearest.c tool/host.c tool/asked.c tool/take.c
 test_src := $(sort $(wildcard tests/unit/test_*.c))
 fake_src := $(sort $(filter-out $(test_src),$(wildcard tests/unit/*.c)))
 conform_src := $(sort $(wildcard tests/conform/*.c))

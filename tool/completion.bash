@@ -5,7 +5,7 @@
 # Properties of -device: those that are on or off, and the others; and those that one driver alone has.
 _lend_switches="managed x-req x-no-mmap x-intx x-no-kvm-intx x-no-kvm-msi x-no-kvm-msix x-allow-unreset \
 x-vga x-no-kvm-ioeventfd x-no-vfio-ioeventfd x-no-geforce-quirks"
-_lend_words="host sysfsdev claim expect id bootindex iommufd fd vf-token romfile rombar romsize ats x-p2p x-config x-on-error x-intx-mmap-timeout-ms \
+_lend_words="host sysfsdev claim expect id bootindex give-up-ms iommufd fd vf-token romfile rombar romsize ats x-p2p x-config x-on-error x-intx-mmap-timeout-ms \
 x-msix-relocation x-pci-vendor-id x-pci-device-id x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code \
 x-nv-gpudirect-clique socket x-msg-timeout reconnect"
 _lend_vfio="host sysfsdev claim expect managed fd iommufd vf-token x-no-vfio-ioeventfd"
@@ -155,9 +155,9 @@ _lend_run() {
 	object | -object) _lend_offer "$full" "$word" iommufd,id=; compopt -o nospace; return ;;
 	m | -m) _lend_memory "$full" "$word"; return ;;
 	c | -c | smp | -smp) _lend_cpus "$full" "$word"; return ;;
-	append | -append | uuid | -uuid | name | -name) return ;;
+	append | -append | ports | -ports | uuid | -uuid | name | -name) return ;;
 	esac
-	local options="m c smp kernel initrd append firmware boot rtc fw-cfg name qmp serial uuid no-reboot machine object device disk net v stats help"
+	local options="m c smp kernel initrd append firmware boot rtc fw-cfg name qmp serial uuid no-reboot ports machine object device disk net v stats help"
 	if [[ $full == --* ]]; then
 		COMPREPLY=($(compgen -P -- -W "$options" -- "${full#--}"))
 	else

@@ -18,7 +18,7 @@ _lend_property() {
 	words=(host sysfsdev claim expect id bootindex iommufd fd vf-token romfile rombar romsize ats x-p2p x-config
 		x-on-error x-intx-mmap-timeout-ms x-msix-relocation x-pci-vendor-id x-pci-device-id
 		x-pci-sub-vendor-id x-pci-sub-device-id x-pci-class-code x-nv-gpudirect-clique
-		socket x-msg-timeout reconnect)
+		give-up-ms socket x-msg-timeout reconnect)
 	vfio=(host sysfsdev claim expect managed fd iommufd vf-token x-no-vfio-ioeventfd)
 	user=(socket x-msg-timeout reconnect)
 	if [[ $PREFIX == vfio-user-pci,* ]]; then
@@ -221,6 +221,7 @@ _lend() {
 			'-serial[serial line]:where:(stdio none file\: unix\:)' \
 			'-uuid[identity]:uuid:' '-no-reboot[a reboot ends it]' \
 			'-machine[machine]:what:(cf8=on cf8=off)' '*-v[say more]' \
+			'-ports[ports for devices that come later]:number:' \
 			'-object[an iommufd]:what:(iommufd,id=)' '--help[options]' \
 			'--stats[counters]:file:_files' '*:argument:_lend_argument' ;;
 	esac

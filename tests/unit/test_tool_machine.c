@@ -203,6 +203,19 @@ void vmm_pci(struct vmm *vmm, void (*row)(void *opaque, const struct vmm_pci_row
 	row(opaque, &one);
 }
 
+int vmm_device_add(struct vmm *vmm, unsigned device, const struct vmm_device_config *config,
+		   struct lend_error *error)
+{
+	(void)vmm, (void)device, (void)config, (void)error;
+	return 0;
+}
+
+int vmm_device_remove(struct vmm *vmm, unsigned device, bool force, struct lend_error *error)
+{
+	(void)vmm, (void)device, (void)force, (void)error;
+	return 0;
+}
+
 void vmm_free(struct vmm *vmm)
 {
 	if (vmm)

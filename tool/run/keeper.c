@@ -186,6 +186,7 @@ static void run_started(struct keeper *keeper, struct keeper_result *result)
 	loop(keeper);
 	if (keeper->qmp)
 		qmp_ended(keeper->qmp, keeper->said, (enum vmm_end)keeper->end.value);
+	plug_end(&keeper->plugs);
 	terminal_free(&keeper->terminal);
 	console_drain(&keeper->console);
 	flush(keeper);
@@ -201,6 +202,7 @@ void keeper_run(const struct keeper_config *config, struct keeper_result *result
 	struct keeper keeper = {.config = config,
 				.ladder = {.times = config->times},
 				.comeback = {.devices = config->devices, .count = config->device_count},
+				.plugs = {.options = config->options, .event = keeper_plug_event},
 				.control = -1,
 				.client = -1};
 	sigset_t signals, mask;
@@ -215,7 +217,9 @@ void keeper_run(const struct keeper_config *config, struct keeper_result *result
 	keeper_signals(&signals);
 	sigprocmask(SIG_BLOCK, &signals, &mask);
 	keeper.signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	ret = keeper.signals < 0 ? -errno : make_machine(&keeper);
+	keeper.plugs.opaque = &keeper;
+	ret = keeper.signals < 0 ? -errno : plug_init(&keeper.plugs);
+	ret = ret ? ret : make_machine(&keeper);
 	ret = ret ? ret : keeper_qmp(&keeper);
 	if (ret)
 		messages_say(&keeper.messages, "cannot start the process of the machine: %s", strerror(-ret));

@@ -150,6 +150,17 @@ static void take_result(struct keeper *keeper, const struct control_message *mes
 		qmp_ended(keeper->qmp, true, (enum vmm_end)message->value);
 }
 
+void keeper_plug_event(void *opaque, const struct vmm_event *event)
+{
+	const struct control_message message = {.type = CONTROL_EVENT, .event = *event};
+	struct keeper *keeper = opaque;
+
+	if (keeper->qmp)
+		qmp_take(keeper->qmp, &message);
+	else
+		messages_say(&keeper->messages, "%s", event->text);
+}
+
 static void take_message(struct keeper *keeper, const struct control_message *message)
 {
 	switch (message->type) {
@@ -183,7 +194,7 @@ static void take_message(struct keeper *keeper, const struct control_message *me
 	case CONTROL_PCI:
 	case CONTROL_ANSWER:
 	case CONTROL_EVENT:
-		if (keeper->qmp)
+		if (!plug_take(&keeper->plugs, message) && keeper->qmp)
 			qmp_take(keeper->qmp, message);
 		return;
 	default:
@@ -305,6 +316,7 @@ void keeper_polls(const struct keeper *keeper, struct pollfd polls[KEEPER_POLLS]
 	polls[KEEPER_MESSAGES] = (struct pollfd){
 		.fd = sink_waits(&keeper->messages.sink) ? keeper->messages.sink.fd : -1, .events = POLLOUT};
 	polls[KEEPER_QMP] = (struct pollfd){.fd = qmp_fd(keeper->qmp), .events = POLLIN};
+	polls[KEEPER_PLUGS] = (struct pollfd){.fd = plug_fd(&keeper->plugs), .events = POLLIN};
 	polls[KEEPER_CLIENT] = (struct pollfd){.fd = keeper->console.input < 0 ? keeper->client : -1};
 	polls[KEEPER_LISTENER] =
 		(struct pollfd){.fd = listens ? keeper->config->serial_fd : -1, .events = POLLIN};
@@ -339,6 +351,8 @@ void keeper_serve(struct keeper *keeper, const struct pollfd polls[KEEPER_POLLS]
 		take_client(keeper);
 	if (polls[KEEPER_QMP].revents)
 		qmp_serve(keeper->qmp);
+	if (polls[KEEPER_PLUGS].revents)
+		plug_serve(&keeper->plugs, keeper->control);
 	if (polls[KEEPER_MESSAGES].revents)
 		sink_flush(&keeper->messages.sink);
 }

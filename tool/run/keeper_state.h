@@ -13,6 +13,7 @@
 #include "tool/run/console.h"
 #include "tool/run/keeper.h"
 #include "tool/run/messages.h"
+#include "tool/run/plug.h"
 #include "tool/run/progress.h"
 #include "tool/run/terminal.h"
 
@@ -23,6 +24,7 @@ enum {
 	KEEPER_MESSAGES,
 	KEEPER_LISTENER,
 	KEEPER_QMP,
+	KEEPER_PLUGS,
 	KEEPER_CLIENT, /* after the end of its input: watched for its hang-up alone */
 	KEEPER_POLLS,
 };
@@ -36,6 +38,7 @@ struct keeper {
 	struct console console;
 	struct messages messages;
 	struct qmp *qmp;      /* NULL: no control socket */
+	struct plug_keeper plugs;
 	int signals, control; /* control is -1 once the machine closed its end */
 	int client;           /* of -serial unix:, -1: none */
 	pid_t machine;
@@ -58,6 +61,9 @@ void keeper_serve(struct keeper *keeper, const struct pollfd polls[KEEPER_POLLS]
 
 /** Does one step towards the machine's end. */
 void keeper_step(struct keeper *keeper, enum ladder_step step);
+
+/** What the keeper itself knows of a device that was to come; as if the machine had told it. */
+void keeper_plug_event(void *opaque, const struct vmm_event *event);
 
 /** Tells the user what is waited for, when the start takes long. */
 void keeper_progress(struct keeper *keeper);

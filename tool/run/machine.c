@@ -138,6 +138,8 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		.no_reboot = options->no_reboot,
 		.devices = devices,
 		.device_count = options->device_count,
+		.ports = options->ports,
+		.port_window = options->port_window,
 		.iommu_fd = options->has_iommu_fd ? options->iommu_fd : -1,
 		.log = log_line,
 		.step = on_step,
@@ -164,6 +166,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 			.allow_unreset = options->devices[i].allow_unreset,
 			.stop_on_error = options->devices[i].stop_on_error,
 			.boot_index = options->devices[i].boot_index,
+			.give_up_ms = options->devices[i].give_up_ms,
 			.function = options->devices[i].function,
 		};
 	for (unsigned i = 0; i < options->device_count && machine->config->files; i++) {

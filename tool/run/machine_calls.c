@@ -83,7 +83,7 @@ static int call_explain(struct machine_call *call, struct lend_error *error)
 static int (*const verbs[CALL_VERBS])(struct machine_call *call, struct lend_error *error) = {
 	[CALL_PAUSE] = call_pause,     [CALL_CONTINUE] = call_continue, [CALL_RESET] = call_reset,
 	[CALL_CPUS] = call_cpus,       [CALL_PCI] = call_pci,           [CALL_COUNTERS] = call_counters,
-	[CALL_EXPLAIN] = call_explain,
+	[CALL_EXPLAIN] = call_explain, [CALL_PLUG] = call_plug,         [CALL_UNPLUG] = call_unplug,
 };
 
 void machine_answer(int control, uint32_t serial, int result, const char *text)

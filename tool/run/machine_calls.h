@@ -16,6 +16,10 @@ struct machine_call {
 	bool full; /* the keeper does not read: no further row is sent, and the call fails */
 };
 
+/* machine_plug.c: the verbs of devices that come and go. */
+int call_plug(struct machine_call *call, struct lend_error *error);
+int call_unplug(struct machine_call *call, struct lend_error *error);
+
 /** Does what a CONTROL_CALL asks for, and answers it. From vmm_config.turn. */
 void machine_call(struct vmm *vmm, int control, const struct control_message *message,
 		  struct control_extras *extras);

@@ -93,6 +93,7 @@ static const struct option options_table[] = {
 	{"serial", true, serial_parse},
 	{"uuid", true, set_uuid},
 	{"no-reboot", false, set_no_reboot},
+	{"ports", true, ports_parse},
 	{"machine", true, machine_parse},
 	{"device", true, device_parse},
 	{"v", false, set_verbose},

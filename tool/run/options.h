@@ -35,6 +35,7 @@ struct run_device {
 	char socket[108];
 	struct run_served served; /* its server is ours: servers_start() fills in `socket` */
 	unsigned reply_ms;        /* how long a reply of the server may take; 0: the default */
+	unsigned give_up_ms;      /* how long a guest may keep what the host wants back; 0: the default */
 	unsigned reconnect_s;     /* how long a server that is gone is looked for; 0: not at all */
 	char id[RUN_ID_MAX];      /* for those who operate the machine; empty: its address is it */
 	char host[256];      /* "0000:05:00.0", or the path of a mediated device; empty: named otherwise */
@@ -105,7 +106,9 @@ struct run_options {
 	int iommu_fd;
 	struct run_device devices[VMM_DEVICES_MAX];
 	unsigned device_count;
-	bool device_alone; /* no machine is run here: lend serve pci */
+	unsigned ports;       /* for devices that come later */
+	uint64_t port_window; /* bytes of each, above 4 GiB; 0: ports_size() fills it in */
+	bool device_alone;    /* no machine is run here: lend serve pci */
 };
 
 /** Reads argv[1] and on. 0, or -EINVAL with the sentence in `error`. */
@@ -119,6 +122,10 @@ int serial_parse(struct run_options *options, const char *value, struct lend_err
 
 /** Reads the value of -qmp. 0 or -EINVAL. */
 int qmp_parse(struct run_options *options, const char *value, struct lend_error *error);
+/** Reads the value of -ports: "2", "2,window=64G". 0 or -EINVAL. */
+int ports_parse(struct run_options *options, const char *value, struct lend_error *error);
+/** Sizes the windows of ports, if the user did not, by the largest device of this computer. */
+void ports_size(struct run_options *options);
 
 /** Reads the value of -machine, or of -object. 0 or -EINVAL. */
 int machine_parse(struct run_options *options, const char *value, struct lend_error *error);

@@ -36,6 +36,11 @@ enum { TIMEOUT_MAX_MS = 3600000, RECONNECT_MAX_S = 86400 };
 	{                                                                                                    \
 		.name = name_, .kind = PROPERTY_NUMBER, .set = set_, .most = most_                           \
 	}
+#define COUNT(name_, field_, most_)                                                                          \
+	{                                                                                                    \
+		.name = name_, .kind = PROPERTY_NUMBER, .set = property_count,                               \
+		.at = offsetof(struct run_device, field_), .most = most_                                     \
+	}
 #define ID16(name_, field_, bit_, most_)                                                                     \
 	{                                                                                                    \
 		.name = name_, .kind = PROPERTY_NUMBER, .set = property_id16,                                \
@@ -130,6 +135,7 @@ static const struct property table[] = {
 	WORKS("x-config", WORD, property_config),
 	SWITCH("x-allow-unreset", property_switch, allow_unreset),
 	WORKS("x-on-error", WORD, property_on_error),
+	COUNT("give-up-ms", give_up_ms, TIMEOUT_MAX_MS),
 };
 
 /* Those that one of the two drivers alone has. */

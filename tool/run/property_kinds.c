@@ -48,6 +48,17 @@ int property_number(const struct property *row, const char *value, uint64_t *out
 	return 0;
 }
 
+int property_count(struct run_device *device, const struct property *row, const char *value,
+		   struct lend_error *error)
+{
+	uint64_t count;
+	int ret = property_number(row, value, &count, error);
+
+	if (!ret)
+		*(unsigned *)((char *)device + row->at) = (unsigned)count;
+	return ret;
+}
+
 int property_id16(struct run_device *device, const struct property *row, const char *value,
 		  struct lend_error *error)
 {

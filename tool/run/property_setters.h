@@ -30,6 +30,7 @@ property_setter property_reconnect;
 /* property_kinds.c: a switch whose field says the same, or the opposite; numbers. */
 property_setter property_switch;
 property_setter property_opposite;
+property_setter property_count;
 property_setter property_id16;
 property_setter property_class;
 

@@ -65,6 +65,8 @@ static const char help_text[] =
 	"  -qmp unix:PATH       a control socket there (QMP), beside that of lend ctl\n"
 	"  -qmp fd:N            a listening socket that is open already\n"
 	"  -qmp none            no control socket\n"
+	"  -ports N[,window=SIZE]\n"
+	"                       ports for devices that come while the guest runs (0)\n"
 	"  -serial stdio        the guest's serial line is this terminal: Ctrl-a x ends,\n"
 	"                       Ctrl-a h helps\n"
 	"  -serial file:PATH    its output goes to a file\n"
@@ -214,6 +216,7 @@ static void run_with_devices(struct run_options *options, struct files *files, c
 	struct lend_context *context;
 
 	hold_signals();
+	ports_size(options);
 	result->status = TOOL_FAILED;
 	if (host_context(&context)) {
 		tool_say("not enough memory");

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keeper's part of devices that come and go while the guest runs. A device has a number of the
+ * machine; whoever operates it has the ids. All that happens to a device is told by an event, also
+ * that it could not come (VMM_EVENT_PLUG_FAILED), whoever it failed in.
+ */
+#ifndef TOOL_RUN_PLUG_H
+#define TOOL_RUN_PLUG_H
+
+#include "tool/run/control.h"
+#include "tool/run/options.h"
+
+/* A device by its number. */
+struct plug_at {
+	pid_t helper; /* 0: none */
+	int socket;   /* to it; -1: none */
+	bool called;  /* the machine has the order */
+};
+
+struct plug_keeper {
+	const struct run_options *options; /* of the machine; borrowed */
+	/* What the machine would send, where it is the keeper that knows; not from plug_add(). */
+	void (*event)(void *opaque, const struct vmm_event *event);
+	void *opaque;
+	int epoll;
+	struct plug_at at[VMM_DEVICES_MAX];
+};
+
+int plug_init(struct plug_keeper *plugs);
+
+/**
+ * Begins to add a device, as `number`, which no device has. 0: it began, and an event ends it. A
+ * negative errno with the sentence otherwise. device->fd, if there is one, stays the caller's.
+ */
+int plug_add(struct plug_keeper *plugs, unsigned number, const struct run_device *device,
+	     struct lend_error *error);
+
+/** The descriptor to poll for reading. */
+int plug_fd(const struct plug_keeper *plugs);
+/** Helpers have something to say. `control`: the machine's socket, -1: it is gone. */
+void plug_serve(struct plug_keeper *plugs, int control);
+
+/** The machine sent this. True: it is the answer to a call of ours, and for nobody else. */
+bool plug_take(struct plug_keeper *plugs, const struct control_message *message);
+
+/** The machine has closed its devices: waits until those that were taken are given back. */
+void plug_end(struct plug_keeper *plugs);
+
+#endif
