@@ -10,6 +10,25 @@
 #include "lib/context.h"
 #include "lib/error.h"
 #include "lib/open/iommufd.h"
+#include "lib/sys/iommufd.h"
+
+/*
+ * Else the kernel compares the locked memory of all machines of a user together with the
+ * limit of each. One that was given is left as who opened it wants it.
+ */
+static void charge_process(struct lend_context *context, int fd)
+{
+	int ret = sys_iommu_charge_process(fd);
+
+	if (!ret)
+		context_log(context, LEND_LOG_INFO,
+			    "iommufd: locked memory is counted for this process alone");
+	else
+		context_log(context, LEND_LOG_INFO,
+			    "iommufd: locked memory is counted for all processes of this user together (%s)",
+			    ret == -EPERM ? "CAP_SYS_RESOURCE would have it counted for this one alone"
+					  : strerror(-ret));
+}
 
 static int open_iommufd(struct lend_context *context, const char *name,
 			const struct lend_device_config *config, struct lend_error *error)
@@ -27,8 +46,10 @@ static int open_iommufd(struct lend_context *context, const char *name,
 				 "%s: no iommufd was given; with facts it must be a descriptor", name);
 	snprintf(path, sizeof(path), "%s/iommu", context_dev(context));
 	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd >= 0)
+	if (fd >= 0) {
+		charge_process(context, fd);
 		return fd;
+	}
 	if (errno == EACCES || errno == EPERM)
 		return error_say(error, -EACCES,
 				 "%s: no permission to open %s; run as root, or once as root: chown $USER %s",

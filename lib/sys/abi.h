@@ -69,6 +69,7 @@ enum {
 	ABI_IOMMU_IOAS_IOVA_RANGES = _IO(ABI_IOMMUFD_TYPE, 0x84),
 	ABI_IOMMU_IOAS_MAP = _IO(ABI_IOMMUFD_TYPE, 0x85),
 	ABI_IOMMU_IOAS_UNMAP = _IO(ABI_IOMMUFD_TYPE, 0x86),
+	ABI_IOMMU_OPTION = _IO(ABI_IOMMUFD_TYPE, 0x87),
 	ABI_IOMMU_HWPT_ALLOC = _IO(ABI_IOMMUFD_TYPE, 0x89),
 	ABI_IOMMU_IOAS_MAP_FILE = _IO(ABI_IOMMUFD_TYPE, 0x8f),
 };
@@ -125,6 +126,18 @@ struct abi_ioas_unmap {
 	uint32_t ioas_id;
 	uint64_t iova;
 	uint64_t length;
+};
+
+/* ABI_OPTION_RLIMIT_MODE: who is charged for locked memory. 0: the user, 1: the process. */
+enum { ABI_OPTION_RLIMIT_MODE = 0, ABI_OPTION_OP_SET = 0 };
+
+struct abi_iommu_option {
+	uint32_t size;
+	uint32_t option_id;
+	uint16_t op;
+	uint16_t reserved;
+	uint32_t object_id;
+	uint64_t val64;
 };
 
 /* The layout of Linux 6.6, the first that has it. Fields that came later are not used. */

@@ -56,6 +56,15 @@ SAME_PLACE(abi_ioas_map, iommu_ioas_map, iova, iova);
 SAME_PLACE(abi_ioas_unmap, iommu_ioas_unmap, length, length);
 #endif
 
+#ifdef IOMMU_OPTION
+_Static_assert(ABI_IOMMU_OPTION == IOMMU_OPTION, "OPTION");
+_Static_assert(ABI_OPTION_RLIMIT_MODE == (int)IOMMU_OPTION_RLIMIT_MODE, "rlimit mode");
+_Static_assert(ABI_OPTION_OP_SET == (int)IOMMU_OPTION_OP_SET, "option set");
+_Static_assert(sizeof(struct abi_iommu_option) == sizeof(struct iommu_option), "option");
+SAME_PLACE(abi_iommu_option, iommu_option, object_id, object_id);
+SAME_PLACE(abi_iommu_option, iommu_option, val64, val64);
+#endif
+
 #ifdef IOMMU_HWPT_ALLOC
 _Static_assert(ABI_IOMMU_HWPT_ALLOC == IOMMU_HWPT_ALLOC, "HWPT_ALLOC");
 _Static_assert(sizeof(struct abi_hwpt_alloc) <= sizeof(struct iommu_hwpt_alloc), "hwpt_alloc");

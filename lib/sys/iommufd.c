@@ -18,6 +18,16 @@ static int call(int fd, unsigned long request, void *arg)
 	return ioctl(fd, request, arg) < 0 ? -errno : 0;
 }
 
+int sys_iommu_charge_process(int iommufd)
+{
+	struct abi_iommu_option option = {.size = sizeof(option),
+					  .option_id = ABI_OPTION_RLIMIT_MODE,
+					  .op = ABI_OPTION_OP_SET,
+					  .val64 = 1};
+
+	return call(iommufd, ABI_IOMMU_OPTION, &option);
+}
+
 int sys_iommu_destroy(int iommufd, uint32_t id)
 {
 	struct abi_iommu_destroy destroy = {.size = sizeof(destroy), .id = id};

@@ -27,6 +27,11 @@ int sys_vfio_dma_buf(int device, unsigned region, uint64_t offset, uint64_t leng
 
 /* iommufd. */
 
+/**
+ * Charges locked memory to this process, in place of all processes of its user together. To be
+ * called before there is anything in the iommufd. -EPERM: CAP_SYS_RESOURCE is needed.
+ */
+int sys_iommu_charge_process(int iommufd);
 int sys_iommu_destroy(int iommufd, uint32_t id);
 int sys_ioas_alloc(int iommufd, uint32_t *id);
 

@@ -22,12 +22,13 @@ static struct {
 	char lines[64][48];
 	unsigned count;
 	/* What it answers. */
-	int bind, attach, hwpt, map, map_file, unmap, ioas, info;
+	int bind, attach, hwpt, map, map_file, unmap, ioas, info, charge;
 	bool unfinished;  /* page tables that are made before a device comes can address nothing */
 	uint32_t refuses; /* a table that no device fits: -EINVAL */
 	/* What it has. */
 	uint32_t next_id;
 	int objects, attached;
+	unsigned charged; /* how often it was asked to charge the process */
 } kernel;
 
 static inline int said(int ret, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -88,6 +89,14 @@ int sys_vfio_dma_buf(int device, unsigned region, uint64_t offset, uint64_t leng
 {
 	(void)device, (void)region, (void)offset, (void)length;
 	return -ENOTTY;
+}
+
+int sys_iommu_charge_process(int iommufd)
+{
+	assert_true(iommufd >= 0);
+	assert_int_equal(kernel.count, 0); /* before anything else */
+	kernel.charged++;
+	return kernel.charge;
 }
 
 int sys_iommu_destroy(int iommufd, uint32_t id)

@@ -20,7 +20,8 @@ struct host {
 	struct lend_error error;
 	char order[64]; /* what the hypervisor was told, in the middle of the kernel's calls */
 	unsigned known;
-	unsigned fds; /* open before */
+	unsigned fds;   /* open before */
+	char log[1024]; /* lines */
 };
 
 static inline void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -54,6 +55,14 @@ static inline int vfio_del(void *opaque, int fd)
 	return 0;
 }
 
+static inline void keep_line(void *opaque, enum lend_log_level level, const char *line)
+{
+	struct host *host = opaque;
+
+	(void)level;
+	snprintf(host->log + strlen(host->log), sizeof(host->log) - strlen(host->log), "%s\n", line);
+}
+
 static inline int setup(void **state)
 {
 	const struct lend_host_ops ops = {.size = sizeof(ops), .vfio_add = vfio_add, .vfio_del = vfio_del};
@@ -71,6 +80,8 @@ static inline int setup(void **state)
 	run("mkdir -p %s/bus/pci/devices %s/bus/pci/drivers/vfio-pci %s/dev/char %s/vfio/devices %s",
 	    host->sys, host->sys, host->sys, host->dev, host->proc);
 	run("ln -s /dev/null %s/iommu; touch %s/vfio/7", host->dev, host->dev);
+	config.log = keep_line;
+	config.opaque = host;
 	config.sysfs_root = host->sys;
 	config.dev_root = host->dev;
 	config.proc_root = host->proc;

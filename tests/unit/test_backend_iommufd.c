@@ -49,6 +49,39 @@ static void auto_prefers_iommufd(void **state)
 	expect(host, "iommufd=off");
 }
 
+/* Once for each iommufd that is opened here, before there is anything in it, and it is said. */
+static void locked_memory_is_counted_for_the_process(void **state)
+{
+	struct host *host = *state;
+	struct lend_device_config config = named("06:00.0");
+
+	add_device(host, "0000:05:00.0", 0);
+	add_device(host, "0000:06:00.0", 1);
+	assert_int_equal(open_named(host, 0, "05:00.0"), 0);
+	assert_non_null(strstr(host->log, "counted for this process alone"));
+	assert_int_equal(open_named(host, 1, "06:00.0"), 0);
+	assert_int_equal(kernel.charged, 1);
+	close_one(host, 1);
+	close_one(host, 0);
+	/* Who may not have it so goes on with what the kernel does anyway, as with one that knows no choice.
+	 */
+	kernel.charge = -EPERM;
+	assert_int_equal(open_named(host, 0, "05:00.0"), 0);
+	assert_non_null(strstr(host->log, "all processes of this user together (CAP_SYS_RESOURCE"));
+	close_one(host, 0);
+	kernel.charge = -ENOTTY;
+	assert_int_equal(open_named(host, 0, "05:00.0"), 0);
+	assert_non_null(strstr(host->log, "together (Inappropriate ioctl"));
+	close_one(host, 0);
+	assert_int_equal(kernel.charged, 3);
+	/* One that was given is its owner's. */
+	config.iommu_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	assert_int_equal(try(host, 1, &config), 0);
+	assert_int_equal(kernel.charged, 3);
+	close_one(host, 1);
+	close(config.iommu_fd);
+}
+
 static void passed_descriptor(void **state)
 {
 	struct host *host = *state;
@@ -334,6 +367,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		on_host(mediated),
 		on_host(auto_prefers_iommufd),
+		on_host(locked_memory_is_counted_for_the_process),
 		on_host(passed_descriptor),
 		on_host(node_of_another_device),
 		on_host(node_without_an_iommu),
