@@ -42,6 +42,27 @@ static int say_unknown(const struct args *args, const char *name, size_t length,
 			 word, args->command->name);
 }
 
+/* The value of -device is cut behind the address, in place: its properties are the machine's. */
+static int add_device(struct args *args, char *value, struct lend_error *error)
+{
+	static const char driver[] = "vfio-pci,", host[] = "host=";
+	char *at = strncmp(value, driver, sizeof(driver) - 1) ? NULL : value + sizeof(driver) - 2;
+
+	while (at && strncmp(++at, host, sizeof(host) - 1) != 0)
+		at = strchr(at, ',');
+	if (!at)
+		return tool_fail(error, -EINVAL,
+				 "--device %.100s: lend %s looks at devices of this computer: "
+				 "vfio-pci,host=ADDRESS, or the address alone without --device",
+				 value, args->command->name);
+	if (args->device_count == ARGS_DEVICES_MAX)
+		return tool_fail(error, -EINVAL, "more than %d devices are named", ARGS_DEVICES_MAX);
+	at += sizeof(host) - 1;
+	at[strcspn(at, ",")] = '\0';
+	args->devices[args->device_count++] = at;
+	return 0;
+}
+
 static int parse_option(struct args *args, int argc, char *const *argv, int *at, struct lend_error *error)
 {
 	const char *name = argv[*at] + (argv[*at][1] == '-' ? 2 : 1);
@@ -66,10 +87,13 @@ static int parse_option(struct args *args, int argc, char *const *argv, int *at,
 				 option->name, argv[*at + 1]);
 	if (!value && ++*at < argc)
 		value = argv[*at];
-	*option->value = value;
-	return value ? 0
-		     : tool_fail(error, -EINVAL, "--%s needs a value after it; lend %s --help shows which",
+	if (!value)
+		return tool_fail(error, -EINVAL, "--%s needs a value after it; lend %s --help shows which",
 				 option->name, args->command->name);
+	if (!option->value)
+		return add_device(args, (char *)(uintptr_t)value, error);
+	*option->value = value;
+	return 0;
 }
 
 int args_parse(struct args *args, int argc, char *const *argv, struct lend_error *error)

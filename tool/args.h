@@ -15,9 +15,11 @@ enum { ARGS_DEVICES_MAX = 64 };
 
 struct args_option {
 	const char *name;
-	char letter;        /* "-v"; '\0': none */
-	bool *flag;         /* set when it is there, or */
-	const char **value; /* takes the value */
+	char letter; /* "-v"; '\0': none */
+	bool *flag;  /* set when it is there, or */
+	/* Takes the value. With neither its value is a device, as lend run has it: "vfio-pci,host=05:00.0".
+	 */
+	const char **value;
 };
 
 struct args {

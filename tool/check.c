@@ -19,6 +19,8 @@ static const char check_help[] =
 	"  -m, --memory SIZE  the machine's memory, as for lend run (default: 512 MiB)\n"
 	"  -c, --cpus N[,pin=LIST]\n"
 	"                     its processors, as for lend run (default: 1)\n"
+	"  --device vfio-pci,host=DEVICE,...\n"
+	"                     a device, as lend run has it\n"
 	"  --firmware CODE    also what UEFI firmware needs; then no device is needed\n"
 	"  --json             print JSON, for scripts\n"
 	"  --help             this text\n"
@@ -186,11 +188,10 @@ static int run_check(int argc, char **argv)
 	const char *memory = NULL, *cpus = NULL;
 	struct check_asked asked = {.firmware = NULL};
 	bool done;
-	const struct args_option table[] = {{"memory", 'm', NULL, &memory},
-					    {"cpus", 'c', NULL, &cpus},
-					    {"firmware", 0, NULL, &asked.firmware},
-					    {"json", 0, &asked.json, NULL},
-					    {0}};
+	const struct args_option table[] = {
+		{"memory", 'm', NULL, &memory}, {"cpus", 'c', NULL, &cpus},
+		{"device", 0, NULL, NULL},      {"firmware", 0, NULL, &asked.firmware},
+		{"json", 0, &asked.json, NULL}, {0}};
 	struct args args = {.command = &tool_check, .options = table};
 	struct run_options machine = {0};
 	struct lend_context *context;

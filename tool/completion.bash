@@ -177,6 +177,7 @@ _lend_host() {
 		return
 		;;
 	cdi--nodes) COMPREPLY=($(compgen -W "group iommufd" -- "$full")); return ;;
+	check-device | check--device) _lend_device "$full" "$word"; return ;;
 	check-m | check--memory) _lend_memory "$full" "$word"; return ;;
 	check-c | check--cpus) _lend_cpus "$full" "$word"; return ;;
 	*--limit) return ;;
@@ -187,7 +188,7 @@ _lend_host() {
 	fi
 	case $command in
 	ls) options="--verbose --tree --json" ;;
-	check) options="--memory --cpus --firmware --json" ;;
+	check) options="--memory --cpus --device --firmware --json" ;;
 	bind) options="--siblings --user --persist --force --limit --boot" ;;
 	unbind) options="--siblings --persist --force --limit --stale" ;;
 	vf) options="--persist --force --limit" ;;

@@ -158,6 +158,7 @@ _lend() {
 	check)
 		_arguments '(-m --memory)'{-m,--memory}'[memory of the machine]:size:_lend_memory' \
 			'(-c --cpus)'{-c,--cpus}'[its processors]:number:_lend_cpus' \
+			'*--device[a device, as lend run has it]:device:_lend_property' \
 			'--firmware[UEFI firmware, too]:image:_lend_firmware' '--json[for scripts]' \
 			'*:device:_lend_devices' ;;
 	bind)

@@ -29,7 +29,9 @@ static void a_device_with_its_driver(void **state)
 	row("reset", LEND_PASSED, "flr");
 	row("reserved", LEND_PASSED, "");
 	row("bar", LEND_PASSED, "BAR 0 (16 KiB): reached directly, but for the pages of the MSI-X table");
-	row("memlock", LEND_PASSED, "");
+	row("memlock", LEND_PASSED, "the guest's 1 MiB are locked");
+	row("maps", LEND_PASSED, "at most");
+	row("populate", LEND_PASSED, "populating 1 MiB takes about ");
 	assert_string_equal(row("driver", LEND_FAILED, "nvme")->command, "lend bind --user ann 0000:01:00.0");
 	assert_int_equal(lend_bind(tree->context, &bdf, 1, NULL, NULL), 0);
 	check(tree, "01:00.0", &options);
@@ -39,6 +41,57 @@ static void a_device_with_its_driver(void **state)
 	made = NULL;
 	bdf.bus = 9;
 	assert_int_equal(lend_check_new(tree->context, &bdf, 1, NULL, &made, NULL), -ENODEV);
+}
+
+static bool is_said(const char *topic)
+{
+	const struct lend_check_row *at;
+
+	for (size_t i = 0; (at = lend_check_at(made, i)); i++)
+		if (!strcmp(at->topic, topic))
+			return true;
+	return false;
+}
+
+/* A start does not try out what it does next; and what is not there is not taken for a try. */
+static void populating_is_not_tried_in_vain(void **state)
+{
+	struct lend_check_options options = {.size = sizeof(options), .memory = 1 << 20};
+	struct host_tree *tree = *state;
+
+	check(tree, "01:00.0", &options);
+	assert_true(is_said("populate"));
+	options.starting = true;
+	check(tree, "01:00.0", &options);
+	assert_false(is_said("populate"));
+	options.starting = false;
+	tree_put(tree, "proc/meminfo", "MemAvailable: 10 kB\n");
+	check(tree, "01:00.0", &options);
+	row("memory", LEND_FAILED, "");
+	assert_false(is_said("populate"));
+}
+
+/* Of a computer with one node there is nothing to say. */
+static void nodes_of_devices(void **state)
+{
+	struct lend_check_options options = {.size = sizeof(options), .memory = 1 << 20};
+	struct host_tree *tree = *state;
+
+	tree_put(tree, "sys/bus/pci/devices/0000:01:00.0/numa_node", "1\n");
+	tree_put(tree, "sys/devices/system/node/has_memory", "1\n");
+	check(tree, "01:00.0", &options);
+	assert_false(is_said("numa"));
+	tree_put(tree, "sys/devices/system/node/has_memory", "0-2\n");
+	check(tree, "01:00.0", &options);
+	assert_string_equal(row("numa", LEND_PASSED, "on node 1 of this computer, which has 3")->device,
+			    "0000:01:00.0");
+	options.has_node = true;
+	options.node = 2;
+	check(tree, "01:00.0", &options);
+	row("numa", LEND_NOTE, "it is on node 1, and the guest's memory is to come from node 2");
+	tree_put(tree, "sys/bus/pci/devices/0000:01:00.0/numa_node", "-1\n");
+	check(tree, "01:00.0", &options);
+	assert_false(is_said("numa"));
 }
 
 static void no_iommu(void **state)
@@ -331,6 +384,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_device_with_its_driver),
+		TEST(populating_is_not_tried_in_vain),
+		TEST(nodes_of_devices),
 		cmocka_unit_test(no_iommu),
 		cmocka_unit_test(interrupts_not_remapped),
 		TEST(drivers_that_are_not_loaded),

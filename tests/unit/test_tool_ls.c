@@ -305,6 +305,24 @@ static void test_check_lines(void **state)
 	json_decref(object);
 }
 
+/* The words of lend run, before it is started with them; it is not asked about what is behind a socket. */
+static void a_device_as_lend_run_has_it(void **state)
+{
+	char first[] = "vfio-pci,managed=on,host=01:00.0,x-intx=off",
+	     second[] = "--device=vfio-pci,host=03:00.0";
+
+	(void)state;
+	RUN("plain", &tool_check, "-m", "1", "-device", first, second);
+	says("0000:01:00.0\n");
+	says("0000:03:00.0\n");
+	assert_int_equal(RUN("plain", &tool_check, "-device", "vfio-user-pci,socket=/x"), TOOL_USAGE);
+	says("--device vfio-user-pci,socket=/x: lend check looks at devices of this computer");
+	assert_int_equal(RUN("plain", &tool_check, "-device", "vfio-pci,xhost=01:00.0"), TOOL_USAGE);
+	assert_int_equal(RUN("plain", &tool_check, "-device", "vfio-pci,"), TOOL_USAGE);
+	assert_int_equal(RUN("plain", &tool_check, "-device"), TOOL_USAGE);
+	says("needs a value");
+}
+
 static void test_usage(void **state)
 {
 	(void)state;
@@ -409,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_attributes),
 		cmocka_unit_test(test_check_lines),
+		cmocka_unit_test(a_device_as_lend_run_has_it),
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_names_with_escapes),
 		cmocka_unit_test(test_topology),

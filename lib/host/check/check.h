@@ -54,6 +54,8 @@ void check_computer(struct lend_check *check); /* IOMMU, interrupt remapping, vf
 void check_kernel(struct lend_check *check);   /* kernels that are known to lack a fix */
 void check_user(struct lend_check *check);     /* nodes, limits, memory */
 void check_memory(struct lend_check *check);
+void check_populate(struct lend_check *check); /* how long that takes; it takes a little of it */
+void check_node_of(struct lend_check *check, const struct lend_survey_device *device);
 void check_processors(struct lend_check *check); /* those that the guest's are pinned to */
 /** The node that memory was asked for of, or that of the first device that has one; -1: any. */
 int check_wanted_node(const struct lend_check *check);

@@ -235,6 +235,7 @@ void check_device(struct lend_check *check, const struct lend_survey_device *dev
 	if (device->is.group >= 0)
 		check_acs(check, device);
 	check_sriov(check, device);
+	check_node_of(check, device);
 	check_reserved(check, device);
 	check_bars(check, device);
 }

@@ -45,6 +45,9 @@ enum {
 	RANGES_MEMORY = 17,
 	/* KVM: routes of one machine, of which the interrupt controllers' pins take some. */
 	ROUTES_KVM = 4096,
+	/* What the kernel has where nobody set another number, or its module is not loaded yet. */
+	MAPS_KERNEL = 65530,
+	ENTRIES_KERNEL = 65535,
 	ROUTES_PINS = 24,
 };
 
@@ -182,8 +185,8 @@ static void check_maps(struct lend_check *check, const struct lend_check_needs *
 	unsigned long long areas = needs->areas + AREAS_MOST * (unsigned long long)needs->hidden;
 	struct sum sum = {needs->areas + MAPS_MONITOR + MAPS_THREAD * (unsigned long long)needs->processors,
 			  areas + MAPS_MONITOR + MAPS_THREAD * (unsigned long long)needs->processors};
-	unsigned long long there = number_of(context_proc(check->context), "sys/vm/max_map_count", sum.most);
-	struct sum entries = {needs->areas + RANGES_MEMORY, areas + RANGES_MEMORY};
+	unsigned long long there =
+		number_of(context_proc(check->context), "sys/vm/max_map_count", MAPS_KERNEL);
 	enum lend_verdict verdict = judge(sum, there, LEND_FAILED);
 	struct lend_check_row *row;
 
@@ -193,20 +196,34 @@ static void check_maps(struct lend_check *check, const struct lend_check_needs *
 				"%llu: parts of its devices' BARs, and stacks",
 				there, sum.most);
 		CHECK_CURE(row, command, "sysctl -w vm.max_map_count=%llu", 2 * sum.most);
+	} else {
+		check_row(check, "maps", NULL, verdict,
+			  "a process may have %llu maps (vm.max_map_count), and the machine has at most %llu",
+			  there, sum.most);
 	}
-	if (needs->iommufd)
-		return;
-	there = number_of(context_sysfs(check->context), "module/vfio_iommu_type1/parameters/dma_entry_limit",
-			  entries.most);
-	verdict = judge(entries, there, LEND_FAILED);
-	if (verdict == LEND_PASSED)
+}
+
+/* Of a container; iommufd has no limit of its own. */
+static void check_entries(struct lend_check *check, const struct lend_check_needs *needs)
+{
+	unsigned long long areas = needs->areas + AREAS_MOST * (unsigned long long)needs->hidden;
+	struct sum entries = {needs->areas + RANGES_MEMORY, areas + RANGES_MEMORY};
+	unsigned long long there =
+		number_of(context_sysfs(check->context), "module/vfio_iommu_type1/parameters/dma_entry_limit",
+			  ENTRIES_KERNEL);
+	enum lend_verdict verdict = judge(entries, there, LEND_FAILED);
+	struct lend_check_row *row;
+
+	if (needs->iommufd || !needs->functions)
 		return;
 	row = check_row(check, "dma-maps", NULL, verdict,
-			"a container of VFIO may have %llu DMA maps (dma_entry_limit), and the machine can "
-			"need %llu",
-			there, entries.most);
-	CHECK_CURE(row, command, "echo %llu > %.200s/module/vfio_iommu_type1/parameters/dma_entry_limit",
-		   2 * entries.most, context_sysfs(check->context));
+			"a container of VFIO may have %llu DMA maps (dma_entry_limit), and the machine %s "
+			"%llu",
+			there, verdict == LEND_PASSED ? "has at most" : "can need", entries.most);
+	if (verdict != LEND_PASSED)
+		CHECK_CURE(row, command,
+			   "echo %llu > %.200s/module/vfio_iommu_type1/parameters/dma_entry_limit",
+			   2 * entries.most, context_sysfs(check->context));
 }
 
 /* No setting raises it, and a guest seldom uses all vectors of a device: it is worth a note. */
@@ -225,11 +242,25 @@ static void check_routes(struct lend_check *check, const struct lend_check_needs
 	CHECK_CURE(row, advice, "let the guest's drivers use fewer queues, or give it fewer devices");
 }
 
+static void say_locked(struct lend_check *check, unsigned long long memory, bool any,
+		       unsigned long long there, unsigned long long others)
+{
+	char limit[64] = "as much memory as you want", more[64] = "";
+
+	if (!any)
+		snprintf(limit, sizeof(limit), "%llu MiB of memory", there >> 20);
+	if (others)
+		snprintf(more, sizeof(more), ", beside %llu MiB of your other machines", others >> 20);
+	check_row(check, "memlock", NULL, LEND_PASSED,
+		  "you may lock %s, and the guest's %llu MiB are locked%s", limit, memory >> 20, more);
+}
+
 /*
  * All memory of the guest is locked. A container (type1) charges it to the
  * process. iommufd charges it to the user and compares the sum of all the
  * user's processes with the limit of this one (Linux 6.12, iommufd/pages.c:
- * IOPT_PAGES_ACCOUNT_USER); with CAP_IPC_LOCK neither looks, and who may raise the
+ * IOPT_PAGES_ACCOUNT_USER), unless CAP_SYS_RESOURCE has it charge the process, too
+ * (lib/open/iommufd.c). With CAP_IPC_LOCK neither looks, and who may raise the
  * limit raises it.
  */
 static void check_locked(struct lend_check *check, const struct lend_check_needs *needs)
@@ -251,8 +282,7 @@ static void check_locked(struct lend_check *check, const struct lend_check_needs
 		usage_of_user(check->context, &usage);
 	need = memory + usage.pinned;
 	if (may || there >= need) {
-		check_row(check, "memlock", NULL, LEND_PASSED, "you may lock %llu MiB of memory",
-			  memory >> 20);
+		say_locked(check, memory, may, there, usage.pinned);
 		return;
 	}
 	if (usage.pinned)
@@ -273,6 +303,7 @@ void check_limits(struct lend_check *check, const struct lend_check_needs *needs
 	check_watches(check, needs);
 	check_threads(check, needs);
 	check_maps(check, needs);
+	check_entries(check, needs);
 	check_routes(check, needs);
 	check_locked(check, needs);
 }

@@ -204,6 +204,28 @@ static void check_numa(struct lend_check *check)
 			  mib(memory));
 }
 
+/* Nothing to be said of a computer with one node. */
+void check_node_of(struct lend_check *check, const struct lend_survey_device *device)
+{
+	const int node = check_wanted_node(check);
+	struct numa numa;
+
+	if (device->is.numa_node < 0)
+		return;
+	available_node(check->context, (unsigned)device->is.numa_node, 0, &numa);
+	if (numa.count < 2)
+		return;
+	if (node == device->is.numa_node || check->options.device_alone)
+		check_row(check, "numa", device, LEND_PASSED,
+			  "it is on node %d of this computer, which has %u", device->is.numa_node,
+			  numa.count);
+	else
+		check_row(check, "numa", device, LEND_NOTE,
+			  "it is on node %d, and the guest's memory is to come from node %d: its DMA takes "
+			  "longer to reach it",
+			  device->is.numa_node, node);
+}
+
 void check_memory(struct lend_check *check)
 {
 	check_numa(check);

@@ -179,4 +179,6 @@ void check_user(struct lend_check *check)
 		return;
 	check_memory(check);
 	check_processors(check);
+	if (!check->options.starting)
+		check_populate(check);
 }
