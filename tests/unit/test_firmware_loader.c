@@ -261,6 +261,23 @@ static void the_fadt_has_fixed_hardware(void **state)
 	assert_fields(fadt, rows, sizeof(rows) / sizeof(*rows));
 }
 
+/* Where devices come and go: a table of its own, and a block of general-purpose events. */
+static void hotplug_has_a_table_and_an_event(void **state)
+{
+	static const struct field rows[] = {
+		{80, 4, 0x620}, {84, 4, 0}, {92, 1, 4}, {220, 4, 0x01002001}, {224, 8, 0x620}};
+	struct layout ports = layout;
+	struct acpi acpi;
+
+	(void)state;
+	ports.hotplug = 1 << 2;
+	assert_int_equal(acpi_fixed(&acpi, &ports, CPUS, &ecam), 0);
+	assert_fields(memmem(acpi.bytes, acpi.used, "FACP", 4), rows, sizeof(rows) / sizeof(*rows));
+	assert_int_equal(acpi.listed_count, 5);
+	assert_memory_equal(acpi.bytes + acpi.listed[4], "SSDT", 4);
+	assert_null(memmem(acpi.bytes, acpi.used, "\xfe\xff\xff\xff\xff\xff\xff\xff", 8));
+}
+
 static void the_console_is_the_serial_line(void **state)
 {
 	static const struct field rows[] = {
@@ -413,9 +430,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_pointer_and_checksum_is_right), TEST(the_fadt_has_fixed_hardware),
-		TEST(the_console_is_the_serial_line),      TEST(the_madt_has_the_old_interrupts),
-		TEST(tables_follow_what_the_firmware_did), TEST(names_in_the_aml_are_found),
-		TEST(iasl_reads_each_table_back),
+		TEST(hotplug_has_a_table_and_an_event),    TEST(the_console_is_the_serial_line),
+		TEST(the_madt_has_the_old_interrupts),     TEST(tables_follow_what_the_firmware_did),
+		TEST(names_in_the_aml_are_found),          TEST(iasl_reads_each_table_back),
 	};
 
 	return cmocka_run_group_tests_name("firmware_loader", tests, NULL, NULL);

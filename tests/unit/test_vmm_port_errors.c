@@ -48,7 +48,7 @@ static void the_capabilities_are_linked(void **state)
 					 .hotplug = true,
 					 .unplaced = true,
 					 .room_low = 32 << 20,
-					 .room_high = 0x1000000000};
+					 .room_high = 0x0fff000000};
 	unsigned at, count = 0;
 
 	(void)state;

@@ -121,6 +121,27 @@ static void tables_of_a_direct_boot_stay(void **state)
 	guest_memory_free(memory);
 }
 
+static void hotplug_has_a_table_of_its_own(void **state)
+{
+	struct memory *memory = guest_memory(RAM);
+	struct layout ports = layout;
+	const uint8_t *ssdt;
+	uint32_t length;
+	uint64_t rsdp;
+
+	(void)state;
+	assert_int_equal(acpi_write(memory, &layout, CPUS, false, &rsdp), 0);
+	assert_null(table(memory, rsdp, "SSDT"));
+	ports.hotplug = 1u << 31;
+	assert_int_equal(acpi_write(memory, &ports, CPUS, false, &rsdp), 0);
+	ssdt = table(memory, rsdp, "SSDT");
+	assert_non_null(ssdt);
+	memcpy(&length, ssdt + 4, 4);
+	assert_int_equal(sum(ssdt, length), 0);
+	assert_null(memmem(ssdt, length, "\xfe\xff\xff\xff\xff\xff\xff\xff", 8));
+	guest_memory_free(memory);
+}
+
 static void smbios_has_the_uuid(void **state)
 {
 	const uint8_t uuid[16] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
@@ -264,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(acpi_says_what_there_is),
 		cmocka_unit_test(tables_of_a_direct_boot_stay),
+		cmocka_unit_test(hotplug_has_a_table_of_its_own),
 		cmocka_unit_test(smbios_has_the_uuid),
 		cmocka_unit_test(the_real_mode_entry_resets),
 		cmocka_unit_test(each_processor_knows_its_place),

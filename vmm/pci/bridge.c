@@ -75,10 +75,16 @@ static void set_io(struct bridge_config *config, const struct port_setup *setup)
 			  setup->unplaced ? 0 : ((setup->io_start + setup->io_length - 1) >> 8) & 0xf0);
 }
 
+/* The smallest power of two that is not less. */
+static uint64_t power_for(uint64_t bytes)
+{
+	return bytes > 1 ? 1ULL << (64 - __builtin_clzll(bytes - 1)) : bytes;
+}
+
 /*
  * How much room firmware keeps free below the port: a capability that this vendor defines for its
  * ports, and that ovmf reads. Type 1; buses, I/O ports, memory below 4 GiB, prefetchable memory
- * below and above; all ones: as much as the firmware likes.
+ * below and above; all ones: as much as the firmware likes. It rounds down to a power of two.
  */
 static void set_reserve(struct bridge_config *config, const struct port_setup *setup)
 {
@@ -90,10 +96,10 @@ static void set_reserve(struct bridge_config *config, const struct port_setup *s
 		{4, 4, UINT32_MAX},
 		{8, 4, 0},
 		{12, 4, 0},
-		{16, 4, setup->room_low},
+		{16, 4, power_for(setup->room_low)},
 		{20, 4, UINT32_MAX},
-		{24, 4, setup->room_high},
-		{28, 4, setup->room_high >> 32},
+		{24, 4, power_for(setup->room_high)},
+		{28, 4, power_for(setup->room_high) >> 32},
 	};
 
 	bridge_config_set(config, PORT_MSI + 1, 1, RESERVE);
