@@ -85,6 +85,15 @@ static int judge(struct vmm *vmm, const struct lend_check_row *row, struct lend_
 	return 0;
 }
 
+/*
+ * What may be locked once devices have come: type1 charges each container for all of the memory, and a
+ * device can need one of its own. Devices that are here already count in lend_check_needs.
+ */
+static uint64_t locked_later(const struct vmm *vmm, const struct lend_check_needs *needs)
+{
+	return vmm->config.ports ? vmm->config.memory * (vmm->config.ports + 1) : needs->memory;
+}
+
 int limits_check(struct vmm *vmm, struct lend_error *error)
 {
 	struct lend_check_needs needs;
@@ -95,7 +104,7 @@ int limits_check(struct vmm *vmm, struct lend_error *error)
 	sum_up(vmm, &needs);
 	raise_limit(vmm, RLIMIT_NOFILE, "open files", 0);
 	raise_limit(vmm, RLIMIT_NPROC, "threads", 0);
-	raise_limit(vmm, RLIMIT_MEMLOCK, "locked memory", needs.memory);
+	raise_limit(vmm, RLIMIT_MEMLOCK, "locked memory", locked_later(vmm, &needs));
 	ret = lend_check_limits(vmm->context, &needs, &check, error);
 	if (ret)
 		return ret;

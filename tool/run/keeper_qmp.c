@@ -28,6 +28,23 @@ static void quit(void *opaque)
 	keeper_step(keeper, ladder_ask_stop(&keeper->ladder, keeper_now()));
 }
 
+static int plug(void *opaque, unsigned number, const struct run_device *device, struct lend_error *error)
+{
+	struct keeper *keeper = opaque;
+
+	return plug_add(&keeper->plugs, number, device, error);
+}
+
+static int unplug(void *opaque, uint32_t serial, unsigned number, bool force)
+{
+	const struct keeper *keeper = opaque;
+	const uint8_t payload = force;
+
+	return keeper->control < 0 ? -EPIPE
+				   : control_send_call(keeper->control, serial, CALL_UNPLUG, number, &payload,
+						       sizeof(payload), NULL, 0);
+}
+
 static void changed(void *opaque)
 {
 	const struct keeper *keeper = opaque;
@@ -41,6 +58,8 @@ int keeper_qmp(struct keeper *keeper)
 		.options = keeper->config->options,
 		.host = {.opaque = keeper,
 			 .call = call,
+			 .plug = plug,
+			 .unplug = unplug,
 			 .changed = changed,
 			 .powerdown = powerdown,
 			 .quit = quit},
