@@ -12,11 +12,19 @@
 #include "tool/run/firmware.h"
 #include "tool/run/firmware_arg.h"
 
-enum { CLASS_NETWORK = 0x02, VENDOR_VIRTIO = 0x1af4, RNG_LEGACY = 0x1005, RNG = 0x1044 };
+enum {
+	CLASS_NETWORK = 0x02,
+	VENDOR_VIRTIO = 0x1af4,
+	RNG_LEGACY = 0x1005,
+	RNG = 0x1044,
+	/* The plain adapter of other monitors, whose guest this computer may be. */
+	VENDOR_BOCHS = 0x1234,
+	BOCHS_DISPLAY = 0x1111,
+};
 
 /*
  * Devices that OVMF has no driver for: it is in their own ROM, or they are not used before the system is.
- * The class, of which the lower byte is not compared; all devices of virtio have drivers.
+ * The class, of which the lower byte is not compared.
  */
 static const struct {
 	uint32_t class_code, mask;
@@ -29,15 +37,17 @@ static const struct {
 	{0x0c0400, 0xffff00, "a Fibre Channel adapter", "nothing is started by it"},
 };
 
-/* The ROMs of the package ipxe-qemu: a ROM is used for the id that it names alone. */
+/*
+ * The ROMs of the package ipxe-qemu. Firmware uses a ROM for the ids that it names alone, and
+ * efi-ne2k_pci.rom names none.
+ */
 static const struct {
 	uint16_t vendor, device;
 	const char *file;
 } roms[] = {
 	{0x8086, 0x100e, "efi-e1000.rom"},    {0x8086, 0x10d3, "efi-e1000e.rom"},
-	{0x8086, 0x1209, "efi-eepro100.rom"}, {0x1022, 0x2000, "efi-pcnet.rom"},
-	{0x10ec, 0x8139, "efi-rtl8139.rom"},  {0x10ec, 0x8029, "efi-ne2k_pci.rom"},
-	{0x15ad, 0x07b0, "efi-vmxnet3.rom"},
+	{0x8086, 0x1229, "efi-eepro100.rom"}, {0x1022, 0x2000, "efi-pcnet.rom"},
+	{0x10ec, 0x8139, "efi-rtl8139.rom"},  {0x15ad, 0x07b0, "efi-vmxnet3.rom"},
 };
 
 bool check_rdrand(void)
@@ -103,6 +113,13 @@ static void advise_rom(struct lend_check_row *row, const struct lend_host_device
 		 device->vendor, device->device, device->vendor, device->device);
 }
 
+/* Devices of those classes that OVMF has a driver for all the same. */
+static bool has_driver(const struct lend_host_device *device)
+{
+	return device->vendor == VENDOR_VIRTIO ||
+	       (device->vendor == VENDOR_BOCHS && device->device == BOCHS_DISPLAY);
+}
+
 static void check_device(const struct firmware_facts *facts, const struct lend_survey_device *device,
 			 struct firmware_rows *out)
 {
@@ -113,7 +130,7 @@ static void check_device(const struct firmware_facts *facts, const struct lend_s
 	while (i < sizeof(driverless) / sizeof(*driverless) &&
 	       (is->class_code & driverless[i].mask) != driverless[i].class_code)
 		i++;
-	if (i == sizeof(driverless) / sizeof(*driverless) || is->vendor == VENDOR_VIRTIO)
+	if (i == sizeof(driverless) / sizeof(*driverless) || has_driver(is))
 		return;
 	if (has_rom(facts, device))
 		row = add_row(

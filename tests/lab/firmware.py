@@ -24,6 +24,7 @@ from lab import cache, efi_disk
 # work of all its processors in one thread.
 HOST = {"kernel": "lab", "qemu": "newer", "steady": True}
 ESCAPES = r"(?:\x1b\[[\d;]*\w)*"  # a terminal's colours and places
+PROMPT = r"\x1b\[1m\x1b\[33m\x1b\[40m\S+> "
 numbers = itertools.count()
 
 
@@ -62,9 +63,13 @@ class Shell(Guest):
         self.command.expect(f"(?s)(lend-shell: ready {name}\r?\n.*){{{boots}}}", timeout)
         return self
 
+    def from_here(self):
+        """What is looked for next has not come yet."""
+        self._at = len(self.command.out)
+
     def tell(self, line):
         """Types a line. The serial line's buffer is small, and the shell reads it key by key."""
-        self._at = len(self.command.out)
+        self.from_here()
         self.command.send(line + "\r")
 
     def sees(self, pattern, timeout=60):
@@ -76,7 +81,7 @@ class Shell(Guest):
         self.tell(line)
         typed = ESCAPES.join(map(re.escape, line))
         found = self.command.expect(rf"(?s).{{{self._at}}}.*?{typed}{ESCAPES}\r?\n(.*?)"
-                                    rf"{ESCAPES}\S+> {ESCAPES}\Z", timeout)
+                                    + PROMPT, timeout)
         return re.sub(ESCAPES, "", found[1]).replace("\r", "")
 
     def power_off(self):

@@ -161,6 +161,13 @@ static void devices_whose_driver_is_in_their_rom(void **state)
 	devices[0].is.vendor = VENDOR_VIRTIO; /* the firmware has its driver */
 	assert_int_equal(look("%s/CODE_4M.fd"), 0);
 	assert_int_equal(rows.count, 2);
+	devices[2].is.vendor = 0x1234; /* only one device of this vendor */
+	devices[2].is.device = 0x1112;
+	assert_int_equal(look("%s/CODE_4M.fd"), 0);
+	assert_int_equal(rows.count, 2);
+	devices[2].is.device = 0x1111;
+	assert_int_equal(look("%s/CODE_4M.fd"), 0);
+	assert_int_equal(rows.count, 1);
 }
 
 static void the_network_needs_random_numbers(void **state)
