@@ -173,6 +173,7 @@ static void memory_that_takes_long_is_told_until_it_is_there(void **state)
 	expect_populated(&progress, 1, S(3) - 1, NULL);
 	expect_populated(&progress, 2, S(4), "populating guest memory: 2.0 of 8.0 GiB, about 6 s more");
 	expect_populated(&progress, 1, S(4), NULL); /* overtaken by the one before */
+	expect_populated(&progress, 2, S(5), NULL); /* and nothing new */
 	expect_populated(&progress, 4, S(6), "populating guest memory: 4.0 of 8.0 GiB, about 4 s more");
 	expect_populated(&progress, 8, S(10), "");
 	expect_populated(&progress, 8, S(10), NULL);

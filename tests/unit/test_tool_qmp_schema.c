@@ -389,6 +389,10 @@ static void each_event_has_its_data(void **state)
 			member = "id";
 		assert_event(stage, peer, schema, name, member, "net0");
 	}
+	qmp_populated(stage->qmp, UINT64_C(3) << 30, UINT64_C(4) << 30);
+	assert_event(stage, peer, schema, "LEND_MEMORY_POPULATED", NULL, NULL);
+	qmp_populated(NULL, 1, 2);
+	assert_silent(stage, peer);
 	json_decref(schema);
 	leave(stage, peer);
 }

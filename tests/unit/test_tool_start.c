@@ -188,6 +188,55 @@ static void says_on_a_terminal_how_far_memory_is(void **state)
 	assert_int_equal(keeper_status(user), TOOL_OK);
 }
 
+/* A client of the control socket that listens to events. */
+static int listen_to(struct user *user, const char *path)
+{
+	static const char words[] = "{\"execute\": \"qmp_capabilities\"}\n";
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, path);
+	assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof(address)), 0);
+	expect(user, client, "QMP");
+	assert_int_equal(write(client, words, strlen(words)), strlen(words));
+	expect(user, client, "return");
+	return client;
+}
+
+static void sends_events_of_memory(void **state)
+{
+	struct qmp_place place = {.listeners = {-1, -1}, .registry = {.folder = -1, .lock = -1}};
+	const struct run_options options = {.cpus = 1};
+	char root[] = "/tmp/lend-test-start-XXXXXX", path[64];
+	struct user *user = *state;
+	struct lend_error error;
+	int client;
+
+	assert_non_null(mkdtemp(root));
+	snprintf(path, sizeof(path), "%s/qmp", root);
+	place.listeners[0] = socket_listen_for("", path, 10, &error);
+	assert_true(place.listeners[0] >= 0);
+	user->config.machine = populating;
+	user->config.memory = UINT64_C(4) << 30;
+	user->config.options = &options;
+	user->config.place = &place;
+	__atomic_store_n(&ahead->tv_sec, 0, __ATOMIC_SEQ_CST);
+	start(user);
+	client = listen_to(user, path);
+	expect(user, user->messages[0], "begun");
+	put_forward(user, 2);
+	turn(user);
+	expect(user, client, "\"LEND_MEMORY_POPULATED\"");
+	assert_non_null(strstr(user->text, "1073741824"));
+	for (unsigned i = 0; i < 3; i++)
+		turn(user);
+	assert_int_equal(keeper_status(user), TOOL_OK);
+	close(client);
+	close(place.listeners[0]);
+	unlink(path);
+	rmdir(root);
+}
+
 /* A file has a line only of what is worth one. */
 static void says_elsewhere_nothing_of_memory(void **state)
 {
@@ -236,6 +285,7 @@ int main(void)
 		CASE(tells_of_long_steps_where_asked_to_say_more),
 		CASE(says_on_a_terminal_how_far_memory_is),
 		CASE(says_elsewhere_nothing_of_memory),
+		CASE(sends_events_of_memory),
 		CASE(a_start_that_failed_is_not_waited_for),
 	};
 

@@ -109,11 +109,14 @@ void keeper_progress(struct keeper *keeper)
 
 static void take_memory(struct keeper *keeper, uint32_t mib)
 {
+	const uint64_t all = keeper->config->memory, said = (uint64_t)mib << 20,
+		       done = said < all ? said : all;
 	char line[PROGRESS_LINE];
 
-	if (progress_memory(&keeper->progress, (uint64_t)mib << 20, keeper->config->memory, keeper_now(),
-			    line))
-		messages_change(&keeper->messages, line);
+	if (!progress_memory(&keeper->progress, done, all, keeper_now(), line))
+		return;
+	messages_change(&keeper->messages, line);
+	qmp_populated(keeper->qmp, done, all);
 }
 
 /* The guest runs. Said again, by a machine that its guest has taken over, it changes nothing. */

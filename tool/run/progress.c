@@ -58,7 +58,7 @@ bool progress_memory(struct progress *progress, uint64_t done, uint64_t all, uin
 		progress->memory.begun = true;
 	}
 	/* Several threads tell of it: a smaller number is an older one. */
-	if (!progress->memory.begun || done < progress->memory.done)
+	if (!progress->memory.begun || (done && done <= progress->memory.done))
 		return false;
 	progress->memory.done = done;
 	line[0] = '\0';

@@ -74,18 +74,22 @@ static const struct row table[VMM_EVENT_TYPES] = {
 	[VMM_EVENT_ASKED_BACK] = {"LEND_HOST_ASKS_BACK", "LendDeviceEvent", lend_data},
 };
 
-static const char shutdown_name[] = "SHUTDOWN";
+/* Those that the machine does not send: the keeper knows of them by itself. */
+enum { KEEPER_SHUTDOWN, KEEPER_MEMORY, KEEPER_EVENTS };
+static const struct row keeper_table[KEEPER_EVENTS] = {
+	[KEEPER_SHUTDOWN] = {"SHUTDOWN", "ShutdownEvent", NULL},
+	[KEEPER_MEMORY] = {"LEND_MEMORY_POPULATED", "LendMemoryEvent", NULL},
+};
 
 const char *qmp_event_row(size_t index, const char **type)
 {
-	if (index == VMM_EVENT_TYPES) {
-		*type = "ShutdownEvent";
-		return shutdown_name;
-	}
-	if (index > VMM_EVENT_TYPES)
+	const struct row *row;
+
+	if (index >= VMM_EVENT_TYPES + KEEPER_EVENTS)
 		return NULL;
-	*type = table[index].type;
-	return table[index].name;
+	row = index < VMM_EVENT_TYPES ? &table[index] : &keeper_table[index - VMM_EVENT_TYPES];
+	*type = row->type;
+	return row->name;
 }
 
 void qmp_take_event(struct qmp *qmp, const struct vmm_event *event)
@@ -132,6 +136,14 @@ void qmp_send_shutdown(struct qmp *qmp)
 {
 	const char *reason = reason_of_end(qmp);
 
-	qmp_send_event(qmp, shutdown_name,
+	qmp_send_event(qmp, keeper_table[KEEPER_SHUTDOWN].name,
 		       json_pack("{s:b, s:s}", "guest", !strncmp(reason, "guest-", 6), "reason", reason));
+}
+
+void qmp_populated(struct qmp *qmp, uint64_t done, uint64_t all)
+{
+	if (qmp)
+		qmp_send_event(
+			qmp, keeper_table[KEEPER_MEMORY].name,
+			json_pack("{s:I, s:I}", "populated", (json_int_t)done, "size", (json_int_t)all));
 }

@@ -56,6 +56,9 @@ void qmp_take(struct qmp *qmp, const struct control_message *message);
 /** The names of the devices that the machine has, for the register; the caller's. */
 json_t *qmp_device_names(const struct qmp *qmp);
 
+/** So many bytes of the guest's memory are populated, which takes long. `qmp` NULL: nobody listens. */
+void qmp_populated(struct qmp *qmp, uint64_t done, uint64_t all);
+
 /** The guest runs. */
 void qmp_running(struct qmp *qmp);
 /** Why the machine will end, where nobody asked before; the end has that reason. */

@@ -90,6 +90,7 @@ static const struct qmp_type table[] = {
 	 .members = {{"device", "str", false}, {"path", "str", false}, {"reason", "str", true}}},
 	{.name = "LendDeviceEvent",
 	 .members = {{"id", "str", false}, {"host", "str", true}, {"reason", "str", true}}},
+	{.name = "LendMemoryEvent", .members = {{"populated", "int", false}, {"size", "int", false}}},
 	{.name = "LendDeviceErrorEvent",
 	 .members = {{"id", "str", false},
 		     {"host", "str", true},
