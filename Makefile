@@ -167,21 +167,25 @@ fuzz_host_src := $(wildcard lib/*.c lib/rules/*.c lib/host/*.c lib/host/*/*.c) $
 fuzz_firmware_src := $(addprefix vmm/,bus.c error.c memory.c node.c power.c) $(addprefix vmm/firmware/,date.c flash.c fw_cfg.c pm.c rtc.c) tests/fuzz/firmware.c
 fuzz_nvme_src := $(filter-out %/format.c %/image.c %/uring.c %/serve.c %/kind.c,$(wildcard tool/serve/nvme/*.c)) \
                  $(addprefix tests/,$(addprefix unit/,nvme_guest.c nvme_hammer.c) fuzz/nvme.c)
+fuzz_qmp_src := $(filter-out %/place.c,$(wildcard tool/run/qmp/*.c)) $(addprefix tool/,nearest.c say.c clean.c) \
+                $(addprefix tool/run/,properties.c $(notdir $(wildcard tool/run/property_*.c)) device_arg.c device_json.c \
+                value.c foreign.c foreign_device.c socket.c) $(wildcard lib/*.c) tests/fuzz/qmp.c
 fuzz_server_src := $(wildcard lib/*.c lib/wire/*.c lib/server/*.c) $(addprefix tests/,unit/server_hostile.c fuzz/server.c)
 fuzz_virtio_src := $(addprefix tool/serve/virtio/,queue.c ring.c ring_split.c ring_packed.c pieces.c) tests/unit/virtio_driver.c tests/fuzz/virtio.c
 fuzz_wire_src := $(wildcard lib/*.c lib/wire/*.c) tests/fuzz/wire.c
-fuzz-firmware fuzz-host fuzz-nvme fuzz-server fuzz-virtio fuzz-wire: fuzz-%:
+fuzz-firmware fuzz-host fuzz-nvme fuzz-qmp fuzz-server fuzz-virtio fuzz-wire: fuzz-%:
 	$(Q)$(MAKE) CC=clang SAN=$(FUZZ_SAN) $(FUZZ_DIR)/$(if $(filter host,$*),host_tree,$*)
 
 # The same inputs each time: what a change breaks is seen, and nothing by chance.
-check-fuzz: fuzz-firmware fuzz-host fuzz-nvme fuzz-server fuzz-virtio fuzz-wire
+check-fuzz: fuzz-firmware fuzz-host fuzz-nvme fuzz-qmp fuzz-server fuzz-virtio fuzz-wire
 	$(Q)$(FUZZ_DIR)/host_tree -max_len=16 -seed=1 -runs=$(FUZZ_COUNT) -artifact_prefix=$(FUZZ_DIR)/
-	$(Q)for f in firmware nvme server virtio wire; do \
+	$(Q)for f in firmware nvme qmp server virtio wire; do \
 	  $(FUZZ_DIR)/$$f -max_len=512 -seed=1 -runs=$(FUZZ_COUNT)0 -artifact_prefix=$(FUZZ_DIR)/ || exit 1; done
 
 $(B)/fuzz/firmware: $(call obj,$(fuzz_firmware_src))
 $(B)/fuzz/host_tree: $(call obj,$(fuzz_host_src))
 $(B)/fuzz/nvme: $(call obj,$(fuzz_nvme_src))
+$(B)/fuzz/qmp: $(call obj,$(fuzz_qmp_src))
 $(B)/fuzz/server: $(call obj,$(fuzz_server_src))
 $(B)/fuzz/virtio: $(call obj,$(fuzz_virtio_src))
 $(B)/fuzz/wire: $(call obj,$(fuzz_wire_src))
@@ -265,7 +269,7 @@ format:
 clean:
 	rm -rf $(O)
 
-.PHONY: all fuzz-firmware fuzz-host fuzz-nvme fuzz-server fuzz-virtio fuzz-wire check-fuzz check-example check-unit check-headers check-layers check-symbols check-conformance check-manual man install install-lib format clean
+.PHONY: all fuzz-firmware fuzz-host fuzz-nvme fuzz-qmp fuzz-server fuzz-virtio fuzz-wire check-fuzz check-example check-unit check-headers check-layers check-symbols check-conformance check-manual man install install-lib format clean
 .SECONDARY:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
