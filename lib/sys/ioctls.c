@@ -96,8 +96,8 @@ size_t lend_syscalls(const char *const **out)
 }
 
 static const char *const open_calls[] = {
-	/* The caller's descriptors are duplicated; a socket's limit of time. */
-	"fcntl", "setsockopt", "getsockopt", "getsockname", "getpeername",
+	/* The caller's descriptors are duplicated; a socket's limit of time; who waits for a socket. */
+	"fcntl", "setsockopt", "getsockopt", "getsockname", "getpeername", "epoll_create1",
 };
 
 size_t lend_open_syscalls(const char *const **out)

@@ -113,10 +113,10 @@ static void a_device_comes_and_goes(void **state)
 	send_event(stage, VMM_EVENT_DELETED, 2, "taken by force");
 	assert_event(stage, peer, "DEVICE_DELETED", "path", "/machine/peripheral/disk1");
 	assert_int_equal(stage->changes, 2);
-	/* Its number and its id are free. */
+	/* Its id is free, and its number later. */
 	request(stage, peer, ADD("\"driver\": \"vfio-pci\", \"host\": \"08:00.0\", \"id\": \"disk1\""));
-	assert_int_equal(stage->number, 2);
-	send_event(stage, VMM_EVENT_PLUG_FAILED, 2, "0000:08:00.0: no port is large enough");
+	assert_int_equal(stage->number, 3);
+	send_event(stage, VMM_EVENT_PLUG_FAILED, 3, "0000:08:00.0: no port is large enough");
 	reply = message(stage, peer);
 	assert_string_equal(json_string_value(json_object_get(json_object_get(reply, "error"), "desc")),
 			    "0000:08:00.0: no port is large enough");

@@ -4,6 +4,7 @@
  * socket, the signal descriptor and what vmm/ uses, and opens nothing.
  */
 #include <errno.h>
+#include <jansson.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -350,6 +351,15 @@ static void keep_malloc_in_the_sandbox(void)
 	mallopt(M_ARENA_MAX, 1);
 }
 
+/*
+ * jansson opens /dev/urandom for its first object, which may be that of a served device that comes
+ * while the guest runs.
+ */
+static void keep_json_in_the_sandbox(void)
+{
+	json_object_seed(0);
+}
+
 int machine_main(int control, int serial, void *opaque)
 {
 	struct machine machine = {.config = opaque, .control = control, .signals = -1};
@@ -358,6 +368,7 @@ int machine_main(int control, int serial, void *opaque)
 	enum vmm_end end;
 
 	keep_malloc_in_the_sandbox();
+	keep_json_in_the_sandbox();
 	prctl(PR_SET_NAME, MACHINE_NAME);
 	end = run(&machine, serial, &error);
 	if (end != VMM_END_FAULT && end != VMM_END_ERROR && end != VMM_END_PANIC)

@@ -38,15 +38,18 @@ static int parse(struct run_device *device, json_t *object, int fd, struct lend_
 	return ret ? ret : device_check(device, error);
 }
 
-/* A number that no device has; negative errno with the sentence. */
+/*
+ * A number that no device has; negative errno with the sentence. They are taken in turn, because
+ * the host may still be getting back the last device that left.
+ */
 static int place(const struct qmp *qmp, const struct run_device *device, struct lend_error *error)
 {
 	struct qmp_device named;
 	int number = -1;
 
 	for (unsigned i = 0; i < VMM_DEVICES_MAX && number < 0; i++)
-		if (!qmp->devices[i].used)
-			number = (int)i;
+		if (!qmp->devices[(qmp->next_device + i) % VMM_DEVICES_MAX].used)
+			number = (int)((qmp->next_device + i) % VMM_DEVICES_MAX);
 	if (number < 0)
 		return tool_fail(error, -ENOSPC, "the machine has %d devices, and takes no more",
 				 VMM_DEVICES_MAX);
@@ -74,14 +77,13 @@ static int plug(struct qmp_request *request, const struct run_device *device, st
 
 	if (number < 0)
 		return number;
-	if (!host->plug)
-		return tool_fail(error, -EOPNOTSUPP, "no device can come while the machine runs");
 	qmp_device_name(&qmp->devices[number], device, (unsigned)number);
 	ret = host->plug(host->opaque, (unsigned)number, device, error);
 	if (ret) {
 		qmp->devices[number].used = false;
 		return ret;
 	}
+	qmp->next_device = (unsigned)number + 1;
 	request->client->wait = (struct qmp_wait){.on = true, .plug = true, .number = (unsigned)number};
 	return QMP_LATER;
 }
@@ -135,7 +137,7 @@ int qmp_device_del(struct qmp_request *request, struct lend_error *error)
 		return say_absent(request, name, error);
 	if (qmp->over)
 		return tool_fail(error, -EPIPE, "the machine has ended");
-	ret = host->unplug ? host->unplug(host->opaque, wait.serial, (unsigned)number, force) : -EOPNOTSUPP;
+	ret = host->unplug(host->opaque, wait.serial, (unsigned)number, force);
 	if (ret)
 		return tool_fail(error, ret, "'%s' cannot be taken away now: %s", name, strerror(-ret));
 	request->client->wait = wait;

@@ -26,6 +26,7 @@ struct qmp {
 	enum qmp_cause cause;
 	enum vmm_end end;
 	struct qmp_device devices[VMM_DEVICES_MAX];
+	unsigned next_device; /* where the search for a free number begins */
 };
 
 enum { QMP_UUID_SIZE = 37 };
