@@ -347,13 +347,13 @@ static void settings_are_read(void **state)
 	assert_int_equal(run(stage), -EFBIG);
 	assert_says(stage, "16 MiB");
 	asked->files[1].path = stage->root;
-	assert_int_equal(run(stage), -ENOTSUP);
+	assert_int_equal(run(stage), -ENOEXEC);
 	assert_int_equal(mkfifo(at(stage, "pipe"), 0600), 0); /* it is not waited for */
 	asked->files[1].path = stage->path;
-	assert_int_equal(run(stage), -ENOTSUP);
+	assert_int_equal(run(stage), -ENOEXEC);
 	assert_says(stage, "/pipe, for -fw-cfg: it is not a regular file");
 	asked->files[1].path = "/dev/zero";
-	assert_int_equal(run(stage), -ENOTSUP);
+	assert_int_equal(run(stage), -ENOEXEC);
 	asked->files[1].path = "/proc/self/cmdline"; /* which does not know its length */
 	assert_int_equal(run(stage), 0);
 	assert_true(stage->files.config.files[1].length > 0);

@@ -31,7 +31,7 @@ static int read_regular(int fd, size_t max, void **bytes, size_t *length)
 	if (fstat(fd, &st))
 		return -errno;
 	if (!S_ISREG(st.st_mode))
-		return -ENOTSUP;
+		return -ENOEXEC;
 	*bytes = malloc(max + 1);
 	if (!*bytes)
 		return -ENOMEM;
@@ -61,5 +61,5 @@ int whole_file(const char *path, size_t max, void **bytes, size_t *length)
 
 const char *whole_file_text(int error)
 {
-	return error == -ENOTSUP ? "it is not a regular file" : strerror(-error);
+	return error == -ENOEXEC ? "it is not a regular file" : strerror(-error);
 }

@@ -7,7 +7,7 @@
 
 /**
  * Reads a regular file of `max` bytes at the most, into memory that the caller frees. 0 or a negative errno,
- * with nothing to free: -EFBIG: it is longer; -ENOTSUP: it is no regular file. A pipe or a device is not
+ * with nothing to free: -EFBIG: it is longer; -ENOEXEC: it is no regular file. A pipe or a device is not
  * waited for.
  */
 int whole_file(const char *path, size_t max, void **bytes, size_t *length);
