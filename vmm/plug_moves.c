@@ -163,7 +163,9 @@ void plug_surprise(struct assigned *assigned, enum vmm_event_type end, const cha
 	pause_guest(vmm);
 	detach(assigned, end, text);
 	vmm_resume(vmm);
-	if (!plug_next_in_slot(vmm, NULL, slot))
+	if (plug_next_in_slot(vmm, NULL, slot))
+		hotplug_changed(&vmm->hotplug, slot);
+	else
 		hotplug_gone(&vmm->hotplug, slot);
 }
 

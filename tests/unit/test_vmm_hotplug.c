@@ -163,6 +163,25 @@ static void surprise_takes_the_question_back(void **state)
 	hotplug_free(&hotplug);
 }
 
+/* The guest looks, and is still asked for what is left. */
+static void one_of_several_functions_goes(void **state)
+{
+	struct hotplug hotplug;
+
+	(void)state;
+	start(&hotplug, 1 << 1);
+	hotplug_changed(&hotplug, 3); /* nothing is there */
+	assert_false(told.high);
+	hotplug_ask(&hotplug, 1);
+	hotplug_changed(&hotplug, 1);
+	assert_int_equal(take(&hotplug, HOTPLUG_CHANGED), 1 << 1);
+	assert_int_equal(told.seen, 0);
+	assert_int_equal(take(&hotplug, HOTPLUG_ASKED), 1 << 1);
+	put(&hotplug, HOTPLUG_EJECT, 1 << 1);
+	assert_int_equal(told.ejected, 1);
+	hotplug_free(&hotplug);
+}
+
 static void a_reset_forgets_the_questions(void **state)
 {
 	struct hotplug hotplug;
@@ -214,6 +233,7 @@ int main(void)
 		cmocka_unit_test(a_device_goes_when_the_guest_lets_it),
 		cmocka_unit_test(a_guest_may_refuse_once),
 		cmocka_unit_test(surprise_takes_the_question_back),
+		cmocka_unit_test(one_of_several_functions_goes),
 		cmocka_unit_test(a_reset_forgets_the_questions),
 		cmocka_unit_test(a_hostile_guest_gets_nowhere),
 	};

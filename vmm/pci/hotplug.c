@@ -74,6 +74,14 @@ void hotplug_gone(struct hotplug *hotplug, unsigned slot)
 	pthread_mutex_unlock(&hotplug->lock);
 }
 
+void hotplug_changed(struct hotplug *hotplug, unsigned slot)
+{
+	pthread_mutex_lock(&hotplug->lock);
+	hotplug->changed |= bit(hotplug, slot) & hotplug->present;
+	update_level(hotplug);
+	pthread_mutex_unlock(&hotplug->lock);
+}
+
 void hotplug_reset(struct hotplug *hotplug)
 {
 	pthread_mutex_lock(&hotplug->lock);

@@ -64,6 +64,9 @@ void hotplug_ask(struct hotplug *hotplug, unsigned slot);
 /** The device was taken by surprise: its config space does not answer any more. */
 void hotplug_gone(struct hotplug *hotplug, unsigned slot);
 
+/** One function of a slot was taken by surprise, and others are still there. */
+void hotplug_changed(struct hotplug *hotplug, unsigned slot);
+
 /** The machine is reset: devices stay, and what the guest was told or asked is forgotten. */
 void hotplug_reset(struct hotplug *hotplug);
 
