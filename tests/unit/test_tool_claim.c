@@ -93,7 +93,7 @@ static void device_of_a_request(void **state)
 	gives("net-x7k2p/nic", "0000:05:00.0");
 	refused("disks/nic", "no claim has such a request");
 	refused("fasst", "the nearest is fast");
-	refused("something", "have 2 others");
+	refused("something", "such a request, of 2 that");
 	refused("", "claim= is empty");
 	assert_int_equal(parse_device("vfio-pci,claim=nic,host=06:00.0"), -EINVAL);
 	assert_says("names two devices");
@@ -112,14 +112,24 @@ static void what_is_passed_over(void **state)
 	put_text("other.json", "{\"kind\": \"Pod\", \"apiVersion\": \"v1\"}");
 	put_text("array.json", "[1]");
 	/* The newest version first; the rest is not read. */
-	put_text("two.json", "{\"kind\": \"DeviceMetadata\", \"apiVersion\": \"other/v2\"}\n" HEAD("two")
+	put_text("two.json", "{\"kind\": \"DeviceMetadata\", "
+			     "\"apiVersion\": \"metadata.resource.k8s.io/v2\"}\n" HEAD("two")
 				     REQUEST("second", DEVICE("0000:06:00.0")) TAIL "{ rest");
 	/* The same device by another file. */
 	snprintf(link, sizeof(link), "%s/again.json", folder);
 	assert_int_equal(symlink("two.json", link), 0);
 	snprintf(link, sizeof(link), "%s/gone.json", folder);
 	assert_int_equal(symlink("nothing", link), 0);
+	/* A request without devices is written without them, and a claim without requests. */
+	put_text("none.json", "{\"apiVersion\": \"metadata.resource.k8s.io/v1beta1\", "
+			      "\"kind\": \"DeviceMetadata\", \"metadata\": {}}");
 	gives("gpu/large", "0000:05:00.0");
+	gives("gpu", "0000:05:00.0");
+	gives("net/gpu", "0000:05:00.0");
+	gives("net/gpu/large", "0000:05:00.0");
+	refused("net/large", "no claim has such a request");
+	refused("/gpu", "no claim has such a request");
+	refused("net", "no claim has such a request");
 	gives("second", "0000:06:00.0");
 }
 
@@ -157,7 +167,9 @@ static void files_that_are_wrong(void **state)
 		HEAD("a") REQUEST("nic", DEVICE("05:00.0")) TAIL,
 		HEAD("a") REQUEST("nic", DEVICE("/sys/bus/pci/devices/0000:05:00.0")) TAIL,
 		HEAD("a") REQUEST("nic", "{\"attributes\": {\"resource.kubernetes.io/pciBusID\": 5}}") TAIL,
-		"{\"apiVersion\": \"metadata.resource.k8s.io/v1\", \"kind\": \"DeviceMetadata\"}",
+		"{\"apiVersion\": \"metadata.resource.k8s.io/v2\", \"kind\": \"DeviceMetadata\"}",
+		"{\"apiVersion\": \"metadata.resource.k8s.io/v1beta1\", \"kind\": \"DeviceMetadata\", "
+		"\"requests\": {}}",
 	};
 
 	(void)state;

@@ -92,22 +92,27 @@ static int read_devices(struct search *search, const json_t *devices, const char
 	return 0;
 }
 
-/* "REQUEST", which may have a slash in it, or that of one claim. */
+/* Whether `text` is `claim`, a slash and `length` bytes of `name`; without a claim, the bytes alone. */
+static bool is_made_of(const char *text, const char *claim, const char *name, size_t length)
+{
+	size_t before = claim ? strlen(claim) : 0;
+
+	if (claim && (!before || strncmp(text, claim, before) != 0 || text[before] != '/'))
+		return false;
+	text += claim ? before + 1 : 0;
+	return strlen(text) == length && !strncmp(text, name, length);
+}
+
+/* A request that offered alternatives is called REQUEST/ALTERNATIVE; the first part names it, too. */
 static bool is_wanted(const struct search *search, const json_t *root, const char *name)
 {
-	const char *slash = strchr(search->wanted, '/');
-	const char *claims[] = {string_in(root, "podClaimName"),
+	const char *claims[] = {NULL, string_in(root, "podClaimName"),
 				string_in(json_object_get(root, "metadata"), "name")};
 
-	if (!strcmp(search->wanted, name))
-		return true;
-	for (int i = 0; slash && i < 2; i++) {
-		size_t length = (size_t)(slash - search->wanted);
-
-		if (strlen(claims[i]) == length && !strncmp(claims[i], search->wanted, length) &&
-		    !strcmp(slash + 1, name))
+	for (int i = 0; i < 3; i++)
+		if (is_made_of(search->wanted, claims[i], name, strlen(name)) ||
+		    is_made_of(search->wanted, claims[i], name, strcspn(name, "/")))
 			return true;
-	}
 	return false;
 }
 
@@ -127,8 +132,8 @@ static int read_requests(struct search *search, const json_t *root, const char *
 	const json_t *requests = json_object_get(root, "requests"), *request;
 	int ret = 0;
 
-	if (!json_is_array(requests))
-		return not_understood(search, path, "it has no requests");
+	if (requests && !json_is_array(requests))
+		return not_understood(search, path, "its requests are no array");
 	for (size_t i = 0; !ret && (request = json_array_get(requests, i)); i++) {
 		const char *name = string_in(request, "name");
 
@@ -148,21 +153,35 @@ static bool is_metadata(const json_t *root)
 	       !strncmp(string_in(root, "apiVersion"), GROUP, strlen(GROUP));
 }
 
-/* The same in several versions may follow one another in a file, the newest first. Other kinds are not for
- * us. */
+static bool is_of_known_version(const json_t *root)
+{
+	const char *version = string_in(root, "apiVersion") + strlen(GROUP);
+
+	return !strcmp(version, "v1beta1") || !strcmp(version, "v1alpha1");
+}
+
+static void skip_blanks(const char **text, size_t *length)
+{
+	while (*length && **text && strchr(" \t\r\n", **text)) {
+		++*text;
+		--*length;
+	}
+}
+
+/*
+ * The same object follows in each version that its writer knows, the newest first. The first that
+ * we know is taken. What is of another kind is not for us.
+ */
 static int read_text(struct search *search, const char *text, size_t length, const char *path)
 {
+	bool newer = false, known = false;
 	int ret = 0;
-	bool done = false;
 
-	for (unsigned i = 0; !done && i < VERSIONS_MAX; i++) {
+	for (unsigned i = 0; !known && i < VERSIONS_MAX; i++) {
 		json_error_t problem;
 		json_t *root;
 
-		while (length && strchr(" \t\r\n", *text) && *text) {
-			text++;
-			length--;
-		}
+		skip_blanks(&text, &length);
 		if (!length && i)
 			break;
 		root = json_loadb(text, length, JSON_DISABLE_EOF_CHECK, &problem);
@@ -170,11 +189,14 @@ static int read_text(struct search *search, const char *text, size_t length, con
 			return not_understood(search, path, problem.text);
 		text += problem.position;
 		length -= (size_t)problem.position;
-		done = is_metadata(root);
-		if (done)
+		known = is_metadata(root) && is_of_known_version(root);
+		newer |= is_metadata(root);
+		if (known)
 			ret = read_requests(search, root, path);
 		json_decref(root);
 	}
+	if (newer && !known)
+		return not_understood(search, path, "lend knows v1beta1 and v1alpha1 of it");
 	return ret;
 }
 
@@ -253,9 +275,9 @@ static int no_request(const struct search *search)
 				 "claim=%.60s: no claim has such a request; the nearest is %s",
 				 search->wanted, search->nearest);
 	return tool_fail(search->error, -EINVAL,
-			 "claim=%.60s: no claim has such a request: the files below %.150s have %u others; "
-			 "give a request of the pod's claims, or host=ADDRESS",
-			 search->wanted, search->folder, search->requests);
+			 "claim=%.60s: no claim has such a request, of %u that the files below %.150s have; "
+			 "give one of the pod's claims, or host=ADDRESS",
+			 search->wanted, search->requests, search->folder);
 }
 
 int claim_find(const char *folder, const char *request, char address[16], struct lend_error *error)
