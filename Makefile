@@ -126,7 +126,7 @@ $(B)/tests/test_host_cures $(B)/tests/test_host_walk: ALL_LDFLAGS += $(addprefix
 $(B)/tests/test_vmm_node: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,syscall madvise)
 
 # A device that comes while the guest runs is the test's; and each allocation fails in turn.
-$(B)/tests/test_vmm_plug $(B)/tests/test_vmm_plug_each: ALL_LDFLAGS += -Wl,--wrap=lend_device_open_with
+$(B)/tests/test_vmm_errors $(B)/tests/test_vmm_plug $(B)/tests/test_vmm_plug_each: ALL_LDFLAGS += -Wl,--wrap=lend_device_open_with
 $(B)/tests/test_vmm_plug_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
 
 # A disk is full, or slow to say so.

@@ -68,7 +68,7 @@ _lend_device() {
 		x-p2p=*) values=("${before}x-p2p="{auto,on,off}) ;;
 		iommufd=*) values=("${before}iommufd="{on,off,auto}) ;;
 		x-config=*) values=("${before}x-config="{strict,open}) ;;
-		x-on-error=*) values=("${before}x-on-error="{stop,keep}) ;;
+		x-on-error=*) values=("${before}x-on-error="{forward,remove,stop,continue}) ;;
 		x-msix-relocation=*) values=("${before}x-msix-relocation="{off,bar0,bar1,bar2,bar3,bar4,bar5}) ;;
 		*=*)
 			[[ " $_lend_switches " == *" ${last%%=*} "* ]] && values=("$before${last%%=*}="{on,off})

@@ -44,7 +44,7 @@ _lend_property() {
 	elif compset -P 'x-config='; then
 		compadd -S , open strict
 	elif compset -P 'x-on-error='; then
-		compadd -S , keep stop
+		compadd -S , forward remove stop continue
 	elif compset -P 'x-msix-relocation='; then
 		compadd -S , off bar{0..5}
 	elif compset -P "(${(j:|:)switches})="; then

@@ -176,25 +176,24 @@ static int vfio_del(void *host, int fd)
 static void event(void *host, void *peer, enum lend_event kind, const char *text)
 {
 	static const enum lend_log_level levels[] = {
-		[LEND_EVENT_REQUEST] = LEND_LOG_WARNING, [LEND_EVENT_ERROR] = LEND_LOG_ERROR,
-		[LEND_EVENT_DEAD] = LEND_LOG_ERROR,      [LEND_EVENT_RESET] = LEND_LOG_INFO,
+		[LEND_EVENT_DEAD] = LEND_LOG_ERROR,
+		[LEND_EVENT_RESET] = LEND_LOG_INFO,
 		[LEND_EVENT_LOST] = LEND_LOG_WARNING,
 	};
 	struct assigned *assigned = peer;
 	struct vmm *vmm = host;
-	char line[256];
 
-	if (kind == LEND_EVENT_REQUEST) {
+	switch (kind) {
+	case LEND_EVENT_REQUEST:
 		__atomic_store_n(&assigned->leaving, true, __ATOMIC_RELEASE);
 		vmm_wake(vmm);
-	} else if (kind != LEND_EVENT_ERROR || !assigned->config.stop_on_error) {
+		return;
+	case LEND_EVENT_ERROR:
+	case LEND_EVENT_REPORTED:
+		errors_note(assigned, kind, text);
+		return;
+	default:
 		vmm_log(vmm, levels[kind], "%s: %s", assigned->name, text);
-	} else {
-		snprintf(line, sizeof(line),
-			 "%s: the device reported an uncorrectable error (x-on-error=stop); "
-			 "dmesg has what it was",
-			 assigned->name);
-		vmm_request(vmm, REQUEST_DEVICE, line);
 	}
 	if (kind == LEND_EVENT_LOST && vmm->config.lost)
 		vmm->config.lost(vmm->config.opaque, assigned->index);

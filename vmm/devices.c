@@ -150,6 +150,8 @@ int device_make_function(struct assigned *assigned, enum lend_place place, struc
 	config.shares_pages = true;
 	config.maps_read_only = true;
 	config.tells_request = true;
+	config.reports_errors = assigned->vmm->config.ports && place == LEND_PLACE_PORT &&
+				assigned->config.on_error == VMM_ERROR_FORWARD;
 	for (const struct assigned *at = NULL; (at = assigned_next(assigned->vmm, at));)
 		config.multifunction |= siblings(at, assigned);
 	lend_function_free(assigned->function);

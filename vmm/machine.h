@@ -49,8 +49,9 @@ struct assigned {
 	struct lend_device *device;
 	struct lend_function *function;
 	enum lend_place place;
-	bool alone;   /* a VF: it shares its slot with nobody */
-	bool leaving; /* atomic: the host wants it back, or what it asked for is not done yet */
+	bool alone;      /* a VF: it shares its slot with nobody */
+	uint32_t errors; /* atomic, bits of enum port_error: the loop tells the guest of them */
+	bool leaving;    /* atomic: the host wants it back, or what it asked for is not done yet */
 	struct plug plug;
 	bool shown; /* atomic: a BAR that waited has its place; the loop tells the library */
 	char name[LEND_NAME_SIZE];
@@ -211,14 +212,20 @@ int ports_init(struct vmm *vmm, struct lend_error *error);
 void ports_reset(struct vmm *vmm);
 void ports_free(struct vmm *vmm);
 /**
- * A function's error reaches the guest through its port. On the loop's thread. -ENOENT: it is not
- * behind a port that notes errors.
+ * A function's error reaches the guest through its port. On the loop's thread. Whether the guest was
+ * interrupted: not if it does not listen, or the function is not behind a port that notes errors.
  */
-int ports_error(struct vmm *vmm, const struct lend_function *function, enum port_error what);
+bool ports_error(struct vmm *vmm, const struct lend_function *function, enum port_error what);
 /** The guest resets the bus below a port; opaque: struct vmm. From a vCPU. */
 void ports_bus_reset(void *opaque, unsigned slot);
 /** Carries out what guests asked for: vCPUs are paused meanwhile. On the loop's thread. */
 void ports_serve(struct vmm *vmm);
+
+/* errors.c */
+/** The library tells of an error: LEND_EVENT_ERROR or LEND_EVENT_REPORTED. Any thread; does not block. */
+void errors_note(struct assigned *assigned, enum lend_event kind, const char *text);
+/** Does what there is to do. On the loop's thread, outside of callbacks. */
+void errors_serve(struct vmm *vmm);
 
 /* assign.c */
 extern const struct lend_host_ops assign_ops; /* host: struct vmm, peer: struct assigned */

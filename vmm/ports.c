@@ -64,21 +64,21 @@ void ports_free(struct vmm *vmm)
 		hotplug_free(&vmm->hotplug);
 }
 
-int ports_error(struct vmm *vmm, const struct lend_function *function, enum port_error what)
+bool ports_error(struct vmm *vmm, const struct lend_function *function, enum port_error what)
 {
 	struct pci_slot *slot = &vmm->topology.slots[topology_slot(&vmm->topology, function)];
 	struct port_message message;
 	int ret;
 
 	if (slot->kind != SLOT_PORT || !slot->setup.hotplug)
-		return -ENOENT;
+		return false;
 	if (!port_error(&slot->config, what, topology_requester(&vmm->topology, function), &message))
-		return 0;
+		return false;
 	ret = hv_signal_msi(vmm->vm, message.address, message.data);
 	if (ret && vmm_may_log(vmm))
 		vmm_log(vmm, LEND_LOG_WARNING, "KVM does not take the interrupt of a root port: %s",
 			strerror(-ret));
-	return 0;
+	return !ret;
 }
 
 /* The guest waits until what is below answers again, at least 100 ms. */

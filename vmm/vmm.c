@@ -282,6 +282,7 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 		}
 		devices_release(vmm);
 		ports_serve(vmm);
+		errors_serve(vmm);
 		devices_shown(vmm);
 		plugs_serve(vmm);
 		if (vmm->config.turn)

@@ -58,6 +58,14 @@ struct vmm_event {
 	char text[sizeof(struct lend_error)]; /* ends with NUL */
 };
 
+/** x-on-error=: what becomes of an uncorrectable error of the device. */
+enum vmm_on_error {
+	VMM_ERROR_FORWARD,  /* the guest is told, if it listens and the device has an AER capability */
+	VMM_ERROR_REMOVE,   /* the device is taken from the guest by force */
+	VMM_ERROR_STOP,     /* the machine ends */
+	VMM_ERROR_CONTINUE, /* the device reads all ones until a reboot, and the guest goes on */
+};
+
 /** One -device as the user wrote it. */
 struct vmm_device_config {
 	const char *host; /* address or sysfs path; NULL: fd says which */
@@ -68,8 +76,8 @@ struct vmm_device_config {
 	const char *name;     /* of LEND_BACKEND_USER, for messages; NULL: by its socket */
 	const char *vf_token; /* NULL: none */
 	bool allow_unreset;   /* x-allow-unreset=on: also where nothing could reset it */
-	bool stop_on_error;   /* x-on-error=stop: an error of the device ends the machine */
-	int boot_index;       /* of the firmware's boot order, the lowest first; -1: not in it */
+	enum vmm_on_error on_error;
+	int boot_index; /* of the firmware's boot order, the lowest first; -1: not in it */
 	/* Where the host wants it back: how long the guest may take to let it go, ms; 0: the default. */
 	unsigned give_up_ms;
 	/*

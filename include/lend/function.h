@@ -176,9 +176,11 @@ LEND_API void lend_function_free(struct lend_function *function);
 LEND_API bool lend_function_gone(const struct lend_function *function);
 
 /**
- * Whether it was made with reports_errors and has an AER capability. Any thread; does not block.
+ * Whether it was made with reports_errors and has an AER capability. `*status`, unless it is NULL,
+ * is what the guest finds in its Uncorrectable Error Status register (PCI Express Base, 7.8.4.2);
+ * 0 without the capability. Any thread; does not block.
  */
-LEND_API bool lend_function_reports_errors(const struct lend_function *function);
+LEND_API bool lend_function_reports_errors(const struct lend_function *function, uint32_t *status);
 
 /**
  * Stops the function as an error of its device does, with LEND_EVENT_ERROR, for a monitor whose

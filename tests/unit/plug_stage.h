@@ -27,9 +27,10 @@ enum { PORT_A = 1, PORT_B = 2, BAR_AT = 0x4, ROOM_HIGH = 16 << 20 };
 static struct {
 	struct vmm vmm;
 	struct world *world;
-	unsigned slots, irqfds;  /* of KVM, now */
-	unsigned calls, fail_at; /* calls of KVM that can fail; the one that does, from 1; 0: none */
-	unsigned pauses;
+	unsigned slots, irqfds;    /* of KVM, now */
+	unsigned calls, fail_at;   /* calls of KVM that can fail; the one that does, from 1; 0: none */
+	unsigned pauses, messages; /* the last: of root ports */
+	enum request request;
 	char events[512]; /* their types and devices: "plugged 0, ready 0, " */
 	char text[512];   /* of the last one */
 	char log[512];
@@ -84,6 +85,7 @@ int hv_irq_line(int vm, unsigned gsi, int level)
 int hv_signal_msi(int vm, uint64_t address, uint32_t data)
 {
 	(void)vm, (void)address, (void)data;
+	stage.messages++;
 	return 0;
 }
 
@@ -122,7 +124,8 @@ void vmm_wake(struct vmm *vmm)
 
 void vmm_request(struct vmm *vmm, enum request request, const char *text)
 {
-	(void)vmm, (void)request, (void)text;
+	(void)vmm, (void)text;
+	stage.request = request;
 }
 
 bool vmm_may_log(struct vmm *vmm)
@@ -147,7 +150,7 @@ void vmm_tell(struct vmm *vmm, enum vmm_event_type type, unsigned device, uint32
 		[VMM_EVENT_PLUGGED] = "plugged",       [VMM_EVENT_PLUG_FAILED] = "failed",
 		[VMM_EVENT_READY] = "ready",           [VMM_EVENT_PLUG_TIMEOUT] = "timeout",
 		[VMM_EVENT_DELETED] = "deleted",       [VMM_EVENT_UNPLUG_REFUSED] = "refused",
-		[VMM_EVENT_ASKED_BACK] = "asked back",
+		[VMM_EVENT_ASKED_BACK] = "asked back", [VMM_EVENT_DEVICE_ERROR] = "error",
 	};
 	size_t used = strlen(stage.events);
 
@@ -279,7 +282,7 @@ static int add(unsigned device)
 	return ret;
 }
 
-static int take_away(unsigned device, bool force)
+static inline int take_away(unsigned device, bool force)
 {
 	struct lend_error error = {""};
 	int ret = vmm_device_remove(&stage.vmm, device, force, &error);

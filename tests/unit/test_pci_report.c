@@ -46,9 +46,10 @@ static void stop(struct world *world)
 static void error_is_reported_and_the_function_goes_on(void **state)
 {
 	struct world *world = made(true);
+	uint32_t status;
 
 	(void)state;
-	assert_true(lend_function_reports_errors(world->function));
+	assert_true(lend_function_reports_errors(world->function, NULL));
 	world_set(world, PCI_COMMAND, 2, ON);
 	world_set(world, AER + PCI_ERR_UNCOR_STATUS, 4, PCI_ERR_UNC_COMP_TIME);
 	world_set(world, AER + PCI_ERR_HEADER_LOG + 8, 4, 0x12345678);
@@ -58,6 +59,8 @@ static void error_is_reported_and_the_function_goes_on(void **state)
 	assert_false(lend_function_gone(world->function));
 	assert_true(world->bars[0].placed);
 	assert_int_equal(world_read(world, AER + PCI_ERR_UNCOR_STATUS, 4), PCI_ERR_UNC_COMP_TIME);
+	assert_true(lend_function_reports_errors(world->function, &status));
+	assert_int_equal(status, PCI_ERR_UNC_COMP_TIME);
 	assert_int_equal(world_read(world, AER + PCI_ERR_CAP, 4), PCI_ERR_CAP_ECRC_GENC | 14);
 	assert_int_equal(world_read(world, AER + PCI_ERR_HEADER_LOG + 8, 4), 0x12345678);
 	tell(world); /* each is told */
@@ -148,7 +151,7 @@ static void without_reports_nothing_changes(void **state)
 	struct world *world = made(false);
 
 	(void)state;
-	assert_false(lend_function_reports_errors(world->function));
+	assert_false(lend_function_reports_errors(world->function, NULL));
 	world_set(world, PCI_COMMAND, 2, ON);
 	world_set(world, AER + PCI_ERR_UNCOR_STATUS, 4, PCI_ERR_UNC_COMP_TIME);
 	assert_int_equal(world_read(world, AER + PCI_ERR_UNCOR_STATUS, 4), PCI_ERR_UNC_COMP_TIME);

@@ -331,8 +331,12 @@ static void properties_of_the_function(void **state)
 	assert_int_equal(parsed("x-p2p=on")->function.p2p, LEND_P2P_ON);
 	assert_int_equal(parsed("x-p2p=auto")->function.p2p, LEND_P2P_AUTO);
 	assert_true(parsed("x-allow-unreset=on")->allow_unreset);
-	assert_true(parsed("x-on-error=stop")->stop_on_error);
-	assert_false(parsed("x-on-error=keep")->stop_on_error);
+	assert_int_equal(parsed("x-req=on")->on_error, VMM_ERROR_FORWARD);
+	assert_int_equal(parsed("x-on-error=forward")->on_error, VMM_ERROR_FORWARD);
+	assert_int_equal(parsed("x-on-error=remove")->on_error, VMM_ERROR_REMOVE);
+	assert_int_equal(parsed("x-on-error=stop")->on_error, VMM_ERROR_STOP);
+	assert_int_equal(parsed("x-on-error=continue")->on_error, VMM_ERROR_CONTINUE);
+	assert_int_equal(parsed("x-on-error=keep")->on_error, VMM_ERROR_CONTINUE);
 }
 
 static void properties_that_make_no_sense(void **state)
@@ -349,7 +353,7 @@ static void properties_that_make_no_sense(void **state)
 					    "ats=maybe",
 					    "x-p2p=maybe",
 					    "x-config=lax",
-					    "x-on-error=continue",
+					    "x-on-error=go",
 					    "x-allow-unreset=perhaps",
 					    "x-vga=0",
 					    "x-no-kvm-ioeventfd=maybe",

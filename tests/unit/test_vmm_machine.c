@@ -207,6 +207,8 @@ VOID(lend_function_count, const struct lend_function *function, struct lend_func
 SILENT(size_t, lend_function_explain, const struct lend_function *function, struct lend_explain_row *rows,
        size_t max, size_t stride)
 SILENT(bool, lend_function_gone, const struct lend_function *function)
+VOID(lend_function_fail, struct lend_function *function)
+SILENT(bool, lend_function_reports_errors, const struct lend_function *function, uint32_t *status)
 SILENT(size_t, lend_function_pages, const struct lend_function *function, struct lend_page_count *out,
        size_t max, size_t stride)
 SILENT(size_t, lend_function_vectors, struct lend_function *function, struct lend_vector_count *out,

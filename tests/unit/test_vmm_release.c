@@ -48,6 +48,12 @@ int hv_irq_line(int vm, unsigned gsi, int level)
 	return 0;
 }
 
+int hv_signal_msi(int vm, uint64_t address, uint32_t data)
+{
+	(void)vm, (void)address, (void)data;
+	return 0;
+}
+
 int hv_ioeventfd(int vm, uint64_t address, unsigned length, uint64_t data, int eventfd, uint32_t flags)
 {
 	(void)vm, (void)address, (void)length, (void)data, (void)eventfd, (void)flags;

@@ -107,6 +107,11 @@ void plugs_serve(struct vmm *of)
 	(void)of;
 }
 
+void errors_serve(struct vmm *of)
+{
+	(void)of;
+}
+
 void ports_serve(struct vmm *of)
 {
 	(void)of;

@@ -153,8 +153,16 @@ void vmm_log(struct vmm *vmm, enum lend_log_level level, const char *format, ...
 static struct {
 	enum request request;
 	char text[256];
-	unsigned wakes;
+	unsigned wakes, errors;
+	enum lend_event error; /* the last one */
 } asked;
+
+void errors_note(struct assigned *assigned, enum lend_event kind, const char *text)
+{
+	(void)assigned, (void)text;
+	asked.errors++;
+	asked.error = kind;
+}
 
 void vmm_request(struct vmm *of, enum request request, const char *text)
 {

@@ -165,7 +165,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 			.name = options->devices[i].served.count ? options->devices[i].served.name : NULL,
 			.vf_token = options->devices[i].vf_token[0] ? options->devices[i].vf_token : NULL,
 			.allow_unreset = options->devices[i].allow_unreset,
-			.stop_on_error = options->devices[i].stop_on_error,
+			.on_error = options->devices[i].on_error,
 			.boot_index = options->devices[i].boot_index,
 			.give_up_ms = options->devices[i].give_up_ms,
 			.function = options->devices[i].function,

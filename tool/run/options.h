@@ -46,7 +46,8 @@ struct run_device {
 	enum lend_backend backend;
 	char vf_token[40];         /* empty: none */
 	char romfile[ROMFILE_MAX]; /* empty: none */
-	bool managed, allow_unreset, stop_on_error;
+	bool managed, allow_unreset;
+	enum vmm_on_error on_error;
 	int boot_index;                       /* -1: not in the firmware's order */
 	struct lend_function_config function; /* without what the machine fills in */
 };

@@ -28,7 +28,7 @@ void order_begin(struct plug_order *order, const struct run_device *device)
 	order->reply_ms = device->reply_ms;
 	order->give_up_ms = device->give_up_ms;
 	order->allow_unreset = device->allow_unreset;
-	order->stop_on_error = device->stop_on_error;
+	order->on_error = device->on_error;
 	order->group = order->numa_node = -1;
 	snprintf(order->vf_token, sizeof(order->vf_token), "%s", device->vf_token);
 	order->function = device->function;
@@ -138,7 +138,8 @@ int order_read(const int fds[ORDER_FDS], unsigned count, struct vmm_device_confi
 		.name = user ? order->name : NULL,
 		.vf_token = order->vf_token[0] ? order->vf_token : NULL,
 		.allow_unreset = order->allow_unreset,
-		.stop_on_error = order->stop_on_error,
+		.on_error = order->on_error <= VMM_ERROR_CONTINUE ? (enum vmm_on_error)order->on_error
+								  : VMM_ERROR_FORWARD,
 		.boot_index = -1,
 		.give_up_ms = order->give_up_ms,
 		.facts = user ? NULL : &kept->facts,

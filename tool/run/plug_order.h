@@ -16,7 +16,7 @@ struct plug_order {
 	uint32_t size;     /* of this struct: both sides are one program */
 	uint32_t by_group; /* [1] is a group */
 	uint32_t backend, reply_ms, give_up_ms;
-	uint32_t allow_unreset, stop_on_error;
+	uint32_t allow_unreset, on_error;
 	int32_t group, numa_node;
 	char name[LEND_NAME_SIZE], vf_token[40], driver[64], reset_methods[64];
 	uint32_t config_length, rom_length; /* the ROM's bytes follow the struct */

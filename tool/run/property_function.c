@@ -159,5 +159,19 @@ int property_config(struct run_device *device, const struct property *row, const
 int property_on_error(struct run_device *device, const struct property *row, const char *value,
 		      struct lend_error *error)
 {
-	return set_word(&device->stop_on_error, row, value, "stop", "keep", error);
+	static const struct {
+		const char *word;
+		enum vmm_on_error means;
+	} words[] = {
+		{"forward", VMM_ERROR_FORWARD},   {"remove", VMM_ERROR_REMOVE}, {"stop", VMM_ERROR_STOP},
+		{"continue", VMM_ERROR_CONTINUE}, {"keep", VMM_ERROR_CONTINUE}, /* its older name */
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (!strcmp(value, words[i].word)) {
+			device->on_error = words[i].means;
+			return 0;
+		}
+	return tool_fail(error, -EINVAL, "%s=%.100s is not known; give forward, remove, stop or continue",
+			 row->name, value);
 }

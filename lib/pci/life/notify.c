@@ -8,6 +8,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <linux/pci_regs.h>
+
+#include "lib/pci/config/config.h"
 #include "lib/pci/ledger/bell.h"
 #include "lib/pci/ledger/ledger.h"
 #include "lib/pci/ledger/lock.h"
@@ -42,8 +45,10 @@ void notify_rings(struct lend_function *function, unsigned kind)
 		end(function, LIFE_LEAVING, LEND_EVENT_REQUEST);
 }
 
-bool lend_function_reports_errors(const struct lend_function *function)
+bool lend_function_reports_errors(const struct lend_function *function, uint32_t *status)
 {
+	if (status)
+		*status = function->aer ? config_state(function, function->aer + PCI_ERR_UNCOR_STATUS, 4) : 0;
 	return function->aer;
 }
 
