@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line of lend run: every option, and every way to get one wrong. */
+#include <stdlib.h>
+
+#include "tests/unit/folder.h"
 #include "tests/unit/tool_command_line.h"
 
 static void defaults(void **state)
@@ -112,6 +115,75 @@ static void sizes(void **state)
 	}
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
 		assert_refused("-m", wrong[i], "-m");
+}
+
+static void ports_for_later(void **state)
+{
+	static const char *const wrong[] = {"",
+					    "two",
+					    "29",
+					    "-1",
+					    "2,",
+					    "2,window",
+					    "2,window=",
+					    "2,window=0",
+					    "2,window=1M,x",
+					    "2,windows=1M",
+					    "2,window=1000K"};
+
+	(void)state;
+	assert_int_equal(parse("-kernel", "K", "-ports", "4", NULL), 0);
+	assert_int_equal(options.ports, 4);
+	assert_int_equal(options.port_window, 0);
+	assert_int_equal(parse("-kernel", "K", "-ports", "2,window=64G", NULL), 0);
+	assert_int_equal(options.ports, 2);
+	assert_int_equal(options.port_window, UINT64_C(64) << 30);
+	assert_int_equal(parse("-kernel", "K", "-ports=0", NULL), 0);
+	assert_int_equal(options.ports, 0);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		assert_int_equal(parse("-kernel", "K", "-ports", wrong[i], NULL), -EINVAL);
+		assert_non_null(strstr(error.text, "-ports"));
+	}
+}
+
+static void write_file(const char *root, const char *path, const char *text)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command),
+		 "f=%s/sys/bus/pci/devices/%s; mkdir -p $(dirname $f); printf '%s' >$f", root, path, text);
+	assert_int_equal(system(command), 0);
+}
+
+/* By the largest that could be handed over: neither a bridge, nor what has no group. */
+static void ports_are_sized_by_the_computer(void **state)
+{
+	char root[] = "/tmp/lend-ports-XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	setenv("LEND_ROOT", root, 1);
+	assert_int_equal(parse("-kernel", "K", "-ports", "2", NULL), 0);
+	ports_size(&options);
+	assert_int_equal(options.port_window, 64 << 20);
+	write_file(root, "0000:01:00.0/class", "0x030000\\n");
+	write_file(root, "0000:01:00.0/iommu_group", "");
+	write_file(root, "0000:01:00.0/resource",
+		   "0x0000000080000000 0x0000000080ffffff 0x0000000000040200\\n"
+		   "0x0000380000000000 0x00003803ffffffff 0x000000000014220c\\n"
+		   "0 0 0\\n0x0000380400000000 0x0000380401ffffff 0x000000000014220c\\n");
+	write_file(root, "0000:02:00.0/class", "0x060400\\n");
+	write_file(root, "0000:02:00.0/iommu_group", "");
+	write_file(root, "0000:02:00.0/resource", "0x380000000000 0x381fffffffff 0x14220c\\n");
+	write_file(root, "0000:03:00.0/class", "0x030000\\n");
+	write_file(root, "0000:03:00.0/resource", "0x380000000000 0x381fffffffff 0x14220c\\n");
+	ports_size(&options);
+	assert_int_equal(options.port_window, 64 << 20); /* once */
+	options.port_window = 0;
+	ports_size(&options);
+	assert_int_equal(options.port_window, (UINT64_C(16) << 30) + (32 << 20));
+	unsetenv("LEND_ROOT");
+	folder_remove(root);
 }
 
 static void kinds_of_memory(void **state)
@@ -349,6 +421,8 @@ int main(void)
 		cmocka_unit_test(one_dash_or_two),
 		cmocka_unit_test(help_needs_nothing),
 		cmocka_unit_test(sizes),
+		cmocka_unit_test(ports_for_later),
+		cmocka_unit_test(ports_are_sized_by_the_computer),
 		cmocka_unit_test(kinds_of_memory),
 		cmocka_unit_test(processors_are_pinned),
 		cmocka_unit_test(wrong_values),
