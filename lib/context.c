@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/context.h"
 #include "lib/context_private.h"
@@ -61,6 +62,8 @@ void lend_context_free(struct lend_context *context)
 	pthread_mutex_destroy(&context->groups.lock);
 	pthread_mutex_destroy(&context->devices.lock);
 	pthread_mutex_destroy(&context->iommufd.lock);
+	if (context->iommufd.fd >= 0)
+		close(context->iommufd.fd);
 	free(context);
 }
 

@@ -99,6 +99,7 @@ struct context_iommufd {
 	pthread_mutex_t lock;
 	int fd; /* -1: none is open */
 	struct lend_cdev *first;
+	bool keeps; /* it stays open without a device; atomic */
 };
 struct context_iommufd *context_iommufd(struct lend_context *context);
 

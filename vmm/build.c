@@ -133,8 +133,10 @@ static int init_core(struct vmm *vmm, struct lend_error *error)
 	ret = ret ? ret : plugs_init(vmm);
 	ret = ret ? ret : lend_context_new(&context, &vmm->context);
 	ret = ret ? ret : lend_space_new(vmm->context, &assign_ops, vmm, &vmm->space);
-	if (!ret && vmm->config.ports)
-		lend_context_read_rules(vmm->context); /* files are not opened any more when a device comes */
+	if (!ret && vmm->config.ports) {
+		lend_space_keep(vmm->space);
+		lend_context_read_rules(vmm->context); /* no file is opened any more when a device comes */
+	}
 	return ret ? fail(error, ret, "cannot set the machine up: %s", strerror(-ret)) : 0;
 }
 

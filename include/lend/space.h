@@ -80,6 +80,15 @@ struct lend_iova_window {
 LEND_API int lend_space_new(struct lend_context *context, const struct lend_host_ops *ops, void *host,
 			    struct lend_space **out);
 
+/**
+ * For a space to which devices come again after the last one has gone: an address
+ * space of iommufd stays, with its maps, and so does the context's iommufd. No device
+ * reaches the memory meanwhile, and the kernel does not keep it pinned. A container
+ * of type1 goes with its last group all the same. Before the space's first device;
+ * does not block.
+ */
+LEND_API void lend_space_keep(struct lend_space *space);
+
 /** Unmaps what is left and frees the space. All its devices must be closed before. One thread; may block. */
 LEND_API void lend_space_free(struct lend_space *space);
 

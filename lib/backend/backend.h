@@ -142,6 +142,7 @@ struct domain_ops {
 	int (*attach)(void *domain, const struct domain_user *user);
 	int (*detach)(void *domain, const struct domain_user *user);
 	void (*close)(void *domain);
+	bool stays; /* it can be without a user: its maps stay, and nobody reaches them */
 };
 
 #endif

@@ -236,6 +236,7 @@ static const struct domain_ops ioas_ops = {
 	.attach = ioas_attach,
 	.detach = ioas_detach,
 	.close = ioas_close,
+	.stays = true,
 };
 
 int ioas_new(struct lend_context *context, const struct domain_user *user, const struct domain_ops **ops,

@@ -126,11 +126,18 @@ int space_attach(struct lend_space *space, const struct domain_user *user, struc
 	return domain < 0 ? domain : 0;
 }
 
+/* Whether the user is the last one of a domain that ends with it. */
+static bool is_last(const struct lend_space *space, const struct space_domain *at)
+{
+	return at->users == 1 && !(space->keeps && at->ops->stays);
+}
+
 /* A domain is emptied before its last user leaves it, so that no device can reach the memory after this. */
 void space_detach(struct lend_space *space, int fd)
 {
 	struct space_user **link, *user;
 	struct space_domain *at;
+	bool last;
 
 	space_lock(space);
 	for (link = &space->users; *link && (*link)->user.fd != fd;)
@@ -140,10 +147,12 @@ void space_detach(struct lend_space *space, int fd)
 		*link = user->next;
 		space->windows.known = false;
 		at = &space->domains[user->domain];
-		if (at->users == 1)
+		last = is_last(space, at);
+		if (last)
 			empty(space, user->domain, NULL);
 		at->ops->detach(at->opaque, &user->user);
-		if (!--at->users) {
+		at->users--;
+		if (last) {
 			at->ops->close(at->opaque);
 			*at = (struct space_domain){0};
 		}

@@ -38,6 +38,9 @@ void lend_space_free(struct lend_space *space)
 		return;
 	while (space->users)
 		space_detach(space, space->users->user.fd);
+	for (unsigned i = 0; i < DOMAINS_MAX; i++)
+		if (space->domains[i].ops) /* kept without a user */
+			space->domains[i].ops->close(space->domains[i].opaque);
 	for (struct dma_map *map; (map = space->maps.root);) {
 		map_tree_remove(&space->maps, map);
 		free(map);
@@ -46,6 +49,12 @@ void lend_space_free(struct lend_space *space)
 	pthread_mutex_destroy(&space->lock);
 	log_bucket_destroy(&space->bucket);
 	free(space);
+}
+
+void lend_space_keep(struct lend_space *space)
+{
+	space->keeps = true;
+	__atomic_store_n(&context_iommufd(space->context)->keeps, true, __ATOMIC_RELAXED);
 }
 
 struct lend_context *space_context(const struct lend_space *space)

@@ -56,6 +56,7 @@ struct lend_space {
 	struct map_tree maps;
 	struct space_domain domains[DOMAINS_MAX];
 	struct space_user *users;
+	bool keeps; /* lend_space_keep() */
 	uint64_t mapped; /* bytes of RAM and ROM */
 	struct {
 		bool known; /* and no user came or left since */

@@ -73,7 +73,7 @@ int iommufd_enter(struct lend_context *context, struct lend_cdev *cdev,
 	for (const struct lend_cdev *other = iommufd->first; other; other = other->next)
 		if (!strcmp(other->name, cdev->name))
 			ret = error_say(error, -EEXIST, "%s is given twice", cdev->name);
-	if (!ret && !iommufd->first)
+	if (!ret && iommufd->fd < 0)
 		ret = iommufd->fd = open_iommufd(context, cdev->name, config, error);
 	if (ret >= 0) {
 		ret = 0;
@@ -94,7 +94,7 @@ void iommufd_leave(struct lend_context *context, struct lend_cdev *cdev)
 	for (link = &iommufd->first; *link != cdev;)
 		link = &(*link)->next;
 	*link = cdev->next;
-	if (!iommufd->first) {
+	if (!iommufd->first && !__atomic_load_n(&iommufd->keeps, __ATOMIC_RELAXED)) {
 		close(iommufd->fd);
 		iommufd->fd = -1;
 	}

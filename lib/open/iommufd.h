@@ -31,7 +31,7 @@ struct lend_cdev {
 int iommufd_enter(struct lend_context *context, struct lend_cdev *cdev,
 		  const struct lend_device_config *config, struct lend_error *error);
 
-/** Takes it out of the registry; with the last one the iommufd is closed. */
+/** Takes it out of the registry; with the last one the iommufd is closed, unless it is to stay. */
 void iommufd_leave(struct lend_context *context, struct lend_cdev *cdev);
 
 #endif

@@ -98,7 +98,7 @@ static int make(struct lend_context *context, const struct domain_user *user, co
 		void **domain, struct lend_error *error)
 {
 	static const struct domain_ops table = {
-		domain_map, domain_unmap, domain_windows, domain_attach, domain_detach, domain_close,
+		domain_map, domain_unmap, domain_windows, domain_attach, domain_detach, domain_close, false,
 	};
 
 	(void)context, (void)error;

@@ -362,6 +362,29 @@ static void its_own_config_space(void **state)
 	assert_int_equal(host->device[0]->raw[4095], '\n');
 }
 
+/* The address space of the last device is there for the next one, with its maps. */
+static void kept_without_a_device(void **state)
+{
+	static uint8_t page[0x1000] __attribute__((aligned(0x1000)));
+	struct host *host = *state;
+	const struct lend_range ram = {.length = 0x1000, .va = page, .fd = -1, .kind = LEND_RANGE_RAM};
+
+	add_device(host, "0000:05:00.0", 0);
+	lend_space_keep(host->space);
+	assert_int_equal(open_named(host, 0, "05:00.0"), 0);
+	assert_int_equal(lend_space_map(host->space, &ram, 1, NULL), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		close_one(host, 0);
+		expect_calls("detach", "destroy 2", NULL);
+		assert_int_equal(kernel.attached, 0);
+		run("rm -f %s/iommu", host->dev); /* it is open still */
+		kernel.next_id = 1;
+		assert_int_equal(open_named(host, 0, "05:00.0"), 0);
+		expect_calls("bind 00", "hwpt 2", "attach 2", "ranges", NULL);
+	}
+	assert_int_equal(lend_space_mapped(host->space), 0x1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +402,7 @@ int main(void)
 		on_host(node_by_facts),
 		on_host(config_of_another_header),
 		on_host(its_own_config_space),
+		on_host(kept_without_a_device),
 	};
 
 	return cmocka_run_group_tests_name("backend_iommufd", tests, NULL, NULL);

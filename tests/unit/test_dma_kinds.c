@@ -81,7 +81,7 @@ static void domain_close(void *opaque)
 static int make(const struct domain_user *user, const struct domain_ops **ops, void **opaque)
 {
 	static const struct domain_ops table = {
-		domain_map, domain_unmap, domain_windows, domain_attach, domain_detach, domain_close,
+		domain_map, domain_unmap, domain_windows, domain_attach, domain_detach, domain_close, false,
 	};
 	struct domain *domain = user->arg;
 

@@ -253,8 +253,9 @@ static void stay_open(void *opaque)
 static int make_other(struct lend_context *context, const struct domain_user *user,
 		      const struct domain_ops **ops, void **domain, struct lend_error *error)
 {
-	static const struct domain_ops table = {map_in_the_other, unmap_in_the_other, domain_windows,
-						stay_attached,    stay_attached,      stay_open};
+	static const struct domain_ops table = {
+		map_in_the_other, unmap_in_the_other, domain_windows, stay_attached,
+		stay_attached,    stay_open,          false};
 
 	(void)context, (void)error;
 	*ops = &table;

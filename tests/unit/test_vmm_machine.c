@@ -216,6 +216,7 @@ SILENT(size_t, lend_function_vectors, struct lend_function *function, struct len
 SILENT(uint64_t, lend_function_vga_read, struct lend_function *function, uint32_t address, unsigned length)
 VOID(lend_function_vga_write, struct lend_function *function, uint32_t address, unsigned length,
      uint64_t value)
+VOID(lend_space_keep, struct lend_space *space)
 VOID(lend_space_free, struct lend_space *space)
 SILENT(uint64_t, lend_space_mapped, struct lend_space *space)
 SILENT(int, lend_space_new, struct lend_context *context, const struct lend_host_ops *ops, void *host,
