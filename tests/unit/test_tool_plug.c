@@ -23,6 +23,7 @@ static struct {
 	struct plug_keeper plugs;
 	struct vmm_event event;
 	unsigned events;
+	bool has_topic; /* of lend check, with the last one */
 	int control, machine, server;
 	char dir[32], path[64];
 	unsigned files;
@@ -31,9 +32,10 @@ static struct {
 static struct run_options options;
 static struct run_device device;
 
-static void take_event(void *opaque, const struct vmm_event *event)
+static void take_event(void *opaque, const struct vmm_event *event, const char *topic)
 {
 	(void)opaque;
+	stage.has_topic = topic;
 	stage.event = *event;
 	stage.events++;
 }
@@ -169,6 +171,7 @@ static void what_cannot_be_opened_is_told(void **state)
 		wait_for_helper();
 	assert_int_equal(stage.event.type, VMM_EVENT_PLUG_FAILED);
 	assert_non_null(strstr(stage.event.text, stage.path));
+	assert_false(stage.has_topic);
 	/* Nothing reached the machine. */
 	struct pollfd silent = {.fd = stage.machine, .events = POLLIN};
 

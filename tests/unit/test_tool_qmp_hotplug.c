@@ -127,6 +127,33 @@ static void a_device_comes_and_goes(void **state)
 	leave(stage, other);
 }
 
+/* What lend check would say is said with its topic, for programs. */
+static void what_the_check_says(void **state)
+{
+	const struct vmm_event event = {.type = VMM_EVENT_PLUG_FAILED,
+					.device = 2,
+					.text = "0000:07:00.0: its group is not viable: lend bind 07:00.0"};
+	struct stage *stage = *state;
+	struct peer *peer = running_client(stage);
+	const json_t *error;
+	json_t *reply;
+
+	request(stage, peer, ADD("\"driver\": \"vfio-pci\", \"host\": \"07:00.0\""));
+	qmp_take_failed(stage->qmp, &event, "group");
+	reply = message(stage, peer);
+	error = json_object_get(reply, "error");
+	assert_string_equal(json_string_value(json_object_get(error, "x-lend-topic")), "group");
+	assert_string_equal(json_string_value(json_object_get(error, "desc")), event.text);
+	json_decref(reply);
+	json_decref(message(stage, peer));
+	request(stage, peer, ADD("\"driver\": \"vfio-pci\", \"host\": \"07:00.0\""));
+	send_event(stage, VMM_EVENT_PLUG_FAILED, stage->number, "it is gone");
+	reply = message(stage, peer);
+	assert_null(json_object_get(json_object_get(reply, "error"), "x-lend-topic"));
+	json_decref(reply);
+	leave(stage, peer);
+}
+
 /* The client that asked may go meanwhile: the device comes all the same, and its number is taken. */
 static void a_client_goes_meanwhile(void **state)
 {
@@ -233,9 +260,9 @@ static void no_more_than_there_is_room_for(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(what_cannot_be_added),           CASE(a_device_comes_and_goes),
-		CASE(a_client_goes_meanwhile),        CASE(devices_that_are_descriptors),
-		CASE(no_more_than_there_is_room_for),
+		CASE(what_cannot_be_added),         CASE(a_device_comes_and_goes),
+		CASE(what_the_check_says),          CASE(a_client_goes_meanwhile),
+		CASE(devices_that_are_descriptors), CASE(no_more_than_there_is_room_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,8 +45,8 @@ enum control_verb {
 	CALL_PCI,      /* CONTROL_PCI rows */
 	CALL_COUNTERS, /* CONTROL_LINE rows */
 	CALL_EXPLAIN,  /* CONTROL_LINE rows */
-	CALL_PLUG,     /* device; the descriptors of an order (plug_order.h); events tell what becomes of it */
-	CALL_UNPLUG,   /* device; payload: a byte, 1: by force; events as well */
+	CALL_PLUG,   /* device; the descriptors of an order (plug_order.h); events tell what becomes of it */
+	CALL_UNPLUG, /* device; payload: a byte, 1: by force; events as well */
 	CALL_VERBS,
 };
 

@@ -153,13 +153,12 @@ static void take_result(struct keeper *keeper, const struct control_message *mes
 		qmp_ended(keeper->qmp, true, (enum vmm_end)message->value);
 }
 
-void keeper_plug_event(void *opaque, const struct vmm_event *event)
+void keeper_plug_event(void *opaque, const struct vmm_event *event, const char *topic)
 {
-	const struct control_message message = {.type = CONTROL_EVENT, .event = *event};
 	struct keeper *keeper = opaque;
 
 	if (keeper->qmp)
-		qmp_take(keeper->qmp, &message);
+		qmp_take_failed(keeper->qmp, event, topic);
 	else
 		messages_say(&keeper->messages, "%s", event->text);
 }

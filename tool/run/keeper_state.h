@@ -37,7 +37,7 @@ struct keeper {
 	struct terminal terminal;
 	struct console console;
 	struct messages messages;
-	struct qmp *qmp;      /* NULL: no control socket */
+	struct qmp *qmp; /* NULL: no control socket */
 	struct plug_keeper plugs;
 	int signals, control; /* control is -1 once the machine closed its end */
 	int client;           /* of -serial unix:, -1: none */
@@ -63,7 +63,7 @@ void keeper_serve(struct keeper *keeper, const struct pollfd polls[KEEPER_POLLS]
 void keeper_step(struct keeper *keeper, enum ladder_step step);
 
 /** What the keeper itself knows of a device that was to come; as if the machine had told it. */
-void keeper_plug_event(void *opaque, const struct vmm_event *event);
+void keeper_plug_event(void *opaque, const struct vmm_event *event, const char *topic);
 
 /** Tells the user what is waited for, when the start takes long. */
 void keeper_progress(struct keeper *keeper);

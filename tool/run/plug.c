@@ -44,14 +44,14 @@ static void reap(struct plug_keeper *plugs)
 			plugs->at[i].helper = 0;
 }
 
-static void failed(struct plug_keeper *plugs, unsigned number, const char *text)
+static void failed(struct plug_keeper *plugs, unsigned number, const char *text, const char *topic)
 {
 	struct vmm_event event = {.type = VMM_EVENT_PLUG_FAILED, .device = number};
 
 	let_go(&plugs->at[number]);
 	plugs->at[number].called = false;
 	snprintf(event.text, sizeof(event.text), "%s", text);
-	plugs->event(plugs->opaque, &event);
+	plugs->event(plugs->opaque, &event, topic);
 }
 
 static int start(struct plug_keeper *plugs, unsigned number, const struct run_device *device)
@@ -110,11 +110,11 @@ static void take_reply(struct plug_keeper *plugs, unsigned number, int control)
 		at->helper = 0;
 		let_go(at);
 		if (!at->called)
-			failed(plugs, number, "the process that prepares the device has ended");
+			failed(plugs, number, "the process that prepares the device has ended", NULL);
 		return;
 	}
 	if (reply.result) {
-		failed(plugs, number, reply.text);
+		failed(plugs, number, reply.text, reply.topic[0] ? reply.topic : NULL);
 		return;
 	}
 	ret = control < 0 ? -EPIPE
@@ -124,7 +124,7 @@ static void take_reply(struct plug_keeper *plugs, unsigned number, int control)
 		close(fds[i]);
 	at->called = !ret;
 	if (ret)
-		failed(plugs, number, "the machine does not take the device now");
+		failed(plugs, number, "the machine does not take the device now", NULL);
 }
 
 void plug_serve(struct plug_keeper *plugs, int control)
@@ -155,7 +155,7 @@ bool plug_take(struct plug_keeper *plugs, const struct control_message *message)
 	if (message->type != CONTROL_ANSWER || !(message->value & OURS))
 		return false;
 	if (message->answer.result && number < VMM_DEVICES_MAX && plugs->at[number].called)
-		failed(plugs, number, message->answer.text);
+		failed(plugs, number, message->answer.text, NULL);
 	return true;
 }
 

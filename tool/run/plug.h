@@ -19,8 +19,11 @@ struct plug_at {
 
 struct plug_keeper {
 	const struct run_options *options; /* of the machine; borrowed */
-	/* What the machine would send, where it is the keeper that knows; not from plug_add(). */
-	void (*event)(void *opaque, const struct vmm_event *event);
+	/*
+	 * What the machine would send, where it is the keeper that knows; not from plug_add(). With the
+	 * topic of `lend check` that failed; NULL: none did.
+	 */
+	void (*event)(void *opaque, const struct vmm_event *event, const char *topic);
 	void *opaque;
 	int epoll;
 	struct plug_at at[VMM_DEVICES_MAX];

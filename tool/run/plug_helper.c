@@ -61,6 +61,7 @@ int plug_reply_take(int socket, struct plug_reply *out, int fds[ORDER_FDS])
 	}
 	if (length == sizeof(*out)) {
 		out->text[sizeof(out->text) - 1] = out->host[sizeof(out->host) - 1] = '\0';
+		out->topic[sizeof(out->topic) - 1] = '\0';
 		return count;
 	}
 	while (count)
@@ -223,17 +224,17 @@ static struct run_options *options_for(const struct plug_helper *helper)
 }
 
 static int take(struct lend_context *context, struct managed *managed, struct run_options *options,
-		struct lend_error *error)
+		const char **topic, struct lend_error *error)
 {
 	int ret = managed_find(managed, options, error);
 
 	if (options->devices[0].user)
 		return ret;
 	if (!ret)
-		ret = preflight_taking(context, options, error);
+		ret = preflight_taking_topic(context, options, topic, error);
 	if (!ret)
 		ret = managed_take(managed, options, error);
-	return ret ? ret : preflight_devices(context, options, error);
+	return ret ? ret : preflight_devices_topic(context, options, topic, error);
 }
 
 /* Until the device is closed, or the keeper has gone. */
@@ -251,16 +252,18 @@ int plug_helper_main(void *opaque)
 	struct run_options *options = options_for(helper);
 	struct plug_reply reply = {.result = -ENOMEM, .text = "not enough memory"};
 	struct lend_error error = {""};
+	const char *topic = "";
 	struct lend_context *context = NULL;
 	struct managed managed = {0};
 	int fds[ORDER_FDS], count = 0;
 
 	if (options && !host_context(&context)) {
-		reply.result = take(context, &managed, options, &error);
+		reply.result = take(context, &managed, options, &topic, &error);
 		if (!reply.result)
 			count = open_all(context, &options->devices[0], &reply, fds, &error);
 		reply.result = count < 0 ? count : reply.result;
 		snprintf(reply.text, sizeof(reply.text), "%s", error.text);
+		snprintf(reply.topic, sizeof(reply.topic), "%s", topic);
 	}
 	send_reply(helper->socket, &reply, fds, count > 0 ? (unsigned)count : 0);
 	for (int i = 0; i < count; i++)

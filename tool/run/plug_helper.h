@@ -21,6 +21,7 @@ struct plug_reply {
 	int32_t result;
 	char host[LEND_NAME_SIZE]; /* of the device; empty: it has no address */
 	char text[sizeof(struct lend_error)];
+	char topic[32]; /* of `lend check`, that failed; empty: none did */
 };
 
 /** The process; for spawn(). `opaque`: struct plug_helper. */

@@ -76,7 +76,7 @@ static void list_devices(const struct run_options *options, struct devices *out)
 
 static int ask(struct lend_context *context, const struct run_options *options, const struct devices *devices,
 	       bool (*final)(const struct run_options *options, const struct lend_check_row *row),
-	       struct lend_error *error)
+	       const char **topic, struct lend_error *error)
 {
 	struct lend_check_options asked = asked_of(options);
 	const struct lend_check_row *row;
@@ -93,6 +93,8 @@ static int ask(struct lend_context *context, const struct run_options *options, 
 			continue;
 		if (error)
 			lend_check_sentence(row, error);
+		if (topic)
+			*topic = row->topic;
 		ret = -EPERM;
 	}
 	lend_check_free(check);
@@ -131,25 +133,37 @@ int preflight_computer(struct lend_context *context, const struct run_options *o
 	const struct devices none = {.count = 0};
 	int ret = vmm_check(&images, error);
 
-	return ret || !is_apart(options) ? ret : ask(context, options, &none, is_final, error);
+	return ret || !is_apart(options) ? ret : ask(context, options, &none, is_final, NULL, error);
 }
 
-int preflight_taking(struct lend_context *context, const struct run_options *options,
-		     struct lend_error *error)
+int preflight_taking_topic(struct lend_context *context, const struct run_options *options,
+			   const char **topic, struct lend_error *error)
 {
 	struct devices devices;
 
 	if (!is_any_managed(options))
 		return 0;
 	list_devices(options, &devices);
-	return ask(context, options, &devices, is_final_before, error);
+	return ask(context, options, &devices, is_final_before, topic, error);
+}
+
+int preflight_devices_topic(struct lend_context *context, const struct run_options *options,
+			    const char **topic, struct lend_error *error)
+{
+	struct devices devices;
+
+	list_devices(options, &devices);
+	return devices.count ? ask(context, options, &devices, is_final, topic, error) : 0;
+}
+
+int preflight_taking(struct lend_context *context, const struct run_options *options,
+		     struct lend_error *error)
+{
+	return preflight_taking_topic(context, options, NULL, error);
 }
 
 int preflight_devices(struct lend_context *context, const struct run_options *options,
 		      struct lend_error *error)
 {
-	struct devices devices;
-
-	list_devices(options, &devices);
-	return devices.count ? ask(context, options, &devices, is_final, error) : 0;
+	return preflight_devices_topic(context, options, NULL, error);
 }

@@ -30,4 +30,10 @@ int preflight_taking(struct lend_context *context, const struct run_options *opt
 int preflight_devices(struct lend_context *context, const struct run_options *options,
 		      struct lend_error *error);
 
+/** The same two, which say, too, which topic of the check failed: a word that stays; not set: none did. */
+int preflight_taking_topic(struct lend_context *context, const struct run_options *options,
+			   const char **topic, struct lend_error *error);
+int preflight_devices_topic(struct lend_context *context, const struct run_options *options,
+			    const char **topic, struct lend_error *error);
+
 #endif

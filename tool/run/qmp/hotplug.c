@@ -144,6 +144,13 @@ int qmp_device_del(struct qmp_request *request, struct lend_error *error)
 	return QMP_LATER;
 }
 
+void qmp_take_failed(struct qmp *qmp, const struct vmm_event *event, const char *topic)
+{
+	qmp->topic = topic;
+	qmp_take_event(qmp, event);
+	qmp->topic = NULL;
+}
+
 /* A plug that fails before the guest can see it is the reply to its request. */
 void qmp_plug_event(struct qmp *qmp, const struct vmm_event *event)
 {
@@ -153,8 +160,8 @@ void qmp_plug_event(struct qmp *qmp, const struct vmm_event *event)
 		if (!client->wait.on || !client->wait.plug || client->wait.number != event->device)
 			continue;
 		if (event->type == VMM_EVENT_PLUG_FAILED)
-			qmp_reply_error(client, NULL,
-					event->text[0] ? event->text : "the device cannot come");
+			qmp_reply_topic(client, NULL, event->text[0] ? event->text : "the device cannot come",
+					qmp->topic);
 		else
 			qmp_reply(client, NULL);
 	}

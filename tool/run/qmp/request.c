@@ -27,8 +27,14 @@ void qmp_reply(struct qmp_client *client, json_t *result)
 
 void qmp_reply_error(struct qmp_client *client, const char *class, const char *text)
 {
+	qmp_reply_topic(client, class, text, NULL);
+}
+
+void qmp_reply_topic(struct qmp_client *client, const char *class, const char *text, const char *topic)
+{
 	reply(client, "error",
-	      json_pack("{s:s, s:o}", "class", class ? class : GENERIC, "desc", qmp_text(text)));
+	      json_pack("{s:s, s:o, s:s*}", "class", class ? class : GENERIC, "desc", qmp_text(text),
+			"x-lend-topic", topic));
 }
 
 /* What the bytes are, before any are read as JSON. */

@@ -26,6 +26,7 @@ struct qmp {
 	enum qmp_cause cause;
 	enum vmm_end end;
 	struct qmp_device devices[VMM_DEVICES_MAX];
+	const char *topic;    /* of `lend check`, for the reply to a plug that failed; NULL: none */
 	unsigned next_device; /* where the search for a free number begins */
 };
 
@@ -51,6 +52,8 @@ void qmp_request(struct qmp *qmp, struct qmp_client *client);
 /** The reply to a client's request; takes over `result` (NULL: an empty object). */
 void qmp_reply(struct qmp_client *client, json_t *result);
 void qmp_reply_error(struct qmp_client *client, const char *class, const char *text);
+/** The same with the topic of `lend check` that is the reason; NULL: none is. */
+void qmp_reply_topic(struct qmp_client *client, const char *class, const char *text, const char *topic);
 
 /** Fills in the machine's devices from the command line. */
 void qmp_devices_init(struct qmp *qmp);
