@@ -4,25 +4,12 @@ when a client connects to its socket, and the unit's hardening and the server's 
 fit together. All of it is one test, since the system takes a minute to start."""
 
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
-from lab import cache
+from installed import debian, tree_of
 
 pytestmark = pytest.mark.long
-
-ROOT = Path(__file__).resolve().parents[2]
-
-# The tree below /add goes onto the disk, which then starts as an installed system does.
-SWITCH = """#!/bin/sh
-. /lib.sh
-guest_start
-wait_for /dev/nvme0n1
-mount -t ext4 /dev/nvme0n1 /mnt && cp -a /add/. /mnt/ && exec switch_root /mnt /sbin/init
-"""
 
 # The guest in the Debian: it says what its disk holds, and writes how many cards it has.
 GUEST = """#!/bin/sh
@@ -74,52 +61,12 @@ class Shell:
 ALICE = "setpriv --reuid=alice --regid=alice --init-groups"
 
 
-def libraries(program):
-    """The shared libraries that the program needs."""
-    out = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
-    return [Path(path) for path in re.findall(r"(/\S+) \(0x", out)]
-
-
 @pytest.fixture
-def tree(here, lend, kernel, guest_image):
-    """Pairs for guest_image(): lend as `make install` lays it out, and what the tests use."""
-    out = here.folder / "tree"
-    subprocess.run(["make", "-s", "install", f"DESTDIR={out}", "PREFIX=/usr"], cwd=ROOT, check=True)
-    shutil.copy(lend, out / "usr/bin/lend")
-    passt = Path(shutil.which("passt"))
-    shutil.copy(passt, out / "usr/bin/passt")
-    for path in {*libraries(lend), *libraries(passt)}:
-        target = out / "usr/lib/x86_64-linux-gnu" / path.name
-        if "/lib/" in str(path) and not re.match(r"lib(c|m)\.so|ld-", path.name):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path.resolve(), target)
-    image = guest_image(GUEST)
-    (out / "srv/guest").mkdir(parents=True)
-    shutil.copy(kernel("lab").image, out / "srv/guest/vmlinuz")
-    shutil.copy(image, out / "srv/guest/initrd")
-    (out / "srv/hello").write_text(HELLO)
-    return [(path, f"add/{path.relative_to(out)}") for path in sorted(out.rglob("*"))
-            if path.is_file() and "/man" not in str(path.parent)]
-
-
-@pytest.fixture
-def shell(here, kernel, guest_image, tree):
-    """An installed Debian with KVM, an IOMMU, and a network card for the host to spare."""
-    disk = here.folder / "system.img"
-    subprocess.run(["cp", "--sparse=always", cache.system() / "disk.img", disk], check=True)
-    initrd = guest_image(SWITCH, "stock", add=tree, modules=[
-        "nvme", "ext4", "kvm_amd", "vfio-pci", "vfio_iommu_type1", "tun", "loop", "e1000e"])
-    machine = here.qemu([], initrd, kernel("stock"), memory="2G", wait=False,
-                        append="intel_iommu=on iommu=pt", words=[
-                            "-cpu", "EPYC,+svm,+npt", "-smp", "2",
-                            "-drive", f"if=none,id=system,format=raw,file={disk}",
-                            "-device", "nvme,serial=system,drive=system,addr=0x04",
-                            "-device", "intel-iommu,intremap=on",
-                            "-device", "pcie-root-port,id=spare,chassis=1,addr=0x10",
-                            "-device", "e1000e,bus=spare,romfile="])
-    yield Shell(machine)
-    machine.end()
-    disk.unlink()
+def shell(here, lend, kernel, guest_image):
+    tree = tree_of(here.folder, lend, kernel, guest_image(GUEST))
+    (tree / "srv/hello").write_text(HELLO)
+    with debian(here, kernel, guest_image, tree) as found:
+        yield found
 
 
 def serve(shell, name, line):
