@@ -7,6 +7,7 @@
 
 #include "tool/asked.h"
 #include "tool/check_firmware.h"
+#include "tool/check_ports.h"
 #include "tool/clean.h"
 #include "tool/host.h"
 #include "tool/run/options.h"
@@ -22,6 +23,8 @@ static const char check_help[] =
 	"  --device vfio-pci,host=DEVICE,...\n"
 	"                     a device, as lend run has it\n"
 	"  --firmware CODE    also what UEFI firmware needs; then no device is needed\n"
+	"  --ports N[,window=SIZE]\n"
+	"                     also the ports for devices that come while the guest runs\n"
 	"  --json             print JSON, for scripts\n"
 	"  --help             this text\n"
 	"\n"
@@ -51,16 +54,26 @@ static json_t *row_json(const struct lend_check_row *row)
 	return object;
 }
 
-static enum tool_status print_json(const struct lend_check *check, const struct firmware_rows *firmware,
-				   bool passed)
+/* The rows of the tool's own. */
+struct own_rows {
+	struct check_rows firmware, ports;
+};
+
+static void add_json(json_t *array, const struct check_rows *rows)
+{
+	for (size_t i = 0; i < rows->count; i++)
+		json_array_append_new(array, row_json(&rows->rows[i]));
+}
+
+static enum tool_status print_json(const struct lend_check *check, const struct own_rows *own, bool passed)
 {
 	json_t *object = json_object(), *rows = json_array();
 	const struct lend_check_row *row;
 
 	for (size_t i = 0; (row = lend_check_at(check, i)); i++)
 		json_array_append_new(rows, row_json(row));
-	for (size_t i = 0; i < firmware->count; i++)
-		json_array_append_new(rows, row_json(&firmware->rows[i]));
+	add_json(rows, &own->firmware);
+	add_json(rows, &own->ports);
 	json_object_set_new(object, "passed", json_boolean(passed));
 	json_object_set_new(object, "checks", rows);
 	return show_print_json(object);
@@ -119,7 +132,21 @@ static void print_row(const struct lend_check_row *row, bool colours)
 		printf("          %s: %s\n", command[0] || row->kernel_argument[0] ? "note" : "cure", advice);
 }
 
-static enum tool_status print_text(const struct lend_check *check, const struct firmware_rows *firmware)
+/* Returns how many failed. */
+static size_t print_rows(const char *title, const struct check_rows *rows)
+{
+	size_t failed = 0;
+
+	if (rows->count)
+		printf("%s\n", title);
+	for (size_t i = 0; i < rows->count; i++) {
+		print_row(&rows->rows[i], show_colours());
+		failed += rows->rows[i].verdict == LEND_FAILED;
+	}
+	return failed;
+}
+
+static enum tool_status print_text(const struct lend_check *check, const struct own_rows *own)
 {
 	const struct lend_check_row *row;
 	const char *device = "-";
@@ -133,12 +160,8 @@ static enum tool_status print_text(const struct lend_check *check, const struct 
 		print_row(row, show_colours());
 		failed += row->verdict == LEND_FAILED;
 	}
-	if (firmware->count)
-		printf("the firmware\n");
-	for (size_t i = 0; i < firmware->count; i++) {
-		print_row(&firmware->rows[i], show_colours());
-		failed += firmware->rows[i].verdict == LEND_FAILED;
-	}
+	failed += print_rows("the firmware", &own->firmware);
+	failed += print_rows("the ports", &own->ports);
 	if (failed)
 		printf("%zu of these stand in the way; cure them from the top, and check again\n", failed);
 	else
@@ -149,7 +172,7 @@ static enum tool_status print_text(const struct lend_check *check, const struct 
 /* What is asked for beside the devices. */
 struct check_asked {
 	struct lend_check_options options;
-	const char *firmware; /* NULL: none */
+	const char *firmware, *ports; /* NULL: none */
 	bool json;
 };
 
@@ -158,7 +181,7 @@ static int check_devices(struct lend_context *context, const struct lend_survey 
 {
 	const struct lend_survey_device *devices[ARGS_DEVICES_MAX];
 	struct lend_bdf bdfs[ARGS_DEVICES_MAX];
-	struct firmware_rows firmware = {.count = 0};
+	struct own_rows own = {.firmware.count = 0};
 	const struct firmware_facts facts = {"/sys", check_rdrand(), devices, args->device_count};
 	struct lend_check *made;
 	struct lend_error error;
@@ -169,7 +192,8 @@ static int check_devices(struct lend_context *context, const struct lend_survey 
 		return (int)status;
 	for (size_t i = 0; i < args->device_count; i++)
 		bdfs[i] = devices[i]->is.bdf;
-	if (asked->firmware && check_firmware(asked->firmware, &facts, &firmware, &error)) {
+	if ((asked->firmware && check_firmware(asked->firmware, &facts, &own.firmware, &error)) ||
+	    (asked->ports && check_ports(asked->ports, devices, args->device_count, &own.ports, &error))) {
 		tool_say("%s", error.text);
 		return TOOL_USAGE;
 	}
@@ -177,8 +201,8 @@ static int check_devices(struct lend_context *context, const struct lend_survey 
 		tool_say("%s", error.text);
 		return TOOL_FAILED;
 	}
-	passed = lend_check_passed(made) && firmware_rows_passed(&firmware);
-	status = asked->json ? print_json(made, &firmware, passed) : print_text(made, &firmware);
+	passed = lend_check_passed(made) && firmware_rows_passed(&own.firmware);
+	status = asked->json ? print_json(made, &own, passed) : print_text(made, &own);
 	lend_check_free(made);
 	return status ? (int)status : passed ? TOOL_OK : TOOL_FAILED;
 }
@@ -188,10 +212,13 @@ static int run_check(int argc, char **argv)
 	const char *memory = NULL, *cpus = NULL;
 	struct check_asked asked = {.firmware = NULL};
 	bool done;
-	const struct args_option table[] = {
-		{"memory", 'm', NULL, &memory}, {"cpus", 'c', NULL, &cpus},
-		{"device", 0, NULL, NULL},      {"firmware", 0, NULL, &asked.firmware},
-		{"json", 0, &asked.json, NULL}, {0}};
+	const struct args_option table[] = {{"memory", 'm', NULL, &memory},
+					    {"cpus", 'c', NULL, &cpus},
+					    {"device", 0, NULL, NULL},
+					    {"firmware", 0, NULL, &asked.firmware},
+					    {"ports", 0, NULL, &asked.ports},
+					    {"json", 0, &asked.json, NULL},
+					    {0}};
 	struct args args = {.command = &tool_check, .options = table};
 	struct run_options machine = {0};
 	struct lend_context *context;
@@ -201,7 +228,7 @@ static int run_check(int argc, char **argv)
 
 	if (done)
 		return status;
-	if (!args.device_count && !asked.firmware) {
+	if (!args.device_count && !asked.firmware && !asked.ports) {
 		tool_say("no device is named; lend ls lists the devices");
 		return TOOL_USAGE;
 	}

@@ -58,8 +58,8 @@ bool check_rdrand(void)
 }
 
 LEND_PRINTF(4, 5)
-static struct lend_check_row *add_row(struct firmware_rows *rows, const char *device,
-				      enum lend_verdict verdict, const char *format, ...)
+static struct lend_check_row *add_row(struct check_rows *rows, const char *device, enum lend_verdict verdict,
+				      const char *format, ...)
 {
 	struct lend_check_row *row = &rows->rows[rows->count++];
 	va_list list;
@@ -72,7 +72,7 @@ static struct lend_check_row *add_row(struct firmware_rows *rows, const char *de
 	return row;
 }
 
-static void check_files(const struct run_options *options, struct firmware_rows *out)
+static void check_files(const struct run_options *options, struct check_rows *out)
 {
 	struct firmware_files files;
 	struct lend_error error;
@@ -121,7 +121,7 @@ static bool has_driver(const struct lend_host_device *device)
 }
 
 static void check_device(const struct firmware_facts *facts, const struct lend_survey_device *device,
-			 struct firmware_rows *out)
+			 struct check_rows *out)
 {
 	const struct lend_host_device *is = &device->is;
 	struct lend_check_row *row;
@@ -146,7 +146,7 @@ static void check_device(const struct firmware_facts *facts, const struct lend_s
 		advise_rom(row, is);
 }
 
-static void check_random(const struct firmware_facts *facts, struct firmware_rows *out)
+static void check_random(const struct firmware_facts *facts, struct check_rows *out)
 {
 	bool network = false, source = facts->has_rdrand;
 	struct lend_check_row *row;
@@ -166,7 +166,7 @@ static void check_random(const struct firmware_facts *facts, struct firmware_row
 	snprintf(row->advice, sizeof(row->advice), "hand over a virtio-rng, too, or start from a drive");
 }
 
-int check_firmware(const char *value, const struct firmware_facts *facts, struct firmware_rows *out,
+int check_firmware(const char *value, const struct firmware_facts *facts, struct check_rows *out,
 		   struct lend_error *error)
 {
 	struct run_options *options = calloc(1, sizeof(*options));
@@ -186,7 +186,7 @@ int check_firmware(const char *value, const struct firmware_facts *facts, struct
 	return ret;
 }
 
-bool firmware_rows_passed(const struct firmware_rows *rows)
+bool firmware_rows_passed(const struct check_rows *rows)
 {
 	for (size_t i = 0; i < rows->count; i++)
 		if (rows->rows[i].verdict == LEND_FAILED)

@@ -3,14 +3,8 @@
 #ifndef TOOL_CHECK_FIRMWARE_H
 #define TOOL_CHECK_FIRMWARE_H
 
-#include "lend/check.h"
 #include "lend/survey.h"
-#include "tool/args.h"
-
-struct firmware_rows {
-	struct lend_check_row rows[2 + ARGS_DEVICES_MAX];
-	size_t count;
-};
+#include "tool/check_rows.h"
 
 /** What is looked at beside the files. */
 struct firmware_facts {
@@ -27,10 +21,10 @@ bool check_rdrand(void);
  * Checks the firmware that `value` names, as -firmware of lend run takes it. Nothing is made or locked.
  * 0, or -EINVAL with the sentence: `value` is wrong.
  */
-int check_firmware(const char *value, const struct firmware_facts *facts, struct firmware_rows *out,
+int check_firmware(const char *value, const struct firmware_facts *facts, struct check_rows *out,
 		   struct lend_error *error);
 
 /** Whether none of them failed. */
-bool firmware_rows_passed(const struct firmware_rows *rows);
+bool firmware_rows_passed(const struct check_rows *rows);
 
 #endif

@@ -188,7 +188,7 @@ _lend_host() {
 	fi
 	case $command in
 	ls) options="--verbose --tree --json" ;;
-	check) options="--memory --cpus --device --firmware --json" ;;
+	check) options="--memory --cpus --device --firmware --ports --json" ;;
 	bind) options="--siblings --user --persist --force --limit --boot" ;;
 	unbind) options="--siblings --persist --force --limit --stale" ;;
 	vf) options="--persist --force --limit" ;;

@@ -159,7 +159,7 @@ _lend() {
 		_arguments '(-m --memory)'{-m,--memory}'[memory of the machine]:size:_lend_memory' \
 			'(-c --cpus)'{-c,--cpus}'[its processors]:number:_lend_cpus' \
 			'*--device[a device, as lend run has it]:device:_lend_property' \
-			'--firmware[UEFI firmware, too]:image:_lend_firmware' '--json[for scripts]' \
+			'--firmware[UEFI firmware, too]:image:_lend_firmware' '--ports[ports for devices that come later]:number:' '--json[for scripts]' \
 			'*:device:_lend_devices' ;;
 	bind)
 		_arguments '--siblings[along with their groups]' \

@@ -26,7 +26,7 @@
 #include "tool/say.c"
 
 static char root[64];
-static struct firmware_rows rows;
+static struct check_rows rows;
 static struct lend_error error;
 static struct lend_survey_device devices[3];
 static const struct lend_survey_device *const pointers[] = {&devices[0], &devices[1], &devices[2]};

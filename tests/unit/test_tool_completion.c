@@ -106,7 +106,7 @@ static void commands(void **state)
 	expect_line("lend bind ", "0000:05:00.0 eth1");
 	expect_line("lend bind --siblings e", "eth1");
 	expect_line("lend bind --si", "--siblings");
-	expect_line("lend check --", "--memory --cpus --device --firmware --json --help");
+	expect_line("lend check --", "--memory --cpus --device --firmware --ports --json --help");
 	expect_line("lend ls --t", "--tree");
 	expect_line("lend unbind --limit ", "");
 	expect_line("lend help v", "vf");

@@ -127,6 +127,8 @@ int qmp_parse(struct run_options *options, const char *value, struct lend_error 
 int ports_parse(struct run_options *options, const char *value, struct lend_error *error);
 /** Sizes the windows of ports, if the user did not, by the largest device of this computer. */
 void ports_size(struct run_options *options);
+/** Bytes that a device of this computer ("0000:05:00.0") needs of such a window. */
+uint64_t ports_need(const char *name);
 
 /** Reads the value of -machine, or of -object. 0 or -EINVAL. */
 int machine_parse(struct run_options *options, const char *value, struct lend_error *error);

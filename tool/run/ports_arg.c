@@ -82,6 +82,13 @@ static bool is_bindable(const char *folder, const char *name)
 	return read && strncmp(class, "0x0604", 6) != 0 && !access(path, F_OK);
 }
 
+uint64_t ports_need(const char *name)
+{
+	char folder[PATH_MAX];
+
+	return host_path("/sys/bus/pci/devices", folder) ? 0 : prefetchable(folder, name);
+}
+
 void ports_size(struct run_options *options)
 {
 	const struct dirent *entry;
