@@ -91,6 +91,11 @@ def grub():
     return _folder(LAB / "fetch", "grub")
 
 
+def program(name):
+    """A program for UEFI: ipxe or xen."""
+    return _folder(LAB / "fetch", name) / f"{name}.efi"
+
+
 def newer_qemu():
     """QEMU of the next release's backports, which has vfio-user-pci, and an IOMMU of AMD
     that translates."""
