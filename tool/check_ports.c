@@ -23,7 +23,7 @@ static void say_window(const struct run_options *options, struct check_rows *out
 		 options->ports, mib(options->port_window));
 }
 
-static void check_device(const char *name, uint64_t window, struct check_rows *out)
+static void check_fit(const char *name, uint64_t window, struct check_rows *out)
 {
 	uint64_t need = ports_need(name);
 	struct lend_check_row *row;
@@ -52,6 +52,6 @@ int check_ports(const char *value, const struct lend_survey_device *const *devic
 	ports_size(&options);
 	say_window(&options, out);
 	for (size_t i = 0; options.ports && i < count; i++)
-		check_device(devices[i]->is.name, options.port_window, out);
+		check_fit(devices[i]->is.name, options.port_window, out);
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include "tool/take.c"
 #include "tool/check.c"
 #include "tool/check_firmware.c"
+#include "tool/check_ports.c"
 #include "tool/host.c"
 #include "tool/ls.c"
 #include "tool/ls_json.c"
