@@ -50,7 +50,7 @@ static inline int play_call(void *opaque, uint32_t serial, enum control_verb ver
 	struct stage *stage = opaque;
 
 	stage->serial = serial;
-	stage->verb = verb;
+	stage->verb = (int)verb;
 	stage->verbs++;
 	return stage->refusal;
 }
