@@ -292,7 +292,7 @@ static const char *filled_in(const char *text, size_t length)
 	} words[] = {
 		{"SIZE", "4G"}, {"ADDRESS", "05:00.0"}, {"UUID", "12345678-9abc-def0-1234-56789abcdef0"},
 		{"N", "1"},     {"PATH", "/x"},         {"FILE", "x"},
-		{"TEXT", "x"},
+		{"TEXT", "x"},  {"LIST", "0"},
 	};
 	static char out[200];
 	size_t used = 0;
