@@ -37,7 +37,7 @@ def ids(guest, bus):
 @pytest.mark.profile("nvme-net")
 def test_error_stops_the_device_alone(l1, boot, sha256):
     machine = l1()
-    guest = boot(machine)
+    guest = boot(machine, properties=["", ",x-on-error=continue"])
     guest.ask(UP + PING)
     assert ids(guest, 2) == "10d38086"
     inject(machine, NIC)

@@ -15,9 +15,10 @@
 #define UNCORRECTABLE UINT32_C(0x07fff030)
 #define CORRECTABLE   UINT32_C(0x0000f1c1)
 
-static void set_group(struct lend_function *function, unsigned at, uint32_t bits)
+/* Bits in `off` are 0 at the start. */
+static void set_group(struct lend_function *function, unsigned at, uint32_t bits, uint32_t off)
 {
-	config_set_virtual(function, at, 4, config_hw(function, at, 4));
+	config_set_virtual(function, at, 4, config_hw(function, at, 4) & ~off);
 	config_set_writable(function, at, 4, bits);
 }
 
@@ -36,10 +37,11 @@ int aer_setup(struct lend_function *function, const struct cap *cap, struct lend
 		return 0;
 	function->aer = at;
 	set_status(function, at + PCI_ERR_UNCOR_STATUS, UNCORRECTABLE);
-	set_group(function, at + PCI_ERR_UNCOR_MASK, UNCORRECTABLE);
-	set_group(function, at + PCI_ERR_UNCOR_SEVER, UNCORRECTABLE);
+	/* An internal error stands for all whose status is lost: it is shown, and is not fatal. */
+	set_group(function, at + PCI_ERR_UNCOR_MASK, UNCORRECTABLE, PCI_ERR_UNC_INTN);
+	set_group(function, at + PCI_ERR_UNCOR_SEVER, UNCORRECTABLE, PCI_ERR_UNC_INTN);
 	set_status(function, at + PCI_ERR_COR_STATUS, CORRECTABLE);
-	set_group(function, at + PCI_ERR_COR_MASK, CORRECTABLE);
+	set_group(function, at + PCI_ERR_COR_MASK, CORRECTABLE, 0);
 	/* ECRC is the host's; the first error is ours to tell. */
 	config_set_virtual(function, at + PCI_ERR_CAP, 4,
 			   config_hw(function, at + PCI_ERR_CAP, 4) & ~(uint32_t)PCI_ERR_CAP_FEP(~0));
