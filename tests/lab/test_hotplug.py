@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Devices that come to a guest and go while it runs, by the control socket."""
+
+import pytest
+
+from lab import cache
+from qmp import Qmp, Refused
+
+pytestmark = [pytest.mark.profile("nvme"), pytest.mark.xdist_group("hotplug"), pytest.mark.long]
+
+SOCKET = "/run/lend/hot/qmp"
+BACKENDS = {"legacy": "off", "iommufd": "on"}
+GONE = "while [ -e /sys/block/nvme0n1 ]; do :; done"
+
+
+def start(machine, boot, **others):
+    """A guest without devices, with two ports; and a client of its control socket."""
+    guest = boot(machine, devices=(), options=["-name", "hot", "-ports", "2"], **others)
+    return guest, Qmp(machine, SOCKET)
+
+
+def driver_of(machine, address):
+    return machine.run(f"basename $(readlink /sys/bus/pci/devices/{address}/driver)").out.strip()
+
+
+def hand_to(machine, address, driver):
+    if driver_of(machine, address) != driver:
+        machine.run([cache.LAB / "bind", address, driver], check=True)
+
+
+def await_driver(machine, address, driver):
+    machine.run(f"until [ \"$(basename $(readlink /sys/bus/pci/devices/{address}/driver))\" = {driver} ];"
+                f" do :; done", check=True, timeout=60)
+
+
+def left(machine, guest):
+    """What the machine's process has: descriptors and maps."""
+    pid = guest.machine
+    return machine.run(f"ls /proc/{pid}/fd | wc -l; grep -c . /proc/{pid}/maps", check=True).out.split()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_drive_comes_and_goes(l1, boot, sha256, times, backend):
+    machine = l1()
+    address = machine.addresses[0]
+    guest, qmp = start(machine, boot)
+    hand_to(machine, address, "vfio-pci")
+    add = {"driver": "vfio-pci", "id": "disk", "host": address, "iommufd": BACKENDS[backend]}
+    counts = []
+    most = times(40)
+    for i in range(most if most > 5 else 3):  # each takes ten seconds where much else runs
+        qmp.execute("device_add", **add)
+        assert qmp.event("LEND_DEVICE_PLUGGED")["id"] == "disk"
+        assert guest.hash() == sha256(machine.drives[0])
+        assert qmp.event("LEND_DEVICE_READY")["id"] == "disk"
+        qmp.execute("device_del", id="disk", **({"x-force": True} if i % 2 else {}))
+        assert qmp.event("DEVICE_DELETED")["device"] == "disk"
+        guest.ask(GONE)
+        counts.append(left(machine, guest))
+    assert counts[1:] == counts[1:2] * len(counts[1:])
+    with pytest.raises(Refused, match="DeviceNotFound"):
+        qmp.execute("device_del", id="disk")
+    guest.power_off()
+
+
+def test_a_drive_comes_while_the_guest_boots(l1, boot, sha256):
+    """It waits until the guest looks, and it is there after a reboot, too."""
+    machine = l1()
+    address = machine.addresses[0]
+    hand_to(machine, address, "vfio-pci")
+    guest = boot(machine, devices=(), options=["-name", "hot", "-ports", "1"], wait=False)
+    machine.run(f"until [ -S {SOCKET} ]; do :; done", check=True, timeout=60)
+    qmp = Qmp(machine, SOCKET)
+    while qmp.execute("query-status")["status"] != "running":
+        pass
+    qmp.execute("device_add", driver="vfio-pci", id="disk", host=address)
+    guest.ready()
+    assert guest.hash() == sha256(machine.drives[0])
+    guest.reboot()
+    assert guest.hash() == sha256(machine.drives[0])
+    qmp.execute("device_del", id="disk")
+    qmp.event("DEVICE_DELETED")
+    guest.power_off()
+
+
+def test_a_managed_drive_is_taken_and_given_back(l1, boot, sha256):
+    machine = l1()
+    address = machine.addresses[0]
+    hand_to(machine, address, "nvme")
+    guest, qmp = start(machine, boot)
+    for force in (False, True):
+        qmp.execute("device_add", driver="vfio-pci", id="disk", host=address, managed=True)
+        assert driver_of(machine, address) == "vfio-pci"
+        assert guest.hash() == sha256(machine.drives[0])
+        qmp.execute("device_del", id="disk", **({"x-force": True} if force else {}))
+        qmp.event("DEVICE_DELETED")
+        await_driver(machine, address, "nvme")
+    # The machine's end gives back what it has.
+    qmp.execute("device_add", driver="vfio-pci", id="disk", host=address, managed=True)
+    guest.power_off()
+    assert driver_of(machine, address) == "nvme"
+    hand_to(machine, address, "vfio-pci")
+
+
+def test_the_host_gets_a_drive_back_that_the_guest_lets_go(l1, boot, sha256):
+    machine = l1()
+    address = machine.addresses[0]
+    hand_to(machine, address, "vfio-pci")
+    guest, qmp = start(machine, boot)
+    qmp.execute("device_add", driver="vfio-pci", id="disk", host=address)
+    assert guest.hash() == sha256(machine.drives[0])
+    machine.run(f"echo {address} >/sys/bus/pci/drivers/vfio-pci/unbind", check=True, timeout=60)
+    assert qmp.event("LEND_HOST_ASKS_BACK")["id"] == "disk"
+    assert qmp.event("DEVICE_DELETED")["device"] == "disk"
+    guest.ask(GONE)
+    guest.power_off()
+    hand_to(machine, address, "vfio-pci")
