@@ -3,7 +3,7 @@
 
 import pytest
 
-from firmware import HOST, images, shell_disk
+from firmware import HOST, LINUX, images, shell_disk
 from guest import APPEND, INIT, Guest
 from lab import cache, efi_disk
 from lab.machine import Profile
@@ -109,7 +109,7 @@ def linux_host(tmp_path_factory, kernel, guest_image):
         "EFI/BOOT/BOOTX64.EFI": (images("trixie") / "shell.efi").read_bytes(),
         "LINUX.EFI": kernel("stock").image.read_bytes(),
         "INITRD.IMG": initrd.read_bytes(), "STARTUP.NSH": script.encode()})
-    return Profile(**HOST, drives=(str(path),), devices=("nvme,serial=lend0,drive=d0",))
+    return Profile(**LINUX, drives=(str(path),), devices=("nvme,serial=lend0,drive=d0",))
 
 
 @pytest.mark.long
@@ -136,13 +136,27 @@ def test_linux_finds_the_chips_of_a_pc(firmware, linux_host, sha256):
     made.power_off()
 
 
+@pytest.mark.long
+def test_twenty_reboots(firmware, linux_host, sha256):
+    """Each through the firmware, which finds the drive again, as the kernel does after it."""
+    made = firmware(0, host=linux_host, kind=Guest, memory="512M", limit=3600)
+    made.ready(150)
+    expected = sha256(made.l1.drives[0])
+    for _ in range(20):
+        assert made.hash() == expected
+        made.reboot(300)
+    assert made.hash() == expected
+    made.power_off()
+    assert made.stats["reboots"] == 20
+
+
 @pytest.fixture(scope="session")
 def debian_host(tmp_path_factory):
     """A host whose drive has GRUB, and an installed Debian behind it."""
     path = tmp_path_factory.mktemp("debian") / "disk.img"
     efi_disk.write(path, {"EFI/BOOT/BOOTX64.EFI": (cache.grub() / "bootx64.efi").read_bytes()},
                    then=[cache.system() / "disk.img"])
-    return Profile(**HOST, drives=(str(path),), devices=("nvme,serial=lend0,drive=d0",))
+    return Profile(**LINUX, drives=(str(path),), devices=("nvme,serial=lend0,drive=d0",))
 
 
 def logged_in(made):
@@ -156,7 +170,7 @@ def test_whole_debian(firmware, debian_host):
     """By GRUB to multi-user; it writes a variable, ends by its power button, and boots again."""
     def machine(**store):
         return firmware(0, host=debian_host, kind=Guest, memory="768M",
-                        options=("-c", "2"), limit=900, **store)
+                        limit=900, **store)
 
     first = machine()
     logged_in(first)
