@@ -86,6 +86,11 @@ def ovmf(release):
     return _folder(LAB / "fetch", f"ovmf-{release}")
 
 
+def systemd_boot():
+    """The folder of systemd's boot loader for UEFI and of its stub for kernels."""
+    return _folder(LAB / "fetch", "systemd-boot")
+
+
 def grub():
     """The folder of GRUB as a UEFI boot loader."""
     return _folder(LAB / "fetch", "grub")

@@ -58,12 +58,10 @@ def shell_disk(name, then=(), **files):
     return disk(f"shell-{name}", {"STARTUP.NSH": "".join(f"{x}\r\n" for x in lines).encode(), **files})
 
 
-class Shell(Guest):
-    """The UEFI shell on the serial line of a machine."""
+class Console(Guest):
+    """What is typed on the serial line of a machine, and what comes there."""
 
-    def ready(self, name="nvme", boots=1, timeout=120):
-        self.command.expect(f"(?s)(lend-shell: ready {name}\r?\n.*){{{boots}}}", timeout)
-        return self
+    _at = 0  # in its output: where the last line was told
 
     def from_here(self):
         """What is looked for next has not come yet."""
@@ -76,13 +74,21 @@ class Shell(Guest):
 
     def sees(self, pattern, timeout=60):
         """Waits for output that comes after what was told last."""
-        self.command.expect(rf"(?s).{{{self._at}}}.*?{pattern}", timeout)
+        self.command.expect(rf"(?s)\A.{{{self._at}}}.*?{pattern}", timeout)
+
+
+class Shell(Console):
+    """The UEFI shell on the serial line of a machine."""
+
+    def ready(self, name="nvme", boots=1, timeout=120):
+        self.command.expect(f"(?s)(lend-shell: ready {name}\r?\n.*){{{boots}}}", timeout)
+        return self
 
     def ask(self, line, timeout=60):
         """What a line prints, up to the next prompt."""
         self.tell(line)
         typed = ESCAPES.join(map(re.escape, line))
-        found = self.command.expect(rf"(?s).{{{self._at}}}.*?{typed}{ESCAPES}\r?\n(.*?)"
+        found = self.command.expect(rf"(?s)\A.{{{self._at}}}.*?{typed}{ESCAPES}\r?\n(.*?)"
                                     + PROMPT, timeout)
         return re.sub(ESCAPES, "", found[1]).replace("\r", "")
 

@@ -150,45 +150,6 @@ def test_twenty_reboots(firmware, linux_host, sha256):
     assert made.stats["reboots"] == 20
 
 
-@pytest.fixture(scope="session")
-def debian_host(tmp_path_factory):
-    """A host whose drive has GRUB, and an installed Debian behind it."""
-    path = tmp_path_factory.mktemp("debian") / "disk.img"
-    efi_disk.write(path, {"EFI/BOOT/BOOTX64.EFI": (cache.grub() / "bootx64.efi").read_bytes()},
-                   then=[cache.system() / "disk.img"])
-    return Profile(**LINUX, drives=(str(path),), devices=("nvme,serial=lend0,drive=d0",))
-
-
-def logged_in(made):
-    made.command.expect("lend-system login:", 600)
-    made.command.send("root\n")
-    made.command.expect("root@lend-system:~# ", 60)
-
-
-@pytest.mark.long
-def test_whole_debian(firmware, debian_host):
-    """By GRUB to multi-user; it writes a variable, ends by its power button, and boots again."""
-    def machine(**store):
-        return firmware(0, host=debian_host, kind=Guest, memory="768M",
-                        limit=900, **store)
-
-    first = machine()
-    logged_in(first)
-    first.command.send(f"printf '\\7\\0\\0\\0lend' >{EFIVAR}; echo wrote $?\n")
-    first.command.expect("wrote 0", 60)
-    # The key is the system's matter: this one has no service that listens to it.
-    first.command.send("exec 3</dev/input/event0; echo listens $?; head -c 24 <&3 >/dev/null"
-                       " && systemctl poweroff\n")
-    first.command.expect("listens 0", 60)
-    first.l1.run(["kill", "-TERM", str(first.keeper)], check=True)
-    first.ended(0, 200)
-    again = machine(store=first.store)
-    logged_in(again)
-    again.command.send(f"tail -c 4 {EFIVAR}; echo .; systemctl poweroff\n")
-    again.command.expect("lend\\.\r?\n", 60)
-    again.ended(0, 200)
-
-
 @pytest.mark.long
 def test_clock_begins_where_it_is_told(firmware):
     shell = firmware(NVME, options=("-rtc", "base=2031-05-06T07:08:09")).ready()
