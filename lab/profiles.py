@@ -34,6 +34,16 @@ PROFILES = {
                                  drives=DISK),
     "nvme-no-iommu": Profile(kernel="lab", iommu="none", devices=NVME,
                              drives=DISK),
+    # Two nodes with a processor each; the drive (0000:41:00.0) is on the second. The
+    # small kernel knows no nodes. Two processors: guests on it have one (docs/lab.md).
+    "numa": Profile(
+        kernel="stock", smp=2, drives=DISK,
+        devices=("pxb-pcie,id=px1,bus=pcie.0,addr=0x18,bus_nr=64,numa_node=1",
+                 "pcie-root-port,id=pr1,bus=px1,addr=0x0",
+                 "nvme,serial=lend0,drive=d0,bus=pr1"),
+        qemu_args=("-object", "memory-backend-ram,id=n0,size=2G",
+                   "-object", "memory-backend-ram,id=n1,size=2G",
+                   "-numa", "node,memdev=n0,cpus=0", "-numa", "node,memdev=n1,cpus=1")),
     "two-nvme": Profile(
         kernel="lab", drives=DISK * 2,
         devices=NVME + ("nvme,serial=lend1,drive=d1",)),

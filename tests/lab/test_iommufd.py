@@ -183,6 +183,29 @@ def test_descriptor_from_a_socket(l1, boot, sha256):
     assert broker.wait().status == 0
 
 
+@pytest.mark.long
+@pytest.mark.profile("nvme")
+@pytest.mark.parametrize("may, who", [(True, "this process alone"),
+                                      (False, "all processes of this user together")])
+def test_who_is_charged_for_locked_memory(l1, boot, may, who):
+    """The process, where a capability lets lend choose; VmLck has it then, and else only VmPin."""
+    machine = l1()
+    path = node(machine)
+    user = AS_USER.replace("+dac_read_search", "+dac_read_search,+sys_resource") if may else AS_USER
+    machine.run(f"chown 65534 {path} && chmod 666 /dev/kvm /dev/iommu", check=True)
+    try:
+        guest = boot(machine, options=["-v"], properties=",iommufd=on", memory="128M",
+                     wrap=f"ulimit -l unlimited; chmod 777 {machine.results}; exec {user} {{0}}")
+        guest.command.expect(f"lend: iommufd: locked memory is counted for {who}")
+        status = machine.run(f"grep -E 'VmLck|VmPin' /proc/{guest.machine}/status", check=True).out
+        kib = {name: int(number) for name, number in re.findall(r"(\w+):\s*(\d+) kB", status)}
+        assert kib["VmPin"] >= 128 << 10, status
+        assert kib["VmLck"] >= 128 << 10 if may else kib["VmLck"] == 0, status
+        guest.power_off()
+    finally:
+        machine.run(f"chown 0 {path}; chmod 660 /dev/kvm; chmod 600 /dev/iommu", check=True)
+
+
 @pytest.mark.profile("nvme")
 @pytest.mark.parametrize("options, says", [
     (["vfio-pci,fd=9"], "fd=9"),
