@@ -360,6 +360,7 @@ static const struct {
 	{show_memory, "mapping guest memory for KVM and the IOMMU"},
 	{devices_reset, NULL},
 	{init_vcpus, "making the processors"},
+	{firmware_post, "telling KVM which writes it keeps"},
 	{machine_boot, "loading the kernel"},
 };
 

@@ -111,6 +111,8 @@ void exit_handle(struct vcpu *vcpu)
 	char text[128];
 
 	vcpu->exits++;
+	if (vcpu->all->posted)
+		posted_fetch(vcpu->all->posted);
 	switch (vcpu->run->exit_reason) {
 	case KVM_EXIT_IO:
 		do_ports(vcpu);

@@ -141,6 +141,13 @@ int hv_ioeventfd(int vm, uint64_t address, unsigned length, uint64_t data, int e
 	return result(ioctl(vm, KVM_IOEVENTFD, &event));
 }
 
+int hv_coalesce(int vm, uint64_t at, uint32_t length, uint32_t port, int kept)
+{
+	struct kvm_coalesced_mmio_zone zone = {.addr = at, .size = length, .pio = port};
+
+	return result(ioctl(vm, kept ? KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO, &zone));
+}
+
 int hv_get_irqchip(int vm, struct kvm_irqchip *chip)
 {
 	return result(ioctl(vm, KVM_GET_IRQCHIP, chip));

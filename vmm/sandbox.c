@@ -78,6 +78,9 @@ static const unsigned ioctls[] = {
 	KVM_IRQ_LINE,
 	/* A root port's own interrupt. */
 	KVM_SIGNAL_MSI,
+	/* Flash of firmware that becomes memory and a chip in turn. */
+	KVM_REGISTER_COALESCED_MMIO,
+	KVM_UNREGISTER_COALESCED_MMIO,
 	/* Writes that are learned (NVIDIA's acknowledgements). */
 	KVM_IOEVENTFD,
 	/* Giving devices back. */

@@ -82,6 +82,8 @@ static void park(struct vcpu *vcpu)
 	struct vcpus *all = vcpu->all;
 
 	complete_exit(vcpu);
+	if (all->posted)
+		posted_fetch(all->posted);
 	pthread_mutex_lock(&all->lock);
 	all->parked++;
 	pthread_cond_broadcast(&all->changed);

@@ -10,6 +10,7 @@
 
 #include "vmm/bus.h"
 #include "vmm/memory_fault.h"
+#include "vmm/posted.h"
 #include "vmm/vmm.h"
 #include "vmm/x86/boot.h"
 #include "vmm/x86/cpuid.h"
@@ -54,6 +55,7 @@ enum vcpus_order { VCPUS_RUN, VCPUS_PAUSE, VCPUS_QUIT };
 struct vcpus {
 	int kvm, vm;
 	struct bus *memory_bus, *port_bus;
+	struct posted *posted; /* writes that KVM keeps; NULL: none */
 	const struct vcpus_ops *ops;
 	void *opaque;
 	bool mtrrs_off; /* as a processor leaves reset: firmware turns them on; else as firmware leaves them

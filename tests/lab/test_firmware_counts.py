@@ -39,9 +39,11 @@ def test_exits_of_a_boot(firmware):
     assert stats["flash"] <= 11600
     assert stats["flash_slots"] <= 250
     assert ports(stats, 0xcf8, 0xcff) <= 250
-    assert stats["config"] <= 1900
+    assert stats["config"] <= 2300
     assert ports(stats, 0x70, 0x71) <= 600
-    assert stats["mmio"] + stats["pio"] - stats["port"][TIMER] - stats["serial"] <= 17500
+    # KVM keeps the writes to the store, two for each byte of a variable.
+    assert stats["mmio"] <= 2700
+    assert stats["mmio"] + stats["pio"] - stats["port"][TIMER] - stats["serial"] <= 4500
 
 
 @pytest.mark.long

@@ -3,6 +3,8 @@
  * The chips of firmware in a machine, with doubles of KVM: what is where on the buses and in memory
  * slots, and what the firmware's writes to its chipset change there.
  */
+#include <sys/timerfd.h>
+
 #include "tests/unit/firmware_machine.h"
 
 static bool has_slot(uint64_t at, uint64_t size)
@@ -31,6 +33,49 @@ static void flash_ends_at_4_gib(void **state)
 	assert_int_equal(firmware_reset(&vmm), 0);
 	assert_true(has_slot(store, VARS_4M));
 	assert_int_equal(pits, 1);
+}
+
+/* Writes are kept while the store is a chip, and never while its bytes are memory that does not change. */
+static void writes_to_the_store_are_kept(void **state)
+{
+	const uint64_t store = 0xffc00000;
+	struct vcpu vcpu = {.run = calloc(1, 3 * 4096)};
+	struct kvm_coalesced_mmio_ring *ring = (void *)((uint8_t *)vcpu.run + 2 * 4096);
+	struct itimerspec timer;
+
+	(void)state;
+	vmm.vcpus.vcpu = &vcpu;
+	vmm.vcpus.run_size = 3 * 4096;
+	assert_int_equal(firmware_post(&vmm, NULL), 0);
+	assert_null(vmm.vcpus.posted); /* this KVM keeps none */
+	kvm.ring_page = 2;
+	assert_int_equal(firmware_post(&vmm, NULL), 0);
+	assert_ptr_equal(vmm.vcpus.posted, &vmm.firmware->posted);
+	assert_ptr_equal(vmm.firmware->posted.ring, ring);
+	assert_int_equal(kvm.kept_ports, 3);
+	assert_int_equal(kvm.zone.length, 0);
+	bus_write(&vmm.memory_bus, store, 1, 0x10);
+	assert_int_equal(kvm.zone.at == store && kvm.zone.length == VARS_4M, 1);
+	timerfd_gettime(vmm.firmware->posted_timer, &timer);
+	assert_true(timer.it_interval.tv_nsec > 0);
+	ring->coalesced_mmio[0] = (struct kvm_coalesced_mmio){.phys_addr = store, .len = 1};
+	ring->coalesced_mmio[1] = (struct kvm_coalesced_mmio){.phys_addr = store, .len = 1, .data = {0xff}};
+	ring->last = 2;
+	while (!has_slot(store, VARS_4M)) /* no exit comes: the timer does it */
+		assert_int_equal(loop_once(&vmm.loop), 0);
+	assert_int_equal(memory_read(store, 1), 0);
+	assert_int_equal(kvm.zone.length, 0);
+	timerfd_gettime(vmm.firmware->posted_timer, &timer);
+	assert_int_equal(timer.it_interval.tv_nsec + timer.it_value.tv_nsec, 0);
+	/* Where KVM refuses, each write is an exit. */
+	kvm.zone_error = -ENOSPC;
+	bus_write(&vmm.memory_bus, store, 1, 0x70);
+	assert_int_equal(memory_read(store, 1), 0x80);
+	kvm.zone_error = 0;
+	firmware_post_free(&vmm);
+	assert_null(vmm.vcpus.posted);
+	vmm.vcpus.vcpu = NULL;
+	free(vcpu.run);
 }
 
 static void flash_that_kvm_does_not_show_is_refused(void **state)
@@ -122,6 +167,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(flash_ends_at_4_gib, start, stop),
+		cmocka_unit_test_setup_teardown(writes_to_the_store_are_kept, start, stop),
 		cmocka_unit_test_setup_teardown(flash_that_kvm_does_not_show_is_refused, start, stop),
 		cmocka_unit_test_setup_teardown(ecam_is_where_the_firmware_puts_it, start, stop),
 		cmocka_unit_test_setup_teardown(old_releases_are_not_shown_the_windows, start, stop),

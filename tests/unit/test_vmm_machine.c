@@ -223,6 +223,7 @@ SILENT(int, lend_space_new, struct lend_context *context, const struct lend_host
        struct lend_space **out)
 SILENT(int, hv_open, const char *path)
 SILENT(int, hv_check, int fd, unsigned capability)
+SILENT(int, hv_coalesce, int vm, uint64_t at, uint32_t length, uint32_t port, int kept)
 SILENT(int, hv_vcpu_mmap_size, int kvm)
 SILENT(int, hv_supported_cpuid, int kvm, struct kvm_cpuid2 *cpuid)
 SILENT(int, hv_msr_list, int kvm, struct kvm_msr_list *list)

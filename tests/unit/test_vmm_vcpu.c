@@ -68,6 +68,59 @@ static void ports_are_counted_up_to_the_last(void **state)
 	assert_int_equal(vcpus.vcpu[0].pio, 2);
 }
 
+static struct kvm_coalesced_mmio_ring *ring;
+static uint64_t found_at_exit;
+
+static void keep(uint8_t value)
+{
+	ring->coalesced_mmio[ring->last] =
+		(struct kvm_coalesced_mmio){.phys_addr = 0xe0000010, .len = 1, .data = {value}};
+	ring->last++;
+}
+
+/* A kept write and an access; then another write, after which the guest is stopped. */
+static int run_with_kept_writes(struct kvm_run *run)
+{
+	if (__atomic_load_n(&run->immediate_exit, __ATOMIC_ACQUIRE))
+		return -EINTR;
+	if (play.runs++ == 0) {
+		keep(0x5a);
+		run->exit_reason = KVM_EXIT_IO;
+		run->io.port = 0x300;
+		run->io.size = 1;
+		run->io.count = 1;
+		run->io.direction = KVM_EXIT_IO_IN;
+		run->io.data_offset = DATA_OFFSET;
+		return 0;
+	}
+	found_at_exit = last_value;
+	keep(0x5b);
+	vcpus_order(&vcpus, VCPUS_PAUSE);
+	set_done();
+	return -EINTR;
+}
+
+/* An access finds what was written before it, though KVM kept that; and so does who pauses the guest. */
+static void kept_writes_come_first(void **state)
+{
+	struct posted posted;
+
+	(void)state;
+	ring = calloc(1, 4096);
+	posted_init(&posted, &memory_bus, &port_bus, ring, 4096);
+	vcpus.posted = &posted;
+	play.run = run_with_kept_writes;
+	start();
+	wait_done();
+	vcpus_wait_parked(&vcpus);
+	assert_int_equal(found_at_exit, 0x5a);
+	assert_int_equal(last_value, 0x5b);
+	assert_int_equal(ring->first, ring->last);
+	vcpus.posted = NULL;
+	posted_end(&posted);
+	free(ring);
+}
+
 static void nobody_answers_with_ones(void **state)
 {
 	const struct step step = {.reason = KVM_EXIT_MMIO, .address = 0xd0000000, .length = 8};
@@ -231,6 +284,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_thread_stays_where_it_is_pinned, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_processor_that_may_not_be_used_is_said, set_up, tear_down),
 		TEST(accesses_go_to_their_bus),
+		TEST(kept_writes_come_first),
 		TEST(port_data_goes_through),
 		TEST(ports_are_counted_up_to_the_last),
 		TEST(nobody_answers_with_ones),

@@ -14,7 +14,14 @@
 #include "vmm/kvm.h"
 #include "vmm/machine.h"
 
+struct kvm_zone {
+	uint64_t at, length;
+};
+
 static struct {
+	int ring_page, zone_error;
+	unsigned kept_ports;
+	struct kvm_zone zone; /* of memory whose writes are kept */
 	struct {
 		uint64_t gpa, size;
 		uint32_t flags;
@@ -43,6 +50,22 @@ static void note(char what)
 
 	if (length + 1 < sizeof(kvm.order))
 		kvm.order[length] = what;
+}
+
+int hv_check(int fd, unsigned capability)
+{
+	(void)fd;
+	return capability == KVM_CAP_COALESCED_MMIO ? kvm.ring_page : capability == KVM_CAP_COALESCED_PIO;
+}
+
+int hv_coalesce(int vm, uint64_t at, uint32_t length, uint32_t port, int kept)
+{
+	(void)vm;
+	if (port)
+		kvm.kept_ports++;
+	else if (!kvm.zone_error)
+		kvm.zone = (struct kvm_zone){kept ? at : 0, kept ? length : 0};
+	return port ? 0 : kvm.zone_error;
 }
 
 int hv_set_slot(int vm, uint32_t slot, uint32_t flags, uint64_t at, uint64_t size, const void *va)

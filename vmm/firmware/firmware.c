@@ -103,7 +103,7 @@ int firmware_new(struct vmm *vmm, struct lend_error *error)
 	if (!firmware)
 		return fail(error, -ENOMEM, "not enough memory");
 	vmm->firmware = firmware;
-	firmware->rtc_timer = -1;
+	firmware->rtc_timer = firmware->posted_timer = -1;
 	firmware->config = *vmm->config.firmware;
 	vmm->config.firmware = &firmware->config;
 	firmware->chipset = (struct chipset){.move_ecam = move_ecam,
@@ -181,6 +181,7 @@ void firmware_free(struct vmm *vmm)
 
 	if (!firmware)
 		return;
+	firmware_post_free(vmm);
 	firmware_images_free(vmm);
 	firmware_clock_free(vmm);
 	if (firmware->made) {

@@ -30,8 +30,10 @@ struct firmware {
 	struct fw_cfg fw_cfg;
 	struct pm pm;
 	struct rtc rtc;
-	int rtc_timer;             /* timerfd; -1: there is no clock yet */
-	bool made;                 /* fw_cfg and pm are */
+	struct posted posted;
+	int posted_timer; /* timerfd: what was posted to the store is fetched; -1: there is none yet */
+	int rtc_timer;    /* timerfd; -1: there is no clock yet */
+	bool made;        /* fw_cfg and pm are */
 	struct kvm_pit_state2 pit; /* as it is after a reset */
 };
 
@@ -44,6 +46,9 @@ int firmware_init(struct vmm *vmm, struct lend_error *error);
 /** Tells the firmware what the machine is; the address space is planned. */
 int firmware_describe(struct vmm *vmm, struct lend_error *error);
 
+/** Lets KVM keep writes to chips, if it can; the processors are there, and have not run. */
+int firmware_post(struct vmm *vmm, struct lend_error *error);
+
 /** Resets the chips that are not on PCI. vCPUs are paused. */
 int firmware_reset(struct vmm *vmm);
 
@@ -53,6 +58,10 @@ void firmware_free(struct vmm *vmm);
 /* clock.c, for firmware.c alone: rtc with its timer. */
 int firmware_clock_init(struct vmm *vmm, struct lend_error *error);
 void firmware_clock_free(struct vmm *vmm);
+
+/* posted.c, for this folder alone: the store takes commands, or is memory again. With its chip's lock. */
+void firmware_post_store(struct vmm *vmm, const struct firmware_image *store, bool commands);
+void firmware_post_free(struct vmm *vmm);
 
 /* describe.c, for firmware.c alone: what follows from the place of ECAM; 0: nowhere. */
 void firmware_ecam_moved(struct vmm *vmm, uint64_t base);

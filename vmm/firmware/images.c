@@ -22,9 +22,10 @@ static void show(void *opaque, bool shown)
 		ret = slots_add_readonly(&vmm->slots, image->at, image->chip.size, image->chip.bytes);
 	else
 		ret = slots_remove(&vmm->slots, image->slot);
-	if (ret >= 0)
+	if (ret >= 0) {
 		image->slot = shown ? ret : -1;
-	else if (vmm_may_log(vmm))
+		firmware_post_store(vmm, image, !shown);
+	} else if (vmm_may_log(vmm))
 		vmm_log(vmm, LEND_LOG_WARNING, "%s: KVM does not change the memory slot of this flash: %s",
 			image->chip.name, strerror(-ret));
 }

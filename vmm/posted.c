@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "vmm/posted.h"
+
+void posted_init(struct posted *posted, struct bus *memory_bus, struct bus *port_bus, void *ring,
+		 size_t bytes)
+{
+	*posted = (struct posted){.memory_bus = memory_bus, .port_bus = port_bus, .ring = ring};
+	posted->room = (unsigned)((bytes - sizeof(*posted->ring)) / sizeof(posted->ring->coalesced_mmio[0]));
+	pthread_mutex_init(&posted->lock, NULL);
+}
+
+void posted_end(struct posted *posted)
+{
+	if (posted->ring)
+		pthread_mutex_destroy(&posted->lock);
+	posted->ring = NULL;
+}
+
+static void carry_out(struct posted *posted, const struct kvm_coalesced_mmio *write)
+{
+	struct bus *bus = write->pio ? posted->port_bus : posted->memory_bus;
+	unsigned length = write->len > sizeof(write->data) ? sizeof(write->data) : write->len;
+	uint64_t value = 0;
+
+	memcpy(&value, write->data, length);
+	if (length)
+		bus_write(bus, write->phys_addr, length, value);
+}
+
+/*
+ * KVM writes `last`, and we write `first`, which gives it the room of an entry back. An entry stays until it
+ * is carried out, so that who comes meanwhile finds it, and waits for the lock.
+ */
+void posted_fetch(struct posted *posted)
+{
+	struct kvm_coalesced_mmio_ring *ring = posted->ring;
+	unsigned first;
+
+	if (!ring ||
+	    __atomic_load_n(&ring->first, __ATOMIC_RELAXED) == __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE))
+		return;
+	pthread_mutex_lock(&posted->lock);
+	first = ring->first;
+	while (first != __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE)) {
+		carry_out(posted, &ring->coalesced_mmio[first]);
+		first = (first + 1) % posted->room;
+		__atomic_store_n(&ring->first, first, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&posted->lock);
+}
