@@ -21,9 +21,10 @@ def inject(machine, address, status):
 
 
 def recovered(guest, count):
-    """The driver in the guest has brought its device back so often, and it carries packets."""
+    """The driver in the guest has brought its device back so often, and it carries packets: once its
+    link is up again, of which the driver learns late."""
     guest.ask(f"until [ $(dmesg | grep -c 'device recovery successful') -ge {count} ]; do usleep 50000; done")
-    guest.ask(UP + PING)
+    guest.ask("until ping -c 1 -w 2 10.0.2.2; do :; done")
 
 
 def recovers_twice(machine, guest, card, status):
