@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# rust-vmm's crate vfio_user 0.1.7, from crates.io. Its server refuses a command that
+# rust-vmm's crate vfio_user 0.1.7. Its server refuses a command that
 # it does not know without reading the payload, and takes that for the next message:
 # the 16 bytes of DEVICE_GET_REGION_IO_FDS get an answer of their own, to "command 0",
 # and a longer payload puts it out of step for good. Its client does not look at the
