@@ -34,6 +34,10 @@ static void *thread(void *opaque)
 	struct job *job;
 
 	prctl(PR_SET_NAME, "lend-devices");
+	pthread_mutex_lock(&worker->lock);
+	worker->running = true;
+	pthread_cond_broadcast(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
 	while ((job = next(worker)))
 		job->run(job->opaque);
 	return NULL;
@@ -44,6 +48,11 @@ int worker_start(struct worker *worker)
 	int ret = worker->started ? 0 : pthread_create(&worker->thread, NULL, thread, worker);
 
 	worker->started |= !ret;
+	/* What a thread calls when it begins is done before the caller restricts calls. */
+	pthread_mutex_lock(&worker->lock);
+	while (!ret && !worker->running)
+		pthread_cond_wait(&worker->changed, &worker->lock);
+	pthread_mutex_unlock(&worker->lock);
 	return -ret;
 }
 
@@ -70,5 +79,5 @@ void worker_end(struct worker *worker)
 	pthread_cond_signal(&worker->changed);
 	pthread_mutex_unlock(&worker->lock);
 	pthread_join(worker->thread, NULL);
-	worker->started = false;
+	worker->started = worker->running = false;
 }

@@ -21,12 +21,12 @@ struct worker {
 	bool started;
 	pthread_mutex_t lock; /* guards what is below */
 	pthread_cond_t changed;
-	bool ending;
+	bool running, ending;
 	struct job *first, **last;
 };
 
 void worker_init(struct worker *worker);
-/** Starts the thread, unless it runs. The sandbox lets none be made later. 0 or negative errno. */
+/** Starts the thread, unless it runs, and waits until it does. The sandbox lets none be made later. 0 or negative errno. */
 int worker_start(struct worker *worker);
 /** Gives a job; without a thread it runs at once. */
 void worker_give(struct worker *worker, struct job *job);

@@ -8,6 +8,7 @@
 #define TESTS_UNIT_JAIL_H
 
 #include <seccomp.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,7 +47,8 @@ static inline void in_jail(int (*test)(void))
 	assert_true(pid >= 0);
 	if (!pid) {
 		jail_close_doors();
-		_exit(test());
+		/* By the call itself: a sanitizer makes calls of its own in _exit(). */
+		syscall(SYS_exit_group, test());
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_false(WIFSIGNALED(status));
