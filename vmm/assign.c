@@ -99,8 +99,20 @@ static int set_line(void *host, void *peer, unsigned pin, bool raised)
 {
 	struct assigned *assigned = peer;
 	struct vmm *vmm = host;
+	int ret;
 
-	return line_set(&vmm->lines, line_gsi(assigned->slot, pin), raised);
+	/*
+	 * A device that the guest does not see yet has no line. The level is taken back where it
+	 * was raised.
+	 */
+	if (raised == !!assigned->raised_gsi || !assigned->slot)
+		return 0;
+	if (raised)
+		assigned->raised_gsi = line_gsi(assigned->slot, pin);
+	ret = line_set(&vmm->lines, assigned->raised_gsi, raised);
+	if (!raised)
+		assigned->raised_gsi = 0;
+	return ret;
 }
 
 static int attach_line(void *host, void *peer, unsigned pin, int eventfd, int resamplefd)
@@ -108,6 +120,9 @@ static int attach_line(void *host, void *peer, unsigned pin, int eventfd, int re
 	struct assigned *assigned = peer;
 	struct vmm *vmm = host;
 
+	/* Until the guest sees the device, its line goes through the loop: plug_moves.c attaches it then. */
+	if (!assigned->slot)
+		return -ENODEV;
 	return hv_irqfd_resample(vmm->vm, line_gsi(assigned->slot, pin), eventfd, resamplefd);
 }
 

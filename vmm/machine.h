@@ -49,9 +49,10 @@ struct assigned {
 	struct lend_device *device;
 	struct lend_function *function;
 	enum lend_place place;
-	bool alone;      /* a VF: it shares its slot with nobody */
-	uint32_t errors; /* atomic, bits of enum port_error: the loop tells the guest of them */
-	bool leaving;    /* atomic: the host wants it back, or what it asked for is not done yet */
+	bool alone;          /* a VF: it shares its slot with nobody */
+	unsigned raised_gsi; /* the line that it holds up; 0: none. Guarded by the function's lock */
+	uint32_t errors;     /* atomic, bits of enum port_error: the loop tells the guest of them */
+	bool leaving;        /* atomic: the host wants it back, or what it asked for is not done yet */
 	struct plug plug;
 	bool shown; /* atomic: a BAR that waited has its place; the loop tells the library */
 	char name[LEND_NAME_SIZE];

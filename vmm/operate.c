@@ -24,6 +24,7 @@ void vmm_continue(struct vmm *vmm)
 	if (!vmm->held)
 		return;
 	vmm->held = false;
+	plugs_continue(vmm);
 	for (unsigned i = 0; i < vmm->vcpus.count; i++)
 		hv_clock_paused(vmm->vcpus.vcpu[i].fd);
 	vmm_tell(vmm, VMM_EVENT_RESUME, 0, 0, NULL);

@@ -200,8 +200,14 @@ void plugs_reset(struct vmm *vmm)
 {
 	struct assigned *at = NULL;
 
-	vmm->plugs.ejected = vmm->plugs.refused = vmm->plugs.seen = 0;
+	uint32_t ejected = __atomic_exchange_n(&vmm->plugs.ejected, 0, __ATOMIC_ACQ_REL);
+
+	vmm->plugs.refused = vmm->plugs.seen = 0;
+	for (unsigned slot = 0; slot < PCI_SLOTS; slot++)
+		if (ejected & 1u << slot)
+			plug_detach_slot(vmm, slot, VMM_EVENT_DELETED, "the guest let it go");
 	while ((at = assigned_next(vmm, at))) {
+		__atomic_store_n(&at->errors, 0, __ATOMIC_RELEASE); /* the new guest was not there then */
 		if (at->plug.state == PLUG_SHOWN)
 			plug_enter(at, PLUG_SHOWN);
 		if (at->plug.state != PLUG_ASKED)
@@ -210,6 +216,14 @@ void plugs_reset(struct vmm *vmm)
 		plug_detach_slot(vmm, at->slot, VMM_EVENT_DELETED, "the guest was reset");
 		at = NULL; /* the table has changed */
 	}
+}
+
+void plugs_continue(struct vmm *vmm)
+{
+	for (struct assigned *at = NULL; (at = assigned_next(vmm, at));)
+		if (at->plug.until)
+			at->plug.until = plug_now() + plug_patience(at);
+	vmm_wake(vmm);
 }
 
 static void on_timer(void *opaque)

@@ -51,6 +51,8 @@ int plugs_start(struct vmm *vmm, struct lend_error *error);
 void plugs_serve(struct vmm *vmm);
 /** The machine is reset, with vCPUs paused: who was asked to let a device go does not use it any more. */
 void plugs_reset(struct vmm *vmm);
+/** The user lets the guest go on: who waits for it waits from the beginning. */
+void plugs_continue(struct vmm *vmm);
 /** Ends the worker, and closes what it had. No vCPU runs. */
 void plugs_free(struct vmm *vmm);
 

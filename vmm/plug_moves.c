@@ -190,9 +190,15 @@ static void show(struct assigned *assigned, unsigned slot)
 {
 	struct vmm *vmm = assigned->vmm;
 
-	assigned->slot = slot;
 	__atomic_store_n(&vmm->plugs.waits, true, __ATOMIC_RELEASE); /* until plugs_serve() finds nobody */
 	pause_guest(vmm);
+	/* What the guest said of the slot's last device is not about this one. */
+	__atomic_fetch_and(&vmm->plugs.ejected, ~(1u << slot), __ATOMIC_ACQ_REL);
+	__atomic_fetch_and(&vmm->plugs.refused, ~(1u << slot), __ATOMIC_ACQ_REL);
+	__atomic_fetch_and(&vmm->plugs.seen, ~(1u << slot), __ATOMIC_ACQ_REL);
+	__atomic_store_n(&assigned->errors, 0, __ATOMIC_RELEASE);
+	assigned->slot = slot;
+	lend_function_line_changed(assigned->function);
 	topology_insert(&vmm->topology, slot, assigned->function);
 	set_entry(vmm, assigned->index, assigned);
 	vmm_resume(vmm);

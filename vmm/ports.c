@@ -54,6 +54,7 @@ int ports_init(struct vmm *vmm, struct lend_error *error)
 
 void ports_reset(struct vmm *vmm)
 {
+	__atomic_store_n(&vmm->bus_resets, 0, __ATOMIC_RELEASE);
 	if (vmm->layout.hotplug)
 		hotplug_reset(&vmm->hotplug);
 }

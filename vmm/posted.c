@@ -36,14 +36,16 @@ static void carry_out(struct posted *posted, const struct kvm_coalesced_mmio *wr
 void posted_fetch(struct posted *posted)
 {
 	struct kvm_coalesced_mmio_ring *ring = posted->ring;
-	unsigned first;
+	unsigned first, last;
 
 	if (!ring ||
 	    __atomic_load_n(&ring->first, __ATOMIC_RELAXED) == __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE))
 		return;
 	pthread_mutex_lock(&posted->lock);
 	first = ring->first;
-	while (first != __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE)) {
+	/* What others add meanwhile is not waited for: they could go on without end. */
+	last = __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE) % posted->room;
+	while (first != last) {
 		carry_out(posted, &ring->coalesced_mmio[first]);
 		first = (first + 1) % posted->room;
 		__atomic_store_n(&ring->first, first, __ATOMIC_RELEASE);

@@ -284,9 +284,9 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 		ports_serve(vmm);
 		errors_serve(vmm);
 		devices_shown(vmm);
-		plugs_serve(vmm);
 		if (vmm->config.turn)
 			vmm->config.turn(vmm->config.opaque);
+		plugs_serve(vmm); /* last: it sets the clock for whom all the others have asked */
 		ret = loop_once(&vmm->loop);
 		if (ret) {
 			fail(error, ret, "the machine's event loop failed: %s", strerror(-ret));

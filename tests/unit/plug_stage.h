@@ -29,6 +29,7 @@ static struct {
 	struct world *world;
 	unsigned slots, irqfds;    /* of KVM, now */
 	unsigned calls, fail_at;   /* calls of KVM that can fail; the one that does, from 1; 0: none */
+	unsigned line_gsi;         /* of the last line that went to KVM; 0: none */
 	unsigned pauses, messages; /* the last: of root ports */
 	enum request request;
 	char events[512]; /* their types and devices: "plugged 0, ready 0, " */
@@ -69,9 +70,10 @@ int hv_irqfd(int vm, unsigned gsi, int eventfd, uint32_t flags)
 
 int hv_irqfd_resample(int vm, unsigned gsi, int eventfd, int resamplefd)
 {
-	(void)vm, (void)gsi, (void)eventfd, (void)resamplefd;
+	(void)vm, (void)eventfd, (void)resamplefd;
 	if (turn())
 		return -ENOMEM;
+	stage.line_gsi = gsi;
 	stage.irqfds++;
 	return 0;
 }

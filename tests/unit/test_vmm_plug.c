@@ -77,6 +77,49 @@ static void the_guest_lets_it_go(void **state)
 	plug_in(); /* the number and the port are free again */
 }
 
+/* A device's line is that of its port: it is not known before the device has one. */
+static void its_line_is_that_of_its_port(void **state)
+{
+	(void)state;
+	stage.world->vectors[LEND_IRQ_INTX] = 1;
+	assert_int_equal(add(0), 0);
+	assert_int_equal(stage.line_gsi, 0);
+	serve();
+	expect_events("plugged 0, ");
+	assert_int_equal(stage.line_gsi, line_gsi(PORT_A, 1));
+	assert_int_equal(take_away(0, true), 0);
+	serve();
+	expect_events("deleted 0, ");
+	expect_nothing_left();
+}
+
+/* What the guest said of a slot's last device, and the loop has not taken yet, is not about the next one. */
+static void what_was_said_of_the_last_device_is_forgotten(void **state)
+{
+	(void)state;
+	plug_in();
+	chip_write(HOTPLUG_EJECT, 1 << PORT_A);
+	assert_int_equal(take_away(0, true), 0);
+	assert_int_equal(add(1), 0);
+	serve();
+	expect_events("plugged 1, deleted 0, ");
+	serve();
+	expect_events("");
+	assert_int_equal(guest_read(PORT_A, 0, 2), world_get(stage.world, 0, 2));
+}
+
+/* The guest lets it go and is reset before the loop has heard of it. */
+static void a_reset_does_not_lose_what_was_let_go(void **state)
+{
+	(void)state;
+	plug_in();
+	chip_write(HOTPLUG_EJECT, 1 << PORT_A);
+	reset();
+	serve();
+	expect_events("deleted 0, ");
+	expect_nothing_left();
+}
+
 static void the_guest_lets_it_go_unasked(void **state)
 {
 	(void)state;
@@ -319,6 +362,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		each(a_device_is_whole_before_the_guest_sees_it),
 		each(the_guest_lets_it_go),
+		each(its_line_is_that_of_its_port),
+		each(what_was_said_of_the_last_device_is_forgotten),
+		each(a_reset_does_not_lose_what_was_let_go),
 		each(the_guest_lets_it_go_unasked),
 		each(the_guest_keeps_it),
 		each(the_guest_does_not_answer),
