@@ -200,6 +200,15 @@ _lend_host() {
 	COMPREPLY=($(compgen -W "$options --help" -- "$full"))
 }
 
+# Offers lines that begin with the word. What another user wrote is no text for compgen -W, which
+# expands it as the shell does.
+_lend_lines() {
+	local full=$1 line
+	while IFS= read -r line; do
+		[[ $line == "$full"* && $line =~ ^[A-Za-z0-9._:+@-]+$ ]] && COMPREPLY+=("$line")
+	done
+}
+
 # The machines that run, and the devices of one: their names.
 _lend_machines() {
 	lend ps --json 2>/dev/null | grep -o '"name":"[^"]*"' | cut -d'"' -f4
@@ -219,14 +228,14 @@ _lend_ctl() {
 	elif [[ $full == -* ]]; then
 		_lend_host ctl "$full" "$word" "$previous"
 	elif ((${#given[@]} == 0)); then
-		COMPREPLY=($(compgen -W "$(_lend_machines)" -- "$full"))
+		_lend_lines "$full" < <(_lend_machines)
 		[[ $full == */* ]] && compopt -o default
 	elif ((${#given[@]} == 1)); then
 		COMPREPLY=($(compgen -W "$_lend_verbs" -- "$full"))
 	elif ((${#given[@]} == 2)) && [[ ${given[1]} == add ]]; then
 		if [[ $full == vfio* ]]; then _lend_device "$full" "$word"; else _lend_offer "$full" "$word" "$(_lend_names)"; fi
 	elif ((${#given[@]} == 2)) && [[ ${given[1]} == remove ]]; then
-		COMPREPLY=($(compgen -W "$(_lend_machine_devices "${given[0]}")" -- "$full"))
+		_lend_lines "$full" < <(_lend_machine_devices "${given[0]}")
 	fi
 }
 

@@ -102,6 +102,7 @@ static void commands(void **state)
 	expect_line("lend ctl db re", "remove reset");
 	expect_line("lend ctl --json db e", "events");
 	expect_line("lend ps --", "--json --help");
+
 	expect_line("lend un", "unbind");
 	expect_line("lend bind ", "0000:05:00.0 eth1");
 	expect_line("lend bind --siblings e", "eth1");

@@ -163,7 +163,7 @@ static int call(struct stage *stage, const char *const *script, char **argv)
 #define W(text)     ((char *)(text))
 #define EVENT(name, id)                                                                                      \
 	"{\"timestamp\": {\"seconds\": 1, \"microseconds\": 5}, \"event\": \"" name "\", \"data\": " id "}"  \
-													"\n"
+	"\n"
 
 static void assert_said(const struct stage *stage, const char *text)
 {
@@ -277,6 +277,53 @@ static void remove_by_outcome(void **state)
 	assert_said(stage, "--force takes it all the same: status 0x82");
 }
 
+/* A device may be named by its address; the event has both. */
+static void remove_by_address(void **state)
+{
+	struct stage *stage = *state;
+	const char *deleted =
+		DONE EVENT("DEVICE_DELETED", "{\"device\": \"a\", \"x-host\": \"0000:05:00.0\"}");
+
+	assert_int_equal(call(stage, SCRIPT(deleted), CTL(W("db"), W("remove"), W("0000:05:00.0"))), 0);
+}
+
+static void powerdown_is_the_guests_own_end(void **state)
+{
+	struct stage *stage = *state;
+	const char *off = DONE EVENT("SHUTDOWN", "{\"guest\": true, \"reason\": \"guest-shutdown\"}");
+	const char *panic = DONE EVENT("SHUTDOWN", "{\"guest\": true, \"reason\": \"guest-panic\"}");
+
+	assert_int_equal(call(stage, SCRIPT(off), CTL(W("db"), W("powerdown"))), 0);
+	assert_int_equal(call(stage, SCRIPT(panic), CTL(W("db"), W("powerdown"))), TOOL_FAILED);
+	assert_said(stage, "the machine ends otherwise: guest-panic");
+}
+
+/* Where an entry lies tells its name and its socket, and not what stands in it. */
+static void entry_cannot_lead_elsewhere(void **state)
+{
+	struct stage *stage = *state;
+	char *ps[] = {W("ps"), W("--json"), NULL};
+	json_t *entry =
+		json_pack("{s:s, s:i, s:s}", "name", "$(id)", "pid", (int)getpid(), "qmp", "/elsewhere");
+	char path[REGISTRY_PATH], odd[REGISTRY_PATH];
+
+	assert_int_equal(registry_write(&stage->registry, entry), 0);
+	json_decref(entry);
+	assert_int_equal(call(stage, NULL, ps), 0);
+	assert_said(stage, "\"name\":\"db\"");
+	assert_null(strstr(stage->said, "elsewhere"));
+	/* A folder of another name than -name takes, and a link to one. */
+	snprintf(odd, sizeof(odd), "%s/lend/$(id)", stage->root);
+	assert_int_equal(rename(stage->registry.path, odd), 0);
+	assert_int_equal(call(stage, NULL, ps), 0);
+	assert_string_equal(stage->said, "[]\n");
+	snprintf(path, sizeof(path), "%s/lend/link", stage->root);
+	assert_int_equal(symlink(odd, path), 0);
+	assert_int_equal(call(stage, NULL, ps), 0);
+	assert_string_equal(stage->said, "[]\n");
+	assert_int_equal(rename(odd, stage->registry.path), 0);
+}
+
 static void silence_has_a_limit(void **state)
 {
 	struct stage *stage = *state;
@@ -382,6 +429,9 @@ int main(void)
 		TEST(add_that_comes_to_nothing),
 		TEST(words_of_a_device),
 		TEST(remove_by_outcome),
+		TEST(remove_by_address),
+		TEST(powerdown_is_the_guests_own_end),
+		TEST(entry_cannot_lead_elsewhere),
 		TEST(silence_has_a_limit),
 		TEST(events_until_the_end),
 		TEST(server_that_speaks_something_else),

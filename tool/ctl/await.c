@@ -13,12 +13,14 @@ enum { TICK_MS = 1000, QUIET_MS = 2000 };
 static bool is_about(const struct ctl *ctl, const json_t *data)
 {
 	const char *id = json_string_value(json_object_get(data, "id"));
+	const char *host = json_string_value(json_object_get(data, "host"));
 
 	if (!ctl->id)
 		return true;
-	/* QEMU's name for the same. */
+	/* QEMU's name for the same; and a device can be named by its address. */
 	id = id ? id : json_string_value(json_object_get(data, "device"));
-	return id && !strcmp(id, ctl->id);
+	host = host ? host : json_string_value(json_object_get(data, "x-host"));
+	return (id && !strcmp(id, ctl->id)) || (host && !strcmp(host, ctl->id));
 }
 
 void ctl_event(void *opaque, const char *name, const json_t *event)
@@ -28,7 +30,8 @@ void ctl_event(void *opaque, const char *name, const json_t *event)
 	const char *reason = json_string_value(json_object_get(data, "reason"));
 
 	for (const struct ctl_outcome *row = ctl->outcomes; row && row->event && !ctl->met; row++) {
-		if (strcmp(row->event, name) || !is_about(ctl, data))
+		if (strcmp(row->event, name) || !is_about(ctl, data) ||
+		    (row->reason && (!reason || strcmp(row->reason, reason))))
 			continue;
 		if (!row->text) {
 			tool_say("%s: %s", ctl->id, row->progress);

@@ -202,7 +202,7 @@ static int await_reply(struct ctl_client *client, uint64_t until, json_t **resul
 int ctl_execute(struct ctl_client *client, const char *command, json_t *arguments, json_t **result,
 		struct lend_error *error)
 {
-	uint64_t until = ctl_now() + CTL_REPLY_MS;
+	uint64_t until = ctl_now() + (client->reply_ms ? client->reply_ms : CTL_REPLY_MS);
 	int ret = send_request(client, command, arguments, until);
 
 	return ret ? say(ret, error) : await_reply(client, until, result, error);

@@ -16,8 +16,9 @@ struct ctl_client {
 	int fd;
 	char *line; /* what came of the next message */
 	size_t length, room;
-	size_t scanned;  /* bytes of it that hold no new line */
-	unsigned serial; /* of the last request */
+	size_t scanned;    /* bytes of it that hold no new line */
+	unsigned serial;   /* of the last request */
+	unsigned reply_ms; /* how long a reply may take; 0: CTL_REPLY_MS */
 	void (*event)(void *opaque, const char *name, const json_t *event);
 	void *opaque;
 };

@@ -20,6 +20,7 @@ struct ctl_outcome {
 	int status;
 	const char *text; /* "it is in the guest"; NULL: the waiting goes on, and `progress` is told */
 	const char *progress;
+	const char *reason; /* only with this reason; NULL: with any */
 };
 
 struct ctl {

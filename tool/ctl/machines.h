@@ -8,7 +8,8 @@
 #include "lend/types.h"
 
 struct ctl_machine {
-	char *name, *socket; /* text without control characters */
+	char *name, *socket; /* the name has letters, digits and -_.+@ alone */
+	uid_t owner;
 	pid_t pid;
 	int64_t started; /* s since 1970 */
 	json_t *entry;   /* all of it */

@@ -90,10 +90,12 @@ static int run_counters(struct ctl *ctl, const char *argument)
 }
 
 static const struct ctl_outcome added[] = {
-	{"LEND_DEVICE_READY", TOOL_OK, "the guest uses it", NULL},
-	{"LEND_DEVICE_PLUG_TIMEOUT", CTL_LATE, "the guest did not take it, and it was given back", NULL},
-	{"DEVICE_DELETED", TOOL_FAILED, "it was taken away again", NULL},
-	{"SHUTDOWN", TOOL_FAILED, "the machine ends", NULL},
+	{.event = "LEND_DEVICE_READY", .text = "the guest uses it"},
+	{.event = "LEND_DEVICE_PLUG_TIMEOUT",
+	 .status = CTL_LATE,
+	 .text = "the guest did not take it, and it was given back"},
+	{.event = "DEVICE_DELETED", .status = TOOL_FAILED, .text = "it was taken away again"},
+	{.event = "SHUTDOWN", .status = TOOL_FAILED, .text = "the machine ends"},
 	{0},
 };
 
@@ -110,6 +112,7 @@ static int run_add(struct ctl *ctl, const char *argument)
 	}
 	ctl->id = id;
 	ctl->outcomes = added;
+	ctl->client.reply_ms = ctl->limit_ms; /* the reply comes when the guest can see it */
 	status = order(ctl, "device_add", device);
 	if (status == TOOL_OK && !ctl->no_wait)
 		status = ctl_await(ctl, id);
@@ -119,9 +122,10 @@ static int run_add(struct ctl *ctl, const char *argument)
 }
 
 static const struct ctl_outcome removed[] = {
-	{"DEVICE_DELETED", TOOL_OK, "it is out of the guest, and the host has it", NULL},
-	{"DEVICE_UNPLUG_GUEST_ERROR", CTL_REFUSED,
-	 "the guest does not let it go; lend ctl NAME remove --force takes it all the same", NULL},
+	{.event = "DEVICE_DELETED", .text = "it is out of the guest, and goes back to the host"},
+	{.event = "DEVICE_UNPLUG_GUEST_ERROR",
+	 .status = CTL_REFUSED,
+	 .text = "the guest does not let it go; lend ctl NAME remove --force takes it all the same"},
 	{0},
 };
 
@@ -158,8 +162,11 @@ static int run_cont(struct ctl *ctl, const char *argument)
 	return order(ctl, "cont", NULL);
 }
 
-static const struct ctl_outcome ended[] = {{"SHUTDOWN", TOOL_OK, "the guest has switched itself off", NULL},
-					   {0}};
+static const struct ctl_outcome ended[] = {
+	{.event = "SHUTDOWN", .reason = "guest-shutdown", .text = "the guest has switched itself off"},
+	{.event = "SHUTDOWN", .status = TOOL_FAILED, .text = "the machine ends otherwise"},
+	{0},
+};
 
 static int run_powerdown(struct ctl *ctl, const char *argument)
 {

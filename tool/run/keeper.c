@@ -186,6 +186,7 @@ static void run_started(struct keeper *keeper, struct keeper_result *result)
 	loop(keeper);
 	if (keeper->qmp)
 		qmp_ended(keeper->qmp, keeper->said, (enum vmm_end)keeper->end.value);
+	terminal_leave(&keeper->terminal); /* helpers may take their time */
 	plug_end(&keeper->plugs);
 	terminal_free(&keeper->terminal);
 	console_drain(&keeper->console);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What the control socket asks of the keeper. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tool/run/keeper_state.h"
 
@@ -45,6 +47,16 @@ static int unplug(void *opaque, uint32_t serial, unsigned number, bool force)
 						       sizeof(payload), NULL, 0);
 }
 
+/* Whoever pins a thread by what we say must not reach one of another process. */
+static bool owns(void *opaque, int32_t thread)
+{
+	const struct keeper *keeper = opaque;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", (int)keeper->machine, thread);
+	return thread > 0 && !access(path, F_OK);
+}
+
 static void changed(void *opaque)
 {
 	const struct keeper *keeper = opaque;
@@ -60,6 +72,7 @@ int keeper_qmp(struct keeper *keeper)
 			 .call = call,
 			 .plug = plug,
 			 .unplug = unplug,
+			 .owns = owns,
 			 .changed = changed,
 			 .powerdown = powerdown,
 			 .quit = quit},

@@ -13,7 +13,8 @@
 #include "tool/run/registry.h"
 #include "tool/tool.h"
 
-static const char entry_name[] = "machine.json", entry_new[] = "machine.json.new", socket_name[] = "qmp";
+static const char entry_name[] = "machine.json", entry_new[] = "machine.json.new", socket_name[] = "qmp",
+		  lock_name[] = ".lock";
 
 struct registry_home registry_home(void)
 {
@@ -120,18 +121,30 @@ static int make_folder(int parent, const char *name)
 	return ret;
 }
 
-static int open_parent(const char *path)
+/* Root's folder is the one where lend remembers what it took, which users may read. */
+static int open_parent(const struct registry_home *home, const char *path)
 {
-	if (mkdir(path, 0700) && errno != EEXIST)
+	if (mkdir(path, home->root ? 0755 : 0700) && errno != EEXIST)
 		return -errno;
 	return open_folder(AT_FDCWD, path);
+}
+
+/* One keeper at a time: what one sweeps, another may not take for a machine. A file that only its user opens.
+ */
+static int lock_parent(int parent)
+{
+	int fd = openat(parent, lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd >= 0)
+		flock(fd, LOCK_EX);
+	return fd < 0 ? -errno : fd;
 }
 
 int registry_enter(struct registry *registry, const struct registry_home *home, const char *name,
 		   struct lend_error *error)
 {
 	char path[REGISTRY_PATH];
-	int parent, ret = home_path(home, path);
+	int parent, lock, ret = home_path(home, path);
 
 	*registry = (struct registry){.folder = -1, .lock = -1};
 	if (ret)
@@ -140,13 +153,15 @@ int registry_enter(struct registry *registry, const struct registry_home *home, 
 	    snprintf(registry->socket, sizeof(registry->socket), "%s/%s", registry->path, socket_name) >=
 		    REGISTRY_PATH)
 		return tool_fail(error, -ENAMETOOLONG, "the run directory %.100s has too long a path", path);
-	parent = open_parent(path);
+	parent = open_parent(home, path);
 	if (parent < 0)
 		return tool_fail(error, parent, "cannot make %s: %s", path, strerror(-parent));
-	flock(parent, LOCK_EX); /* what one keeper sweeps, another may not take for a machine */
-	sweep(parent);
-	ret = make_folder(parent, name);
-	flock(parent, LOCK_UN);
+	lock = ret = lock_parent(parent);
+	if (ret >= 0) {
+		sweep(parent);
+		ret = make_folder(parent, name);
+		close(lock);
+	}
 	if (ret < 0) {
 		close(parent);
 		if (ret == -EWOULDBLOCK)

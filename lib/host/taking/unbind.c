@@ -134,6 +134,10 @@ static int mend_one(void *opaque, const char *name)
 	struct held held = {.lock = -1};
 	int ret;
 
+	/* Another process that gives its own back looks at this one meanwhile: who looks takes no lock. */
+	record_read(mending->context, name, &held.record);
+	if (mending->ours && !record_is_ours(&held.record))
+		return 0;
 	ret = operation_init(&op, mending->context, mending->options, &error);
 	if (!ret)
 		ret = lend_bdf_parse(name, &bdf);

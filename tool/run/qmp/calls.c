@@ -7,7 +7,7 @@
 #include "tool/tool.h"
 
 /* More rows than any answer has; a machine that its guest has taken over fills no memory. */
-enum { ROWS_MAX = 8192 };
+enum { ROWS_MAX = 8192, FUNCTIONS_MAX = 512 };
 
 uint32_t qmp_serial(struct qmp *qmp)
 {
@@ -76,7 +76,8 @@ void qmp_take(struct qmp *qmp, const struct control_message *message)
 	if (message->type == CONTROL_ANSWER) {
 		answer(client, message);
 		qmp_tidy(qmp);
-	} else if (client->wait.add && json_array_size(client->wait.rows) < ROWS_MAX) {
+	} else if (client->wait.add && json_array_size(client->wait.rows) <
+					       (message->type == CONTROL_PCI ? FUNCTIONS_MAX : ROWS_MAX)) {
 		client->wait.add(qmp, client->wait.rows, message);
 	}
 }

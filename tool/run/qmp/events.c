@@ -37,7 +37,10 @@ static json_t *device_data(const struct qmp *qmp, const struct vmm_event *event)
 	char path[QMP_ID_SIZE + 32];
 
 	snprintf(path, sizeof(path), "/machine/peripheral/%s", id);
-	return json_pack("{s:s, s:s, s:o*}", "device", id, "path", path, "reason", reason_of(qmp, event));
+	return json_pack("{s:s, s:s, s:o*, s:o*}", "device", id, "path", path, "x-host",
+			 qmp->devices[event->device].host[0] ? qmp_text(qmp->devices[event->device].host)
+							     : NULL,
+			 "reason", reason_of(qmp, event));
 }
 
 static json_t *lend_data(const struct qmp *qmp, const struct vmm_event *event)

@@ -29,6 +29,8 @@ struct qmp_host {
 	int (*plug)(void *opaque, unsigned number, const struct run_device *device, struct lend_error *error);
 	/** Has the guest asked for a device, or takes it by force: 0, and the call is answered. */
 	int (*unplug)(void *opaque, uint32_t serial, unsigned number, bool force);
+	/** Whether a thread is one of the machine's, which may make numbers up. NULL: all are. */
+	bool (*owns)(void *opaque, int32_t thread);
 	/** Other devices are there than before. */
 	void (*changed)(void *opaque);
 	void (*powerdown)(void *opaque);

@@ -84,8 +84,8 @@ static void add_cpu(const struct qmp *qmp, json_t *rows, const void *of)
 	const struct control_message *message = of;
 	char path[32];
 
-	(void)qmp;
-	if (message->type != CONTROL_CPU)
+	if (message->type != CONTROL_CPU ||
+	    (qmp->config.host.owns && !qmp->config.host.owns(qmp->config.host.opaque, message->cpu.thread)))
 		return;
 	snprintf(path, sizeof(path), "/machine/cpu[%u]", message->cpu.cpu);
 	json_array_append_new(rows, json_pack("{s:i, s:i, s:s, s:{}, s:s}", "cpu-index",

@@ -91,6 +91,8 @@ void qmp_tidy(struct qmp *qmp)
 			continue;
 		}
 		*at = client->next;
+		/* A child that was just forked may hold the socket still, and epoll would tell of it. */
+		watch(qmp, EPOLL_CTL_DEL, client->fd, 0, NULL);
 		qmp_client_free(client);
 		qmp->client_count--;
 		watch_listeners(qmp, false);
@@ -99,9 +101,6 @@ void qmp_tidy(struct qmp *qmp)
 
 static void serve_client(struct qmp *qmp, struct qmp_client *client, uint32_t events)
 {
-	/* Both directions are closed: nobody reads a reply. */
-	if (events & (EPOLLERR | EPOLLHUP))
-		client->gone = true;
 	qmp_client_flush(client);
 	for (int i = 0; i < REQUESTS_A_ROUND && !client->gone && !client->wait.on &&
 			client->output_used < QMP_OUTPUT_PAUSE && qmp_client_read(client) == 1;
@@ -109,6 +108,9 @@ static void serve_client(struct qmp *qmp, struct qmp_client *client, uint32_t ev
 		qmp_request(qmp, client);
 		qmp_client_done(client);
 	}
+	/* Both directions are closed: nobody reads a reply. What it asked for before is done. */
+	if (events & (EPOLLERR | EPOLLHUP))
+		client->gone = true;
 }
 
 static int *listener_of(struct qmp *qmp, const void *owner)
