@@ -208,6 +208,7 @@ SILENT(size_t, lend_function_explain, const struct lend_function *function, stru
        size_t max, size_t stride)
 SILENT(bool, lend_function_gone, const struct lend_function *function)
 VOID(lend_function_fail, struct lend_function *function)
+VOID(lend_function_line_changed, struct lend_function *function)
 SILENT(bool, lend_function_reports_errors, const struct lend_function *function, uint32_t *status)
 SILENT(size_t, lend_function_pages, const struct lend_function *function, struct lend_page_count *out,
        size_t max, size_t stride)
