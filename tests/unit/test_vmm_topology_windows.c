@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* BARs, and the windows of the ports that they are behind (topology_stage.h). */
+#include "tests/unit/topology_stage.h"
+
+static void bars_go_where_linux_leaves_them(void **state)
+{
+	static struct topology topology;
+	struct lend_function f = {.bars = {[0] = {.size = 0x4000, .is_64 = true},
+					   [2] = {.size = 1 << 28, .is_64 = true, .prefetchable = true},
+					   [4] = {.size = 0x100},
+					   [5] = {.size = 0x20, .io = true}},
+				  .link = {.is_pcie = true, .speed = 3, .width = 8}};
+	const struct placement placement = at_port(&f, 0, 0);
+	struct layout_needs needs = {0};
+	struct bridge_config *port = &topology.slots[1].config;
+
+	(void)state;
+	assert_int_equal(topology_place(&topology, &placement, 1), 0);
+	topology_needs(&topology, &needs);
+	assert_int_equal(needs.low, 1 << 20);
+	assert_int_equal(needs.high, 1 << 28);
+	assert_int_equal(needs.high_align, 1 << 28);
+	assert_int_equal(needs.buses, 2);
+	assert_int_equal(f.writes, 0); /* counting writes nothing */
+
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+	assert_int_equal(bar64(&f, 0), 0xe0000000); /* not prefetchable: below 4 GiB */
+	assert_int_equal(bar64(&f, 2), 0x100000000);
+	assert_int_equal(f.bar[4], 0xe0004000); /* a page of its own */
+	assert_int_equal(f.bar[5], PORT_WINDOW);
+	assert_true(topology.has_io);
+	assert_int_equal(bridge_config_read(port, PCI_MEMORY_BASE, 2), 0xe000);
+	assert_int_equal(bridge_config_read(port, PCI_MEMORY_LIMIT, 2), 0xe000);
+	assert_int_equal(bridge_config_read(port, PCI_PREF_MEMORY_BASE, 2), 0x0001);
+	assert_int_equal(bridge_config_read(port, PCI_PREF_BASE_UPPER32, 4), 1);
+	assert_int_equal(bridge_config_read(port, PCI_PREF_MEMORY_LIMIT, 2), 0x0ff1);
+	assert_int_equal(bridge_config_read(port, PCI_IO_BASE, 2), 0x1010);
+	assert_int_equal(bridge_config_read(port, 0x40 + PCI_EXP_LNKSTA, 2) & 0x3ff, 3 | 8 << 4);
+}
+
+static void a_window_without_bars_is_closed(void **state)
+{
+	static struct topology topology;
+	struct lend_function f = {.bars = {[0] = {.size = 0x1000}}};
+	const struct placement placement = at_port(&f, 0, 0);
+	struct bridge_config *port = &topology.slots[1].config;
+
+	(void)state;
+	assert_int_equal(topology_place(&topology, &placement, 1), 0);
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+	assert_true(bridge_config_read(port, PCI_PREF_MEMORY_BASE, 2) >
+		    bridge_config_read(port, PCI_PREF_MEMORY_LIMIT, 2));
+	assert_int_equal(bridge_config_read(port, PCI_IO_BASE, 2), 0);
+	bridge_config_write(port, PCI_IO_BASE, 2, 0xf0f0);
+	assert_int_equal(bridge_config_read(port, PCI_IO_BASE, 2), 0); /* "not implemented" */
+	assert_false(topology.has_io);
+}
+
+static void bars_that_do_not_fit_are_refused(void **state)
+{
+	static struct topology topology;
+	struct lend_function f = {.bars = {[0] = {.size = 1 << 29}}};
+	const struct placement placement = at_port(&f, 0, 0);
+	struct lend_error error = {0};
+
+	(void)state;
+	assert_int_equal(topology_place(&topology, &placement, 1), 0);
+	assert_int_equal(topology_assign(&topology, &layout, &error), -ENOSPC);
+	assert_true(strlen(error.text) > 0);
+}
+
+/* Each BAR is aligned and in its port's window, and no two windows overlap. */
+static void check_windows(const struct topology *topology, struct lend_function *functions, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct bridge_config *port = &topology->slots[i + 1].config;
+
+		for (unsigned bar = 0; bar < 4; bar += 2) {
+			uint64_t size = functions[i].bars[bar].size, at = bar64(&functions[i], bar);
+
+			if (!size)
+				continue;
+			assert_int_equal(at % size, 0);
+			assert_true(at >= prefetch_base(port) && at + size - 1 <= prefetch_last(port));
+		}
+		if (functions[i].bars[0].size && functions[i].bars[2].size)
+			assert_true(bar64(&functions[i], 0) + functions[i].bars[0].size <=
+					    bar64(&functions[i], 2) ||
+				    bar64(&functions[i], 2) + functions[i].bars[2].size <=
+					    bar64(&functions[i], 0));
+		for (unsigned j = 0; j < i; j++)
+			assert_true(prefetch_last(port) < prefetch_base(&topology->slots[j + 1].config) ||
+				    prefetch_last(&topology->slots[j + 1].config) < prefetch_base(port));
+	}
+}
+
+static struct lend_function gpu(uint64_t first, uint64_t second)
+{
+	return (struct lend_function){.bars = {[0] = {.size = first, .is_64 = true, .prefetchable = true},
+					       [2] = {.size = second, .is_64 = true, .prefetchable = true}},
+				      .link = {.is_pcie = true}};
+}
+
+/* Eight of 128 GiB and 32 MiB: less than 2 TiB, what a processor of 41 bits can address. */
+static void large_bars_of_many_devices_fit(void **state)
+{
+	static struct topology topology;
+	static struct lend_function gpus[8];
+	const struct lend_iova_window window = {0, (1ULL << 41) - 1};
+	struct placement placements[8];
+	struct layout_needs needs = {
+		.memory = 64 * gib, .physical_bits = 41, .windows = &window, .window_count = 1};
+	struct layout plan;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		gpus[i] = gpu(128 * gib, 32 << 20);
+		placements[i] = at_port(&gpus[i], (uint8_t)i, 0);
+	}
+	topology = (struct topology){0};
+	assert_int_equal(topology_place(&topology, placements, 8), 0);
+	topology_needs(&topology, &needs);
+	assert_true(needs.high <= 12 * 128 * gib); /* three for two; in the order given it were sixteen */
+	assert_int_equal(needs.high_align, 128 * gib);
+	assert_int_equal(layout_plan(&needs, &plan, NULL), 0);
+	assert_int_equal(topology_assign(&topology, &plan, NULL), 0);
+	check_windows(&topology, gpus, 8);
+}
+
+/* Sizes in turn: the small ones do not stand between the large ones. */
+static void large_slots_come_first(void **state)
+{
+	static struct topology topology;
+	static struct lend_function devices[6];
+	struct placement placements[6];
+	struct layout_needs needs = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		devices[i] = gpu(i & 1 ? 16 * gib : 1 << 20, 0);
+		placements[i] = at_port(&devices[i], (uint8_t)i, 0);
+	}
+	topology = (struct topology){0};
+	assert_int_equal(topology_place(&topology, placements, 6), 0);
+	topology_needs(&topology, &needs);
+	assert_true(needs.high == 3 * 16 * gib + (3 << 20));
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+	check_windows(&topology, devices, 6);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bars_go_where_linux_leaves_them),
+		cmocka_unit_test(a_window_without_bars_is_closed),
+		cmocka_unit_test(bars_that_do_not_fit_are_refused),
+		cmocka_unit_test(large_bars_of_many_devices_fit),
+		cmocka_unit_test(large_slots_come_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
