@@ -119,15 +119,14 @@ $(B)/obj/vmm/x86/acpi_fixed.o: $(B)/gen/dsdt_fixed.h
 $(B)/obj/vmm/x86/acpi_hotplug.o: $(B)/gen/ssdt_hotplug.h
 
 # Each allocation fails in turn.
-$(B)/tests/test_pci_fail_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
+$(B)/tests/test_pci_fail_each $(B)/tests/test_vmm_plug_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
 $(B)/tests/test_host_cures $(B)/tests/test_host_walk: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,getrlimit faccessat getuid geteuid)
 
 # A host with several nodes of memory.
 $(B)/tests/test_vmm_node: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,syscall madvise)
 
-# A device that comes while the guest runs is the test's; and each allocation fails in turn.
+# A device that comes while the guest runs is the test's.
 $(B)/tests/test_vmm_errors $(B)/tests/test_vmm_plug $(B)/tests/test_vmm_plug_each: ALL_LDFLAGS += -Wl,--wrap=lend_device_open_with
-$(B)/tests/test_vmm_plug_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
 
 # A disk is full, or slow to say so.
 $(B)/tests/test_firmware_flash $(B)/tests/test_firmware_flash_file: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,pwrite fdatasync)

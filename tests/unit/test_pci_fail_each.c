@@ -14,6 +14,7 @@
 
 #include "lend/reset.h"
 #include "tests/unit/cmocka.h"
+#include "tests/unit/failing_allocations.h"
 #include "tests/unit/fake_world.h"
 
 enum { MSIX_CONTROL = 0x53, MSIX_ENABLE = 0x80, MSI = 0x60, MSI_ENABLE = 1, ASK_4 = 2 << 4, TABLE_BAR = 2 };
@@ -235,47 +236,6 @@ static void case_14_1_dies_at_each_call(void **state)
 			world_free(world);
 		}
 	}
-}
-
-/*
- * Allocations, by --wrap of the linker (Makefile). The one whose turn it is
- * fails, from when the function is made; 0: none does.
- */
-static unsigned allocations, fails_at;
-static bool counting;
-
-static bool fails(void)
-{
-	return counting && ++allocations == fails_at;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *text);
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return fails() ? NULL : __real_realloc(old, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-	return fails() ? NULL : __real_strdup(text);
 }
 
 static void count_from_now(struct world *world)

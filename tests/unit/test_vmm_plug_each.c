@@ -1,44 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A plug that fails at each call of the host and at each allocation in turn leaves nothing; and a
- * device that comes and goes for ever leaves nothing either (plug_stage.h). The linker wraps the
- * allocations, too (Makefile).
+ * device that comes and goes for ever leaves nothing either (plug_stage.h).
  */
 #include <malloc.h>
 #include <poll.h>
 
+#include "tests/unit/failing_allocations.h"
 #include "tests/unit/plug_stage.h"
 #include "tests/unit/rounds.h"
-
-static unsigned allocations, fails_at;
-static bool counting;
-
-static bool fails(void)
-{
-	return counting && ++allocations == fails_at;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return fails() ? NULL : __real_realloc(old, size);
-}
 
 /* Whether the device came. A plug that began ends in exactly one event. */
 static bool plug_in(void)
