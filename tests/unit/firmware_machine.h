@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/unit/firmware_files.h"
+#include "tests/unit/mute_functions.h"
 #include "tests/unit/vmm_doubles.h"
 #include "vmm/firmware/files.h"
 #include "vmm/firmware/firmware.h"
@@ -33,32 +34,6 @@ int hv_set_pit(int vm, const struct kvm_pit_state2 *state)
 	assert_int_equal(state->flags, 0x55);
 	pits++;
 	return 0;
-}
-
-/* No function is placed: the calls of liblend that the topology would make. */
-uint32_t lend_function_config_read(struct lend_function *function, unsigned offset, unsigned length)
-{
-	(void)function, (void)offset, (void)length;
-	return UINT32_MAX;
-}
-
-void lend_function_config_write(struct lend_function *function, unsigned offset, unsigned length,
-				uint32_t value)
-{
-	(void)function, (void)offset, (void)length, (void)value;
-}
-
-void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out,
-		       size_t size)
-{
-	(void)function, (void)index;
-	memset(out, 0, size);
-}
-
-void lend_function_link(const struct lend_function *function, struct lend_link *out, size_t size)
-{
-	(void)function;
-	memset(out, 0, size);
 }
 
 static const struct vmm_device_config devices[] = {{.boot_index = 3}};

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tests/unit/cmocka.h"
+#include "tests/unit/mute_functions.h"
 #include "vmm/kvm.h"
 #include "vmm/machine.h"
 
@@ -42,31 +43,6 @@ int hv_signal_msi(int vm, uint64_t address, uint32_t data)
 	told.data = data;
 	told.messages++;
 	return 0;
-}
-
-uint32_t lend_function_config_read(struct lend_function *function, unsigned offset, unsigned length)
-{
-	(void)function, (void)offset, (void)length;
-	return 0x12345678;
-}
-
-void lend_function_config_write(struct lend_function *function, unsigned offset, unsigned length,
-				uint32_t value)
-{
-	(void)function, (void)offset, (void)length, (void)value;
-}
-
-void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out,
-		       size_t size)
-{
-	(void)function, (void)index;
-	memset(out, 0, size);
-}
-
-void lend_function_link(const struct lend_function *function, struct lend_link *out, size_t size)
-{
-	(void)function;
-	memset(out, 0, size);
 }
 
 int lend_context_reset(struct lend_context *context, struct lend_function **set, size_t count,
