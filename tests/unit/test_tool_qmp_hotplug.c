@@ -55,6 +55,10 @@ static void what_cannot_be_added(void **state)
 		{ADD("\"driver\": \"vfio-pci\", \"fd\": \"card\""), "no descriptor 'card'"},
 		{ADD("\"driver\": \"vfio-pci\", \"fd\": 7"), "type str"},
 		{ADD("\"driver\": \"vfio-user-pci\""), "names no server"},
+		{ADD("\"driver\": \"vfio-user-pci\", \"socket\": \"/x\", \"reconnect\": 5"),
+		 "reconnect= is for devices"},
+		{ADD("\"driver\": \"vfio-pci\", \"host\": \"07:00.0\", \"bootindex\": 1"),
+		 "bootindex= is for devices"},
 	};
 	struct stage *stage = *state;
 	struct peer *peer = client(stage);

@@ -27,11 +27,28 @@ static int take_fd(struct qmp_request *request, json_t *object, int *fd, struct 
 	return ret < 0 ? ret : 0;
 }
 
+/* Properties that only a device of the start can have are refused, because nothing would come of them. */
+static int refuse_those_of_the_start(const struct run_device *device, struct lend_error *error)
+{
+	if (device->reconnect_s)
+		return tool_fail(error, -EINVAL,
+				 "reconnect= is for devices that are there from the start: the server of one "
+				 "that comes later is not looked for; leave it out");
+	if (device->boot_index >= 0)
+		return tool_fail(
+			error, -EINVAL,
+			"bootindex= is for devices that are there from the start: the firmware has its "
+			"order already; leave it out");
+	return 0;
+}
+
 /* Reads all but the descriptor. */
 static int parse(struct run_device *device, json_t *object, int fd, struct lend_error *error)
 {
 	int ret = device_object(device, object, error);
 
+	if (!ret)
+		ret = refuse_those_of_the_start(device, error);
 	if (!ret && fd >= 0 && device->user)
 		ret = tool_fail(error, -EINVAL, "vfio-user-pci takes no descriptor; give socket=PATH");
 	device->fd = fd;
