@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <linux/pci_regs.h>
@@ -36,6 +37,7 @@ static struct {
 	char text[512];   /* of the last one */
 	char log[512];
 	unsigned opens, open_error;
+	int wakes;      /* an eventfd: how often the loop was asked to look */
 	unsigned files; /* that are open without a device */
 } stage;
 
@@ -122,6 +124,7 @@ void vmm_resume(struct vmm *vmm)
 void vmm_wake(struct vmm *vmm)
 {
 	(void)vmm;
+	eventfd_write(stage.wakes, 1);
 }
 
 void vmm_request(struct vmm *vmm, enum request request, const char *text)
@@ -199,6 +202,8 @@ static void start_machine(void)
 	struct domain_user user = {.make = fake_domain_make, .arg = world, .fd = -1, .name = "fake"};
 	struct vmm *vmm = &stage.vmm;
 
+	stage.wakes = eventfd(0, EFD_NONBLOCK);
+	assert_true(stage.wakes >= 0);
 	world_nvme(world);
 	world->mute = true;
 	world->vectors[LEND_IRQ_REQ] = world->vectors[LEND_IRQ_ERR] = 1;
@@ -240,6 +245,7 @@ static void end_machine(void)
 	loop_free(&stage.vmm.loop);
 	routes_free(&stage.vmm.routes);
 	world_free(stage.world);
+	close(stage.wakes);
 }
 
 static int set_up(void **state)
