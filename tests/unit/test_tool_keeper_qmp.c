@@ -112,8 +112,7 @@ static void a_client_drives_the_machine(void **state)
 	join(stage);
 	say(stage, "qmp_capabilities", "return");
 	say(stage, "query-cpus-fast", "thread-id");
-	/* A thread of another process, as a machine that its guest has taken over may say, is not passed on.
-	 */
+	/* A thread of another process is not passed on: a guest that has its machine's process may say it. */
 	assert_null(strstr(stage->user->text, "\"cpu-index\":1"));
 	say(stage, "query-status", "\"running\":true");
 	say(stage, "stop", "return");

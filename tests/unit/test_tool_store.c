@@ -69,8 +69,7 @@ static unsigned count_files(struct stage *stage)
 	return count;
 }
 
-/* Opens the store in a process of its own, which keeps it until `end` is closed, and says whether it has it.
- */
+/* Opens the store in a process of its own, which says whether it has it and keeps it until `end` closes. */
 static pid_t open_beside(const char *path, const struct store_template *template, const int said[2],
 			 const int end[2])
 {

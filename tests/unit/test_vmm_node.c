@@ -177,7 +177,7 @@ static void put(const char *root, const char *name)
 	assert_int_equal(mkdir(path, 0700), 0);
 }
 
-/* The node has the second of the processors that this test may run on, if there are two. */
+/* The node has the last of the processors that this test may run on. */
 static void threads_run_on_the_processors_of_the_node(void **state)
 {
 	static const char *const folders[] = {"devices", "devices/system", "devices/system/node",
