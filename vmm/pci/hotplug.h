@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hotplug behind root ports, by ACPI: the chip that the AML of x86/hotplug.asl reads and writes.
+ * Hotplug behind root ports, by ACPI: the chip that the AML of x86/ssdt_hotplug.asl reads and writes.
  *
  * A slot is that of a root port on bus 0, a bit in each register. The machine says that a device
  * came, shall go, or is gone. The interrupt is a level: it stays up until the guest has taken all
