@@ -25,7 +25,7 @@ void errors_note(struct assigned *assigned, enum lend_event kind, const char *te
 
 	if (assigned->config.on_error == VMM_ERROR_STOP)
 		stop_machine(assigned);
-	else if (kind == LEND_EVENT_ERROR)
+	else if (kind == LEND_EVENT_ERROR && vmm_may_log(vmm))
 		vmm_log(vmm, LEND_LOG_ERROR, "%s: %s", assigned->name, text);
 	__atomic_fetch_or(&assigned->errors,
 			  1u << (kind == LEND_EVENT_ERROR ? PORT_ERROR_FATAL : PORT_ERROR_NONFATAL),
@@ -74,9 +74,10 @@ static void take_fatal(struct assigned *assigned)
 		if (vmm_device_remove(vmm, assigned->index, true, &error))
 			vmm_log(vmm, LEND_LOG_WARNING, "%s", error.text);
 	} else if (forward(assigned, PORT_ERROR_FATAL)) {
-		vmm_log(vmm, LEND_LOG_WARNING,
-			"%s: the guest was told; a reset by its driver brings the device back",
-			assigned->name);
+		if (vmm_may_log(vmm))
+			vmm_log(vmm, LEND_LOG_WARNING,
+				"%s: the guest was told; a reset by its driver brings the device back",
+				assigned->name);
 		tell(assigned, "fatal; the guest was told");
 	} else {
 		tell(assigned, "the device reads all ones until it is reset");

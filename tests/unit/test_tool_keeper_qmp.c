@@ -58,7 +58,7 @@ static int stage_setup(void **state)
 	strcpy(stage->root, "/tmp/lend-test-kqmp-XXXXXX");
 	assert_non_null(mkdtemp(stage->root));
 	snprintf(stage->path, sizeof(stage->path), "%s/qmp", stage->root);
-	stage->place = (struct qmp_place){.listeners = {-1, -1}, .registry = {.folder = -1, .lock = -1}};
+	stage->place = (struct qmp_place){.listeners = {-1, -1}, .registry = {.parent = -1, .folder = -1}};
 	stage->place.listeners[0] = socket_listen_for("", stage->path, 10, &error);
 	assert_true(stage->place.listeners[0] >= 0);
 	stage->client = -1;

@@ -205,7 +205,7 @@ static int listen_to(struct user *user, const char *path)
 
 static void sends_events_of_memory(void **state)
 {
-	struct qmp_place place = {.listeners = {-1, -1}, .registry = {.folder = -1, .lock = -1}};
+	struct qmp_place place = {.listeners = {-1, -1}, .registry = {.parent = -1, .folder = -1}};
 	const struct run_options options = {.cpus = 1};
 	char root[] = "/tmp/lend-test-start-XXXXXX", path[64];
 	struct user *user = *state;

@@ -12,6 +12,7 @@
 #include "tool/clean.h"
 #include "tool/ctl/machines.h"
 #include "tool/nearest.h"
+#include "tool/run/options.h"
 #include "tool/run/registry.h"
 #include "tool/run/socket.h"
 #include "tool/tool.h"
@@ -41,16 +42,6 @@ static bool is_owned(const char *path, mode_t kind, uid_t owner)
 	return !lstat(path, &st) && (st.st_mode & S_IFMT) == kind && st.st_uid == owner;
 }
 
-/* The rule of -name. A shell that completes such a name finds nothing to expand in it. */
-static bool is_name(const char *name)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-
-	return strspn(name, letters) && !name[strspn(name, "-_.+@"
-							   "abcdefghijklmnopqrstuvwxyz"
-							   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")];
-}
-
 static void forget(struct ctl_machine *machine)
 {
 	free(machine->name);
@@ -74,7 +65,8 @@ static bool take(struct ctl_machine *machine, const char *path, uid_t owner)
 		return false;
 	name = strrchr(folder, '/') + 1;
 	snprintf(parent, sizeof(parent), "%.*s", (int)(name - folder - 1), folder);
-	if (!is_name(name) || !is_owned(parent, S_IFDIR, owner) || !is_owned(folder, S_IFDIR, owner) ||
+	/* A shell that completes such a name finds nothing to expand in it. */
+	if (!value_is_name(name) || !is_owned(parent, S_IFDIR, owner) || !is_owned(folder, S_IFDIR, owner) ||
 	    !is_owned(socket, S_IFSOCK, owner) || !socket_is_served(socket))
 		return false;
 	*machine = (struct ctl_machine){.name = strdup(name),

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The values of -firmware, -name, -boot, -rtc and -fw-cfg, and which of them go with what. */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,17 +69,6 @@ int firmware_parse(struct run_options *options, const char *value, struct lend_e
 	return ret;
 }
 
-/* A file is called so: no slash, no dot in front. */
-static bool is_name(const char *name)
-{
-	size_t length = strlen(name);
-
-	for (const char *at = name; *at; at++)
-		if (!isalnum((unsigned char)*at) && !strchr("-_.+@", *at))
-			return false;
-	return length && length < RUN_NAME_MAX && isalnum((unsigned char)*name);
-}
-
 int name_parse(struct run_options *options, const char *value, struct lend_error *error)
 {
 	static const struct foreign same = {.same = "debug-threads=on debug-threads=off"};
@@ -93,7 +81,7 @@ int name_parse(struct run_options *options, const char *value, struct lend_error
 	}
 	if (length < RUN_NAME_MAX)
 		snprintf(options->name, sizeof(options->name), "%.*s", (int)length, value);
-	if (length >= RUN_NAME_MAX || !is_name(options->name) ||
+	if (length >= RUN_NAME_MAX || !value_is_name(options->name) ||
 	    (value[length] && !foreign_is_same(&same, value + length + 1)))
 		return tool_fail(
 			error, -EINVAL,

@@ -154,6 +154,10 @@ const char *value_mac(const char *text, uint8_t out[6]);
 /** Cuts the next part off `*rest`, in place, with ",," made "," in it; NULL at the end. */
 char *value_next(char **rest);
 
+/** Whether it can be the name of a machine, which files and folders are called after: no slash, no dot in
+ * front. */
+bool value_is_name(const char *name);
+
 enum { VALUE_PART = 32 };
 /** Copies what stands before the next comma; returns where that is, or the end. NULL: longer than all of
  * ours.

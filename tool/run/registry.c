@@ -146,7 +146,7 @@ int registry_enter(struct registry *registry, const struct registry_home *home, 
 	char path[REGISTRY_PATH];
 	int parent, lock, ret = home_path(home, path);
 
-	*registry = (struct registry){.folder = -1, .lock = -1};
+	*registry = (struct registry){.parent = -1, .folder = -1};
 	if (ret)
 		return tool_fail(error, ret, "there is no run directory: XDG_RUNTIME_DIR is not set");
 	if (snprintf(registry->path, sizeof(registry->path), "%s/%s", path, name) >= REGISTRY_PATH ||
@@ -171,8 +171,8 @@ int registry_enter(struct registry *registry, const struct registry_home *home, 
 					 name, name);
 		return tool_fail(error, ret, "cannot make %s: %s", registry->path, strerror(-ret));
 	}
-	registry->lock = ret;
-	registry->folder = parent;
+	registry->folder = ret;
+	registry->parent = parent;
 	empty_folder(ret);
 	return 0;
 }
@@ -181,25 +181,25 @@ int registry_write(const struct registry *registry, const json_t *entry)
 {
 	int fd, ret;
 
-	if (registry->lock < 0)
+	if (registry->folder < 0)
 		return 0;
-	fd = openat(registry->lock, entry_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = openat(registry->folder, entry_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
 	ret = json_dumpfd(entry, fd, JSON_COMPACT) ? -EIO : 0;
 	close(fd);
-	if (!ret && renameat(registry->lock, entry_new, registry->lock, entry_name))
+	if (!ret && renameat(registry->folder, entry_new, registry->folder, entry_name))
 		ret = -errno;
 	return ret;
 }
 
 void registry_leave(struct registry *registry)
 {
-	if (registry->lock < 0)
+	if (registry->folder < 0)
 		return;
-	empty_folder(registry->lock);
-	unlinkat(registry->folder, strrchr(registry->path, '/') + 1, AT_REMOVEDIR);
-	close(registry->lock);
+	empty_folder(registry->folder);
+	unlinkat(registry->parent, strrchr(registry->path, '/') + 1, AT_REMOVEDIR);
 	close(registry->folder);
-	registry->lock = registry->folder = -1;
+	close(registry->parent);
+	registry->folder = registry->parent = -1;
 }

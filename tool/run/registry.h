@@ -27,7 +27,7 @@ struct registry_home {
 };
 
 struct registry {
-	int folder, lock;                                /* -1: not entered */
+	int parent, folder;                              /* open; -1: not entered. The folder is locked */
 	char path[REGISTRY_PATH], socket[REGISTRY_PATH]; /* of the folder, and of the control socket */
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The pieces of values on the command line. Strict: nothing may follow, no sign, no space. */
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -124,4 +125,14 @@ char *value_next(char **rest)
 	*rest = *from ? from + 1 : NULL;
 	*to = '\0';
 	return start;
+}
+
+bool value_is_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *at = name; *at; at++)
+		if (!isalnum((unsigned char)*at) && !strchr("-_.+@", *at))
+			return false;
+	return length && length < RUN_NAME_MAX && isalnum((unsigned char)*name);
 }

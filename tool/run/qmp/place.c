@@ -82,7 +82,7 @@ int qmp_place_open(struct qmp_place *place, const struct run_options *options,
 	int ret = 0;
 
 	*place = (struct qmp_place){
-		.listeners = {-1, -1}, .registry = {.folder = -1, .lock = -1}, .started = time(NULL)};
+		.listeners = {-1, -1}, .registry = {.parent = -1, .folder = -1}, .started = time(NULL)};
 	if (options->qmp.kind != QMP_NONE)
 		ret = open_register(place, options, home, error);
 	if (!ret)
