@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Errors that reach the guest: its own drivers recover their device, and carry
-traffic afterwards. The errors come from the kernel's injector (/dev/aer_inject).
+what is sent to them afterwards. The errors come from the kernel's injector (/dev/aer_inject).
 """
 
 import struct
@@ -27,12 +27,17 @@ def recovered(guest, count):
     guest.ask("until ping -c 1 -w 2 10.0.2.2; do :; done")
 
 
-def recovers_twice(machine, guest, card, status):
+def recovers_twice(machine, guest, card, status, far):
     guest.ask(UP + PING)
     for count in (1, 2):
         inject(machine, card, status)
         guest.command.expect(rf"lend: warning: {card}: .*the guest was told")
         recovered(guest, count)
+        got = guest.ask(f"nc 10.0.2.2 {far.gives} </dev/null | sha256sum", 120)
+        assert got.split()[0] == far.sha256
+    # The driver resets the bus for a fatal error alone.
+    resets = guest.command.err.count(f"lend: {card}: reset, because the guest resets its bus")
+    assert resets == (2 if status == MALFORMED else 0)
     guest._console_at = machine.console.stat().st_size  # the kernel said what was injected
 
 
@@ -41,10 +46,10 @@ EACH = pytest.mark.parametrize("status", [POISONED, MALFORMED], ids=["nonfatal",
 
 @pytest.mark.profile("nvme-net")
 @EACH
-def test_driver_recovers_its_card(l1, boot, sha256, status):
+def test_driver_recovers_its_card(l1, boot, sha256, far, status):
     machine = l1()
-    guest = boot(machine, options=["-ports", "1"])
-    recovers_twice(machine, guest, NIC, status)
+    guest = boot(machine, options=["-v", "-ports", "1"])
+    recovers_twice(machine, guest, NIC, status, far)
     # The other device has not noticed anything.
     assert guest.hash() == sha256(machine.drives[0])
     guest.power_off()
@@ -53,8 +58,8 @@ def test_driver_recovers_its_card(l1, boot, sha256, status):
 @pytest.mark.long
 @pytest.mark.profile("host-sriov")
 @EACH
-def test_igb_recovers(l1, boot, status):
+def test_igb_recovers(l1, boot, far, status):
     machine = l1()
-    guest = boot(machine, options=["-ports", "1"])
-    recovers_twice(machine, guest, machine.addresses[0], status)
+    guest = boot(machine, options=["-v", "-ports", "1"])
+    recovers_twice(machine, guest, machine.addresses[0], status, far)
     guest.power_off()

@@ -77,12 +77,15 @@ static void names(void **state)
 /* A whole line, as bash gives it to the completion of lend. */
 static void expect_line(const char *typed, const char *offered)
 {
-	char command[700], line[400] = "";
+	char command[900], line[400] = "";
 	FILE *bash;
 
 	snprintf(command, sizeof(command),
 		 "bash -c '. tool/completion.bash; compopt() { :; }; _lend_names() { echo 0000:05:00.0 eth1; "
 		 "}; _lend_nodes() { echo 0 1; }; "
+		 /* A machine of another user may be called anything. */
+		 "lend() { echo \"{\\\"name\\\":\\\"db1\\\",\\\"name\\\":\\\"\\$(echo run)\\\","
+		 "\\\"qdev_id\\\":\\\"d1\\\",\\\"qdev_id\\\":\\\"\\$(echo run)\\\"}\"; }; "
 		 "COMP_LINE=\"$1\"; COMP_POINT=${#COMP_LINE}; read -ra COMP_WORDS <<<\"$1\"; "
 		 "[[ $1 == *\" \" ]] && COMP_WORDS+=(\"\"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
 		 "_lend; echo \"${COMPREPLY[*]}\"' bash '%s'",
@@ -102,7 +105,8 @@ static void commands(void **state)
 	expect_line("lend ctl db re", "remove reset");
 	expect_line("lend ctl --json db e", "events");
 	expect_line("lend ps --", "--json --help");
-
+	expect_line("lend ctl ", "db1");
+	expect_line("lend ctl db1 remove ", "d1");
 	expect_line("lend un", "unbind");
 	expect_line("lend bind ", "0000:05:00.0 eth1");
 	expect_line("lend bind --siblings e", "eth1");

@@ -322,6 +322,13 @@ static void entry_cannot_lead_elsewhere(void **state)
 	assert_int_equal(call(stage, NULL, ps), 0);
 	assert_string_equal(stage->said, "[]\n");
 	assert_int_equal(rename(odd, stage->registry.path), 0);
+	/* One that is another user's. Only root can make such a one. */
+	assert_int_equal(call(stage, NULL, ps), 0);
+	assert_said(stage, "\"name\":\"db\"");
+	if (chown(stage->registry.socket, 65534, 65534))
+		return;
+	assert_int_equal(call(stage, NULL, ps), 0);
+	assert_string_equal(stage->said, "[]\n");
 }
 
 static void silence_has_a_limit(void **state)
