@@ -227,6 +227,11 @@ static void devices_that_are_descriptors(void **state)
 	reply = message(stage, peer);
 	assert_error(stage, peer, reply, "GenericError", "no descriptor");
 	json_decref(reply);
+	/* One that names another device, which would be checked in place of it. */
+	say_with(stage, peer, ADD("\"driver\": \"vfio-pci\", \"host\": \"06:00.0\"") "\n", fds, 1);
+	reply = message(stage, peer);
+	assert_error(stage, peer, reply, "GenericError", "fd= is the device itself");
+	json_decref(reply);
 	assert_int_equal(lowest_free(), before);
 	assert_int_equal(stage->plugs, 4);
 	leave(stage, peer);

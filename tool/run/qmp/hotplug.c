@@ -51,6 +51,10 @@ static int parse(struct run_device *device, json_t *object, int fd, struct lend_
 		ret = refuse_those_of_the_start(device, error);
 	if (!ret && fd >= 0 && device->user)
 		ret = tool_fail(error, -EINVAL, "vfio-user-pci takes no descriptor; give socket=PATH");
+	if (!ret && fd >= 0 && (device->host[0] || device->name[0] || device->managed))
+		ret = tool_fail(
+			error, -EINVAL,
+			"fd= is the device itself, open: leave host=, sysfsdev=, claim= and managed= out");
 	device->fd = fd;
 	return ret ? ret : device_check(device, error);
 }
