@@ -366,13 +366,13 @@ static void events_until_the_end(void **state)
 static void server_that_speaks_something_else(void **state)
 {
 	struct stage *stage = *state;
-	static const char *const greetings[] = {"!hello\n", "![1]\n", "!{\"QMP\": 1\n", "!{\"event\": 5}\n",
-						"!\n"};
+	static const char *const greetings[] = {"hello\n", "[1]\n", "{\"QMP\": 1\n", "{\"event\": 5}\n",
+						"\n"};
 	char *flood = malloc(LINE_MAX_BYTES + 2);
 
 	for (size_t i = 0; i < sizeof(greetings) / sizeof(*greetings); i++) {
 		assert_int_equal(
-			call(stage, (const char *const[]){greetings[i] + 1, NULL}, CTL(W("db"), W("cont"))),
+			call(stage, (const char *const[]){greetings[i], NULL}, CTL(W("db"), W("cont"))),
 			TOOL_FAILED);
 		assert_said(stage, "what came is no QMP");
 	}
