@@ -71,7 +71,7 @@ static int check_words(const struct args *args, const struct ctl_verb **verb)
 	if (!*verb)
 		return say_unknown_verb(args->devices[1]);
 	if ((*verb)->argument && args->device_count == 2) {
-		tool_say("lend ctl %.100s %s needs a %s after it", args->devices[0], (*verb)->name,
+		tool_say("lend ctl %.100s %s needs %s after it", args->devices[0], (*verb)->name,
 			 (*verb)->argument);
 		return TOOL_USAGE;
 	}

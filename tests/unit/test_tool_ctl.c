@@ -394,7 +394,7 @@ static void wrong_words(void **state)
 	} cases[] = {
 		{CTL(W("db")), TOOL_USAGE, "give a machine and a command"},
 		{CTL(W("db"), W("remov")), TOOL_USAGE, "the nearest is 'remove'"},
-		{CTL(W("db"), W("remove")), TOOL_USAGE, "needs a ID after it"},
+		{CTL(W("db"), W("remove")), TOOL_USAGE, "db remove needs ID after it"},
 		{CTL(W("db"), W("stop"), W("x")), TOOL_USAGE, "'x' is too much"},
 		{CTL(W("db"), W("stop"), W("--limit"), W("x")), TOOL_USAGE,
 		 "--limit x is not a number of seconds"},
