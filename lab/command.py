@@ -142,12 +142,13 @@ class Command:
         self._session._send(wire.SIGNAL, self.number,
                             {"number": int(number), "scope": scope})
 
-    def expect(self, pattern, timeout=60):
-        """Waits until the output matches; returns the match."""
+    def expect(self, pattern, timeout=60, after=None):
+        """Waits until the output matches; returns the match. With `after`, only what the
+        standard output has after so many characters is looked at."""
         with self._changed:
             end = time.monotonic() + timeout
             while True:
-                found = re.search(pattern, self.out + self.err)
+                found = re.search(pattern, self.out + self.err if after is None else self.out[after:])
                 if found:
                     return found
                 left = end - time.monotonic()

@@ -73,8 +73,8 @@ class Console(Guest):
         self.command.send(line + "\r")
 
     def sees(self, pattern, timeout=60):
-        """Waits for output that comes after what was told last."""
-        self.command.expect(rf"(?s)\A.{{{self._at}}}.*?{pattern}", timeout)
+        """Waits for what the serial line brings after what was told last; nothing else is looked at."""
+        self.command.expect(f"(?s){pattern}", timeout, after=self._at)
 
 
 class Shell(Console):
@@ -88,8 +88,7 @@ class Shell(Console):
         """What a line prints, up to the next prompt."""
         self.tell(line)
         typed = ESCAPES.join(map(re.escape, line))
-        found = self.command.expect(rf"(?s)\A.{{{self._at}}}.*?{typed}{ESCAPES}\r?\n(.*?)"
-                                    + PROMPT, timeout)
+        found = self.command.expect(rf"(?s){typed}{ESCAPES}\r?\n(.*?){PROMPT}", timeout, after=self._at)
         return re.sub(ESCAPES, "", found[1]).replace("\r", "")
 
     def power_off(self):
