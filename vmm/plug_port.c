@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* See plug_port.h. The windows are those that the ports had before the guest; a guest may move them. */
+/*
+ * See plug_port.h. The windows are those that the ports had before the guest; a guest may move them. Below
+ * firmware they are what the ports ask it for.
+ */
 #include <errno.h>
 
 #include "vmm/error.h"

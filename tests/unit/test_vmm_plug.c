@@ -330,6 +330,28 @@ static void too_large_for_each_port(void **state)
 	expect_nothing_left();
 }
 
+/* Firmware opens the windows: what a port has is what it asks the firmware for. */
+static void below_firmware_a_port_has_what_it_asks_for(void **state)
+{
+	struct pci_slot *slots = stage.vmm.topology.slots;
+
+	(void)state;
+	for (unsigned port = PORT_A; port <= PORT_B; port++) {
+		slots[port].setup.unplaced = true;
+		slots[port].setup.memory_length = slots[port].setup.prefetch_length = 0;
+		slots[port].room_low = slots[port].room_high = 0;
+	}
+	assert_int_equal(add(0), 0);
+	serve();
+	serve();
+	expect_events("failed 0, ");
+	slots[PORT_B].room_low = 1 << 20; /* as of a device that was there when the machine started */
+	assert_int_equal(add(0), 0);
+	serve();
+	expect_events("plugged 0, ");
+	assert_int_equal(guest_read(PORT_B, 0, 2), world_get(stage.world, 0, 2));
+}
+
 /* A device that was there before the guest goes by the same ways. */
 static void the_first_port_that_is_free_again(void **state)
 {
@@ -378,6 +400,7 @@ int main(void)
 		each(the_host_asks_and_the_guest_keeps_it),
 		each(what_cannot_come),
 		each(too_large_for_each_port),
+		each(below_firmware_a_port_has_what_it_asks_for),
 		each(the_first_port_that_is_free_again),
 		each(a_machine_ends_with_a_device_half_way),
 	};

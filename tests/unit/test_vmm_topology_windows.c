@@ -148,6 +148,144 @@ static void large_slots_come_first(void **state)
 	check_windows(&topology, devices, 6);
 }
 
+/* A port's windows of memory and of I/O ports, as its registers have them. */
+static void windows_of(const struct bridge_config *port, uint32_t out[5])
+{
+	static const unsigned registers[] = {PCI_IO_BASE, PCI_MEMORY_BASE, PCI_PREF_MEMORY_BASE,
+					     PCI_PREF_BASE_UPPER32, PCI_PREF_LIMIT_UPPER32};
+
+	for (unsigned i = 0; i < 5; i++)
+		out[i] = bridge_config_read(port, registers[i], i ? 4 : 2);
+}
+
+static const struct lend_function card = {
+	.bars = {[0] = {.size = 0x4000, .is_64 = true},
+		 [2] = {.size = 1 << 28, .is_64 = true, .prefetchable = true},
+		 [5] = {.size = 0x20, .io = true}},
+	.link = {.is_pcie = true}};
+
+/* So that a device that left before a reboot can come back after it; no other one moves by that. */
+static void a_port_keeps_its_windows(void **state)
+{
+	static struct topology topology;
+	struct lend_function f[2] = {card, card}, back = card;
+	const struct placement placements[] = {at_port(&f[0], 0, 0), at_port(&f[1], 1, 0)};
+	uint32_t before[3][5], now[5];
+
+	(void)state;
+	topology = (struct topology){0};
+	assert_int_equal(topology_place(&topology, placements, 2), 0);
+	assert_int_equal(topology_add_ports(&topology, 1, gib), 0);
+	for (unsigned boot = 0; boot < 4; boot++) {
+		assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+		for (unsigned i = 0; i < 3; i++) {
+			windows_of(&topology.slots[i + 1].config, boot ? now : before[i]);
+			if (boot)
+				assert_memory_equal(now, before[i], sizeof(now));
+		}
+		assert_true(topology.has_io);
+		if (!boot)
+			topology_remove(&topology, &f[0]);
+		if (boot == 1)
+			topology_insert(&topology, 1, &back);
+		if (boot == 2)
+			topology_remove(&topology, &f[1]);
+	}
+	assert_true(bar64(&back, 0) == bar64(&f[0], 0) && bar64(&back, 2) == bar64(&f[0], 2));
+	assert_int_equal(back.bar[5], f[0].bar[5]);
+}
+
+/* Of a device that came later: what it has no window for is left out, and the machine starts. */
+static void what_came_later_stays_inside(void **state)
+{
+	static struct topology topology;
+	static struct lend_function late[16], root;
+	const struct placement placement = {.function = &root, .host = {.bus = 9}, .place = LEND_PLACE_ROOT};
+
+	(void)state;
+	topology = (struct topology){0};
+	root.bars[0] = (struct lend_bar){.size = 1 << 20};
+	assert_int_equal(topology_place(&topology, &placement, 1), 0);
+	assert_int_equal(topology_add_ports(&topology, 16, 1 << 20), 0);
+	assert_int_equal(topology_assign(&topology,
+					 &(struct layout){.low_start = 0xc0000000,
+							  .low_end = 0xe2000000,
+							  .high_start = 4 * gib,
+							  .high_end = 5 * gib},
+					 NULL),
+			 0);
+	for (unsigned i = 0; i < 16; i++) {
+		/* The second is one that its port has no room for; the windows of I/O ports are for 15. */
+		late[i].bars[0].size = 16 << 20;
+		late[i].bars[1].size = 32 << 20;
+		late[i].bars[2] = (struct lend_bar){.size = 0x1000, .io = true};
+		topology_insert(&topology, i + 2, &late[i]);
+	}
+	for (unsigned boot = 0; boot < 2; boot++) {
+		assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+		for (unsigned i = 0; i < 16; i++) {
+			assert_int_equal(late[i].bar[0], 0);
+			assert_int_equal(late[i].bar[1], 0xc0000000 + i * PORT_ROOM_LOW);
+			assert_int_equal(late[i].bar[2], i < 15 ? PORT_WINDOW + i * 0x1000 : 0);
+		}
+	}
+}
+
+static void reset_chip(void *opaque, unsigned slot, struct bridge_config *config)
+{
+	(void)opaque, (void)slot;
+	host_bridge_init(config);
+}
+
+/* What a port asks the firmware for: bytes below 4 GiB, and above. */
+static void expect_asked(const struct topology *topology, unsigned slot, uint32_t low, uint64_t high)
+{
+	const struct bridge_config *port = &topology->slots[slot].config;
+
+	assert_int_equal(bridge_config_read(port, 0xa0, 1), PCI_CAP_ID_VNDR);
+	assert_int_equal(bridge_config_read(port, 0xa0 + 16, 4), low);
+	assert_true(((uint64_t)bridge_config_read(port, 0xa0 + 28, 4) << 32 |
+		     bridge_config_read(port, 0xa0 + 24, 4)) == high);
+}
+
+/* The firmware keeps room for a device that was there from the start, too: it may leave, and come back. */
+static void firmware_is_asked_for_room(void **state)
+{
+	static const struct topology_chips chips = {.reset = reset_chip};
+	static struct topology topology;
+	const struct layout small = {.low_start = 0xc0000000,
+				     .low_end = 0xe0000000,
+				     .high_start = gib,
+				     .high_end = gib + (513 << 20)};
+	struct lend_function f = card;
+	const struct placement placement = at_port(&f, 0, 0);
+
+	(void)state;
+	f.bars[0] = (struct lend_bar){.size = 1 << 20};
+	f.bars[1] = (struct lend_bar){.size = 1 << 19};
+	for (unsigned is_small = 0; is_small < 2; is_small++) {
+		f.bars[4] = (struct lend_bar){
+			.size = is_small ? 1 << 29 : 1 << 20, .is_64 = true, .prefetchable = true};
+		topology = (struct topology){.chips = &chips};
+		assert_int_equal(topology_place(&topology, &placement, 1), 0);
+		assert_int_equal(topology_add_ports(&topology, 1, 1 << 20), 0);
+		for (unsigned boot = 0; boot < 3; boot++) {
+			assert_int_equal(topology_assign(&topology, is_small ? &small : &layout, NULL), 0);
+			expect_asked(&topology, 1, is_small ? 0 : 2 << 20, is_small ? 0 : 1 << 29);
+			expect_asked(&topology, 2, PORT_ROOM_LOW, 1 << 20);
+			/* It can have a window of I/O ports, and none is open. */
+			assert_int_equal(bridge_config_read(&topology.slots[1].config, PCI_IO_BASE, 2), 0xf0);
+			assert_true(topology.has_io);
+			if (boot == 0)
+				topology_remove(&topology, &f);
+			else if (boot == 1)
+				topology_insert(&topology, 1, &f);
+		}
+		topology_remove(&topology, &f);
+	}
+	assert_int_equal(f.writes, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +294,9 @@ int main(void)
 		cmocka_unit_test(bars_that_do_not_fit_are_refused),
 		cmocka_unit_test(large_bars_of_many_devices_fit),
 		cmocka_unit_test(large_slots_come_first),
+		cmocka_unit_test(a_port_keeps_its_windows),
+		cmocka_unit_test(what_came_later_stays_inside),
+		cmocka_unit_test(firmware_is_asked_for_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,7 @@ struct topology {
 	void *opaque; /* of these calls */
 	uint32_t cf8; /* the address latch, atomics */
 	bool has_io;  /* an I/O BAR is somewhere */
+	bool placed;  /* slots have the windows that they keep; by topology_assign() */
 	uint64_t accesses;
 };
 
@@ -101,7 +102,8 @@ void topology_needs(const struct topology *topology, struct layout_needs *needs)
 
 /**
  * Before each boot: puts bridges, windows and BARs into the state that firmware leaves, or that
- * it expects where there is one.
+ * it expects where there is one. The first boot decides where the windows are, and how large; or,
+ * where there is firmware, how much room each port asks it for.
  */
 int topology_assign(struct topology *topology, const struct layout *layout, struct lend_error *error);
 

@@ -1,56 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the BARs go before the guest boots. Rules: behind a port only a
- * prefetchable 64-bit BAR may lie above 4 GiB (Linux refuses others there); on
- * the root bus every 64-bit BAR may, but one that is small stays below. Every
- * memory BAR gets a page of its own, so that it can be mapped.
+ * Where the BARs of all slots go before the guest boots, and what the ports' windows are.
  *
  * Sizing and placing are one walk over the same code: with addresses from 0 the
  * cursors' ends are what is needed.
+ *
+ * A slot keeps its windows from the first boot on, so that a device that left before a reboot can
+ * come back after it. What came to a port since then is placed inside of them.
  */
 #include <errno.h>
-#include <linux/pci_regs.h>
 
 #include "vmm/error.h"
-#include "vmm/pci/topology.h"
-
-enum { LARGE_ROOT_BAR = 16 << 20, PORT_GRAIN = 1 << 20, PAGE = 4096, IO_GRAIN = 4096 };
+#include "vmm/pci/areas.h"
 
 struct cursors {
 	uint64_t low, high, io;
 	uint64_t low_align, high_align; /* largest alignment seen below and above 4 GiB */
 	bool dry;                       /* only count */
+	const struct layout *kept;      /* slots have windows of the boot before; NULL: they have none */
 };
 
-enum area { AREA_NONE, AREA_LOW, AREA_HIGH, AREA_IO };
-
-static enum area area_of(const struct lend_bar *bar, bool port)
-{
-	if (!bar->size)
-		return AREA_NONE;
-	if (bar->io)
-		return AREA_IO;
-	if (!bar->is_64)
-		return AREA_LOW;
-	if (port)
-		return bar->prefetchable ? AREA_HIGH : AREA_LOW;
-	return bar->size >= LARGE_ROOT_BAR ? AREA_HIGH : AREA_LOW;
-}
+/* [start, end) */
+struct span {
+	uint64_t start, end;
+};
 
 static uint64_t *cursor_of(struct cursors *cursors, enum area area)
 {
 	return area == AREA_LOW ? &cursors->low : area == AREA_HIGH ? &cursors->high : &cursors->io;
-}
-
-static void put_bar(struct lend_function *function, unsigned index, const struct lend_bar *bar,
-		    uint64_t address)
-{
-	unsigned at = index == LEND_REGION_ROM ? PCI_ROM_ADDRESS : PCI_BASE_ADDRESS_0 + 4 * index;
-
-	lend_function_config_write(function, at, 4, (uint32_t)address); /* a ROM stays disabled */
-	if (bar->is_64)
-		lend_function_config_write(function, PCI_BASE_ADDRESS_0 + 4 * index + 4, 4,
-					   (uint32_t)(address >> 32));
 }
 
 static void note_alignment(struct cursors *cursors, enum area area, uint64_t align)
@@ -61,65 +38,7 @@ static void note_alignment(struct cursors *cursors, enum area area, uint64_t ali
 		cursors->low_align = align;
 }
 
-static void bar_of(const struct pci_slot *slot, unsigned i, struct lend_bar *out)
-{
-	*out = (struct lend_bar){0};
-	if (slot->functions[i / LEND_BARS])
-		lend_function_bar(slot->functions[i / LEND_BARS], i % LEND_BARS, out, sizeof(*out));
-}
-
-static uint64_t align_of(const struct lend_bar *bar)
-{
-	return !bar->io && bar->size < PAGE ? PAGE : bar->size;
-}
-
-/* What is kept free below a port for a device that comes later. */
-static uint64_t room_of(const struct pci_slot *slot, enum area area)
-{
-	return area == AREA_LOW ? slot->room_low : area == AREA_HIGH ? slot->room_high : 0;
-}
-
-/* The largest power of two that is not more than `bytes`: the largest BAR that has room there. */
-static uint64_t power_in(uint64_t bytes)
-{
-	return bytes ? 1ULL << (63 - __builtin_clzll(bytes)) : 0;
-}
-
-/* The largest alignment that a BAR of one kind in the slot has; 0: there is none. */
-static uint64_t largest(const struct pci_slot *slot, enum area area)
-{
-	uint64_t found = power_in(room_of(slot, area));
-
-	for (unsigned i = 0; i < PCI_FUNCTIONS * LEND_BARS; i++) {
-		struct lend_bar bar;
-
-		bar_of(slot, i, &bar);
-		if (area_of(&bar, slot->kind == SLOT_PORT) == area && align_of(&bar) > found)
-			found = align_of(&bar);
-	}
-	return found;
-}
-
-/* All BARs of one kind in one slot from `at` on, by their sizes. Returns where they end. */
-static uint64_t place_area(const struct pci_slot *slot, enum area area, uint64_t at, bool ascending, bool put)
-{
-	for (unsigned step = 0; step < 64; step++) {
-		uint64_t size = 1ULL << (ascending ? step : 63 - step);
-
-		for (unsigned i = 0; i < PCI_FUNCTIONS * LEND_BARS; i++) {
-			struct lend_bar bar;
-
-			bar_of(slot, i, &bar);
-			if (bar.size != size || area_of(&bar, slot->kind == SLOT_PORT) != area)
-				continue;
-			at = align_up(at, align_of(&bar));
-			if (put)
-				put_bar(slot->functions[i / LEND_BARS], i % LEND_BARS, &bar, at);
-			at += area == AREA_IO ? bar.size : align_up(bar.size, PAGE);
-		}
-	}
-	return at;
-}
+enum { PORT_GRAIN = 1 << 20, IO_GRAIN = 4096 };
 
 static uint64_t grain_of(const struct pci_slot *slot, enum area area)
 {
@@ -129,39 +48,68 @@ static uint64_t grain_of(const struct pci_slot *slot, enum area area)
 }
 
 /* A port's window covers what is below it, in grains of the bridge's registers. */
-static void set_window(struct port_setup *setup, enum area area, uint64_t start, uint64_t end)
+static void set_window(struct port_setup *setup, enum area area, const struct span *window)
 {
+	uint64_t length = window->end - window->start;
+
 	if (area == AREA_LOW) {
-		setup->memory_start = start;
-		setup->memory_length = end - start;
+		setup->memory_start = window->start;
+		setup->memory_length = length;
 	} else if (area == AREA_HIGH) {
-		setup->prefetch_start = start;
-		setup->prefetch_length = end - start;
+		setup->prefetch_start = window->start;
+		setup->prefetch_length = length;
 	} else {
-		setup->io_start = (uint32_t)start;
-		setup->io_length = (uint32_t)(end - start);
+		setup->io_start = (uint32_t)window->start;
+		setup->io_length = (uint32_t)length;
 	}
 }
 
-/*
- * The small BARs of a slot go behind its largest, or before it, whichever ends
- * earlier: where one slot has ended with a small BAR, the room up to the next
- * multiple of a large one's size is used by the next slot's small BARs.
- */
+static struct span window_of(const struct port_setup *setup, enum area area)
+{
+	if (area == AREA_LOW)
+		return (struct span){setup->memory_start, setup->memory_start + setup->memory_length};
+	if (area == AREA_HIGH)
+		return (struct span){setup->prefetch_start, setup->prefetch_start + setup->prefetch_length};
+	return (struct span){setup->io_start, setup->io_start + setup->io_length};
+}
+
+static uint64_t end_of(const struct layout *layout, enum area area)
+{
+	return area == AREA_LOW    ? layout->low_end
+	       : area == AREA_HIGH ? layout->high_end
+				   : PORT_WINDOW_END + 1;
+}
+
+/* What the slot needs, from the cursor on. */
+static struct span new_window(const struct pci_slot *slot, enum area area, uint64_t cursor)
+{
+	uint64_t grain = grain_of(slot, area), room = area_room(slot, area);
+	uint64_t start = align_up(cursor, room ? power_in(room) : grain);
+	uint64_t end = align_up(area_place(slot, area, start, area_ascends(slot, area, start), 0), grain);
+
+	return (struct span){start, end < start + room ? start + room : end};
+}
+
 static void place_slot(struct pci_slot *slot, enum area area, struct cursors *cursors)
 {
-	uint64_t grain = grain_of(slot, area), *cursor = cursor_of(cursors, area);
-	uint64_t room = room_of(slot, area);
-	uint64_t start = align_up(*cursor, room ? power_in(room) : grain);
-	bool ascending =
-		place_area(slot, area, start, true, false) < place_area(slot, area, start, false, false);
-	uint64_t end = align_up(place_area(slot, area, start, ascending, !cursors->dry), grain);
+	uint64_t *cursor = cursor_of(cursors, area);
+	struct span window = window_of(&slot->setup, area);
+	bool ascending;
 
-	if (end < start + room)
-		end = start + room;
-	set_window(&slot->setup, area, start, end);
-	note_alignment(cursors, area, largest(slot, area));
-	*cursor = end;
+	if (!cursors->kept || window.start == window.end) {
+		window = new_window(slot, area, *cursor);
+		/* Of a device that came later: it does without what has no place. */
+		if (cursors->kept && window.end > end_of(cursors->kept, area))
+			window.end = window.start;
+		*cursor = window.end;
+	}
+	set_window(&slot->setup, area, &window);
+	note_alignment(cursors, area, area_largest(slot, area));
+	if (cursors->dry)
+		return;
+	ascending = area_ascends(slot, area, window.start) &&
+		    area_place(slot, area, window.start, true, 0) <= window.end;
+	area_place(slot, area, window.start, ascending, window.end);
 }
 
 /* One kind in all slots, those with the largest BAR first, so that alignment wastes little. */
@@ -174,7 +122,7 @@ static void place_kind(struct topology *topology, enum area area, struct cursors
 			struct pci_slot *slot = &topology->slots[i];
 
 			if ((slot->kind == SLOT_PORT || slot->kind == SLOT_DEVICE) &&
-			    largest(slot, area) == align)
+			    area_largest(slot, area) == align)
 				place_slot(slot, area, cursors);
 		}
 	}
@@ -256,18 +204,79 @@ static void init_bridges(struct topology *topology)
 	}
 }
 
+/* Behind all windows that there are. */
+static void skip_kept(const struct topology *topology, struct cursors *cursors)
+{
+	for (unsigned i = 1; i < PCI_SLOTS; i++)
+		for (enum area area = AREA_LOW; area <= AREA_IO; area++) {
+			struct span window = window_of(&topology->slots[i].setup, area);
+			uint64_t *cursor = cursor_of(cursors, area);
+
+			if (window.start != window.end && window.end > *cursor)
+				*cursor = window.end;
+		}
+}
+
+static void place(struct topology *topology, const struct layout *layout, struct cursors *cursors)
+{
+	if (topology->placed) {
+		cursors->kept = layout;
+		skip_kept(topology, cursors);
+	}
+	place_all(topology, cursors);
+	topology->placed = true;
+	topology->has_io = cursors->io > PORT_WINDOW;
+}
+
+/* What the BARs below a port need where a window may begin anywhere, as the firmware keeps it. */
+static uint64_t kept_room(const struct pci_slot *slot, enum area area)
+{
+	uint64_t bytes = align_up(area_place(slot, area, 0, false, 0), PORT_GRAIN);
+
+	return bytes ? power_in(2 * bytes - 1) : 0;
+}
+
+/*
+ * Ports whose devices may leave ask the firmware for as much room as they need now, so that these can
+ * come back. Where the layout has not so much, the firmware has what is there alone, and they cannot.
+ */
+static void keep_room(struct topology *topology, const struct layout *layout)
+{
+	struct topology copy = *topology;
+	struct layout_needs needs = {0};
+
+	for (unsigned i = 1; i < PCI_SLOTS; i++) {
+		struct pci_slot *slot = &copy.slots[i];
+
+		if (slot->kind != SLOT_PORT || slot->room_low || slot->room_high)
+			continue;
+		slot->room_low = kept_room(slot, AREA_LOW);
+		slot->room_high = kept_room(slot, AREA_HIGH);
+	}
+	topology_needs(&copy, &needs);
+	if (needs.low > layout->low_end - layout->low_start ||
+	    needs.high > layout->high_end - layout->high_start)
+		return;
+	for (unsigned i = 1; i < PCI_SLOTS; i++) {
+		topology->slots[i].room_low = copy.slots[i].room_low;
+		topology->slots[i].room_high = copy.slots[i].room_high;
+	}
+}
+
 /* The firmware places everything. Of a port it is only told whether it can have a window of I/O ports. */
-static void leave_unplaced(struct topology *topology)
+static void leave_unplaced(struct topology *topology, const struct layout *layout)
 {
 	struct cursors cursors = {.dry = true, .io = PORT_WINDOW};
 
-	place_all(topology, &cursors);
-	topology->has_io = cursors.io > PORT_WINDOW;
+	if (topology->hotplug && !topology->placed)
+		keep_room(topology, layout);
+	place(topology, layout, &cursors);
 	for (unsigned i = 0; i < PCI_SLOTS; i++) {
 		struct port_setup *setup = &topology->slots[i].setup;
 
 		setup->unplaced = true;
-		setup->memory_length = setup->prefetch_length = 0;
+		setup->memory_start = setup->memory_length = 0;
+		setup->prefetch_start = setup->prefetch_length = 0;
 	}
 	topology->cf8 = 0;
 	init_bridges(topology);
@@ -275,16 +284,13 @@ static void leave_unplaced(struct topology *topology)
 
 int topology_assign(struct topology *topology, const struct layout *layout, struct lend_error *error)
 {
-	struct cursors cursors = {.io = PORT_WINDOW};
+	struct cursors cursors = {.low = layout->low_start, .high = layout->high_start, .io = PORT_WINDOW};
 
 	if (topology->chips) {
-		leave_unplaced(topology);
+		leave_unplaced(topology, layout);
 		return 0;
 	}
-	cursors.low = layout->low_start;
-	cursors.high = layout->high_start;
-	place_all(topology, &cursors);
-	topology->has_io = cursors.io > PORT_WINDOW;
+	place(topology, layout, &cursors);
 	if (cursors.low > layout->low_end || cursors.high > layout->high_end ||
 	    cursors.io > PORT_WINDOW_END + 1)
 		return fail(error, -ENOSPC,
