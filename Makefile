@@ -122,6 +122,9 @@ $(B)/obj/vmm/x86/acpi_hotplug.o: $(B)/gen/ssdt_hotplug.h
 $(B)/tests/test_pci_fail_each $(B)/tests/test_vmm_plug_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
 $(B)/tests/test_host_cures $(B)/tests/test_host_walk: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,getrlimit faccessat getuid geteuid)
 
+# Allocations and locks are counted.
+$(B)/tests/test_firmware_machine: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup pthread_mutex_lock pthread_rwlock_rdlock pthread_rwlock_wrlock)
+
 # A host with several nodes of memory.
 $(B)/tests/test_vmm_node: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,syscall madvise)
 

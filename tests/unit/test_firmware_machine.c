@@ -5,7 +5,10 @@
  */
 #include <sys/timerfd.h>
 
+#include "tests/unit/failing_allocations.h"
 #include "tests/unit/firmware_machine.h"
+#include "vmm/exits.h"
+#include "vmm/vcpu.h"
 
 static bool has_slot(uint64_t at, uint64_t size)
 {
@@ -163,6 +166,114 @@ static void power_management_comes_with_acpi_cntl(void **state)
 	assert_int_equal(port_read(PORT_FW_CFG + 4, 4), 0x554d4551); /* QEMU, big-endian */
 }
 
+/* Locks that are asked for while allocations are counted, by --wrap of the linker (Makefile). */
+static unsigned locks;
+
+int __real_pthread_mutex_lock(pthread_mutex_t *lock);
+int __real_pthread_rwlock_rdlock(pthread_rwlock_t *lock);
+int __real_pthread_rwlock_wrlock(pthread_rwlock_t *lock);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *lock);
+int __wrap_pthread_rwlock_rdlock(pthread_rwlock_t *lock);
+int __wrap_pthread_rwlock_wrlock(pthread_rwlock_t *lock);
+
+int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
+{
+	locks += counting;
+	return __real_pthread_mutex_lock(lock);
+}
+
+int __wrap_pthread_rwlock_rdlock(pthread_rwlock_t *lock)
+{
+	locks += counting;
+	return __real_pthread_rwlock_rdlock(lock);
+}
+
+int __wrap_pthread_rwlock_wrlock(pthread_rwlock_t *lock)
+{
+	locks += counting;
+	return __real_pthread_rwlock_wrlock(lock);
+}
+
+/* What the exits of this test do not come to. */
+void vcpus_order(struct vcpus *vcpus, enum vcpus_order order)
+{
+	(void)vcpus, (void)order;
+	fail();
+}
+
+int hv_get_regs(int vcpu, struct kvm_regs *regs)
+{
+	(void)vcpu, (void)regs;
+	return -EINVAL;
+}
+
+enum { RUN_PAGES = 3, PAGE = 4096, READ_AT = 2048 };
+
+/* A processor in whose exit a port of four bytes is read. */
+static void begin_reads(struct vcpu *vcpu, uint16_t port)
+{
+	struct kvm_run *run = calloc(RUN_PAGES, PAGE);
+
+	assert_non_null(run);
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.port = port;
+	run->io.size = 4;
+	run->io.count = 1;
+	run->io.direction = KVM_EXIT_IO_IN;
+	run->io.data_offset = READ_AT;
+	*vcpu = (struct vcpu){.run = run, .all = &vmm.vcpus};
+	vmm.vcpus.vcpu = vcpu;
+	vmm.vcpus.run_size = RUN_PAGES * PAGE;
+	vmm.vcpus.memory_bus = &vmm.memory_bus;
+	vmm.vcpus.port_bus = &vmm.port_bus;
+}
+
+static uint32_t read_of(const struct vcpu *vcpu)
+{
+	uint32_t value;
+
+	exit_handle((struct vcpu *)vcpu);
+	memcpy(&value, (const uint8_t *)vcpu->run + READ_AT, sizeof(value));
+	return value;
+}
+
+/*
+ * Firmware polls the timer, hundreds of thousands of times in a boot: from the exit on, with the
+ * writes that KVM keeps, a read takes no lock, allocates nothing, and says nothing.
+ */
+static void the_polled_timer_costs_nothing(void **state)
+{
+	struct vcpu vcpu;
+	uint32_t first, last;
+
+	(void)state;
+	config_write(31, 0x44, 1, 0x80); /* the block is there */
+	begin_reads(&vcpu, PORT_PM_TIMER);
+	kvm.ring_page = RUN_PAGES - 1;
+	assert_int_equal(firmware_post(&vmm, NULL), 0);
+	assert_non_null(vmm.vcpus.posted);
+	asked.logs = 0;
+	first = read_of(&vcpu); /* which finds out where the port's chip is */
+	allocations = locks = 0;
+	counting = true;
+	for (unsigned i = 0; i < 1000; i++)
+		last = read_of(&vcpu);
+	counting = false;
+	assert_int_equal(allocations, 0);
+	assert_int_equal(locks, 0);
+	assert_int_equal(asked.logs, 0);
+	assert_true(first <= 0xffffff && last <= 0xffffff && last != first);
+	/* The count is one of what this test would find. */
+	counting = true;
+	vcpu.run->io.port = PORT_PM_CONTROL;
+	read_of(&vcpu);
+	counting = false;
+	assert_int_equal(locks, 1);
+	firmware_post_free(&vmm);
+	vmm.vcpus.vcpu = NULL;
+	free(vcpu.run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +283,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ecam_is_where_the_firmware_puts_it, start, stop),
 		cmocka_unit_test_setup_teardown(old_releases_are_not_shown_the_windows, start, stop),
 		cmocka_unit_test_setup_teardown(power_management_comes_with_acpi_cntl, start, stop),
+		cmocka_unit_test_setup_teardown(the_polled_timer_costs_nothing, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
