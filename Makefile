@@ -160,6 +160,14 @@ $(B)/tests/test-monitor: $(B)/obj/examples/test-monitor.o $(B)/liblend-fake.a $(
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
+# What the benchmark runs (bench/run): hot paths, and what is behind a socket.
+bench := $(addprefix $(B)/bench/,paths populate round-trip nvme-reads)
+bench: $(bench)
+$(B)/bench/%: $(B)/obj/bench/%.o $(B)/libvmm.a $(B)/liblend-fake.a $(B)/liblend.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
 # Hosts with odd files, chosen by libFuzzer (CONTRIBUTING.md). Only what looks at hosts is in it,
 # so that it is built soon.
 FUZZ_SAN := address,undefined,fuzzer-no-link
@@ -271,7 +279,7 @@ format:
 clean:
 	rm -rf $(O)
 
-.PHONY: all fuzz-firmware fuzz-host fuzz-nvme fuzz-qmp fuzz-server fuzz-virtio fuzz-wire check-fuzz check-example check-unit check-headers check-layers check-symbols check-conformance check-manual man install install-lib format clean
+.PHONY: all bench fuzz-firmware fuzz-host fuzz-nvme fuzz-qmp fuzz-server fuzz-virtio fuzz-wire check-fuzz check-example check-unit check-headers check-layers check-symbols check-conformance check-manual man install install-lib format clean
 .SECONDARY:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs one monitor with UEFI firmware in L1 and prints one line of JSON about it.
 
-    measure_firmware.py MIB FLASH_KIB lend|plain|TRACE loader|login -- COMMAND...
+    firmware.py MIB FLASH_KIB lend|plain|TRACE loader|login -- COMMAND...
 
 The disk's boot loader is GRUB, and behind it is an installed Debian (lab/system). KVM's own
 counters (measure.py) have each access of a port, also those that it serves itself, and know
@@ -20,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 
-from measure import counters, private_kib, processes, user_exits
+from measure import counters, private, user_exits
 
 LOADER, LOGIN = b"Welcome to GRUB", b"lend-system login:"
 PROMPT = b"root@lend-system:~# "
@@ -54,10 +54,6 @@ def traced(path):
     return counts
 
 
-def private(process, guest_mib):
-    return sum(private_kib(p, guest_mib) for p in processes(process.pid))
-
-
 def main():
     guest_mib, flash_kib, kind, until = int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:5]
     start = time.monotonic()
@@ -72,7 +68,7 @@ def main():
         found = errors.wait(rb"(?s)processor 0: .*exits for I/O ports[^\n]*\n")[0]
         result.update(user_exits=int(re.search(EXITS, found)[1]),
                       pm_timer=int(re.search(TIMER_PORT, found)[1]), told=found.decode())
-    result["private_kib"] = private(process, guest_mib) - flash_kib
+    result["private_kib"] = private(process.pid, guest_mib) - flash_kib
     if until == "loader":
         process.kill()
         process.wait()
@@ -83,7 +79,7 @@ def main():
         return
     console.wait(re.escape(LOGIN))
     result["login_s"] = round(time.monotonic() - start, 2)
-    result["private_kib"] = private(process, guest_mib) - flash_kib
+    result["private_kib"] = private(process.pid, guest_mib) - flash_kib
     process.stdin.write(b"root\n")
     console.wait(re.escape(PROMPT))
     process.stdin.write(b"sync; poweroff -ff\n")

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Pictures for the report, drawn by gnuplot as SVG."""
+
+import subprocess
+
+COLOURS = ("#1b6ca8", "#c8553d", "#d9a441", "#6a8d73", "#7a5c8e", "#555555")
+HEAD = """set terminal svg size {width},{height} font 'sans-serif,13' background '#ffffff'
+set border 3 lc rgb '#999999'
+set tics nomirror tc rgb '#333333'
+set grid ytics lc rgb '#dddddd' lt 1
+"""
+
+
+def draw(script, width=560, height=300):
+    """The SVG, as bytes."""
+    return subprocess.run(["gnuplot"], input=(HEAD.format(width=width, height=height) + script).encode(),
+                          check=True, capture_output=True).stdout
+
+
+def quoted(text):
+    return "'" + text.replace("'", "''") + "'"
+
+
+def title(text, unit):
+    return f"set title {quoted(text + (f', {unit}' if unit else ''))} noenhanced\n"
+
+
+def bars(text, unit, values):
+    """values: [(monitor, median, least, most)]. A bar each, with its number and its spread."""
+    rows = "\n".join(f"{n} {m} {low} {high} {n}" for n, (_, m, low, high) in enumerate(values))
+    tics = ", ".join(f"{quoted(name)} {n}" for n, (name, *_) in enumerate(values))
+    palette = "".join(f"set linetype {n + 1} lc rgb '{COLOURS[n % len(COLOURS)]}'\n" for n in range(len(values)))
+    labels = "".join(f"set label {quoted(number(m))} at {n},{high} center offset 0,0.8 noenhanced\n"
+                     for n, (_, m, _, high) in enumerate(values))
+    top = max(high for *_, high in values) or 1
+    return draw(title(text, unit) + palette + labels + f"""$data << EOD
+{rows}
+EOD
+set boxwidth 0.6
+set style fill solid 0.9 noborder
+set xtics ({tics}) noenhanced
+set xrange [-0.6:{len(values) - 0.4}]
+set yrange [0:{top * 1.15}]
+set bars 2
+plot $data using 1:2:($5+1) with boxes lc variable notitle, \\
+     $data using 1:2:3:4 with yerrorbars lc rgb '#333333' pt 0 lw 1.5 notitle
+""")
+
+
+def number(value):
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def curves(text, unit, x, lines):
+    """lines: {monitor: [(x, y)]}."""
+    data = "".join(f"$d{n} << EOD\n" + "\n".join(f"{a} {b}" for a, b in points) + "\nEOD\n"
+                   for n, points in enumerate(lines.values()))
+    plots = ", ".join(f"$d{n} using 1:2 with linespoints lw 2 pt 7 ps 0.6 "
+                      f"lc rgb '{COLOURS[n % len(COLOURS)]}' title {quoted(name)} noenhanced"
+                      for n, name in enumerate(lines))
+    return draw(title(text, unit) + data + f"set xlabel {quoted(x)}\nset key left top\nset yrange [0:*]\n"
+                f"set xrange [0:*]\nplot {plots}\n")
+
+
+def timeline(spans, limit=40):
+    """spans: [(name, lane, start ms, length ms)], of one start; the longest ones."""
+    spans = sorted(sorted(spans, key=lambda s: -s[3])[:limit], key=lambda s: (s[2], -s[3]))
+    lanes = list(dict.fromkeys(s[1] for s in spans))
+    text = ""
+    for row, (name, lane, start, length) in enumerate(spans):
+        y = len(spans) - row
+        colour = COLOURS[lanes.index(lane) % len(COLOURS)]
+        text += (f"set object rectangle from {start},{y - 0.35} to {start + length},{y + 0.35} "
+                 f"fc rgb '{colour}' fs solid 0.9 noborder\n"
+                 f"set label {quoted(f'{name}  {number(length)}')} at {start + length},{y} left offset 0.5,0 "
+                 "noenhanced font ',11'\n")
+    end = max(s[2] + s[3] for s in spans)
+    return draw(title("A start", "ms") + text + f"unset ytics\nset grid noytics xtics\nset xrange [0:{end * 1.35}]\n"
+                f"set yrange [0:{len(spans) + 1}]\nplot -1 notitle\n", 1140, 100 + 26 * len(spans))

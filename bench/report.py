@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""The report of a run: one HTML file that needs neither a script nor another file."""
+
+import base64
+import html
+import shlex
+
+from bench import plots
+from bench.figures import shown
+from bench.rows import BY_KEY, CURVES, ROWS
+
+STYLE = """
+body { font: 15px/1.5 sans-serif; color: #222; max-width: 1160px; margin: 2em auto; padding: 0 1em }
+h1 { font-size: 1.7em } h2 { font-size: 1.25em; margin-top: 2em; border-bottom: 1px solid #ccc }
+table { border-collapse: collapse; margin: 1em 0; width: 100% }
+th, td { padding: .3em .7em; text-align: right; border-bottom: 1px solid #e4e4e4; vertical-align: top }
+th:first-child, td:first-child { text-align: left } thead th { border-bottom: 2px solid #999 }
+.yes { color: #17692f } .no { color: #b3261e; font-weight: bold } .how { color: #666; font-size: .86em }
+pre { background: #f5f5f5; padding: .8em; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .86em }
+img { margin: .4em 0; max-width: 100% }
+"""
+
+
+def picture(svg, text):
+    data = base64.b64encode(svg).decode()
+    return f'<img alt="{html.escape(text)}" src="data:image/svg+xml;base64,{data}">'
+
+
+def table(head, rows):
+    """Cells are HTML."""
+    return ("<table><thead><tr>" + "".join(f"<th>{cell}</th>" for cell in head) + "</tr></thead><tbody>"
+            + "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+            + "</tbody></table>")
+
+
+def goals(figures):
+    rows = []
+    for row, peer, goal, value, holds in figures.goals():
+        mark = '<span class="yes">reached</span>' if holds else '<span class="no">not reached</span>'
+        of = f" to {html.escape(peer)}" if peer else (f", {row.unit}" if row.unit else "")
+        rows.append((html.escape(row.text) + of, shown(value), ("at least " if row.speed else "") + shown(goal), mark))
+    return table(("figure", "measured", "goal", ""), rows)
+
+
+def medians(figures):
+    names = figures.monitors()
+    rows = [(html.escape(row.text + (f", {row.unit}" if row.unit else ""))
+             + f'<div class="how">{html.escape(row.how)}</div>',
+             *(shown(figures.median(row.key, name)) for name in names))
+            for row in ROWS if row.key in figures.rows]
+    return table(("figure", *map(html.escape, names)), rows)
+
+
+def bars(figures):
+    found = []
+    for key, of in figures.rows.items():
+        row = BY_KEY.get(key)
+        if not row or len(of) < 2:
+            continue
+        values = [(name, figures.median(key, name), min(v), max(v)) for name, v in of.items()]
+        found.append(picture(plots.bars(row.text, row.unit, values), row.text))
+    return "".join(found)
+
+
+def curves(figures):
+    found = []
+    for curve in CURVES:
+        lines = {name: figures.points(curve.key, name) for name in figures.curves.get(curve.key, {})}
+        if lines and max(map(len, lines.values())) > 1:
+            found.append(picture(plots.curves(curve.text, curve.unit, curve.x, lines), curve.text))
+    rows = [(html.escape(f"{curve.text}, {monitor}"), shown(value) if value is not None else "does not grow")
+            for curve, monitor, value in figures.growth()]
+    return "".join(found) + (table(("growth from the last but one point to the last, to that before it; 1 is linear",
+                                    "measured"), rows) if rows else "")
+
+
+def paths(figures):
+    of = figures.tables.get("paths")
+    if not of:
+        return ""
+    return "<h2>Hot paths</h2>" + table(
+        ("path, on the device for tests", "instructions", "ns", "routing updates", "irqfd changes",
+         "calls to the device"),
+        [(html.escape(name.replace("_", " ")), *(shown(at[k]) for k in ("instructions", "ns", "routings", "irqfds",
+                                                                       "calls"))) for name, at in of.items()])
+
+
+def ioctls(figures):
+    of = figures.tables.get("ioctls")
+    if not of:
+        return ""
+    names = sorted({n for counts in of.values() for n in counts},
+                   key=lambda n: -max(counts.get(n, 0) for counts in of.values()))[:20]
+    return "<h2>Ioctls, launch to driver bound</h2>" + table(
+        ("the most frequent ones", *map(html.escape, of)),
+        [(html.escape(n), *(shown(counts.get(n, 0)) for counts in of.values())) for n in names])
+
+
+def spans(trace):
+    """[(name, lane, start ms, length ms)] of a file in the Trace Event format."""
+    events = trace["traceEvents"] if isinstance(trace, dict) else trace
+    found, begun = [], {}
+    for event in events:
+        lane = event.get("pid"), event.get("tid")
+        if event.get("ph") == "X":
+            found.append((event["name"], lane, event["ts"] / 1000, event.get("dur", 0) / 1000))
+        elif event.get("ph") == "B":
+            begun.setdefault(lane, []).append(event)
+        elif event.get("ph") == "E" and begun.get(lane):
+            start = begun[lane].pop()
+            found.append((start["name"], lane, start["ts"] / 1000, (event["ts"] - start["ts"]) / 1000))
+    zero = min((s[2] for s in found), default=0)
+    return [(name, lane, start - zero, length) for name, lane, start, length in found]
+
+
+def timeline(figures):
+    trace = figures.tables.get("trace")
+    at = spans(trace) if trace else []
+    return picture(plots.timeline(at), "timeline of a start") if at else \
+        "<p>This build of lend writes no trace of a start.</p>"
+
+
+def conditions(figures):
+    return table(("condition", ""), [(html.escape(k), html.escape(str(v))) for k, v in figures.conditions.items()])
+
+
+def write(figures, path):
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in figures.notes)
+    commands = "".join(f"<p>{html.escape(name)}</p><pre>{html.escape(shlex.join(words))}</pre>"
+                       for name, words in figures.commands.items())
+    path.write_text(f"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>lend: the benchmark</title><style>{STYLE}</style></head><body>
+<h1>lend beside other monitors</h1>
+<p>The same guest, kernel and device for each monitor, one after the other. Numbers are medians; lines on the bars
+show the least and the most. Times of a host in software emulation carry over as ratios alone.</p>
+<h2>Goals</h2>{goals(figures)}
+<h2>Side by side</h2>{bars(figures)}{medians(figures)}
+<h2>Growth</h2>{curves(figures)}
+<h2>One start</h2>{timeline(figures)}
+{paths(figures)}{ioctls(figures)}
+<h2>What is not here</h2><ul>{notes or "<li>Nothing was left out.</li>"}</ul>
+<h2>Conditions</h2>{conditions(figures)}
+<h2>Command lines</h2>{commands}
+</body></html>
+""")
