@@ -129,7 +129,7 @@ $(B)/tests/test_firmware_machine: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,
 $(B)/tests/test_vmm_node: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,syscall madvise)
 
 # A device that comes while the guest runs is the test's.
-$(B)/tests/test_vmm_errors $(B)/tests/test_vmm_plug $(B)/tests/test_vmm_plug_each: ALL_LDFLAGS += -Wl,--wrap=lend_device_open_with
+$(B)/tests/test_vmm_errors $(B)/tests/test_vmm_plug $(B)/tests/test_vmm_plug_each $(B)/tests/test_vmm_plug_port: ALL_LDFLAGS += -Wl,--wrap=lend_device_open_with
 
 # A disk is full, or slow to say so.
 $(B)/tests/test_firmware_flash $(B)/tests/test_firmware_flash_file: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,pwrite fdatasync)

@@ -144,7 +144,10 @@ static void give_up(struct assigned *assigned)
 			 assigned->name, plug_patience(assigned) / 1000);
 		plug_surprise(assigned, VMM_EVENT_PLUG_TIMEOUT, text);
 	} else if (assigned->plug.asked_back) {
-		plug_surprise(assigned, VMM_EVENT_DELETED, "the host wants it back");
+		snprintf(text, sizeof(text),
+			 "the guest has not let it go within %u ms, and the host wants it",
+			 plug_patience(assigned));
+		plug_surprise(assigned, VMM_EVENT_DELETED, text);
 	} else {
 		snprintf(text, sizeof(text), "the guest has not answered within %u s, and keeps it",
 			 plug_patience(assigned) / 1000);

@@ -216,7 +216,8 @@ void plug_finish(struct assigned *assigned, enum vmm_event_type end)
 	if (end == VMM_EVENT_PLUG_FAILED || end == VMM_EVENT_PLUG_TIMEOUT || assigned->plug.asked_back)
 		level = LEND_LOG_WARNING;
 	if (end == VMM_EVENT_DELETED)
-		vmm_log(vmm, level, "%s: given back to the host; the guest has it no more", assigned->name);
+		vmm_log(vmm, level, "%s: given back to the host; the guest has it no more (%s)",
+			assigned->name, assigned->plug.error.text);
 	else
 		vmm_log(vmm, level, "%s", assigned->plug.error.text);
 	vmm_tell(vmm, end, assigned->index, 0, assigned->plug.error.text);

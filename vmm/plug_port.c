@@ -4,12 +4,13 @@
  * firmware they are what the ports ask it for.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "vmm/error.h"
-#include "vmm/machine.h"
+#include "vmm/plug_moves.h"
 #include "vmm/plug_port.h"
 
-enum { PAGE = 4096 };
+enum { PAGE = 4096, MIB = 1 << 20 };
 
 /* Bytes of BARs, and the largest of them, which is what they have to be aligned to. */
 struct need {
@@ -63,15 +64,51 @@ unsigned ports_empty(const struct vmm *vmm)
 	return (unsigned)__builtin_popcount(empty_slots(vmm));
 }
 
-int port_for(const struct assigned *assigned, struct lend_error *error)
+static bool has_room(const struct pci_slot *slot, const struct need *low, const struct need *high)
+{
+	return fits(low, slot->setup.memory_start, below(slot)) &&
+	       fits(high, slot->setup.prefetch_start, above(slot));
+}
+
+/* The one of these ports that has room, and the least above 4 GiB; -1: none has. */
+static int smallest(const struct vmm *vmm, uint32_t slots, const struct need *low, const struct need *high)
+{
+	const struct pci_slot *all = vmm->topology.slots;
+	int found = -1;
+
+	for (int i = 0; i < PCI_SLOTS; i++)
+		if (slots & 1u << i && has_room(&all[i], low, high) &&
+		    (found < 0 || above(&all[i]) < above(&all[found])))
+			found = i;
+	return found;
+}
+
+/* What there is to do for a device that no empty port has room for. A user sizes windows above 4 GiB alone.
+ */
+static void cure(const struct vmm *vmm, const struct need *low, const struct need *high, char out[160])
+{
+	int taken = smallest(vmm, topology_ports(&vmm->topology, true), low, high);
+	const struct assigned *other = taken < 0 ? NULL : plug_next_in_slot(vmm, NULL, (unsigned)taken);
+
+	if (other)
+		snprintf(out, 160, "take %s away first, whose port (%d) has room for it", other->name, taken);
+	else if (smallest(vmm, empty_slots(vmm), low, &(struct need){0}) >= 0)
+		snprintf(out, 160, "start the machine with -ports %u,window=%lluM, or with the device",
+			 vmm->config.ports, (unsigned long long)(align_up(high->bytes, MIB) / MIB));
+	else
+		snprintf(out, 160, "start the machine with the device");
+}
+
+static int refuse(const struct assigned *assigned, const struct need *low, const struct need *high,
+		  struct lend_error *error)
 {
 	const struct vmm *vmm = assigned->vmm;
 	uint32_t slots = empty_slots(vmm);
 	uint64_t most = 0, most_below = 0;
-	struct need low, high;
-	int found = -1;
+	char what[160];
 
-	needs_of(assigned, &low, &high);
+	if (!slots)
+		return fail(error, -ENOSPC, "%s: no port is empty any more", assigned->name);
 	for (unsigned i = 0; i < PCI_SLOTS; i++) {
 		const struct pci_slot *slot = &vmm->topology.slots[i];
 
@@ -79,20 +116,24 @@ int port_for(const struct assigned *assigned, struct lend_error *error)
 			continue;
 		most = above(slot) > most ? above(slot) : most;
 		most_below = below(slot) > most_below ? below(slot) : most_below;
-		if (!fits(&low, slot->setup.memory_start, below(slot)) ||
-		    !fits(&high, slot->setup.prefetch_start, above(slot)))
-			continue;
-		if (found < 0 || above(slot) < above(&vmm->topology.slots[found]))
-			found = (int)i;
 	}
-	if (found >= 0)
-		return found;
-	if (!slots)
-		return fail(error, -ENOSPC, "%s: no port is empty any more", assigned->name);
+	cure(vmm, low, high, what);
 	return fail(
 		error, -ENOSPC,
 		"%s: its BARs need %llu MiB above 4 GiB and %llu MiB below, and the largest empty port has "
-		"%llu MiB and %llu MiB: start the machine with it, or with -ports N,window=SIZE",
-		assigned->name, (unsigned long long)(high.bytes >> 20), (unsigned long long)(low.bytes >> 20),
-		(unsigned long long)(most >> 20), (unsigned long long)(most_below >> 20));
+		"%llu MiB and %llu MiB: %s",
+		assigned->name, (unsigned long long)(align_up(high->bytes, MIB) / MIB),
+		(unsigned long long)(align_up(low->bytes, MIB) / MIB), (unsigned long long)(most / MIB),
+		(unsigned long long)(most_below / MIB), what);
+}
+
+int port_for(const struct assigned *assigned, struct lend_error *error)
+{
+	const struct vmm *vmm = assigned->vmm;
+	struct need low, high;
+	int found;
+
+	needs_of(assigned, &low, &high);
+	found = smallest(vmm, empty_slots(vmm), &low, &high);
+	return found < 0 ? refuse(assigned, &low, &high, error) : found;
 }

@@ -37,8 +37,9 @@ static struct {
 	char text[512];   /* of the last one */
 	char log[512];
 	unsigned opens, open_error;
-	int wakes;      /* an eventfd: how often the loop was asked to look */
-	unsigned files; /* that are open without a device */
+	uint64_t window; /* of a port; 0: ROOM_HIGH */
+	int wakes;       /* an eventfd: how often the loop was asked to look */
+	unsigned files;  /* that are open without a device */
 } stage;
 
 static int turn(void)
@@ -211,7 +212,7 @@ static void start_machine(void)
 		(struct lend_region){.size = world->config_size, .readable = true, .writable = true};
 	vmm->vfio = vmm->vm = -1;
 	vmm->config.ports = 2;
-	vmm->config.port_window = ROOM_HIGH;
+	vmm->config.port_window = stage.window ? stage.window : ROOM_HIGH;
 	vmm->config.iommu_fd = -1;
 	pthread_mutex_init(&vmm->places, NULL);
 	assert_int_equal(loop_init(&vmm->loop), 0);
@@ -228,7 +229,7 @@ static void start_machine(void)
 	vmm->space = world->space;
 	assert_int_equal(space_attach(world->space, &user, &world->error), 0);
 	assert_int_equal(topology_place(&vmm->topology, NULL, 0), 0);
-	assert_int_equal(topology_add_ports(&vmm->topology, 2, ROOM_HIGH), 0);
+	assert_int_equal(topology_add_ports(&vmm->topology, 2, vmm->config.port_window), 0);
 	assert_int_equal(topology_assign(&vmm->topology, &layout, &world->error), 0);
 	vmm->layout.hotplug = topology_ports(&vmm->topology, false);
 	assert_int_equal(ports_init(vmm, &world->error), 0);
@@ -333,6 +334,17 @@ static void use(unsigned port)
 		lend_function_bar_write(function, 0, 0x2000 + 16 * i + 8, 8, i);
 	}
 	guest_write(port, 0x52, 2, PCI_MSIX_FLAGS_ENABLE);
+}
+
+/* A device comes, and its driver turns it on. */
+static inline void plug_and_use(void)
+{
+	assert_int_equal(add(0), 0);
+	plugs_serve(&stage.vmm);
+	expect_events("plugged 0, ");
+	use(PORT_A);
+	plugs_serve(&stage.vmm);
+	expect_events("ready 0, ");
 }
 
 #endif

@@ -7,16 +7,6 @@ static void serve(void)
 	plugs_serve(&stage.vmm);
 }
 
-static void plug_in(void)
-{
-	assert_int_equal(add(0), 0);
-	serve();
-	expect_events("plugged 0, ");
-	use(PORT_A);
-	serve();
-	expect_events("ready 0, ");
-}
-
 static void reset(void)
 {
 	plugs_reset(&stage.vmm);
@@ -58,7 +48,7 @@ static void a_device_is_whole_before_the_guest_sees_it(void **state)
 static void the_guest_lets_it_go(void **state)
 {
 	(void)state;
-	plug_in();
+	plug_and_use();
 	assert_int_equal(take_away(0, false), 0);
 	assert_int_equal(chip(HOTPLUG_ASKED), 1 << PORT_A);
 	chip_write(HOTPLUG_ASKED, 1 << PORT_A);
@@ -74,7 +64,7 @@ static void the_guest_lets_it_go(void **state)
 	serve();
 	expect_events("deleted 0, ");
 	expect_nothing_left();
-	plug_in(); /* the number and the port are free again */
+	plug_and_use(); /* the number and the port are free again */
 }
 
 /* A device's line is that of its port: it is not known before the device has one. */
@@ -97,7 +87,7 @@ static void its_line_is_that_of_its_port(void **state)
 static void what_was_said_of_the_last_device_is_forgotten(void **state)
 {
 	(void)state;
-	plug_in();
+	plug_and_use();
 	chip_write(HOTPLUG_EJECT, 1 << PORT_A);
 	assert_int_equal(take_away(0, true), 0);
 	assert_int_equal(add(1), 0);
@@ -112,7 +102,7 @@ static void what_was_said_of_the_last_device_is_forgotten(void **state)
 static void a_reset_does_not_lose_what_was_let_go(void **state)
 {
 	(void)state;
-	plug_in();
+	plug_and_use();
 	chip_write(HOTPLUG_EJECT, 1 << PORT_A);
 	reset();
 	serve();
@@ -123,7 +113,7 @@ static void a_reset_does_not_lose_what_was_let_go(void **state)
 static void the_guest_lets_it_go_unasked(void **state)
 {
 	(void)state;
-	plug_in();
+	plug_and_use();
 	chip_write(HOTPLUG_EJECT, 1 << PORT_A);
 	serve();
 	serve();
@@ -134,7 +124,7 @@ static void the_guest_lets_it_go_unasked(void **state)
 static void the_guest_keeps_it(void **state)
 {
 	(void)state;
-	plug_in();
+	plug_and_use();
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(take_away(0, false), 0);
 		chip_write(HOTPLUG_ASKED, 1 << PORT_A);
@@ -150,7 +140,7 @@ static void the_guest_does_not_answer(void **state)
 {
 	(void)state;
 	stage.vmm.config.unplug_ms = 1;
-	plug_in();
+	plug_and_use();
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(take_away(0, false), 0);
 		serve();
@@ -170,7 +160,7 @@ static void the_guest_does_not_answer(void **state)
 static void by_force(void **state)
 {
 	(void)state;
-	plug_in();
+	plug_and_use();
 	assert_int_equal(take_away(0, true), 0);
 	assert_int_equal(guest_read(PORT_A, 0, 4), UINT32_MAX);
 	assert_int_equal(stage.vmm.memory_bus.count, 0);
@@ -184,7 +174,7 @@ static void by_force(void **state)
 static void by_force_after_a_question(void **state)
 {
 	(void)state;
-	plug_in();
+	plug_and_use();
 	assert_int_equal(take_away(0, false), 0);
 	assert_int_equal(take_away(0, true), 0);
 	assert_int_equal(chip(HOTPLUG_ASKED), 0);
@@ -229,7 +219,7 @@ static void a_held_guest_is_not_late(void **state)
 static void a_reset_ends_what_was_asked(void **state)
 {
 	(void)state;
-	plug_in();
+	plug_and_use();
 	assert_int_equal(take_away(0, false), 0);
 	reset();
 	serve();
@@ -269,7 +259,7 @@ static void host_asks(void)
 static void the_host_asks_and_the_guest_lets_it_go(void **state)
 {
 	(void)state;
-	plug_in();
+	plug_and_use();
 	host_asks();
 	expect_events("asked back 0, ");
 	assert_int_equal(chip(HOTPLUG_ASKED), 1 << PORT_A);
@@ -280,19 +270,23 @@ static void the_host_asks_and_the_guest_lets_it_go(void **state)
 	serve();
 	serve();
 	expect_events("deleted 0, ");
+	assert_string_equal(stage.text, "the guest let it go");
+	assert_non_null(strstr(stage.log, "(the guest let it go)"));
 	expect_nothing_left();
 }
 
 static void the_host_asks_and_the_guest_keeps_it(void **state)
 {
 	(void)state;
-	plug_in();
+	plug_and_use();
 	stage.vmm.assigned[0]->config.give_up_ms = 1;
 	host_asks();
 	chip_write(HOTPLUG_OUTCOME, PORT_A << 24 | 3 << 8 | 1);
 	until_late();
 	serve();
 	expect_events("asked back 0, deleted 0, ");
+	assert_string_equal(stage.text, "the guest has not let it go within 1 ms, and the host wants it");
+	assert_non_null(strstr(stage.log, stage.text));
 	assert_int_equal(guest_read(PORT_A, 0, 4), UINT32_MAX);
 	expect_nothing_left();
 }
@@ -302,7 +296,7 @@ static void what_cannot_come(void **state)
 	(void)state;
 	assert_int_equal(take_away(VMM_DEVICES_MAX, false), -ENODEV);
 	assert_int_equal(take_away(0, false), -ENODEV);
-	plug_in();
+	plug_and_use();
 	assert_int_equal(add(0), -EEXIST);
 	assert_int_equal(add(VMM_DEVICES_MAX), -EEXIST);
 	stage.vmm.config.ports = 0;
@@ -313,58 +307,6 @@ static void what_cannot_come(void **state)
 	assert_int_equal(add(1), -ENOSPC);
 	stage.vmm.topology.slots[PORT_B].kind = SLOT_PORT;
 	expect_events("");
-}
-
-static void too_large_for_each_port(void **state)
-{
-	(void)state;
-	world_bar(stage.world, 2, PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
-		  2ull * ROOM_HIGH);
-	assert_int_equal(add(0), 0);
-	serve();
-	serve();
-	expect_events("failed 0, ");
-	assert_non_null(strstr(stage.text, "32 MiB above 4 GiB"));
-	assert_non_null(strstr(stage.text, "the largest empty port has 16 MiB"));
-	assert_non_null(strstr(stage.text, "window="));
-	expect_nothing_left();
-}
-
-/* Firmware opens the windows: what a port has is what it asks the firmware for. */
-static void below_firmware_a_port_has_what_it_asks_for(void **state)
-{
-	struct pci_slot *slots = stage.vmm.topology.slots;
-
-	(void)state;
-	for (unsigned port = PORT_A; port <= PORT_B; port++) {
-		slots[port].setup.unplaced = true;
-		slots[port].setup.memory_length = slots[port].setup.prefetch_length = 0;
-		slots[port].room_low = slots[port].room_high = 0;
-	}
-	assert_int_equal(add(0), 0);
-	serve();
-	serve();
-	expect_events("failed 0, ");
-	slots[PORT_B].room_low = 1 << 20; /* as of a device that was there when the machine started */
-	assert_int_equal(add(0), 0);
-	serve();
-	expect_events("plugged 0, ");
-	assert_int_equal(guest_read(PORT_B, 0, 2), world_get(stage.world, 0, 2));
-}
-
-/* A device that was there before the guest goes by the same ways. */
-static void the_first_port_that_is_free_again(void **state)
-{
-	(void)state;
-	plug_in();
-	assert_int_equal(take_away(0, true), 0);
-	serve();
-	stage.events[0] = '\0';
-	chip_write(HOTPLUG_CHANGED, 1 << PORT_A);
-	assert_int_equal(add(5), 0);
-	serve();
-	expect_events("plugged 5, ");
-	assert_int_equal(stage.vmm.assigned[5]->slot, PORT_A);
 }
 
 static void a_machine_ends_with_a_device_half_way(void **state)
@@ -399,9 +341,6 @@ int main(void)
 		each(the_host_asks_and_the_guest_lets_it_go),
 		each(the_host_asks_and_the_guest_keeps_it),
 		each(what_cannot_come),
-		each(too_large_for_each_port),
-		each(below_firmware_a_port_has_what_it_asks_for),
-		each(the_first_port_that_is_free_again),
 		each(a_machine_ends_with_a_device_half_way),
 	};
 
