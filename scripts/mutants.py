@@ -38,6 +38,7 @@ class Mutant:
     text: str      # the whole file, changed
     in_code: bool = True   # in a function, not in a table or a definition
     number: int = 0
+    test: tuple = None     # program and case, where one test has to kill it
 
 
 @dataclass
