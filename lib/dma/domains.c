@@ -28,7 +28,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static void note_slow(struct lend_space *space, const struct dma_map *map, uint64_t took)
+static void note_slow(struct lend_space *space, const struct dma_map *map, uint64_t took, bool unmap)
 {
 	struct space_note *slow = &space->notes.slow;
 
@@ -37,6 +37,7 @@ static void note_slow(struct lend_space *space, const struct dma_map *map, uint6
 	*slow = (struct space_note){0};
 	note(slow, map, 0);
 	slow->slow_ns = took;
+	slow->unmap = unmap;
 }
 
 int space_map_one(struct lend_space *space, struct dma_map *map, unsigned domain)
@@ -54,7 +55,7 @@ int space_map_one(struct lend_space *space, struct dma_map *map, unsigned domain
 	uint64_t started = now_ns();
 	int ret = at->ops->map(at->opaque, &want);
 
-	note_slow(space, map, now_ns() - started);
+	note_slow(space, map, now_ns() - started, false);
 	if (!ret)
 		map->domains |= bit(domain);
 	if (ret < 0 && want.peer) {
@@ -68,8 +69,10 @@ int space_map_one(struct lend_space *space, struct dma_map *map, unsigned domain
 static int unmap_one(struct lend_space *space, struct dma_map *map, unsigned domain)
 {
 	struct space_domain *at = &space->domains[domain];
+	uint64_t started = now_ns();
 	int ret = at->ops->unmap(at->opaque, map->iova, map->length);
 
+	note_slow(space, map, now_ns() - started, true);
 	if (ret < 0 && ret != -ENOENT) {
 		note(&space->notes.stuck, map, ret);
 		return ret;

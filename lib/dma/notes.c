@@ -64,12 +64,13 @@ static void log_lost(struct lend_space *space, const struct space_note *note)
 
 static void log_slow(struct lend_space *space, const struct space_note *note)
 {
-	bool bar = note->kind == LEND_RANGE_BAR;
+	bool bar = note->kind == LEND_RANGE_BAR && !note->unmap;
 
 	context_log_limited(space->context, &space->bucket, bar ? LEND_LOG_WARNING : LEND_LOG_INFO,
-			    "it took %llu.%llu s to map the %s at [0x%llx, +0x%llx), %llu MiB, for DMA%s",
+			    "it took %llu.%llu s to %s the %s at [0x%llx, +0x%llx), %llu MiB, for DMA%s",
 			    (unsigned long long)(note->slow_ns / 1000000000),
-			    (unsigned long long)(note->slow_ns / 100000000 % 10), kind_name(note->kind),
+			    (unsigned long long)(note->slow_ns / 100000000 % 10),
+			    note->unmap ? "unmap" : "map", kind_name(note->kind),
 			    (unsigned long long)note->iova, (unsigned long long)note->length,
 			    mib(note->length),
 			    bar ? "; Linux before 6.15 maps a BAR page by page in a VFIO container" : "");

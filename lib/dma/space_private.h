@@ -40,10 +40,11 @@ struct space_notes {
 		enum lend_range_kind kind;
 		int code;         /* negative errno */
 		uint64_t slow_ns; /* how long it took */
+		bool unmap;       /* to remove it */
 	} peer,                   /* BARs that a domain did not take */
 		stuck,            /* maps that a domain did not remove */
 		lost,             /* maps that a domain removed and did not take back */
-		slow;             /* maps that took longer than slow_ns */
+		slow;             /* what took longer than slow_ns */
 };
 
 struct lend_space {
@@ -56,7 +57,7 @@ struct lend_space {
 	struct map_tree maps;
 	struct space_domain domains[DOMAINS_MAX];
 	struct space_user *users;
-	bool keeps; /* lend_space_keep() */
+	bool keeps;      /* lend_space_keep() */
 	uint64_t mapped; /* bytes of RAM and ROM */
 	struct {
 		bool known; /* and no user came or left since */
@@ -65,7 +66,7 @@ struct lend_space {
 	} windows;
 	struct space_notes notes;
 	enum { PEERS_NOT_SAID, PEERS_SAID_ALONE, PEERS_SAID } peers_said; /* that BARs cannot be mapped */
-	uint64_t slow_ns; /* a map that takes longer is a line of log; the tests shorten it */
+	uint64_t slow_ns; /* a map or unmap that takes longer is a line of log; the tests shorten it */
 };
 
 void space_lock(struct lend_space *space);
