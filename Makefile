@@ -207,7 +207,7 @@ $(B)/fuzz/%:
 check-example: $(B)/tests/test-monitor
 	$(Q)$<
 
-check-unit: $(tests) $(B)/tests/conform check-headers check-layers check-symbols check-conformance check-manual check-example man
+check-unit: $(tests) $(B)/tests/conform check-headers check-layers check-symbols check-conformance check-security check-manual check-example man
 	$(Q)tests/unit/run $(tests) $(B)/tests/conform
 
 # Each public header compiles alone, as strict C11 and as C++17.
@@ -228,6 +228,10 @@ check-layers: $(B)/liblend.a
 # Each rule of the specification has its tests (docs/conformance.md).
 check-conformance:
 	$(Q)tests/unit/conformance
+
+# Each way in which others failed has its test and its defence (docs/security.md).
+check-security:
+	$(Q)tests/unit/security
 
 # What is written for people is what the code has.
 check-manual:
@@ -279,7 +283,7 @@ format:
 clean:
 	rm -rf $(O)
 
-.PHONY: all bench fuzz-firmware fuzz-host fuzz-nvme fuzz-qmp fuzz-server fuzz-virtio fuzz-wire check-fuzz check-example check-unit check-headers check-layers check-symbols check-conformance check-manual man install install-lib format clean
+.PHONY: all bench fuzz-firmware fuzz-host fuzz-nvme fuzz-qmp fuzz-server fuzz-virtio fuzz-wire check-fuzz check-example check-unit check-headers check-layers check-symbols check-conformance check-security check-manual man install install-lib format clean
 .SECONDARY:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -139,7 +139,7 @@ static void xsa_449_all_or_none(void **state)
 	assert_int_equal(lend_space_map(fixture->space, ranges, 3, NULL), 0);
 }
 
-static void new_domain_gets_all_or_goes(void **state)
+static void xsa_400_new_domain_gets_all_or_goes(void **state)
 {
 	struct fixture *fixture = *state;
 
@@ -254,7 +254,7 @@ int main(void)
 		in_fixture(refuses_what_makes_no_sense),
 		in_fixture(overlaps),
 		in_fixture(xsa_449_all_or_none),
-		in_fixture(new_domain_gets_all_or_goes),
+		in_fixture(xsa_400_new_domain_gets_all_or_goes),
 		in_fixture(group_joins_a_domain_that_takes_it),
 		in_fixture(bar_that_fails_is_a_message),
 		in_fixture(windows_intersect),

@@ -147,7 +147,7 @@ static void a_sibling_in_use(void **state)
 }
 
 /* The second device fails: the first is put back. */
-static void all_or_none(void **state)
+static void xsa_395_all_or_none(void **state)
 {
 	struct lend_bind_options options = defaults();
 	struct host_tree *tree = *state;
@@ -265,7 +265,7 @@ int main(void)
 		TEST(refused, plain),
 		TEST(a_shared_group, multifunction),
 		TEST(a_sibling_in_use, multifunction),
-		TEST(all_or_none, multifunction),
+		TEST(xsa_395_all_or_none, multifunction),
 		TEST(without_privilege, plain),
 		TEST(virtual_functions, sriov),
 		TEST(a_virtual_function_that_goes, sriov),

@@ -45,7 +45,7 @@ static void sizing_by_masks(void **state)
 }
 
 /* cloud-hypervisor b67e7da10: OpenBSD does not write all ones. */
-static void sizing_with_other_values(void **state)
+static void ch_b67e7da10_sizing_with_other_values(void **state)
 {
 	struct world *world = two_bars();
 
@@ -125,12 +125,13 @@ static void xsa_120_decode_order(void **state)
 	stop(world);
 }
 
-static void aaf86ef20_moves_are_one_change(void **state)
+static void ch_aaf86ef20_moves_are_one_change(void **state)
 {
 	struct world *world = two_bars();
 
 	(void)state;
 	world_write(world, PCI_BASE_ADDRESS_2, 4, 0xe0000000);
+	assert_false(world->bars[2].placed); /* it comes with decode */
 	world_write(world, PCI_COMMAND, 2, MEM);
 	world_clear(world);
 	world_write(world, PCI_BASE_ADDRESS_2, 4, 0xd0000000);
@@ -163,7 +164,7 @@ static void toggles_leave_nothing(void **state)
 }
 
 /* cloud-hypervisor e38c5c434: a move that fails leaves it nowhere, and everyone agrees. */
-static void failed_commit_rolls_back(void **state)
+static void ch_e38c5c434_failed_commit_rolls_back(void **state)
 {
 	struct world *world = two_bars();
 
@@ -288,14 +289,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizing_by_masks),
-		cmocka_unit_test(sizing_with_other_values),
+		cmocka_unit_test(ch_b67e7da10_sizing_with_other_values),
 		cmocka_unit_test(case_14_8_sizing_64_with_decode_on),
 		cmocka_unit_test(addresses_that_are_not_placed),
 		cmocka_unit_test(kvmtool_b4fc4f6_low_bits_are_dropped),
 		cmocka_unit_test(xsa_120_decode_order),
-		cmocka_unit_test(aaf86ef20_moves_are_one_change),
+		cmocka_unit_test(ch_aaf86ef20_moves_are_one_change),
 		cmocka_unit_test(toggles_leave_nothing),
-		cmocka_unit_test(failed_commit_rolls_back),
+		cmocka_unit_test(ch_e38c5c434_failed_commit_rolls_back),
 		cmocka_unit_test(failed_unmap_keeps_decode),
 		cmocka_unit_test(one_that_stays_and_one_that_goes),
 		cmocka_unit_test(power_state_unmaps),

@@ -65,7 +65,7 @@ static void case_14_2_msix_table_anywhere(void **state)
 	}
 }
 
-static void sparse_areas(void **state)
+static void crosvm_eb98b0b02_sparse_areas(void **state)
 {
 	struct world *world = world_new();
 
@@ -266,7 +266,7 @@ static void withdrawn_by_the_power_state(void **state)
 }
 
 /* CVE-2020-12888: a child that kept a device's pages would keep them when the kernel takes them back. */
-static void a_child_has_none_of_the_devices_pages(void **state)
+static void cve_2020_12888_a_child_has_none_of_the_pages(void **state)
 {
 	struct world *world = world_new();
 	const struct lend_bar_direct *direct = &world->bars[0].direct[0];
@@ -372,7 +372,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(case_14_2_msix_table_anywhere),
-		cmocka_unit_test(sparse_areas),
+		cmocka_unit_test(crosvm_eb98b0b02_sparse_areas),
 		cmocka_unit_test(small_bar_is_direct_at_a_page),
 		cmocka_unit_test(small_bar_traps_for_who_does_not_ask),
 		cmocka_unit_test(small_bar_that_cannot_be_mapped),
@@ -382,7 +382,7 @@ int main(void)
 		cmocka_unit_test(xsa_476_bar_above_4g_is_taken_away),
 		cmocka_unit_test(withdrawn),
 		cmocka_unit_test(withdrawn_by_the_power_state),
-		cmocka_unit_test(a_child_has_none_of_the_devices_pages),
+		cmocka_unit_test(cve_2020_12888_a_child_has_none_of_the_pages),
 		cmocka_unit_test(address_space_is_given_back),
 		cmocka_unit_test(peer_map_that_fails_is_no_failure),
 		cmocka_unit_test(a_bar_that_waits_for_its_place_has_no_peers),

@@ -55,7 +55,7 @@ static void end_slow(struct world *world, pthread_t thread)
 	world->device->ops = &fake_transport;
 }
 
-static void the_loop_does_not_wait_for_a_masked_vector(void **state)
+static void xsa_467_the_loop_does_not_wait_for_a_vector(void **state)
 {
 	struct world *world = start(make());
 	pthread_t thread;
@@ -198,7 +198,7 @@ static void a_watch_that_goes_is_drained_to_the_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_loop_does_not_wait_for_a_masked_vector),
+		cmocka_unit_test(xsa_467_the_loop_does_not_wait_for_a_vector),
 		cmocka_unit_test(the_loop_does_not_wait_for_a_line),
 		cmocka_unit_test(the_loop_does_not_wait_for_an_unbypassed_vector),
 		cmocka_unit_test(the_loop_does_not_wait_for_a_notice),

@@ -60,7 +60,7 @@ static void standard_only_one_hidden(void **state)
 }
 
 /* cloud-hypervisor 009555684, a0065452d: pointers that leave, loop, or have low bits. */
-static void broken_standard_chains(void **state)
+static void ch_009555684_broken_standard_chains(void **state)
 {
 	static const uint8_t bad[] = {0x04, 0x3c, 0x40, 0x60};
 
@@ -81,7 +81,7 @@ static void broken_standard_chains(void **state)
 	}
 }
 
-static void pointer_low_bits_are_masked(void **state)
+static void ch_a0065452d_low_bits_are_masked(void **state)
 {
 	struct world *world = world_new();
 
@@ -191,8 +191,8 @@ int main(void)
 		cmocka_unit_test(case_14_13_head_hidden),
 		cmocka_unit_test(case_14_13_only_one_hidden),
 		cmocka_unit_test(standard_only_one_hidden),
-		cmocka_unit_test(broken_standard_chains),
-		cmocka_unit_test(pointer_low_bits_are_masked),
+		cmocka_unit_test(ch_009555684_broken_standard_chains),
+		cmocka_unit_test(ch_a0065452d_low_bits_are_masked),
 		cmocka_unit_test(longest_standard_chain),
 		cmocka_unit_test(broken_extended_chains),
 		cmocka_unit_test(longest_extended_chain),

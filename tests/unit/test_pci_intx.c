@@ -103,7 +103,7 @@ static void case_14_6_an_access_serves(void **state)
 }
 
 /* The timer goes with what it is for: nobody calls a function that is stopped, or freed. */
-static void the_timer_is_cancelled(void **state)
+static void ours_timer_is_cancelled(void **state)
 {
 	(void)state;
 	for (unsigned how = 0; how < 4; how++) {
@@ -363,7 +363,7 @@ static void set_mode(struct world *world, enum mode mode)
 		lend_function_quiesce(world->function);
 }
 
-static void ten_thousand_times(void **state)
+static void cve_2024_27437_ten_thousand_times(void **state)
 {
 	struct world *world = start(true);
 
@@ -386,7 +386,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_bypass_is_put_together_in_order),
 		cmocka_unit_test(case_14_6_an_access_serves),
-		cmocka_unit_test(the_timer_is_cancelled),
+		cmocka_unit_test(ours_timer_is_cancelled),
 		cmocka_unit_test(case_14_6_storm),
 		cmocka_unit_test(case_14_7_route_changes_while_pending),
 		cmocka_unit_test(route_changes_in_another_mode),
@@ -398,7 +398,7 @@ int main(void)
 		cmocka_unit_test(a_line_that_stays_masked_is_off),
 		cmocka_unit_test(interrupt_disable_hides_the_line),
 		cmocka_unit_test(pins_that_are_none),
-		cmocka_unit_test(ten_thousand_times),
+		cmocka_unit_test(cve_2024_27437_ten_thousand_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,7 @@ static void case_14_5_fewer_than_asked(void **state)
 }
 
 /* MSI without masks is not masked for ever. */
-static void without_masks_it_is_never_masked(void **state)
+static void kvmtool_3a36d34_without_masks_it_is_never_masked(void **state)
 {
 	struct world *world = start(PCI_MSI_FLAGS_64BIT, 1);
 
@@ -229,7 +229,7 @@ int main(void)
 		cmocka_unit_test(registers_are_as_in_hardware),
 		cmocka_unit_test(all_vectors_in_one_update),
 		cmocka_unit_test(case_14_5_fewer_than_asked),
-		cmocka_unit_test(without_masks_it_is_never_masked),
+		cmocka_unit_test(kvmtool_3a36d34_without_masks_it_is_never_masked),
 		cmocka_unit_test(a_new_message_counts_at_once),
 		cmocka_unit_test(a_masked_vector_pends_and_is_delivered_once),
 		cmocka_unit_test(capabilities_that_lie),

@@ -144,7 +144,7 @@ static void case_14_2_table_is_all(void **state)
 }
 
 /* A BAR smaller than the page: direct where it begins one, never with the table in it. */
-static void small_bar_in_a_large_page(void **state)
+static void ch_915675882_small_bar_in_a_large_page(void **state)
 {
 	struct world *world = world_new();
 
@@ -166,7 +166,7 @@ static void small_bar_in_a_large_page(void **state)
 	page = 4096;
 }
 
-static void relocated_table_has_whole_pages(void **state)
+static void ch_23a980cd5_relocated_table_has_whole_pages(void **state)
 {
 	(void)state;
 	for (unsigned p = 0; p < 2; p++) {
@@ -183,6 +183,14 @@ static void relocated_table_has_whole_pages(void **state)
 		assert_int_equal(world_read(world, 0x54, 4), 2 * page);
 		assert_int_equal(world->bars[0].direct_count, 1);
 		assert_int_equal(world->bars[0].direct[0].length, 2 * page);
+		stop(world);
+		world = world_new();
+		world_bar(world, 0, 0, 2 * (uint64_t)page);
+		world_msix(world, 8, 0, 0x800, 0, 0xc00);
+		world->function_config.msix_to = LEND_MSIX_TO_BAR + 2;
+		start(world);
+		lend_function_bar(world->function, 2, &bar, sizeof(bar));
+		assert_int_equal(bar.size, page);
 		stop(world);
 	}
 	page = 4096;
@@ -212,8 +220,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(case_14_2_table_anywhere),
 		cmocka_unit_test(case_14_2_table_is_all),
-		cmocka_unit_test(small_bar_in_a_large_page),
-		cmocka_unit_test(relocated_table_has_whole_pages),
+		cmocka_unit_test(ch_915675882_small_bar_in_a_large_page),
+		cmocka_unit_test(ch_23a980cd5_relocated_table_has_whole_pages),
 		cmocka_unit_test(maps_are_aligned_for_huge_pages),
 	};
 

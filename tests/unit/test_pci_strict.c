@@ -62,7 +62,7 @@ static void compare(void (*describe)(struct world *world), unsigned size, const 
 }
 
 /* PM, MSI-X, PCI Express, and in the extended space AER and DSN: all of a known length. */
-static void between_known_capabilities(void **state)
+static void xsa_131_between_known_capabilities(void **state)
 {
 	static const struct gap gaps[] = {{0x48, 0x50},   {0x5c, 0x80},    {0xbc, 0x100},
 					  {0x12c, 0x150}, {0x15c, 0x1000}, {0, 0}};
@@ -82,7 +82,7 @@ static void conventional(struct world *world)
 	world_cap(world, 0xc0, PCI_CAP_ID_AF);
 }
 
-static void between_other_capabilities(void **state)
+static void xsa_124_between_other_capabilities(void **state)
 {
 	static const struct gap gaps[] = {{0x40, 0x60}, {0x74, 0x90},  {0x98, 0xa0},
 					  {0xa4, 0xc0}, {0xc6, 0x100}, {0, 0}};
@@ -164,9 +164,12 @@ static void registers_of_cxl(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(between_known_capabilities), cmocka_unit_test(between_other_capabilities),
-		cmocka_unit_test(without_capabilities),       cmocka_unit_test(what_the_kernel_took_out),
-		cmocka_unit_test(straddling_an_end),          cmocka_unit_test(registers_of_cxl),
+		cmocka_unit_test(xsa_131_between_known_capabilities),
+		cmocka_unit_test(xsa_124_between_other_capabilities),
+		cmocka_unit_test(without_capabilities),
+		cmocka_unit_test(what_the_kernel_took_out),
+		cmocka_unit_test(straddling_an_end),
+		cmocka_unit_test(registers_of_cxl),
 	};
 
 	return cmocka_run_group_tests_name("pci_strict", tests, NULL, NULL);

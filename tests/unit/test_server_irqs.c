@@ -23,7 +23,7 @@ static unsigned capability(struct server_stage *stage, uint8_t id)
 	return at;
 }
 
-static void requests_that_make_no_sense(void **state)
+static void libvfio_user_b646559_requests_that_make_no_sense(void **state)
 {
 	static const struct {
 		unsigned index;
@@ -320,9 +320,12 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, stage_setup, stage_teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(requests_that_make_no_sense),      CASE(vectors_are_set_and_dropped),
-		CASE(pending_while_vectors_are_off),    CASE(masks_of_messages),
-		CASE(descriptors_that_are_no_eventfds), CASE(eventfds_that_block_later),
+		CASE(libvfio_user_b646559_requests_that_make_no_sense),
+		CASE(vectors_are_set_and_dropped),
+		CASE(pending_while_vectors_are_off),
+		CASE(masks_of_messages),
+		CASE(descriptors_that_are_no_eventfds),
+		CASE(eventfds_that_block_later),
 		CASE(interrupts_are_passed_on),
 	};
 

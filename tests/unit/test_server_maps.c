@@ -106,7 +106,7 @@ static void maps_that_make_no_sense(void **state)
 	close(file), close(tiny), close(pipes[0]), close(pipes[1]), close(folder), close(readonly);
 }
 
-static void unmap_is_exact(void **state)
+static void libvfio_user_4d9f663_unmap_is_exact(void **state)
 {
 	struct server_stage *stage = *state;
 
@@ -317,7 +317,7 @@ int main(void)
 		CASE(ways_to_memory),
 		CASE(maps_that_overlap),
 		CASE(maps_that_make_no_sense),
-		CASE(unmap_is_exact),
+		CASE(libvfio_user_4d9f663_unmap_is_exact),
 		CASE(memory_is_there_until_unmap_returns),
 		CASE(more_maps_than_are_allowed),
 		CASE(an_unmap_that_fails),

@@ -164,7 +164,7 @@ static void sizes_that_end_the_session(void **state)
 	stage_is_in_step(stage, open_fds());
 }
 
-static void types_that_are_no_command(void **state)
+static void rust_vmm_143_types_that_are_no_command(void **state)
 {
 	struct server_stage *stage = *state;
 	uint8_t info[16] = {16};
@@ -199,7 +199,7 @@ static void unknown_commands_are_drained(void **state)
 	}
 }
 
-static void no_reply_is_none(void **state)
+static void rust_vmm_141_no_reply_is_none(void **state)
 {
 	struct server_stage *stage = *state;
 	struct __attribute__((packed)) {
@@ -378,9 +378,9 @@ int main(void)
 		SILENT(capabilities_that_make_no_sense),
 		CASE(messages_byte_by_byte_and_ten_at_once),
 		CASE(sizes_that_end_the_session),
-		CASE(types_that_are_no_command),
+		CASE(rust_vmm_143_types_that_are_no_command),
 		CASE(unknown_commands_are_drained),
-		CASE(no_reply_is_none),
+		CASE(rust_vmm_141_no_reply_is_none),
 		CASE(a_thousand_commands_in_order),
 		CASE(a_client_that_reads_no_replies),
 		CASE(info_and_its_argsz),

@@ -183,7 +183,7 @@ static bool answer_wrong(struct user_peer *peer, struct wire_reader *message)
 }
 
 /* The answer is an error, or nobody waits for it: the call fails or goes on, and the session lives. */
-static void answers_that_are_borne(void **state)
+static void rust_vmm_143_answers_that_are_borne(void **state)
 {
 	static const struct {
 		uint32_t flags, error;
@@ -320,9 +320,10 @@ static void the_twin_goes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(many_threads),           test(answers_in_any_order), test(byte_by_byte),
-		test(answers_that_are_borne), test(answers_that_end_it),  test(too_slow),
-		test(nobody_reads),           test(the_twin_goes),
+		test(many_threads),        test(answers_in_any_order),
+		test(byte_by_byte),        test(rust_vmm_143_answers_that_are_borne),
+		test(answers_that_end_it), test(too_slow),
+		test(nobody_reads),        test(the_twin_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

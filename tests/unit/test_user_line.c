@@ -81,7 +81,7 @@ static unsigned number_of(int fd)
 }
 
 /* The server tells of an error by an eventfd that nobody here writes to: it could make that wait. */
-static void the_error_interrupt(void **state)
+static void libvfio_user_74e7348_the_error_interrupt(void **state)
 {
 	int error;
 
@@ -104,7 +104,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(a_server_that_does_not_mask),
 		test(a_server_that_masks),
-		test(the_error_interrupt),
+		test(libvfio_user_74e7348_the_error_interrupt),
 	};
 
 	return cmocka_run_group_tests_name("user_line", tests, NULL, NULL);

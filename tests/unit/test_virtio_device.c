@@ -114,6 +114,28 @@ static void queues_are_set_up(void **state)
 	assert_int_equal(common_read(VIRTIO_PCI_COMMON_Q_ENABLE, 2), 0);
 }
 
+/* Each register of a queue that there is not reads 0, and a write to it changes no other queue. */
+static void ch_7917_a_queue_that_there_is_not(void **state)
+{
+	static const uint16_t none[] = {QUEUES, QUEUES + 1, 0x7fff, 0x8000, 0xfffe, 0xffff};
+
+	(void)state;
+	assert_true(guest_negotiates(all));
+	for (unsigned i = 0; i < sizeof(none) / sizeof(*none); i++) {
+		common_write(VIRTIO_PCI_COMMON_Q_SELECT, 2, none[i]);
+		for (unsigned at = VIRTIO_PCI_COMMON_Q_SIZE; at < VIRTIO_PCI_COMMON_Q_RESET + 2; at += 2) {
+			common_write(at, 2, 0xffff);
+			if (at != VIRTIO_PCI_COMMON_Q_MSIX)
+				assert_int_equal(common_read(at, 2), 0);
+		}
+	}
+	for (unsigned i = 0; i < QUEUES; i++) {
+		common_write(VIRTIO_PCI_COMMON_Q_SELECT, 2, i);
+		assert_int_equal(common_read(VIRTIO_PCI_COMMON_Q_SIZE, 2), SIZE);
+		assert_int_equal(common_read(VIRTIO_PCI_COMMON_Q_ENABLE, 2), 0);
+	}
+}
+
 static void a_queue_is_reset_alone(void **state)
 {
 	(void)state;
@@ -203,9 +225,15 @@ static void a_queue_that_cannot_be(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(power_on_state),    CASE(features_are_settled),   CASE(status_only_grows),
-		CASE(queues_are_set_up), CASE(a_queue_is_reset_alone), CASE(memory_goes),
-		CASE(a_broken_queue),    CASE(a_queue_that_cannot_be),
+		CASE(power_on_state),
+		CASE(features_are_settled),
+		CASE(status_only_grows),
+		CASE(queues_are_set_up),
+		CASE(ch_7917_a_queue_that_there_is_not),
+		CASE(a_queue_is_reset_alone),
+		CASE(memory_goes),
+		CASE(a_broken_queue),
+		CASE(a_queue_that_cannot_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

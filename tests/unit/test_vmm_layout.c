@@ -89,7 +89,7 @@ static void large_bars_lower_the_window(void **state)
 	assert_int_equal(layout_plan(&in, &out, NULL), -ENOSPC);
 }
 
-static void ram_and_window_step_around_reserved_addresses(void **state)
+static void kvmtool_41d773e_ram_steps_around_reserved_addresses(void **state)
 {
 	const struct lend_iova_window holes[] = {{0, MIB(256) - 1},
 						 {MIB(257), 0xfedfffff},
@@ -222,7 +222,7 @@ static void the_map_names_ram_and_ecam(void **state)
 	assert_int_equal(entries[4].type, MAP_RAM);
 }
 
-static void guest_addresses_do_not_leave_a_piece(void **state)
+static void ch_664431ff1_addresses_do_not_leave_a_piece(void **state)
 {
 	uint8_t bytes[64];
 	struct memory memory = {.base = bytes,
@@ -268,14 +268,14 @@ int main(void)
 		cmocka_unit_test(ram_lies_on_both_sides_of_the_hole),
 		cmocka_unit_test(firmware_expects_a_hole_of_its_own),
 		cmocka_unit_test(large_bars_lower_the_window),
-		cmocka_unit_test(ram_and_window_step_around_reserved_addresses),
+		cmocka_unit_test(kvmtool_41d773e_ram_steps_around_reserved_addresses),
 		cmocka_unit_test(the_low_window_steps_around_too),
 		cmocka_unit_test(what_does_not_fit_is_said),
 		cmocka_unit_test(a_window_that_wraps_is_none),
 		cmocka_unit_test(a_size_that_is_too_small_is_said),
 		cmocka_unit_test(no_window_is_invented),
 		cmocka_unit_test(the_map_names_ram_and_ecam),
-		cmocka_unit_test(guest_addresses_do_not_leave_a_piece),
+		cmocka_unit_test(ch_664431ff1_addresses_do_not_leave_a_piece),
 		cmocka_unit_test(the_last_window_says_what_devices_reach),
 	};
 

@@ -130,7 +130,7 @@ static void is_refused(void)
 	stop(world);
 }
 
-static void the_soft_limit_is_raised_and_every_vector_interrupts(void **state)
+static void ours_vectors_all_interrupt_above_the_soft_limit(void **state)
 {
 	(void)state;
 	as_user(256, 4096, all_interrupt);
@@ -145,7 +145,7 @@ static void a_hard_limit_that_is_too_low_refuses_the_machine(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_soft_limit_is_raised_and_every_vector_interrupts),
+		cmocka_unit_test(ours_vectors_all_interrupt_above_the_soft_limit),
 		cmocka_unit_test(a_hard_limit_that_is_too_low_refuses_the_machine),
 	};
 

@@ -49,6 +49,8 @@ static void check_kind(const struct memory_kind *kind)
 	assert_non_null(strstr(text, " dc")); /* not inherited by a fork */
 	assert_non_null(strstr(text, " dd")); /* not in a core file */
 	assert_int_equal(memory.fd >= 0, kind->shared);
+	/* A private map of a file has each page twice once it is pinned. */
+	assert_int_equal(strstr(text, " sh ") != NULL, kind->shared);
 	/* Who gets the descriptor cannot take pages away. */
 	if (kind->shared)
 		assert_int_equal(fcntl(memory.fd, F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
@@ -58,13 +60,13 @@ static void check_kind(const struct memory_kind *kind)
 	memory_free(&memory); /* once more is nothing */
 }
 
-static void private_memory(void **state)
+static void ch_4805_private_memory(void **state)
 {
 	(void)state;
 	check_kind(&(struct memory_kind){.size = SIZE});
 }
 
-static void shared_memory(void **state)
+static void ch_4805_shared_memory(void **state)
 {
 	(void)state;
 	check_kind(&(struct memory_kind){.size = SIZE, .shared = true});
@@ -120,8 +122,8 @@ static void huge_pages_that_are_not_there_are_an_error_with_a_cure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(private_memory),
-		cmocka_unit_test(shared_memory),
+		cmocka_unit_test(ch_4805_private_memory),
+		cmocka_unit_test(ch_4805_shared_memory),
 		cmocka_unit_test(filling_is_told),
 		cmocka_unit_test(huge_pages_that_are_not_there_are_an_error_with_a_cure),
 	};

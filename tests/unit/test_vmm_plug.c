@@ -19,7 +19,7 @@ static void until_late(void)
 	serve();
 }
 
-static void a_device_is_whole_before_the_guest_sees_it(void **state)
+static void ch_75b0fe5a2_whole_before_the_guest_sees_it(void **state)
 {
 	(void)state;
 	assert_int_equal(add(3), 0);
@@ -45,7 +45,7 @@ static void a_device_is_whole_before_the_guest_sees_it(void **state)
 	expect_events("");
 }
 
-static void the_guest_lets_it_go(void **state)
+static void openvmm_3077_bars_stay_until_it_is_let_go(void **state)
 {
 	(void)state;
 	plug_and_use();
@@ -58,6 +58,10 @@ static void the_guest_lets_it_go(void **state)
 	assert_int_equal(chip(HOTPLUG_ASKED), 0);
 	serve();
 	expect_events("");
+	/* Until then its driver works with it: BAR, interrupts and config space are there. */
+	assert_int_equal(stage.vmm.memory_bus.count, 1);
+	assert_int_equal(stage.irqfds, 2);
+	assert_int_equal(guest_read(PORT_A, 0, 2), world_get(stage.world, 0, 2));
 	chip_write(HOTPLUG_EJECT, 1 << PORT_A);
 	serve();
 	assert_int_equal(guest_read(PORT_A, 0, 4), UINT32_MAX);
@@ -110,6 +114,28 @@ static void a_reset_does_not_lose_what_was_let_go(void **state)
 	expect_nothing_left();
 }
 
+/* The system does hotplug by the chip: no write to the port's slot registers interrupts, or completes later.
+ */
+static void pciehp_no_interrupt_for_a_command(void **state)
+{
+	enum { EXP = 0x40 };
+	const uint64_t port = (uint64_t)PORT_A << 15;
+
+	(void)state;
+	for (unsigned bit = 0; bit <= 16; bit++) {
+		uint16_t control = (uint16_t)(bit < 16 ? 1u << bit : 0xffff);
+
+		ecam_ops.write(&stage.vmm.topology, port | (EXP + PCI_EXP_SLTCTL), 2, control);
+		ecam_ops.write(&stage.vmm.topology, port | (EXP + PCI_EXP_SLTSTA), 2, 0xffff);
+		assert_int_equal(ecam_ops.read(&stage.vmm.topology, port | (EXP + PCI_EXP_SLTSTA), 2) &
+					 PCI_EXP_SLTSTA_CC,
+				 0);
+	}
+	assert_true(ecam_ops.read(&stage.vmm.topology, port | (EXP + PCI_EXP_SLTCAP), 4) &
+		    PCI_EXP_SLTCAP_NCCS);
+	assert_int_equal(stage.messages, 0);
+}
+
 static void the_guest_lets_it_go_unasked(void **state)
 {
 	(void)state;
@@ -157,7 +183,7 @@ static void the_guest_does_not_answer(void **state)
 	expect_events("deleted 0, ");
 }
 
-static void by_force(void **state)
+static void ch_7c5b66b2c_by_force(void **state)
 {
 	(void)state;
 	plug_and_use();
@@ -228,7 +254,7 @@ static void a_reset_ends_what_was_asked(void **state)
 	expect_nothing_left();
 }
 
-static void a_device_survives_a_reset(void **state)
+static void openvmm_3915_a_device_survives_a_reset(void **state)
 {
 	(void)state;
 	assert_int_equal(add(0), 0);
@@ -324,20 +350,21 @@ static void a_machine_ends_with_a_device_half_way(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		each(a_device_is_whole_before_the_guest_sees_it),
-		each(the_guest_lets_it_go),
+		each(ch_75b0fe5a2_whole_before_the_guest_sees_it),
+		each(openvmm_3077_bars_stay_until_it_is_let_go),
 		each(its_line_is_that_of_its_port),
 		each(what_was_said_of_the_last_device_is_forgotten),
 		each(a_reset_does_not_lose_what_was_let_go),
+		each(pciehp_no_interrupt_for_a_command),
 		each(the_guest_lets_it_go_unasked),
 		each(the_guest_keeps_it),
 		each(the_guest_does_not_answer),
-		each(by_force),
+		each(ch_7c5b66b2c_by_force),
 		each(by_force_after_a_question),
 		each(the_guest_never_turns_it_on),
 		each(a_held_guest_is_not_late),
 		each(a_reset_ends_what_was_asked),
-		each(a_device_survives_a_reset),
+		each(openvmm_3915_a_device_survives_a_reset),
 		each(the_host_asks_and_the_guest_lets_it_go),
 		each(the_host_asks_and_the_guest_keeps_it),
 		each(what_cannot_come),

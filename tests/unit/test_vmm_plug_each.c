@@ -97,7 +97,7 @@ static void each_allocation(void **state)
 	print_message("%u allocations failed in turn\n", count);
 }
 
-static void for_ever(void **state)
+static void openvmm_3855_for_ever(void **state)
 {
 	size_t memory = 0;
 
@@ -152,7 +152,7 @@ int main(void)
 		each(each_call_to_the_device_and_the_iommu),
 		each(each_call_to_kvm),
 		each(each_allocation),
-		each(for_ever),
+		each(openvmm_3855_for_ever),
 		each(by_the_worker),
 	};
 

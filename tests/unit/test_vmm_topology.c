@@ -117,7 +117,7 @@ static void the_list_is_as_the_guest_numbered(void **state)
 	assert_int_equal(rows[3].device, 0);
 }
 
-static void every_width_and_offset_of_ecam_is_safe(void **state)
+static void ch_8405_every_width_and_offset_of_ecam(void **state)
 {
 	static struct topology topology;
 	struct lend_function f = {.id = 0xffffffff};
@@ -258,7 +258,7 @@ int main(void)
 		cmocka_unit_test(too_many_devices_are_refused),
 		cmocka_unit_test(config_accesses_find_their_function),
 		cmocka_unit_test(the_list_is_as_the_guest_numbered),
-		cmocka_unit_test(every_width_and_offset_of_ecam_is_safe),
+		cmocka_unit_test(ch_8405_every_width_and_offset_of_ecam),
 		cmocka_unit_test(ports_of_cf8_reach_the_same),
 		cmocka_unit_test(firmware_finds_nothing_placed),
 	};
