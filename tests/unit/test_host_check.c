@@ -213,6 +213,27 @@ static void reserved(void **state)
 	row("reserved", LEND_PASSED, "");
 }
 
+/* Of the host's drivers only one that uses its line has a say: not VFIO, and none with MSI-X. */
+static void xsa_36_a_line_of_two(void **state)
+{
+	struct host_tree *tree = *state;
+
+	tree_put(tree, "sys/bus/pci/devices/0000:01:00.0/irq", "17\n");
+	check(tree, "01:00.0", NULL);
+	row("line", LEND_PASSED, "");
+	tree_put(tree, "sys/bus/pci/devices/0000:00:1f.2/irq", "17\n");
+	check(tree, "01:00.0", NULL);
+	row("line", LEND_NOTE, "line 17 is also that of 0000:00:1f.2, which ahci has");
+	assert_non_null(strstr(row("line", LEND_NOTE, "")->advice, "x-intx=off"));
+	tree_put(tree, "sys/bus/pci/devices/0000:00:1f.2/irq", "16\n");
+	check(tree, "01:00.0", NULL);
+	row("line", LEND_PASSED, "");
+	tree_put(tree, "sys/bus/pci/devices/0000:00:1f.2/irq", "17\n");
+	tree_put(tree, "sys/bus/pci/devices/0000:00:1f.2/msi_irqs/30", "msix\n");
+	check(tree, "01:00.0", NULL);
+	row("line", LEND_PASSED, "");
+}
+
 static void virtual_functions(void **state)
 {
 	struct host_tree *tree = tree_new("sriov");
@@ -420,6 +441,7 @@ int main(void)
 		TEST(in_use),
 		cmocka_unit_test(groups),
 		TEST(reserved),
+		TEST(xsa_36_a_line_of_two),
 		cmocka_unit_test(virtual_functions),
 		TEST(a_dead_device),
 		TEST(a_device_without_a_machine),

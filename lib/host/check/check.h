@@ -67,6 +67,7 @@ void check_rules(struct lend_check *check); /* the user's files of rules; before
 void check_rules_of(struct lend_check *check, const struct lend_survey_device *device);
 void check_reset(struct lend_check *check, const struct lend_survey_device *device);
 void check_reserved(struct lend_check *check, const struct lend_survey_device *device);
+void check_line(struct lend_check *check, const struct lend_survey_device *device);
 void check_bars(struct lend_check *check, const struct lend_survey_device *device);
 
 /** The ids that the guest is to find: those of the options, or the device's own. */

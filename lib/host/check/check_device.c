@@ -237,5 +237,6 @@ void check_device(struct lend_check *check, const struct lend_survey_device *dev
 	check_sriov(check, device);
 	check_node_of(check, device);
 	check_reserved(check, device);
+	check_line(check, device);
 	check_bars(check, device);
 }
