@@ -71,6 +71,9 @@ pages    := $(sort $(wildcard man/*.scd))
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 tests := $(patsubst tests/unit/%.c,$(B)/tests/%,$(test_src))
 
+# Libraries that unpack kernels are loaded when one is needed (tool/run/kernel/payload.c).
+TOOL_LIBS += -ldl
+
 # What liblend itself needs: files of quirks are JSON.
 LIB_LIBS := $(shell pkg-config --libs jansson 2>/dev/null || echo -ljansson)
 
@@ -130,6 +133,9 @@ $(B)/tests/test_vmm_node: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,syscall 
 
 # A device that comes while the guest runs is the test's.
 $(B)/tests/test_vmm_errors $(B)/tests/test_vmm_plug $(B)/tests/test_vmm_plug_each $(B)/tests/test_vmm_plug_port: ALL_LDFLAGS += -Wl,--wrap=lend_device_open_with
+
+# Kernels are packed there.
+$(B)/tests/test_tool_kernel_cache: TOOL_LIBS += -lzstd -llz4 -llzma -lz
 
 # A disk is full, or slow to say so.
 $(B)/tests/test_firmware_flash $(B)/tests/test_firmware_flash_file: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,pwrite fdatasync)

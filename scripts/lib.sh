@@ -19,7 +19,8 @@ die() { say "$*"; exit 1; }
 # Packages by purpose. The demo's list stays short: it is the first thing
 # that a newcomer waits for.
 PKGS_BUILD="gcc make libc6-dev linux-libc-dev acpica-tools
-	libjansson-dev libpci-dev libseccomp-dev liburing-dev pkgconf"
+	libjansson-dev libpci-dev libseccomp-dev liburing-dev pkgconf
+	liblz4-dev liblzma-dev libxxhash-dev libzstd-dev zlib1g-dev"
 PKGS_LAB="python3 qemu-system-x86 busybox-static kmod xz-utils zstd"
 PKGS_KERNEL="gcc make libc6-dev flex bison bc libelf-dev xz-utils kmod
 	binutils"

@@ -211,6 +211,7 @@ _lend() {
 		_arguments '-m[memory]:size:_lend_memory' '(-smp)-c[processors]:number:_lend_cpus' \
 			'(-c)-smp[processors]:number:_lend_cpus' \
 			'-kernel[kernel of the guest]:file:_files' \
+			'-kernel-cache[where bzImages are kept unpacked]:folder or off:_files -/' \
 			'-initrd[initial RAM disk]:file:_files' \
 			'-append[command line of the kernel]:text:' \
 			'-firmware[UEFI firmware]:image:_lend_firmware' '-boot[its menu]:what:(menu=on menu=off)' \

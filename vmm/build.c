@@ -263,6 +263,8 @@ static struct boot_config boot_config(const struct vmm_config *config, const str
 	return (struct boot_config){
 		.kernel_fd = config->kernel_fd,
 		.initrd_fd = config->initrd_fd,
+		.unpacked_fd = config->unpacked_fd,
+		.unpacked_size = config->unpacked_size,
 		.kernel_name = config->kernel_name,
 		.initrd_name = config->initrd_name,
 		.cmdline = config->cmdline ? config->cmdline : "",
@@ -281,7 +283,11 @@ static int boot_direct(struct vmm *vmm, struct boot_entry *entry, struct lend_er
 	ret = ret ? ret : reset_vector_write(&vmm->memory);
 	if (ret)
 		return fail(error, ret, "the machine's tables do not fit into its memory: raise -m");
-	return boot_load(&vmm->memory, &config, entry, error);
+	ret = boot_load(&vmm->memory, &config, entry, error);
+	if (!ret && entry->unpacked && !vmm->reboots)
+		vmm_log(vmm, LEND_LOG_INFO, "%s: the kernel comes unpacked from the cache",
+			vmm->config.kernel_name);
+	return ret;
 }
 
 /* Everything that is the same before the first boot and before each other one. */

@@ -126,6 +126,9 @@ struct vmm_config {
 	/* A machine with firmware; kernel_fd is -1 then. NULL: a kernel is booted directly. */
 	const struct vmm_firmware_config *firmware;
 	int kernel_fd, initrd_fd;              /* borrowed until vmm_free(); initrd_fd -1: none */
+	/* A bzImage's kernel unpacked, borrowed, too: the first bytes of a file. 0 bytes: not to be had. */
+	int unpacked_fd;
+	uint64_t unpacked_size;
 	const char *kernel_name, *initrd_name; /* for messages */
 	const char *cmdline;
 	int serial_fd; /* both directions, non-blocking, borrowed; -1: output is discarded */

@@ -245,7 +245,7 @@ static int setup(void **state)
 	strcpy(stage->options.devices[0].host, "0000:05:00.0");
 	stage->options.devices[0].function.no_mmap = true;
 	stage->config = (struct machine_config){
-		&stage->options, -1, -1, {stage->root, stage->root, stage->root}, NULL, NULL};
+		&stage->options, -1, -1, -1, 0, {stage->root, stage->root, stage->root}, NULL, NULL};
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	sigaddset(&term, SIGUSR1);

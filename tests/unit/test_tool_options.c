@@ -57,6 +57,20 @@ static void every_option(void **state)
 	assert_true(options.devices[1].function.no_mmap);
 }
 
+static void kernel_caches(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("-kernel", "K", NULL), 0);
+	assert_null(options.kernel_cache);
+	assert_false(options.no_kernel_cache);
+	assert_int_equal(parse("-kernel", "K", "-kernel-cache", "/srv/k", NULL), 0);
+	assert_string_equal(options.kernel_cache, "/srv/k");
+	assert_int_equal(parse("-kernel", "K", "--kernel-cache=/srv/k", "-kernel-cache", "off", NULL), 0);
+	assert_null(options.kernel_cache);
+	assert_true(options.no_kernel_cache);
+	assert_int_equal(parse("-kernel", "K", "-kernel-cache", "", NULL), -EINVAL);
+}
+
 static void one_dash_or_two(void **state)
 {
 	(void)state;
@@ -418,6 +432,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(every_option),
+		cmocka_unit_test(kernel_caches),
 		cmocka_unit_test(one_dash_or_two),
 		cmocka_unit_test(help_needs_nothing),
 		cmocka_unit_test(sizes),

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tool/run/files.h"
+#include "tool/run/kernel/cache.h"
 #include "tool/run/socket.h"
 #include "tool/tool.h"
 
@@ -122,11 +123,21 @@ static int open_devices(const struct run_options *options, struct files *out, st
 	return ret;
 }
 
+/* Without it the image is booted as it is: nothing here is an error of the run. */
+static void find_unpacked(const struct run_options *options, struct files *out)
+{
+	const struct kernel_cache cache = {.folder = options->kernel_cache, .home = kernel_home()};
+
+	if (out->kernel < 0 || options->no_kernel_cache)
+		return;
+	out->unpacked = kernel_cache_find(&cache, out->kernel, &out->unpacked_size, &out->unpacked_why);
+}
+
 int files_open(struct run_options *options, struct files *out, struct lend_error *error)
 {
 	int ret;
 
-	*out = (struct files){.kernel = -1, .initrd = -1, .serial = -1, .stats = -1};
+	*out = (struct files){.kernel = -1, .initrd = -1, .serial = -1, .stats = -1, .unpacked = -1};
 	firmware_none(&out->firmware);
 	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++)
 		out->devices[i] = -1;
@@ -140,6 +151,8 @@ int files_open(struct run_options *options, struct files *out, struct lend_error
 		ret = out->stats = open_output(options->stats, "--stats", error);
 	if (ret >= 0 && options->serial_path)
 		ret = out->serial = open_serial(options, error);
+	if (ret >= 0)
+		find_unpacked(options, out);
 	if (ret >= 0)
 		ret = read_roms(options, out, error);
 	if (ret >= 0)
@@ -172,6 +185,7 @@ void files_close(const struct run_options *options, struct files *files)
 	firmware_close(&files->firmware);
 	close_one(&files->kernel);
 	close_one(&files->initrd);
+	close_one(&files->unpacked);
 	close_one(&files->serial);
 	close_one(&files->stats);
 	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++) {

@@ -15,6 +15,9 @@ struct file_rom {
 /* Descriptors, -1: not asked for. */
 struct files {
 	int kernel, initrd, serial, stats;
+	int unpacked; /* the file that begins with the kernel of `kernel`, a bzImage; of so many bytes */
+	uint64_t unpacked_size;
+	struct lend_error unpacked_why; /* why there is none; empty: nothing to say */
 	struct firmware_files firmware;
 	struct file_rom roms[VMM_DEVICES_MAX]; /* one a device */
 	int devices[VMM_DEVICES_MAX];          /* one a -device */

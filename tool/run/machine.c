@@ -131,6 +131,8 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		.firmware = machine->config->firmware,
 		.kernel_fd = machine->config->kernel_fd,
 		.initrd_fd = machine->config->initrd_fd,
+		.unpacked_fd = machine->config->unpacked_fd,
+		.unpacked_size = machine->config->unpacked_size,
 		.kernel_name = options->kernel,
 		.initrd_name = options->initrd,
 		.cmdline = options->append,

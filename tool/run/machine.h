@@ -19,6 +19,8 @@ struct machine_roots {
 struct machine_config {
 	const struct run_options *options;
 	int kernel_fd, initrd_fd;
+	int unpacked_fd; /* as in struct vmm_config */
+	uint64_t unpacked_size;
 	struct machine_roots roots;
 	struct files *files; /* the devices that were passed as descriptors; NULL: none */
 	const struct vmm_firmware_config *firmware; /* NULL: a kernel is started */

@@ -33,6 +33,15 @@ static int set_kernel(struct run_options *options, const char *value, struct len
 	return 0;
 }
 
+static int set_kernel_cache(struct run_options *options, const char *value, struct lend_error *error)
+{
+	if (!value[0])
+		return tool_fail(error, -EINVAL, "-kernel-cache needs off, or a folder");
+	options->no_kernel_cache = !strcmp(value, "off");
+	options->kernel_cache = options->no_kernel_cache ? NULL : value;
+	return 0;
+}
+
 static int set_initrd(struct run_options *options, const char *value, struct lend_error *error)
 {
 	(void)error;
@@ -84,15 +93,34 @@ static int set_help(struct run_options *options, const char *value, struct lend_
 }
 
 static const struct option options_table[] = {
-	{"m", true, memory_parse},      {"c", true, cpus_parse},          {"smp", true, cpus_parse},
-	{"kernel", true, set_kernel},   {"initrd", true, set_initrd},     {"append", true, set_append},
-	{"serial", true, serial_parse}, {"uuid", true, set_uuid},         {"no-reboot", false, set_no_reboot},
-	{"ports", true, ports_parse},   {"machine", true, machine_parse}, {"device", true, device_parse},
-	{"v", false, set_verbose},      {"M", true, machine_parse},       {"object", true, object_parse},
-	{"stats", true, set_stats},     {"help", false, set_help},        {"h", false, set_help},
-	{"disk", true, disk_parse},     {"net", true, net_parse},         {"firmware", true, firmware_parse},
-	{"name", true, name_parse},     {"qmp", true, qmp_parse},         {"boot", true, boot_parse},
-	{"rtc", true, rtc_parse},       {"fw-cfg", true, fw_cfg_parse},   {"fw_cfg", true, fw_cfg_parse},
+	{"m", true, memory_parse},
+	{"c", true, cpus_parse},
+	{"smp", true, cpus_parse},
+	{"kernel", true, set_kernel},
+	{"initrd", true, set_initrd},
+	{"append", true, set_append},
+	{"serial", true, serial_parse},
+	{"uuid", true, set_uuid},
+	{"no-reboot", false, set_no_reboot},
+	{"ports", true, ports_parse},
+	{"machine", true, machine_parse},
+	{"device", true, device_parse},
+	{"v", false, set_verbose},
+	{"M", true, machine_parse},
+	{"object", true, object_parse},
+	{"stats", true, set_stats},
+	{"help", false, set_help},
+	{"h", false, set_help},
+	{"disk", true, disk_parse},
+	{"net", true, net_parse},
+	{"firmware", true, firmware_parse},
+	{"name", true, name_parse},
+	{"qmp", true, qmp_parse},
+	{"boot", true, boot_parse},
+	{"rtc", true, rtc_parse},
+	{"fw-cfg", true, fw_cfg_parse},
+	{"fw_cfg", true, fw_cfg_parse},
+	{"kernel-cache", true, set_kernel_cache},
 };
 
 /* "name" of "-name", "--name" and "-name=value". */

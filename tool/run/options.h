@@ -92,6 +92,8 @@ struct run_options {
 	unsigned pin[VMM_CPUS_MAX];
 	unsigned pin_count;
 	const char *kernel, *initrd, *append;
+	const char *kernel_cache; /* the folder of unpacked kernels; NULL: the user's own */
+	bool no_kernel_cache;
 	struct run_firmware firmware;
 	char name[RUN_NAME_MAX]; /* of the machine; empty: it has none */
 	struct run_qmp qmp;

@@ -30,6 +30,8 @@ static const char help_text[] =
 	"  -c N, -smp N         processors (1)\n"
 	"     N,pin=LIST        each on one of this computer's, like 0-3,8\n"
 	"  -kernel FILE         the guest's kernel: a bzImage, or an ELF file with PVH\n"
+	"  -kernel-cache DIR    where bzImages are kept unpacked (~/.cache/lend/kernels)\n"
+	"  -kernel-cache off    each start unpacks its own\n"
 	"  -initrd FILE         its initial RAM disk\n"
 	"  -append TEXT         its command line\n"
 	"  -firmware uefi       start what is installed on a device, by UEFI firmware\n"
@@ -106,12 +108,14 @@ static void run_machine(const struct run_options *options, struct files *files, 
 {
 	const struct vmm_firmware_config *firmware = &files->firmware.config;
 	int more[KEEPER_MORE_MAX] = {options->has_iommu_fd ? options->iommu_fd : -1, firmware->code_fd,
-				     firmware->vars_fd, firmware->template_fd};
+				     firmware->vars_fd, firmware->template_fd, files->unpacked};
 	struct machine_config machine = {
 		.options = options,
 		.firmware = options->firmware.code[0] ? firmware : NULL,
 		.kernel_fd = files->kernel,
 		.initrd_fd = files->initrd,
+		.unpacked_fd = files->unpacked,
+		.unpacked_size = files->unpacked_size,
 		.files = files,
 		.roots = {"/dev", "/proc", "/sys"},
 	};
@@ -138,7 +142,7 @@ static void run_machine(const struct run_options *options, struct files *files, 
 		.flush_ms = KEEPER_FLUSH_MS,
 	};
 
-	memcpy(more + 4, files->devices, sizeof(files->devices));
+	memcpy(more + 5, files->devices, sizeof(files->devices));
 	keeper_run(&keeper, result);
 }
 
@@ -240,6 +244,8 @@ static int run_placed(struct run_options *options, const struct qmp_place *place
 	}
 	if (files.firmware.notice[0])
 		tool_say("%s", files.firmware.notice);
+	if (files.unpacked_why.text[0] && (options->verbose || options->kernel_cache))
+		tool_say("%s; it is booted as it is", files.unpacked_why.text);
 	run_with_devices(options, &files, place, &result);
 	ret = files.stats >= 0 ? stats_write(files.stats, &result) : 0;
 	if (ret) {

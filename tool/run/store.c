@@ -14,8 +14,7 @@
 
 enum { PATH_ROOM = 4096, COPY_BYTES = 65536 };
 
-/* Makes a folder, and those above it. Only this user sees what is in those that are made. */
-static int make_folders(char *path)
+int store_folders(char *path)
 {
 	for (char *at = path + 1; *at; at++) {
 		if (*at != '/')
@@ -49,7 +48,7 @@ int store_path(const struct store_home *home, const char *name, char *out, size_
 		return tool_fail(error, -ENAMETOOLONG,
 				 "the path for the guest's UEFI variables is too long; give -firmware "
 				 "CODE,vars=FILE");
-	ret = make_folders(folder);
+	ret = store_folders(folder);
 	if (ret)
 		return tool_fail(
 			error, ret,

@@ -15,6 +15,9 @@ struct store_home {
 	const char *home;  /* HOME; NULL: not known */
 };
 
+/** Makes a folder, and those above it. Only this user sees what is in those that are made. 0 or a negative errno. */
+int store_folders(char *path);
+
 /**
  * The path of the store of the machine `name`; its folder is made if need be. 0, or a negative errno
  * with the sentence.

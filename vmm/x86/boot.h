@@ -13,6 +13,9 @@
 
 struct boot_config {
 	int kernel_fd, initrd_fd; /* initrd_fd -1: none */
+	/* The kernel that a bzImage holds: the first bytes of a file. 0 bytes: it is not to be had. */
+	int unpacked_fd;
+	uint64_t unpacked_size;
 	const char *kernel_name, *initrd_name;
 	const char *cmdline;
 	const struct layout *layout;
@@ -24,6 +27,7 @@ struct boot_entry {
 	bool long_mode; /* 64-bit with pages mapped one to one, else 32-bit without paging (PVH) */
 	uint64_t rip;
 	uint64_t rsi, rbx; /* boot_params; PVH's start_info */
+	bool unpacked;     /* a bzImage's kernel, entered without the code that unpacks it */
 };
 
 /**

@@ -12,6 +12,7 @@
 #include "vmm/error.h"
 #include "vmm/x86/boot.h"
 #include "vmm/x86/tables.h"
+#include "vmm/x86/unpacked.h"
 
 #ifndef SETUP_RNG_SEED
 #define SETUP_RNG_SEED 9 /* Linux 6.1 */
@@ -105,7 +106,7 @@ static uint64_t put_seed(const struct memory *memory)
 }
 
 static int put_params(const struct memory *memory, const struct boot_config *config,
-		      const struct image *image, const struct boot_initrd *initrd)
+		      const struct image *image, const struct boot_initrd *initrd, bool randomized)
 {
 	struct boot_params *params = memory_at(memory, gpa(ADDR_BOOT_PARAMS), sizeof(*params));
 
@@ -115,6 +116,9 @@ static int put_params(const struct memory *memory, const struct boot_config *con
 	params->hdr = image->header;
 	params->hdr.type_of_loader = LOADER_UNDEFINED;
 	params->hdr.loadflags = (uint8_t)(params->hdr.loadflags & ~CAN_USE_HEAP);
+	/* What unpacks a kernel tells it so whether its addresses are random. */
+	if (randomized)
+		params->hdr.loadflags |= KASLR_FLAG;
 	params->hdr.cmd_line_ptr = ADDR_CMDLINE;
 	params->hdr.code32_start = (uint32_t)image->load;
 	params->hdr.ramdisk_image = (uint32_t)initrd->address;
@@ -134,28 +138,50 @@ int bzimage_check(const struct boot_config *config, uint64_t memory, struct lend
 		   : place(config, memory < LOW_WINDOW_LOWEST ? memory : LOW_WINDOW_LOWEST, &image, error);
 }
 
+/* At another address than the preferred one its page tables would have to be moved, too. */
+static bool is_loaded_unpacked(const struct memory *memory, const struct boot_config *config,
+			       const struct image *image, struct unpacked *out)
+{
+	const struct setup_header *header = &image->header;
+
+	*out = (struct unpacked){
+		.load = image->load, .room = image->room, .alignment = header->kernel_alignment};
+	return config->unpacked_size && image->load == header->pref_address && out->alignment >= 4096 &&
+	       !(out->alignment & (out->alignment - 1)) && !unpacked_load(memory, config, out);
+}
+
+static int load_kernel(const struct memory *memory, const struct boot_config *config,
+		       const struct image *image, struct unpacked *unpacked, struct boot_entry *entry)
+{
+	*entry = (struct boot_entry){.long_mode = true, .rsi = ADDR_BOOT_PARAMS};
+	entry->unpacked = is_loaded_unpacked(memory, config, image, unpacked);
+	entry->rip = entry->unpacked ? unpacked->entry : image->load + ENTRY_64;
+	return entry->unpacked
+		       ? 0
+		       : boot_read(memory, config->kernel_fd, image->payload, gpa(image->load), image->size);
+}
+
 int bzimage_load(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
 		 struct lend_error *error)
 {
 	struct image image = {0};
 	struct boot_initrd initrd;
+	struct unpacked unpacked;
 	int ret = read_image(config, &image, error);
 
 	if (!ret)
 		ret = place(config, memory->pieces[0].length, &image, error);
 	if (ret)
 		return ret;
-	ret = boot_read(memory, config->kernel_fd, image.payload, gpa(image.load), image.size);
+	ret = load_kernel(memory, config, &image, &unpacked, entry);
 	if (ret)
 		return fail(error, ret, "%s: cannot read: %s", config->kernel_name, strerror(-ret));
 	ret = boot_initrd(memory, config, image.load + image.room, (uint64_t)image.header.initrd_addr_max + 1,
 			  &initrd, error);
 	if (ret)
 		return ret;
-	ret = put_params(memory, config, &image, &initrd);
+	ret = put_params(memory, config, &image, &initrd, entry->unpacked && unpacked.randomized);
 	if (ret)
 		return fail(error, ret, "guest memory is too small for the boot parameters: raise -m");
-	*entry =
-		(struct boot_entry){.long_mode = true, .rip = image.load + ENTRY_64, .rsi = ADDR_BOOT_PARAMS};
 	return 0;
 }

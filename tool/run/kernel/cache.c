@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One process at a time changes the folder (flock): another one boots its image as it is meanwhile, and
+ * waits for nothing. A file that is used keeps a new time, so that the one that was not used for the longest
+ * time goes first; once a day is enough for that, and spares a read-only or layered file system.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tool/run/kernel/cache.h"
+#include "tool/run/kernel/entry.h"
+#include "tool/run/store.h"
+#include "tool/tool.h"
+
+enum { PATH_ROOM = 4096, DAY = 86400, FREE_SHARE = 4 };
+
+static const char new_name[] = "new";
+
+struct kernel_home kernel_home(void)
+{
+	return (struct kernel_home){
+		.root = !geteuid(), .cache = getenv("XDG_CACHE_HOME"), .home = getenv("HOME")};
+}
+
+static int folder_path(const struct kernel_cache *cache, char out[PATH_ROOM])
+{
+	const struct kernel_home *home = &cache->home;
+	int length;
+
+	if (cache->folder)
+		length = snprintf(out, PATH_ROOM, "%s", cache->folder);
+	else if (home->root)
+		length = snprintf(out, PATH_ROOM, "/var/cache/lend/kernels");
+	else if (home->cache && home->cache[0] == '/')
+		length = snprintf(out, PATH_ROOM, "%s/lend/kernels", home->cache);
+	else if (home->home && home->home[0] == '/')
+		length = snprintf(out, PATH_ROOM, "%s/.cache/lend/kernels", home->home);
+	else
+		return -ENOENT;
+	return length < PATH_ROOM ? 0 : -ENAMETOOLONG;
+}
+
+static int open_folder(const struct kernel_cache *cache, char path[PATH_ROOM], struct lend_error *error)
+{
+	int ret = folder_path(cache, path), fd;
+
+	if (ret)
+		return tool_fail(error, ret,
+				 "unpacked kernels have no folder: neither XDG_CACHE_HOME nor HOME is set");
+	ret = store_folders(path);
+	fd = ret ? ret : open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return tool_fail(error, ret ? ret : -errno, "the folder of unpacked kernels, %s: %s", path,
+				 strerror(ret ? -ret : errno));
+	if (entry_is_own(fd, true))
+		return fd;
+	close(fd);
+	return tool_fail(error, -EPERM,
+			 "the folder of unpacked kernels, %s, belongs to another user, or others may write "
+			 "there; give another -kernel-cache",
+			 path);
+}
+
+/* A file that is not there, not ours or not right is none. */
+static int open_entry(int folder, const char *name, int kernel, const struct payload *payload)
+{
+	int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (!entry_is_own(fd, false) || !entry_is_right(fd, kernel, payload)) {
+		close(fd);
+		return -EBADMSG;
+	}
+	if (!fstat(fd, &st) && st.st_mtime + DAY < time(NULL))
+		futimens(fd, NULL); /* in vain where the file system cannot be written to */
+	return fd;
+}
+
+/* The files of the folder: what they have together, and which one was not used for the longest time. */
+struct survey {
+	uint64_t bytes;
+	time_t oldest;
+	char name[NAME_MAX + 1]; /* empty: there is none */
+};
+
+static int survey(int folder, struct survey *out)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	struct stat st;
+
+	*out = (struct survey){0};
+	if (!entries) {
+		if (fd >= 0)
+			close(fd);
+		return -ENOMEM;
+	}
+	while ((entry = readdir(entries))) {
+		if (fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
+			continue;
+		out->bytes += (uint64_t)st.st_size;
+		if (out->name[0] && st.st_mtime >= out->oldest)
+			continue;
+		out->oldest = st.st_mtime;
+		snprintf(out->name, sizeof(out->name), "%s", entry->d_name);
+	}
+	closedir(entries);
+	return 0;
+}
+
+/* Makes room for `size` bytes: by what the cache may have, and then by what the disk has. */
+static int make_room(int folder, uint64_t most, uint64_t size)
+{
+	struct survey found;
+	struct statvfs disk;
+	int ret;
+
+	while (!(ret = survey(folder, &found)) && found.name[0] && found.bytes + size > most)
+		if (unlinkat(folder, found.name, 0))
+			return -errno;
+	if (ret || size > most)
+		return ret ? ret : -ENOSPC;
+	return !fstatvfs(folder, &disk) && disk.f_bavail * disk.f_frsize / FREE_SHARE < size ? -ENOSPC : 0;
+}
+
+/* Under its own name only when it is whole. */
+static int make_entry(int folder, const char *name, int kernel, const struct payload *payload)
+{
+	int fd, ret;
+
+	unlinkat(folder, new_name, 0); /* of a process that was killed */
+	fd = openat(folder, new_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	ret = entry_make(fd, kernel, payload);
+	if (!ret && renameat(folder, new_name, folder, name))
+		ret = -errno;
+	if (ret)
+		unlinkat(folder, new_name, 0);
+	close(fd);
+	return ret;
+}
+
+/* What is not there is made by one process; the next one finds it. */
+static int add_entry(int folder, const char *name, int kernel, const struct payload *payload, uint64_t most)
+{
+	int fd, ret;
+
+	if (flock(folder, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	fd = open_entry(folder, name, kernel, payload);
+	if (fd >= 0)
+		return fd;
+	unlinkat(folder, name, 0);
+	ret = make_room(folder, most, entry_size(payload));
+	ret = ret ? ret : make_entry(folder, name, kernel, payload);
+	/* For reading alone, as it is found the next time. */
+	return ret ? ret : openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static bool is_unpackable(int kernel, struct payload *payload)
+{
+	uint8_t head[16];
+
+	return !payload_find(kernel, payload) &&
+	       pread(kernel, head, sizeof(head), (off_t)payload->at) == sizeof(head) &&
+	       payload_is_known(head, sizeof(head));
+}
+
+int kernel_cache_find(const struct kernel_cache *cache, int kernel, uint64_t *size, struct lend_error *error)
+{
+	uint64_t most = cache->bytes_max ? cache->bytes_max : CACHE_BYTES_MAX;
+	struct payload payload;
+	char path[PATH_ROOM], name[ENTRY_NAME];
+	int folder, fd;
+
+	if (!is_unpackable(kernel, &payload))
+		return tool_fail(error, -ENOEXEC, "the kernel holds none that can be unpacked beforehand");
+	folder = open_folder(cache, path, error);
+	if (folder < 0)
+		return folder;
+	fd = entry_name(kernel, &payload, name);
+	fd = fd ? fd : open_entry(folder, name, kernel, &payload);
+	if (fd < 0)
+		fd = add_entry(folder, name, kernel, &payload, most);
+	close(folder);
+	if (fd < 0)
+		return tool_fail(error, fd, "the kernel could not be unpacked into %s: %s", path,
+				 strerror(-fd));
+	*size = payload.unpacked;
+	return fd;
+}
