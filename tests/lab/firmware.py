@@ -17,7 +17,7 @@ import hashlib
 import itertools
 import re
 
-from guest import Guest
+from guest import APPEND, Guest
 from lab import cache, efi_disk
 
 # Below firmware, an L1 whose clock goes by itself ends itself (docs/lab.md). A steady one does the
@@ -50,6 +50,14 @@ def disk(name, files):
         efi_disk.write(new, files)
         new.rename(path)
     return path
+
+
+def linux_disk(path, kernel, initrd):
+    """A disk from which the shell starts this kernel with this RAM disk."""
+    script = f"@echo -off\r\nfs0:\r\nlinux.efi initrd=\\initrd.img {APPEND}\r\n"
+    efi_disk.write(path, {
+        "EFI/BOOT/BOOTX64.EFI": shell().read_bytes(), "LINUX.EFI": kernel.image.read_bytes(),
+        "INITRD.IMG": initrd.read_bytes(), "STARTUP.NSH": script.encode()})
 
 
 def shell_disk(name, then=(), **files):

@@ -3,9 +3,8 @@
 
 import pytest
 
-from firmware import HOST, LINUX, images, shell_disk
-from guest import APPEND, INIT, Guest
-from lab import cache, efi_disk
+from firmware import HOST, LINUX, images, linux_disk, shell_disk
+from guest import INIT, Guest
 from lab.machine import Profile
 from lab.profiles import VIRTIO
 
@@ -104,11 +103,7 @@ def linux_host(tmp_path_factory, kernel, guest_image):
     """A host whose drive has a stock kernel as an EFI program, and the lab's own guest."""
     path = tmp_path_factory.mktemp("linux") / "disk.img"
     initrd = guest_image(INIT, "stock", ("nvme", "efivarfs", "button", "evdev", "rtc-cmos"))
-    script = f"@echo -off\r\nfs0:\r\nlinux.efi initrd=\\initrd.img {APPEND}\r\n"
-    efi_disk.write(path, {
-        "EFI/BOOT/BOOTX64.EFI": (images("trixie") / "shell.efi").read_bytes(),
-        "LINUX.EFI": kernel("stock").image.read_bytes(),
-        "INITRD.IMG": initrd.read_bytes(), "STARTUP.NSH": script.encode()})
+    linux_disk(path, kernel("stock"), initrd)
     return Profile(**LINUX, drives=(str(path),), devices=("nvme,serial=lend0,drive=d0",))
 
 

@@ -110,6 +110,17 @@ def test_no_network_without_a_rom(device, properties, firmware):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("devices,found", [((CARD,), 0), ((CARD, RNG), 1)],
+                         ids=["none", "virtio-rng"])
+def test_the_network_needs_random_numbers(devices, found, firmware, without_random_numbers):
+    """Without RDRAND and without such a device the firmware offers no start from the network."""
+    booted = firmware(NVME, *devices, properties=["", filled(ROM), ""],
+                      host=without_random_numbers).ready()
+    assert network_options(booted) == found
+    booted.power_off()
+
+
+@pytest.mark.long
 def test_check_says_what_the_network_needs(l1, lend, profile, without_random_numbers):
     """What the tests above show, said beforehand."""
     def check(machine, *devices):
