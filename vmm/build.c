@@ -362,6 +362,7 @@ static const struct {
 	{devices_place, "reading the devices' config space"},
 	{limits_check, "comparing what the devices need with the kernel's limits"},
 	{ports_init, "making the chip of hotplug"},
+	{ecam_init, "making PCI's config space"},
 	{firmware_describe, "telling the firmware what the machine is"},
 	{show_memory, "mapping guest memory for KVM and the IOMMU"},
 	{devices_reset, NULL},

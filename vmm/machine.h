@@ -6,6 +6,7 @@
 #include "vmm/lines.h"
 #include "vmm/loop.h"
 #include "vmm/memory.h"
+#include "vmm/pci/ecam.h"
 #include "vmm/pci/hotplug.h"
 #include "vmm/pci/port_errors.h"
 #include "vmm/pci/topology.h"
@@ -95,6 +96,7 @@ struct vmm {
 	struct serial serial;
 	struct power power;
 	struct topology topology;
+	struct ecam ecam;
 	struct hotplug hotplug;    /* where layout.hotplug is not 0 */
 	uint32_t bus_resets;       /* slots of ports, atomic: the loop resets what is below */
 	struct firmware *firmware; /* NULL: a direct boot, as the next */

@@ -339,6 +339,7 @@ void vmm_free(struct vmm *vmm)
 	ports_free(vmm);
 	firmware_free(vmm);
 	chips_free(vmm);
+	ecam_free(vmm);
 	loop_free(&vmm->loop);
 	lend_context_free(vmm->context);
 	report_close(vmm);

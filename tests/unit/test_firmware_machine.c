@@ -119,6 +119,34 @@ static void ecam_is_where_the_firmware_puts_it(void **state)
 	assert_false(bus_overlaps(&vmm.memory_bus, 0xe0000000, 0x10000000));
 }
 
+static bool is_slot(uint64_t at, uint64_t size)
+{
+	for (unsigned i = 0; i < 64; i++)
+		if (kvm.slots[i].size == size && kvm.slots[i].gpa == at)
+			return kvm.slots[i].flags == KVM_MEM_READONLY;
+	return false;
+}
+
+/* The pages of the root bus go where ECAM goes (test_vmm_ecam.c has what is in them). */
+static void ecam_is_read_where_it_is(void **state)
+{
+	(void)state;
+	assert_int_equal(ecam_init(&vmm, NULL), 0);
+	assert_false(is_slot(ADDR_ECAM, 1 << 20));
+	config_write(0, 0x60, 4, 0xe0000001);
+	assert_true(is_slot(0xe0000000, 1 << 20));
+	config_write(0, 0x60, 4, 0xc0000001);
+	assert_false(is_slot(0xe0000000, 1 << 20));
+	assert_true(is_slot(0xc0000000, 1 << 20));
+	assert_int_equal(memory_read(0xc0000000, 4), 0x29c08086);
+	config_write(0, 0x60, 4, 0x00000001); /* RAM is there */
+	assert_false(is_slot(0, 1 << 20) || is_slot(0xc0000000, 1 << 20));
+	config_write(0, 0x60, 4, 0xe0000001);
+	assert_int_equal(topology_assign(&vmm.topology, &vmm.layout, NULL), 0);
+	assert_false(is_slot(0xe0000000, 1 << 20));
+	ecam_free(&vmm);
+}
+
 static bool is_listed(const char *name)
 {
 	const struct fw_cfg *fw_cfg = &vmm.firmware->fw_cfg;
@@ -281,6 +309,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(writes_to_the_store_are_kept, start, stop),
 		cmocka_unit_test_setup_teardown(flash_that_kvm_does_not_show_is_refused, start, stop),
 		cmocka_unit_test_setup_teardown(ecam_is_where_the_firmware_puts_it, start, stop),
+		cmocka_unit_test_setup_teardown(ecam_is_read_where_it_is, start, stop),
 		cmocka_unit_test_setup_teardown(old_releases_are_not_shown_the_windows, start, stop),
 		cmocka_unit_test_setup_teardown(power_management_comes_with_acpi_cntl, start, stop),
 		cmocka_unit_test_setup_teardown(the_polled_timer_costs_nothing, start, stop),

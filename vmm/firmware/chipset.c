@@ -69,7 +69,7 @@ static const struct row lpc_rows[] = {
 
 static void fill(struct bridge_config *config, const struct row *rows, size_t count)
 {
-	*config = (struct bridge_config){0};
+	bridge_config_clear(config);
 	for (size_t i = 0; i < count; i++) {
 		bridge_config_set(config, rows[i].offset, rows[i].bytes, rows[i].value);
 		bridge_config_allow(config, rows[i].offset, rows[i].bytes, rows[i].writable);

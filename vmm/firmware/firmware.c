@@ -36,8 +36,11 @@ static int move_ecam(void *opaque, uint64_t base, uint64_t length)
 
 	pthread_mutex_lock(&vmm->places);
 	bus_remove(&vmm->memory_bus, &vmm->topology, 0);
+	ecam_place(vmm, 0, 0);
 	if (length)
 		ret = add_ecam(vmm, base, length);
+	if (!ret)
+		ecam_place(vmm, base, length);
 	bars_retry(vmm);
 	pthread_mutex_unlock(&vmm->places);
 	firmware_ecam_moved(vmm, base);

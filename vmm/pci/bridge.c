@@ -26,7 +26,7 @@ enum {
 
 static void identify(struct bridge_config *config, uint16_t device, uint32_t class_code)
 {
-	*config = (struct bridge_config){0};
+	bridge_config_clear(config);
 	bridge_config_set(config, PCI_VENDOR_ID, 2, ID_VENDOR);
 	bridge_config_set(config, PCI_DEVICE_ID, 2, device);
 	bridge_config_set(config, PCI_CLASS_REVISION + 1, 3, class_code);

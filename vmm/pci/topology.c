@@ -107,6 +107,12 @@ uint32_t topology_ports(const struct topology *topology, bool filled)
 	return slots;
 }
 
+static void tell_moved(const struct topology *topology)
+{
+	if (topology->moved)
+		topology->moved(topology->opaque);
+}
+
 static void update_port(struct pci_slot *slot)
 {
 	slot_describe(slot);
@@ -117,6 +123,7 @@ void topology_insert(struct topology *topology, unsigned slot, struct lend_funct
 {
 	topology->slots[slot].functions[0] = function;
 	update_port(&topology->slots[slot]);
+	tell_moved(topology);
 }
 
 uint16_t topology_requester(const struct topology *topology, const struct lend_function *function)
@@ -139,18 +146,24 @@ void topology_remove(struct topology *topology, const struct lend_function *func
 				topology->slots[i].functions[f] = NULL;
 				if (topology->slots[i].kind == SLOT_PORT)
 					update_port(&topology->slots[i]);
+				tell_moved(topology);
 			}
 }
 
-static struct pci_slot *find_port(struct topology *topology, unsigned bus)
+static unsigned below(const struct pci_slot *slot)
+{
+	return bridge_config_read(&slot->config, PCI_SECONDARY_BUS, 1);
+}
+
+unsigned topology_port(const struct topology *topology, unsigned bus)
 {
 	for (unsigned i = 1; i < PCI_SLOTS; i++) {
-		struct pci_slot *slot = &topology->slots[i];
+		const struct pci_slot *slot = &topology->slots[i];
 
-		if (slot->kind == SLOT_PORT && bridge_config_read(&slot->config, PCI_SECONDARY_BUS, 1) == bus)
-			return slot;
+		if (slot->kind == SLOT_PORT && below(slot) == bus)
+			return i;
 	}
-	return NULL;
+	return 0;
 }
 
 struct target {
@@ -160,9 +173,10 @@ struct target {
 
 static struct target find(struct topology *topology, unsigned bus, unsigned device, unsigned function)
 {
-	struct pci_slot *slot = bus == 0 ? &topology->slots[device] : find_port(topology, bus);
+	unsigned number = bus == 0 ? device : topology_port(topology, bus);
+	struct pci_slot *slot = &topology->slots[number];
 
-	if (!slot || slot->kind == SLOT_EMPTY || (bus && device))
+	if (slot->kind == SLOT_EMPTY || (bus && (device || !number)))
 		return (struct target){0};
 	if (bus || slot->kind == SLOT_DEVICE)
 		return (struct target){.function = slot->functions[function]};
@@ -194,8 +208,11 @@ static void write_port(struct topology *topology, struct pci_slot *slot, unsigne
 		       uint32_t value)
 {
 	bool before = in_reset(slot);
+	unsigned bus = below(slot);
 
 	bridge_config_write(&slot->config, reg, length, value);
+	if (below(slot) != bus)
+		tell_moved(topology);
 	if (!before && in_reset(slot) && topology->bus_reset)
 		topology->bus_reset(topology->opaque, (unsigned)(slot - topology->slots));
 }

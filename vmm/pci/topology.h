@@ -49,6 +49,9 @@ struct topology {
 	void (*commanded)(void *opaque);
 	/* The guest resets the bus below a port. From a vCPU. Where devices come and go. */
 	void (*bus_reset)(void *opaque, unsigned slot);
+	/* What is on a bus, or the number of a bus, is another than before. From the thread that changed it.
+	 */
+	void (*moved)(void *opaque);
 	void *opaque; /* of these calls */
 	uint32_t cf8; /* the address latch, atomics */
 	bool has_io;  /* an I/O BAR is somewhere */
@@ -81,6 +84,9 @@ int topology_add_ports(struct topology *topology, unsigned count, uint64_t windo
 
 /** The slots of ports, a bit each; `filled`: only those with something below. */
 uint32_t topology_ports(const struct topology *topology, bool filled);
+
+/** The slot of the port that has the bus with this number below it now; 0: there is none. Any thread. */
+unsigned topology_port(const struct topology *topology, unsigned bus);
 
 /** The function comes behind the port in a slot, as function 0. vCPUs are paused. */
 void topology_insert(struct topology *topology, unsigned slot, struct lend_function *function);

@@ -202,6 +202,8 @@ static void init_bridges(struct topology *topology)
 		slot_describe(slot);
 		root_port_init(&slot->config, &slot->setup);
 	}
+	if (topology->moved)
+		topology->moved(topology->opaque);
 }
 
 /* Behind all windows that there are. */
