@@ -59,14 +59,14 @@ static struct assigned *find_done(const struct vmm *vmm)
 	return at;
 }
 
-static void take_done(struct vmm *vmm)
+static void take_done(struct vmm *vmm, bool paused)
 {
 	struct assigned *at;
 
 	while ((at = find_done(vmm))) {
 		list_remove(vmm, at);
 		if (at->plug.state == PLUG_OPENING)
-			plug_opened(at);
+			plug_opened(at, paused);
 		else
 			plug_finish(at, (enum vmm_event_type)at->plug.end);
 	}
@@ -191,12 +191,18 @@ void plugs_serve(struct vmm *vmm)
 {
 	struct assigned *late;
 
-	take_done(vmm);
+	take_done(vmm, false);
 	take_slots(vmm);
 	take_ready(vmm);
 	while ((late = find_late(vmm)))
 		give_up(late);
 	arm(vmm);
+}
+
+void plugs_settle(struct vmm *vmm)
+{
+	worker_settle(&vmm->plugs.worker);
+	take_done(vmm, true);
 }
 
 void plugs_reset(struct vmm *vmm)

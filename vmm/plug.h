@@ -51,6 +51,12 @@ int plugs_start(struct vmm *vmm, struct lend_error *error);
 void plugs_serve(struct vmm *vmm);
 /** The machine is reset, with vCPUs paused: who was asked to let a device go does not use it any more. */
 void plugs_reset(struct vmm *vmm);
+/**
+ * Waits until no device is being opened or closed, as long as that takes, and shows the guest those that
+ * have come. On the loop's thread, with vCPUs paused, before devices are reset: a bus is not reset
+ * while a device on it is open that is not among them, and the kernel refuses it while one is opened.
+ */
+void plugs_settle(struct vmm *vmm);
 /** The user lets the guest go on: who waits for it waits from the beginning. */
 void plugs_continue(struct vmm *vmm);
 /** Ends the worker, and closes what it had. No vCPU runs. */

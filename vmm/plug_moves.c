@@ -185,13 +185,14 @@ void plug_ask(struct assigned *assigned, bool asked_back)
 	hotplug_ask(&vmm->hotplug, assigned->slot);
 }
 
-/* The guest may find it from now on. */
-static void show(struct assigned *assigned, unsigned slot)
+/* The guest may find it from now on. `paused`: its processors are, and stay so. */
+static void show(struct assigned *assigned, unsigned slot, bool paused)
 {
 	struct vmm *vmm = assigned->vmm;
 
 	__atomic_store_n(&vmm->plugs.waits, true, __ATOMIC_RELEASE); /* until plugs_serve() finds nobody */
-	pause_guest(vmm);
+	if (!paused)
+		pause_guest(vmm);
 	/* What the guest said of the slot's last device is not about this one. */
 	__atomic_fetch_and(&vmm->plugs.ejected, ~(1u << slot), __ATOMIC_ACQ_REL);
 	__atomic_fetch_and(&vmm->plugs.refused, ~(1u << slot), __ATOMIC_ACQ_REL);
@@ -201,7 +202,8 @@ static void show(struct assigned *assigned, unsigned slot)
 	lend_function_line_changed(assigned->function);
 	topology_insert(&vmm->topology, slot, assigned->function);
 	set_entry(vmm, assigned->index, assigned);
-	vmm_resume(vmm);
+	if (!paused)
+		vmm_resume(vmm);
 	plug_enter(assigned, PLUG_SHOWN);
 	vmm_log(vmm, LEND_LOG_INFO, "%s: plugged in behind port %u", assigned->name, slot);
 	vmm_tell(vmm, VMM_EVENT_PLUGGED, assigned->index, slot, assigned->name);
@@ -226,7 +228,7 @@ void plug_finish(struct assigned *assigned, enum vmm_event_type end)
 }
 
 /* The worker has opened it: it is shown, or what came is closed again. */
-void plug_opened(struct assigned *assigned)
+void plug_opened(struct assigned *assigned, bool paused)
 {
 	struct lend_error error;
 	int slot;
@@ -237,7 +239,7 @@ void plug_opened(struct assigned *assigned)
 	}
 	slot = port_for(assigned, &error);
 	if (slot >= 0) {
-		show(assigned, (unsigned)slot);
+		show(assigned, (unsigned)slot, paused);
 		return;
 	}
 	list_add(assigned->vmm, assigned);

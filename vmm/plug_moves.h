@@ -13,8 +13,11 @@ void plug_enter(struct assigned *assigned, enum plug_state state);
 
 /** Gives the device to the worker, to be opened. */
 void plug_open(struct assigned *assigned);
-/** The worker has opened it, or could not: shows it to the guest, or ends it. */
-void plug_opened(struct assigned *assigned);
+/**
+ * The worker has opened it, or could not: shows it to the guest, or ends it. `paused`: vCPUs are, and
+ * stay so; else they are paused as long as it takes.
+ */
+void plug_opened(struct assigned *assigned, bool paused);
 /** The worker has closed it: tells so, and forgets it. */
 void plug_finish(struct assigned *assigned, enum vmm_event_type end);
 

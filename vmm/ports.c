@@ -134,6 +134,7 @@ void ports_serve(struct vmm *vmm)
 		return;
 	vcpus_order(&vmm->vcpus, VCPUS_PAUSE);
 	vcpus_wait_parked(&vmm->vcpus);
+	plugs_settle(vmm);
 	for (unsigned slot = 0; slot < PCI_SLOTS; slot++)
 		if (slots & 1u << slot)
 			reset_below(vmm, slot);

@@ -199,6 +199,7 @@ static int reboot(struct vmm *vmm, bool by_guest, struct lend_error *error)
 	vmm->reboots++;
 	plugs_reset(vmm);
 	vmm_work(vmm, "resetting its devices");
+	plugs_settle(vmm);
 	ret = devices_reset(vmm, error);
 	vmm_work(vmm, NULL);
 	ports_reset(vmm); /* before the controllers: it lowers its line */

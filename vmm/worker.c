@@ -38,8 +38,13 @@ static void *thread(void *opaque)
 	worker->running = true;
 	pthread_cond_broadcast(&worker->changed);
 	pthread_mutex_unlock(&worker->lock);
-	while ((job = next(worker)))
+	while ((job = next(worker))) {
 		job->run(job->opaque);
+		pthread_mutex_lock(&worker->lock);
+		worker->pending--;
+		pthread_cond_broadcast(&worker->changed);
+		pthread_mutex_unlock(&worker->lock);
+	}
 	return NULL;
 }
 
@@ -66,7 +71,16 @@ void worker_give(struct worker *worker, struct job *job)
 	pthread_mutex_lock(&worker->lock);
 	*worker->last = job;
 	worker->last = &job->next;
-	pthread_cond_signal(&worker->changed);
+	worker->pending++;
+	pthread_cond_broadcast(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_settle(struct worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	while (worker->pending)
+		pthread_cond_wait(&worker->changed, &worker->lock);
 	pthread_mutex_unlock(&worker->lock);
 }
 
@@ -76,7 +90,7 @@ void worker_end(struct worker *worker)
 		return;
 	pthread_mutex_lock(&worker->lock);
 	worker->ending = true;
-	pthread_cond_signal(&worker->changed);
+	pthread_cond_broadcast(&worker->changed);
 	pthread_mutex_unlock(&worker->lock);
 	pthread_join(worker->thread, NULL);
 	worker->started = worker->running = false;

@@ -22,14 +22,18 @@ struct worker {
 	pthread_mutex_t lock; /* guards what is below */
 	pthread_cond_t changed;
 	bool running, ending;
+	unsigned pending; /* jobs that were given and are not done */
 	struct job *first, **last;
 };
 
 void worker_init(struct worker *worker);
-/** Starts the thread, unless it runs, and waits until it does. The sandbox lets none be made later. 0 or negative errno. */
+/** Starts the thread, unless it runs, and waits until it does. The sandbox lets none be made later. 0 or
+ * negative errno. */
 int worker_start(struct worker *worker);
 /** Gives a job; without a thread it runs at once. */
 void worker_give(struct worker *worker, struct job *job);
+/** Waits until all jobs are done that were given. As long as they take. */
+void worker_settle(struct worker *worker);
 /** Ends the thread when it has done all jobs. */
 void worker_end(struct worker *worker);
 

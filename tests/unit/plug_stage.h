@@ -32,18 +32,19 @@ static struct {
 	struct {
 		uint64_t at, size;
 		const uint8_t *va;
-	} pages[64];               /* slots of config space, by their numbers */
-	unsigned calls, fail_at;   /* calls of KVM that can fail; the one that does, from 1; 0: none */
-	unsigned line_gsi;         /* of the last line that went to KVM; 0: none */
-	unsigned pauses, messages; /* the last: of root ports */
+	} pages[64];             /* slots of config space, by their numbers */
+	unsigned calls, fail_at; /* calls of KVM that can fail; the one that does, from 1; 0: none */
+	unsigned line_gsi;       /* of the last line that went to KVM; 0: none */
+	unsigned pauses, resumes, messages; /* the last: of root ports */
 	enum request request;
 	char events[512]; /* their types and devices: "plugged 0, ready 0, " */
 	char text[512];   /* of the last one */
 	char log[512];
 	unsigned opens, open_error;
-	uint64_t window; /* of a port; 0: ROOM_HIGH */
-	int wakes;       /* an eventfd: how often the loop was asked to look */
-	unsigned files;  /* that are open without a device */
+	uint64_t window;  /* of a port; 0: ROOM_HIGH */
+	unsigned open_ms; /* how long each takes */
+	int wakes;        /* an eventfd: how often the loop was asked to look */
+	unsigned files;   /* that are open without a device */
 } stage;
 
 static int turn(void)
@@ -131,6 +132,7 @@ void vcpus_wait_parked(struct vcpus *vcpus)
 void vmm_resume(struct vmm *vmm)
 {
 	(void)vmm;
+	stage.resumes++;
 }
 
 void vmm_wake(struct vmm *vmm)
@@ -197,6 +199,7 @@ int __wrap_lend_device_open_with(struct lend_space *space, const struct lend_dev
 				       .transport = stage.world};
 
 	(void)config;
+	usleep(stage.open_ms * 1000);
 	stage.opens++;
 	return device_open_with(space, &source, out, error);
 }

@@ -272,6 +272,37 @@ static void openvmm_3915_a_device_survives_a_reset(void **state)
 	assert_int_equal(chip(HOTPLUG_ASKED), 1 << PORT_A);
 }
 
+/*
+ * The machine is reset while a device is opened, and while one is closed: none is half-way when devices
+ * are reset, and the guest does not run before all of the reset is done.
+ */
+static void a_reset_waits_for_who_comes_and_goes(void **state)
+{
+	struct lend_error error;
+
+	(void)state;
+	stage.open_ms = 50;
+	assert_int_equal(plugs_start(&stage.vmm, &error), 0);
+	assert_int_equal(add(0), 0);
+	plugs_settle(&stage.vmm);
+	assert_null(stage.vmm.plugs.list);
+	assert_non_null(stage.vmm.assigned[0]);
+	expect_events("plugged 0, ");
+	assert_int_equal(stage.resumes, 0);
+	assert_int_equal(devices_reset(&stage.vmm, &error), 0);
+	assert_int_equal(take_away(0, true), 0);
+	stage.resumes = 0;
+	plugs_settle(&stage.vmm);
+	expect_events("deleted 0, ");
+	assert_int_equal(stage.resumes, 0);
+	expect_nothing_left();
+	/* The guest resets a bus: what is on it in the host may be what comes just now. */
+	assert_int_equal(add(1), 0);
+	ports_bus_reset(&stage.vmm, PORT_B);
+	ports_serve(&stage.vmm);
+	expect_events("plugged 1, ");
+}
+
 static void host_asks(void)
 {
 	uint64_t one = 1;
@@ -365,6 +396,7 @@ int main(void)
 		each(a_held_guest_is_not_late),
 		each(a_reset_ends_what_was_asked),
 		each(openvmm_3915_a_device_survives_a_reset),
+		each(a_reset_waits_for_who_comes_and_goes),
 		each(the_host_asks_and_the_guest_lets_it_go),
 		each(the_host_asks_and_the_guest_keeps_it),
 		each(what_cannot_come),

@@ -25,6 +25,7 @@ static struct {
 	unsigned resets, boots; /* of devices, of the machine */
 	unsigned rounds;        /* of the loop */
 	unsigned runs;          /* orders to run */
+	unsigned settled;       /* how often the devices that come and go were waited for */
 	bool parked;            /* the processors are out of the guest */
 } play;
 
@@ -77,7 +78,7 @@ int devices_reset(struct vmm *of, struct lend_error *error)
 {
 	(void)of, (void)error;
 	assert_true(play.parked);
-	play.resets++;
+	assert_int_equal(++play.resets, play.settled);
 	make(&play.in_reboot);
 	return 0;
 }
@@ -135,6 +136,14 @@ void plugs_continue(struct vmm *of)
 void plugs_reset(struct vmm *of)
 {
 	(void)of;
+}
+
+/* No sibling of a device may be opened or closed while they are reset. */
+void plugs_settle(struct vmm *of)
+{
+	(void)of;
+	assert_true(play.parked);
+	play.settled++;
 }
 
 void plugs_free(struct vmm *of)
