@@ -28,11 +28,6 @@ def hand_to(machine, address, driver):
         machine.run([cache.LAB / "bind", address, driver], check=True)
 
 
-def await_driver(machine, address, driver):
-    machine.run(f"until [ \"$(basename $(readlink /sys/bus/pci/devices/{address}/driver))\" = {driver} ];"
-                f" do :; done", check=True, timeout=60)
-
-
 def left(machine, guest):
     """What the machine's process has: descriptors and maps."""
     pid = guest.machine
@@ -93,9 +88,27 @@ def test_a_managed_drive_is_taken_and_given_back(l1, boot, sha256):
         assert guest.hash() == sha256(machine.drives[0])
         qmp.execute("device_del", id="disk", **({"x-force": True} if force else {}))
         qmp.event("DEVICE_DELETED")
-        await_driver(machine, address, "nvme")
+        assert driver_of(machine, address) == "nvme"
     # The machine's end gives back what it has.
     qmp.execute("device_add", driver="vfio-pci", id="disk", host=address, managed=True)
+    guest.power_off()
+    assert driver_of(machine, address) == "nvme"
+    hand_to(machine, address, "vfio-pci")
+
+
+def test_a_managed_drive_of_the_command_line_goes_back_when_it_is_removed(l1, boot, sha256):
+    machine = l1()
+    address = machine.addresses[0]
+    hand_to(machine, address, "nvme")
+    guest = boot(machine, devices=(), options=[
+        "-name", "hot", "-ports", "1", "-device", f"vfio-pci,host={address},managed=on,id=disk"])
+    qmp = Qmp(machine, SOCKET)
+    assert guest.hash() == sha256(machine.drives[0])
+    qmp.execute("device_del", id="disk")
+    assert qmp.event("DEVICE_DELETED")["device"] == "disk"
+    assert driver_of(machine, address) == "nvme"
+    qmp.execute("device_add", driver="vfio-pci", id="disk", host=address, managed=True)
+    assert guest.hash() == sha256(machine.drives[0])
     guest.power_off()
     assert driver_of(machine, address) == "nvme"
     hand_to(machine, address, "vfio-pci")

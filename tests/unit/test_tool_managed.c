@@ -117,6 +117,22 @@ static void taken_and_put_back(void **state)
 	says("swap");
 }
 
+/* One that left the machine: it is as it was, or it is not there any more. */
+static void one_alone_is_given_back(void **state)
+{
+	struct run_device device = {.managed = true};
+
+	(void)state;
+	memset(&options, 0, sizeof(options));
+	strcpy(device.host, "0000:01:00.0");
+	assert_int_equal(managed_give(&device, &options, &error), 0);
+	strcpy(device.host, "0000:77:00.0");
+	assert_int_equal(managed_give(&device, &options, &error), 0);
+	strcpy(device.host, "/sys/bus/mdev/devices/x");
+	assert_int_equal(managed_give(&device, &options, &error), -EINVAL);
+	says("cannot give it back");
+}
+
 /* The user's rules are those of the tree, too, and not this computer's. */
 static void rules_of_the_tree(void **state)
 {
@@ -144,6 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(names_become_addresses), TEST(a_plain_address),   TEST(what_is_expected),
 		TEST(taken_and_put_back),     TEST(rules_of_the_tree),
+		TEST(one_alone_is_given_back),     TEST(rules_of_the_tree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

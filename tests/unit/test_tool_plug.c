@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/unit/cmocka.h"
@@ -35,6 +37,8 @@ static struct run_device device;
 static void take_event(void *opaque, const struct vmm_event *event, const char *topic)
 {
 	(void)opaque;
+	/* Whoever hears of it may use the device: nobody works on it any more. */
+	assert_int_equal(stage.plugs.at[event->device].helper, 0);
 	stage.has_topic = topic;
 	stage.event = *event;
 	stage.events++;
@@ -72,7 +76,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	plug_end(&stage.plugs);
+	assert_int_equal(plug_end(&stage.plugs, 60000), 0);
 	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++)
 		assert_int_equal(stage.plugs.at[i].socket, -1);
 	close(stage.control);
@@ -156,6 +160,8 @@ static void what_the_machine_refuses_is_told(void **state)
 	take_call(2, &message, &extras);
 	control_close_extras(&extras);
 	answer(message.value, -ENOSPC, "no port is empty");
+	while (!stage.events)
+		wait_for_helper();
 	assert_int_equal(stage.events, 1);
 	assert_int_equal(stage.event.type, VMM_EVENT_PLUG_FAILED);
 	assert_int_equal(stage.event.device, 2);
@@ -184,8 +190,10 @@ static void a_machine_that_is_gone(void **state)
 
 	(void)state;
 	assert_int_equal(add(0), 0);
-	assert_int_equal(poll(&ready, 1, 60000), 1);
-	plug_serve(&stage.plugs, -1);
+	while (!stage.events) {
+		assert_int_equal(poll(&ready, 1, 60000), 1);
+		plug_serve(&stage.plugs, -1);
+	}
 	assert_int_equal(stage.events, 1);
 	assert_int_equal(stage.event.type, VMM_EVENT_PLUG_FAILED);
 }
@@ -208,13 +216,84 @@ static void what_is_for_others(void **state)
 
 	(void)state;
 	assert_false(plug_take(&stage.plugs, &message));
-	message = (struct control_message){.type = CONTROL_EVENT, .event = {.type = VMM_EVENT_DELETED}};
+	message = (struct control_message){.type = CONTROL_EVENT, .event = {.type = VMM_EVENT_READY}};
 	assert_false(plug_take(&stage.plugs, &message));
+	message.event.type = VMM_EVENT_DELETED;
 	message.event.device = 4000000000u;
 	assert_false(plug_take(&stage.plugs, &message));
 	message = (struct control_message){.type = CONTROL_ANSWER, .value = UINT32_MAX, .answer.result = -1};
 	assert_true(plug_take(&stage.plugs, &message));
 	assert_int_equal(stage.events, 0);
+}
+
+static struct control_message deleted(unsigned number)
+{
+	return (struct control_message){.type = CONTROL_EVENT,
+					.event = {.type = VMM_EVENT_DELETED, .device = number}};
+}
+
+/* The machine has closed a device; its end is told when the driver has it back, once. */
+static void the_last_event_waits_for_the_driver(void **state)
+{
+	const struct control_message gone = deleted(1), other = deleted(0);
+
+	(void)state;
+	setenv("LEND_ROOT", stage.dir, 1); /* a computer without devices */
+	options.device_count = 2;
+	options.devices[1].managed = true;
+	strcpy(options.devices[1].host, "0000:05:00.0");
+	assert_true(plug_take(&stage.plugs, &gone));
+	assert_true(plug_take(&stage.plugs, &gone));
+	assert_int_equal(stage.events, 0);
+	assert_true(plug_gives_back(&stage.plugs, 1));
+	assert_int_equal(add(1), -EBUSY);
+	while (!stage.events)
+		wait_for_helper();
+	assert_int_equal(stage.events, 1);
+	assert_int_equal(stage.event.type, VMM_EVENT_DELETED);
+	assert_int_equal(stage.event.device, 1);
+	assert_false(plug_gives_back(&stage.plugs, 1));
+	/* One that nobody took, and the next device of that number. */
+	assert_true(plug_take(&stage.plugs, &other));
+	assert_int_equal(stage.events, 2);
+	assert_true(plug_take(&stage.plugs, &gone));
+	assert_int_equal(stage.events, 3);
+	memset(&options, 0, sizeof(options));
+	unsetenv("LEND_ROOT");
+}
+
+/* What a claim was given is looked up by the helper. */
+static void a_claim_is_read_beside(void **state)
+{
+	(void)state;
+	setenv("LEND_DRA_DIR", stage.path, 1); /* no folder */
+	device.user = false;
+	strcpy(device.claim, "net/nic");
+	assert_int_equal(add(0), 0);
+	while (!stage.events)
+		wait_for_helper();
+	assert_int_equal(stage.event.type, VMM_EVENT_PLUG_FAILED);
+	assert_non_null(strstr(stage.event.text, "claim=net/nic"));
+	unsetenv("LEND_DRA_DIR");
+}
+
+/* A driver that does not come to its end does not keep the keeper. */
+static void a_process_that_does_not_end(void **state)
+{
+	struct plug_at *at = &stage.plugs.at[3];
+	pid_t child = fork();
+
+	(void)state;
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	at->helper = child;
+	assert_int_equal(plug_end(&stage.plugs, 1), child);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	at->helper = 0;
+	at->process = -1;
 }
 
 static void an_order_keeps_all(void **state)
@@ -279,6 +358,9 @@ int main(void)
 		each(a_machine_that_is_gone),
 		each(what_cannot_come),
 		each(what_is_for_others),
+		each(the_last_event_waits_for_the_driver),
+		each(a_claim_is_read_beside),
+		each(a_process_that_does_not_end),
 		each(an_order_keeps_all),
 	};
 

@@ -122,7 +122,7 @@ static int run_add(struct ctl *ctl, const char *argument)
 }
 
 static const struct ctl_outcome removed[] = {
-	{.event = "DEVICE_DELETED", .text = "it is out of the guest, and goes back to the host"},
+	{.event = "DEVICE_DELETED", .text = "it is out of the guest, and the host has it back"},
 	{.event = "DEVICE_UNPLUG_GUEST_ERROR",
 	 .status = CTL_REFUSED,
 	 .text = "the guest does not let it go; lend ctl NAME remove --force takes it all the same"},

@@ -93,7 +93,7 @@ int device_check(const struct run_device *device, struct lend_error *error)
 	if (passed && device->backend == LEND_BACKEND_LEGACY)
 		return tool_fail(error, -EINVAL,
 				 "-device vfio-pci: fd= is for iommufd alone; leave iommufd=off out");
-	if (!device->host[0] && !device->name[0] && !passed)
+	if (!device->host[0] && !device->name[0] && !device->claim[0] && !passed)
 		return tool_fail(error, -EINVAL,
 				 "-device vfio-pci names no device; add host=ADDRESS, like host=05:00.0");
 	if (device->function.rom_size && !device->romfile[0])

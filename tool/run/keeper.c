@@ -180,6 +180,18 @@ static void flush(struct keeper *keeper)
 	}
 }
 
+static void end_plugs(struct keeper *keeper)
+{
+	pid_t left = plug_end(&keeper->plugs, keeper->config->times.end_ms);
+
+	if (left)
+		messages_say(
+			&keeper->messages,
+			"process %d is not done with giving a device back to its driver after %u s, and "
+			"goes on by itself; lend ls says where the device is, and dmesg what it waits for",
+			(int)left, keeper->config->times.end_ms / 1000);
+}
+
 static void run_started(struct keeper *keeper, struct keeper_result *result)
 {
 	open_console(keeper);
@@ -187,7 +199,7 @@ static void run_started(struct keeper *keeper, struct keeper_result *result)
 	if (keeper->qmp)
 		qmp_ended(keeper->qmp, keeper->said, (enum vmm_end)keeper->end.value);
 	terminal_leave(&keeper->terminal); /* helpers may take their time */
-	plug_end(&keeper->plugs);
+	end_plugs(keeper);
 	terminal_free(&keeper->terminal);
 	console_drain(&keeper->console);
 	flush(keeper);

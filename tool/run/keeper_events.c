@@ -158,9 +158,7 @@ void keeper_plug_event(void *opaque, const struct vmm_event *event, const char *
 	struct keeper *keeper = opaque;
 
 	if (keeper->qmp)
-		qmp_take_failed(keeper->qmp, event, topic);
-	else
-		messages_say(&keeper->messages, "%s", event->text);
+		qmp_take_last(keeper->qmp, event, topic);
 }
 
 static void take_message(struct keeper *keeper, const struct control_message *message)

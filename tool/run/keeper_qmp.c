@@ -42,6 +42,8 @@ static int unplug(void *opaque, uint32_t serial, unsigned number, bool force)
 	const struct keeper *keeper = opaque;
 	const uint8_t payload = force;
 
+	if (plug_gives_back(&keeper->plugs, number))
+		return -EALREADY;
 	return keeper->control < 0 ? -EPIPE
 				   : control_send_call(keeper->control, serial, CALL_UNPLUG, number, &payload,
 						       sizeof(payload), NULL, 0);

@@ -62,7 +62,7 @@ void keeper_serve(struct keeper *keeper, const struct pollfd polls[KEEPER_POLLS]
 /** Does one step towards the machine's end. */
 void keeper_step(struct keeper *keeper, enum ladder_step step);
 
-/** What the keeper itself knows of a device that was to come; as if the machine had told it. */
+/** The last event of a device; with the topic of `lend check` that failed, NULL: none. */
 void keeper_plug_event(void *opaque, const struct vmm_event *event, const char *topic);
 
 /** Tells the user what is waited for, when the start takes long. */

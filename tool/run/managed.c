@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lend/bind.h"
+#include "lend/host.h"
 #include "tool/run/managed.h"
 #include "tool/take.h"
 
@@ -99,6 +100,22 @@ int managed_take(struct managed *managed, const struct run_options *options, str
 	take_load_driver();
 	managed->taken = true;
 	return lend_bind(managed->context, bdfs, count, &bind, error);
+}
+
+int managed_give(const struct run_device *device, const struct run_options *options, struct lend_error *error)
+{
+	struct lend_bind_options bind = options_of(options);
+	struct lend_host_device host;
+	struct lend_context *context;
+	struct lend_bdf bdf;
+	int ret = lend_bdf_parse(device->host, &bdf) ? -EINVAL : host_context(&context);
+
+	if (ret)
+		return tool_fail(error, ret, "%s: cannot give it back: %s", device->host, strerror(-ret));
+	if (lend_host_find(context, device->host, &host, sizeof(host), NULL) != -ENODEV)
+		ret = lend_unbind(context, &bdf, 1, &bind, error);
+	lend_context_free(context);
+	return ret;
 }
 
 int managed_end(struct managed *managed, const struct run_options *options, struct lend_error *error)

@@ -28,6 +28,13 @@ int managed_find(struct managed *managed, struct run_options *options, struct le
  */
 int managed_take(struct managed *managed, const struct run_options *options, struct lend_error *error);
 
+/**
+ * Gives back one that another process of this run has taken, and nobody has open any more. One that is
+ * gone from the computer is no error. 0, or a negative errno with the sentence in `error`.
+ */
+int managed_give(const struct run_device *device, const struct run_options *options,
+		 struct lend_error *error);
+
 /** Gives back what was taken. 0, or a negative errno with the sentence in `error`. */
 int managed_end(struct managed *managed, const struct run_options *options, struct lend_error *error);
 

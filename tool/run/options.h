@@ -39,6 +39,8 @@ struct run_device {
 	unsigned reconnect_s;     /* how long a server that is gone is looked for; 0: not at all */
 	char id[RUN_ID_MAX];      /* for those who operate the machine; empty: its address is it */
 	char host[256];      /* "0000:05:00.0", or the path of a mediated device; empty: named otherwise */
+	char claim[192];     /* a claim whose device is looked up by who takes it; empty: none */
+	bool comes_later;    /* while the guest runs: nothing that may take long is looked up at once */
 	char name[128];      /* as lend_survey_resolve() takes it, where host= is no address */
 	char expect[96];     /* VENDOR:DEVICE[/SERIAL]; empty: any */
 	int fd;              /* its open node, inherited; -1: not given */

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* See plug.h. */
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tool/run/plug.h"
@@ -16,10 +20,13 @@
 /* Serial numbers of our calls; those of others are below. */
 #define OURS UINT32_C(0x80000000)
 
+/* What an event of epoll is about: a number, and with this bit its helper's end. */
+enum { ENDED = 1 << 16 };
+
 int plug_init(struct plug_keeper *plugs)
 {
 	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++)
-		plugs->at[i].socket = -1;
+		plugs->at[i].socket = plugs->at[i].process = -1;
 	plugs->epoll = epoll_create1(EPOLL_CLOEXEC);
 	return plugs->epoll < 0 ? -errno : 0;
 }
@@ -29,7 +36,12 @@ int plug_fd(const struct plug_keeper *plugs)
 	return plugs->epoll;
 }
 
-/* The helper gives back what it has taken. It is waited for when it is done (reap). */
+bool plug_gives_back(const struct plug_keeper *plugs, unsigned number)
+{
+	return plugs->at[number].holds;
+}
+
+/* The helper gives back what it has taken, and ends (take_end). */
 static void let_go(struct plug_at *at)
 {
 	if (at->socket >= 0)
@@ -37,44 +49,84 @@ static void let_go(struct plug_at *at)
 	at->socket = -1;
 }
 
-static void reap(struct plug_keeper *plugs)
+static void tell(struct plug_keeper *plugs, struct plug_at *at)
 {
-	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++)
-		if (plugs->at[i].helper && waitpid(plugs->at[i].helper, NULL, WNOHANG))
-			plugs->at[i].helper = 0;
+	at->holds = false;
+	plugs->event(plugs->opaque, &at->last, at->topic[0] ? at->topic : NULL);
+}
+
+/* The last event of a device. Whoever hears of it may use the device: so it waits for the helper's end. */
+static void finish(struct plug_keeper *plugs, const struct vmm_event *event, const char *topic)
+{
+	struct plug_at *at = &plugs->at[event->device];
+
+	let_go(at);
+	at->called = false;
+	if (at->holds)
+		return; /* a machine that says it twice */
+	at->holds = true;
+	at->last = *event;
+	snprintf(at->topic, sizeof(at->topic), "%s", topic ? topic : "");
+	if (!at->helper)
+		tell(plugs, at);
 }
 
 static void failed(struct plug_keeper *plugs, unsigned number, const char *text, const char *topic)
 {
 	struct vmm_event event = {.type = VMM_EVENT_PLUG_FAILED, .device = number};
 
-	let_go(&plugs->at[number]);
-	plugs->at[number].called = false;
 	snprintf(event.text, sizeof(event.text), "%s", text);
-	plugs->event(plugs->opaque, &event, topic);
+	finish(plugs, &event, topic);
 }
 
-static int start(struct plug_keeper *plugs, unsigned number, const struct run_device *device)
+static int watch(const struct plug_keeper *plugs, int fd, unsigned what)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = number};
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = what};
+
+	return epoll_ctl(plugs->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+/* One whose end would not be seen has begun nothing yet, or lend mend finds it. */
+static int watch_process(const struct plug_keeper *plugs, struct plug_at *at, unsigned number)
+{
+	int ret = at->process = pidfd_open(at->helper, 0);
+
+	ret = ret < 0 ? -errno : watch(plugs, at->process, number | ENDED);
+	if (!ret)
+		return 0;
+	if (at->process >= 0)
+		close(at->process);
+	at->process = -1;
+	kill(at->helper, SIGKILL);
+	waitpid(at->helper, NULL, 0);
+	return ret;
+}
+
+/* A process for the device; `main`: what it does. */
+static int start(struct plug_keeper *plugs, unsigned number, const struct run_device *device,
+		 int (*main)(void *opaque))
+{
 	struct plug_helper helper = {.options = plugs->options, .device = device};
+	struct plug_at *at = &plugs->at[number];
 	int ends[2], ret;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 		return -errno;
 	helper.socket = ends[1];
-	ret = epoll_ctl(plugs->epoll, EPOLL_CTL_ADD, ends[0], &event) ? -errno : 0;
+	ret = watch(plugs, ends[0], number);
 	if (!ret) {
 		const int keep[] = {ends[1], STDERR_FILENO, device->fd};
 
-		ret = plugs->at[number].helper = spawn(plug_helper_main, &helper, keep, 3);
+		ret = at->helper = spawn(main, &helper, keep, 3);
 	}
 	close(ends[1]);
-	if (ret > 0) {
-		plugs->at[number].socket = ends[0];
+	if (ret > 0)
+		ret = watch_process(plugs, at, number);
+	if (!ret) {
+		at->socket = ends[0];
 		return 0;
 	}
-	plugs->at[number].helper = 0;
+	at->helper = 0;
 	close(ends[0]);
 	return ret;
 }
@@ -84,19 +136,18 @@ int plug_add(struct plug_keeper *plugs, unsigned number, const struct run_device
 {
 	int ret;
 
-	reap(plugs);
 	if (device->served.count || device->fd_socket[0])
 		return tool_fail(
 			error, -EOPNOTSUPP,
 			"such a device cannot come while the guest runs: pass it as fd=, or give the "
 			"socket of its server");
-	if (number >= VMM_DEVICES_MAX || plugs->at[number].socket >= 0 || plugs->at[number].helper)
+	if (number >= VMM_DEVICES_MAX || plugs->at[number].helper)
 		return tool_fail(error, -EBUSY, "the last device %u is still being given back", number);
-	ret = start(plugs, number, device);
+	ret = start(plugs, number, device, plug_helper_main);
 	return ret ? tool_fail(error, ret, "cannot start a process for the device: %s", strerror(-ret)) : 0;
 }
 
-/* The helper is done, or it has ended without a word. */
+/* The helper is done, or it closes its socket, because it ends. */
 static void take_reply(struct plug_keeper *plugs, unsigned number, int control)
 {
 	struct plug_at *at = &plugs->at[number];
@@ -106,15 +157,11 @@ static void take_reply(struct plug_keeper *plugs, unsigned number, int control)
 	if (count == -EAGAIN)
 		return;
 	if (count < 0) {
-		waitpid(at->helper, NULL, 0); /* its socket is closed: it has nothing to give back any more */
-		at->helper = 0;
 		let_go(at);
-		if (!at->called)
-			failed(plugs, number, "the process that prepares the device has ended", NULL);
 		return;
 	}
 	if (reply.result) {
-		failed(plugs, number, reply.text, reply.topic[0] ? reply.topic : NULL);
+		failed(plugs, number, reply.text, reply.topic);
 		return;
 	}
 	ret = control < 0 ? -EPIPE
@@ -127,20 +174,54 @@ static void take_reply(struct plug_keeper *plugs, unsigned number, int control)
 		failed(plugs, number, "the machine does not take the device now", NULL);
 }
 
+/* The helper has ended: what it had to say was said before, and what it had taken is given back. */
+static void take_end(struct plug_keeper *plugs, unsigned number, int control)
+{
+	struct plug_at *at = &plugs->at[number];
+
+	if (at->socket >= 0)
+		take_reply(plugs, number, control);
+	waitpid(at->helper, NULL, 0);
+	close(at->process); /* which epoll forgets */
+	at->process = -1;
+	at->helper = 0;
+	let_go(at);
+	if (at->holds)
+		tell(plugs, at);
+	else if (!at->called)
+		failed(plugs, number, "the process that prepares the device has ended", NULL);
+}
+
 void plug_serve(struct plug_keeper *plugs, int control)
 {
 	struct epoll_event events[VMM_DEVICES_MAX];
 	int count = epoll_wait(plugs->epoll, events, VMM_DEVICES_MAX, 0);
 
-	for (int i = 0; i < count; i++)
-		if (plugs->at[events[i].data.u32].socket >= 0)
-			take_reply(plugs, events[i].data.u32, control);
-	reap(plugs);
+	for (int i = 0; i < count; i++) {
+		unsigned number = events[i].data.u32 & ~(uint32_t)ENDED;
+
+		if (events[i].data.u32 & ENDED)
+			take_end(plugs, number, control);
+		else if (plugs->at[number].socket >= 0)
+			take_reply(plugs, number, control);
+	}
 }
 
 static bool is_last(uint32_t type)
 {
 	return type == VMM_EVENT_PLUG_FAILED || type == VMM_EVENT_PLUG_TIMEOUT || type == VMM_EVENT_DELETED;
+}
+
+/* A device of the command line that the keeper took itself goes back when the machine has it no more. */
+static void give_back(struct plug_keeper *plugs, unsigned number)
+{
+	const struct run_device *device = &plugs->options->devices[number];
+
+	if (plugs->at[number].is_back || number >= plugs->options->device_count)
+		return;
+	plugs->at[number].is_back = true; /* if that fails now, it is tried again at the machine's end */
+	if (device->managed)
+		start(plugs, number, device, plug_giver_main);
 }
 
 bool plug_take(struct plug_keeper *plugs, const struct control_message *message)
@@ -149,8 +230,10 @@ bool plug_take(struct plug_keeper *plugs, const struct control_message *message)
 
 	if (message->type == CONTROL_EVENT && is_last(message->event.type) &&
 	    message->event.device < VMM_DEVICES_MAX) {
-		let_go(&plugs->at[message->event.device]);
-		plugs->at[message->event.device].called = false;
+		if (!plugs->at[message->event.device].helper)
+			give_back(plugs, message->event.device);
+		finish(plugs, &message->event, NULL);
+		return true;
 	}
 	if (message->type != CONTROL_ANSWER || !(message->value & OURS))
 		return false;
@@ -159,14 +242,40 @@ bool plug_take(struct plug_keeper *plugs, const struct control_message *message)
 	return true;
 }
 
-void plug_end(struct plug_keeper *plugs)
+/* The process that still works; 0: none does. */
+static pid_t working(const struct plug_keeper *plugs)
 {
 	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++)
-		let_go(&plugs->at[i]);
-	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++)
 		if (plugs->at[i].helper)
-			waitpid(plugs->at[i].helper, NULL, 0);
+			return plugs->at[i].helper;
+	return 0;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+pid_t plug_end(struct plug_keeper *plugs, unsigned limit_ms)
+{
+	uint64_t now = now_ms(), until = now + limit_ms;
+	struct pollfd ready = {.fd = plugs->epoll, .events = POLLIN};
+	pid_t left;
+
+	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++)
+		let_go(&plugs->at[i]);
+	for (; working(plugs) && now < until; now = now_ms())
+		if (poll(&ready, 1, (int)(until - now)) > 0)
+			plug_serve(plugs, -1);
+	left = working(plugs);
+	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++)
+		if (plugs->at[i].process >= 0)
+			close(plugs->at[i].process);
 	if (plugs->epoll >= 0)
 		close(plugs->epoll);
 	plugs->epoll = -1;
+	return left;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tool/host.h"
+#include "tool/run/claim.h"
 #include "tool/run/managed.h"
 #include "tool/run/plug_helper.h"
 #include "tool/run/preflight.h"
@@ -223,11 +224,22 @@ static struct run_options *options_for(const struct plug_helper *helper)
 	return options;
 }
 
+static int find_claim(struct run_device *device, struct lend_error *error)
+{
+	char address[16];
+	int ret = device->claim[0] ? claim_find(claim_folder(), device->claim, address, error) : 0;
+
+	if (!ret && device->claim[0])
+		snprintf(device->host, sizeof(device->host), "%s", address);
+	return ret;
+}
+
 static int take(struct lend_context *context, struct managed *managed, struct run_options *options,
 		const char **topic, struct lend_error *error)
 {
-	int ret = managed_find(managed, options, error);
+	int ret = find_claim(&options->devices[0], error);
 
+	ret = ret ? ret : managed_find(managed, options, error);
 	if (options->devices[0].user)
 		return ret;
 	if (!ret)
@@ -275,4 +287,15 @@ int plug_helper_main(void *opaque)
 	lend_context_free(context);
 	free(options);
 	return 0;
+}
+
+int plug_giver_main(void *opaque)
+{
+	const struct plug_helper *helper = opaque;
+	struct lend_error error = {""};
+	int ret = managed_give(helper->device, helper->options, &error);
+
+	if (ret)
+		tool_say("%s", error.text);
+	return ret ? 1 : 0;
 }

@@ -27,6 +27,9 @@ struct plug_reply {
 /** The process; for spawn(). `opaque`: struct plug_helper. */
 int plug_helper_main(void *opaque);
 
+/** Another one, which only gives back a device that the keeper took before there was a machine. */
+int plug_giver_main(void *opaque);
+
 /** Takes the reply: how many descriptors came, or a negative errno. */
 int plug_reply_take(int socket, struct plug_reply *out, int fds[ORDER_FDS]);
 

@@ -11,16 +11,34 @@
 #include "tool/run/property_setters.h"
 #include "tool/tool.h"
 
+/* What names the device already; NULL: nothing yet. */
+static const char *named(const struct run_device *device)
+{
+	const char *const names[] = {device->host, device->name, device->claim};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (names[i][0])
+			return names[i];
+	return NULL;
+}
+
+static int check_first(const struct run_device *device, const char *value, struct lend_error *error)
+{
+	if (!named(device))
+		return 0;
+	return tool_fail(error, -EINVAL,
+			 "-device vfio-pci names two devices, %.100s and %.100s; give one with each -device",
+			 named(device), value);
+}
+
 static int set_address(struct run_device *device, const char *name, const char *value,
 		       struct lend_error *error)
 {
 	struct lend_bdf bdf;
+	int ret = check_first(device, value, error);
 
-	if (device->host[0] || device->name[0])
-		return tool_fail(
-			error, -EINVAL,
-			"-device vfio-pci names two devices, %.100s and %.100s; give one with each -device",
-			device->host[0] ? device->host : device->name, value);
+	if (ret)
+		return ret;
 	if (lend_bdf_parse(value, &bdf))
 		return tool_fail(error, -EINVAL,
 				 "%s=%.100s is not the address of a PCI device; write it like 0000:05:00.0, "
@@ -36,8 +54,8 @@ int property_host(struct run_device *device, const struct property *row, const c
 	struct lend_bdf bdf;
 
 	/* Another name than an address is looked up later, when the host is looked at. */
-	if (!device->host[0] && !device->name[0] && lend_bdf_parse(value, &bdf) &&
-	    lend_survey_is_name(value) && strlen(value) < sizeof(device->name)) {
+	if (!named(device) && lend_bdf_parse(value, &bdf) && lend_survey_is_name(value) &&
+	    strlen(value) < sizeof(device->name)) {
 		strcpy(device->name, value);
 		return 0;
 	}
@@ -62,7 +80,7 @@ int property_sysfsdev(struct run_device *device, const struct property *row, con
 	if (lend_uuid_parse(last + 1, uuid))
 		return set_address(device, row->name, value, error);
 	/* A mediated device has no address: its path is its name. */
-	if (device->host[0] || strlen(value) >= sizeof(device->host))
+	if (named(device) || strlen(value) >= sizeof(device->host))
 		return tool_fail(error, -EINVAL,
 				 "sysfsdev=%.100s is too long, or the -device names another one already",
 				 value);
@@ -70,13 +88,32 @@ int property_sysfsdev(struct run_device *device, const struct property *row, con
 	return 0;
 }
 
-/* The address is looked up at once: a claim's device does not change while its pod runs. */
+static int set_claim(struct run_device *device, const char *value, struct lend_error *error)
+{
+	int ret = check_first(device, value, error);
+
+	if (ret)
+		return ret;
+	if (!*value || strlen(value) >= sizeof(device->claim))
+		return tool_fail(error, -EINVAL, "claim= is %s; give a request of the pod's claims",
+				 *value ? "too long" : "empty");
+	strcpy(device->claim, value);
+	return 0;
+}
+
+/*
+ * The address is looked up at once: a claim's device does not change while its pod runs. For a device
+ * that comes later its helper does it: the keeper's thread waits for no file.
+ */
 int property_claim(struct run_device *device, const struct property *row, const char *value,
 		   struct lend_error *error)
 {
 	char address[16];
-	int ret = claim_find(claim_folder(), value, address, error);
+	int ret;
 
+	if (device->comes_later)
+		return set_claim(device, value, error);
+	ret = claim_find(claim_folder(), value, address, error);
 	return ret ? ret : set_address(device, row->name, address, error);
 }
 

@@ -51,7 +51,7 @@ static int parse(struct run_device *device, json_t *object, int fd, struct lend_
 		ret = refuse_those_of_the_start(device, error);
 	if (!ret && fd >= 0 && device->user)
 		ret = tool_fail(error, -EINVAL, "vfio-user-pci takes no descriptor; give socket=PATH");
-	if (!ret && fd >= 0 && (device->host[0] || device->name[0] || device->managed))
+	if (!ret && fd >= 0 && (device->host[0] || device->name[0] || device->claim[0] || device->managed))
 		ret = tool_fail(
 			error, -EINVAL,
 			"fd= is the device itself, open: leave host=, sysfsdev=, claim= and managed= out");
@@ -121,6 +121,7 @@ int qmp_device_add(struct qmp_request *request, struct lend_error *error)
 		ret = take_fd(request, object, &fd, error);
 	if (!ret) {
 		device_defaults(&device);
+		device.comes_later = true;
 		ret = parse(&device, object, fd, error);
 	}
 	if (!ret)
@@ -165,7 +166,7 @@ int qmp_device_del(struct qmp_request *request, struct lend_error *error)
 	return QMP_LATER;
 }
 
-void qmp_take_failed(struct qmp *qmp, const struct vmm_event *event, const char *topic)
+void qmp_take_last(struct qmp *qmp, const struct vmm_event *event, const char *topic)
 {
 	qmp->topic = topic;
 	qmp_take_event(qmp, event);

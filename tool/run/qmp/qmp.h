@@ -55,8 +55,8 @@ void qmp_serve(struct qmp *qmp);
 /** The machine sent this: a row, an answer, or an event. */
 void qmp_take(struct qmp *qmp, const struct control_message *message);
 
-/** A plug failed before the machine heard of it; `topic` of `lend check`, NULL: none. */
-void qmp_take_failed(struct qmp *qmp, const struct vmm_event *event, const char *topic);
+/** The last event of a device, whoever knows it; with the `topic` of `lend check` that failed, NULL: none. */
+void qmp_take_last(struct qmp *qmp, const struct vmm_event *event, const char *topic);
 
 /** The names of the devices that the machine has, for the register; the caller's. */
 json_t *qmp_device_names(const struct qmp *qmp);
