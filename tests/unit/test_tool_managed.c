@@ -159,8 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(names_become_addresses), TEST(a_plain_address),   TEST(what_is_expected),
-		TEST(taken_and_put_back),     TEST(rules_of_the_tree),
-		TEST(one_alone_is_given_back),     TEST(rules_of_the_tree),
+		TEST(taken_and_put_back),     TEST(rules_of_the_tree), TEST(one_alone_is_given_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The control socket: the dialect as its clients know it, and what they may do wrong. */
+#include <sys/resource.h>
+
 #include "tests/unit/qmp_stage.h"
 
 static void nothing_before_the_capabilities(void **state)
@@ -210,6 +212,33 @@ static void many_clients(void **state)
 }
 
 /* One that asks and does not read is not read either; one that does not read events is dropped, alone. */
+/* No client is there whose end would make room: the listener is looked at again after a while. */
+static void without_a_descriptor(void **state)
+{
+	struct stage *stage = *state;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct pollfd ready = {.fd = qmp_fd(stage->qmp), .events = POLLIN};
+	struct peer *peer = calloc(1, sizeof(*peer));
+	struct rlimit before, now;
+	json_t *greeting;
+
+	assert_non_null(peer);
+	strcpy(address.sun_path, stage->path);
+	peer->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	now = before;
+	now.rlim_cur = (rlim_t)peer->fd + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+	assert_int_equal(connect(peer->fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	serve(stage); /* which does not turn in a circle */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(poll(&ready, 1, 30000), 1);
+	greeting = message(stage, peer);
+	assert_true(json_is_object(json_object_get(greeting, "QMP")));
+	json_decref(greeting);
+	leave(stage, peer);
+}
+
 static void deaf_clients(void **state)
 {
 	struct stage *stage = *state;
@@ -343,6 +372,7 @@ int main(void)
 		CASE(clients_die),
 		CASE(half_closed),
 		CASE(many_clients),
+		CASE(without_a_descriptor),
 		CASE(deaf_clients),
 		CASE(calls_that_fail),
 		CASE(descriptors),

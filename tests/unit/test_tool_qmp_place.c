@@ -12,6 +12,7 @@
 #include "tests/unit/cmocka.h"
 
 #include "tests/unit/folder.h"
+#include "tests/unit/said.h"
 #include "tool/run/qmp/place.h"
 #include "tool/run/socket.h"
 
@@ -106,6 +107,45 @@ static void without_a_name(void **state)
 	qmp_place_close(&place);
 }
 
+/* Opens a place that has no entry, below `runtime`, and tells whether a line said why. */
+static bool said_why(struct stage *stage, const char *runtime, const char *why)
+{
+	const struct registry_home home = {.runtime = runtime};
+	struct qmp_place place;
+	struct said said;
+
+	said_begin(&said);
+	assert_int_equal(qmp_place_open(&place, &stage->options, &home, &stage->error), 0);
+	said_end(&said);
+	assert_int_equal(place.listeners[QMP_PLACE_REGISTER], -1);
+	assert_int_equal(qmp_place_write(&place, &stage->options, json_array()), 0);
+	qmp_place_close(&place);
+	return strstr(said.text, why) && strstr(said.text, "lend ps does not list");
+}
+
+/* A machine that cannot be found by its name runs, and its user knows why. */
+static void without_an_entry(void **state)
+{
+	struct stage *stage = *state;
+	char path[192], *end;
+	int fd;
+
+	/* No run directory is nothing that somebody has to be told. */
+	snprintf(path, sizeof(path), "%s/gone", stage->root);
+	assert_false(said_why(stage, path, ""));
+	snprintf(path, sizeof(path), "%s/lend", stage->root);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_true(said_why(stage, stage->root, "Not a directory"));
+	/* The socket's path would be too long. */
+	end = path + snprintf(path, sizeof(path), "%s/", stage->root);
+	memset(end, 'x', 100);
+	end[100] = '\0';
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_true(said_why(stage, path, "at most 107 bytes"));
+}
+
 static void where_qmp_says(void **state)
 {
 	struct stage *stage = *state;
@@ -184,10 +224,8 @@ static void values(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(by_its_name),
-		CASE(without_a_name),
-		CASE(where_qmp_says),
-		CASE(values),
+		CASE(by_its_name),    CASE(without_a_name), CASE(without_an_entry),
+		CASE(where_qmp_says), CASE(values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,8 +129,9 @@ static void open_console(struct keeper *keeper)
 static int patience(const struct keeper *keeper)
 {
 	uint64_t now = keeper_now();
+	int full = keeper->full_until > now ? (int)(keeper->full_until - now) : -1;
 	const int waits[] = {ladder_wait(&keeper->ladder, now), progress_wait(&keeper->progress, now),
-			     comeback_wait(&keeper->comeback, now)};
+			     comeback_wait(&keeper->comeback, now), full};
 	int least = -1;
 
 	for (size_t i = 0; i < sizeof(waits) / sizeof(*waits); i++)
@@ -148,6 +149,8 @@ static void loop(struct keeper *keeper)
 	if (keeper->config->servers)
 		servers_reap(keeper->config->servers, keeper_now(), &keeper->messages);
 	while (!keeper->over) {
+		if (keeper->full_until <= keeper_now())
+			keeper->full_until = 0;
 		keeper_polls(keeper, polls);
 		if (poll(polls, KEEPER_POLLS, patience(keeper)) < 0 && errno != EINTR)
 			keeper_step(keeper, LADDER_KILL);

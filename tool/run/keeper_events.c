@@ -10,7 +10,7 @@
 #include "tool/run/keeper_state.h"
 #include "tool/run/socket.h"
 
-enum { MESSAGES_A_ROUND = 64 };
+enum { MESSAGES_A_ROUND = 64, FULL_MS = 500 };
 
 static const char help_text[] = "\n"
 				"Ctrl-a x  switch the machine off at once\n"
@@ -295,6 +295,8 @@ static void take_client(struct keeper *keeper)
 {
 	int client = socket_accept(keeper->config->serial_fd);
 
+	if (socket_is_short(client))
+		keeper->full_until = keeper_now() + FULL_MS;
 	if (client < 0)
 		return;
 	if (keeper->client >= 0) {
@@ -308,7 +310,7 @@ static void take_client(struct keeper *keeper)
 
 void keeper_polls(const struct keeper *keeper, struct pollfd polls[KEEPER_POLLS])
 {
-	bool listens = keeper->config->serial == SERIAL_UNIX;
+	bool listens = keeper->config->serial == SERIAL_UNIX && !keeper->full_until;
 
 	console_polls(&keeper->console, &polls[KEEPER_CONSOLE]);
 	polls[KEEPER_SIGNALS] = (struct pollfd){.fd = keeper->signals, .events = POLLIN};

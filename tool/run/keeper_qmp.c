@@ -61,9 +61,14 @@ static bool owns(void *opaque, int32_t thread)
 
 static void changed(void *opaque)
 {
-	const struct keeper *keeper = opaque;
+	struct keeper *keeper = opaque;
+	int ret = qmp_place_write(keeper->config->place, keeper->config->options,
+				  qmp_device_names(keeper->qmp));
 
-	qmp_place_write(keeper->config->place, keeper->config->options, qmp_device_names(keeper->qmp));
+	if (ret)
+		messages_say(&keeper->messages,
+			     "cannot write %s/machine.json: %s; lend ps lists old devices, or none",
+			     keeper->config->place->registry.path, strerror(-ret));
 }
 
 int keeper_qmp(struct keeper *keeper)

@@ -41,6 +41,7 @@ struct keeper {
 	struct plug_keeper plugs;
 	int signals, control; /* control is -1 once the machine closed its end */
 	int client;           /* of -serial unix:, -1: none */
+	uint64_t full_until;  /* there was no room for one: the listener is not watched, ms; 0: it is */
 	pid_t machine;
 	char work[64]; /* what the machine said that takes its time, "resetting its devices"; empty: nothing
 			*/

@@ -96,6 +96,11 @@ int socket_listen(const char *path, struct lend_error *error)
 	return socket_listen_for("-serial unix:", path, 1, error);
 }
 
+bool socket_is_short(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
+}
+
 int socket_accept(int listener)
 {
 	struct pollfd client = {.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)};

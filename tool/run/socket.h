@@ -20,6 +20,11 @@ bool socket_is_served(const char *path);
 
 /** Takes the client that waits; -EAGAIN: none does, or it went away meanwhile. */
 int socket_accept(int listener);
+/**
+ * Whether that failed because this process or the computer has no room: the client goes on waiting, and
+ * the listener would wake us again and again.
+ */
+bool socket_is_short(int error);
 
 /**
  * Connects to the server of a device at `path`, which takes one client; one that

@@ -25,6 +25,18 @@ static void name_of(const struct run_options *options, char out[RUN_NAME_MAX])
 		snprintf(out, RUN_NAME_MAX, "pid-%d", (int)getpid());
 }
 
+static int listen_there(const struct registry *registry, struct lend_error *error)
+{
+	size_t most = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+
+	if (strlen(registry->socket) > most)
+		return tool_fail(error, -ENAMETOOLONG,
+				 "the control socket %.200s: a socket's path has at most %zu bytes; give a "
+				 "shorter -name",
+				 registry->socket, most);
+	return socket_listen_for("the control socket ", registry->socket, BACKLOG, error);
+}
+
 static int open_register(struct qmp_place *place, const struct run_options *options,
 			 const struct registry_home *home, struct lend_error *error)
 {
@@ -33,15 +45,18 @@ static int open_register(struct qmp_place *place, const struct run_options *opti
 
 	name_of(options, name);
 	ret = registry_enter(&place->registry, home, name, error);
-	if (ret)
-		return ret == -EEXIST ? ret : 0;
-	ret = strlen(place->registry.socket) < sizeof(((struct sockaddr_un *)0)->sun_path)
-		      ? socket_listen_for("the control socket ", place->registry.socket, BACKLOG, error)
-		      : -ENAMETOOLONG;
-	if (ret < 0)
-		registry_leave(&place->registry);
-	else
-		place->listeners[QMP_PLACE_REGISTER] = ret;
+	if (!ret)
+		ret = listen_there(&place->registry, error);
+	if (ret == -EEXIST || ret >= 0) {
+		place->listeners[QMP_PLACE_REGISTER] = ret >= 0 ? ret : -1;
+		return ret < 0 ? ret : 0;
+	}
+	registry_leave(&place->registry);
+	/* A user without a run directory knows that, or has none to look into. */
+	if (ret != -ENOENT)
+		tool_say("%s; so lend ps does not list this machine, and lend ctl does not find it by its "
+			 "name",
+			 error->text);
 	return 0;
 }
 
@@ -92,20 +107,21 @@ int qmp_place_open(struct qmp_place *place, const struct run_options *options,
 	return ret;
 }
 
-void qmp_place_write(const struct qmp_place *place, const struct run_options *options, json_t *devices)
+int qmp_place_write(const struct qmp_place *place, const struct run_options *options, json_t *devices)
 {
 	static const uint8_t none[16];
 	char name[RUN_NAME_MAX], uuid[QMP_UUID_SIZE];
 	json_t *entry;
+	int ret;
 
 	name_of(options, name);
 	qmp_uuid_text(options->uuid, uuid);
 	entry = json_pack("{s:s, s:i, s:s?, s:I, s:s, s:o}", "name", name, "pid", (int)getpid(), "uuid",
 			  memcmp(options->uuid, none, sizeof(none)) ? uuid : NULL, "started",
 			  (json_int_t)place->started, "qmp", place->registry.socket, "devices", devices);
-	if (entry)
-		registry_write(&place->registry, entry);
+	ret = entry ? registry_write(&place->registry, entry) : -ENOMEM;
 	json_decref(entry);
+	return ret;
 }
 
 void qmp_place_close(struct qmp_place *place)

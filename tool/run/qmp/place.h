@@ -25,8 +25,11 @@ struct qmp_place {
  */
 int qmp_place_open(struct qmp_place *place, const struct run_options *options,
 		   const struct registry_home *home, struct lend_error *error);
-/** Writes the machine's entry in the register, where it has one; takes over the names of its devices. */
-void qmp_place_write(const struct qmp_place *place, const struct run_options *options, json_t *devices);
+/**
+ * Writes the machine's entry in the register, where it has one; takes over the names of its devices.
+ * 0 or negative errno: the entry is the one of before.
+ */
+int qmp_place_write(const struct qmp_place *place, const struct run_options *options, json_t *devices);
 /** Removes them. */
 void qmp_place_close(struct qmp_place *place);
 

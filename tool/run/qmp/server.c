@@ -5,13 +5,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tool/run/qmp/commands.h"
 #include "tool/run/socket.h"
 
-enum { EVENTS_A_ROUND = 64, REQUESTS_A_ROUND = 16 };
+enum { EVENTS_A_ROUND = 64, REQUESTS_A_ROUND = 16, AGAIN_MS = 500 };
 
 static int watch(struct qmp *qmp, int operation, int fd, uint32_t events, void *owner)
 {
@@ -52,13 +53,31 @@ static void greet(struct qmp_client *client)
 			json_pack("{s:{s:o, s:[]}}", "QMP", "version", qmp_version(), "capabilities"));
 }
 
+/* There is no descriptor or no memory for a client, and nobody tells when there will be: it is tried again.
+ */
+static void accept_later(struct qmp *qmp)
+{
+	const struct itimerspec when = {.it_value = {.tv_nsec = AGAIN_MS * 1000000}};
+
+	if (!timerfd_settime(qmp->timer, 0, &when, NULL))
+		watch_listeners(qmp, true);
+}
+
+static void on_timer(struct qmp *qmp)
+{
+	uint64_t count;
+
+	if (read(qmp->timer, &count, sizeof(count)) == sizeof(count))
+		watch_listeners(qmp, qmp->client_count == QMP_CLIENTS_MAX);
+}
+
 static void accept_client(struct qmp *qmp, int listener)
 {
 	int fd = socket_accept(listener);
 	struct qmp_client *client;
 
-	if (fd == -EMFILE || fd == -ENFILE)
-		watch_listeners(qmp, true);
+	if (socket_is_short(fd))
+		accept_later(qmp);
 	if (fd < 0)
 		return;
 	client = qmp_client_new(fd);
@@ -130,7 +149,9 @@ void qmp_serve(struct qmp *qmp)
 	for (int i = 0; i < count; i++) {
 		int *listener = listener_of(qmp, events[i].data.ptr);
 
-		if (!listener)
+		if (events[i].data.ptr == &qmp->timer)
+			on_timer(qmp);
+		else if (!listener)
 			serve_client(qmp, events[i].data.ptr, events[i].events);
 		else if (qmp->client_count < QMP_CLIENTS_MAX)
 			accept_client(qmp, *listener);
@@ -147,8 +168,10 @@ int qmp_new(const struct qmp_config *config, struct qmp **out)
 		return -ENOMEM;
 	qmp->config = *config;
 	qmp->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (qmp->epoll < 0)
+	qmp->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (qmp->epoll < 0 || qmp->timer < 0)
 		ret = -errno;
+	ret = ret ? ret : watch(qmp, EPOLL_CTL_ADD, qmp->timer, EPOLLIN, &qmp->timer);
 	for (unsigned i = 0; i < QMP_LISTENERS_MAX && !ret; i++)
 		if (config->listeners[i] >= 0)
 			ret = watch(qmp, EPOLL_CTL_ADD, config->listeners[i], EPOLLIN,
@@ -171,6 +194,8 @@ void qmp_free(struct qmp *qmp)
 		qmp->clients = client->next;
 		qmp_client_free(client);
 	}
+	if (qmp->timer >= 0)
+		close(qmp->timer);
 	if (qmp->epoll >= 0)
 		close(qmp->epoll);
 	free(qmp);

@@ -17,6 +17,7 @@ struct qmp_device {
 struct qmp {
 	struct qmp_config config;
 	int epoll;
+	int timer; /* timerfd: listeners are watched again */
 	bool full; /* no listener is watched: there is no room for another client */
 	struct qmp_client *clients;
 	unsigned client_count;
