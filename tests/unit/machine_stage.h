@@ -23,6 +23,7 @@
 #include "tool/run/control.c"
 #include "tool/run/machine.c"
 #include "tool/run/machine_calls.c"
+#include "tool/run/outbox.c"
 #include "tool/run/orphan.c"
 #include "tool/clean.c"
 #include "tool/say.c"
@@ -38,7 +39,7 @@ struct vmm {
 };
 
 static struct {
-	char calls[64];
+	char calls[128];
 	unsigned busy; /* how often vmm_new() finds the device in use */
 	int new_result, sandbox_result;
 	enum vmm_end end;     /* what vmm_run() returns at once, unless `loops` */
@@ -47,6 +48,7 @@ static struct {
 	unsigned explained;   /* lines of vmm_explain() */
 	unsigned noise;       /* lines that vmm_run() logs */
 	bool works;           /* vmm_run() says that it resets devices, and that it is done */
+	int freed;            /* a byte goes there when the machine is freed; 0: nowhere */
 	int reconnect_result; /* of vmm_reconnect() with a server */
 	struct vmm vmm;
 } play;
@@ -220,6 +222,8 @@ void vmm_free(struct vmm *vmm)
 {
 	if (vmm)
 		call('f');
+	if (play.freed)
+		assert_int_equal(write(play.freed, "f", 1), 1);
 }
 
 struct stage {

@@ -30,6 +30,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/machine_says.h"
+
 #include "tool/run/comeback.c"
 #include "tool/run/console.c"
 #include "tool/run/control.c"

@@ -89,21 +89,56 @@ static void a_call_leaves_no_descriptor(void **state)
 	assert_int_equal(after, before);
 }
 
-/* A keeper that is stopped costs one wait, and the call fails. */
-static void an_answer_without_a_reader_ends(void **state)
+/*
+ * A keeper that is stopped until the machine has ended: nobody waits for it but the process that has
+ * nothing left, and it has its answers, the events and the end. What has no end is cut.
+ */
+static void a_stopped_keeper_has_its_answers(void **state)
 {
 	struct stage *stage = *state;
-	unsigned lines = 0;
+	unsigned lines = 0, answers = 0, events = 0;
+	struct pollfd ready;
+	int freed[2];
+	pid_t child;
 
 	play.loops = true;
 	play.end = VMM_END_STOPPED;
 	play.explained = 100000;
+	assert_int_equal(pipe(freed), 0);
 	send_call(stage, 1, CALL_EXPLAIN);
+	for (uint32_t i = 2; i < 40; i += 2) {
+		send_call(stage, i, CALL_PAUSE);
+		send_call(stage, i + 1, CALL_CONTINUE);
+	}
 	control_send(stage->control[0], CONTROL_STOP);
-	run_it(stage, "nxrescf");
-	while (control_receive(stage->control[0], &stage->message) == 1)
+	child = fork();
+	if (!child) {
+		close(stage->control[0]);
+		play.freed = freed[1];
+		machine_main(stage->control[1], -1, &stage->config);
+		_exit(0);
+	}
+	close(stage->control[1]);
+	stage->control[1] = -1;
+	ready = (struct pollfd){.fd = freed[0], .events = POLLIN};
+	assert_int_equal(poll(&ready, 1, 60000), 1);
+	ready.fd = stage->control[0];
+	do {
+		assert_int_equal(poll(&ready, 1, 60000), 1);
+		assert_int_equal(control_receive(stage->control[0], &stage->message), 1);
 		lines += stage->message.type == CONTROL_LINE;
+		events += stage->message.type == CONTROL_EVENT;
+		if (stage->message.type != CONTROL_ANSWER)
+			continue;
+		assert_int_equal(stage->message.value, ++answers);
+		assert_int_equal(stage->message.answer.result, answers == 1 ? -EAGAIN : 0);
+	} while (stage->message.type != CONTROL_END);
 	assert_in_range(lines, 1, play.explained - 1);
+	assert_int_equal(answers, 39);
+	assert_int_equal(events, 38);
+	waitpid(child, NULL, 0);
+	close(freed[0]);
+	close(freed[1]);
 }
 
 int main(void)
@@ -111,7 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(calls_are_answered),
 		CASE(a_call_leaves_no_descriptor),
-		CASE(an_answer_without_a_reader_ends),
+		CASE(a_stopped_keeper_has_its_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

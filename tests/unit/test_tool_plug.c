@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tests/unit/cmocka.h"
+#include "tests/unit/machine_says.h"
 #include "tests/unit/open_files.h"
 #include "tool/run/device_arg.h"
 #include "tool/run/plug.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The messages between keeper and machine; see control.h. */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,7 +22,30 @@ int control_pair(int out[2])
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out) ? -errno : 0;
 }
 
-static int send_bytes(int fd, const struct control_message *message, size_t length)
+size_t control_length(const struct control_message *message)
+{
+	switch (message->type) {
+	case CONTROL_LOG:
+	case CONTROL_STEP:
+	case CONTROL_WORK:
+	case CONTROL_LINE:
+		return HEADER + strnlen(message->text, sizeof(message->text));
+	case CONTROL_END:
+		return LONG;
+	case CONTROL_CPU:
+		return HEADER + sizeof(message->cpu);
+	case CONTROL_PCI:
+		return HEADER + sizeof(message->pci);
+	case CONTROL_ANSWER:
+		return ANSWER + strnlen(message->answer.text, sizeof(message->answer.text));
+	case CONTROL_EVENT:
+		return HEADER + sizeof(message->event);
+	default:
+		return HEADER;
+	}
+}
+
+int control_put(int fd, const void *message, size_t length)
 {
 	return send(fd, message, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
@@ -32,14 +54,14 @@ int control_send(int fd, enum control_type type)
 {
 	struct control_message message = {.type = type};
 
-	return send_bytes(fd, &message, HEADER);
+	return control_put(fd, &message, HEADER);
 }
 
 int control_send_device(int fd, enum control_type type, unsigned device)
 {
 	struct control_message message = {.type = type, .value = device};
 
-	return send_bytes(fd, &message, HEADER);
+	return control_put(fd, &message, HEADER);
 }
 
 /* With descriptors. */
@@ -82,99 +104,6 @@ int control_send_call(int fd, uint32_t serial, enum control_verb verb, unsigned 
 	if (length)
 		memcpy(message.call.payload, payload, length);
 	return send_with(fd, &message, CALL + length, fds, count);
-}
-
-static int send_text(int fd, enum control_type type, uint32_t value, const char *text)
-{
-	struct control_message message;
-
-	message.type = type;
-	message.value = value;
-	snprintf(message.text, sizeof(message.text), "%s", text);
-	return send_bytes(fd, &message, HEADER + strlen(message.text));
-}
-
-int control_send_log(int fd, enum lend_log_level level, const char *text)
-{
-	return send_text(fd, CONTROL_LOG, level, text);
-}
-
-int control_send_step(int fd, unsigned row, const char *text)
-{
-	return send_text(fd, CONTROL_STEP, row, text);
-}
-
-int control_send_memory(int fd, uint32_t mib)
-{
-	struct control_message message = {.type = CONTROL_MEMORY, .value = mib};
-
-	return send_bytes(fd, &message, HEADER);
-}
-
-static int send_or_wait(int fd, const struct control_message *message, size_t length, int wait_ms)
-{
-	struct pollfd room = {.fd = fd, .events = POLLOUT};
-	int ret = send_bytes(fd, message, length);
-
-	if (ret == -EAGAIN && poll(&room, 1, wait_ms) > 0)
-		ret = send_bytes(fd, message, length);
-	return ret;
-}
-
-int control_send_work(int fd, const char *text, int wait_ms)
-{
-	struct control_message message = {.type = CONTROL_WORK};
-
-	snprintf(message.text, sizeof(message.text), "%s", text);
-	return send_or_wait(fd, &message, HEADER + strlen(message.text), wait_ms);
-}
-
-int control_send_end(int fd, enum vmm_end end, const char *text, const struct vmm_stats *stats, int wait_ms)
-{
-	struct control_message message = {.type = CONTROL_END, .value = end};
-
-	snprintf(message.text, sizeof(message.text), "%s", text);
-	if (stats)
-		message.stats = *stats;
-	return send_or_wait(fd, &message, LONG, wait_ms);
-}
-
-int control_send_line(int fd, uint32_t serial, const char *text, int wait_ms)
-{
-	struct control_message message = {.type = CONTROL_LINE, .value = serial};
-
-	snprintf(message.text, sizeof(message.text), "%s", text);
-	return send_or_wait(fd, &message, HEADER + strlen(message.text), wait_ms);
-}
-
-int control_send_cpu(int fd, uint32_t serial, const struct control_cpu *row, int wait_ms)
-{
-	struct control_message message = {.type = CONTROL_CPU, .value = serial, .cpu = *row};
-
-	return send_or_wait(fd, &message, HEADER + sizeof(*row), wait_ms);
-}
-
-int control_send_pci(int fd, uint32_t serial, const struct vmm_pci_row *row, int wait_ms)
-{
-	struct control_message message = {.type = CONTROL_PCI, .value = serial, .pci = *row};
-
-	return send_or_wait(fd, &message, HEADER + sizeof(*row), wait_ms);
-}
-
-int control_send_answer(int fd, uint32_t serial, int result, const char *text, int wait_ms)
-{
-	struct control_message message = {.type = CONTROL_ANSWER, .value = serial};
-
-	message.answer.result = result;
-	snprintf(message.answer.text, sizeof(message.answer.text), "%s", text);
-	return send_or_wait(fd, &message, ANSWER + strlen(message.answer.text), wait_ms);
-}
-
-int control_send_event(int fd, const struct vmm_event *event, int wait_ms)
-{
-	struct control_message message = {.type = CONTROL_EVENT, .event = *event};
-
-	return send_or_wait(fd, &message, HEADER + sizeof(*event), wait_ms);
 }
 
 static bool follows(unsigned char c)

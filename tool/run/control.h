@@ -89,17 +89,11 @@ int control_send(int fd, enum control_type type);
 int control_send_device(int fd, enum control_type type, unsigned device);
 /** Sends CONTROL_SERVER; `server` stays the caller's. Never waits. */
 int control_send_server(int fd, unsigned device, int server);
-/** Sends a line of log. Never waits. */
-int control_send_log(int fd, enum lend_log_level level, const char *text);
-/** Sends what goes on in a row of the start, or with an empty text its end. Never waits. */
-int control_send_step(int fd, unsigned row, const char *text);
-/** Sends how much of guest memory is populated. Never waits. */
-int control_send_memory(int fd, uint32_t mib);
-/** Sends that something long begins, or with an empty text that it is done; waits up to `wait_ms` for room.
- */
-int control_send_work(int fd, const char *text, int wait_ms);
-/** Sends the end; waits up to `wait_ms` for room. `stats` may be NULL. */
-int control_send_end(int fd, enum vmm_end end, const char *text, const struct vmm_stats *stats, int wait_ms);
+
+/** How many bytes of a message are sent, of one of the machine's. */
+size_t control_length(const struct control_message *message);
+/** Sends so many bytes of one. Never waits. */
+int control_put(int fd, const void *message, size_t length);
 
 /**
  * Calls the machine: `length` bytes of payload, `count` descriptors, which stay the caller's. Never
@@ -107,14 +101,6 @@ int control_send_end(int fd, enum vmm_end end, const char *text, const struct vm
  */
 int control_send_call(int fd, uint32_t serial, enum control_verb verb, unsigned device, const void *payload,
 		      size_t length, const int *fds, unsigned count);
-/** A line of a call's answer, and a row of it; wait up to `wait_ms` for room. */
-int control_send_line(int fd, uint32_t serial, const char *text, int wait_ms);
-int control_send_cpu(int fd, uint32_t serial, const struct control_cpu *row, int wait_ms);
-int control_send_pci(int fd, uint32_t serial, const struct vmm_pci_row *row, int wait_ms);
-/** The end of a call, with a sentence if it failed. */
-int control_send_answer(int fd, uint32_t serial, int result, const char *text, int wait_ms);
-/** Waits up to `wait_ms` for room. */
-int control_send_event(int fd, const struct vmm_event *event, int wait_ms);
 
 /**
  * Takes one message if there is one. 1: taken; 0: the other side has ended;

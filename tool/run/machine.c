@@ -7,7 +7,6 @@
 #include <jansson.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -23,7 +22,6 @@
 #include "vmm/sandbox.h"
 
 enum {
-	SEND_WAIT_MS = 2000, /* how long what must arrive may wait for a keeper that does not read */
 	BUTTON_HOLD_S = 2,
 	ORPHAN_WAIT_MS = 10000,
 };
@@ -31,11 +29,21 @@ enum {
 struct machine {
 	const struct machine_config *config;
 	int control, signals;
+	struct outbox outbox;
 	struct vmm *vmm;
-	bool spoken_to;    /* the keeper's messages are to be read */
-	time_t pressed;    /* when the power button was pressed last, s; 0: never */
-	atomic_ulong lost; /* lines that the control socket had no room for; any thread */
+	bool spoken_to; /* the keeper's messages are to be read */
+	time_t pressed; /* when the power button was pressed last, s; 0: never */
 };
+
+/* From any thread. */
+static void say(struct machine *machine, enum outbox_rule rule, enum control_type type, uint32_t value,
+		const char *text)
+{
+	struct control_message message = {.type = type, .value = value};
+
+	snprintf(message.text, sizeof(message.text), "%s", text);
+	outbox_put(&machine->outbox, rule, &message);
+}
 
 /* From any thread. What has no room in the socket is counted and left out: nobody waits for a log. */
 static void log_line(void *opaque, enum lend_log_level level, const char *line)
@@ -46,8 +54,7 @@ static void log_line(void *opaque, enum lend_log_level level, const char *line)
 
 	if (machine->config->options->verbose < verbosity[level])
 		return;
-	if (control_send_log(machine->control, level, line))
-		atomic_fetch_add(&machine->lost, 1);
+	say(machine, OUTBOX_LINE, CONTROL_LOG, level, line);
 }
 
 /* From any thread. A step without room in the socket is not told: nobody waits for that either. */
@@ -55,7 +62,7 @@ static void on_step(void *opaque, unsigned row, const char *what)
 {
 	struct machine *machine = opaque;
 
-	control_send_step(machine->control, row, what);
+	say(machine, OUTBOX_LINE, CONTROL_STEP, row, what);
 }
 
 /* From any thread. */
@@ -63,32 +70,38 @@ static void on_populated(void *opaque, uint64_t done)
 {
 	struct machine *machine = opaque;
 
-	control_send_memory(machine->control, (uint32_t)(done >> 20));
+	say(machine, OUTBOX_STATE, CONTROL_MEMORY, (uint32_t)(done >> 20), "");
 }
 
 /* From any thread. The keeper looks for the server; the machine may not connect to anything. */
 static void on_lost(void *opaque, unsigned device)
 {
-	const struct machine *machine = opaque;
-
-	control_send_device(machine->control, CONTROL_LOST, device);
-}
-
-/* From any thread. What has no room for so long is counted as a line is. */
-static void on_event(void *opaque, const struct vmm_event *event)
-{
 	struct machine *machine = opaque;
 
-	if (control_send_event(machine->control, event, SEND_WAIT_MS))
-		atomic_fetch_add(&machine->lost, 1);
+	say(machine, OUTBOX_LAST, CONTROL_LOST, device, "");
+}
+
+/* What comes once for each request of the keeper, or each device, is never lost. A guest makes the others. */
+static enum outbox_rule rule_of(uint32_t type)
+{
+	return type == VMM_EVENT_RESET || type == VMM_EVENT_DEVICE_ERROR ? OUTBOX_EVENT : OUTBOX_LAST;
+}
+
+/* From any thread. */
+static void on_event(void *opaque, const struct vmm_event *event)
+{
+	const struct control_message message = {.type = CONTROL_EVENT, .event = *event};
+	struct machine *machine = opaque;
+
+	outbox_put(&machine->outbox, rule_of(event->type), &message);
 }
 
 /* Without this line the keeper would take a long reset for a machine that hangs. */
 static void at_work(void *opaque, const char *what)
 {
-	const struct machine *machine = opaque;
+	struct machine *machine = opaque;
 
-	control_send_work(machine->control, what ? what : "", SEND_WAIT_MS);
+	say(machine, OUTBOX_STATE, CONTROL_WORK, 0, what ? what : "");
 }
 
 static void on_turn(void *opaque);
@@ -202,8 +215,7 @@ static void print_line(void *opaque, const char *line)
 {
 	struct machine *machine = opaque;
 
-	if (control_send_log(machine->control, LEND_LOG_INFO, line))
-		atomic_fetch_add(&machine->lost, 1);
+	say(machine, OUTBOX_LINE, CONTROL_LOG, LEND_LOG_INFO, line);
 }
 
 /*
@@ -220,7 +232,7 @@ static void take_server(struct machine *machine, unsigned device, int fd)
 		print_line(machine, error.text);
 	if (ret && !again)
 		vmm_reconnect(machine->vmm, device, -1, NULL);
-	control_send_device(machine->control, again ? CONTROL_LOST : CONTROL_FOUND, device);
+	say(machine, OUTBOX_LAST, again ? CONTROL_LOST : CONTROL_FOUND, device, "");
 }
 
 static void take_message(struct machine *machine, const struct control_message *message,
@@ -244,7 +256,7 @@ static void take_message(struct machine *machine, const struct control_message *
 		vmm_report(machine->vmm, print_line, machine);
 		return;
 	case CONTROL_CALL:
-		machine_call(machine->vmm, machine->control, message, extras);
+		machine_call(machine->vmm, &machine->outbox, message, extras);
 		return;
 	default:
 		return;
@@ -295,6 +307,13 @@ static void on_signal(void *opaque)
 	}
 }
 
+static void on_room(void *opaque)
+{
+	struct machine *machine = opaque;
+
+	outbox_serve(&machine->outbox);
+}
+
 static int watch(struct machine *machine, struct lend_error *error)
 {
 	sigset_t term; /* and SIGUSR1; both are blocked since before the fork (keeper.c) */
@@ -309,6 +328,8 @@ static int watch(struct machine *machine, struct lend_error *error)
 	ret = vmm_watch(machine->vmm, machine->signals, on_signal, machine);
 	if (!ret)
 		ret = vmm_watch(machine->vmm, machine->control, on_control, machine);
+	if (!ret)
+		ret = vmm_watch(machine->vmm, outbox_fd(&machine->outbox), on_room, machine);
 	return ret ? tool_fail(error, ret, "cannot watch the keeper: %s", strerror(-ret)) : 0;
 }
 
@@ -325,20 +346,20 @@ static enum vmm_end run(struct machine *machine, int serial, struct lend_error *
 		vmm_explain(machine->vmm, print_line, machine);
 	if (vmm_sandbox(machine->vmm, error))
 		return VMM_END_ERROR;
-	control_send(machine->control, CONTROL_RUNNING);
+	say(machine, OUTBOX_LAST, CONTROL_RUNNING, 0, "");
 	return vmm_run(machine->vmm, error);
 }
 
 /* Says how many lines had no room in the socket; the keeper has read the others by now. */
 static void tell_lost(struct machine *machine)
 {
-	unsigned long lost = atomic_load(&machine->lost);
+	unsigned long lost = outbox_lost(&machine->outbox);
 	char line[64];
 
 	if (!lost)
 		return;
 	snprintf(line, sizeof(line), "%lu lines of the machine were left out", lost);
-	control_send_log(machine->control, LEND_LOG_WARNING, line);
+	say(machine, OUTBOX_LAST, CONTROL_LOG, LEND_LOG_WARNING, line);
 }
 
 /*
@@ -365,21 +386,31 @@ static void keep_json_in_the_sandbox(void)
 int machine_main(int control, int serial, void *opaque)
 {
 	struct machine machine = {.config = opaque, .control = control, .signals = -1};
+	struct control_message last = {.type = CONTROL_END};
 	struct lend_error error = {""};
-	struct vmm_stats stats = {0};
 	enum vmm_end end;
+	int ret;
 
 	keep_malloc_in_the_sandbox();
 	keep_json_in_the_sandbox();
 	prctl(PR_SET_NAME, MACHINE_NAME);
-	end = run(&machine, serial, &error);
+	ret = outbox_init(&machine.outbox, control);
+	if (ret)
+		tool_fail(&error, ret, "cannot watch the keeper: %s", strerror(-ret));
+	end = ret ? VMM_END_ERROR : run(&machine, serial, &error);
 	if (end != VMM_END_FAULT && end != VMM_END_ERROR && end != VMM_END_PANIC)
 		error.text[0] = '\0';
 	if (machine.vmm)
-		vmm_stats(machine.vmm, &stats);
+		vmm_stats(machine.vmm, &last.stats);
 	tell_lost(&machine);
-	control_send_end(control, end, error.text, &stats, SEND_WAIT_MS);
+	last.value = end;
+	snprintf(last.text, sizeof(last.text), "%s", error.text);
+	outbox_put(&machine.outbox, OUTBOX_LAST, &last);
 	vmm_free(machine.vmm);
+	/* A keeper that is stopped may take its time now: no device is open any more, and no guest is there.
+	 */
+	outbox_drain(&machine.outbox);
+	outbox_free(&machine.outbox);
 	if (machine.signals >= 0)
 		close(machine.signals);
 	return TOOL_OK;

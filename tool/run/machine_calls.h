@@ -3,11 +3,11 @@
 #ifndef TOOL_RUN_MACHINE_CALLS_H
 #define TOOL_RUN_MACHINE_CALLS_H
 
-#include "tool/run/control.h"
+#include "tool/run/outbox.h"
 
 struct machine_call {
 	struct vmm *vmm;
-	int control;
+	struct outbox *outbox;
 	uint32_t serial;
 	unsigned device;
 	const uint8_t *payload;
@@ -21,11 +21,7 @@ int call_plug(struct machine_call *call, struct lend_error *error);
 int call_unplug(struct machine_call *call, struct lend_error *error);
 
 /** Does what a CONTROL_CALL asks for, and answers it. From vmm_config.turn. */
-void machine_call(struct vmm *vmm, int control, const struct control_message *message,
+void machine_call(struct vmm *vmm, struct outbox *outbox, const struct control_message *message,
 		  struct control_extras *extras);
-
-/** Answers a call whose function returned MACHINE_LATER. */
-enum { MACHINE_LATER = 1 };
-void machine_answer(int control, uint32_t serial, int result, const char *text);
 
 #endif
