@@ -21,7 +21,9 @@
  * Locks. The order is function, then space. The lock of a space is a leaf: while it
  * is held, neither is the monitor called nor another lock of the library taken; lines
  * of log are written after it is released. No call takes the locks of two spaces. A
- * call waits for another one of the same space for as long as that one blocks.
+ * call waits for another one of the same space for as long as that one blocks. One thing
+ * is left out: while the first device of an IOMMU domain gets all of guest memory, which
+ * takes seconds, BARs come and go, and memory and further devices wait.
  */
 #ifndef LEND_SPACE_H
 #define LEND_SPACE_H

@@ -8,14 +8,13 @@
 #include "lib/dma/space_private.h"
 #include "lib/error.h"
 
-/* Removes all maps before `end`, NULL: all there are. The domain is closed next, which removes what it keeps.
- */
-static void empty(struct lend_space *space, unsigned domain, const struct dma_map *end)
+/* Removes all maps. The domain is closed next, which removes what it keeps. */
+static void empty(struct lend_space *space, unsigned domain)
 {
 	struct space_domain *at = &space->domains[domain];
 	uint64_t bit = UINT64_C(1) << domain;
 
-	for (struct dma_map *map = map_tree_find(&space->maps, 0); map != end;
+	for (struct dma_map *map = map_tree_find(&space->maps, 0); map;
 	     map = map_tree_next(&space->maps, map)) {
 		if (map->domains & bit)
 			at->ops->unmap(at->opaque, map->iova, map->length);
@@ -23,20 +22,92 @@ static void empty(struct lend_space *space, unsigned domain, const struct dma_ma
 	}
 }
 
-/* All maps of the space into a new domain, or none. */
-static int fill(struct lend_space *space, unsigned domain, struct lend_error *error)
+/* The maps of guest memory, as they are while a domain is filling. Their count; -ENOMEM. */
+static int list_memory(struct lend_space *space, struct dma_map ***out)
 {
-	for (struct dma_map *map = map_tree_find(&space->maps, 0); map;
-	     map = map_tree_next(&space->maps, map)) {
-		int ret = space_map_one(space, map, domain);
+	struct dma_map **list = calloc(space->maps.count + 1, sizeof(*list));
+	int count = 0;
+
+	for (struct dma_map *map = list ? map_tree_find(&space->maps, 0) : NULL; map;
+	     map = map_tree_next(&space->maps, map))
+		if (map->kind != LEND_RANGE_BAR)
+			list[count++] = map;
+	*out = list;
+	return list ? count : -ENOMEM;
+}
+
+/* All of the list into a domain, or nothing. `*took`: the time of the slowest, which `*at` leads to. */
+static int map_memory(const struct space_domain *domain, struct dma_map *const *list, int count, int *at,
+		      uint64_t *took)
+{
+	*at = 0;
+	*took = 0;
+	for (int i = 0; i < count; i++) {
+		uint64_t now;
+		int ret = space_map_in(domain, list[i], &now);
 
 		if (ret < 0) {
-			ret = space_say_map(space, map, ret, error);
-			empty(space, domain, map);
+			*at = i;
+			while (i--)
+				domain->ops->unmap(domain->opaque, list[i]->iova, list[i]->length);
 			return ret;
+		}
+		if (now > *took) {
+			*took = now;
+			*at = i;
 		}
 	}
 	return 0;
+}
+
+/* The sentence for a map that the new domain does not take; what it can address is asked of it, too. */
+static int say_failed(struct lend_space *space, unsigned place, const struct space_domain *new,
+		      const struct dma_map *map, int ret, struct lend_error *error)
+{
+	space->domains[place] = *new;
+	space->windows.known = false;
+	ret = space_say_map(space, map, ret, error);
+	space->domains[place] = (struct space_domain){0};
+	space->windows.known = false;
+	return ret;
+}
+
+/*
+ * All of guest memory into a new domain, or nothing. The lock is held before and after it, and not
+ * meanwhile.
+ */
+static int fill(struct lend_space *space, unsigned place, const struct space_domain *new,
+		struct lend_error *error)
+{
+	struct dma_map **list;
+	int count = list_memory(space, &list), ret, at;
+	uint64_t took;
+
+	if (count < 0)
+		return error_say(error, count, "out of memory");
+	space->filling = true;
+	space_unlock(space);
+	ret = map_memory(new, list, count, &at, &took);
+	space_lock(space);
+	space->filling = false;
+	pthread_cond_broadcast(&space->filled);
+	if (ret < 0)
+		ret = say_failed(space, place, new, list[at], ret, error);
+	else if (count)
+		space_note_slow(space, list[at], took, false);
+	for (int i = 0; i < count && !ret; i++)
+		list[i]->domains |= UINT64_C(1) << place;
+	free(list);
+	return ret;
+}
+
+/* A BAR that the domain does not take is a note. */
+static void fill_bars(struct lend_space *space, unsigned domain)
+{
+	for (struct dma_map *map = map_tree_find(&space->maps, 0); map;
+	     map = map_tree_next(&space->maps, map))
+		if (map->kind == LEND_RANGE_BAR)
+			space_map_one(space, map, domain);
 }
 
 /* Returns the domain that takes the user. -EINVAL: no domain fits. With any other error no more is tried. */
@@ -57,7 +128,7 @@ static int join(struct lend_space *space, const struct domain_user *user)
 
 static int grow(struct lend_space *space, const struct domain_user *user, struct lend_error *error)
 {
-	struct space_domain *at;
+	struct space_domain new = {.make = user->make};
 	unsigned place = 0;
 	int ret;
 
@@ -65,22 +136,18 @@ static int grow(struct lend_space *space, const struct domain_user *user, struct
 		place++;
 	if (place == DOMAINS_MAX)
 		return error_say(error, -ENOSPC, "too many IOMMU domains behind one machine");
-	at = &space->domains[place];
-	ret = user->make(space->context, user, &at->ops, &at->opaque, error);
+	ret = user->make(space->context, user, &new.ops, &new.opaque, error);
+	if (ret < 0)
+		return ret;
+	ret = fill(space, place, &new, error);
 	if (ret < 0) {
-		*at = (struct space_domain){0};
+		new.ops->detach(new.opaque, user);
+		new.ops->close(new.opaque);
 		return ret;
 	}
-	at->make = user->make;
+	space->domains[place] = new;
 	space->windows.known = false;
-	ret = fill(space, place, error);
-	if (ret < 0) {
-		at->ops->detach(at->opaque, user);
-		at->ops->close(at->opaque);
-		*at = (struct space_domain){0};
-		space->windows.known = false;
-		return ret;
-	}
+	fill_bars(space, place);
 	return (int)place;
 }
 
@@ -110,6 +177,7 @@ int space_attach(struct lend_space *space, const struct domain_user *user, struc
 	if (!kept)
 		return error_say(error, -ENOMEM, "out of memory");
 	space_lock(space);
+	space_await_fill(space);
 	domain = place(space, user, error);
 	if (domain >= 0) {
 		space->windows.known = false;
@@ -149,7 +217,7 @@ void space_detach(struct lend_space *space, int fd)
 		at = &space->domains[user->domain];
 		last = is_last(space, at);
 		if (last)
-			empty(space, user->domain, NULL);
+			empty(space, user->domain);
 		at->ops->detach(at->opaque, &user->user);
 		at->users--;
 		if (last) {

@@ -28,7 +28,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static void note_slow(struct lend_space *space, const struct dma_map *map, uint64_t took, bool unmap)
+void space_note_slow(struct lend_space *space, const struct dma_map *map, uint64_t took, bool unmap)
 {
 	struct space_note *slow = &space->notes.slow;
 
@@ -40,10 +40,9 @@ static void note_slow(struct lend_space *space, const struct dma_map *map, uint6
 	slow->unmap = unmap;
 }
 
-int space_map_one(struct lend_space *space, struct dma_map *map, unsigned domain)
+int space_map_in(const struct space_domain *at, const struct dma_map *map, uint64_t *took)
 {
-	struct space_domain *at = &space->domains[domain];
-	struct domain_map want = {
+	const struct domain_map want = {
 		.iova = map->iova,
 		.length = map->length,
 		.va = map->va,
@@ -55,10 +54,19 @@ int space_map_one(struct lend_space *space, struct dma_map *map, unsigned domain
 	uint64_t started = now_ns();
 	int ret = at->ops->map(at->opaque, &want);
 
-	note_slow(space, map, now_ns() - started, false);
+	*took = now_ns() - started;
+	return ret;
+}
+
+int space_map_one(struct lend_space *space, struct dma_map *map, unsigned domain)
+{
+	uint64_t took;
+	int ret = space_map_in(&space->domains[domain], map, &took);
+
+	space_note_slow(space, map, took, false);
 	if (!ret)
 		map->domains |= bit(domain);
-	if (ret < 0 && want.peer) {
+	if (ret < 0 && map->kind == LEND_RANGE_BAR) {
 		note(&space->notes.peer, map, ret);
 		return 0;
 	}
@@ -72,7 +80,7 @@ static int unmap_one(struct lend_space *space, struct dma_map *map, unsigned dom
 	uint64_t started = now_ns();
 	int ret = at->ops->unmap(at->opaque, map->iova, map->length);
 
-	note_slow(space, map, now_ns() - started, true);
+	space_note_slow(space, map, now_ns() - started, true);
 	if (ret < 0 && ret != -ENOENT) {
 		note(&space->notes.stuck, map, ret);
 		return ret;

@@ -27,6 +27,7 @@ int lend_space_new(struct lend_context *context, const struct lend_host_ops *ops
 	space->host = host;
 	space->slow_ns = SLOW_NS;
 	pthread_mutex_init(&space->lock, NULL);
+	pthread_cond_init(&space->filled, NULL);
 	log_bucket_init(&space->bucket);
 	*out = space;
 	return 0;
@@ -46,6 +47,7 @@ void lend_space_free(struct lend_space *space)
 		free(map);
 	}
 	free(space->windows.at);
+	pthread_cond_destroy(&space->filled);
 	pthread_mutex_destroy(&space->lock);
 	log_bucket_destroy(&space->bucket);
 	free(space);
@@ -70,6 +72,19 @@ const struct lend_host_ops *space_ops(const struct lend_space *space)
 void *space_host(const struct lend_space *space)
 {
 	return space->host;
+}
+
+void space_await_fill(struct lend_space *space)
+{
+	while (space->filling)
+		pthread_cond_wait(&space->filled, &space->lock);
+}
+
+static bool has_memory(const struct dma_map *list)
+{
+	while (list && list->kind == LEND_RANGE_BAR)
+		list = list->next;
+	return list;
 }
 
 /* Before a domain is asked: none of the list lies on what the space has. */
@@ -122,6 +137,8 @@ int lend_space_map(struct lend_space *space, const struct lend_range *ranges, si
 	if (ret < 0)
 		return ret;
 	space_lock(space);
+	if (has_memory(list))
+		space_await_fill(space);
 	ret = check_free(space, list, error);
 	if (!ret)
 		ret = add(space, list, error);
@@ -203,6 +220,17 @@ static void stay(struct dma_map *list)
 	}
 }
 
+/* Guest memory cannot leave while a domain is filling. BARs can. */
+static void await_fill_of(struct lend_space *space, const struct lend_range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count && space->filling; i++) {
+		const struct dma_map *map = map_tree_find(&space->maps, ranges[i].iova);
+
+		if (map && map->kind != LEND_RANGE_BAR)
+			space_await_fill(space);
+	}
+}
+
 int lend_space_unmap_ranges(struct lend_space *space, const struct lend_range *ranges, size_t count,
 			    struct lend_error *error)
 {
@@ -210,6 +238,7 @@ int lend_space_unmap_ranges(struct lend_space *space, const struct lend_range *r
 	int ret = 0;
 
 	space_lock(space);
+	await_fill_of(space, ranges, count);
 	for (size_t i = 0; i < count && !ret; i++)
 		ret = name_leaving(space, &ranges[i], &list, error);
 	if (!ret)

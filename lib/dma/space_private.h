@@ -6,6 +6,10 @@
  * called, but neither the monitor nor anything that takes another lock of the
  * library, so a function may map its BARs with its own lock held. What there is
  * to log meanwhile is kept in `notes`, and space_unlock() logs it.
+ *
+ * To pin all of guest memory for a new domain takes seconds, and functions wait for the lock with their
+ * own one held. So a domain is `filling` without the lock, before it is one of `domains`; until then
+ * memory does not change and no other user comes. BARs change as always.
  */
 #ifndef LIB_DMA_SPACE_PRIVATE_H
 #define LIB_DMA_SPACE_PRIVATE_H
@@ -57,8 +61,10 @@ struct lend_space {
 	struct map_tree maps;
 	struct space_domain domains[DOMAINS_MAX];
 	struct space_user *users;
-	bool keeps;      /* lend_space_keep() */
-	uint64_t mapped; /* bytes of RAM and ROM */
+	bool keeps; /* lend_space_keep() */
+	bool filling;
+	pthread_cond_t filled; /* it is over */
+	uint64_t mapped;       /* bytes of RAM and ROM */
 	struct {
 		bool known; /* and no user came or left since */
 		size_t count;
@@ -73,6 +79,13 @@ void space_lock(struct lend_space *space);
 /** Logs what was noted, without the lock. */
 void space_unlock(struct lend_space *space);
 
+/** With the lock held: waits until no domain is filling. The lock is not held meanwhile. */
+void space_await_fill(struct lend_space *space);
+
+/** Maps `map` in a domain. `*took`: how long that was, ns. No lock is needed. */
+int space_map_in(const struct space_domain *at, const struct dma_map *map, uint64_t *took);
+/** Notes how long it took to map it, or to unmap it, ns. */
+void space_note_slow(struct lend_space *space, const struct dma_map *map, uint64_t took, bool unmap);
 /** Maps `map` in one domain, sets its bit. A BAR that cannot be mapped is a note and no failure. */
 int space_map_one(struct lend_space *space, struct dma_map *map, unsigned domain);
 /** Maps it in all domains, or in none. */

@@ -26,6 +26,7 @@ struct domain {
 		int fd;
 		unsigned access;
 	} maps[MAPS];
+	void (*on_map)(struct domain *domain); /* is called in each map; NULL: nothing is */
 	size_t window_count;
 	struct lend_iova_window windows[300];
 };
@@ -36,6 +37,8 @@ static int domain_map(void *opaque, const struct domain_map *map)
 	lend_iova_t iova = map->iova;
 	uint64_t length = map->length;
 
+	if (domain->on_map)
+		domain->on_map(domain);
 	if (++domain->calls == domain->fail_at)
 		return domain->code;
 	for (unsigned i = 0; i < domain->count; i++)

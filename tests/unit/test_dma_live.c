@@ -284,6 +284,69 @@ static void spaces_share_no_lock(void **state)
 	lend_space_free(outer);
 }
 
+/* What functions and other threads do while a domain takes guest memory. */
+static struct {
+	struct fixture *fixture;
+	unsigned calls;
+	pthread_t threads[2];
+	int results[2];
+} meanwhile;
+
+static void *remove_memory(void *opaque)
+{
+	(void)opaque;
+	meanwhile.results[0] = lend_space_unmap(meanwhile.fixture->space, 0x1000, PIECE);
+	return NULL;
+}
+
+static void *attach_another(void *opaque)
+{
+	(void)opaque;
+	meanwhile.results[1] = attach(meanwhile.fixture, 1);
+	return NULL;
+}
+
+/* A function moves its BARs with its lock held: it must not wait for what takes seconds. */
+static void move_bars(struct domain *domain)
+{
+	struct fixture *fixture = meanwhile.fixture;
+	lend_iova_t bar = 0x100000;
+
+	if (meanwhile.calls++)
+		return;
+	domain->on_map = NULL;
+	assert_int_equal(lend_space_unmap(fixture->space, bar, PIECE), 0);
+	assert_int_equal(add(fixture, 2 * bar, PIECE, bar, LEND_RANGE_BAR), 0);
+	assert_int_equal(pthread_create(&meanwhile.threads[0], NULL, remove_memory, NULL), 0);
+	assert_int_equal(pthread_create(&meanwhile.threads[1], NULL, attach_another, NULL), 0);
+}
+
+static void nobody_waits_for_a_new_domain(void **state)
+{
+	struct fixture *fixture = *state;
+	struct domain *domains = fixture->domains;
+
+	memset(&meanwhile, 0, sizeof(meanwhile));
+	meanwhile.fixture = fixture;
+	domains[0].refuses = 0; /* the next user joins it */
+	assert_int_equal(add(fixture, 0x1000, PIECE, 0x101000, LEND_RANGE_RAM), 0);
+	assert_int_equal(add(fixture, 0x9000, PIECE, 0x109000, LEND_RANGE_RAM), 0);
+	assert_int_equal(add(fixture, 0x100000, PIECE, 0x100000, LEND_RANGE_BAR), 0);
+	domains[0].on_map = move_bars;
+	assert_int_equal(attach(fixture, 0), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		pthread_join(meanwhile.threads[i], NULL);
+		assert_int_equal(meanwhile.results[i], 0);
+	}
+	/* The memory left, and not half-way; the BAR is where it is now; the other user came to this domain.
+	 */
+	assert_int_equal(domains[0].count, 2);
+	assert_true(has(&domains[0], 0x9000) && has(&domains[0], 0x200000));
+	assert_int_equal(domains[1].calls, 0);
+	assert_int_equal(lend_space_mapped(fixture->space), PIECE);
+	domains[0].refuses = -EINVAL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +360,7 @@ int main(void)
 		in_fixture(slow_maps_are_said),
 		in_fixture(peers_are_said_when_they_are_missed),
 		in_fixture(spaces_share_no_lock),
+		in_fixture(nobody_waits_for_a_new_domain),
 	};
 
 	return cmocka_run_group_tests_name("dma_live", tests, NULL, NULL);
