@@ -92,6 +92,61 @@ static void a_device_comes_and_goes(void **state)
 	}
 }
 
+/*
+ * More devices with I/O BARs have come than there are windows for, and the machine is reset: it starts, and
+ * those of the command line have theirs, though the others' are larger.
+ */
+static void there_are_fewer_windows_of_io_ports(void **state)
+{
+	enum { LATER = 20 };
+	static struct topology topology;
+	static struct lend_function later[LATER];
+	struct lend_function first = {.bars = {[0] = {.size = 0x20, .io = true}}};
+	struct layout roomy = layout;
+	const struct placement placement = at_port(&first, 0, 0);
+	unsigned windows = 0;
+
+	(void)state;
+	roomy.low_start = 0x80000000;
+	topology = (struct topology){0};
+	assert_int_equal(topology_place(&topology, &placement, 1), 0);
+	assert_int_equal(topology_add_ports(&topology, LATER, gib), 0);
+	assert_int_equal(topology_assign(&topology, &roomy, NULL), 0);
+	for (unsigned i = 0; i < LATER; i++) {
+		later[i] = (struct lend_function){.bars = {[1] = {.size = 0x100, .io = true}}};
+		topology_insert(&topology, 2 + i, &later[i]);
+	}
+	assert_int_equal(topology_assign(&topology, &roomy, NULL), 0);
+	assert_int_equal(first.bar[0], 0x1000);
+	for (unsigned i = 0; i < LATER; i++) {
+		const struct bridge_config *port = &topology.slots[2 + i].config;
+		bool open = bridge_config_read(port, PCI_IO_BASE, 1) <=
+				    bridge_config_read(port, PCI_IO_LIMIT, 1) &&
+			    bridge_config_read(port, PCI_IO_LIMIT, 1);
+
+		assert_int_equal(open, later[i].bar[1] != 0);
+		windows += open;
+	}
+	assert_int_equal(windows, 14);
+}
+
+/* No power management event comes from below (docs/differences.md): what enables it is kept, and that is all.
+ */
+static void no_power_management_event(void **state)
+{
+	static struct topology topology;
+	struct bridge_config *port = &topology.slots[1].config;
+
+	(void)state;
+	topology = (struct topology){0};
+	assert_int_equal(topology_place(&topology, NULL, 0), 0);
+	assert_int_equal(topology_add_ports(&topology, 1, gib), 0);
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+	bridge_config_write(port, 0x40 + PCI_EXP_RTCTL, 2, PCI_EXP_RTCTL_PMEIE);
+	assert_int_equal(bridge_config_read(port, 0x40 + PCI_EXP_RTCTL, 2), PCI_EXP_RTCTL_PMEIE);
+	assert_int_equal(bridge_config_read(port, 0x40 + PCI_EXP_RTSTA, 4), 0);
+}
+
 /* What the guest has always seen: no slot, and a link that stays up. */
 static void without_empty_ports_nothing_is_a_slot(void **state)
 {
@@ -169,6 +224,8 @@ int main(void)
 		cmocka_unit_test(atomics_of_a_single_function),
 		cmocka_unit_test(an_empty_port_has_room),
 		cmocka_unit_test(a_device_comes_and_goes),
+		cmocka_unit_test(there_are_fewer_windows_of_io_ports),
+		cmocka_unit_test(no_power_management_event),
 		cmocka_unit_test(without_empty_ports_nothing_is_a_slot),
 		cmocka_unit_test(a_reset_of_the_bus_is_told_once),
 		cmocka_unit_test(too_many_ports_are_refused),
