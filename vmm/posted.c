@@ -45,10 +45,14 @@ void posted_fetch(struct posted *posted)
 	first = ring->first;
 	/* What others add meanwhile is not waited for: they could go on without end. */
 	last = __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE) % posted->room;
+	if (posted->batch)
+		posted->batch(posted->opaque, true);
 	while (first != last) {
 		carry_out(posted, &ring->coalesced_mmio[first]);
 		first = (first + 1) % posted->room;
 		__atomic_store_n(&ring->first, first, __ATOMIC_RELEASE);
 	}
+	if (posted->batch)
+		posted->batch(posted->opaque, false);
 	pthread_mutex_unlock(&posted->lock);
 }

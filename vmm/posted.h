@@ -10,6 +10,7 @@
 
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "vmm/bus.h"
@@ -19,6 +20,9 @@ struct posted {
 	struct kvm_coalesced_mmio_ring *ring; /* in what the first processor has mapped; NULL: none is kept */
 	unsigned room;                        /* entries that the ring has */
 	pthread_mutex_t lock;                 /* of who carries them out; held while a handler runs */
+	/* Called before the first of many is carried out, and after the last one; NULL: nobody is. */
+	void (*batch)(void *opaque, bool begins);
+	void *opaque;
 };
 
 /** `ring` is of `bytes`, and stays valid until posted_end(). */

@@ -168,6 +168,32 @@ static void each_burst_is_on_the_disk_where_that_is_asked(void **state)
 	assert_int_equal(disk.syncs, 3);
 }
 
+/* What was written and not looked for is waited for once, however often the guest changed its mind. */
+static void a_batch_is_on_the_disk_at_its_end(void **state)
+{
+	struct stage *stage = *state;
+
+	flash_free(&stage->flash);
+	flash_stage_make(
+		stage,
+		&(struct flash_config){
+			.name = "vars.fd", .size = SIZE, .from = stage->fd, .fd = stage->fd, .sync = true});
+	flash_batch(&stage->flash, true);
+	for (unsigned i = 0; i < 5; i++) {
+		store(stage, i * FLASH_BLOCK, 0x11);
+		put(stage, 0, 0xff);
+	}
+	assert_int_equal(disk.syncs, 0);
+	flash_batch(&stage->flash, false);
+	assert_int_equal(disk.syncs, 1);
+	flash_batch(&stage->flash, true);
+	flash_batch(&stage->flash, false);
+	assert_int_equal(disk.syncs, 1);
+	store(stage, FLASH_BLOCK, 0x10);
+	put(stage, 0, 0xff);
+	assert_int_equal(disk.syncs, 2);
+}
+
 /* For ever: bursts, each of which makes the two ends of a block equal and different from before. */
 static void hammer(struct stage *stage, int started)
 {
@@ -234,6 +260,7 @@ int main(void)
 		TEST(a_disk_that_takes_nothing_ends_no_machine),
 		TEST(what_the_disk_lost_is_written_again),
 		TEST(each_burst_is_on_the_disk_where_that_is_asked),
+		TEST(a_batch_is_on_the_disk_at_its_end),
 		TEST(a_killed_machine_leaves_whole_blocks),
 		TEST(a_reset_ends_a_burst),
 	};

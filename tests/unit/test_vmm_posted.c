@@ -84,6 +84,25 @@ static void writes_keep_their_order(void **state)
 	assert_int_equal(ring->first, ring->last);
 }
 
+static void on_batch(void *opaque, bool begins)
+{
+	assert_ptr_equal(opaque, ring);
+	strcat(seen.log, begins ? "( " : ") ");
+}
+
+/* Who waits for a disk at each write may wait once for all that nobody has looked for. */
+static void the_handler_knows_where_they_end(void **state)
+{
+	(void)state;
+	posted.batch = on_batch;
+	posted.opaque = ring;
+	posted_fetch(&posted);
+	keep(0x1002, 1, 0x10, false);
+	keep(0x70, 1, 0x8f, true);
+	posted_fetch(&posted);
+	assert_string_equal(seen.log, "( m2:1=10 p0:1=8f ) ");
+}
+
 static void the_ring_goes_round(void **state)
 {
 	(void)state;
@@ -119,6 +138,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(writes_keep_their_order, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_handler_knows_where_they_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_ring_goes_round, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lengths_are_those_of_an_access, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(there_is_a_time_without_a_ring, set_up, tear_down),

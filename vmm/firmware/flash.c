@@ -116,6 +116,15 @@ static int sync_file(struct flash *flash)
 	return ret || !flash->dirty_count ? tell_written(flash, ret) : 0;
 }
 
+/* A guest that stores byte by byte, and looks at none, waits for the disk once. */
+static void sync_soon(struct flash *flash)
+{
+	if (flash->batches && pthread_equal(flash->batcher, pthread_self()))
+		flash->due = true;
+	else
+		sync_file(flash);
+}
+
 static void set_state(struct flash *flash, enum flash_state state)
 {
 	bool was_array = flash->state == FLASH_ARRAY;
@@ -126,7 +135,7 @@ static void set_state(struct flash *flash, enum flash_state state)
 	if (!was_array)
 		write_back(flash);
 	if (!was_array && flash->sync)
-		sync_file(flash);
+		sync_soon(flash);
 	count(&flash->shows);
 	flash->calls.show(flash->calls.opaque, !was_array);
 }
@@ -280,6 +289,17 @@ int flash_init(struct flash *flash, const struct flash_config *config, const str
 				.sync = config->sync};
 	pthread_mutex_init(&flash->lock, NULL);
 	return 0;
+}
+
+void flash_batch(struct flash *flash, bool begins)
+{
+	pthread_mutex_lock(&flash->lock);
+	flash->batches = begins;
+	flash->batcher = pthread_self();
+	if (!begins && flash->due)
+		sync_file(flash);
+	flash->due = false;
+	pthread_mutex_unlock(&flash->lock);
 }
 
 void flash_reset(struct flash *flash)

@@ -45,6 +45,9 @@ struct flash {
 	pthread_mutex_t lock; /* guards what is below, and bytes */
 	enum flash_state state;
 	uint8_t status;
+	bool batches; /* the thread `batcher` writes much at once, and syncs at its end if that is `due` */
+	bool due;
+	pthread_t batcher;
 	bool failed;   /* the last write to the file; said once */
 	bool unsynced; /* blocks were written since the last flash_sync() */
 	bool lost;     /* which failed, so that the disk may have none of what was written */
@@ -73,6 +76,12 @@ int flash_init(struct flash *flash, const struct flash_config *config, const str
 
 /** As after a reset of the machine: array mode, and what was stored is stored. */
 void flash_reset(struct flash *flash);
+
+/**
+ * The calling thread begins, or ends, to carry out writes that nobody has looked for yet: what of them has
+ * to reach the disk (`sync`) does so once, at the end. The end waits for the disk.
+ */
+void flash_batch(struct flash *flash, bool begins);
 
 /** Writes what waits, and waits until the disk has it. 0, or a negative errno, which was said. */
 int flash_sync(struct flash *flash);

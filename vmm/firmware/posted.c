@@ -45,6 +45,11 @@ static int make_timer(struct vmm *vmm)
 	return ret;
 }
 
+static void on_batch(void *opaque, bool begins)
+{
+	flash_batch(opaque, begins);
+}
+
 int firmware_post(struct vmm *vmm, struct lend_error *error)
 {
 	struct firmware *firmware = vmm->firmware;
@@ -57,6 +62,10 @@ int firmware_post(struct vmm *vmm, struct lend_error *error)
 		return fail(error, ret, "cannot make a timer for the firmware's flash: %s", strerror(-ret));
 	posted_init(&firmware->posted, &vmm->memory_bus, &vmm->port_bus,
 		    (uint8_t *)vmm->vcpus.vcpu[0].run + (size_t)page * PAGE, PAGE);
+	if (firmware->store.made) {
+		firmware->posted.opaque = &firmware->store.chip;
+		firmware->posted.batch = on_batch;
+	}
 	for (size_t i = 0; i < sizeof(ports) / sizeof(*ports) && hv_check(vmm->vm, KVM_CAP_COALESCED_PIO) > 0;
 	     i++)
 		hv_coalesce(vmm->vm, ports[i].port, ports[i].length, 1, 1);
