@@ -14,6 +14,7 @@
 static struct topology topology;
 static struct chipset chipset;
 static struct topology_chips chips;
+static const struct layout layout = {.low_start = 0xc0000000, .low_end = 0xe0000000};
 static struct {
 	uint64_t base, length;
 	unsigned moves, shows, lines, stops;
@@ -62,7 +63,7 @@ static int set_up(void **state)
 		.reset = chipset_reset, .written = chipset_written, .opaque = &chipset};
 	topology = (struct topology){.chips = &chips};
 	assert_int_equal(topology_place(&topology, NULL, 0), 0);
-	assert_int_equal(topology_assign(&topology, NULL, NULL), 0);
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
 	return 0;
 }
 
@@ -207,7 +208,7 @@ static void a_reset_turns_all_off(void **state)
 	put(0, 0x60, 4, 0xe0000001);
 	put(31, 0x40, 4, 0x601);
 	put(31, 0x44, 1, 0x80);
-	assert_int_equal(topology_assign(&topology, NULL, NULL), 0);
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
 	assert_int_equal(seen.length, 0);
 	assert_false(seen.pm);
 	assert_int_equal(get(0, 0, 0x60, 4), 0);
