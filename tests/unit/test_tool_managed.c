@@ -112,9 +112,20 @@ static void taken_and_put_back(void **state)
 	assert_int_equal(begin("01:00.0", NULL, NULL, true), -ENODEV);
 	says("went to nvme and not to vfio-pci");
 	assert_null(tree_get(tree, "run/lend/0000:01:00.0"));
+	assert_true(options.devices[0].taken);
 	tree_append(tree, "proc/swaps", "/dev/nvme0n1 partition 1000 0 -2\n");
 	assert_int_equal(begin("01:00.0", NULL, NULL, true), -EBUSY);
 	says("swap");
+}
+
+/* What VFIO has stays there when the machine ends, and when it lets the device go. */
+static void what_vfio_had_is_not_taken(void **state)
+{
+	struct host_tree *tree = *state;
+
+	tree_bind(tree, "0000:01:00.0", "vfio-pci");
+	assert_int_equal(begin("01:00.0", NULL, NULL, true), 0);
+	assert_true(options.devices[0].managed && !options.devices[0].taken);
 }
 
 /* One that left the machine: it is as it was, or it is not there any more. */
@@ -158,8 +169,9 @@ static void rules_of_the_tree(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(names_become_addresses), TEST(a_plain_address),   TEST(what_is_expected),
-		TEST(taken_and_put_back),     TEST(rules_of_the_tree), TEST(one_alone_is_given_back),
+		TEST(names_become_addresses),     TEST(a_plain_address),   TEST(what_is_expected),
+		TEST(taken_and_put_back),         TEST(rules_of_the_tree), TEST(one_alone_is_given_back),
+		TEST(what_vfio_had_is_not_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

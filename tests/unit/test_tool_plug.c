@@ -241,7 +241,8 @@ static void the_last_event_waits_for_the_driver(void **state)
 	(void)state;
 	setenv("LEND_ROOT", stage.dir, 1); /* a computer without devices */
 	options.device_count = 2;
-	options.devices[1].managed = true;
+	options.devices[0].managed = true; /* and was VFIO's already */
+	options.devices[1].managed = options.devices[1].taken = true;
 	strcpy(options.devices[1].host, "0000:05:00.0");
 	assert_true(plug_take(&stage.plugs, &gone));
 	assert_true(plug_take(&stage.plugs, &gone));

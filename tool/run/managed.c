@@ -59,6 +59,7 @@ static int look_up(const struct lend_survey *survey, struct run_options *options
 	if (ret)
 		return ret;
 	snprintf(device->host, sizeof(device->host), "%s", found->is.name);
+	device->taken = device->managed && !lend_host_is_vfio(found->is.driver);
 	for (unsigned i = 0; i < index; i++)
 		if (!strcmp(options->devices[i].host, device->host))
 			return tool_fail(error, -EINVAL,

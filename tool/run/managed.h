@@ -15,8 +15,8 @@ struct managed {
 };
 
 /**
- * Fills in the address of each device that was named otherwise, and checks what is
- * expected. 0, or a negative errno with the sentence in `error`; managed_end() is to be
+ * Fills in the address of each device that was named otherwise and whether it will be taken, and
+ * checks what is expected. 0, or a negative errno with the sentence in `error`; managed_end() is to be
  * called in any case.
  */
 int managed_find(struct managed *managed, struct run_options *options, struct lend_error *error);

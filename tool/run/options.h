@@ -49,6 +49,7 @@ struct run_device {
 	char vf_token[40];         /* empty: none */
 	char romfile[ROMFILE_MAX]; /* empty: none */
 	bool managed, allow_unreset;
+	bool taken; /* managed, and not VFIO's before: managed_find() fills it in */
 	enum vmm_on_error on_error;
 	int boot_index;                       /* -1: not in the firmware's order */
 	struct lend_function_config function; /* without what the machine fills in */

@@ -212,7 +212,10 @@ static bool is_last(uint32_t type)
 	return type == VMM_EVENT_PLUG_FAILED || type == VMM_EVENT_PLUG_TIMEOUT || type == VMM_EVENT_DELETED;
 }
 
-/* A device of the command line that the keeper took itself goes back when the machine has it no more. */
+/*
+ * A device of the command line that the keeper took itself goes back when the machine has it no more. One
+ * that VFIO had before stays there.
+ */
 static void give_back(struct plug_keeper *plugs, unsigned number)
 {
 	const struct run_device *device = &plugs->options->devices[number];
@@ -220,7 +223,7 @@ static void give_back(struct plug_keeper *plugs, unsigned number)
 	if (plugs->at[number].is_back || number >= plugs->options->device_count)
 		return;
 	plugs->at[number].is_back = true; /* if that fails now, it is tried again at the machine's end */
-	if (device->managed)
+	if (device->taken)
 		start(plugs, number, device, plug_giver_main);
 }
 
