@@ -53,7 +53,6 @@ static uint8_t writable(uint64_t at)
 /* XSA-164 and CVE-2020-13754: every offset of the trapped page, every width. */
 static void xsa_164_every_offset_and_width(void **state)
 {
-	static const unsigned widths[] = {1, 2, 4, 8};
 	struct world *world = start();
 	uint8_t table[0x1000] = {0}, device[0x1000];
 
@@ -62,9 +61,8 @@ static void xsa_164_every_offset_and_width(void **state)
 	memcpy(device, world->bytes[0] + 0x2000, sizeof(device));
 	for (unsigned i = 0; i < VECTORS; i++)
 		table[TABLE - 0x2000 + i * 16 + 12] = 1;
-	for (unsigned w = 0; w < 4; w++) {
+	for (unsigned width = 1; width <= 8; width++) {
 		for (uint64_t at = 0x2000 - 7; at < 0x3000; at++) {
-			unsigned width = widths[w];
 			uint64_t value = UINT64_C(0x9e3779b97f4a7c15) * (at + 1), got;
 
 			if (at < 0x2000)
