@@ -122,7 +122,7 @@ _lend_run() {
 		return
 	fi
 	case ${previous#-} in
-	kernel | -kernel | initrd | -initrd | stats | -stats | kernel-cache | -kernel-cache)
+	kernel | -kernel | initrd | -initrd | stats | -stats | trace | -trace | kernel-cache | -kernel-cache)
 		compopt -o default
 		return
 		;;
@@ -157,7 +157,7 @@ _lend_run() {
 	c | -c | smp | -smp) _lend_cpus "$full" "$word"; return ;;
 	append | -append | ports | -ports | uuid | -uuid | name | -name) return ;;
 	esac
-	local options="m c smp kernel kernel-cache initrd append firmware boot rtc fw-cfg name qmp serial uuid no-reboot ports machine object device disk net v stats help"
+	local options="m c smp kernel kernel-cache initrd append firmware boot rtc fw-cfg name qmp serial uuid no-reboot ports machine object device disk net v stats trace help"
 	if [[ $full == --* ]]; then
 		COMPREPLY=($(compgen -P -- -W "$options" -- "${full#--}"))
 	else

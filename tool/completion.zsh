@@ -225,7 +225,7 @@ _lend() {
 			'-machine[machine]:what:(cf8=on cf8=off)' '*-v[say more]' \
 			'-ports[ports for devices that come later]:number:' \
 			'-object[an iommufd]:what:(iommufd,id=)' '--help[options]' \
-			'--stats[counters]:file:_files' '*:argument:_lend_argument' ;;
+			'--stats[counters]:file:_files' '--trace[where the start goes]:file:_files' '*:argument:_lend_argument' ;;
 	esac
 }
 

@@ -76,6 +76,7 @@ static int irqfd(struct vmm *vmm, const struct assigned *assigned, unsigned vect
 
 static int msi_attach(void *host, void *peer, unsigned vector, int eventfd)
 {
+	mark_device(peer, MARK_INTERRUPT);
 	return irqfd(host, peer, vector, eventfd, 0);
 }
 
@@ -123,6 +124,7 @@ static int attach_line(void *host, void *peer, unsigned pin, int eventfd, int re
 	/* Until the guest sees the device, its line goes through the loop: plug_moves.c attaches it then. */
 	if (!assigned->slot)
 		return -ENODEV;
+	mark_device(assigned, MARK_INTERRUPT);
 	return hv_irqfd_resample(vmm->vm, line_gsi(assigned->slot, pin), eventfd, resamplefd);
 }
 

@@ -256,6 +256,9 @@ int assigned_bar_commit(void *host, void *peer)
 	struct vmm *vmm = host;
 	int ret;
 
+	for (unsigned i = 0; i < LEND_BARS; i++)
+		if (assigned->bars[i].add)
+			mark_device(assigned, MARK_MEMORY);
 	pthread_mutex_lock(&vmm->places);
 	ret = strip(vmm, assigned);
 	if (!ret) {

@@ -278,12 +278,16 @@ static int boot_direct(struct vmm *vmm, struct boot_entry *entry, struct lend_er
 	struct boot_config config = boot_config(&vmm->config, &vmm->layout);
 	int ret;
 
+	step_begin(vmm, VMM_STEP_MAIN, "writing the guest's tables");
 	ret = acpi_write(&vmm->memory, &vmm->layout, vmm->config.cpus, vmm->topology.has_io, &config.rsdp);
 	ret = ret ? ret : smbios_write(&vmm->memory, vmm->config.uuid);
 	ret = ret ? ret : reset_vector_write(&vmm->memory);
+	step_end(vmm, VMM_STEP_MAIN);
 	if (ret)
 		return fail(error, ret, "the machine's tables do not fit into its memory: raise -m");
+	step_begin(vmm, VMM_STEP_MAIN, "loading the kernel");
 	ret = boot_load(&vmm->memory, &config, entry, error);
+	step_end(vmm, VMM_STEP_MAIN);
 	if (!ret && entry->unpacked && !vmm->reboots)
 		vmm_log(vmm, LEND_LOG_INFO, "%s: the kernel comes unpacked from the cache",
 			vmm->config.kernel_name);
@@ -294,8 +298,11 @@ static int boot_direct(struct vmm *vmm, struct boot_entry *entry, struct lend_er
 int machine_boot(struct vmm *vmm, struct lend_error *error)
 {
 	struct boot_entry entry;
-	int ret = topology_assign(&vmm->topology, &vmm->layout, error);
+	int ret;
 
+	step_begin(vmm, VMM_STEP_MAIN, "placing bridges and BARs");
+	ret = topology_assign(&vmm->topology, &vmm->layout, error);
+	step_end(vmm, VMM_STEP_MAIN);
 	if (!ret && !vmm->firmware)
 		ret = boot_direct(vmm, &entry, error);
 	if (ret)
@@ -368,7 +375,7 @@ static const struct {
 	{devices_reset, NULL},
 	{init_vcpus, "making the processors"},
 	{firmware_post, "telling KVM which writes it keeps"},
-	{machine_boot, "loading the kernel"},
+	{machine_boot, NULL},
 };
 
 int machine_build(struct vmm *vmm, struct lend_error *error)

@@ -55,6 +55,7 @@ struct assigned {
 	uint32_t errors;     /* atomic, bits of enum port_error: the loop tells the guest of them */
 	bool leaving;        /* atomic: the host wants it back, or what it asked for is not done yet */
 	struct plug plug;
+	unsigned marks; /* bits of what was told of it; guarded by the function's lock */
 	bool shown; /* atomic: a BAR that waited has its place; the loop tells the library */
 	char name[LEND_NAME_SIZE];
 	unsigned slot; /* of the root bus, its own or its port's */
@@ -120,6 +121,7 @@ struct vmm {
 	int request_fd;          /* eventfd: wakes the loop */
 	struct memory_note note; /* of the loop's thread */
 	struct assigned *vga;    /* the owner of the legacy VGA ranges, NULL: none; guarded by places */
+	bool started;            /* atomic: the guest runs, or has run */
 	bool held;               /* by vmm_pause(); the loop's thread alone */
 	bool reset_asked;        /* guarded by lock: a reset that waits was not the guest's */
 	uint64_t boot_ns, reboots;
@@ -176,6 +178,9 @@ void machine_memory_failed(struct vmm *vmm, int code, const void *address);
 /* step.c: what goes on in a row of enum vmm_step_row. Any thread. */
 LEND_PRINTF(3, 4) void step_begin(struct vmm *vmm, unsigned row, const char *format, ...);
 void step_end(struct vmm *vmm, unsigned row);
+/** What a guest does with a device for the first time. With the function's lock held. */
+enum mark { MARK_MEMORY, MARK_INTERRUPT };
+void mark_device(struct assigned *assigned, enum mark mark);
 
 /* build.c */
 int machine_build(struct vmm *vmm, struct lend_error *error);

@@ -18,6 +18,21 @@ void step_begin(struct vmm *vmm, unsigned row, const char *format, ...)
 	vmm->config.step(vmm->config.opaque, row, what);
 }
 
+void mark_device(struct assigned *assigned, enum mark mark)
+{
+	static const char *const text[] = {
+		[MARK_MEMORY] = "the guest turns its memory on",
+		[MARK_INTERRUPT] = "the guest takes its first interrupt",
+	};
+	struct vmm *vmm = assigned->vmm;
+
+	if (!vmm->config.mark || !__atomic_load_n(&vmm->started, __ATOMIC_RELAXED) ||
+	    assigned->marks & 1u << mark)
+		return;
+	assigned->marks |= 1u << mark;
+	vmm->config.mark(vmm->config.opaque, VMM_STEP_DEVICE + assigned->index, text[mark]);
+}
+
 void step_end(struct vmm *vmm, unsigned row)
 {
 	if (vmm->config.step)

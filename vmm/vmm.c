@@ -269,6 +269,9 @@ enum vmm_end vmm_run(struct vmm *vmm, struct lend_error *error)
 		return VMM_END_ERROR;
 	vmm->note = (struct memory_note){.wake = vmm->request_fd};
 	memory_fault_watch(&vmm->note);
+	__atomic_store_n(&vmm->started, true, __ATOMIC_RELAXED);
+	if (vmm->config.mark)
+		vmm->config.mark(vmm->config.opaque, VMM_STEP_MAIN, "first instruction of the guest");
 	vmm_resume(vmm);
 	while (!ended) {
 		enum request request;

@@ -125,7 +125,7 @@ struct vmm_config {
 	const unsigned *pin; /* the host's processor that each of them runs on; NULL: on any */
 	/* A machine with firmware; kernel_fd is -1 then. NULL: a kernel is booted directly. */
 	const struct vmm_firmware_config *firmware;
-	int kernel_fd, initrd_fd;              /* borrowed until vmm_free(); initrd_fd -1: none */
+	int kernel_fd, initrd_fd; /* borrowed until vmm_free(); initrd_fd -1: none */
 	/* A bzImage's kernel unpacked, borrowed, too: the first bytes of a file. 0 bytes: not to be had. */
 	int unpacked_fd;
 	uint64_t unpacked_size;
@@ -147,6 +147,12 @@ struct vmm_config {
 	 * end. From any thread. NULL: nobody wants to know.
 	 */
 	void (*step)(void *opaque, unsigned row, const char *what);
+	/*
+	 * Something happened that is seen once in a row: the first instruction, and of a device when the
+	 * guest turns its memory on, and takes its first interrupt. From any thread. NULL: nobody wants to
+	 * know.
+	 */
+	void (*mark)(void *opaque, unsigned row, const char *what);
 	/*
 	 * `done` bytes of guest memory are populated; 0: it begins; all of them: it is over, also when it
 	 * failed. At most 70 calls, from any thread, so that a number may come after a larger one.

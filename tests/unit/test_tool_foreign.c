@@ -55,7 +55,6 @@ static void each_has_a_sentence(void **state)
 		{"-msg", "timestamp=on"},
 		{"-D", "x"},
 		{"-d", "int"},
-		{"-trace", "x"},
 		{"-S", NULL},
 		{"-s", NULL},
 		{"-gdb", "tcp::1234"},

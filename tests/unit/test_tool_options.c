@@ -57,6 +57,16 @@ static void every_option(void **state)
 	assert_true(options.devices[1].function.no_mmap);
 }
 
+static void traces(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("-kernel", "K", NULL), 0);
+	assert_null(options.trace);
+	assert_int_equal(parse("-kernel", "K", "--trace", "T", NULL), 0);
+	assert_string_equal(options.trace, "T");
+	assert_int_equal(parse("-kernel", "K", "-trace", "enable=vfio_*", NULL), -EINVAL);
+}
+
 static void kernel_caches(void **state)
 {
 	(void)state;
@@ -433,6 +443,7 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(every_option),
 		cmocka_unit_test(kernel_caches),
+		cmocka_unit_test(traces),
 		cmocka_unit_test(one_dash_or_two),
 		cmocka_unit_test(help_needs_nothing),
 		cmocka_unit_test(sizes),

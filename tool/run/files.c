@@ -130,20 +130,42 @@ static void find_unpacked(const struct run_options *options, struct files *out)
 
 	if (out->kernel < 0 || options->no_kernel_cache)
 		return;
+	trace_step(&out->trace, TRACE_KEEPER, "looking for the unpacked kernel");
 	out->unpacked = kernel_cache_find(&cache, out->kernel, &out->unpacked_size, &out->unpacked_why);
+	trace_step(&out->trace, TRACE_KEEPER, "");
+}
+
+static int open_trace(const struct run_options *options, struct files *out, struct lend_error *error)
+{
+	int fd = options->trace ? open_output(options->trace, "--trace", error) : -1;
+
+	trace_begin(&out->trace, fd, options);
+	return options->trace && fd < 0 ? fd : 0;
+}
+
+static int start_servers(struct run_options *options, struct files *out, struct lend_error *error)
+{
+	int ret;
+
+	trace_step(&out->trace, TRACE_KEEPER, "starting the servers of devices");
+	ret = servers_start(&out->servers, options, error);
+	trace_step(&out->trace, TRACE_KEEPER, "");
+	return ret;
 }
 
 int files_open(struct run_options *options, struct files *out, struct lend_error *error)
 {
 	int ret;
 
-	*out = (struct files){.kernel = -1, .initrd = -1, .serial = -1, .stats = -1, .unpacked = -1};
+	*out = (struct files){
+		.kernel = -1, .initrd = -1, .serial = -1, .stats = -1, .unpacked = -1, .trace = {.fd = -1}};
 	firmware_none(&out->firmware);
 	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++)
 		out->devices[i] = -1;
-	if (options->firmware.code[0])
+	ret = open_trace(options, out, error);
+	if (ret >= 0 && options->firmware.code[0])
 		ret = firmware_open(options, &out->firmware, error);
-	else
+	else if (ret >= 0)
 		ret = out->kernel = open_image(options->kernel, "kernel", error);
 	if (ret >= 0 && options->initrd)
 		ret = out->initrd = open_image(options->initrd, "initrd", error);
@@ -156,7 +178,7 @@ int files_open(struct run_options *options, struct files *out, struct lend_error
 	if (ret >= 0)
 		ret = read_roms(options, out, error);
 	if (ret >= 0)
-		ret = servers_start(&out->servers, options, error);
+		ret = start_servers(options, out, error);
 	if (ret >= 0)
 		ret = open_devices(options, out, error);
 	if (ret >= 0)
@@ -186,6 +208,8 @@ void files_close(const struct run_options *options, struct files *files)
 	close_one(&files->kernel);
 	close_one(&files->initrd);
 	close_one(&files->unpacked);
+	trace_end(&files->trace);
+	close_one(&files->trace.fd);
 	close_one(&files->serial);
 	close_one(&files->stats);
 	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++) {

@@ -5,6 +5,7 @@
 
 #include "tool/run/firmware.h"
 #include "tool/run/servers.h"
+#include "tool/run/trace.h"
 
 /* The bytes of a romfile; the machine's process has them by the fork. */
 struct file_rom {
@@ -18,6 +19,7 @@ struct files {
 	int unpacked; /* the file that begins with the kernel of `kernel`, a bzImage; of so many bytes */
 	uint64_t unpacked_size;
 	struct lend_error unpacked_why; /* why there is none; empty: nothing to say */
+	struct trace trace;
 	struct firmware_files firmware;
 	struct file_rom roms[VMM_DEVICES_MAX]; /* one a device */
 	int devices[VMM_DEVICES_MAX];          /* one a -device */

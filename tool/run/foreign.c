@@ -87,7 +87,7 @@ static const struct foreign option_rows[] = {
 	{"D log-file log-path", NULL, "all lines go to standard error; write 2>FILE at the end"},
 	{"msg", "timestamp=off",
 	 "lines have no time of their own, the journal of a service has; leave it out"},
-	{"trace dfilter debug level plugin", NULL, "give -v, or twice for all that can be said"},
+	{"dfilter debug level plugin", NULL, "give -v, or twice for all that can be said"},
 	{"d", NULL, "give -v to hear more; a disk is given with -disk IMAGE"},
 	{"s gdb", NULL, "no debugger can be connected; leave it out"},
 	{"S preconfig", NULL, "the guest is started at once; leave it out"},

@@ -14,7 +14,7 @@
 #include "tool/run/servers.h"
 #include "tool/tool.h"
 
-enum { KEEPER_KEEP_MAX = 2, KEEPER_MORE_MAX = VMM_DEVICES_MAX + 5 };
+enum { KEEPER_KEEP_MAX = 2, KEEPER_MORE_MAX = VMM_DEVICES_MAX + 6 };
 
 struct keeper_config {
 	int input, output, messages; /* standard input, output and error; not closed */

@@ -31,6 +31,7 @@ struct machine {
 	int control, signals;
 	struct outbox outbox;
 	struct vmm *vmm;
+	bool running;   /* the start is over */
 	bool spoken_to; /* the keeper's messages are to be read */
 	time_t pressed; /* when the power button was pressed last, s; 0: never */
 };
@@ -57,12 +58,29 @@ static void log_line(void *opaque, enum lend_log_level level, const char *line)
 	say(machine, OUTBOX_LINE, CONTROL_LOG, level, line);
 }
 
+/* Of the start alone: a guest may start the machine again without end. */
+static void trace(struct machine *machine, unsigned row, const char *what)
+{
+	if (machine->config->files && !machine->running)
+		trace_step(&machine->config->files->trace, row, what);
+}
+
 /* From any thread. A step without room in the socket is not told: nobody waits for that either. */
 static void on_step(void *opaque, unsigned row, const char *what)
 {
 	struct machine *machine = opaque;
 
+	trace(machine, row, what);
 	say(machine, OUTBOX_LINE, CONTROL_STEP, row, what);
+}
+
+/* From any thread. */
+static void on_mark(void *opaque, unsigned row, const char *what)
+{
+	const struct machine *machine = opaque;
+
+	if (machine->config->files)
+		trace_mark(&machine->config->files->trace, row, what);
 }
 
 /* From any thread. */
@@ -159,6 +177,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		.iommu_fd = options->has_iommu_fd ? options->iommu_fd : -1,
 		.log = log_line,
 		.step = on_step,
+		.mark = on_mark,
 		.populated = on_populated,
 		.work = at_work,
 		.lost = on_lost,
@@ -344,7 +363,11 @@ static enum vmm_end run(struct machine *machine, int serial, struct lend_error *
 		return VMM_END_ERROR;
 	if (machine->config->options->verbose)
 		vmm_explain(machine->vmm, print_line, machine);
-	if (vmm_sandbox(machine->vmm, error))
+	trace(machine, VMM_STEP_MAIN, "giving up what is not needed any more");
+	ret = vmm_sandbox(machine->vmm, error);
+	trace(machine, VMM_STEP_MAIN, "");
+	machine->running = true;
+	if (ret)
 		return VMM_END_ERROR;
 	say(machine, OUTBOX_LAST, CONTROL_RUNNING, 0, "");
 	return vmm_run(machine->vmm, error);

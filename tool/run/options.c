@@ -85,6 +85,19 @@ static int set_stats(struct run_options *options, const char *value, struct lend
 	return 0;
 }
 
+static int set_trace(struct run_options *options, const char *value, struct lend_error *error)
+{
+	/* Another monitor's option of this name says what to log. */
+	if (!strncmp(value, "enable=", 7) || !strncmp(value, "events=", 7) || !strncmp(value, "file=", 5))
+		return tool_fail(
+			error, -EINVAL,
+			"--trace %.100s: it takes a file alone, and writes there where the time of the "
+			"start goes; give -v, or twice, for all that can be said",
+			value);
+	options->trace = value;
+	return 0;
+}
+
 static int set_help(struct run_options *options, const char *value, struct lend_error *error)
 {
 	(void)value, (void)error;
@@ -121,6 +134,7 @@ static const struct option options_table[] = {
 	{"fw-cfg", true, fw_cfg_parse},
 	{"fw_cfg", true, fw_cfg_parse},
 	{"kernel-cache", true, set_kernel_cache},
+	{"trace", true, set_trace},
 };
 
 /* "name" of "-name", "--name" and "-name=value". */

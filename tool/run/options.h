@@ -107,7 +107,8 @@ struct run_options {
 	int at;           /* the argument that is wrong; 0: none, or what is missing */
 	bool help;        /* --help was there: nothing else was checked */
 	unsigned verbose; /* how many -v */
-	const char *stats;
+	const char *stats, *trace;
+	uint64_t begun; /* when the command did, ns of CLOCK_MONOTONIC */
 	bool has_iommu_fd; /* -object iommufd,fd=N */
 	int iommu_fd;
 	struct run_device devices[VMM_DEVICES_MAX];

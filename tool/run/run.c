@@ -79,6 +79,7 @@ static const char help_text[] =
 	"  -machine cf8=on      ports 0xcf8, 0xcfc answer, for guests without ACPI (off)\n"
 	"  -v                   say more; twice, say everything\n"
 	"  --stats FILE         write the counters of the run there, as JSON\n"
+	"  --trace FILE         write where the time of the start goes, for Perfetto\n"
 	"  --help               this text\n"
 	"\n"
 	"ADDRESS may also be an interface (eth1), a node (/dev/nvme0n1) or\n"
@@ -107,8 +108,12 @@ static void run_machine(const struct run_options *options, struct files *files, 
 			struct keeper_result *result)
 {
 	const struct vmm_firmware_config *firmware = &files->firmware.config;
-	int more[KEEPER_MORE_MAX] = {options->has_iommu_fd ? options->iommu_fd : -1, firmware->code_fd,
-				     firmware->vars_fd, firmware->template_fd, files->unpacked};
+	int more[KEEPER_MORE_MAX] = {options->has_iommu_fd ? options->iommu_fd : -1,
+				     firmware->code_fd,
+				     firmware->vars_fd,
+				     firmware->template_fd,
+				     files->unpacked,
+				     files->trace.fd};
 	struct machine_config machine = {
 		.options = options,
 		.firmware = options->firmware.code[0] ? firmware : NULL,
@@ -142,7 +147,7 @@ static void run_machine(const struct run_options *options, struct files *files, 
 		.flush_ms = KEEPER_FLUSH_MS,
 	};
 
-	memcpy(more + 5, files->devices, sizeof(files->devices));
+	memcpy(more + 6, files->devices, sizeof(files->devices));
 	keeper_run(&keeper, result);
 }
 
@@ -173,14 +178,17 @@ static bool is_interrupted(void)
 }
 
 /* What fails is said, and nothing was taken then. */
-static bool is_fit(struct lend_context *context, const struct run_options *options, const struct files *files)
+static bool is_fit(struct lend_context *context, const struct run_options *options, struct files *files)
 {
 	struct lend_error error = {""};
+	int ret;
 
-	if (!preflight_computer(context, options, files, &error))
-		return true;
-	tool_say("%s", error.text);
-	return false;
+	trace_step(&files->trace, TRACE_KEEPER, "looking at the computer and the images");
+	ret = preflight_computer(context, options, files, &error);
+	trace_step(&files->trace, TRACE_KEEPER, "");
+	if (ret)
+		tool_say("%s", error.text);
+	return !ret;
 }
 
 /* Before a device is taken, and once all are as they will be opened, what stands in the way is asked. */
@@ -202,7 +210,12 @@ static void take_and_run(struct lend_context *context, struct run_options *optio
 	struct lend_error error = {""};
 	struct managed managed;
 
-	if (take_devices(&managed, context, options, &error))
+	int ret;
+
+	trace_step(&files->trace, TRACE_KEEPER, "checking and taking the devices");
+	ret = take_devices(&managed, context, options, &error);
+	trace_step(&files->trace, TRACE_KEEPER, "");
+	if (ret)
 		tool_say("%s", error.text);
 	else if (managed.taken && is_interrupted())
 		tool_say("interrupted before the machine was started");
@@ -279,6 +292,7 @@ static int run(int argc, char **argv)
 	struct run_options options;
 	struct lend_error error;
 	struct argfile argfile;
+	uint64_t begun = trace_now();
 	int status = TOOL_USAGE, ret = argfile_expand(argc, argv, &argfile, &error);
 
 	if (!ret) {
@@ -286,6 +300,7 @@ static int run(int argc, char **argv)
 		if (ret)
 			argfile_add_place(&argfile, options.at, &error);
 	}
+	options.begun = begun;
 	if (ret)
 		tool_say("%s", error.text);
 	else
