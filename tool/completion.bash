@@ -155,9 +155,9 @@ _lend_run() {
 	object | -object) _lend_offer "$full" "$word" iommufd,id=; compopt -o nospace; return ;;
 	m | -m) _lend_memory "$full" "$word"; return ;;
 	c | -c | smp | -smp) _lend_cpus "$full" "$word"; return ;;
-	append | -append | ports | -ports | uuid | -uuid | name | -name) return ;;
+	append | -append | user | -user | ports | -ports | uuid | -uuid | name | -name) return ;;
 	esac
-	local options="m c smp kernel kernel-cache initrd append firmware boot rtc fw-cfg name qmp serial uuid no-reboot ports machine object device disk net v stats trace help"
+	local options="m c smp kernel kernel-cache initrd append firmware boot rtc fw-cfg name qmp serial sandbox no-sandbox user uuid no-reboot ports machine object device disk net v stats trace help"
 	if [[ $full == --* ]]; then
 		COMPREPLY=($(compgen -P -- -W "$options" -- "${full#--}"))
 	else

@@ -221,6 +221,8 @@ _lend() {
 			'*-disk[a disk of an image]:image:_files' '*-net[a network card]:where:(user tap= none)' \
 			'-qmp[control socket]:where:(unix\: fd\: none)' \
 			'-serial[serial line]:where:(stdio none file\: unix\:)' \
+			'-sandbox[what the machine gives up]:mode:(on log off)' '-no-sandbox[give up nothing]' \
+			'-user[whom the machine becomes]:user:_users' \
 			'-uuid[identity]:uuid:' '-no-reboot[a reboot ends it]' \
 			'-machine[machine]:what:(cf8=on cf8=off)' '*-v[say more]' \
 			'-ports[ports for devices that come later]:number:' \

@@ -1,101 +1,103 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two tables: the system calls that stay allowed, and the ioctls of KVM that
- * do; liblend has two of its own. A row is there only if something needs the
- * call after the start; the reason stands above its group.
+ * do, each for the threads that need it; liblend has two of its own. A row is
+ * there only if something needs the call after the start; the reason stands
+ * above its group.
  */
 #include <errno.h>
-#include <linux/capability.h>
 #include <linux/kvm.h>
-#include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "vmm/confine.h"
 #include "vmm/error.h"
 #include "vmm/machine.h"
 #include "vmm/sandbox.h"
 
-static const int calls[] = {
-	/* Event loop, eventfds, serial line, control socket, trapped BARs, images at a reboot. */
-	SCMP_SYS(read),
-	SCMP_SYS(write),
-	SCMP_SYS(writev),
-	SCMP_SYS(sendto),
-	SCMP_SYS(recvfrom),
-	SCMP_SYS(epoll_wait),
-	SCMP_SYS(epoll_ctl),
-	SCMP_SYS(poll),
-	SCMP_SYS(close),
-	SCMP_SYS(fstat), /* not newfstatat, which tells of any path whether it exists */
+/* The classes of threads: the event loop, the processors, and the one that opens and closes devices. */
+enum class { LOOP = 1, VCPU = 2, WORKER = 4, ALL = LOOP | VCPU | WORKER };
+
+static const struct {
+	int call;
+	unsigned classes;
+} calls[] = {
+	/* Eventfds, serial line, control socket, trapped BARs, images at a reboot. */
+	{SCMP_SYS(read), ALL},
+	{SCMP_SYS(write), ALL},
+	{SCMP_SYS(writev), ALL},
+	{SCMP_SYS(sendto), ALL},
+	{SCMP_SYS(epoll_ctl), ALL},
+	{SCMP_SYS(poll), ALL},
+	{SCMP_SYS(close), ALL},
+	{SCMP_SYS(fstat), ALL}, /* not newfstatat, which tells of any path whether it exists */
+	/* Waiting for all of them, and what the keeper says. */
+	{SCMP_SYS(epoll_wait), LOOP},
+	{SCMP_SYS(recvfrom), LOOP},
 	/* Memory of malloc, and BAR mappings that go. mmap and mprotect: see below. */
-	SCMP_SYS(munmap),
-	SCMP_SYS(madvise),
-	SCMP_SYS(brk),
-	SCMP_SYS(mremap),
+	{SCMP_SYS(munmap), ALL},
+	{SCMP_SYS(madvise), ALL},
+	{SCMP_SYS(brk), ALL},
+	{SCMP_SYS(mremap), ALL},
 	/* Threads, signals, time. */
-	SCMP_SYS(futex),
-	SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(rt_sigaction),
-	SCMP_SYS(restart_syscall),
-	SCMP_SYS(gettid),
-	SCMP_SYS(getpid),
-	SCMP_SYS(clock_gettime),
-	SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(timerfd_settime),
-	SCMP_SYS(set_robust_list),
-	SCMP_SYS(rseq),
-	SCMP_SYS(getrandom),
-	SCMP_SYS(exit),
-	SCMP_SYS(exit_group),
+	{SCMP_SYS(futex), ALL},
+	{SCMP_SYS(rt_sigreturn), ALL},
+	{SCMP_SYS(rt_sigprocmask), ALL},
+	{SCMP_SYS(rt_sigaction), ALL},
+	{SCMP_SYS(restart_syscall), ALL},
+	{SCMP_SYS(gettid), ALL},
+	{SCMP_SYS(getpid), ALL},
+	{SCMP_SYS(clock_gettime), ALL},
+	{SCMP_SYS(clock_nanosleep), ALL},
+	{SCMP_SYS(timerfd_settime), ALL},
+	{SCMP_SYS(getrandom), ALL},
+	{SCMP_SYS(exit), ALL},
+	{SCMP_SYS(exit_group), ALL},
 };
 
-static const unsigned ioctls[] = {
-	/* Running and, at a reboot, resetting the processors. */
-	KVM_RUN,
-	KVM_GET_REGS,
-	KVM_SET_REGS,
-	KVM_SET_SREGS,
-	KVM_GET_MSRS,
-	KVM_SET_MSRS,
-	KVM_SET_LAPIC,
-	KVM_SET_FPU,
-	KVM_SET_XCRS,
-	KVM_SET_VCPU_EVENTS,
-	KVM_SET_DEBUGREGS,
-	KVM_SET_MP_STATE,
-	KVM_SET_IRQCHIP,
-	KVM_SET_PIT2,
+static const struct {
+	unsigned request;
+	unsigned classes;
+} ioctls[] = {
+	{KVM_RUN, VCPU},
+	/* At a reboot, resetting the processors. */
+	{KVM_GET_REGS, LOOP},
+	{KVM_SET_REGS, LOOP},
+	{KVM_SET_SREGS, LOOP},
+	{KVM_GET_MSRS, LOOP},
+	{KVM_SET_MSRS, LOOP},
+	{KVM_SET_LAPIC, LOOP},
+	{KVM_SET_FPU, LOOP},
+	{KVM_SET_XCRS, LOOP},
+	{KVM_SET_VCPU_EVENTS, LOOP},
+	{KVM_SET_DEBUGREGS, LOOP},
+	{KVM_SET_MP_STATE, LOOP},
+	{KVM_SET_IRQCHIP, LOOP},
+	{KVM_SET_PIT2, LOOP},
 	/* Going on after a pause. */
-	KVM_KVMCLOCK_CTRL,
+	{KVM_KVMCLOCK_CTRL, LOOP},
 	/* BARs that move, interrupts that change. */
-	KVM_SET_USER_MEMORY_REGION,
-	KVM_SET_GSI_ROUTING,
-	KVM_IRQFD,
-	KVM_IRQ_LINE,
+	{KVM_SET_USER_MEMORY_REGION, ALL},
+	{KVM_SET_GSI_ROUTING, ALL},
+	{KVM_IRQFD, ALL},
+	{KVM_IRQ_LINE, ALL},
 	/* A root port's own interrupt. */
-	KVM_SIGNAL_MSI,
+	{KVM_SIGNAL_MSI, ALL},
 	/* Flash of firmware that becomes memory and a chip in turn. */
-	KVM_REGISTER_COALESCED_MMIO,
-	KVM_UNREGISTER_COALESCED_MMIO,
+	{KVM_REGISTER_COALESCED_MMIO, ALL},
+	{KVM_UNREGISTER_COALESCED_MMIO, ALL},
 	/* Writes that are learned (NVIDIA's acknowledgements). */
-	KVM_IOEVENTFD,
+	{KVM_IOEVENTFD, ALL},
 	/* Giving devices back. */
-	KVM_SET_DEVICE_ATTR,
+	{KVM_SET_DEVICE_ATTR, LOOP | WORKER},
 };
 
-static int drop_capabilities(void)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[2] = {0};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return -errno;
-	return syscall(SYS_capset, &header, none) ? -errno : 0;
-}
+/* What rules are made for. */
+struct rules {
+	const struct vmm *vmm;
+	enum class class;
+};
 
 static int allow_ioctl(scmp_filter_ctx filter, uint32_t request)
 {
@@ -140,68 +142,97 @@ static int allow_plugs(scmp_filter_ctx filter)
 	return ret ? ret : allow_named(filter, names, count);
 }
 
-static int add_rules(scmp_filter_ctx filter, const struct vmm *vmm)
+/* By the arguments: signals to threads of this process alone; new memory, but none that can be executed. */
+static int allow_by_argument(scmp_filter_ctx filter)
 {
+	int ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				   SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+
+	ret = ret ? ret
+		  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+				     SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	return ret ? ret
+		   : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+				      SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+}
+
+static int add_rules(scmp_filter_ctx filter, const void *opaque)
+{
+	const struct rules *rules = opaque;
 	const uint32_t *devices;
 	size_t device_count = lend_ioctls(&devices);
 	int ret = 0;
 
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]) && !ret; i++)
-		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-	for (size_t i = 0; i < sizeof(ioctls) / sizeof(ioctls[0]) && !ret; i++)
-		ret = allow_ioctl(filter, ioctls[i]);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls) && !ret; i++)
+		if (calls[i].classes & rules->class)
+			ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i].call, 0);
+	for (size_t i = 0; i < sizeof(ioctls) / sizeof(*ioctls) && !ret; i++)
+		if (ioctls[i].classes & rules->class)
+			ret = allow_ioctl(filter, ioctls[i].request);
 	for (size_t i = 0; i < device_count && !ret; i++)
 		ret = allow_ioctl(filter, devices[i]);
 	ret = ret ? ret : allow_library(filter);
-	if (!ret && vmm->config.ports)
+	if (!ret && rules->vmm->config.ports && rules->class != VCPU)
 		ret = allow_plugs(filter);
 	/* The guest's UEFI variables, which pwrite64 of the library's list writes, reach the disk. */
-	if (!ret && vmm->config.firmware)
+	if (!ret && rules->vmm->config.firmware)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fdatasync), 0);
-	/* Signals to threads of this process alone; a thread's name. */
-	ret = ret ? ret
-		  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
-	ret = ret ? ret
-		  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-				     SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
-	/* New memory, but none that can be executed. */
-	ret = ret ? ret
-		  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				     SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	ret = ret ? ret
-		  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				     SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	return ret;
+	return ret ? ret : allow_by_argument(filter);
 }
 
-static int load_filter(const struct vmm *vmm)
+static int give_up_rights(const struct vmm_sandbox *sandbox, struct lend_error *error)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int ret;
+	int ret = sandbox->has_user ? confine_user(sandbox->user, sandbox->group) : 0;
 
-	if (!filter)
-		return -ENOMEM;
-	/* The default ends one thread alone, and the machine would live on without it. */
-	ret = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	ret = ret ? ret : seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-	ret = ret ? ret : seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	ret = ret ? ret : add_rules(filter, vmm);
-	ret = ret ? ret : seccomp_load(filter);
-	seccomp_release(filter);
-	return ret;
-}
-
-int vmm_sandbox(struct vmm *vmm, struct lend_error *error)
-{
-	int ret = drop_capabilities();
-
+	if (ret)
+		return fail(error, ret, "the machine cannot become user %u: %s", sandbox->user,
+			    strerror(-ret));
+	ret = confine_privileges();
 	if (ret)
 		return fail(error, ret, "cannot drop privileges: %s", strerror(-ret));
+	ret = confine_files();
+	return ret ? fail(error, ret, "cannot lock files away: %s", strerror(-ret)) : 0;
+}
+
+static int program(const struct vmm *vmm, const struct vmm_sandbox *sandbox, enum class class,
+		   struct sock_fprog *out, struct lend_error *error)
+{
+	const struct rules rules = {vmm, class};
+	int ret = confine_program(add_rules, &rules, sandbox->log, out);
+
+	return ret ? fail(error, ret, "cannot make the list of system calls: %s", strerror(-ret)) : 0;
+}
+
+/* Each thread begins with its own list; the calling one, whose list lets it start none, is the last. */
+static int start_threads(struct vmm *vmm, const struct sock_fprog *vcpu, const struct sock_fprog *worker,
+			 struct lend_error *error)
+{
+	int ret;
+
+	vmm->vcpus.calls = vcpu;
 	ret = vcpus_start(&vmm->vcpus, error);
+	vmm->plugs.worker.calls = worker;
 	ret = ret ? ret : plugs_start(vmm, error);
-	if (ret)
-		return ret;
-	ret = load_filter(vmm);
-	return ret ? fail(error, ret, "cannot restrict system calls: %s", strerror(-ret)) : 0;
+	vmm->vcpus.calls = vmm->plugs.worker.calls = NULL;
+	return ret;
+}
+
+int vmm_sandbox(struct vmm *vmm, const struct vmm_sandbox *sandbox, struct lend_error *error)
+{
+	struct sock_fprog loop = {0}, vcpu = {0}, worker = {0};
+	int ret = give_up_rights(sandbox, error);
+
+	ret = ret ? ret : program(vmm, sandbox, LOOP, &loop, error);
+	ret = ret ? ret : program(vmm, sandbox, VCPU, &vcpu, error);
+	ret = ret ? ret : program(vmm, sandbox, WORKER, &worker, error);
+	ret = ret ? ret : start_threads(vmm, &vcpu, &worker, error);
+	if (!ret) {
+		ret = confine_calls(&loop);
+		if (ret)
+			fail(error, ret, "cannot restrict system calls: %s", strerror(-ret));
+	}
+	confine_free(&loop);
+	confine_free(&vcpu);
+	confine_free(&worker);
+	return ret;
 }

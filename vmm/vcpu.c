@@ -105,6 +105,14 @@ static void allow_kick(void)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+static void confine(struct vcpus *all)
+{
+	int ret = all->calls ? confine_calls(all->calls) : 0;
+
+	if (ret)
+		__atomic_store_n(&all->unconfined, ret, __ATOMIC_RELEASE);
+}
+
 static void *thread(void *opaque)
 {
 	struct vcpu *vcpu = opaque;
@@ -115,6 +123,7 @@ static void *thread(void *opaque)
 	__atomic_store_n(&vcpu->number, gettid(), __ATOMIC_RELAXED);
 	allow_kick();
 	memory_fault_watch(&vcpu->note);
+	confine(vcpu->all);
 	for (;;) {
 		enum vcpus_order order = order_of(vcpu->all);
 
@@ -280,7 +289,12 @@ int vcpus_start(struct vcpus *vcpus, struct lend_error *error)
 		if (!vcpus->vcpu[i].started)
 			ret = start(vcpus, &vcpus->vcpu[i], &attributes, error);
 	pthread_attr_destroy(&attributes);
-	return ret;
+	if (ret || !vcpus->calls)
+		return ret;
+	vcpus_wait_parked(vcpus);
+	ret = __atomic_load_n(&vcpus->unconfined, __ATOMIC_ACQUIRE);
+	return ret ? fail(error, ret, "cannot restrict the system calls of a processor: %s", strerror(-ret))
+		   : 0;
 }
 
 void vcpus_free(struct vcpus *vcpus)

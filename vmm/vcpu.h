@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "vmm/bus.h"
+#include "vmm/confine.h"
 #include "vmm/memory_fault.h"
 #include "vmm/posted.h"
 #include "vmm/vmm.h"
@@ -61,6 +62,10 @@ struct vcpus {
 	bool mtrrs_off; /* as a processor leaves reset: firmware turns them on; else as firmware leaves them
 			 */
 	const unsigned *pin; /* the host's processor that each thread stays on; NULL: on any */
+	/* The system calls that a thread may make, from its start on; NULL: all. Read by vcpus_start() alone.
+	 */
+	const struct sock_fprog *calls;
+	int unconfined; /* atomic: why a thread could not be restricted to them; 0: each is */
 	size_t run_size;
 	unsigned count, parked;
 	pthread_mutex_t lock; /* guards parked and order's changes */
@@ -84,7 +89,8 @@ int vcpus_reset(struct vcpus *vcpus, const struct memory *memory, const struct b
 
 /**
  * Starts the threads, paused, each on its processor of the host where `pin` says so; those that run
- * already stay as they are, and where they are. -EINVAL: a processor of the host may not be used.
+ * already stay as they are, and where they are. With `calls` it waits until each is restricted to these.
+ * -EINVAL: a processor of the host may not be used.
  */
 int vcpus_start(struct vcpus *vcpus, struct lend_error *error);
 

@@ -32,9 +32,12 @@ static void *thread(void *opaque)
 {
 	struct worker *worker = opaque;
 	struct job *job;
+	int ret;
 
 	prctl(PR_SET_NAME, "lend-devices");
+	ret = worker->calls ? confine_calls(worker->calls) : 0;
 	pthread_mutex_lock(&worker->lock);
+	worker->unconfined = ret;
 	worker->running = true;
 	pthread_cond_broadcast(&worker->changed);
 	pthread_mutex_unlock(&worker->lock);
@@ -57,8 +60,9 @@ int worker_start(struct worker *worker)
 	pthread_mutex_lock(&worker->lock);
 	while (!ret && !worker->running)
 		pthread_cond_wait(&worker->changed, &worker->lock);
+	ret = ret ? -ret : worker->unconfined;
 	pthread_mutex_unlock(&worker->lock);
-	return -ret;
+	return ret;
 }
 
 void worker_give(struct worker *worker, struct job *job)

@@ -42,6 +42,7 @@ static struct {
 	char calls[128];
 	unsigned busy; /* how often vmm_new() finds the device in use */
 	int new_result, sandbox_result;
+	struct vmm_sandbox sandbox; /* as it was asked for */
 	enum vmm_end end;     /* what vmm_run() returns at once, unless `loops` */
 	bool loops;           /* vmm_run() ends by vmm_stop() or the second button */
 	const char *sentence; /* of vmm_run() */
@@ -78,9 +79,10 @@ int vmm_new(const struct vmm_config *config, struct vmm **out, struct lend_error
 	return 0;
 }
 
-int vmm_sandbox(struct vmm *vmm, struct lend_error *error)
+int vmm_sandbox(struct vmm *vmm, const struct vmm_sandbox *sandbox, struct lend_error *error)
 {
-	(void)vmm, (void)error;
+	(void)vmm;
+	play.sandbox = *sandbox;
 	call('x');
 	return play.sandbox_result ? tool_fail(error, play.sandbox_result, "no sandbox") : 0;
 }

@@ -47,8 +47,6 @@ static void each_has_a_sentence(void **state)
 		{"-acpitable", "x"},
 		{"-fw_cfg", "x"},
 		{"-dtb", "x"},
-		{"-sandbox", "off"},
-		{"-sandbox", "on,spawn=allow"},
 		{"-runas", "nobody"},
 		{"-run-with", "user=x"},
 		{"-chroot", "x"},
@@ -233,8 +231,7 @@ static void what_is_done_anyway(void **state)
 		{"-balloon", "none"},
 		{"-overcommit", "mem-lock=on"},
 		{"-msg", "timestamp=off"},
-		{"-sandbox", "on"},
-		{"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"},
+		{"-seccomp", "on"},
 		{"-machine", "accel=kvm"},
 		{"-machine", "cf8=on,accel=kvm,usb=off"},
 		{"-M", "accel=kvm,dump-guest-core=off"},
@@ -289,9 +286,15 @@ static const char *filled_in(const char *text, size_t length)
 	static const struct {
 		const char *word, *is;
 	} words[] = {
-		{"SIZE", "4G"}, {"ADDRESS", "05:00.0"}, {"UUID", "12345678-9abc-def0-1234-56789abcdef0"},
-		{"N", "1"},     {"PATH", "/x"},         {"FILE", "x"},
-		{"TEXT", "x"},  {"LIST", "0"},
+		{"NAME", "root"},
+		{"SIZE", "4G"},
+		{"ADDRESS", "05:00.0"},
+		{"UUID", "12345678-9abc-def0-1234-56789abcdef0"},
+		{"N", "1"},
+		{"PATH", "/x"},
+		{"FILE", "x"},
+		{"TEXT", "x"},
+		{"LIST", "0"},
 	};
 	static char out[200];
 	size_t used = 0;

@@ -47,6 +47,24 @@ static void sentences(void **state)
 	assert_end(stage, VMM_END_FAULT, "triple fault at 0x1000");
 }
 
+static void is_restricted_as_the_user_says(void **state)
+{
+	struct stage *stage = *state;
+
+	stage->options.sandbox = (struct run_sandbox){RUN_SANDBOX_LOG, true, 1000, 100};
+	run_it(stage, "nxrcf");
+	assert_true(play.sandbox.log && play.sandbox.has_user);
+	assert_int_equal(play.sandbox.user, 1000);
+	assert_int_equal(play.sandbox.group, 100);
+	memset(&play, 0, sizeof(play));
+	stage->options.sandbox = (struct run_sandbox){.mode = RUN_SANDBOX_ON};
+	run_it(stage, "nxrcf");
+	assert_false(play.sandbox.log || play.sandbox.has_user);
+	memset(&play, 0, sizeof(play));
+	stage->options.sandbox.mode = RUN_SANDBOX_OFF;
+	run_it(stage, "nrcf");
+}
+
 static void assert_waited_for(struct stage *stage, const char *host)
 {
 	assert_message(stage, CONTROL_STEP, NULL);
@@ -238,6 +256,7 @@ int main(void)
 		CASE(plain_run),
 		CASE(verbose_run),
 		CASE(sentences),
+		CASE(is_restricted_as_the_user_says),
 		CASE(busy_is_tried_twice),
 		CASE(held_is_tried_once),
 		CASE(keeper_asks),

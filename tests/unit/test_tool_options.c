@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line of lend run: every option, and every way to get one wrong. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tests/unit/folder.h"
 #include "tests/unit/tool_command_line.h"
@@ -279,6 +280,39 @@ static void processors_are_pinned(void **state)
 	assert_refused("-c", "2,pin=0-1,sockets=2", "with pin=LIST");
 }
 
+static void what_the_machine_gives_up(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("-kernel", "K", NULL), 0);
+	assert_int_equal(options.sandbox.mode, RUN_SANDBOX_ON);
+	assert_false(options.sandbox.has_user);
+	assert_null(sandbox_cost(&options));
+	assert_int_equal(parse("-kernel", "K", "--sandbox=log", NULL), 0);
+	assert_int_equal(options.sandbox.mode, RUN_SANDBOX_LOG);
+	assert_non_null(strstr(sandbox_cost(&options), "the kernel's log"));
+	assert_int_equal(parse("-kernel", "K", "--no-sandbox", NULL), 0);
+	assert_int_equal(options.sandbox.mode, RUN_SANDBOX_OFF);
+	assert_non_null(strstr(sandbox_cost(&options), "keeps all rights"));
+	assert_int_equal(parse("-kernel", "K", "-sandbox", "on,obsolete=deny,spawn=deny", NULL), 0);
+	assert_int_equal(options.sandbox.mode, RUN_SANDBOX_ON);
+	assert_refused("-sandbox", "on,spawn=allow", "no parts");
+	assert_refused("-sandbox", "log,spawn=deny", "no parts");
+	assert_refused("-sandbox", "maybe", "on, log or off");
+	assert_refused("-sandbox", "", "on, log or off");
+	if (geteuid()) {
+		assert_refused("-user", "nobody", "only root");
+		return;
+	}
+	assert_int_equal(parse("-kernel", "K", "-user", "nobody", NULL), 0);
+	assert_true(options.sandbox.has_user && options.sandbox.user > 0);
+	assert_int_equal(parse("-kernel", "K", "-user", "1234:99", NULL), 0);
+	assert_int_equal(options.sandbox.user, 1234);
+	assert_int_equal(options.sandbox.group, 99);
+	assert_refused("-user", "4294967295", "no such user");
+	assert_refused("-user", "1:", "no such user");
+	assert_refused("-user", "no-such-user", "name, UID or UID:GID");
+}
+
 static void wrong_values(void **state)
 {
 	(void)state;
@@ -451,6 +485,7 @@ int main(void)
 		cmocka_unit_test(ports_are_sized_by_the_computer),
 		cmocka_unit_test(kinds_of_memory),
 		cmocka_unit_test(processors_are_pinned),
+		cmocka_unit_test(what_the_machine_gives_up),
 		cmocka_unit_test(wrong_values),
 		cmocka_unit_test(serial_kinds),
 		cmocka_unit_test(missing_and_unknown),

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tool/run/keeper_state.h"
+#include "tool/run/rights.h"
 #include "tool/run/spawn.h"
 
 const struct ladder_times keeper_times = {
@@ -237,6 +238,8 @@ void keeper_run(const struct keeper_config *config, struct keeper_result *result
 	ret = keeper.signals < 0 ? -errno : plug_init(&keeper.plugs);
 	ret = ret ? ret : make_machine(&keeper);
 	ret = ret ? ret : keeper_qmp(&keeper);
+	/* The machine has its rights; it drops them by itself. */
+	ret = ret ? ret : rights_drop();
 	if (ret)
 		messages_say(&keeper.messages, "cannot start the process of the machine: %s", strerror(-ret));
 	else

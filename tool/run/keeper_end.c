@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How the machine ended: the last line, and the exit status. */
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -37,6 +38,12 @@ static bool conclude_death(struct keeper *keeper)
 
 		messages_say(&keeper->messages, "the process of the machine was killed by signal %d (%s) %s",
 			     signal, strsignal(signal), when);
+		if (signal == SIGSYS)
+			messages_say(
+				&keeper->messages,
+				"it made a system call that it has no need of: that is a fault of lend's, "
+				"which -sandbox log names in the kernel's log, or somebody broke out of the "
+				"guest");
 		return true;
 	}
 	if (keeper->said)

@@ -352,6 +352,17 @@ static int watch(struct machine *machine, struct lend_error *error)
 	return ret ? tool_fail(error, ret, "cannot watch the keeper: %s", strerror(-ret)) : 0;
 }
 
+static int enter_sandbox(struct machine *machine, struct lend_error *error)
+{
+	const struct run_sandbox *sandbox = &machine->config->options->sandbox;
+	const struct vmm_sandbox given = {.has_user = sandbox->has_user,
+					  .user = sandbox->user,
+					  .group = sandbox->group,
+					  .log = sandbox->mode == RUN_SANDBOX_LOG};
+
+	return sandbox->mode == RUN_SANDBOX_OFF ? 0 : vmm_sandbox(machine->vmm, &given, error);
+}
+
 static enum vmm_end run(struct machine *machine, int serial, struct lend_error *error)
 {
 	int ret;
@@ -364,7 +375,7 @@ static enum vmm_end run(struct machine *machine, int serial, struct lend_error *
 	if (machine->config->options->verbose)
 		vmm_explain(machine->vmm, print_line, machine);
 	trace(machine, VMM_STEP_MAIN, "giving up what is not needed any more");
-	ret = vmm_sandbox(machine->vmm, error);
+	ret = enter_sandbox(machine, error);
 	trace(machine, VMM_STEP_MAIN, "");
 	machine->running = true;
 	if (ret)

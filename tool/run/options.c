@@ -98,6 +98,13 @@ static int set_trace(struct run_options *options, const char *value, struct lend
 	return 0;
 }
 
+static int set_no_sandbox(struct run_options *options, const char *value, struct lend_error *error)
+{
+	(void)value, (void)error;
+	options->sandbox.mode = RUN_SANDBOX_OFF;
+	return 0;
+}
+
 static int set_help(struct run_options *options, const char *value, struct lend_error *error)
 {
 	(void)value, (void)error;
@@ -130,6 +137,9 @@ static const struct option options_table[] = {
 	{"name", true, name_parse},
 	{"qmp", true, qmp_parse},
 	{"boot", true, boot_parse},
+	{"sandbox", true, sandbox_parse},
+	{"no-sandbox", false, set_no_sandbox},
+	{"user", true, user_parse},
 	{"rtc", true, rtc_parse},
 	{"fw-cfg", true, fw_cfg_parse},
 	{"fw_cfg", true, fw_cfg_parse},

@@ -84,6 +84,17 @@ struct run_qmp {
 };
 
 /* Strings point into argv. */
+enum run_sandbox_mode { RUN_SANDBOX_ON, RUN_SANDBOX_LOG, RUN_SANDBOX_OFF };
+
+/* Whom root's machines become where the user exists and no other is named. */
+#define RUN_SANDBOX_USER "lend-machine"
+
+struct run_sandbox {
+	enum run_sandbox_mode mode;
+	bool has_user; /* the machine becomes `user`; else it stays who it is */
+	unsigned user, group;
+};
+
 struct run_options {
 	uint64_t memory; /* bytes */
 	bool has_node;   /* memory comes from `node` of the host */
@@ -109,6 +120,7 @@ struct run_options {
 	unsigned verbose; /* how many -v */
 	const char *stats, *trace;
 	uint64_t begun; /* when the command did, ns of CLOCK_MONOTONIC */
+	struct run_sandbox sandbox;
 	bool has_iommu_fd; /* -object iommufd,fd=N */
 	int iommu_fd;
 	struct run_device devices[VMM_DEVICES_MAX];
@@ -129,6 +141,15 @@ int serial_parse(struct run_options *options, const char *value, struct lend_err
 
 /** Reads the value of -qmp. 0 or -EINVAL. */
 int qmp_parse(struct run_options *options, const char *value, struct lend_error *error);
+
+/** Reads the value of -sandbox, and of -user. 0 or -EINVAL. */
+int sandbox_parse(struct run_options *options, const char *value, struct lend_error *error);
+int user_parse(struct run_options *options, const char *value, struct lend_error *error);
+/** Where root named no user: RUN_SANDBOX_USER, if there is one. */
+void sandbox_choose_user(struct run_options *options);
+/** What the user gives up by a sandbox that is not on; NULL: nothing. */
+const char *sandbox_cost(const struct run_options *options);
+
 /** Reads the value of -ports: "2", "2,window=64G". 0 or -EINVAL. */
 int ports_parse(struct run_options *options, const char *value, struct lend_error *error);
 /** Sizes the windows of ports, if the user did not, by the largest device of this computer. */

@@ -74,6 +74,10 @@ static const char help_text[] =
 	"  -serial file:PATH    its output goes to a file\n"
 	"  -serial unix:PATH    it is a socket that is made there, for a client at a time\n"
 	"  -serial none         its output is dropped\n"
+	"  -sandbox on|log|off  restrict the machine before its guest runs (on)\n"
+	"  -no-sandbox          the same as -sandbox off\n"
+	"  -user NAME           whom a machine of root becomes then (lend-machine, if\n"
+	"                       that user exists)\n"
 	"  -uuid UUID           the UUID in the guest's firmware tables\n"
 	"  -no-reboot           a reboot ends the machine\n"
 	"  -machine cf8=on      ports 0xcf8, 0xcfc answer, for guests without ACPI (off)\n"
@@ -259,6 +263,9 @@ static int run_placed(struct run_options *options, const struct qmp_place *place
 		tool_say("%s", files.firmware.notice);
 	if (files.unpacked_why.text[0] && (options->verbose || options->kernel_cache))
 		tool_say("%s; it is booted as it is", files.unpacked_why.text);
+	if (sandbox_cost(options))
+		tool_say("%s", sandbox_cost(options));
+	sandbox_choose_user(options);
 	run_with_devices(options, &files, place, &result);
 	ret = files.stats >= 0 ? stats_write(files.stats, &result) : 0;
 	if (ret) {

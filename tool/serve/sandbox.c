@@ -4,15 +4,12 @@
  * file that is not open (Landlock), and each system call that is not in the table.
  */
 #include <errno.h>
-#include <linux/capability.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "tool/serve/serve.h"
+#include "vmm/confine.h"
 
 static const int calls[] = {
 	/* The loop, eventfds, lines on standard error. */
@@ -65,46 +62,6 @@ static const int calls[] = {
  */
 static const int refused[] = {SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(lstat), SCMP_SYS(newfstatat)};
 
-static int drop_capabilities(void)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[2] = {0};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return -errno;
-	return syscall(SYS_capset, &header, none) ? -errno : 0;
-}
-
-/* linux/landlock.h of the oldest kernel headers that this builds with does not have all of it. */
-enum { LANDLOCK_VERSION_FLAG = 1, LANDLOCK_CREATE = 444, LANDLOCK_RESTRICT = 446 };
-
-struct landlock_rules {
-	uint64_t files, network, scopes;
-};
-
-/* All rights that the kernel can withhold, and no rule that gives one back. */
-static int lock_files(void)
-{
-	struct landlock_rules none = {0};
-	long version = syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION_FLAG);
-	unsigned rights = version >= 5 ? 16 : version >= 3 ? 15 : version >= 2 ? 14 : 13;
-	size_t size = version >= 6 ? 24 : version >= 4 ? 16 : 8;
-	long fd;
-	int ret;
-
-	if (version < 1)
-		return 0;
-	none.files = (1ull << rights) - 1;
-	none.network = version >= 4 ? 3 : 0;
-	none.scopes = version >= 6 ? 3 : 0;
-	fd = syscall(LANDLOCK_CREATE, &none, size, 0);
-	if (fd < 0)
-		return -errno;
-	ret = syscall(LANDLOCK_RESTRICT, (int)fd, 0) ? -errno : 0;
-	close((int)fd);
-	return ret;
-}
-
 /* Memory that can be executed is not needed any more. */
 static int allow_memory(scmp_filter_ctx filter)
 {
@@ -134,8 +91,9 @@ static int allow_kind(scmp_filter_ctx filter, const struct serve_device *device)
 	return ret;
 }
 
-static int add_rules(scmp_filter_ctx filter, const struct serve_device *device)
+static int add_rules(scmp_filter_ctx filter, const void *opaque)
 {
+	const struct serve_device *device = opaque;
 	int ret = 0;
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]) && !ret; i++)
@@ -146,31 +104,26 @@ static int add_rules(scmp_filter_ctx filter, const struct serve_device *device)
 	return ret ? ret : allow_kind(filter, device);
 }
 
-static int load_filter(const struct serve_device *device)
+/* A server has one thread. */
+static int restrict_calls(const struct serve_device *device)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int ret;
+	struct sock_fprog program;
+	int ret = confine_program(add_rules, device, false, &program);
 
-	if (!filter)
-		return -ENOMEM;
-	ret = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	ret = ret ? ret : seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-	ret = ret ? ret : seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	ret = ret ? ret : add_rules(filter, device);
-	ret = ret ? ret : seccomp_load(filter);
-	seccomp_release(filter);
+	ret = ret ? ret : confine_calls(&program);
+	confine_free(&program);
 	return ret;
 }
 
 int serve_sandbox(const struct serve_device *device, struct lend_error *error)
 {
-	int ret = drop_capabilities();
+	int ret = confine_privileges();
 
 	if (ret)
 		return tool_fail(error, ret, "cannot drop privileges: %s", strerror(-ret));
-	ret = lock_files();
+	ret = confine_files();
 	if (ret)
 		return tool_fail(error, ret, "cannot lock files away: %s", strerror(-ret));
-	ret = load_filter(device);
+	ret = restrict_calls(device);
 	return ret ? tool_fail(error, ret, "cannot restrict system calls: %s", strerror(-ret)) : 0;
 }
