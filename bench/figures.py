@@ -5,9 +5,10 @@ import json
 import statistics
 from pathlib import Path
 
-from bench.rows import BY_KEY, COUNT, CURVES, MEMORY, ROWS
+from bench.rows import BY_KEY, COUNT, CURVES, MEMORY, ROWS, TIME
 
 FORMAT = 1
+LINEAR_TIME = 1.15
 ENOUGH = 3  # samples of a time, to know its spread
 
 
@@ -70,7 +71,7 @@ class Figures:
         return found
 
     def growth(self):
-        """[(curve, monitor, slope at the end to the slope before it)]; 1 is linear."""
+        """[(curve, monitor, slope at the end to the slope before it, or None)]; 1 is linear. None: it did not grow."""
         found = []
         for curve in CURVES:
             for monitor in self.curves.get(curve.key, {}):
@@ -89,6 +90,11 @@ def shown(value):
     if value == int(value) and abs(value) < 1e9:
         return f"{int(value):,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def linear(curve, value):
+    """Whether growth is linear or better; a time may differ by what a run does."""
+    return value is None or value <= (LINEAR_TIME if curve.kind == TIME else 1)
 
 
 def _moved(key, old, new):

@@ -9,7 +9,6 @@ again in a new L1. What is lost too often is an exception.
 import json
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 from lab.command import CommandFailed
@@ -65,10 +64,11 @@ class Lab:
                 return last_json(self._l1.run([PYTHON, INSIDE / program, *words], env=ENV,
                                               timeout=timeout).check().out)
             except (LabError, CommandFailed) as e:
-                self._say(f"lost, and made again: {str(e).splitlines()[0]}")
+                lines = str(e).splitlines()
+                self._say(f"lost, and made again: {lines[0][-150:]}: {lines[-1]}")
                 self._close()
                 why = e
-        raise Lost(f"{program}: lost {LOST_MAX} times; last: {why}")
+        raise Lost(f"{program}: lost {LOST_MAX} times; last: {str(why).splitlines()[-1]}")
 
     def devices(self, number):
         return [a for a in addresses(self._profile) if a][:number]
@@ -96,7 +96,3 @@ class Here:
 
     def devices(self, number):
         return self._devices[:number]
-
-
-def describe(text):
-    print(text, file=sys.stderr, flush=True)

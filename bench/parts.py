@@ -16,7 +16,7 @@ from lab.profiles import PROFILES
 READS, PINGS = 300, 200
 SMALL = 128
 DRIVES = 16
-LOG, TRACE = "/run/bench.strace", "/run/bench.trace"
+TRACE = "/run/bench.trace"
 
 
 def drives(number, **more):
@@ -38,6 +38,7 @@ class Run:
     def __init__(self, figures, templates, guest, args, say, host):
         self.figures, self.templates, self.guest = figures, templates, guest
         self.quick, self.lab, self._rounds, self.say, self.host = args.quick, not args.here, args.rounds, say, host
+        self._lost = set()
 
     def rounds(self, whole, quick):
         return range(self._rounds or (quick if self.quick else whole))
@@ -48,23 +49,28 @@ class Run:
                                 append=f"{monitors.APPEND} {append}".strip(), **self.guest)
 
     def measure(self, host, name, what, program, words, command, devices, timeout=300):
-        """The result, or None with a note."""
+        """The result, or None with a note. What could not be had is not tried again."""
+        if (name, what) in self._lost:
+            return None
         try:
-            result = host.measure(program, [*words, "--", *command], devices, timeout)
+            return host.measure(program, [*words, "--", *command], devices, timeout)
         except Lost as e:
+            self._lost.add((name, what))
             self.figures.note(f"{name}: {what} is not known: {e}")
             self.say(f"{name}: {what} is not known")
             return None
-        return result
 
 
 def launch(run):
     with run.host(PROFILES["nvme-smp"]) as host:
         devices = host.devices(1)
+        for name in run.templates:  # warms what the kernel keeps of files, and lend of kernels
+            run.figures.commands[name] = [str(w) for w in run.command(name, devices)]
+            run.measure(host, name, "a launch", "launch.py", [monitors.MIB, "none", 0],
+                        run.command(name, devices), devices)
         for number in run.rounds(7, 5):
             for name in run.templates:
                 command = run.command(name, devices)
-                run.figures.commands.setdefault(name, [str(w) for w in command])
                 got = run.measure(host, name, "a launch", "launch.py", [monitors.MIB, "reads", READS],
                                   command, devices)
                 if got:
@@ -73,26 +79,10 @@ def launch(run):
                     run.figures.add(name, nvme_msix=got["each"],
                                     **{k: got[k] for k in ("first_s", "bound_s", "user_exits_bound",
                                                            "exits_first", "private_kib")})
-        calls(run, host, devices)
         trace(run, host, devices)
+        kernels(run, host)
         reboots(run, host, devices)
         together(run, host)
-
-
-def calls(run, host, devices):
-    for name in run.templates:
-        got = run.measure(host, name, "its ioctls", "calls.py", ["ioctls", LOG],
-                          run.command(name, devices), devices)
-        if got:
-            run.say(f"{name}: {got['ioctls']} ioctls, {got['slots']} slot changes")
-            run.figures.add(name, **{k: got[k] for k in ("ioctls", "slots", "routes", "maps")})
-            run.figures.tables.setdefault("ioctls", {})[name] = got["by_name"]
-    for name in ("lend",) if run.quick else ("lend", "q35"):
-        got = run.measure(host, name, "an access that traps", "calls.py", ["access", LOG],
-                          run.command(name, devices, words=",x-no-mmap=on"), devices)
-        if got:
-            run.say(f"{name}: {got['bar_calls']} system calls for an access that traps")
-            run.figures.add(name, bar_calls=got["bar_calls"])
 
 
 def trace(run, host, devices):
@@ -105,6 +95,20 @@ def trace(run, host, devices):
                           [*words[:2], option[1], TRACE, *words[2:]], devices)
         if got:
             run.figures.tables["trace"] = got["trace"]
+
+
+def kernels(run, host):
+    """The same kernel in its three ways: kept unpacked, packed, and as an ELF file (PVH)."""
+    usual, lend = run.command("lend", [], SMALL, append="bench=none"), run.templates["lend"]
+    ways = {"lend": usual, "lend, -kernel-cache off": [*usual, "-kernel-cache", "off"],
+            "lend, PVH ELF": monitors.command(lend.replace("{kernel}", "{vmlinux}"), mib=SMALL,
+                                              append=f"{monitors.APPEND} bench=none", **run.guest)}
+    for _ in run.rounds(5, 3):
+        for name, command in ways.items():
+            got = run.measure(host, name, "a launch", "launch.py", [SMALL, "none", 0], command, ())
+            if got:
+                run.say(f"{name}: {got['first_s']} s")
+                run.figures.add(name, kernel_s=got["first_s"])
 
 
 def reboots(run, host, devices):
@@ -129,9 +133,26 @@ def together(run, host):
                 run.figures.add_point("together_p99_s", "lend", number, last)
 
 
+def calls(run, host, devices):
+    for name in run.templates:
+        got = run.measure(host, name, "its ioctls", "calls.py", ["ioctls"],
+                          run.command(name, devices), devices)
+        if got:
+            run.say(f"{name}: {got['ioctls']} ioctls, {got['slots']} slot changes")
+            run.figures.add(name, **{k: got[k] for k in ("ioctls", "slots", "routes", "maps")})
+            run.figures.tables.setdefault("ioctls", {})[name] = got["by_name"]
+    for name in ("lend",) if run.quick else ("lend", "q35"):
+        got = run.measure(host, name, "an access that traps", "calls.py", ["access"],
+                          run.command(name, devices, words=",x-no-mmap=on"), devices)
+        if got:
+            run.say(f"{name}: {got['bar_calls']} system calls for an access that traps")
+            run.figures.add(name, bar_calls=got["bar_calls"])
+
+
 def entry(run):
     """The first round warms what the kernel keeps of the programs' files."""
     with run.host(TRACED) as host:
+        calls(run, host, host.devices(1))
         for number in range(len(run.rounds(7, 3)) + 1):
             for name in run.templates:
                 for count in (0, 1, 8) if name == "lend" or not run.quick else (0,):

@@ -4,9 +4,10 @@
 import base64
 import html
 import shlex
+import statistics
 
 from bench import plots
-from bench.figures import shown
+from bench.figures import linear, shown
 from bench.rows import BY_KEY, CURVES, ROWS
 
 STYLE = """
@@ -33,21 +34,40 @@ def table(head, rows):
             + "</tbody></table>")
 
 
+def mark(holds):
+    return '<span class="yes">reached</span>' if holds else '<span class="no">not reached</span>'
+
+
 def goals(figures):
     rows = []
     for row, peer, goal, value, holds in figures.goals():
-        mark = '<span class="yes">reached</span>' if holds else '<span class="no">not reached</span>'
         of = f" to {html.escape(peer)}" if peer else (f", {row.unit}" if row.unit else "")
-        rows.append((html.escape(row.text) + of, shown(value), ("at least " if row.speed else "") + shown(goal), mark))
+        rows.append((html.escape(row.text) + of, shown(value), ("at least " if row.speed else "") + shown(goal),
+                     mark(holds)))
     return table(("figure", "measured", "goal", ""), rows)
 
 
+def cell(samples):
+    """The median, and below it the least and the most if they differ."""
+    if not samples:
+        return shown(None)
+    least, most = min(samples), max(samples)
+    spread = f'<div class="how">{shown(least)} to {shown(most)}</div>' if least != most else ""
+    return shown(statistics.median(samples)) + spread
+
+
 def medians(figures):
-    names = figures.monitors()
-    rows = [(html.escape(row.text + (f", {row.unit}" if row.unit else ""))
-             + f'<div class="how">{html.escape(row.how)}</div>',
-             *(shown(figures.median(row.key, name)) for name in names))
-            for row in ROWS if row.key in figures.rows]
+    """A column for each monitor that was launched; the others of a row stand below its text."""
+    names = [name for name in figures.monitors() if name in figures.commands] or figures.monitors()
+    rows = []
+    for row in ROWS:
+        of = figures.rows.get(row.key, {})
+        others = "".join(f"<div>{html.escape(name)}: {shown(statistics.median(samples))}</div>"
+                         for name, samples in of.items() if name not in names)
+        text = html.escape(row.text + (f", {row.unit}" if row.unit else ""))
+        if of:
+            rows.append((f'{text}<div class="how">{html.escape(row.how)}{others}</div>',
+                         *(cell(of.get(name)) for name in names)))
     return table(("figure", *map(html.escape, names)), rows)
 
 
@@ -68,10 +88,10 @@ def curves(figures):
         lines = {name: figures.points(curve.key, name) for name in figures.curves.get(curve.key, {})}
         if lines and max(map(len, lines.values())) > 1:
             found.append(picture(plots.curves(curve.text, curve.unit, curve.x, lines), curve.text))
-    rows = [(html.escape(f"{curve.text}, {monitor}"), shown(value) if value is not None else "does not grow")
-            for curve, monitor, value in figures.growth()]
-    return "".join(found) + (table(("growth from the last but one point to the last, to that before it; 1 is linear",
-                                    "measured"), rows) if rows else "")
+    rows = [(html.escape(f"{curve.text}, {monitor}"), shown(value) if value is not None else "did not grow",
+             mark(linear(curve, value))) for curve, monitor, value in figures.growth()]
+    return "".join(found) + (table(("the last piece of a curve, its slope to that of the piece before it; the goal is "
+                                    "1, linear, or less", "measured", ""), rows) if rows else "")
 
 
 def paths(figures):

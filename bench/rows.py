@@ -34,7 +34,7 @@ class Curve:
 CH = "cloud-hypervisor"
 CONSOLE = "the guest's first process writes a line to its serial port"
 KVM = "KVM's counters (debugfs) at that moment"
-STRACE = "strace of the monitor, until the guest's driver has the drive; without KVM_RUN"
+CALLS = "the kernel's trace point sys_enter_ioctl, until the guest's driver has the drive; without KVM_RUN"
 TRACE = "the kernel's trace points sched_process_exec and kvm_entry, in an L1 that has them"
 FAKE = "build/bench/paths, on liblend's device for tests"
 SMAPS = "smaps of all processes, without guest memory and what is mapped of a device"
@@ -44,6 +44,8 @@ ROWS = (
         (("q35", 0.28), ("microvm", 0.5), (CH, 0.6))),
     Row("bound_s", "launch to the drive's driver bound", "s", TIME,
         "the same, when the drive's node is there"),
+    Row("kernel_s", "launch to the first process, no device, 128 MiB, by the kernel's kind", "s", TIME,
+        CONSOLE + "; lend keeps a bzImage unpacked, if it is not told otherwise"),
     Row("user_exits_bound", "exits to user space, launch to driver bound", "", COUNT, KVM,
         (("q35", 0.015), (CH, 0.15))),
     Row("exits_first", "all exits, launch to first process", "", COUNT, KVM,
@@ -68,10 +70,10 @@ ROWS = (
         FAKE + ": calls of msi_commit with a change", (("", 0),)),
     Row("mask_irqfds", "irqfd changes for them", "", COUNT, FAKE + ": calls of msi_attach and msi_detach",
         (("", 0),)),
-    Row("ioctls", "ioctls, launch to driver bound", "", COUNT, STRACE, (("q35", 0.4),)),
-    Row("slots", "changes of memory slots, launch to driver bound", "", COUNT, STRACE, (("q35", 0.4),)),
-    Row("routes", "routing updates, launch to driver bound", "", COUNT, STRACE, (("q35", 0.4),)),
-    Row("maps", "DMA maps, launch to driver bound", "", COUNT, STRACE, (("q35", 0.4),)),
+    Row("ioctls", "ioctls, launch to driver bound", "", COUNT, CALLS, (("q35", 0.4), ("microvm", 0.4))),
+    Row("slots", "changes of memory slots, launch to driver bound", "", COUNT, CALLS, (("q35", 0.4), ("microvm", 0.4))),
+    Row("routes", "routing updates, launch to driver bound", "", COUNT, CALLS, (("q35", 0.4), ("microvm", 0.4))),
+    Row("maps", "DMA maps, launch to driver bound", "", COUNT, CALLS, (("q35", 0.4), ("microvm", 0.4))),
     Row("private_kib", "private memory with one drive", "KiB", MEMORY, SMAPS, (("", 717),)),
     Row("further_kib", "private memory for each further drive", "KiB", MEMORY,
         SMAPS + ": of most drives, less of one, for each", (("", 32),)),
@@ -79,7 +81,7 @@ ROWS = (
         SMAPS + ": a device with a BAR of 8 GiB, less without", (("", 0),)),
     Row("config_read_ns", "config read of a virtual register", "ns", TIME, FAKE, (("", 50),)),
     Row("bar_calls", "system calls for an access of a BAR that traps", "", COUNT,
-        "strace of the processor's thread with x-no-mmap=on, over direct reads", (("", 1),)),
+        "the trace point sys_enter of the processor's thread with x-no-mmap=on, over direct reads", (("", 1),)),
     Row("populate", "speed of populating guest memory, to a memset of as many threads", "", TIME,
         "build/bench/populate, with the machine's own code", (("", 0.9),), speed=True),
     Row("reboot_s", "reboot from inside, to the guest's first process", "s", TIME,

@@ -29,7 +29,7 @@ PKGS_NEWEST="$PKGS_KERNEL libssl-dev dwarves"
 PKGS_CHECK="clang g++ llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
 	pciutils procps strace graphviz zsh iproute2 e2fsprogs passt util-linux"
 
-PKGS_BENCH="gnuplot-nox strace valgrind"
+PKGS_BENCH="gnuplot-nox valgrind"
 PKGS_PACKAGE="dpkg-dev debhelper lintian g++ scdoc systemd"
 
 # For libFuzzer; by this name only Debian has it for each of its compilers.

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Counts a monitor's system calls, and prints a line of JSON.
+"""Counts a monitor's system calls by the kernel's trace points, and prints a line of JSON.
 
-    calls.py ioctls LOG -- COMMAND...   ioctls from the launch until the guest's driver is bound
-    calls.py access LOG -- COMMAND...   calls of the processor's thread for an access that traps
+    calls.py ioctls -- COMMAND...   ioctls from the launch until the guest's driver is bound
+    calls.py access -- COMMAND...   calls of the processor's thread for an access that traps
 
-strace writes LOG. KVM_RUN is no part of a count: it is the guest's time.
+KVM_RUN is no part of a count: it is the guest's time. Threads that were there before are not
+the monitor's.
 """
 
 import collections
@@ -14,43 +15,59 @@ import sys
 from pathlib import Path
 
 from measure import Monitor, counters, exits_of
+from tracing import Trace
 
 READS = 100
-KINDS = (
-    ("slots", r"KVM_SET_USER_MEMORY_REGION2?\b|_IOC\(_IOC_WRITE, 0xae, 0x49"),
-    ("routes", r"KVM_SET_GSI_ROUTING"),
-    ("irqfds", r"KVM_IRQFD"),
-    ("maps", r"VFIO_IOMMU_MAP_DMA|IOMMU_IOAS_MAP|_IOC\(\w+, 0x3b, 0x85"),
-)
+IOCTL, ANY = "syscalls/sys_enter_ioctl", "raw_syscalls/sys_enter"
+RUN = 0xae80
+# Type and number of a command, whatever the size of its argument.
+KINDS = {"slots": (0xae46, 0xae49), "routes": (0xae6a,), "irqfds": (0xae76,), "maps": (0x3b71, 0x3b85)}
+HEADERS = Path("/usr/include/linux")
+OTHERS = re.compile("_(PPC|S390|ARM|RISCV|X86)_")
+BASES = {"KVMIO": 0xae00, "VFIO_TYPE": 0x3b00}
 
 
-def calls(log, start=0):
-    """[(thread, call)]; a call that another one interrupts in the log is there once."""
-    with open(log, "rb") as trace:
-        trace.seek(start)
-        lines = trace.read().decode(errors="replace").splitlines()
-    return [tuple(line.split(None, 1)) for line in lines if re.match(r"\d+ +\w+\(", line)]
+def names():
+    """{type and number: name}, as far as the kernel's headers are here."""
+    found = {}
+    for header in ("kvm.h", "vfio.h"):
+        path = HEADERS / header
+        text = path.read_text() if path.exists() else ""
+        for name, kind, base, number in re.findall(
+                r"#define\s+(\w+)\s+_IO[RW]*\((KVMIO|VFIO_TYPE),\s*(VFIO_BASE \+ )?(\w+)", text):
+            command = BASES[kind] + int(number, 0) + (100 if base else 0)
+            # A number stands for several commands: that of a container goes before that of a device.
+            if not OTHERS.search(name) and (command not in found or "VFIO_IOMMU" in name):
+                found[command] = name
+    return found
 
 
-def ioctls(monitor, log):
+def threads():
+    return {int(p.name) for p in Path("/proc").glob("[0-9]*/task/[0-9]*")}
+
+
+def ioctls(monitor, trace, before):
     monitor.wait("bench: bound")
-    made = [call for _, call in calls(log) if "KVM_RUN" not in call]
-    names = collections.Counter(
-        found[1] for call in made if (found := re.search(r"ioctl\([^,]*, (\w+(?:\([^)]*\))?)", call)))
-    return {"ioctls": len(made), "by_name": names,
-            **{name: sum(bool(re.search(pattern, call)) for call in made) for name, pattern in KINDS}}
+    counts, known = collections.Counter(), names()
+    for (thread, command), number in trace.counted(IOCTL).items():
+        if thread not in before and command & 0xffff != RUN:
+            counts[command & 0xffff] += number
+    return {"ioctls": counts.total(), **{name: sum(counts[c] for c in of) for name, of in KINDS.items()},
+            "by_name": {known.get(c, f"{c:#x}"): n for c, n in counts.most_common()}}
 
 
-def access(monitor, log):
+def access(monitor, trace, _):
     monitor.wait("bench: bound")
+
+    def now():
+        run = {thread: n for (thread, command), n in trace.counted(IOCTL).items() if command & 0xffff == RUN}
+        calls = sum(n for (thread, _), n in trace.counted(ANY).items() if thread in run)
+        return calls - sum(run.values()), counters()["mmio_exits"]
 
     def during(count):
-        start, before = Path(log).stat().st_size, counters()["mmio_exits"]
+        before = now()
         exits_of(monitor, "reads", count)
-        made = calls(log, start)
-        processors = {thread for thread, call in made if "KVM_RUN" in call}
-        return (sum(thread in processors and "KVM_RUN" not in call for thread, call in made),
-                counters()["mmio_exits"] - before)
+        return [b - a for a, b in zip(before, now())]
 
     during(READS)  # warm: the driver's last set-up is behind it
     (console, none), (made, exits) = during(0), during(READS)
@@ -58,12 +75,13 @@ def access(monitor, log):
 
 
 def main():
-    kind, log = sys.argv[1:3]
-    Path(log).unlink(missing_ok=True)
-    only = ["--seccomp-bpf", "-e", "trace=ioctl"] if kind == "ioctls" else []
-    monitor = Monitor(["strace", "-f", *only, "-e", "signal=none", "-o", log, *sys.argv[4:]])
-    result = {"ioctls": ioctls, "access": access}[kind](monitor, log)
+    before, trace = threads(), Trace()
+    trace.count(IOCTL, "cmd")
+    trace.count(ANY, "id")
+    monitor = Monitor(sys.argv[3:])
+    result = {"ioctls": ioctls, "access": access}[sys.argv[1]](monitor, trace, before)
     monitor.end()
+    trace.close()
     print(json.dumps(result))
 
 

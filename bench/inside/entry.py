@@ -17,55 +17,37 @@ from pathlib import Path
 
 from measure import processes
 from opening import open_seconds
+from tracing import Trace
 
-TRACE = Path("/sys/kernel/debug/tracing")  # mounted by the kernel when it is looked at
-EVENTS = "sched/sched_process_exec", "kvm/kvm_entry"
+EXEC, ENTRY = "sched/sched_process_exec", "kvm/kvm_entry"
 LIMIT_S = 120
-LINE = re.compile(r"-(\d+) .* (\d+\.\d+): (\w+): (.*)")
+LINE = re.compile(r"-(\d+) .* (\d+\.\d+): (\w+): ")
 
 
-class Trace:
-    """An instance of its own. It stops by itself at the first entry, so nothing is slowed after it."""
+def begin():
+    """It stops by itself at the first entry, so nothing is slowed after it."""
+    trace = Trace()
+    trace.write(f"events/{ENTRY}/trigger", "traceoff:1")
+    for event in (EXEC, ENTRY):
+        trace.write(f"events/{event}/enable", "1")
+    return trace
 
-    def __init__(self):
-        self._folder = TRACE / "instances/bench"
-        self._folder.mkdir(exist_ok=True)
-        self._write("trace_clock", "mono")
-        self._write("trace", "")
-        self._write("events/kvm/kvm_entry/trigger", "!traceoff:1", may_fail=True)
-        self._write("events/kvm/kvm_entry/trigger", "traceoff:1")
-        for event in EVENTS:
-            self._write(f"events/{event}/enable", "1")
-        self._write("tracing_on", "1")
 
-    def _write(self, name, text, may_fail=False):
-        try:
-            (self._folder / name).write_text(text)
-        except OSError:
-            if not may_fail:
-                raise
-
-    def wait(self):
-        end = time.monotonic() + LIMIT_S
-        while (self._folder / "tracing_on").read_text().strip() == "1":
-            if time.monotonic() > end:
-                sys.exit(f"no guest was entered in {LIMIT_S} s")
-            time.sleep(0.02)
-
-    def lines(self):
-        return [m.groups() for m in map(LINE.search, (self._folder / "trace").read_text().splitlines()) if m]
-
-    def close(self):
-        for event in EVENTS:
-            self._write(f"events/{event}/enable", "0")
-        self._folder.rmdir()
+def events(trace):
+    """[(thread, s, event)] up to the first entry."""
+    end = time.monotonic() + LIMIT_S
+    while trace.read("tracing_on").strip() == "1":
+        if time.monotonic() > end:
+            sys.exit(f"no guest was entered in {LIMIT_S} s")
+        time.sleep(0.02)
+    return [(int(m[1]), float(m[2]), m[3]) for m in map(LINE.search, trace.read("trace").splitlines()) if m]
 
 
 def kill(process):
     """It holds no device any more when this returns."""
     pids = processes(process.pid)
     for pid in pids:
-        subprocess.run(["kill", "-9", str(pid)], check=False)
+        subprocess.run(["kill", "-9", str(pid)], stderr=subprocess.DEVNULL, check=False)
     process.wait()
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
         time.sleep(0.02)
@@ -75,13 +57,12 @@ def main():
     at = sys.argv.index("--")
     devices, command = sys.argv[2:at:2], sys.argv[at + 1:]
     opened = [open_seconds(device) for device in devices]
-    trace = Trace()
+    trace = begin()
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    trace.wait()
-    lines = trace.lines()
-    executed = next(float(when) for pid, when, event, _ in lines
-                    if event == "sched_process_exec" and int(pid) == process.pid)
-    entered = next(float(when) for _, when, event, _ in lines if event == "kvm_entry")
+    found = events(trace)
+    executed = next(at for thread, at, event in found
+                    if event == "sched_process_exec" and thread == process.pid)
+    entered = next(at for _, at, event in found if event == "kvm_entry")
     kill(process)
     trace.close()
     took = (entered - executed) * 1000

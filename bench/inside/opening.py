@@ -17,7 +17,7 @@ def open_seconds(address):
     fcntl.ioctl(fd, GROUP_SET_CONTAINER, struct.pack("i", container))
     fcntl.ioctl(container, SET_IOMMU, TYPE1_V2)
     start = time.monotonic()
-    device = fcntl.ioctl(fd, GROUP_GET_DEVICE_FD, address.encode() + b"\0")
+    device = fcntl.ioctl(fd, GROUP_GET_DEVICE_FD, bytearray(address.encode() + b"\0"))
     took = time.monotonic() - start
     for each in (device, fd, container):
         os.close(each)
