@@ -23,12 +23,13 @@ static void ring(void *opaque)
 static int live_in_the_sandbox(void)
 {
 	static struct vmm vmm; /* without processors */
+	const struct vmm_sandbox sandbox = {0};
 	uint64_t one = 1;
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	if (fd < 0 || loop_init(&vmm.loop) || loop_add(&vmm.loop, fd, EPOLLIN, ring, &fd))
 		return 1;
-	if (vmm_sandbox(&vmm, NULL))
+	if (vmm_sandbox(&vmm, &sandbox, NULL))
 		return 2;
 	for (unsigned i = 0; i < 3; i++)
 		if (write(fd, &one, sizeof(one)) != sizeof(one) || loop_once(&vmm.loop))
