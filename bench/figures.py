@@ -2,6 +2,7 @@
 """The samples of a run: kept as JSON, summed up, and compared with those of another run."""
 
 import json
+import math
 import statistics
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from bench.rows import BY_KEY, COUNT, CURVES, MEMORY, ROWS, TIME
 
 FORMAT = 1
 LINEAR_TIME = 1.15
+PROCESSORS = 2  # of the host that machines are started in at once
 ENOUGH = 3  # samples of a time, to know its spread
 
 
@@ -79,14 +81,21 @@ class Figures:
                 if len(points) >= 3:
                     (x1, y1), (x2, y2), (x3, y3) = points[-3:]
                     before = (y2 - y1) / (x2 - x1)
-                    found.append((curve, monitor, (y3 - y2) / (x3 - x2) / before if before > 0 else None))
+                    last = (y3 - y2) / (x3 - x2)
+                    found.append((curve, monitor, last / before if before > 0 else math.inf if last > 0 else None))
         return found
+
+    def together(self, monitor="lend"):
+        """[(machines, p99 to the median of one, the same for each machine of a processor)]; 1 is linear at last."""
+        points = self.points("together_p99_s", monitor)
+        alone = dict(points).get(1)
+        return [(int(n), y / alone, y / alone / max(n / PROCESSORS, 1)) for n, y in points] if alone else []
 
 
 def shown(value):
     """A value with as many digits as say something."""
-    if value is None:
-        return "–"
+    if value is None or math.isinf(value):
+        return "–" if value is None else "from nothing"
     if value == int(value) and abs(value) < 1e9:
         return f"{int(value):,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

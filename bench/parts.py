@@ -13,7 +13,7 @@ from bench.host import Lost
 from lab.machine import Profile
 from lab.profiles import PROFILES
 
-READS, PINGS = 300, 200
+READS, PINGS, READ_ROUNDS = 300, 200, 2
 SMALL = 128
 DRIVES = 16
 TRACE = "/run/bench.trace"
@@ -37,7 +37,7 @@ class Run:
 
     def __init__(self, figures, templates, guest, args, say, host):
         self.figures, self.templates, self.guest = figures, templates, guest
-        self.quick, self.lab, self._rounds, self.say, self.host = args.quick, not args.here, args.rounds, say, host
+        self.quick, self._rounds, self.say, self.host = args.quick, args.rounds, say, host
         self._lost = set()
 
     def rounds(self, whole, quick):
@@ -64,25 +64,33 @@ class Run:
 def launch(run):
     with run.host(PROFILES["nvme-smp"]) as host:
         devices = host.devices(1)
-        for name in run.templates:  # warms what the kernel keeps of files, and lend of kernels
-            run.figures.commands[name] = [str(w) for w in run.command(name, devices)]
-            run.measure(host, name, "a launch", "launch.py", [monitors.MIB, "none", 0],
-                        run.command(name, devices), devices)
+        warm(run, host, devices)
         for number in run.rounds(7, 5):
             for name in run.templates:
-                command = run.command(name, devices)
-                got = run.measure(host, name, "a launch", "launch.py", [monitors.MIB, "reads", READS],
-                                  command, devices)
+                reads = number < READ_ROUNDS or not run.quick
+                got = run.measure(host, name, "a launch", "launch.py",
+                                  [monitors.MIB, "reads" if reads else "none", READS],
+                                  run.command(name, devices), devices)
                 if got:
                     run.say(f"round {number + 1}, {name}: {got['first_s']} s to the first process, "
                             f"{got['user_exits_bound']} exits to user space until the driver is bound")
-                    run.figures.add(name, nvme_msix=got["each"],
-                                    **{k: got[k] for k in ("first_s", "bound_s", "user_exits_bound",
-                                                           "exits_first", "private_kib")})
+                    run.figures.add(name, **{k: got[k] for k in ("first_s", "bound_s", "user_exits_bound",
+                                                                 "exits_first", "private_kib")})
+                    if reads:
+                        run.figures.add(name, nvme_msix=got["each"])
         trace(run, host, devices)
         kernels(run, host)
         reboots(run, host, devices)
+        requests(run, host, devices, NVME_MODES)
         together(run, host)
+
+
+def warm(run, host, devices):
+    """The kernel keeps a program's files, and lend keeps kernels, from the first launch on."""
+    for name in run.templates:
+        run.figures.commands[name] = [str(w) for w in run.command(name, devices)]
+        run.measure(host, name, "a launch", "launch.py", [monitors.MIB, "none", 0],
+                    run.command(name, devices), devices)
 
 
 def trace(run, host, devices):
@@ -103,7 +111,7 @@ def kernels(run, host):
     ways = {"lend": usual, "lend, -kernel-cache off": [*usual, "-kernel-cache", "off"],
             "lend, PVH ELF": monitors.command(lend.replace("{kernel}", "{vmlinux}"), mib=SMALL,
                                               append=f"{monitors.APPEND} bench=none", **run.guest)}
-    for _ in run.rounds(5, 3):
+    for _ in run.rounds(5, 2):
         for name, command in ways.items():
             got = run.measure(host, name, "a launch", "launch.py", [SMALL, "none", 0], command, ())
             if got:
@@ -112,7 +120,7 @@ def kernels(run, host):
 
 
 def reboots(run, host, devices):
-    for _ in run.rounds(5, 2):
+    for _ in run.rounds(5, 1):
         for name in run.templates:
             got = run.measure(host, name, "a reboot from inside", "reboot.py", [],
                               run.command(name, devices), devices)
@@ -181,7 +189,7 @@ def growth(run):
             for name in names:
                 for _ in run.rounds(3, 1):
                     got = run.measure(host, name, f"{number} drives", "launch.py", [SMALL * 2, "none", 0],
-                                      run.command(name, devices, SMALL * 2), devices)
+                                      run.command(name, devices, SMALL * 2, append=f"drives={number}"), devices)
                     if got:
                         run.say(f"{name}, {number} drives: {got['first_s']} s, {got['private_kib']} KiB")
                         for key, of in (("devices_first_s", "first_s"), ("devices_exits", "user_exits_bound"),
@@ -220,23 +228,26 @@ def large_bar(run):
                 run.figures.add(name, bar_gib_kib=each)
 
 
-MODES = (("nvme_intx", PROFILES["nvme-smp"], "reads", READS, "pci=nomsi"),
-         ("card_msix", CARD, "pings", PINGS, "bench=card e1000e.IntMode=2"),
-         ("card_msi", CARD, "pings", PINGS, "bench=card e1000e.IntMode=1"),
-         ("card_intx", CARD, "pings", PINGS, "bench=card e1000e.IntMode=0"))
+NVME_MODES = (("nvme_intx", "reads", READS, "pci=nomsi"),)
+CARD_MODES = (("card_msix", "pings", PINGS, "bench=card e1000e.IntMode=2"),
+              ("card_intx", "pings", PINGS, "bench=card e1000e.IntMode=0"),
+              ("card_msi", "pings", PINGS, "bench=card e1000e.IntMode=1"))
+QUICK_MODES = 2
 
 
-def requests(run):
+def requests(run, host, devices, modes):
     """A packet is sent and one comes for each ping."""
-    for profile in (PROFILES["nvme-smp"], CARD) if run.lab else (PROFILES["nvme-smp"],):
-        with run.host(profile) as host:
-            devices = host.devices(1)
-            for key, _, what, count, append in (m for m in MODES if m[1] == profile):
-                for name in ("lend",) if run.quick else run.templates:
-                    got = run.measure(host, name, key, "launch.py", [monitors.MIB, what, count],
-                                      run.command(name, devices, append=append), devices)
-                    if got:
-                        each = got["each"] / (2 if what == "pings" else 1)
-                        run.say(f"{name}, {key}: {each} exits to user space for each")
-                        run.figures.add(name, **{key: each})
-                        run.figures.tables.setdefault("interrupts", {})[f"{key}, {name}"] = got["lines"]
+    for key, what, count, append in modes[:QUICK_MODES] if run.quick else modes:
+        for name in ("lend",) if run.quick else run.templates:
+            got = run.measure(host, name, key, "launch.py", [monitors.MIB, what, count],
+                              run.command(name, devices, append=append), devices)
+            if got:
+                each = got["each"] / (2 if what == "pings" else 1)
+                run.say(f"{name}, {key}: {each} exits to user space for each")
+                run.figures.add(name, **{key: each})
+                run.figures.tables.setdefault("interrupts", {})[f"{key}, {name}"] = got["lines"]
+
+
+def card(run):
+    with run.host(CARD) as host:
+        requests(run, host, host.devices(1), CARD_MODES)

@@ -62,18 +62,23 @@ def curves(text, unit, x, lines):
                 f"set xrange [0:*]\nplot {plots}\n")
 
 
-def timeline(spans, limit=40):
-    """spans: [(name, lane, start ms, length ms)], of one start; the longest ones."""
-    spans = sorted(sorted(spans, key=lambda s: -s[3])[:limit], key=lambda s: (s[2], -s[3]))
-    lanes = list(dict.fromkeys(s[1] for s in spans))
+def timeline(spans, marks, limit=32):
+    """spans: [(name, lane, start ms, length ms)] of one start, of which the longest are shown; marks: [(name, ms)]."""
+    lanes = list(dict.fromkeys(span[1] for span in spans))
+    end = max(start + length for _, _, start, length in spans)
+    spans = sorted(sorted(spans, key=lambda s: -s[3])[:limit], key=lambda s: s[2])
     text = ""
     for row, (name, lane, start, length) in enumerate(spans):
-        y = len(spans) - row
-        colour = COLOURS[lanes.index(lane) % len(COLOURS)]
-        text += (f"set object rectangle from {start},{y - 0.35} to {start + length},{y + 0.35} "
-                 f"fc rgb '{colour}' fs solid 0.9 noborder\n"
-                 f"set label {quoted(f'{name}  {number(length)}')} at {start + length},{y} left offset 0.5,0 "
-                 "noenhanced font ',11'\n")
-    end = max(s[2] + s[3] for s in spans)
-    return draw(title("A start", "ms") + text + f"unset ytics\nset grid noytics xtics\nset xrange [0:{end * 1.35}]\n"
-                f"set yrange [0:{len(spans) + 1}]\nplot -1 notitle\n", 1140, 100 + 26 * len(spans))
+        y, stop = len(spans) - row, max(start + length, start + end / 1000)
+        at, side = (stop, "left offset 0.5,0") if stop < end * 0.6 else \
+            (start, "right offset -0.5,0") if start > end * 0.4 else \
+            (start, "left offset 0.5,0 tc rgb '#ffffff'")  # inside of a long one
+        text += (f"set object rectangle from {start},{y - 0.35} to {stop},{y + 0.35} "
+                 f"fc rgb '{COLOURS[lanes.index(lane) % len(COLOURS)]}' fs solid 0.9 noborder\n"
+                 f"set label {quoted(f'{lane}: {name}  {number(length)}')} at {at},{y} {side} noenhanced font ',11'\n")
+    for name, at in marks:
+        if at <= end * 1.05:
+            text += (f"set arrow from {at},0 to {at},{len(spans) + 1} nohead lc rgb '#333333' dt 2\n"
+                     f"set label {quoted(name)} at {at},{len(spans) + 0.6} right offset -0.5,0 noenhanced font ',11'\n")
+    return draw(title("A start", "ms") + text + f"unset ytics\nset grid noytics xtics\nset xrange [0:{end * 1.05}]\n"
+                f"set yrange [0:{len(spans) + 1.2}]\nplot -1 notitle\n", 1140, 100 + 24 * len(spans))

@@ -88,10 +88,15 @@ def curves(figures):
         lines = {name: figures.points(curve.key, name) for name in figures.curves.get(curve.key, {})}
         if lines and max(map(len, lines.values())) > 1:
             found.append(picture(plots.curves(curve.text, curve.unit, curve.x, lines), curve.text))
-    rows = [(html.escape(f"{curve.text}, {monitor}"), shown(value) if value is not None else "did not grow",
-             mark(linear(curve, value))) for curve, monitor, value in figures.growth()]
-    return "".join(found) + (table(("the last piece of a curve, its slope to that of the piece before it; the goal is "
-                                    "1, linear, or less", "measured", ""), rows) if rows else "")
+    at_once = [(n, shown(ratio), shown(each)) for n, ratio, each in figures.together()]
+    growth = [(html.escape(f"{curve.text}, {monitor}"), shown(value) if value is not None else "did not grow",
+               mark(linear(curve, value))) for curve, monitor, value in figures.growth()]
+    found.append(table(("machines started at once", "p99 of a start to the median of one",
+                        "the same for each machine that shares a processor; the goal is no step"), at_once)
+                 if at_once else "")
+    found.append(table(("the last piece of a curve, its slope to that of the piece before it; the goal is 1, linear, "
+                        "or less", "measured", ""), growth) if growth else "")
+    return "".join(found)
 
 
 def paths(figures):
@@ -116,28 +121,43 @@ def ioctls(figures):
         [(html.escape(n), *(shown(counts.get(n, 0)) for counts in of.values())) for n in names])
 
 
-def spans(trace):
-    """[(name, lane, start ms, length ms)] of a file in the Trace Event format."""
-    events = trace["traceEvents"] if isinstance(trace, dict) else trace
-    found, begun = [], {}
-    for event in events:
-        lane = event.get("pid"), event.get("tid")
-        if event.get("ph") == "X":
-            found.append((event["name"], lane, event["ts"] / 1000, event.get("dur", 0) / 1000))
-        elif event.get("ph") == "B":
-            begun.setdefault(lane, []).append(event)
-        elif event.get("ph") == "E" and begun.get(lane):
-            start = begun[lane].pop()
-            found.append((start["name"], lane, start["ts"] / 1000, (event["ts"] - start["ts"]) / 1000))
-    zero = min((s[2] for s in found), default=0)
-    return [(name, lane, start - zero, length) for name, lane, start, length in found]
+def interrupts(figures):
+    """What the guest's kernel said of the interrupts that a row was measured with."""
+    of = figures.tables.get("interrupts")
+    if not of:
+        return ""
+    return "<h2>Interrupts in use</h2>" + table(
+        ("row, monitor", "/proc/interrupts of the guest"),
+        [(html.escape(name), "<br>".join(map(html.escape, lines))) for name, lines in of.items()])
+
+
+def events(trace):
+    """([(name, lane, start ms, length ms)], [(mark, ms)]) of a file in the Trace Event format."""
+    found, marks, begun, lanes = [], [], {}, {}
+    for event in trace["traceEvents"] if isinstance(trace, dict) else trace:
+        lane, at = (event.get("pid"), event.get("tid")), event.get("ts", 0) / 1000
+        kind = event.get("ph")
+        if kind == "M" and event.get("name") == "thread_name":
+            lanes[lane] = event["args"]["name"]
+        elif kind == "X":
+            found.append((event["name"], lane, at, event.get("dur", 0) / 1000))
+        elif kind == "B":
+            begun.setdefault(lane, []).append((event["name"], at))
+        elif kind == "E" and begun.get(lane):
+            name, start = begun[lane].pop()
+            found.append((name, lane, start, at - start))
+        elif kind in ("i", "I"):
+            marks.append((event["name"], at))
+    return [(name, lanes.get(lane, str(lane[1])), *times) for name, lane, *times in found], marks
 
 
 def timeline(figures):
-    trace = figures.tables.get("trace")
-    at = spans(trace) if trace else []
-    return picture(plots.timeline(at), "timeline of a start") if at else \
-        "<p>This build of lend writes no trace of a start.</p>"
+    spans, marks = events(figures.tables.get("trace", []))
+    if not spans:
+        return "<p>This build of lend writes no trace of a start.</p>"
+    rows = [(html.escape(name), f"{at:,.1f}") for name, at in marks]
+    return picture(plots.timeline(spans, marks), "timeline of a start") + (
+        table(("moment of that start", "ms since it began"), rows) if rows else "")
 
 
 def conditions(figures):
@@ -157,7 +177,7 @@ show the least and the most. Times of a host in software emulation carry over as
 <h2>Side by side</h2>{bars(figures)}{medians(figures)}
 <h2>Growth</h2>{curves(figures)}
 <h2>One start</h2>{timeline(figures)}
-{paths(figures)}{ioctls(figures)}
+{paths(figures)}{ioctls(figures)}{interrupts(figures)}
 <h2>What is not here</h2><ul>{notes or "<li>Nothing was left out.</li>"}</ul>
 <h2>Conditions</h2>{conditions(figures)}
 <h2>Command lines</h2>{commands}

@@ -9,11 +9,13 @@ lab or elsewhere, and needs root. The guest is bench/guest-init.
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 KVM = Path("/sys/kernel/debug/kvm")
 COUNTERS = ("exits", "io_exits", "mmio_exits")
+SILENT = 0.5  # s, before and after the guest's work (bench/guest-init)
 
 
 class Monitor:
@@ -97,8 +99,22 @@ def private(pid, guest_mib):
     return sum(private_kib(p, guest_mib) for p in processes(pid))
 
 
+def silently(monitor, line, sample):
+    """What `sample`, which gives numbers, grows by while the guest is at work and says nothing."""
+    monitor.tell(line)
+    monitor.wait("bench: begin")
+    time.sleep(SILENT / 2)
+    before, samples = sample(), []
+    waiting = threading.Thread(target=monitor.wait, args=("bench: done",))
+    waiting.start()
+    while waiting.is_alive():
+        samples.append((time.monotonic(), sample()))
+        time.sleep(0.05)
+    end = time.monotonic() - SILENT / 2
+    after = [values for at, values in samples if at < end][-1]
+    return [b - a for a, b in zip(before, after)]
+
+
 def exits_of(monitor, what, count):
-    """User exits while the guest does something `count` times, its console's included."""
-    before = user_exits(counters())
-    monitor.ask(f"{what} {count:04}")  # the same length: it is echoed
-    return user_exits(counters()) - before
+    """Exits to user space while the guest does something so often."""
+    return silently(monitor, f"{what} {count}", lambda: [user_exits(counters())])[0]

@@ -81,6 +81,19 @@ def test_goals_are_judged():
         {"first_s": True, "ioctls": False, "populate": True}
 
 
+def test_growth_is_judged():
+    figures = data.Figures()
+    for key, values in (("devices_kib", (700, 710, 730)), ("memory_kib", (700, 700, 900)), ("devices_exits", (5, 5, 5))):
+        for x, value in zip((1, 2, 4), values):
+            figures.add_point(key, "lend", x, value)
+    for machines, seconds in ((1, 2.0), (2, 2.2), (4, 4.4)):
+        figures.add_point("together_p99_s", "lend", machines, seconds)
+    found = {curve.key: (value, data.linear(curve, value)) for curve, _, value in figures.growth()}
+    assert found["devices_kib"] == (1, True) and found["devices_exits"] == (None, True)
+    assert found["memory_kib"] == (float("inf"), False)
+    assert figures.together() == [(1, 1, 1), (2, 1.1, 1.1), (4, 2.2, 1.1)]
+
+
 class Seen(html.parser.HTMLParser):
     def __init__(self, text):
         super().__init__()
@@ -104,9 +117,11 @@ def test_report_is_whole(tmp_path):
     figures.tables["trace"] = {"traceEvents": [
         {"name": "open devices", "ph": "X", "ts": 1000, "dur": 5000, "pid": 1, "tid": 1},
         {"name": "populate", "ph": "B", "ts": 1000, "pid": 1, "tid": 2},
-        {"name": "", "ph": "E", "ts": 9000, "pid": 1, "tid": 2}, {"name": "m", "ph": "M", "args": {}}]}
-    assert report.spans(figures.tables["trace"]) == [
-        ("open devices", (1, 1), 0, 5), ("populate", (1, 2), 0, 8)]
+        {"name": "", "ph": "E", "ts": 9000, "pid": 1, "tid": 2},
+        {"name": "the guest's first instruction", "ph": "i", "ts": 9500, "pid": 1, "tid": 1},
+        {"name": "thread_name", "ph": "M", "pid": 1, "tid": 1, "args": {"name": "machine"}}]}
+    assert report.events(figures.tables["trace"]) == (
+        [("open devices", "machine", 1, 5), ("populate", "2", 1, 8)], [("the guest's first instruction", 9.5)])
     figures.save(tmp_path / "figures.json")
     json.loads((tmp_path / "figures.json").read_text())
     report.write(data.Figures.load(tmp_path / "figures.json"), tmp_path / "report.html")
