@@ -101,6 +101,11 @@ def program(name):
     return _folder(LAB / "fetch", name) / f"{name}.efi"
 
 
+def qmp():
+    """The folder of Python's public client of QMP, the module qemu.qmp."""
+    return _folder(LAB / "fetch", "qmp")
+
+
 def newer_qemu():
     """QEMU of the next release's backports, which has vfio-user-pci, and an IOMMU of AMD
     that translates."""

@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.profile("nvme"), pytest.mark.xdist_group("endings")]
 
 # The guest ends when its power button is pressed, as a kernel without a
 # driver for the key sees it: the platform's interrupt.
-ON_BUTTON = ("{ until grep ACPI:Ged /proc/interrupts | grep -q '[1-9] *IO'; do"
+ON_BUTTON = ("{ until grep ACPI:Ged /proc/interrupts | grep -q '[1-9][ 0-9]*IO'; do"
              " usleep 20000; done; guest_end; } &")
 
 

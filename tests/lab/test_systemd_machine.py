@@ -15,7 +15,7 @@ GUEST = """#!/bin/sh
 guest_start
 wait_for /sys/class/net/eth0
 answer "card $(cat /sys/class/net/eth0/address)"
-until grep ACPI:Ged /proc/interrupts | grep -q '[1-9] *IO'; do usleep 20000; done
+until grep ACPI:Ged /proc/interrupts | grep -q '[1-9][ 0-9]*IO'; do usleep 20000; done
 guest_end
 """
 
