@@ -4,12 +4,14 @@
     qmp = Qmp(machine, "/run/lend/lab/qmp")
     qmp.execute("query-status")              # {"status": "running", ...}
     qmp.event("SHUTDOWN")                    # waits for it; its data
+    qmp.execute_with("/dev/x", "getfd", fdname="x")  # and a descriptor of that file with it
 
 The client is this file itself, run in L1; it sends and takes what public clients do: a greeting, the
 negotiation, an id with each request that is text, and events at any time.
 """
 
 import json
+import os
 import pathlib
 import socket
 import sys
@@ -30,8 +32,15 @@ class Qmp:
         self._command.expect("connected\n", 60)
 
     def execute(self, name, **arguments):
+        return self._execute([name, arguments])
+
+    def execute_with(self, path, name, **arguments):
+        """The file is opened in L1, and its descriptor goes with the bytes of the request."""
+        return self._execute([name, arguments, path])
+
+    def _execute(self, request):
         self._asked += 1
-        self._command.send(json.dumps([name, arguments]) + "\n")
+        self._command.send(json.dumps(request) + "\n")
         reply = json.loads(self._command.expect(rf"(?m)^reply {self._asked} (.*)\n", 60)[1])
         if "error" in reply:
             raise Refused(f"{reply['error']['class']}: {reply['error']['desc']}")
@@ -54,11 +63,14 @@ def client(path):
     stream = connection.makefile("rwb", buffering=0)
     assert json.loads(stream.readline())["QMP"]["capabilities"] == []
 
-    def request(name, arguments, number):
+    def request(number, name, arguments, path=None):
         message = {"execute": name, "id": f"client-{number}"}
         if arguments:
             message["arguments"] = arguments
-        stream.write(json.dumps(message).encode() + b"\n")
+        fds = [os.open(path, os.O_RDWR | os.O_CLOEXEC)] if path else []
+        socket.send_fds(connection, [json.dumps(message).encode() + b"\n"], fds)
+        for fd in fds:
+            os.close(fd)
 
     def tell(line):
         message = json.loads(line)
@@ -69,12 +81,12 @@ def client(path):
         number = message.pop("id").removeprefix("client-")
         print("connected" if number == "0" else f"reply {number} {json.dumps(message)}", flush=True)
 
-    request("qmp_capabilities", {}, 0)
+    request(0, "qmp_capabilities", {})
     tell(stream.readline())
 
     def ask():
         for number, line in enumerate(sys.stdin, 1):
-            request(*json.loads(line), number)
+            request(number, *json.loads(line))
 
     threading.Thread(target=ask, daemon=True).start()
     for line in stream:

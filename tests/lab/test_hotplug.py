@@ -15,7 +15,7 @@ GONE = "while [ -e /sys/block/nvme0n1 ]; do :; done"
 
 def start(machine, boot, **others):
     """A guest without devices, with two ports; and a client of its control socket."""
-    guest = boot(machine, devices=(), options=["-name", "hot", "-ports", "2"], **others)
+    guest = boot(machine, devices=(), options=["-name", "hot", "-ports", "2"], limit=300, **others)
     return guest, Qmp(machine, SOCKET)
 
 
@@ -54,6 +54,61 @@ def test_a_drive_comes_and_goes(l1, boot, sha256, backend):
     assert counts[1:] == counts[1:2] * len(counts[1:])
     with pytest.raises(Refused, match="DeviceNotFound"):
         qmp.execute("device_del", id="disk")
+    guest.power_off()
+
+
+def test_a_drive_comes_as_a_descriptor(l1, boot, sha256):
+    """With the request itself, and kept for it before."""
+    machine = l1()
+    address = machine.addresses[0]
+    hand_to(machine, address, "vfio-pci")
+    node = machine.run(f"ls -d /sys/bus/pci/devices/{address}/vfio-dev/*", check=True).out.split("/")[-1]
+    node = "/dev/vfio/devices/" + node.strip()
+    guest, qmp = start(machine, boot)
+    add = {"driver": "vfio-pci", "id": "disk"}
+
+    def comes_and_goes(force):
+        assert qmp.event("LEND_DEVICE_PLUGGED") == {"id": "disk", "host": address}
+        assert guest.hash() == sha256(machine.drives[0])
+        assert qmp.event("LEND_DEVICE_READY")["id"] == "disk"
+        qmp.execute("device_del", id="disk", **({"x-force": True} if force else {}))
+        gone = qmp.event("DEVICE_DELETED")
+        assert gone["x-host"] == address
+        assert gone["reason"] == ("taken by force" if force else "the guest let it go")
+        guest.ask(GONE)
+        # Nobody has it open any more, nor has the client.
+        assert machine.run("find /proc/[0-9]*/fd -lname '/dev/vfio/devices/*' 2>/dev/null").out == ""
+
+    for force in (False, True):
+        qmp.execute_with(node, "device_add", **add)
+        comes_and_goes(force)
+    qmp.execute_with(node, "getfd", fdname="drive")
+    qmp.execute("device_add", fd="drive", **add)
+    comes_and_goes(False)
+    number = qmp.execute_with(node, "add-fd")["fdset-id"]
+    qmp.execute("device_add", fd=f"/dev/fdset/{number}", **add)
+    comes_and_goes(True)
+    # What is no device.
+    with pytest.raises(Refused, match="GenericError"):
+        qmp.execute_with("/dev/null", "device_add", **add)
+    assert qmp.execute("query-status")["running"]
+    guest.power_off()
+
+
+def test_a_guest_without_hotplug(l1, boot):
+    """It turns nothing on that comes, and answers no question: force is what is left."""
+    machine = l1()
+    address = machine.addresses[0]
+    hand_to(machine, address, "vfio-pci")
+    guest, qmp = start(machine, boot, append="acpiphp.disable=1")
+    qmp.execute("device_add", driver="vfio-pci", id="disk", host=address)
+    assert qmp.event("LEND_DEVICE_PLUGGED")["id"] == "disk"
+    qmp.execute("device_del", id="disk")
+    kept = qmp.event("DEVICE_UNPLUG_GUEST_ERROR")
+    assert kept["device"] == "disk" and "not answered within 30 s" in kept["reason"]
+    guest.ask("[ ! -e /sys/block/nvme0n1 ]")
+    qmp.execute("device_del", id="disk", **{"x-force": True})
+    assert qmp.event("DEVICE_DELETED")["reason"] == "taken by force"
     guest.power_off()
 
 
@@ -119,11 +174,13 @@ def test_the_host_gets_a_drive_back_that_the_guest_lets_go(l1, boot, sha256):
     address = machine.addresses[0]
     hand_to(machine, address, "vfio-pci")
     guest, qmp = start(machine, boot)
-    qmp.execute("device_add", driver="vfio-pci", id="disk", host=address)
+    # No force comes in time: what ends is orderly.
+    qmp.execute("device_add", driver="vfio-pci", id="disk", host=address, **{"give-up-ms": 600000})
     assert guest.hash() == sha256(machine.drives[0])
     machine.run(f"echo {address} >/sys/bus/pci/drivers/vfio-pci/unbind", check=True, timeout=60)
     assert qmp.event("LEND_HOST_ASKS_BACK")["id"] == "disk"
-    assert qmp.event("DEVICE_DELETED")["device"] == "disk"
+    assert qmp.event("DEVICE_DELETED")["reason"] == "the guest let it go"
+    guest.command.expect("given back to the host; the guest has it no more .the guest let it go.")
     guest.ask(GONE)
     guest.power_off()
     hand_to(machine, address, "vfio-pci")
