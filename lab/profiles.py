@@ -58,6 +58,11 @@ PROFILES = {
     "pulled": Profile(
         kernel="lab", drives=DISK, devices=NVME + ("e1000e,netdev=n0",),
         qemu_args=("-netdev", "user,id=n0")),
+    # what a device's error can meet: no AER capability, a driver that handles errors, one that does not
+    "errors": Profile(
+        kernel="lab", drives=DISK * 2,
+        devices=NVME + ("e1000e,netdev=n0", f"virtio-blk-pci,drive=d1,aer=on{VIRTIO}"),
+        qemu_args=("-netdev", "user,id=n0")),
     # two functions of one slot that only their bus can reset
     # (a pcie-root-port's link is not up again in time for the kernel)
     "bus-reset": Profile(

@@ -15,8 +15,8 @@ BYTES = 4 << 20
 
 def inject(machine, address, status):
     """An uncorrectable error: poisoned is not fatal, malformed is."""
-    bus = int(address.split(":")[1], 16)
-    machine.put("/run/error", struct.pack("<4B7I", bus, 0, 0, 0, status, 0, 0, 1, 2, 3, 0))
+    bus, device = (int(number.split(".")[0], 16) for number in address.split(":")[1:])
+    machine.put("/run/error", struct.pack("<4B7I", bus, device, 0, 0, status, 0, 0, 1, 2, 3, 0))
     machine.run("cat /run/error >/dev/aer_inject", check=True)
 
 
