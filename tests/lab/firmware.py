@@ -69,19 +69,22 @@ def shell_disk(name, then=(), **files):
 class Console(Guest):
     """What is typed on the serial line of a machine, and what comes there."""
 
-    _at = 0  # in its output: where the last line was told
+    _at = 0  # in its output: where the last keys were typed
 
     def from_here(self):
         """What is looked for next has not come yet."""
         self._at = len(self.command.out)
 
+    def press(self, keys):
+        self.from_here()
+        self.command.send(keys)
+
     def tell(self, line):
         """Types a line. The serial line's buffer is small, and the shell reads it key by key."""
-        self.from_here()
-        self.command.send(line + "\r")
+        self.press(line + "\r")
 
     def sees(self, pattern, timeout=60):
-        """Waits for what the serial line brings after what was told last; nothing else is looked at."""
+        """Waits for what the serial line brings after what was typed last; nothing else is looked at."""
         self.command.expect(f"(?s){pattern}", timeout, after=self._at)
 
 

@@ -102,16 +102,18 @@ def test_boot_order(order, name, firmware):
 def linux_host(tmp_path_factory, kernel, guest_image):
     """A host whose drive has a stock kernel as an EFI program, and the lab's own guest."""
     path = tmp_path_factory.mktemp("linux") / "disk.img"
-    initrd = guest_image(INIT, "stock", ("nvme", "efivarfs", "button", "evdev", "rtc-cmos"))
+    initrd = guest_image(INIT, "stock", ("nvme", "efivarfs", "button", "evdev", "rtc-cmos", "qemu_fw_cfg"))
     linux_disk(path, kernel("stock"), initrd)
     return Profile(**LINUX, drives=(str(path),), devices=("nvme,serial=lend0,drive=d0",))
 
 
 @pytest.mark.long
 def test_linux_finds_the_chips_of_a_pc(firmware, linux_host, sha256):
-    """ACPI with fixed hardware, the clock, variables, a reboot through the firmware, and
-    the power button."""
-    made = firmware(0, host=linux_host, kind=Guest, memory="512M", options=("-c", "2"))
+    """ACPI with fixed hardware, the clock, variables, a file of the user's, a reboot through the
+    firmware, and the power button."""
+    text = "a greeting, with a comma, = and more"
+    made = firmware(0, host=linux_host, kind=Guest, memory="512M",
+                    options=("-c", "2", "-fw-cfg", f"name=opt/org.lend/greeting,string={text}"))
     made.ready(150)
     assert made.hash() == sha256(made.l1.drives[0])
     assert made.ask("nproc") == "2"
@@ -119,6 +121,7 @@ def test_linux_finds_the_chips_of_a_pc(firmware, linux_host, sha256):
     assert made.ask("dmesg | grep -iE 'ACPI.*(error|warning)|firmware bug' || :") == ""
     made.ask("mount -t efivarfs none /sys/firmware/efi/efivars")
     made.ask(f"printf '\\7\\0\\0\\0lend' >{EFIVAR}")
+    assert made.ask("cat /sys/firmware/qemu_fw_cfg/by_name/opt/org.lend/greeting/raw") == text
     # Seconds since 1970 by the clock at 0x70, in UTC, and by the system that was set by it.
     clock, system = made.ask("cat /sys/class/rtc/rtc0/since_epoch; date +%s").split()
     assert abs(int(clock) - int(system)) <= 2

@@ -361,6 +361,20 @@ static void names_in_the_aml_are_found(void **state)
 	assert_null(memmem(dsdt, (size_t)(end - dsdt), "\xfe\xff\xff\xff\xff\xff\xff\xff", 8));
 }
 
+/* Linux looks for this id, and for the chip's twelve ports in its resources (ACPI 6.5, 6.4.2.5). */
+static void the_chip_of_files_is_found(void **state)
+{
+	static const uint8_t ports[] = {0x47, 1, 0x10, 5, 0x10, 5, 1, 12};
+	const uint8_t *dsdt, *at;
+
+	(void)state;
+	run(0x1000);
+	dsdt = table_at(little(table("FACP") + 140, 8), "DSDT");
+	at = memmem(dsdt, little(dsdt + 4, 4), "QEMU0002", sizeof("QEMU0002"));
+	assert_non_null(at);
+	assert_non_null(memmem(at, 64, ports, sizeof(ports)));
+}
+
 static void write_file(const char *path, const uint8_t *bytes, size_t length)
 {
 	FILE *to = fopen(path, "w");
@@ -433,6 +447,7 @@ int main(void)
 		TEST(hotplug_has_a_table_and_an_event),    TEST(the_console_is_the_serial_line),
 		TEST(the_madt_has_the_old_interrupts),     TEST(tables_follow_what_the_firmware_did),
 		TEST(names_in_the_aml_are_found),          TEST(iasl_reads_each_table_back),
+		TEST(the_chip_of_files_is_found),
 	};
 
 	return cmocka_run_group_tests_name("firmware_loader", tests, NULL, NULL);

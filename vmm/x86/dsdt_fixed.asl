@@ -42,6 +42,17 @@ DefinitionBlock ("", "DSDT", 2, "LEND", "LENDFIX", 1)
 			})
 		}
 
+		/* By this id Linux finds what the user gives to the guest by -fw-cfg. */
+		Device (FWCF)
+		{
+			Name (_HID, "QEMU0002")
+			Name (_STA, 0x0b)
+			Name (_CRS, ResourceTemplate ()
+			{
+				IO (Decode16, PORT_FW_CFG, PORT_FW_CFG, 1, 12)
+			})
+		}
+
 		/* ECAM, also here: Linux believes MCFG only where a motherboard resource agrees. */
 		Device (MBRD)
 		{
