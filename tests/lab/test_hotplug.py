@@ -132,6 +132,25 @@ def test_a_drive_comes_while_the_guest_boots(l1, boot, sha256):
     guest.power_off()
 
 
+def test_a_drive_of_the_start_comes_back(l1, boot, sha256):
+    """Also after a reboot without it: its port has kept the windows that it needs."""
+    machine = l1()
+    guest = boot(machine, properties=",id=disk", options=["-name", "hot", "-ports", "1,window=1M"])
+    qmp = Qmp(machine, SOCKET)
+    for reboots in (False, True):
+        assert guest.hash() == sha256(machine.drives[0])
+        port = guest.ask("basename $(dirname $(readlink -f /sys/block/nvme0n1/device/device))")
+        qmp.execute("device_del", id="disk")
+        assert qmp.event("DEVICE_DELETED")["device"] == "disk"
+        if reboots:
+            guest.reboot()
+        qmp.execute("device_add", driver="vfio-pci", id="disk", host=machine.addresses[0])
+        assert qmp.event("LEND_DEVICE_READY")["id"] == "disk"
+        assert guest.hash() == sha256(machine.drives[0])
+        assert guest.ask("basename $(dirname $(readlink -f /sys/block/nvme0n1/device/device))") == port
+    guest.power_off()
+
+
 def test_a_managed_drive_is_taken_and_given_back(l1, boot, sha256):
     machine = l1()
     address = machine.addresses[0]
