@@ -89,20 +89,29 @@ static int init_buses(struct vmm *vmm)
 
 /*
  * Without firmware there is no CMOS clock, and the FADT says so. Linux still writes the warm
- * reset code there for each processor that it starts: KVM takes these writes,
- * so that they do not leave the kernel.
+ * reset code there for each processor that it starts, and it looks for chips of PCs by the ports
+ * of config space before it has read ACPI's tables. Nothing answers there: KVM takes the writes,
+ * so that they do not leave the kernel. Only those of four bytes are config addresses; a reset
+ * is a byte of the same ports.
  */
-static int take_cmos(struct vmm *vmm)
+static int take_writes(struct vmm *vmm)
 {
-	int ret;
+	const struct {
+		bool wanted;
+		uint16_t port, length;
+	} rows[] = {{true, PORT_CMOS, 1}, {true, PORT_CMOS + 1, 1}, {!vmm->config.cf8, PORT_CF8, 4}};
+	int ret = 0;
 
 	if (vmm->firmware)
 		return 0;
-	vmm->cmos_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (vmm->cmos_fd < 0)
+	vmm->taken_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vmm->taken_fd < 0)
 		return -errno;
-	ret = hv_port_eventfd(vmm->vm, PORT_CMOS, vmm->cmos_fd);
-	return ret ? ret : hv_port_eventfd(vmm->vm, PORT_CMOS + 1, vmm->cmos_fd);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !ret; i++)
+		if (rows[i].wanted)
+			ret = hv_ioeventfd(vmm->vm, rows[i].port, rows[i].length, 0, vmm->taken_fd,
+					   KVM_IOEVENTFD_FLAG_PIO);
+	return ret;
 }
 
 int chips_init(struct vmm *vmm, struct lend_error *error)
@@ -116,7 +125,7 @@ int chips_init(struct vmm *vmm, struct lend_error *error)
 	lines_init(&vmm->lines, vmm->vm);
 	ret = ret ? ret : init_lines(vmm);
 	ret = ret ? ret : init_buses(vmm);
-	ret = ret ? ret : take_cmos(vmm);
+	ret = ret ? ret : take_writes(vmm);
 	if (ret)
 		return fail(error, ret, "KVM cannot make the interrupt controllers: %s", strerror(-ret));
 	return 0;
@@ -137,7 +146,7 @@ void chips_free(struct vmm *vmm)
 	serial_free(&vmm->serial);
 	if (vmm->power.irq > 0)
 		close(vmm->power.irq);
-	if (vmm->cmos_fd >= 0)
-		close(vmm->cmos_fd);
+	if (vmm->taken_fd >= 0)
+		close(vmm->taken_fd);
 	routes_free(&vmm->routes);
 }

@@ -126,13 +126,6 @@ int hv_signal_msi(int vm, uint64_t address, uint32_t data)
 	return ret < 0 ? ret : 0; /* else how many processors it reached */
 }
 
-int hv_port_eventfd(int vm, uint16_t port, int eventfd)
-{
-	struct kvm_ioeventfd event = {.addr = port, .len = 1, .fd = eventfd, .flags = KVM_IOEVENTFD_FLAG_PIO};
-
-	return result(ioctl(vm, KVM_IOEVENTFD, &event));
-}
-
 int hv_ioeventfd(int vm, uint64_t address, unsigned length, uint64_t data, int eventfd, uint32_t flags)
 {
 	struct kvm_ioeventfd event = {

@@ -31,7 +31,6 @@ int hv_irqfd_resample(int vm, unsigned gsi, int eventfd, int resamplefd);
 int hv_irq_line(int vm, unsigned gsi, int level);
 /** Delivers a message interrupt. */
 int hv_signal_msi(int vm, uint64_t address, uint32_t data);
-int hv_port_eventfd(int vm, uint16_t port, int eventfd);
 /** Signals the eventfd at writes; flags: KVM_IOEVENTFD_FLAG_DATAMATCH, _PIO, _DEASSIGN. */
 int hv_ioeventfd(int vm, uint64_t address, unsigned length, uint64_t data, int eventfd, uint32_t flags);
 /** Keeps writes to memory, or to ports, in the ring of the processors (KVM_CAP_COALESCED_MMIO, _PIO), or no

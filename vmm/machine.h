@@ -116,7 +116,7 @@ struct vmm {
 	pthread_mutex_t lock; /* guards request and its text */
 	enum request request;
 	char request_text[256];
-	int cmos_fd;             /* eventfd that takes what is written to the CMOS ports */
+	int taken_fd;            /* eventfd that takes writes to ports where nothing answers */
 	int interrupts;          /* /proc/interrupts, for the report; -1: not to be had */
 	int request_fd;          /* eventfd: wakes the loop */
 	struct memory_note note; /* of the loop's thread */

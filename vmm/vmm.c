@@ -149,7 +149,7 @@ int vmm_new(const struct vmm_config *config, struct vmm **out, struct lend_error
 	if (!vmm)
 		return fail(error, -ENOMEM, "not enough memory");
 	vmm->config = *config;
-	vmm->kvm = vmm->vm = vmm->vfio = vmm->cmos_fd = vmm->interrupts = vmm->request_fd = vmm->loop.epoll =
+	vmm->kvm = vmm->vm = vmm->vfio = vmm->taken_fd = vmm->interrupts = vmm->request_fd = vmm->loop.epoll =
 		-1;
 	pthread_mutex_init(&vmm->lock, NULL);
 	pthread_mutex_init(&vmm->places, NULL);

@@ -240,7 +240,6 @@ SILENT(int, hv_irqfd, int vm, unsigned gsi, int eventfd, uint32_t flags)
 SILENT(int, hv_irqfd_resample, int vm, unsigned gsi, int eventfd, int resamplefd)
 SILENT(int, hv_irq_line, int vm, unsigned gsi, int level)
 SILENT(int, hv_signal_msi, int vm, uint64_t address, uint32_t data)
-SILENT(int, hv_port_eventfd, int vm, uint16_t port, int eventfd)
 SILENT(int, hv_ioeventfd, int vm, uint64_t address, unsigned length, uint64_t data, int eventfd,
        uint32_t flags)
 SILENT(int, hv_get_irqchip, int vm, struct kvm_irqchip *chip)

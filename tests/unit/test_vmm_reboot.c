@@ -131,6 +131,31 @@ int hv_set_irqchip(int vm, struct kvm_irqchip *chip)
 	return 0;
 }
 
+/* Writes that KVM takes, of so many bytes to a port. */
+static struct {
+	uint64_t port;
+	unsigned length;
+} taken[8];
+static unsigned taken_count;
+
+int hv_ioeventfd(int vm, uint64_t address, unsigned length, uint64_t data, int eventfd, uint32_t flags)
+{
+	(void)vm, (void)data;
+	assert_true(eventfd >= 0 && taken_count < 8);
+	assert_int_equal(flags, KVM_IOEVENTFD_FLAG_PIO); /* whatever is written */
+	taken[taken_count].port = address;
+	taken[taken_count++].length = length;
+	return 0;
+}
+
+static bool is_taken(uint64_t port, unsigned length)
+{
+	for (unsigned i = 0; i < taken_count; i++)
+		if (taken[i].port == port && taken[i].length == length)
+			return true;
+	return false;
+}
+
 /* What chips.c needs besides, and no test here calls. */
 #define SILENT(name, ...)                                                                                    \
 	int name(__VA_ARGS__)                                                                                \
@@ -146,10 +171,8 @@ SILENT(hv_set_pit, int vm, const struct kvm_pit_state2 *state)
 SILENT(hv_irqfd, int vm, unsigned gsi, int eventfd, uint32_t flags)
 SILENT(hv_irqfd_resample, int vm, unsigned gsi, int eventfd, int resamplefd)
 SILENT(hv_irq_line, int vm, unsigned gsi, int level)
-SILENT(hv_port_eventfd, int vm, uint16_t port, int eventfd)
 SILENT(hv_set_routes, int vm, const struct kvm_irq_routing *routing)
 SILENT(hv_set_slot, int vm, uint32_t slot, uint32_t flags, uint64_t at, uint64_t size, const void *va)
-SILENT(hv_ioeventfd, int vm, uint64_t address, unsigned length, uint64_t data, int eventfd, uint32_t flags)
 SILENT(hv_vfio_file, int vfio, int fd, int add)
 
 /* vmm.c stays out, and with it what it needs of KVM. */
@@ -312,16 +335,21 @@ static void a_pc_is_reset_by_its_ports(void **state)
 	for (unsigned cf8 = 0; cf8 < 2; cf8++) {
 		memset(&vmm, 0, sizeof(vmm));
 		memset(&kvm, 0, sizeof(kvm));
-		vmm.cmos_fd = -1;
+		taken_count = 0;
 		vmm.config.serial_fd = -1;
 		vmm.config.cf8 = cf8;
 		assert_int_equal(loop_init(&vmm.loop), 0);
 		bus_init(&vmm.memory_bus);
 		bus_init(&vmm.port_bus);
 		assert_int_equal(chips_init(&vmm, NULL), 0);
+		/* Where nothing answers KVM takes config addresses, and no byte that resets. */
+		assert_int_equal(is_taken(0xcf8, 4), !cf8);
+		assert_true(is_taken(0x70, 1) && is_taken(0x71, 1));
+		assert_int_equal(taken_count, cf8 ? 2 : 3);
 		for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 			uint64_t value;
 
+			assert_false(is_taken(rows[i].port, 1));
 			kvm.resets = 0;
 			assert_int_equal(bus_read(&vmm.port_bus, rows[i].port, 1, &value), 0);
 			assert_int_equal(value, rows[i].reads);
