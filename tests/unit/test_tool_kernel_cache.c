@@ -133,6 +133,7 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(stage->root));
 	snprintf(stage->folder, sizeof(stage->folder), "%s/a/b", stage->root);
 	stage->cache.folder = stage->folder;
+	stage->cache.settled_s = 3600; /* files that a test damages are younger */
 	stage->kernel = calloc(1, KERNEL);
 	stage->image = calloc(1, SETUP + PACKED_MAX);
 	assert_true(stage->kernel && stage->image);
@@ -448,6 +449,69 @@ static void a_half_made_file_is_replaced(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+/* Whether the check of the file is remembered. */
+static bool is_remembered(const char *entry)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s.seen", entry);
+	return !access(path, F_OK);
+}
+
+static int find_in(struct stage *stage, int kernel)
+{
+	int fd = kernel_cache_find(&stage->cache, kernel, &stage->size, &stage->error);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/*
+ * In memory, where a write by a mapping leaves no time behind: what was checked is not read again.
+ * Any other write is seen.
+ */
+static void what_was_checked_is_not_read_again(void **state)
+{
+	struct stage *stage = *state;
+	char folder[] = "/dev/shm/lend-test-kernels-XXXXXX", entry[256];
+	int kernel = memfd_create("kernel", MFD_CLOEXEC), fd;
+	uint8_t *bytes;
+
+	assert_non_null(mkdtemp(folder));
+	stage->cache.folder = folder;
+	snprintf(stage->folder, sizeof(stage->folder), "%s", folder);
+	assert_int_equal(write(kernel, stage->image, SETUP + stage->packed), SETUP + stage->packed);
+	stage->cache.settled_s = 3600;
+	close(find_in(stage, kernel));
+	close(find_in(stage, kernel));
+	snprintf(entry, sizeof(entry), "%s", entry_path(stage));
+	assert_false(is_remembered(entry)); /* both have just changed */
+	stage->cache.settled_s = 0;
+	close(find_in(stage, kernel));
+	assert_true(is_remembered(entry));
+	fd = open(entry, O_RDWR | O_CLOEXEC);
+	bytes = mmap(NULL, KERNEL, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(bytes != MAP_FAILED);
+	bytes[KERNEL / 2] ^= 1;
+	close(find_in(stage, kernel));
+	assert_true(bytes[KERNEL / 2] != stage->kernel[KERNEL / 2]);
+	bytes[KERNEL / 2] ^= 1;
+	munmap(bytes, KERNEL);
+	close(fd);
+	/* Another image is another matter, though its bytes are the same. */
+	fd = memfd_create("kernel", MFD_CLOEXEC);
+	assert_int_equal(write(fd, stage->image, SETUP + stage->packed), SETUP + stage->packed);
+	flip(entry, 100);
+	close(kernel);
+	kernel = find_in(stage, fd);
+	bytes = mmap(NULL, KERNEL, PROT_READ, MAP_PRIVATE, kernel, 0);
+	assert_memory_equal(bytes, stage->kernel, KERNEL);
+	munmap(bytes, KERNEL);
+	close(kernel);
+	close(fd);
+	folder_remove(folder);
+}
+
 static void the_folder_is_the_users(void **state)
 {
 	struct stage *stage = *state;
@@ -483,6 +547,7 @@ int main(void)
 		CACHE_TEST(use_makes_young),
 		CACHE_TEST(nobody_waits_for_another_process),
 		CACHE_TEST(a_half_made_file_is_replaced),
+		CACHE_TEST(what_was_checked_is_not_read_again),
 		CACHE_TEST(the_folder_is_the_users),
 	};
 

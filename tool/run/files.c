@@ -126,7 +126,8 @@ static int open_devices(const struct run_options *options, struct files *out, st
 /* Without it the image is booted as it is: nothing here is an error of the run. */
 static void find_unpacked(const struct run_options *options, struct files *out)
 {
-	const struct kernel_cache cache = {.folder = options->kernel_cache, .home = kernel_home()};
+	const struct kernel_cache cache = {
+		.folder = options->kernel_cache, .home = kernel_home(), .settled_s = CACHE_SETTLED_S};
 
 	if (out->kernel < 0 || options->no_kernel_cache)
 		return;

@@ -18,6 +18,7 @@
 
 #include "tool/run/kernel/cache.h"
 #include "tool/run/kernel/entry.h"
+#include "tool/run/kernel/seen.h"
 #include "tool/run/store.h"
 #include "tool/tool.h"
 
@@ -70,15 +71,27 @@ static int open_folder(const struct kernel_cache *cache, char path[PATH_ROOM], s
 			 path);
 }
 
+static bool is_right(const struct kernel_cache *cache, const struct seen *seen, const struct payload *payload)
+{
+	if (seen_before(seen))
+		return true;
+	if (!entry_is_right(seen->fd, seen->kernel, payload))
+		return false;
+	seen_now(seen, cache->settled_s);
+	return true;
+}
+
 /* A file that is not there, not ours or not right is none. */
-static int open_entry(int folder, const char *name, int kernel, const struct payload *payload)
+static int open_entry(const struct kernel_cache *cache, int folder, const char *name, int kernel,
+		      const struct payload *payload)
 {
 	int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	const struct seen seen = {folder, name, fd, kernel};
 	struct stat st;
 
 	if (fd < 0)
 		return -errno;
-	if (!entry_is_own(fd, false) || !entry_is_right(fd, kernel, payload)) {
+	if (!entry_is_own(fd, false) || !is_right(cache, &seen, payload)) {
 		close(fd);
 		return -EBADMSG;
 	}
@@ -154,13 +167,15 @@ static int make_entry(int folder, const char *name, int kernel, const struct pay
 }
 
 /* What is not there is made by one process; the next one finds it. */
-static int add_entry(int folder, const char *name, int kernel, const struct payload *payload, uint64_t most)
+static int add_entry(const struct kernel_cache *cache, int folder, const char *name, int kernel,
+		     const struct payload *payload)
 {
+	uint64_t most = cache->bytes_max ? cache->bytes_max : CACHE_BYTES_MAX;
 	int fd, ret;
 
 	if (flock(folder, LOCK_EX | LOCK_NB))
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
-	fd = open_entry(folder, name, kernel, payload);
+	fd = open_entry(cache, folder, name, kernel, payload);
 	if (fd >= 0)
 		return fd;
 	unlinkat(folder, name, 0);
@@ -181,7 +196,6 @@ static bool is_unpackable(int kernel, struct payload *payload)
 
 int kernel_cache_find(const struct kernel_cache *cache, int kernel, uint64_t *size, struct lend_error *error)
 {
-	uint64_t most = cache->bytes_max ? cache->bytes_max : CACHE_BYTES_MAX;
 	struct payload payload;
 	char path[PATH_ROOM], name[ENTRY_NAME];
 	int folder, fd;
@@ -192,9 +206,9 @@ int kernel_cache_find(const struct kernel_cache *cache, int kernel, uint64_t *si
 	if (folder < 0)
 		return folder;
 	fd = entry_name(kernel, &payload, name);
-	fd = fd ? fd : open_entry(folder, name, kernel, &payload);
+	fd = fd ? fd : open_entry(cache, folder, name, kernel, &payload);
 	if (fd < 0)
-		fd = add_entry(folder, name, kernel, &payload, most);
+		fd = add_entry(cache, folder, name, kernel, &payload);
 	close(folder);
 	if (fd < 0)
 		return tool_fail(error, fd, "the kernel could not be unpacked into %s: %s", path,

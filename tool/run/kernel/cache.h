@@ -22,8 +22,10 @@ struct kernel_cache {
 	const char *folder; /* NULL: by `home` */
 	struct kernel_home home;
 	uint64_t bytes_max; /* of all files; 0: CACHE_BYTES_MAX */
+	unsigned settled_s; /* for how long a file must not have changed before a check of it is remembered */
 };
 
+enum { CACHE_SETTLED_S = 2 };
 #define CACHE_BYTES_MAX (UINT64_C(512) << 20)
 
 /**
