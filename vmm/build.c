@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Builds the machine part by part, and boots it. When a part fails, vmm_free()
+ * Builds the machine part by part. When a part fails, vmm_free()
  * takes apart what is there.
  */
 #include <errno.h>
@@ -62,7 +62,7 @@ static void on_broken(void *opaque, const struct memory_note *note)
 	machine_memory_failed(opaque, note->code, note->address);
 }
 
-static const struct vcpus_ops vcpu_ops = {
+const struct vcpus_ops machine_vcpu_ops = {
 	.fault = on_fault, .fatal = on_fatal, .shutdown = on_shutdown, .broken = on_broken};
 
 static int open_kvm(struct vmm *vmm, struct lend_error *error)
@@ -170,18 +170,34 @@ static int show_memory(struct vmm *vmm, struct lend_error *error)
 	return lend_space_map(vmm->space, ranges, count, error);
 }
 
-/* Reports at most once for each 64th of the memory. */
+static void tell_filled(struct vmm *vmm, uint64_t now)
+{
+	uint64_t all = vmm->config.memory;
+
+	if (vmm->config.populated)
+		vmm->config.populated(vmm->config.opaque, now);
+	if (now == all)
+		step_end(vmm, VMM_STEP_MEMORY);
+	else
+		step_begin(vmm, VMM_STEP_MEMORY, "populating guest memory, %.1f of %.1f GiB done",
+			   (double)now / (double)GIB(1), (double)all / (double)GIB(1));
+}
+
+/* Reports at most once for each 64th of the memory, and the end. */
 static void on_filled(void *opaque, uint64_t before, uint64_t now)
 {
 	struct vmm *vmm = opaque;
 	uint64_t all = vmm->config.memory, part = all / 64 + 1;
 
-	if (now && before / part == now / part)
+	if (now && now != all && before / part == now / part)
 		return;
-	if (vmm->config.populated)
-		vmm->config.populated(vmm->config.opaque, now);
-	step_begin(vmm, VMM_STEP_MEMORY, "populating guest memory, %.1f of %.1f GiB done",
-		   (double)now / (double)GIB(1), (double)all / (double)GIB(1));
+	/* Of several threads the slower one may come late: what it tells is old then. */
+	pthread_mutex_lock(&vmm->lock);
+	if (now >= vmm->filled) {
+		vmm->filled = now;
+		tell_filled(vmm, now);
+	}
+	pthread_mutex_unlock(&vmm->lock);
 }
 
 /* The node of the first device that has one. Memory from there keeps the device's DMA on its own socket. */
@@ -229,86 +245,32 @@ static int begin_memory(struct vmm *vmm, struct lend_error *error)
 	return ret;
 }
 
-static int open_devices(struct vmm *vmm, struct lend_error *error)
+/* Whether the kernel pins guest memory for a device, or it may not be there: before anybody looks for it. */
+static bool is_awaited(const struct vmm *vmm)
 {
-	int ret = devices_open(vmm, error);
-	int filled = memory_wait(&vmm->memory, ret ? NULL : error);
+	bool pinned = vmm->config.ports;
 
-	if (vmm->config.populated)
-		vmm->config.populated(vmm->config.opaque, vmm->config.memory);
-	step_end(vmm, VMM_STEP_MEMORY);
-	return ret ? ret : filled;
+	for (unsigned i = 0; i < vmm->config.device_count; i++)
+		pinned |= vmm->config.devices[i].backend != LEND_BACKEND_USER;
+	return pinned || machine_may_lack_memory(vmm);
 }
 
-static int init_vcpus(struct vmm *vmm, struct lend_error *error)
+static int await_memory(struct vmm *vmm, struct lend_error *error)
 {
-	const struct cpuid_config config = {
-		.cpus = vmm->config.cpus,
-		.tsc_deadline = hv_check(vmm->vm, KVM_CAP_TSC_DEADLINE_TIMER) > 0,
-	};
+	int ret = memory_wait(&vmm->memory, error);
 
-	vmm->vcpus.kvm = vmm->kvm;
-	vmm->vcpus.vm = vmm->vm;
-	vmm->vcpus.memory_bus = &vmm->memory_bus;
-	vmm->vcpus.port_bus = &vmm->port_bus;
-	vmm->vcpus.ops = &vcpu_ops;
-	vmm->vcpus.opaque = vmm;
-	vmm->vcpus.mtrrs_off = vmm->firmware;
-	vmm->vcpus.pin = vmm->config.pin;
-	return vcpus_init(&vmm->vcpus, config.cpus, vmm->cpuid, &config, error);
-}
-
-static struct boot_config boot_config(const struct vmm_config *config, const struct layout *layout)
-{
-	return (struct boot_config){
-		.kernel_fd = config->kernel_fd,
-		.initrd_fd = config->initrd_fd,
-		.unpacked_fd = config->unpacked_fd,
-		.unpacked_size = config->unpacked_size,
-		.kernel_name = config->kernel_name,
-		.initrd_name = config->initrd_name,
-		.cmdline = config->cmdline ? config->cmdline : "",
-		.layout = layout,
-	};
-}
-
-/* What firmware would leave, and the kernel that it would start. */
-static int boot_direct(struct vmm *vmm, struct boot_entry *entry, struct lend_error *error)
-{
-	struct boot_config config = boot_config(&vmm->config, &vmm->layout);
-	int ret;
-
-	step_begin(vmm, VMM_STEP_MAIN, "writing the guest's tables");
-	ret = acpi_write(&vmm->memory, &vmm->layout, vmm->config.cpus, vmm->topology.has_io, &config.rsdp);
-	ret = ret ? ret : smbios_write(&vmm->memory, vmm->config.uuid);
-	ret = ret ? ret : reset_vector_write(&vmm->memory);
-	step_end(vmm, VMM_STEP_MAIN);
-	if (ret)
-		return fail(error, ret, "the machine's tables do not fit into its memory: raise -m");
-	step_begin(vmm, VMM_STEP_MAIN, "loading the kernel");
-	ret = boot_load(&vmm->memory, &config, entry, error);
-	step_end(vmm, VMM_STEP_MAIN);
-	if (!ret && entry->unpacked && !vmm->reboots)
-		vmm_log(vmm, LEND_LOG_INFO, "%s: the kernel comes unpacked from the cache",
-			vmm->config.kernel_name);
+	/* It failed, or the kernel is older than what populates: nobody has told so far. */
+	if (vmm->filled < vmm->config.memory)
+		tell_filled(vmm, vmm->config.memory);
 	return ret;
 }
 
-/* Everything that is the same before the first boot and before each other one. */
-int machine_boot(struct vmm *vmm, struct lend_error *error)
+static int open_devices(struct vmm *vmm, struct lend_error *error)
 {
-	struct boot_entry entry;
-	int ret;
+	int ret = devices_open(vmm, error);
+	int filled = ret || is_awaited(vmm) ? await_memory(vmm, ret ? NULL : error) : 0;
 
-	step_begin(vmm, VMM_STEP_MAIN, "placing bridges and BARs");
-	ret = topology_assign(&vmm->topology, &vmm->layout, error);
-	step_end(vmm, VMM_STEP_MAIN);
-	if (!ret && !vmm->firmware)
-		ret = boot_direct(vmm, &entry, error);
-	if (ret)
-		return ret;
-	ret = vcpus_reset(&vmm->vcpus, &vmm->memory, vmm->firmware ? NULL : &entry);
-	return ret ? fail(error, ret, "KVM does not take the processors' state: %s", strerror(-ret)) : 0;
+	return ret ? ret : filled;
 }
 
 /* What the machine starts with: a kernel, or firmware, and one of them alone. */
@@ -323,7 +285,7 @@ static int check_start(const struct vmm_config *config, struct lend_error *error
 
 int vmm_check(const struct vmm_config *config, struct lend_error *error)
 {
-	const struct boot_config boot = boot_config(config, NULL);
+	const struct boot_config boot = machine_boot_config(config, NULL);
 	struct flash_plan plan;
 	int ret = check_start(config, error);
 
@@ -334,7 +296,7 @@ int vmm_check(const struct vmm_config *config, struct lend_error *error)
 
 static int check_images(struct vmm *vmm, struct lend_error *error)
 {
-	const struct boot_config config = boot_config(&vmm->config, NULL);
+	const struct boot_config config = machine_boot_config(&vmm->config, NULL);
 	int ret = vmm_check(&vmm->config, error);
 
 	if (!ret && !vmm->config.firmware && boot_may_cut(&config))
@@ -365,6 +327,7 @@ static const struct {
 	{chips_init, "making the interrupt controllers"},
 	{firmware_init, "making the firmware's chips"},
 	{begin_memory, "reserving guest memory"},
+	{ahead_begin, NULL},
 	{open_devices, NULL},
 	{devices_place, "reading the devices' config space"},
 	{limits_check, "comparing what the devices need with the kernel's limits"},
@@ -373,9 +336,10 @@ static const struct {
 	{firmware_describe, "telling the firmware what the machine is"},
 	{show_memory, "mapping guest memory for KVM and the IOMMU"},
 	{devices_reset, NULL},
-	{init_vcpus, "making the processors"},
+	{ahead_wait, "waiting for the processors and the kernel"},
 	{firmware_post, "telling KVM which writes it keeps"},
 	{machine_boot, NULL},
+	{await_memory, "waiting for guest memory"},
 };
 
 int machine_build(struct vmm *vmm, struct lend_error *error)

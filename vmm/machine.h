@@ -11,6 +11,7 @@
 #include "vmm/pci/port_errors.h"
 #include "vmm/pci/topology.h"
 #include "vmm/plug.h"
+#include "vmm/ahead.h"
 #include "vmm/power.h"
 #include "vmm/routes.h"
 #include "vmm/serial.h"
@@ -56,7 +57,7 @@ struct assigned {
 	bool leaving;        /* atomic: the host wants it back, or what it asked for is not done yet */
 	struct plug plug;
 	unsigned marks; /* bits of what was told of it; guarded by the function's lock */
-	bool shown; /* atomic: a BAR that waited has its place; the loop tells the library */
+	bool shown;     /* atomic: a BAR that waited has its place; the loop tells the library */
 	char name[LEND_NAME_SIZE];
 	unsigned slot; /* of the root bus, its own or its port's */
 	/* Legacy VGA ranges: wanted by liblend, and on the buses. Guarded by vmm->places. */
@@ -124,6 +125,8 @@ struct vmm {
 	bool started;            /* atomic: the guest runs, or has run */
 	bool held;               /* by vmm_pause(); the loop's thread alone */
 	bool reset_asked;        /* guarded by lock: a reset that waits was not the guest's */
+	uint64_t filled;         /* bytes of memory, as told; guarded by lock */
+	struct ahead ahead;
 	uint64_t boot_ns, reboots;
 	uint64_t log_window; /* guarded by lock, as the next is: when counting began */
 	unsigned log_lines;
@@ -137,6 +140,12 @@ static inline struct assigned *assigned_next(const struct vmm *vmm, const struct
 	while (i < vmm->assigned_count && !vmm->assigned[i])
 		i++;
 	return i < vmm->assigned_count ? vmm->assigned[i] : NULL;
+}
+
+/** Whether populating may find no page. A write to memory that is not there ends the process then. */
+static inline bool machine_may_lack_memory(const struct vmm *vmm)
+{
+	return vmm->config.huge_page || vmm->config.has_node;
 }
 
 /** Whether a process serves it, which may end. */
@@ -184,6 +193,11 @@ void mark_device(struct assigned *assigned, enum mark mark);
 
 /* build.c */
 int machine_build(struct vmm *vmm, struct lend_error *error);
+extern const struct vcpus_ops machine_vcpu_ops;
+
+/* machine_boot.c */
+/** What is booted; rsdp is the caller's to fill in. */
+struct boot_config machine_boot_config(const struct vmm_config *config, const struct layout *layout);
 /** Everything that is the same before the first boot and before each other one. */
 int machine_boot(struct vmm *vmm, struct lend_error *error);
 

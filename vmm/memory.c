@@ -28,7 +28,7 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-enum { HUGE_PAGE = 2 << 20 };
+enum { HUGE_PAGE = 2 << 20, STEP = 4 << 20 };
 
 static void tell_filled(struct memory *memory, uint64_t more)
 {
@@ -38,14 +38,17 @@ static void tell_filled(struct memory *memory, uint64_t more)
 		memory->kind.filled(memory->kind.opaque, now - more, now);
 }
 
-/* In steps, so that a thread that is to end does not have to wait for one long call. */
+/*
+ * In steps: a thread that is to end does not have to wait for one long call, and neither has one that
+ * maps something, since the call holds the lock of the address space.
+ */
 static void *fill(void *opaque)
 {
 	struct memory_filler *filler = opaque;
 	uint8_t *base = filler->memory->base + filler->offset;
 
-	for (uint64_t done = 0; done < filler->length; done += MIB(64)) {
-		uint64_t left = filler->length - done, length = left < MIB(64) ? left : MIB(64);
+	for (uint64_t done = 0; done < filler->length; done += STEP) {
+		uint64_t left = filler->length - done, length = left < STEP ? left : STEP;
 
 		if (madvise(base + done, length, MADV_POPULATE_WRITE)) {
 			filler->ret = -errno;

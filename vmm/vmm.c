@@ -336,6 +336,7 @@ void vmm_free(struct vmm *vmm)
 {
 	if (!vmm)
 		return;
+	ahead_end(vmm);
 	vcpus_free(&vmm->vcpus);
 	plugs_free(vmm);
 	devices_close(vmm);

@@ -17,6 +17,7 @@ enum { VMM_CPUS_MAX = 254, VMM_DEVICES_MAX = 31, VMM_PORTS_MAX = 64 };
 enum vmm_step_row {
 	VMM_STEP_MAIN,   /* one part after the other */
 	VMM_STEP_MEMORY, /* guest memory is populated */
+	VMM_STEP_AHEAD,  /* processors and kernel */
 	VMM_STEP_DEVICE, /* and the next ones: a device each, in the order of the configuration */
 	VMM_STEP_ROWS = VMM_STEP_DEVICE + VMM_DEVICES_MAX,
 };

@@ -27,5 +27,10 @@ def test_a_start_is_traced(l1, boot):
         begin, end = spans[name]
         assert 0 <= begin <= end <= first, name
     assert any(n.startswith("populating guest memory") for n in spans)
+    rows = {e["name"]: e["tid"] for e in events if e["ph"] == "X"}
+    ahead = rows["loading the kernel"]
+    assert ahead == rows["making the processors"], "beside the devices, and once"
+    assert ahead not in (rows["setting up KVM and VFIO"], rows[f"opening {address}"])
+    assert [e["name"] for e in events].count("loading the kernel") == 1
     assert first < marks["the guest turns its memory on"] \
         < marks["the guest takes its first interrupt"]

@@ -111,8 +111,8 @@ static void spans_and_marks_are_written(void **state)
 		    number_of(outer, "ts") + number_of(outer, "dur") + 0.01);
 	assert_true(number_of(mark, "ts") >= number_of(inner, "ts"));
 	assert_int_equal(number_of(outer, "tid"), VMM_STEP_DEVICE);
-	assert_non_null(find(stage, "M", "thread_name", 3));
-	assert_null(find(stage, "M", "thread_name", 4));
+	assert_non_null(find(stage, "M", "thread_name", 4));
+	assert_null(find(stage, "M", "thread_name", 5));
 }
 
 /* What is known of a step may change, and a row may end that never began. */

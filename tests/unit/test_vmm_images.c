@@ -85,6 +85,35 @@ static void a_bzimage_is_loaded_with_its_parameters(void **state)
 	guest_memory_free(memory);
 }
 
+/* The long part comes first, when nothing but the size of RAM is known. */
+static void a_kernel_is_placed_before_its_parameters(void **state)
+{
+	uint8_t bytes[1024 + PAYLOAD];
+	struct memory *memory = guest_memory(RAM);
+	int kernel = bzimage(bytes), initrd = file_of("initrd", 6);
+	struct boot_config config = config_of(kernel, initrd);
+	struct boot_params *params = memory_at(memory, gpa(ADDR_BOOT_PARAMS), sizeof(*params));
+	struct boot_placed placed;
+
+	(void)state;
+	config.layout = NULL;
+	assert_int_equal(boot_place(memory, &config, &placed, NULL), 0);
+	assert_int_equal(placed.low, RAM);
+	assert_memory_equal(memory->base + (16 << 20), bytes + 1024, PAYLOAD);
+	assert_memory_equal(memory->base + placed.initrd.address, "initrd", 6);
+	for (unsigned i = 0; i < ADDR_CMDLINE + 16; i++) /* what else is put below 1 MiB is not touched */
+		assert_int_equal(memory->base[i], 0);
+	config.layout = &layout;
+	assert_int_equal(boot_finish(memory, &config, &placed, NULL), 0);
+	assert_int_equal(placed.entry.rip, (16 << 20) + 0x200);
+	assert_int_equal(params->hdr.ramdisk_image, placed.initrd.address);
+	assert_int_equal(params->hdr.code32_start, 16 << 20);
+	assert_string_equal((char *)memory->base + params->hdr.cmd_line_ptr, "quiet");
+	close(kernel);
+	close(initrd);
+	guest_memory_free(memory);
+}
+
 static void every_truncation_of_a_bzimage_is_said(void **state)
 {
 	uint8_t bytes[1024 + PAYLOAD];
@@ -386,6 +415,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bzimage_is_loaded_with_its_parameters),
+		cmocka_unit_test(a_kernel_is_placed_before_its_parameters),
 		cmocka_unit_test(every_truncation_of_a_bzimage_is_said),
 		cmocka_unit_test(what_is_larger_than_memory_is_refused),
 		cmocka_unit_test(a_command_line_that_the_kernel_would_cut_is_refused),

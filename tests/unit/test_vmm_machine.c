@@ -465,13 +465,13 @@ static void a_triple_fault_starts_the_machine_again(void **state)
 
 	(void)state;
 	vmm.config.log = take_line;
-	vcpu_ops.shutdown(&vmm, 2);
+	machine_vcpu_ops.shutdown(&vmm, 2);
 	assert_int_equal(vmm.request, REQUEST_RESET);
 	assert_int_equal(last_line[0] - '0', LEND_LOG_WARNING);
 	assert_non_null(strstr(last_line, "processor 2 shut down (triple fault)"));
 	vmm.request = REQUEST_NONE;
 	vmm.config.no_reboot = true;
-	vcpu_ops.shutdown(&vmm, 0);
+	machine_vcpu_ops.shutdown(&vmm, 0);
 	assert_int_equal(vmm_run(&vmm, &error), VMM_END_FAULT);
 	assert_non_null(strstr(error.text, "processor 0 shut down (triple fault)"));
 }

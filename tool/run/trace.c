@@ -88,6 +88,7 @@ void trace_begin(struct trace *trace, int fd, const struct run_options *options)
 	put_name(trace, TRACE_KEEPER, "keeper");
 	put_name(trace, VMM_STEP_MAIN, "machine");
 	put_name(trace, VMM_STEP_MEMORY, "guest memory");
+	put_name(trace, VMM_STEP_AHEAD, "processors and kernel");
 	for (unsigned i = 0; i < options->device_count; i++)
 		put_name(trace, VMM_STEP_DEVICE + i, device_name(&options->devices[i]));
 	put_span(trace, TRACE_KEEPER, "reading the command line", trace->begun);

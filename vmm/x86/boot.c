@@ -12,8 +12,10 @@
 
 struct loader {
 	int (*check)(const struct boot_config *config, uint64_t memory, struct lend_error *error);
-	int (*load)(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
-		    struct lend_error *error);
+	int (*place)(const struct memory *memory, const struct boot_config *config,
+		     struct boot_placed *placed, struct lend_error *error);
+	int (*finish)(const struct memory *memory, const struct boot_config *config,
+		      const struct boot_placed *placed, struct lend_error *error);
 };
 
 int boot_too_large(const struct boot_config *config, uint64_t end, uint64_t low, struct lend_error *error)
@@ -98,7 +100,8 @@ int boot_initrd(const struct memory *memory, const struct boot_config *config, u
 	return 0;
 }
 
-static const struct loader bzimage = {bzimage_check, bzimage_load}, pvh = {pvh_check, pvh_load};
+static const struct loader bzimage = {bzimage_check, bzimage_place, bzimage_finish},
+			   pvh = {pvh_check, pvh_place, pvh_finish};
 
 static int find_loader(const struct boot_config *config, const struct loader **out, struct lend_error *error)
 {
@@ -157,15 +160,35 @@ int boot_check(const struct boot_config *config, uint64_t memory, struct lend_er
 	return ret ? ret : check_initrd(config, memory, error);
 }
 
-int boot_load(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
-	      struct lend_error *error)
+int boot_place(const struct memory *memory, const struct boot_config *config, struct boot_placed *placed,
+	       struct lend_error *error)
+{
+	const struct loader *loader;
+	int ret = find_loader(config, &loader, error);
+
+	*placed = (struct boot_placed){.low = memory->pieces[0].length};
+	if (!ret)
+		ret = check_cmdline(config, error);
+	return ret ? ret : loader->place(memory, config, placed, error);
+}
+
+int boot_finish(const struct memory *memory, const struct boot_config *config,
+		const struct boot_placed *placed, struct lend_error *error)
 {
 	const struct loader *loader;
 	int ret = find_loader(config, &loader, error);
 
 	if (!ret)
-		ret = check_cmdline(config, error);
-	if (!ret)
 		ret = put_cmdline(memory, config->cmdline, error);
-	return ret ? ret : loader->load(memory, config, entry, error);
+	return ret ? ret : loader->finish(memory, config, placed, error);
+}
+
+int boot_load(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
+	      struct lend_error *error)
+{
+	struct boot_placed placed;
+	int ret = boot_place(memory, config, &placed, error);
+
+	*entry = placed.entry;
+	return ret ? ret : boot_finish(memory, config, &placed, error);
 }

@@ -42,22 +42,44 @@ enum { CMDLINE_LINUX = 2047 }; /* bytes of a command line that Linux takes on x8
 /** Whether the kernel might leave out the end of the command line, which its file does not tell. */
 bool boot_may_cut(const struct boot_config *config);
 
+struct boot_initrd {
+	uint64_t address, size;
+};
+
+/** A kernel and its initrd in guest memory. */
+struct boot_placed {
+	uint64_t low;  /* the RAM from 0 on that they were placed for */
+	uint64_t load; /* of a bzImage: where its code was put */
+	struct boot_entry entry;
+	struct boot_initrd initrd;
+	bool randomized; /* the kernel is to be told so */
+};
+
+/**
+ * The first part of boot_load(), which takes long: kernel and initrd. Of the memory the piece at 0 is used,
+ * of the configuration neither layout nor rsdp. boot_finish() is the second part, for the same RAM from 0 on.
+ */
+int boot_place(const struct memory *memory, const struct boot_config *config, struct boot_placed *placed,
+	       struct lend_error *error);
+int boot_finish(const struct memory *memory, const struct boot_config *config,
+		const struct boot_placed *placed, struct lend_error *error);
+
 /** Loads kernel and initrd. -ENOEXEC: not a kernel; -ENOSPC: larger than memory; -E2BIG: too
  * long a command line; each with a sentence. */
 int boot_load(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
 	      struct lend_error *error);
 
 /* The parts, for boot.c alone. */
-struct boot_initrd {
-	uint64_t address, size;
-};
-
 int bzimage_check(const struct boot_config *config, uint64_t memory, struct lend_error *error);
 int pvh_check(const struct boot_config *config, uint64_t memory, struct lend_error *error);
-int bzimage_load(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
-		 struct lend_error *error);
-int pvh_load(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
-	     struct lend_error *error);
+int bzimage_place(const struct memory *memory, const struct boot_config *config, struct boot_placed *placed,
+		  struct lend_error *error);
+int pvh_place(const struct memory *memory, const struct boot_config *config, struct boot_placed *placed,
+	      struct lend_error *error);
+int bzimage_finish(const struct memory *memory, const struct boot_config *config,
+		   const struct boot_placed *placed, struct lend_error *error);
+int pvh_finish(const struct memory *memory, const struct boot_config *config,
+	       const struct boot_placed *placed, struct lend_error *error);
 /** Puts the initrd as high as it can be below `limit`, above `floor`. */
 int boot_initrd(const struct memory *memory, const struct boot_config *config, uint64_t floor, uint64_t limit,
 		struct boot_initrd *out, struct lend_error *error);

@@ -161,11 +161,10 @@ static int load_kernel(const struct memory *memory, const struct boot_config *co
 		       : boot_read(memory, config->kernel_fd, image->payload, gpa(image->load), image->size);
 }
 
-int bzimage_load(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
-		 struct lend_error *error)
+int bzimage_place(const struct memory *memory, const struct boot_config *config, struct boot_placed *placed,
+		  struct lend_error *error)
 {
 	struct image image = {0};
-	struct boot_initrd initrd;
 	struct unpacked unpacked;
 	int ret = read_image(config, &image, error);
 
@@ -173,15 +172,24 @@ int bzimage_load(const struct memory *memory, const struct boot_config *config, 
 		ret = place(config, memory->pieces[0].length, &image, error);
 	if (ret)
 		return ret;
-	ret = load_kernel(memory, config, &image, &unpacked, entry);
+	ret = load_kernel(memory, config, &image, &unpacked, &placed->entry);
 	if (ret)
 		return fail(error, ret, "%s: cannot read: %s", config->kernel_name, strerror(-ret));
-	ret = boot_initrd(memory, config, image.load + image.room, (uint64_t)image.header.initrd_addr_max + 1,
-			  &initrd, error);
+	placed->load = image.load;
+	placed->randomized = placed->entry.unpacked && unpacked.randomized;
+	return boot_initrd(memory, config, image.load + image.room,
+			   (uint64_t)image.header.initrd_addr_max + 1, &placed->initrd, error);
+}
+
+int bzimage_finish(const struct memory *memory, const struct boot_config *config,
+		   const struct boot_placed *placed, struct lend_error *error)
+{
+	struct image image = {0};
+	int ret = read_image(config, &image, error);
+
 	if (ret)
 		return ret;
-	ret = put_params(memory, config, &image, &initrd, entry->unpacked && unpacked.randomized);
-	if (ret)
-		return fail(error, ret, "guest memory is too small for the boot parameters: raise -m");
-	return 0;
+	image.load = placed->load;
+	ret = put_params(memory, config, &image, &placed->initrd, placed->randomized);
+	return ret ? fail(error, ret, "guest memory is too small for the boot parameters: raise -m") : 0;
 }

@@ -123,21 +123,24 @@ static int put_start(const struct memory *memory, const struct boot_config *conf
 	return memory_put(memory, gpa(ADDR_PVH_INFO), &page, sizeof(page));
 }
 
-int pvh_load(const struct memory *memory, const struct boot_config *config, struct boot_entry *entry,
-	     struct lend_error *error)
+int pvh_place(const struct memory *memory, const struct boot_config *config, struct boot_placed *placed,
+	      struct lend_error *error)
 {
 	struct elf elf;
-	struct boot_initrd initrd;
 	uint64_t start;
 	int ret = read_kernel(config, memory->pieces[0].length, &elf, &start, error);
 
 	ret = ret ? ret : elf_load(memory, config, &elf, error);
-	if (!ret)
-		ret = boot_initrd(memory, config, align_up(elf.end, 4096), ADDR_4GIB, &initrd, error);
 	if (ret)
 		return ret;
-	if (put_start(memory, config, &initrd))
+	placed->entry = (struct boot_entry){.rip = start, .rbx = ADDR_PVH_INFO};
+	return boot_initrd(memory, config, align_up(elf.end, 4096), ADDR_4GIB, &placed->initrd, error);
+}
+
+int pvh_finish(const struct memory *memory, const struct boot_config *config,
+	       const struct boot_placed *placed, struct lend_error *error)
+{
+	if (put_start(memory, config, &placed->initrd))
 		return fail(error, -EFAULT, "guest memory is too small for the boot parameters: raise -m");
-	*entry = (struct boot_entry){.rip = start, .rbx = ADDR_PVH_INFO};
 	return 0;
 }
