@@ -9,7 +9,7 @@ from bare import Bare, image  # noqa: F401, a fixture among them
 from qmp import Qmp, Refused
 from test_hotplug import driver_of, hand_to
 
-pytestmark = [pytest.mark.profile("two-nvme"), pytest.mark.long]
+pytestmark = pytest.mark.profile("two-nvme")
 
 KEPT, COMES = "0000:01:00.0", "0000:02:00.0"
 SOCKET = "/run/lend/silent/qmp"
@@ -28,6 +28,7 @@ def is_there(guest):
     return guest.value("cfg 01:00.0 0 4") != 0xffffffff
 
 
+@pytest.mark.long  # the waits are 30 and 60 s
 def test_each_wait_ends(silent):
     machine, guest, qmp = silent
     hand_to(machine, COMES, "nvme")
