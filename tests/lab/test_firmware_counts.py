@@ -32,8 +32,8 @@ def test_exits_of_a_boot(firmware):
     assert stats["flash"] <= 11600
     assert stats["flash_slots"] <= 250
     assert ports(stats, 0xcf8, 0xcff) <= 250
-    assert stats["config"] <= 2300
+    assert stats["config"] <= 800  # the rest is read as memory
     assert ports(stats, 0x70, 0x71) <= 600
     # KVM keeps the writes to the store, two for each byte of a variable.
-    assert stats["mmio"] <= 2700
-    assert stats["mmio"] + stats["pio"] - stats["port"][TIMER] - stats["serial"] <= 4500
+    assert stats["mmio"] <= 850
+    assert stats["mmio"] + stats["pio"] - stats["port"][TIMER] - stats["serial"] <= 2600
