@@ -60,8 +60,8 @@ static int parse(struct run_device *device, json_t *object, int fd, struct lend_
 }
 
 /*
- * A number that no device has; negative errno with the sentence. They are taken in turn, because
- * the host may still be getting back the last device that left.
+ * A number that no device has; negative errno with the sentence. They are taken in turn, so that what
+ * the machine still says of a device that left is not taken for the next one's.
  */
 static int place(const struct qmp *qmp, const struct run_device *device, struct lend_error *error)
 {
