@@ -41,9 +41,12 @@ endif
 
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Werror
 CFLAGS  ?= -O2 -g
-ALL_CFLAGS := -std=gnu11 $(WARN) -fvisibility=hidden -fstack-protector-strong -pthread -D_GNU_SOURCE \
+# Checked on what is built by check-hardened. A fortified call and a sanitizer's do not go together.
+HARDEN  := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection \
+           $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) -fvisibility=hidden -pthread -D_GNU_SOURCE \
               -DLEND_VERSION='"$(VERSION)"' -Iinclude -I. -I$(B)/gen $(CPPFLAGS) $(CFLAGS)
-ALL_LDFLAGS := -pthread $(LDFLAGS)
+ALL_LDFLAGS := -pthread -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
 # A sanitizer's own symbols come with the program that loads the library.
 SO_LDFLAGS := $(if $(SAN),,-Wl,-z$(comma)defs)
 ifneq ($(SAN),)
@@ -85,7 +88,7 @@ all: $(B)/lend $(B)/$(SO)
 
 $(B)/lend: $(call obj,$(tool_src)) $(B)/libvmm.a $(B)/liblend.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+	$(Q)$(CC) -pie $(ALL_LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
 # One set of objects for both libraries.
 $(call obj,$(lib_src)): ALL_CFLAGS += -fPIC
@@ -213,7 +216,7 @@ $(B)/fuzz/%:
 check-example: $(B)/tests/test-monitor
 	$(Q)$<
 
-check-unit: $(tests) $(B)/tests/conform check-headers check-layers check-symbols check-conformance check-security check-manual check-example man
+check-unit: $(tests) $(B)/tests/conform check-headers check-layers check-symbols check-hardened check-conformance check-security check-manual check-example man
 	$(Q)tests/unit/run $(tests) $(B)/tests/conform
 
 # Each public header compiles alone, as strict C11 and as C++17.
@@ -238,6 +241,14 @@ check-conformance:
 # Each way in which others failed has its test and its defence (docs/security.md).
 check-security:
 	$(Q)tests/unit/security
+
+# The program and the library are what HARDEN and the linker were asked for.
+check-hardened: $(B)/lend $(B)/$(SO)
+	$(Q)$(if $(SAN),:,tests/unit/hardened $^ $(call obj,$(lib_src) $(vmm_src) $(tool_src)))
+
+# What cannot be seen by running: by cppcheck, clang-tidy and gcc's analyzer.
+check-static: $(B)/gen/dsdt.h $(B)/gen/dsdt_fixed.h $(B)/gen/ssdt_hotplug.h
+	$(Q)tests/unit/static $(B)
 
 # What is written for people is what the code has.
 check-manual:
@@ -289,7 +300,7 @@ format:
 clean:
 	rm -rf $(O)
 
-.PHONY: all bench fuzz-firmware fuzz-host fuzz-nvme fuzz-qmp fuzz-server fuzz-virtio fuzz-wire check-fuzz check-example check-unit check-headers check-layers check-symbols check-conformance check-security check-manual man install install-lib format clean
+.PHONY: all bench fuzz-firmware fuzz-host fuzz-nvme fuzz-qmp fuzz-server fuzz-virtio fuzz-wire check-fuzz check-example check-unit check-hardened check-headers check-layers check-static check-symbols check-conformance check-security check-manual man install install-lib format clean
 .SECONDARY:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
