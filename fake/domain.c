@@ -80,6 +80,7 @@ static int dma(struct lend_fake *fake, lend_iova_t at, void *out, const void *in
 		if (in)
 			memcpy(bytes, (const uint8_t *)in + done, room);
 		else
+			/* static: one of `in` and `out` is given */
 			memcpy((uint8_t *)out + done, bytes, room);
 	}
 	pthread_mutex_unlock(&fake->lock);

@@ -27,7 +27,7 @@ PKGS_KERNEL="gcc make libc6-dev flex bison bc libelf-dev xz-utils kmod
 # Building modules for a packaged kernel needs what its configuration names.
 PKGS_NEWEST="$PKGS_KERNEL libssl-dev dwarves"
 PKGS_CHECK="clang g++ llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
-	pciutils procps strace graphviz zsh iproute2 e2fsprogs passt util-linux"
+	pciutils procps strace graphviz zsh iproute2 e2fsprogs passt util-linux cppcheck clang-tidy"
 
 PKGS_BENCH="gnuplot-nox valgrind"
 PKGS_PACKAGE="dpkg-dev debhelper lintian g++ scdoc systemd"

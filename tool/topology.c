@@ -177,6 +177,7 @@ static int run_dot(int graph, const char *kind, const char *path)
 static int draw(struct names *names, const struct lend_survey *survey, const char *path)
 {
 	const char *kind = kind_of(path);
+	/* static: the caller has asked for the kind before */
 	bool plain = !strcmp(kind, "-Tdot");
 	int fd = plain ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)
 		       : memfd_create("graph", MFD_CLOEXEC);

@@ -55,6 +55,7 @@ int loop_add(struct loop *loop, int fd, uint32_t events, loop_fn fn, void *opaqu
 	else
 		loop->watches = watch;
 	pthread_mutex_unlock(&loop->lock);
+	/* static: the list of the loop owns it */
 	if (ret)
 		free(watch);
 	return ret;

@@ -69,6 +69,7 @@ unsigned areas_cut(struct lend_area *areas, unsigned count, uint64_t start, uint
 		if (behind < to && used < AREAS_ROOM)
 			left[used++] = (struct lend_area){behind, to - behind};
 	}
+	/* static: nothing is copied where nothing was left */
 	memcpy(areas, left, used * sizeof(*areas));
 	return used;
 }

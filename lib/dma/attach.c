@@ -99,6 +99,7 @@ static int fill(struct lend_space *space, unsigned place, const struct space_dom
 		list[i]->domains |= UINT64_C(1) << place;
 	free(list);
 	return ret;
+	/* static: the caller owns the list */
 }
 
 /* A BAR that the domain does not take is a note. */

@@ -61,10 +61,12 @@ static int sort(const struct lend_range *ranges, size_t count, struct lend_range
 	int ret = sorted ? 0 : error_say(error, -ENOMEM, "out of memory");
 
 	for (size_t i = 0; i < count && !ret; i++) {
+		/* static: a function that makes a sentence returns the error it was given, never 0 */
 		sorted[i] = ranges[i];
 		ret = check(&ranges[i], page, error);
 	}
 	if (!ret)
+		/* static: a function that makes a sentence returns the error it was given, never 0 */
 		qsort(sorted, count, sizeof(*sorted), by_iova);
 	for (size_t i = 1; i < count && !ret; i++)
 		if (sorted[i - 1].iova + (sorted[i - 1].length - 1) >= sorted[i].iova)
@@ -81,6 +83,7 @@ static int sort(const struct lend_range *ranges, size_t count, struct lend_range
 /* A merged map is removed as a whole, so both must have agreed to that. A BAR moves by itself. */
 static bool continues(const struct lend_range *a, const struct lend_range *b)
 {
+	/* static: there is a range at least, and sort() has failed without memory */
 	return a->merge && b->merge && a->kind == b->kind && a->kind != LEND_RANGE_BAR &&
 	       access_of(a) == access_of(b) && a->iova + a->length == b->iova &&
 	       (uint8_t *)a->va + a->length == (uint8_t *)b->va;
@@ -94,6 +97,7 @@ static struct dma_map *make(const struct lend_range *ranges, size_t count)
 
 	if (!map)
 		return NULL;
+	/* static: there is a range at least, and sort() has failed without memory */
 	map->iova = ranges->iova;
 	map->va = ranges->va;
 	map->fd = ranges->fd;

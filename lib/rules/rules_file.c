@@ -59,6 +59,7 @@ static int list(const char *directory, char **names, struct lend_error *error)
 		if (count == RULES_FILES_MAX)
 			ret = error_say(error, -EINVAL, "%s: more than %d files of rules; join some",
 					directory, RULES_FILES_MAX);
+		/* static: the list of names owns it, and free_names() ends it */
 		else if (!(names[count] = strdup(entry->d_name)))
 			ret = error_say(error, -ENOMEM, "not enough memory for files of rules");
 		else
@@ -128,10 +129,12 @@ static int add_rules(struct rules *rules, const json_t *list_of, const char *dir
 	for (size_t i = 0; i < json_array_size(list_of); i++) {
 		struct rule *rule;
 
+		/* static: the caller has failed without memory for the rules */
 		if (rules->count == RULES_MAX)
 			return error_say(error, -EINVAL, "%s/%s, rule %zu: more than %d rules in all files",
 					 directory, name, i + 1, RULES_MAX);
 		rule = &rules->rule[rules->count];
+		/* static: there is room for RULES_MAX */
 		*rule = (struct rule){0};
 		if (rule_read(json_array_get(list_of, i), rule, &inner) < 0)
 			return error_say(error, -EINVAL, "%s/%s, rule %zu: %.200s", directory, name, i + 1,

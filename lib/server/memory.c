@@ -104,6 +104,7 @@ static int copy_piece(struct lend_server *server, const struct server_map *map, 
 	if (map->va && from)
 		memcpy(map->va + at, from, length);
 	else if (map->va)
+		/* static: one of `to` and `from` is given */
 		memcpy(to, map->va + at, length);
 	else if (map->fd >= 0)
 		return copy_file(map, at, to, from, length);

@@ -250,6 +250,7 @@ static void put_fds(struct msghdr *msg, const int *fds, unsigned count)
 
 	msg->msg_controllen = CMSG_SPACE(sizeof(int) * count);
 	at = CMSG_FIRSTHDR(msg);
+	/* static: the room has been counted for `count` descriptors, so there is a first header */
 	at->cmsg_level = SOL_SOCKET;
 	at->cmsg_type = SCM_RIGHTS;
 	at->cmsg_len = CMSG_LEN(sizeof(int) * count);

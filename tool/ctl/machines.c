@@ -69,6 +69,7 @@ static bool take(struct ctl_machine *machine, const char *path, uid_t owner)
 	if (!value_is_name(name) || !is_owned(parent, S_IFDIR, owner) || !is_owned(folder, S_IFDIR, owner) ||
 	    !is_owned(socket, S_IFSOCK, owner) || !socket_is_served(socket))
 		return false;
+	/* static: the list of machines owns it */
 	*machine = (struct ctl_machine){.name = strdup(name),
 					.socket = strdup(socket),
 					.entry = read_entry(path, owner),

@@ -37,6 +37,7 @@ static int open_image(const char *path, const char *what, struct lend_error *err
 
 static int read_all(int fd, char *bytes, size_t length)
 {
+	/* static: the caller owns the descriptor */
 	for (size_t done = 0; done < length;) {
 		ssize_t ret = read(fd, bytes + done, length - done);
 

@@ -110,6 +110,7 @@ static int keep(struct outbox *outbox, enum outbox_rule rule, const struct contr
 	entry->length = length;
 	memcpy(entry->bytes, message, length);
 	link_in(outbox, entry);
+	/* static: the queue owns it */
 	arm(outbox);
 	return 0;
 }

@@ -122,6 +122,7 @@ int order_read(const int fds[ORDER_FDS], unsigned count, struct vmm_device_confi
 	if (ret)
 		return ret;
 	order = &kept->order;
+	/* static: a function that makes a sentence returns the error it was given, never 0 */
 	user = order->backend == LEND_BACKEND_USER;
 	if (!user && count < ORDER_FDS) {
 		free(kept);

@@ -60,6 +60,7 @@ static int check_unix(const char *path, struct lend_error *error)
 	const size_t most = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		/* static: the caller has found the prefix of a path */
 		const char *at = strstr(path, words[i]);
 
 		if (at)

@@ -23,6 +23,7 @@ static int add(struct run_device *device, const char *word)
 	struct run_served *served = &device->served;
 	size_t length = strlen(word);
 
+	/* static: a function that makes a sentence returns the error it was given, never 0 */
 	if (served->used + length + 1 > sizeof(served->words) || served->count == SERVED_WORDS_MAX)
 		return -ENAMETOOLONG;
 	memcpy(served->words + served->used, word, length);
@@ -60,6 +61,7 @@ static bool take_bootindex(struct run_device *device, const char *option, const 
 	if (*ret)
 		tool_fail(error, -EINVAL, "-%s: %.60s is not a number from 0", option, part);
 	else
+		/* static: a function that makes a sentence returns the error it was given, never 0 */
 		device->boot_index = (int)index;
 	return true;
 }

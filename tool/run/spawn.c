@@ -56,6 +56,7 @@ void spawn_close_others(const int *keep, size_t count)
 	for (size_t i = 0; i < count && kept < SPAWN_KEEP_MAX; i++)
 		if (keep[i] > STDERR_FILENO)
 			sorted[kept++] = keep[i];
+	/* static: nothing is sorted where nothing was kept */
 	qsort(sorted, kept, sizeof(*sorted), compare);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {

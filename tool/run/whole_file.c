@@ -44,6 +44,7 @@ static int read_regular(int fd, size_t max, void **bytes, size_t *length)
 	}
 	fitting = realloc(*bytes, *length + 1);
 	*bytes = fitting ? fitting : *bytes;
+	/* static: `bytes` is what realloc() gave */
 	return 0;
 }
 

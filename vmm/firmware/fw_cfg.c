@@ -264,6 +264,7 @@ int fw_cfg_add(struct fw_cfg *fw_cfg, uint16_t key, const void *bytes, uint32_t 
 	if (!ret)
 		fw_cfg->numbers[fw_cfg->number_count++] = item;
 	return ret;
+	/* static: the table owns it */
 }
 
 int fw_cfg_add_file(struct fw_cfg *fw_cfg, const char *name, const void *bytes, uint32_t length)
@@ -288,6 +289,7 @@ int fw_cfg_add_file(struct fw_cfg *fw_cfg, const char *name, const void *bytes, 
 	fw_cfg->file_count++;
 	write_directory(fw_cfg);
 	return 0;
+	/* static: the list owns it */
 }
 
 int fw_cfg_update(struct fw_cfg *fw_cfg, const char *name, const void *bytes, uint32_t length)

@@ -51,6 +51,7 @@ static int copy_maps(struct user_session *from, struct user_session *to)
 		if (from->map_count) /* else there may be no array */
 			memcpy(to->maps, from->maps, from->map_count * sizeof(*to->maps));
 		to->map_count = from->map_count;
+		/* static: the session that is returned owns the maps */
 		to->map_room = from->map_count + 1;
 		to->map_changes = from->map_changes;
 	} else {

@@ -214,6 +214,7 @@ int user_session_new(struct lend_context *context, const char *name, int fd, uns
 
 	if (ret < 0)
 		return ret;
+	/* static: user_session_start() sets it wherever it returns 0 or more */
 	session->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	session->events = epoll_create1(EPOLL_CLOEXEC);
 	session->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -39,6 +39,7 @@ bool cmdline_off(struct lend_check *check, const struct cmdline_switch *switches
 
 			if (at == found && at->on && says(word, at->name, at->on))
 				found = NULL;
+			/* static: the table has a row at least */
 			if (found || !says(word, at->name, at->off) || strlen(word) >= 64)
 				continue;
 			found = at;

@@ -70,6 +70,7 @@ int qmp_getfd(struct qmp_request *request, struct lend_error *error)
 	ret = take(request->client, &kept, error);
 	if (ret)
 		return ret;
+	/* static: a function that makes a sentence returns the error it was given, never 0 */
 	kept->set = -1;
 	strcpy(kept->name, name);
 	return 0;
@@ -103,6 +104,7 @@ int qmp_add_fd(struct qmp_request *request, struct lend_error *error)
 	ret = take(request->client, &kept, error);
 	if (ret)
 		return ret;
+	/* static: a function that makes a sentence returns the error it was given, never 0 */
 	kept->set = (int)number;
 	request->result = json_pack("{s:I, s:i}", "fdset-id", number, "fd", kept->fd);
 	return 0;

@@ -168,5 +168,6 @@ struct net_backend *net_user_take(int fd)
 					  .send = transmit,
 					  .flush = flush,
 					  .end = end};
+	/* static: `base` is its first member */
 	return &user->base;
 }

@@ -15,6 +15,7 @@ static bool copy_one(const struct vq_pieces *pieces, unsigned index, size_t offs
 	if (!at)
 		return !lend_server_write_memory(pieces->vq->server, pieces->iova[index] + offset, from,
 						 length);
+	/* static: one of `to` and `from` is given */
 	memcpy(to ? to : at + offset, to ? at + offset : from, length);
 	return true;
 }
