@@ -6,6 +6,7 @@ left out with a note, and the others go on.
 """
 
 import re
+import shlex
 import subprocess
 
 from bench import monitors
@@ -15,7 +16,7 @@ from lab.profiles import PROFILES
 
 READS, PINGS, READ_ROUNDS = 300, 200, 2
 SMALL = 128
-DRIVES = 16
+DRIVES = 15  # an L1 has no more ports
 TRACE = "/run/bench.trace"
 
 
@@ -89,6 +90,7 @@ def warm(run, host, devices):
     """The kernel keeps a program's files, and lend keeps kernels, from the first launch on."""
     for name in run.templates:
         run.figures.commands[name] = [str(w) for w in run.command(name, devices)]
+        run.say(f"{name}: {shlex.join(run.figures.commands[name])}")
         run.measure(host, name, "a launch", "launch.py", [monitors.MIB, "none", 0],
                     run.command(name, devices), devices)
 
@@ -181,7 +183,7 @@ def entry(run):
 def growth(run):
     names = ["lend"] if run.quick else list(run.templates)
     with run.host(MANY) as host:
-        for number in (1, 4, 16) if run.quick else (1, 2, 4, 8, 16):
+        for number in (1, 4, DRIVES) if run.quick else (1, 2, 4, 8, DRIVES):
             devices = host.devices(number)
             if len(devices) < number:
                 run.figures.note(f"there are no {number} drives here")

@@ -271,22 +271,24 @@ static void measure(struct stage *s, const struct path *path)
 	printf("]}, ");
 }
 
-/* A driver gives all vectors a message and turns MSI-X on. */
+/* A driver gives all vectors a message and turns MSI-X on. Of the turns the shortest: no other work is in it.
+ */
 static void measure_vectors(unsigned vectors, const char *end)
 {
-	double turns[TURNS];
+	double least = 0;
 	struct stage s;
 
 	for (unsigned i = 0; i < TURNS; i++) {
-		double from;
+		double from, took;
 
 		open_stage(&s, vectors);
 		from = now();
 		msix_on(&s);
-		turns[i] = now() - from;
+		took = now() - from;
+		least = i && least < took ? least : took;
 		close_stage(&s);
 	}
-	printf("\"%u\": %.3f%s", vectors, median(turns, TURNS), end);
+	printf("\"%u\": %.3f%s", vectors, least, end);
 }
 
 int main(int argc, char **argv)

@@ -8,7 +8,7 @@ import statistics
 
 from bench import plots
 from bench.figures import linear, shown
-from bench.rows import BY_KEY, CURVES, ROWS
+from bench.rows import CURVES, ROWS
 
 STYLE = """
 body { font: 15px/1.5 sans-serif; color: #222; max-width: 1160px; margin: 2em auto; padding: 0 1em }
@@ -73,12 +73,11 @@ def medians(figures):
 
 def bars(figures):
     found = []
-    for key, of in figures.rows.items():
-        row = BY_KEY.get(key)
-        if not row or len(of) < 2:
-            continue
-        values = [(name, figures.median(key, name), min(v), max(v)) for name, v in of.items()]
-        found.append(picture(plots.bars(row.text, row.unit, values), row.text))
+    for row in ROWS:
+        of = figures.rows.get(row.key, {})
+        values = [(name, figures.median(row.key, name), min(v), max(v)) for name, v in of.items()]
+        if len(of) > 1 and any(most for *_, most in values):
+            found.append(picture(plots.bars(row.text, row.unit, values), row.text))
     return "".join(found)
 
 
