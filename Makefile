@@ -41,9 +41,10 @@ endif
 
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Werror
 CFLAGS  ?= -O2 -g
-# Checked on what is built by check-hardened. A fortified call and a sanitizer's do not go together.
+# Checked on what is built by check-hardened. A fortified call does not go together with a sanitizer's, and
+# not without optimization.
 HARDEN  := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection \
-           $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+           $(if $(SAN),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
 ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) -fvisibility=hidden -pthread -D_GNU_SOURCE \
               -DLEND_VERSION='"$(VERSION)"' -Iinclude -I. -I$(B)/gen $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pthread -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
