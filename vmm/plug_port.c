@@ -24,7 +24,7 @@ static void add(struct need *need, uint64_t size)
 		need->largest = size;
 }
 
-/* Behind a port, only prefetchable BARs of 64 bits are above 4 GiB (windows.c). A ROM can do without room. */
+/* Behind a port, only prefetchable BARs of 64 bits are above 4 GiB (areas.h). A ROM can do without room. */
 static void needs_of(const struct assigned *assigned, struct need *low, struct need *high)
 {
 	*low = *high = (struct need){0};
