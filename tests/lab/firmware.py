@@ -92,14 +92,14 @@ class Shell(Console):
     """The UEFI shell on the serial line of a machine."""
 
     def ready(self, name="nvme", boots=1, timeout=120):
-        self.command.expect(f"(?s)(lend-shell: ready {name}\r?\n.*){{{boots}}}", timeout)
+        self.command.expect(f"(?s)(lend-shell: ready {name}\r*\n.*){{{boots}}}", timeout)
         return self
 
     def ask(self, line, timeout=60):
         """What a line prints, up to the next prompt."""
         self.tell(line)
         typed = ESCAPES.join(map(re.escape, line))
-        found = self.command.expect(rf"(?s){typed}{ESCAPES}\r?\n(.*?){PROMPT}", timeout, after=self._at)
+        found = self.command.expect(rf"(?s){typed}{ESCAPES}\r*\n(.*?){PROMPT}", timeout, after=self._at)
         return re.sub(ESCAPES, "", found[1]).replace("\r", "")
 
     def power_off(self):
