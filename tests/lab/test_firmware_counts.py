@@ -23,17 +23,18 @@ def ports(stats, first, last):
 
 @pytest.mark.long
 def test_exits_of_a_boot(firmware):
-    """Counts, of which none is a matter of time but the PM timer's."""
+    """None but the PM timer's is a matter of time: with one release of the firmware the others are the
+    same each time, or nearly. The limits leave 5 % and more."""
     shell = firmware(0).ready()
     shell.power_off()
     stats = shell.stats
     assert stats["port"][TIMER] > 1000
-    assert ports(stats, 0x510, 0x51b) <= 3200  # fw_cfg
-    assert stats["flash"] <= 11600
-    assert stats["flash_slots"] <= 250
-    assert ports(stats, 0xcf8, 0xcff) <= 250
+    assert ports(stats, 0x510, 0x51b) <= 1000  # fw_cfg
+    assert stats["flash"] <= 12200
+    assert stats["flash_slots"] <= 220
+    assert ports(stats, 0xcf8, 0xcff) <= 220
     assert stats["config"] <= 800  # the rest is read as memory
-    assert ports(stats, 0x70, 0x71) <= 600
+    assert ports(stats, 0x70, 0x71) <= 450
     # KVM keeps the writes to the store, two for each byte of a variable.
     assert stats["mmio"] <= 850
     assert stats["mmio"] + stats["pio"] - stats["port"][TIMER] - stats["serial"] <= 2600
