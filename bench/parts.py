@@ -14,7 +14,7 @@ from bench.host import Lost
 from lab.machine import Profile
 from lab.profiles import PROFILES
 
-READS, PINGS, READ_ROUNDS = 300, 200, 2
+READS, PINGS, READ_ROUNDS = 300, 200, 1
 SMALL = 128
 DRIVES = 15  # an L1 has no more ports
 TRACE = "/run/bench.trace"
