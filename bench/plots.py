@@ -41,9 +41,8 @@ set style fill solid 0.9 noborder
 set xtics ({tics}) noenhanced
 set xrange [-0.6:{len(values) - 0.4}]
 set yrange [0:{top * 1.15}]
-set bars 2
 plot $data using 1:2:($5+1) with boxes lc variable notitle, \\
-     $data using 1:2:3:4 with yerrorbars lc rgb '#333333' pt 0 lw 1.5 notitle
+     $data using 1:3:(0):($4-$3) with vectors nohead lc rgb '#333333' lw 2 notitle
 """)
 
 

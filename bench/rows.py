@@ -58,7 +58,7 @@ ROWS = (
         "that time, less the kernel's to open the slowest drive, alone and just before", (("", 5),)),
     Row("beside_8_ms", "the same with 8 drives", "ms", TIME, "the same", (("", 5),)),
     Row("nvme_msix", "exits to user space for a request: NVMe, MSI-X", "", COUNT,
-        "KVM's counters over direct reads of 4 KiB, less those of the console alone", (("", 0),)),
+        "KVM's counters over direct reads of 4 KiB, while the guest says nothing on its console", (("", 0),)),
     Row("nvme_intx", "the same: NVMe, the line", "", COUNT, "the same, with pci=nomsi", (("", 0),)),
     Row("card_msix", "exits to user space for a packet: e1000e, MSI-X", "", COUNT,
         "the same over pings of the gateway, two packets each", (("", 0),)),
