@@ -373,7 +373,7 @@ static void damaged_payloads_are_not_unpacked(void **state)
 		memset(stage->image + SETUP + stage->packed / 2, 0xff, 4096);
 		assert_true(find(stage) < 0);
 	}
-	snprintf(path, sizeof(path), "%s/new", stage->folder);
+	snprintf(path, sizeof(path), "%s/.lend-new", stage->folder);
 	assert_int_equal(access(path, F_OK), -1);
 }
 
@@ -403,6 +403,58 @@ static void the_oldest_leave(void **state)
 	stage->kernel[KERNEL - 1] = 3;
 	pack(stage, pack_zstd);
 	assert_int_equal(find(stage), -ENOSPC);
+	stage->kernel[KERNEL - 1] = 1; /* nothing left for one that does not fit */
+	pack(stage, pack_zstd);
+	assert_int_equal(find_right(stage), second);
+}
+
+static off_t size_of(const char *folder, const char *name)
+{
+	char path[256];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return stat(path, &st) ? -1 : st.st_size;
+}
+
+/* The user may name any folder: what has no name of ours is neither counted nor removed. */
+static void other_files_stay(void **state)
+{
+	static const char *const names[] = {"disk.img",
+					    "new",
+					    "0123456789abcdef",
+					    "0123456789abcdef-0123456",
+					    "0123456789abcdef-012345678",
+					    "0123456789abcdef-0123456g",
+					    "0123456789ABCDEF-01234567",
+					    "0123456789abcdef_01234567",
+					    "0123456789abcdef-01234567.save"};
+	static const char ours[] = "0123456789abcdef-01234567", seen[] = "0123456789abcdef-01234568.seen";
+	const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	struct stage *stage = *state;
+
+	find_right(stage);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names) + 2; i++) {
+		const char *name = i < sizeof(names) / sizeof(*names)    ? names[i]
+				   : i == sizeof(names) / sizeof(*names) ? ours
+									 : seen;
+		char path[256];
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/%s", stage->folder, name);
+		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		assert_true(fd >= 0);
+		assert_int_equal(ftruncate(fd, 1 << 30), 0);
+		assert_int_equal(futimens(fd, old), 0);
+		close(fd);
+	}
+	stage->kernel[KERNEL - 1] = 1;
+	pack(stage, pack_zstd);
+	find_right(stage);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		assert_int_equal(size_of(stage->folder, names[i]), 1 << 30);
+	assert_int_equal(size_of(stage->folder, ours), -1);
+	assert_int_equal(size_of(stage->folder, seen), -1);
 }
 
 /* What is used keeps its place, though it was made long ago. */
@@ -442,7 +494,7 @@ static void a_half_made_file_is_replaced(void **state)
 	char path[256];
 
 	find_right(stage);
-	snprintf(path, sizeof(path), "%s/new", stage->folder);
+	snprintf(path, sizeof(path), "%s/.lend-new", stage->folder);
 	assert_int_equal(rename(entry_path(stage), path), 0);
 	assert_int_equal(truncate(path, 4096), 0);
 	find_right(stage);
@@ -512,6 +564,28 @@ static void what_was_checked_is_not_read_again(void **state)
 	folder_remove(folder);
 }
 
+/* By its owner, between two looks at it; in its middle and at its end. */
+static void an_image_that_is_cut_meanwhile_is_none(void **state)
+{
+	struct stage *stage = *state;
+	int kernel = memfd_create("kernel", MFD_CLOEXEC), fd = memfd_create("entry", MFD_CLOEXEC);
+	char name[ENTRY_NAME];
+	struct payload payload;
+
+	assert_int_equal(write(kernel, stage->image, SETUP + stage->packed), SETUP + stage->packed);
+	assert_int_equal(payload_find(kernel, &payload), 0);
+	assert_int_equal(entry_make(fd, kernel, &payload), 0);
+	assert_true(entry_is_right(fd, kernel, &payload));
+	for (off_t left = SETUP + (off_t)stage->packed - 1; left > 0; left /= 2) {
+		assert_int_equal(ftruncate(kernel, left), 0);
+		assert_int_equal(entry_name(kernel, &payload, name), -EBADMSG);
+		assert_false(entry_is_right(fd, kernel, &payload));
+		assert_int_equal(entry_make(fd, kernel, &payload), -EBADMSG);
+	}
+	close(kernel);
+	close(fd);
+}
+
 static void the_folder_is_the_users(void **state)
 {
 	struct stage *stage = *state;
@@ -544,10 +618,12 @@ int main(void)
 		CACHE_TEST(images_that_lie_are_booted_as_they_are),
 		CACHE_TEST(damaged_payloads_are_not_unpacked),
 		CACHE_TEST(the_oldest_leave),
+		CACHE_TEST(other_files_stay),
 		CACHE_TEST(use_makes_young),
 		CACHE_TEST(nobody_waits_for_another_process),
 		CACHE_TEST(a_half_made_file_is_replaced),
 		CACHE_TEST(what_was_checked_is_not_read_again),
+		CACHE_TEST(an_image_that_is_cut_meanwhile_is_none),
 		CACHE_TEST(the_folder_is_the_users),
 	};
 

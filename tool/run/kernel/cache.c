@@ -2,7 +2,8 @@
 /*
  * One process at a time changes the folder (flock): another one boots its image as it is meanwhile, and
  * waits for nothing. A file that is used keeps a new time, so that the one that was not used for the longest
- * time goes first; once a day is enough for that, and spares a read-only or layered file system.
+ * time goes first; once a day is enough for that, and spares a read-only or layered file system. The folder
+ * may have other files of the user's: only what has a name of ours is counted or removed.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +25,7 @@
 
 enum { PATH_ROOM = 4096, DAY = 86400, FREE_SHARE = 4 };
 
-static const char new_name[] = "new";
+static const char new_name[] = ".lend-new";
 
 struct kernel_home kernel_home(void)
 {
@@ -73,11 +74,13 @@ static int open_folder(const struct kernel_cache *cache, char path[PATH_ROOM], s
 
 static bool is_right(const struct kernel_cache *cache, const struct seen *seen, const struct payload *payload)
 {
+	int64_t begun = time(NULL);
+
 	if (seen_before(seen))
 		return true;
 	if (!entry_is_right(seen->fd, seen->kernel, payload))
 		return false;
-	seen_now(seen, cache->settled_s);
+	seen_now(seen, begun - cache->settled_s);
 	return true;
 }
 
@@ -100,12 +103,22 @@ static int open_entry(const struct kernel_cache *cache, int folder, const char *
 	return fd;
 }
 
-/* The files of the folder: what they have together, and which one was not used for the longest time. */
+/* Our files of the folder: what they have together, and which one was not used for the longest time. */
 struct survey {
 	uint64_t bytes;
 	time_t oldest;
 	char name[NAME_MAX + 1]; /* empty: there is none */
 };
+
+static bool is_our_name(const char *name)
+{
+	const size_t suffix = sizeof(SEEN_SUFFIX) - 1;
+	size_t length = strlen(name);
+
+	if (length > suffix && !strcmp(name + length - suffix, SEEN_SUFFIX))
+		length -= suffix;
+	return entry_is_name(name, length);
+}
 
 static int survey(int folder, struct survey *out)
 {
@@ -121,7 +134,8 @@ static int survey(int folder, struct survey *out)
 		return -ENOMEM;
 	}
 	while ((entry = readdir(entries))) {
-		if (fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
+		if (!is_our_name(entry->d_name) || fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) ||
+		    !S_ISREG(st.st_mode))
 			continue;
 		out->bytes += (uint64_t)st.st_size;
 		if (out->name[0] && st.st_mtime >= out->oldest)
@@ -133,7 +147,7 @@ static int survey(int folder, struct survey *out)
 	return 0;
 }
 
-/* Makes room for `size` bytes: by what the cache may have, and then by what the disk has. */
+/* Makes room for `size` bytes, which are not more than `most`: of the cache, and then of the disk. */
 static int make_room(int folder, uint64_t most, uint64_t size)
 {
 	struct survey found;
@@ -143,8 +157,8 @@ static int make_room(int folder, uint64_t most, uint64_t size)
 	while (!(ret = survey(folder, &found)) && found.name[0] && found.bytes + size > most)
 		if (unlinkat(folder, found.name, 0))
 			return -errno;
-	if (ret || size > most)
-		return ret ? ret : -ENOSPC;
+	if (ret)
+		return ret;
 	return !fstatvfs(folder, &disk) && disk.f_bavail * disk.f_frsize / FREE_SHARE < size ? -ENOSPC : 0;
 }
 
@@ -153,7 +167,6 @@ static int make_entry(int folder, const char *name, int kernel, const struct pay
 {
 	int fd, ret;
 
-	unlinkat(folder, new_name, 0); /* of a process that was killed */
 	fd = openat(folder, new_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
@@ -170,19 +183,33 @@ static int make_entry(int folder, const char *name, int kernel, const struct pay
 static int add_entry(const struct kernel_cache *cache, int folder, const char *name, int kernel,
 		     const struct payload *payload)
 {
-	uint64_t most = cache->bytes_max ? cache->bytes_max : CACHE_BYTES_MAX;
+	uint64_t most = cache->bytes_max ? cache->bytes_max : CACHE_BYTES_MAX, size = entry_size(payload);
 	int fd, ret;
 
+	if (size > most)
+		return -ENOSPC;
 	if (flock(folder, LOCK_EX | LOCK_NB))
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
 	fd = open_entry(cache, folder, name, kernel, payload);
 	if (fd >= 0)
 		return fd;
 	unlinkat(folder, name, 0);
-	ret = make_room(folder, most, entry_size(payload));
+	unlinkat(folder, new_name, 0); /* of a process that was killed */
+	ret = make_room(folder, most, size);
 	ret = ret ? ret : make_entry(folder, name, kernel, payload);
-	/* For reading alone, as it is found the next time. */
-	return ret ? ret : openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	/* As it is found the next time: for reading alone, and checked. */
+	return ret ? ret : open_entry(cache, folder, name, kernel, payload);
+}
+
+static int find_entry(const struct kernel_cache *cache, int folder, int kernel, const struct payload *payload)
+{
+	char name[ENTRY_NAME];
+	int fd = entry_name(kernel, payload, name);
+
+	if (fd)
+		return fd;
+	fd = open_entry(cache, folder, name, kernel, payload);
+	return fd < 0 ? add_entry(cache, folder, name, kernel, payload) : fd;
 }
 
 static bool is_unpackable(int kernel, struct payload *payload)
@@ -197,7 +224,7 @@ static bool is_unpackable(int kernel, struct payload *payload)
 int kernel_cache_find(const struct kernel_cache *cache, int kernel, uint64_t *size, struct lend_error *error)
 {
 	struct payload payload;
-	char path[PATH_ROOM], name[ENTRY_NAME];
+	char path[PATH_ROOM];
 	int folder, fd;
 
 	if (!is_unpackable(kernel, &payload))
@@ -205,10 +232,7 @@ int kernel_cache_find(const struct kernel_cache *cache, int kernel, uint64_t *si
 	folder = open_folder(cache, path, error);
 	if (folder < 0)
 		return folder;
-	fd = entry_name(kernel, &payload, name);
-	fd = fd ? fd : open_entry(cache, folder, name, kernel, &payload);
-	if (fd < 0)
-		fd = add_entry(cache, folder, name, kernel, &payload);
+	fd = find_entry(cache, folder, kernel, &payload);
 	close(folder);
 	if (fd < 0)
 		return tool_fail(error, fd, "the kernel could not be unpacked into %s: %s", path,

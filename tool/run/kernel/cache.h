@@ -21,8 +21,8 @@ struct kernel_home kernel_home(void);
 struct kernel_cache {
 	const char *folder; /* NULL: by `home` */
 	struct kernel_home home;
-	uint64_t bytes_max; /* of all files; 0: CACHE_BYTES_MAX */
-	unsigned settled_s; /* for how long a file must not have changed before a check of it is remembered */
+	uint64_t bytes_max; /* of all its files; 0: CACHE_BYTES_MAX */
+	unsigned settled_s; /* files that changed later than so long before a check are checked again */
 };
 
 enum { CACHE_SETTLED_S = 2 };

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -13,7 +12,7 @@
 #include "tool/run/kernel/entry.h"
 #include "tool/run/kernel/unpack.h"
 
-enum { NAMED_BYTES = 65536, PART_BYTES = 256 << 10, PAGE = 4096 };
+enum { NAMED_BYTES = 65536, PART_BYTES = 256 << 10 };
 
 struct trailer {
 	char magic[8];
@@ -23,29 +22,19 @@ struct trailer {
 
 static const char magic[8] = "lendkrn1";
 
-/* A part of a file, in memory. */
-struct view {
-	void *map;
-	size_t length;
-	const uint8_t *bytes;
-};
-
-static int view_open(struct view *view, int fd, uint64_t at, uint64_t size)
+/* Read, never mapped: another user may own the image, and change or cut it meanwhile. */
+static int read_all(int fd, void *bytes, size_t length, uint64_t at)
 {
-	uint64_t start = at & ~(uint64_t)(PAGE - 1);
+	for (size_t done = 0; done < length;) {
+		ssize_t got = pread(fd, (char *)bytes + done, length - done, (off_t)(at + done));
 
-	view->bytes = NULL;
-	view->length = (size_t)(at - start + size);
-	view->map = mmap(NULL, view->length, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, (off_t)start);
-	if (view->map == MAP_FAILED)
-		return -errno;
-	view->bytes = (const uint8_t *)view->map + (at - start);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : -EBADMSG;
+		done += (size_t)got;
+	}
 	return 0;
-}
-
-static void view_close(struct view *view)
-{
-	munmap(view->map, view->length);
 }
 
 bool entry_is_own(int fd, bool folder)
@@ -61,35 +50,50 @@ uint64_t entry_size(const struct payload *payload)
 	return payload->unpacked + payload->size + sizeof(struct trailer);
 }
 
+static bool are_digits(const char *text, size_t count)
+{
+	return strspn(text, "0123456789abcdef") >= count;
+}
+
+bool entry_is_name(const char *name, size_t length)
+{
+	return length == 16 + 1 + 8 && are_digits(name, 16) && name[16] == '-' && are_digits(name + 17, 8);
+}
+
 /* The end of a payload depends on all that is in front of it; if it does not, the payloads differ and one is
  * made anew. */
 int entry_name(int kernel, const struct payload *payload, char out[ENTRY_NAME])
 {
 	uint64_t length = payload->size < NAMED_BYTES ? payload->size : NAMED_BYTES;
-	struct view end;
-	int ret = view_open(&end, kernel, payload->at + payload->size - length, length);
+	uint8_t *end = malloc(length);
+	int ret = end ? read_all(kernel, end, length, payload->at + payload->size - length) : -ENOMEM;
 
-	if (ret)
-		return ret;
-	snprintf(out, ENTRY_NAME, "%016llx-%08llx",
-		 (unsigned long long)XXH64(end.bytes, length, payload->size),
-		 (unsigned long long)payload->unpacked);
-	view_close(&end);
-	return 0;
+	if (!ret)
+		snprintf(out, ENTRY_NAME, "%016llx-%08llx",
+			 (unsigned long long)XXH64(end, length, payload->size),
+			 (unsigned long long)payload->unpacked);
+	free(end);
+	return ret;
+}
+
+static size_t part_of(uint64_t left)
+{
+	return left < PART_BYTES ? (size_t)left : PART_BYTES;
 }
 
 static bool is_same_payload(int fd, int kernel, const struct payload *payload)
 {
-	struct view here, there;
-	bool same = false;
+	uint8_t *parts = malloc((size_t)2 * PART_BYTES);
+	bool same = parts;
 
-	if (view_open(&here, fd, payload->unpacked, payload->size))
-		return false;
-	if (!view_open(&there, kernel, payload->at, payload->size)) {
-		same = !memcmp(here.bytes, there.bytes, payload->size);
-		view_close(&there);
+	for (uint64_t at = 0; same && at < payload->size; at += PART_BYTES) {
+		size_t length = part_of(payload->size - at);
+
+		same = !read_all(fd, parts, length, payload->unpacked + at) &&
+		       !read_all(kernel, parts + PART_BYTES, length, payload->at + at) &&
+		       !memcmp(parts, parts + PART_BYTES, length);
 	}
-	view_close(&here);
+	free(parts);
 	return same;
 }
 
@@ -101,18 +105,15 @@ static bool is_elf(const uint8_t *bytes)
 /* Read in parts that stay in the processor's cache: mapping as much costs four times the sum. */
 static int add_parts(XXH64_state_t *sum, int fd, uint64_t size, uint8_t *part)
 {
-	for (uint64_t at = 0; at < size;) {
-		uint64_t left = size - at;
-		ssize_t got = pread(fd, part, left < PART_BYTES ? left : PART_BYTES, (off_t)at);
+	for (uint64_t at = 0; at < size; at += PART_BYTES) {
+		size_t length = part_of(size - at);
+		int ret = read_all(fd, part, length, at);
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : -EBADMSG;
-		if (!at && (got < (ssize_t)sizeof(Elf64_Ehdr) || !is_elf(part)))
+		if (ret)
+			return ret;
+		if (!at && (length < sizeof(Elf64_Ehdr) || !is_elf(part)))
 			return -EBADMSG;
-		XXH64_update(sum, part, (size_t)got);
-		at += (uint64_t)got;
+		XXH64_update(sum, part, length);
 	}
 	return 0;
 }
@@ -140,8 +141,7 @@ bool entry_is_right(int fd, int kernel, const struct payload *payload)
 
 	if (fstat(fd, &st) || (uint64_t)st.st_size != entry_size(payload))
 		return false;
-	if (pread(fd, &trailer, sizeof(trailer), (off_t)(payload->unpacked + payload->size)) !=
-		    sizeof(trailer) ||
+	if (read_all(fd, &trailer, sizeof(trailer), payload->unpacked + payload->size) ||
 	    memcmp(trailer.magic, magic, sizeof(magic)) || trailer.unpacked != payload->unpacked ||
 	    trailer.size != payload->size)
 		return false;
@@ -162,18 +162,24 @@ static int write_all(int fd, const void *bytes, size_t length, uint64_t at)
 	return 0;
 }
 
-int entry_make(int fd, int kernel, const struct payload *payload)
+static int make(int fd, const uint8_t *packed, const struct payload *payload)
 {
 	struct trailer trailer = {.unpacked = payload->unpacked, .size = payload->size};
-	struct view view;
-	int ret = unpack(kernel, payload, fd);
+	int ret = unpack(packed, payload, fd);
 
 	memcpy(trailer.magic, magic, sizeof(magic));
 	ret = ret ? ret : sum_of(fd, payload, &trailer.sum);
-	ret = ret ? ret : view_open(&view, kernel, payload->at, payload->size);
-	if (ret)
-		return ret;
-	ret = write_all(fd, view.bytes, payload->size, payload->unpacked);
-	view_close(&view);
+	ret = ret ? ret : write_all(fd, packed, payload->size, payload->unpacked);
 	return ret ? ret : write_all(fd, &trailer, sizeof(trailer), payload->unpacked + payload->size);
+}
+
+/* The image is read once: what is written is what was unpacked, whatever becomes of the image. */
+int entry_make(int fd, int kernel, const struct payload *payload)
+{
+	uint8_t *packed = malloc(payload->size);
+	int ret = packed ? read_all(kernel, packed, payload->size, payload->at) : -ENOMEM;
+
+	ret = ret ? ret : make(fd, packed, payload);
+	free(packed);
+	return ret;
 }

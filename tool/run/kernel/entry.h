@@ -17,10 +17,13 @@ bool entry_is_own(int fd, bool folder);
 /** The name of the file for a payload, by what distinguishes most of them. 0 or a negative errno. */
 int entry_name(int kernel, const struct payload *payload, char out[ENTRY_NAME]);
 
+/** Whether a text of `length` bytes could be such a name. */
+bool entry_is_name(const char *name, size_t length);
+
 /** Whether the open file is a whole one for this payload. */
 bool entry_is_right(int fd, int kernel, const struct payload *payload);
 
-/** Unpacks into an empty file. As unpack(); -EBADMSG: what came of it is no kernel. */
+/** Unpacks into an empty file. As unpack(); -EBADMSG: what came of it is no kernel, or the image was cut. */
 int entry_make(int fd, int kernel, const struct payload *payload);
 
 /** The size of the file of a payload. */

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tool/run/kernel/entry.h"
@@ -59,7 +58,7 @@ static bool make_record(const struct seen *seen, struct record *out)
 
 static void record_name(const struct seen *seen, char out[ENTRY_NAME + 8])
 {
-	snprintf(out, ENTRY_NAME + 8, "%s.seen", seen->name);
+	snprintf(out, ENTRY_NAME + 8, "%s" SEEN_SUFFIX, seen->name);
 }
 
 bool seen_before(const struct seen *seen)
@@ -79,20 +78,14 @@ bool seen_before(const struct seen *seen)
 	return same;
 }
 
-/* A second change in the same tick of the clock would not be seen. */
-static bool is_settled(const struct state *state, unsigned settled_s)
-{
-	return state->changed_s + (int64_t)settled_s <= time(NULL);
-}
-
-void seen_now(const struct seen *seen, unsigned settled_s)
+void seen_now(const struct seen *seen, int64_t settled)
 {
 	char name[ENTRY_NAME + 8];
 	struct record now;
 	int fd;
 
-	if (!make_record(seen, &now) || !is_settled(&now.fd, settled_s) ||
-	    !is_settled(&now.kernel, settled_s))
+	/* A second change in the same tick of the clock would not be seen, nor one during the check. */
+	if (!make_record(seen, &now) || now.fd.changed_s > settled || now.kernel.changed_s > settled)
 		return;
 	record_name(seen, name);
 	/* Not there, or whole: a part of a record is none. */

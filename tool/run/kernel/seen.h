@@ -8,6 +8,10 @@
 #define TOOL_RUN_KERNEL_SEEN_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+/** What the other file has behind the name. */
+#define SEEN_SUFFIX ".seen"
 
 /** The image and the file of the cache, both open. */
 struct seen {
@@ -19,7 +23,10 @@ struct seen {
 /** Whether these two were checked as they are now. */
 bool seen_before(const struct seen *seen);
 
-/** They are right. What fails is tried again after the next check. `settled_s`: see kernel_cache. */
-void seen_now(const struct seen *seen, unsigned settled_s);
+/**
+ * They are right. What fails is tried again after the next check. Nothing is kept of files that were
+ * changed after the second `settled`, which lies before the check.
+ */
+void seen_now(const struct seen *seen, int64_t settled);
 
 #endif

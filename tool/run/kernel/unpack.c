@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The process has the two files mapped and its library loaded when it gives up all system calls but
- * those of malloc() and its end. So whatever the bytes make of the library, it writes nothing but
- * the file that is checked afterwards. What it maps, and the file's size, are bounded by the image's sizes,
- * its time by a limit.
+ * The process has the packed bytes in its memory, a copy of ours, the file mapped and its library loaded
+ * when it gives up all system calls but those of malloc() and its end. So whatever the bytes make of the
+ * library, it writes nothing but the file that is checked afterwards. What it maps, and the file's size, are
+ * bounded by the image's sizes, its time by a limit.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,10 +61,8 @@ static int lock_up(void)
 	return ret;
 }
 
-static int unpack_here(int from, const struct payload *payload, int to)
+static int unpack_here(const uint8_t *packed, const struct payload *payload, int to)
 {
-	uint64_t start = payload->at & ~4095ULL;
-	const uint8_t *in;
 	uint8_t *out;
 	int ret;
 
@@ -72,22 +70,27 @@ static int unpack_here(int from, const struct payload *payload, int to)
 	ret = -posix_fallocate(to, 0, (off_t)payload->unpacked);
 	if (ret)
 		return ret;
-	in = mmap(NULL, payload->at - start + payload->size, PROT_READ, MAP_PRIVATE, from, (off_t)start);
 	out = mmap(NULL, payload->unpacked, PROT_READ | PROT_WRITE, MAP_SHARED, to, 0);
-	if (in == MAP_FAILED || out == MAP_FAILED)
+	if (out == MAP_FAILED)
 		return -errno;
-	return payload_unpack(in + (payload->at - start), payload->size, out, payload->unpacked, lock_up);
+	return payload_unpack(packed, payload->size, out, payload->unpacked, lock_up);
 }
 
-int unpack(int from, const struct payload *payload, int to)
+/* In the child, which has our descriptors: it does not outlive us. */
+static bool is_tied_to(pid_t parent)
 {
-	pid_t pid = fork(), ended;
+	return !prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) && getppid() == parent;
+}
+
+int unpack(const uint8_t *packed, const struct payload *payload, int to)
+{
+	pid_t parent = getpid(), pid = fork(), ended;
 	int status;
 
 	if (pid < 0)
 		return -errno;
-	if (!pid)
-		_exit(-unpack_here(from, payload, to) & 0xff); /* an errno of Linux fits */
+	if (!pid) /* an errno of Linux fits */
+		_exit(is_tied_to(parent) ? -unpack_here(packed, payload, to) & 0xff : ECHILD);
 	do
 		ended = waitpid(pid, &status, 0);
 	while (ended < 0 && errno == EINTR);

@@ -6,10 +6,10 @@
 #include "tool/run/kernel/payload.h"
 
 /**
- * Unpacks the payload of the file `from` into the first payload->unpacked bytes of the file `to`, and waits
+ * Unpacks `packed`, payload->size bytes, into the first payload->unpacked bytes of the file `to`, and waits
  * for it: a minute of the processor's time at the most. As payload_unpack(); -ENOSPC and others: of the file
  * `to`; -EIO: the process was ended.
  */
-int unpack(int from, const struct payload *payload, int to);
+int unpack(const uint8_t *packed, const struct payload *payload, int to);
 
 #endif
