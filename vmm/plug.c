@@ -201,8 +201,11 @@ void plugs_serve(struct vmm *vmm)
 
 void plugs_settle(struct vmm *vmm)
 {
-	worker_settle(&vmm->plugs.worker);
-	take_done(vmm, true);
+	/* What was opened and finds no port is closed again. It is closed once, so the list ends. */
+	do {
+		worker_settle(&vmm->plugs.worker);
+		take_done(vmm, true);
+	} while (vmm->plugs.list);
 }
 
 void plugs_reset(struct vmm *vmm)

@@ -303,6 +303,24 @@ static void a_reset_waits_for_who_comes_and_goes(void **state)
 	expect_events("plugged 1, ");
 }
 
+/* A device that was opened in vain is closed, too, before devices are reset. */
+static void a_reset_waits_for_who_finds_no_port(void **state)
+{
+	struct lend_error error;
+
+	(void)state;
+	world_bar(stage.world, 2, PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+		  2ull * ROOM_HIGH);
+	assert_int_equal(plugs_start(&stage.vmm, &error), 0);
+	for (unsigned i = 0; i < 20; i++) { /* the worker may be quick enough now and then */
+		assert_int_equal(add(0), 0);
+		plugs_settle(&stage.vmm);
+		assert_null(stage.vmm.plugs.list);
+		expect_events("failed 0, ");
+		expect_nothing_left();
+	}
+}
+
 static void host_asks(void)
 {
 	uint64_t one = 1;
@@ -397,6 +415,7 @@ int main(void)
 		each(a_reset_ends_what_was_asked),
 		each(openvmm_3915_a_device_survives_a_reset),
 		each(a_reset_waits_for_who_comes_and_goes),
+		each(a_reset_waits_for_who_finds_no_port),
 		each(the_host_asks_and_the_guest_lets_it_go),
 		each(the_host_asks_and_the_guest_keeps_it),
 		each(what_cannot_come),
