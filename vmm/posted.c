@@ -31,8 +31,25 @@ static void carry_out(struct posted *posted, const struct kvm_coalesced_mmio *wr
 
 /*
  * KVM writes `last`, and we write `first`, which gives it the room of an entry back. An entry stays until it
- * is carried out, so that who comes meanwhile finds it, and waits for the lock.
+ * is carried out, and the last one until the batch has ended, so that who comes meanwhile finds it, and waits
+ * for the lock.
  */
+static void carry_out_all(struct posted *posted, unsigned first, unsigned last)
+{
+	struct kvm_coalesced_mmio_ring *ring = posted->ring;
+
+	if (posted->batch)
+		posted->batch(posted->opaque, true);
+	while (first != last) {
+		__atomic_store_n(&ring->first, first, __ATOMIC_RELEASE);
+		carry_out(posted, &ring->coalesced_mmio[first]);
+		first = (first + 1) % posted->room;
+	}
+	if (posted->batch)
+		posted->batch(posted->opaque, false);
+	__atomic_store_n(&ring->first, last, __ATOMIC_RELEASE);
+}
+
 void posted_fetch(struct posted *posted)
 {
 	struct kvm_coalesced_mmio_ring *ring = posted->ring;
@@ -45,14 +62,7 @@ void posted_fetch(struct posted *posted)
 	first = ring->first;
 	/* What others add meanwhile is not waited for: they could go on without end. */
 	last = __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE) % posted->room;
-	if (posted->batch)
-		posted->batch(posted->opaque, true);
-	while (first != last) {
-		carry_out(posted, &ring->coalesced_mmio[first]);
-		first = (first + 1) % posted->room;
-		__atomic_store_n(&ring->first, first, __ATOMIC_RELEASE);
-	}
-	if (posted->batch)
-		posted->batch(posted->opaque, false);
+	if (first != last)
+		carry_out_all(posted, first, last);
 	pthread_mutex_unlock(&posted->lock);
 }

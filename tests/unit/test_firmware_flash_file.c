@@ -168,6 +168,36 @@ static void each_burst_is_on_the_disk_where_that_is_asked(void **state)
 	assert_int_equal(disk.syncs, 3);
 }
 
+static void *look(void *opaque)
+{
+	assert_int_equal(get(opaque, 2 * FLASH_BLOCK), 0x01);
+	return NULL;
+}
+
+/* Another processor reads before the batch has ended; and a batch ends within a burst. */
+static void another_looks_within_a_batch(struct stage *stage)
+{
+	pthread_t thread;
+
+	disk.syncs = 0;
+	flash_batch(&stage->flash, true);
+	store(stage, 2 * FLASH_BLOCK, 0x01);
+	put(stage, 0, 0xff);
+	assert_false(stage->shown);
+	assert_int_equal(pthread_create(&thread, NULL, look, stage), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(disk.syncs, 1);
+	assert_true(stage->shown);
+	store(stage, 2 * FLASH_BLOCK, 0x00);
+	put(stage, 0, 0xff);
+	put(stage, 0, 0x70);
+	flash_batch(&stage->flash, false);
+	assert_int_equal(disk.syncs, 2);
+	assert_false(stage->shown);
+	put(stage, 0, 0xff);
+	assert_true(stage->shown);
+}
+
 /* What was written and not looked for is waited for once, however often the guest changed its mind. */
 static void a_batch_is_on_the_disk_at_its_end(void **state)
 {
@@ -178,20 +208,27 @@ static void a_batch_is_on_the_disk_at_its_end(void **state)
 		stage,
 		&(struct flash_config){
 			.name = "vars.fd", .size = SIZE, .from = stage->fd, .fd = stage->fd, .sync = true});
+	stage->changes = 0;
 	flash_batch(&stage->flash, true);
 	for (unsigned i = 0; i < 5; i++) {
 		store(stage, i * FLASH_BLOCK, 0x11);
 		put(stage, 0, 0xff);
+		assert_false(stage->shown);
 	}
+	assert_int_equal(get(stage, FLASH_BLOCK), 0x11);
 	assert_int_equal(disk.syncs, 0);
 	flash_batch(&stage->flash, false);
 	assert_int_equal(disk.syncs, 1);
+	assert_true(stage->shown);
+	assert_int_equal(stage->changes, 2);
 	flash_batch(&stage->flash, true);
 	flash_batch(&stage->flash, false);
 	assert_int_equal(disk.syncs, 1);
 	store(stage, FLASH_BLOCK, 0x10);
 	put(stage, 0, 0xff);
 	assert_int_equal(disk.syncs, 2);
+	assert_true(stage->shown);
+	another_looks_within_a_batch(stage);
 }
 
 /* For ever: bursts, each of which makes the two ends of a block equal and different from before. */

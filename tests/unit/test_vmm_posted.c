@@ -87,6 +87,7 @@ static void writes_keep_their_order(void **state)
 static void on_batch(void *opaque, bool begins)
 {
 	assert_ptr_equal(opaque, ring);
+	assert_int_not_equal(ring->first, ring->last); /* who comes now waits for its end */
 	strcat(seen.log, begins ? "( " : ") ");
 }
 

@@ -116,13 +116,34 @@ static int sync_file(struct flash *flash)
 	return ret || !flash->dirty_count ? tell_written(flash, ret) : 0;
 }
 
-/* A guest that stores byte by byte, and looks at none, waits for the disk once. */
-static void sync_soon(struct flash *flash)
+static bool is_batcher(const struct flash *flash)
 {
-	if (flash->batches && pthread_equal(flash->batcher, pthread_self()))
-		flash->due = true;
-	else
-		sync_file(flash);
+	return flash->batches && pthread_equal(flash->batcher, pthread_self());
+}
+
+static void show(struct flash *flash, bool shown)
+{
+	count(&flash->shows);
+	flash->calls.show(flash->calls.opaque, shown);
+}
+
+/* The bytes are memory again only when the disk has them: the guest reads on without an exit then. */
+static void end_bursts(struct flash *flash)
+{
+	if (!flash->due)
+		return;
+	flash->due = false;
+	sync_file(flash);
+	if (flash->state == FLASH_ARRAY)
+		show(flash, true);
+}
+
+/* Who comes while another thread is in a batch sees nothing that the disk does not have. */
+static void enter(struct flash *flash)
+{
+	pthread_mutex_lock(&flash->lock);
+	if (!is_batcher(flash))
+		end_bursts(flash);
 }
 
 static void set_state(struct flash *flash, enum flash_state state)
@@ -132,12 +153,19 @@ static void set_state(struct flash *flash, enum flash_state state)
 	flash->state = state;
 	if (was_array == (state == FLASH_ARRAY))
 		return;
-	if (!was_array)
-		write_back(flash);
-	if (!was_array && flash->sync)
-		sync_soon(flash);
-	count(&flash->shows);
-	flash->calls.show(flash->calls.opaque, !was_array);
+	if (was_array) {
+		if (!flash->due)
+			show(flash, false);
+		return;
+	}
+	write_back(flash);
+	/* A guest that stores byte by byte, and looks at none, waits for the disk once. */
+	if (flash->sync)
+		flash->due = true;
+	if (!flash->due)
+		show(flash, true);
+	else if (!is_batcher(flash))
+		end_bursts(flash);
 }
 
 static void finish(struct flash *flash, uint8_t status)
@@ -219,7 +247,7 @@ static void flash_write(void *opaque, uint64_t offset, unsigned length, uint64_t
 	count(&flash->accesses);
 	if (flash->rom)
 		return;
-	pthread_mutex_lock(&flash->lock);
+	enter(flash);
 	for (unsigned i = 0; i < length && offset + i < flash->size; i++)
 		byte_write(flash, (uint32_t)(offset + i), (uint8_t)(value >> (8 * i)));
 	pthread_mutex_unlock(&flash->lock);
@@ -238,7 +266,7 @@ static uint64_t flash_read(void *opaque, uint64_t offset, unsigned length)
 	uint64_t value = UINT64_MAX;
 
 	count(&flash->accesses);
-	pthread_mutex_lock(&flash->lock);
+	enter(flash);
 	for (unsigned i = length; i-- > 0;)
 		value = value << 8 | byte_read(flash, offset + i);
 	pthread_mutex_unlock(&flash->lock);
@@ -294,17 +322,15 @@ int flash_init(struct flash *flash, const struct flash_config *config, const str
 void flash_batch(struct flash *flash, bool begins)
 {
 	pthread_mutex_lock(&flash->lock);
+	end_bursts(flash);
 	flash->batches = begins;
 	flash->batcher = pthread_self();
-	if (!begins && flash->due)
-		sync_file(flash);
-	flash->due = false;
 	pthread_mutex_unlock(&flash->lock);
 }
 
 void flash_reset(struct flash *flash)
 {
-	pthread_mutex_lock(&flash->lock);
+	enter(flash);
 	flash->status = 0;
 	set_state(flash, FLASH_ARRAY);
 	pthread_mutex_unlock(&flash->lock);
@@ -315,7 +341,7 @@ int flash_sync(struct flash *flash)
 {
 	int written, synced;
 
-	pthread_mutex_lock(&flash->lock);
+	enter(flash);
 	written = write_back(flash);
 	synced = sync_file(flash);
 	pthread_mutex_unlock(&flash->lock);

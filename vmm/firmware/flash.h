@@ -45,8 +45,8 @@ struct flash {
 	pthread_mutex_t lock; /* guards what is below, and bytes */
 	enum flash_state state;
 	uint8_t status;
-	bool batches; /* the thread `batcher` writes much at once, and syncs at its end if that is `due` */
-	bool due;
+	bool batches; /* the thread `batcher` writes much at once */
+	bool due;     /* of it, bursts have ended: the bytes are not shown before they are on the disk */
 	pthread_t batcher;
 	bool failed;   /* the last write to the file; said once */
 	bool unsynced; /* blocks were written since the last flash_sync() */
@@ -79,7 +79,8 @@ void flash_reset(struct flash *flash);
 
 /**
  * The calling thread begins, or ends, to carry out writes that nobody has looked for yet: what of them has
- * to reach the disk (`sync`) does so once, at the end. The end waits for the disk.
+ * to reach the disk (`sync`) does so once: at the end, or when another thread comes to the chip first. Until
+ * then the bytes are not shown. The end waits for the disk.
  */
 void flash_batch(struct flash *flash, bool begins);
 
