@@ -206,6 +206,37 @@ static void a_reset_of_the_bus_is_told_once(void **state)
 	assert_int_equal(topology_requester(&topology, &f[1]), 2 << 3);
 }
 
+static unsigned moves;
+
+static void on_move(void *opaque)
+{
+	(void)opaque;
+	moves++;
+}
+
+/*
+ * Two processors write one port's bus number, and each sees the other's. So each write is told, also one
+ * that seems to change nothing.
+ */
+static void each_write_of_a_bus_number_is_told(void **state)
+{
+	static struct topology topology;
+
+	(void)state;
+	topology = (struct topology){.moved = on_move};
+	assert_int_equal(topology_add_ports(&topology, 1, gib), 0);
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+	moves = 0;
+	for (unsigned i = 1; i <= 2; i++) {
+		ecam_ops.write(&topology, 1 << 15 | PCI_SECONDARY_BUS, 1, 7);
+		ecam_ops.write(&topology, 1 << 15 | PCI_PRIMARY_BUS, 4, 7 << 8);
+		assert_int_equal(moves, 2 * i);
+	}
+	ecam_ops.write(&topology, 1 << 15 | PCI_PRIMARY_BUS, 1, 0);
+	ecam_ops.write(&topology, 1 << 15 | PCI_SUBORDINATE_BUS, 2, 9);
+	assert_int_equal(moves, 4);
+}
+
 static void too_many_ports_are_refused(void **state)
 {
 	static struct topology topology;
@@ -228,6 +259,7 @@ int main(void)
 		cmocka_unit_test(no_power_management_event),
 		cmocka_unit_test(without_empty_ports_nothing_is_a_slot),
 		cmocka_unit_test(a_reset_of_the_bus_is_told_once),
+		cmocka_unit_test(each_write_of_a_bus_number_is_told),
 		cmocka_unit_test(too_many_ports_are_refused),
 	};
 

@@ -208,10 +208,10 @@ static void write_port(struct topology *topology, struct pci_slot *slot, unsigne
 		       uint32_t value)
 {
 	bool before = in_reset(slot);
-	unsigned bus = below(slot);
 
 	bridge_config_write(&slot->config, reg, length, value);
-	if (below(slot) != bus)
+	/* Also where the number stays: between two looks at it, another processor may change it and back. */
+	if (reg <= PCI_SECONDARY_BUS && reg + length > PCI_SECONDARY_BUS)
 		tell_moved(topology);
 	if (!before && in_reset(slot) && topology->bus_reset)
 		topology->bus_reset(topology->opaque, (unsigned)(slot - topology->slots));
