@@ -48,6 +48,14 @@ static inline const struct lend_check_row *row(const char *topic, enum lend_verd
 	return NULL;
 }
 
+static inline void no_row(const char *topic)
+{
+	const struct lend_check_row *at;
+
+	for (size_t i = 0; (at = lend_check_at(made, i)); i++)
+		assert_string_not_equal(at->topic, topic);
+}
+
 static inline int end(void **state)
 {
 	(void)state;

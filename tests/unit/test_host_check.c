@@ -231,7 +231,12 @@ static void xsa_36_a_line_of_two(void **state)
 	tree_put(tree, "sys/bus/pci/devices/0000:00:1f.2/irq", "17\n");
 	tree_put(tree, "sys/bus/pci/devices/0000:00:1f.2/msi_irqs/30", "msix\n");
 	check(tree, "01:00.0", NULL);
-	row("line", LEND_PASSED, "");
+	row("line", LEND_PASSED, "no driver of another PCI device");
+	/* A driver that uses MSI has it: 40 is the number of its message. */
+	tree_put(tree, "sys/bus/pci/devices/0000:01:00.0/irq", "40\n");
+	tree_put(tree, "sys/bus/pci/devices/0000:01:00.0/msi_irqs/40", "msi\n");
+	check(tree, "01:00.0", NULL);
+	no_row("line");
 }
 
 static void virtual_functions(void **state)

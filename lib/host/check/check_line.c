@@ -2,6 +2,7 @@
 /* Whose interrupt line a device shares on the host. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <linux/pci_regs.h>
 
@@ -40,11 +41,14 @@ static bool has_pin(const struct lend_check *check, const struct lend_survey_dev
 void check_line(struct lend_check *check, const struct lend_survey_device *device)
 {
 	const struct lend_survey_device *other;
-	char dir[PATH_MAX];
+	char dir[PATH_MAX], message[PATH_MAX];
 	long line = 0;
 
 	if (sysfs_path(dir, "%s/bus/pci/devices/%s", context_sysfs(check->context), device->is.name) ||
 	    sysfs_number(dir, "irq", &line) || line <= 0 || !has_pin(check, device))
+		return;
+	/* While a driver uses MSI the kernel shows the number of the message there, and not the line. */
+	if (sysfs_path(message, "%s/msi_irqs/%ld", dir, line) || !access(message, F_OK))
 		return;
 	for (size_t i = 0; (other = lend_survey_at(check->survey, i)); i++) {
 		if (other == device || line_in_use(check, other) != line)
@@ -60,5 +64,6 @@ void check_line(struct lend_check *check, const struct lend_survey_device *devic
 			"keeps the line from the guest");
 		return;
 	}
-	check_row(check, "line", device, LEND_PASSED, "no driver of the host uses its interrupt line");
+	check_row(check, "line", device, LEND_PASSED,
+		  "no driver of another PCI device uses its interrupt line");
 }
