@@ -9,10 +9,12 @@
  *  - a slot that is NULL, or that does not lie within `size`, is absent. Its
  *    comment says what the library does then, or that it must be there;
  *  - any number of threads call the slots of a transport at once; one thread at a
- *    time calls those of a domain. A slot may block: the guest's access, or the
- *    call of the library, then takes as long;
+ *    time calls those of a domain. Two domains of a space may be called at the same
+ *    time: while guest memory is mapped into a new one, the others go on. A slot may
+ *    block: the guest's access, or the call of the library, then takes as long;
  *  - slots marked "locked" are called with the function's lock held, all slots of
- *    a domain with the space's. They must not call the library;
+ *    a domain with the space's, except while guest memory is mapped into a new one.
+ *    They must not call the library;
  *  - a struct that a slot fills is zeroed before, and its `size` is set by the
  *    library: the slot must not write a field that does not lie within it.
  */

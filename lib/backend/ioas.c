@@ -3,7 +3,8 @@
  * The domain of iommufd. One IOAS holds the maps once; behind it stand as many
  * hardware page tables (hwpt) as its devices' IOMMUs need, and the kernel keeps
  * them alike (spec 7.2; userspace-api/iommufd.rst). Nothing here
- * is locked: the space calls its domains one at a time.
+ * is locked: one thread at a time calls a domain. The space may call two of
+ * its domains at once, which share the iommufd alone.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,8 @@
 /*
  * The type1 domain: /dev/vfio/vfio with VFIO_TYPE1v2_IOMMU. The kernel keeps
  * one table of maps for all groups of the container. Nothing here is locked:
- * the space calls its domains one at a time.
+ * one thread at a time calls a domain. The space may call two of its domains at
+ * once, which share nothing.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -98,8 +98,7 @@ static int fill(struct lend_space *space, unsigned place, const struct space_dom
 	for (int i = 0; i < count && !ret; i++)
 		list[i]->domains |= UINT64_C(1) << place;
 	free(list);
-	return ret;
-	/* static: the caller owns the list */
+	return ret; /* static: the list is freed above */
 }
 
 /* A BAR that the domain does not take is a note. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A domain behind the caller's table. It needs no lock: the space calls its domains one at a time. */
+/*
+ * A domain behind the caller's table. It needs no lock: one thread at a time calls a domain, though the
+ * space may call two of its domains at once.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
