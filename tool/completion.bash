@@ -150,12 +150,14 @@ _lend_run() {
 		[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace
 		return
 		;;
+	sandbox | -sandbox) _lend_offer "$full" "$word" on log off; return ;;
+	user | -user) COMPREPLY=($(compgen -u -- "$full")); return ;;
 	machine | -machine) _lend_offer "$full" "$word" cf8=on cf8=off; return ;;
 	device | -device) _lend_device "$full" "$word"; return ;;
 	object | -object) _lend_offer "$full" "$word" iommufd,id=; compopt -o nospace; return ;;
 	m | -m) _lend_memory "$full" "$word"; return ;;
 	c | -c | smp | -smp) _lend_cpus "$full" "$word"; return ;;
-	append | -append | user | -user | ports | -ports | uuid | -uuid | name | -name) return ;;
+	append | -append | ports | -ports | uuid | -uuid | name | -name) return ;;
 	esac
 	local options="m c smp kernel kernel-cache initrd append firmware boot rtc fw-cfg name qmp serial sandbox no-sandbox user uuid no-reboot ports machine object device disk net v stats trace help"
 	if [[ $full == --* ]]; then

@@ -61,8 +61,9 @@ static const struct {
 	unsigned classes;
 } ioctls[] = {
 	{KVM_RUN, VCPU},
+	/* Where a guest failed, and whether it goes on once a BAR was withdrawn (exits.c). */
+	{KVM_GET_REGS, VCPU},
 	/* At a reboot, resetting the processors. */
-	{KVM_GET_REGS, LOOP},
 	{KVM_SET_REGS, LOOP},
 	{KVM_SET_SREGS, LOOP},
 	{KVM_GET_MSRS, LOOP},

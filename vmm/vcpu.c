@@ -289,9 +289,12 @@ int vcpus_start(struct vcpus *vcpus, struct lend_error *error)
 		if (!vcpus->vcpu[i].started)
 			ret = start(vcpus, &vcpus->vcpu[i], &attributes, error);
 	pthread_attr_destroy(&attributes);
-	if (ret || !vcpus->calls)
+	if (!vcpus->calls)
 		return ret;
+	/* Also when one did not start: the others read the list, which the caller frees. */
 	vcpus_wait_parked(vcpus);
+	if (ret)
+		return ret;
 	ret = __atomic_load_n(&vcpus->unconfined, __ATOMIC_ACQUIRE);
 	return ret ? fail(error, ret, "cannot restrict the system calls of a processor: %s", strerror(-ret))
 		   : 0;

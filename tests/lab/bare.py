@@ -9,6 +9,7 @@ ivshmem device is this process (docs/specs/ivshmem-spec of QEMU has the
 protocol).
 """
 
+import fcntl
 import hashlib
 import mmap
 import os
@@ -135,9 +136,11 @@ def peer(tmp_path_factory):
 def image():
     """The guest, built; its name is its content's hash, L1 caches by name."""
     out = cache.ROOT / "build/guest"
-    subprocess.run(["make", "-s", "-C", cache.ROOT / "tests/guest", f"O={out}"],
-                   check=True)
-    data = (out / "bare.elf").read_bytes()
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / "lock", "w", encoding="ascii") as lock:  # another worker builds it, too
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["make", "-s", "-C", cache.ROOT / "tests/guest", f"O={out}"], check=True)
+        data = (out / "bare.elf").read_bytes()
     path = out / f"bare-{hashlib.sha256(data).hexdigest()[:16]}.elf"
     if not path.exists():
         images.write(path, data)

@@ -222,7 +222,7 @@ static void a_store_that_cannot_be_written_to_says_so(void **state)
 	if (!geteuid() && seteuid(65534))
 		skip();
 	assert_int_equal(run(stage), 0);
-	seteuid(getuid());
+	assert_int_equal(seteuid(getuid()), 0);
 	assert_true(stage->files.config.vars_readonly);
 	assert_non_null(strstr(stage->files.notice, "cannot be written to"));
 }

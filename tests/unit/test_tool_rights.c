@@ -36,7 +36,7 @@ static int drop(void)
 		return 2;
 	if (set_of("CapPrm:") != (permitted & rights_kept()) || set_of("CapEff:") & ~rights_kept())
 		return 3;
-	return set_of("CapInh:") || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 ? 4 : 0;
+	return set_of("CapInh:") & ~rights_kept() || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 ? 4 : 0;
 }
 
 static int status_of(int (*call)(void))

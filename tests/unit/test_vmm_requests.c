@@ -168,6 +168,11 @@ void chips_free(struct vmm *of)
 	(void)of;
 }
 
+void ahead_end(struct vmm *of)
+{
+	(void)of;
+}
+
 int machine_boot(struct vmm *of, struct lend_error *error)
 {
 	(void)of, (void)error;

@@ -214,6 +214,17 @@ static void run_started(struct keeper *keeper, struct keeper_result *result)
 	keeper_drop_client(keeper);
 }
 
+/* A machine that was started before something else failed has its devices no longer than this call. */
+static void end_started(struct keeper *keeper)
+{
+	if (keeper->machine > 0 && !kill(keeper->machine, SIGKILL))
+		waitpid(keeper->machine, NULL, 0);
+	if (keeper->control >= 0)
+		close(keeper->control);
+	if (keeper->signals >= 0) /* else there are no plugs yet */
+		plug_end(&keeper->plugs, 0);
+}
+
 void keeper_run(const struct keeper_config *config, struct keeper_result *result)
 {
 	struct keeper keeper = {.config = config,
@@ -240,10 +251,12 @@ void keeper_run(const struct keeper_config *config, struct keeper_result *result
 	ret = ret ? ret : keeper_qmp(&keeper);
 	/* The machine has its rights; it drops them by itself. */
 	ret = ret ? ret : rights_drop();
-	if (ret)
+	if (ret) {
 		messages_say(&keeper.messages, "cannot start the process of the machine: %s", strerror(-ret));
-	else
+		end_started(&keeper);
+	} else {
 		run_started(&keeper, result);
+	}
 	qmp_free(keeper.qmp);
 	console_free(&keeper.console);
 	if (keeper.signals >= 0)

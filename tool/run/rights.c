@@ -27,11 +27,10 @@ static const unsigned char kept[] = {
 	CAP_SYS_PTRACE,
 	/* A tap of -net, for a server that is started again. */
 	CAP_NET_ADMIN,
-	/* passt becomes nobody, drops what it has itself, and may be given low ports. */
+	/* passt becomes nobody, and drops what it has itself. */
 	CAP_SETUID,
 	CAP_SETGID,
 	CAP_SETPCAP,
-	CAP_NET_BIND_SERVICE,
 	/* Limits of a server that is started again: a device's memory is locked. */
 	CAP_SYS_RESOURCE,
 	CAP_IPC_LOCK,
@@ -61,7 +60,8 @@ int rights_drop(void)
 	for (unsigned i = 0; i < 2; i++) {
 		data[i].effective &= (uint32_t)(mask >> 32 * i);
 		data[i].permitted &= (uint32_t)(mask >> 32 * i);
-		data[i].inheritable = 0;
+		/* With it goes what is ambient: what is kept is also a server's that a user starts again. */
+		data[i].inheritable &= (uint32_t)(mask >> 32 * i);
 	}
 	if (syscall(SYS_capset, &header, data) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -errno;
