@@ -127,6 +127,7 @@ struct vmm {
 	bool reset_asked;        /* guarded by lock: a reset that waits was not the guest's */
 	uint64_t filled;         /* bytes of memory, as told; guarded by lock */
 	struct ahead ahead;
+	struct boot_state kernel; /* of its file, when the machine was built */
 	uint64_t boot_ns, reboots;
 	uint64_t log_window; /* guarded by lock, as the next is: when counting began */
 	unsigned log_lines;

@@ -20,14 +20,20 @@ struct boot_config machine_boot_config(const struct vmm_config *config, const st
 	};
 }
 
-/* Where nobody did it ahead, or a guest has run since. */
-static int place_kernel(struct vmm *vmm, const struct boot_config *config, struct boot_placed *placed,
+/*
+ * Where nobody did it ahead, or a guest has run since. A file that was overwritten in place holds
+ * another kernel than the one that was unpacked, and unpacks itself.
+ */
+static int place_kernel(struct vmm *vmm, struct boot_config *config, struct boot_placed *placed,
 			struct lend_error *error)
 {
+	bool changed = boot_is_changed(config->kernel_fd, &vmm->kernel);
 	int ret;
 
-	if (ahead_take(vmm, placed))
+	if (ahead_take(vmm, placed) && !changed)
 		return 0;
+	if (changed)
+		config->unpacked_size = 0;
 	step_begin(vmm, VMM_STEP_MAIN, "loading the kernel");
 	ret = boot_place(&vmm->memory, config, placed, error);
 	step_end(vmm, VMM_STEP_MAIN);

@@ -39,7 +39,8 @@ def test_unpacked_once(name, l1, boot):
     second, unpacked = run(boot, machine, name, *cache)
     assert unpacked
     assert kernels(machine) == files, "made once"
-    assert LINKED not in (first, second) and first != second, "KASLR"
+    # Each is one of some hundred addresses, that one among them: two may be the same by chance.
+    assert {first, second} != {LINKED}, "KASLR"
     fixed, unpacked = run(boot, machine, name, *cache, append="nokaslr")
     assert unpacked and fixed == LINKED
     # The next kernel's begins with an empty one.

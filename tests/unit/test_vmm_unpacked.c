@@ -4,11 +4,15 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/unit/cmocka.h"
 #include "tests/unit/guest_memory.h"
 #include "vmm/x86/elf.h"
+
+#undef fail /* of cmocka: the machine has one of its own */
+#include "vmm/machine_boot.c"
 
 enum { PAYLOAD = 4096, LOAD = 16 << 20, ROOM = 1 << 20, ALIGNMENT = 2 << 20, TEXT = 256, BSS = 4096 };
 
@@ -94,14 +98,18 @@ struct stage {
 	struct boot_params *params;
 };
 
-static void load(struct stage *stage, const void *file, size_t size, const char *cmdline, uint64_t ram)
+/* A size of more than the file has is one that was cut meanwhile. */
+static void load(struct stage *stage, const struct kernel_file *file, size_t size, const char *cmdline,
+		 uint64_t ram)
 {
+	size_t written = size < sizeof(*file) ? size : sizeof(*file);
+
 	memset(stage, 0, sizeof(*stage));
 	stage->memory = guest_memory(ram);
 	memset(stage->memory->base + LOAD, 0xaa, ram > LOAD ? ROOM : 0); /* as a reboot leaves it */
 	stage->config = (struct boot_config){.kernel_fd = bzimage(),
 					     .initrd_fd = file_of("initrd", 6),
-					     .unpacked_fd = file_of(file, size),
+					     .unpacked_fd = file_of(file, written),
 					     .unpacked_size = size,
 					     .kernel_name = "K",
 					     .initrd_name = "I",
@@ -142,6 +150,28 @@ static void it_is_entered_directly(void **state)
 	assert_true(stage.params->hdr.ramdisk_image >= LOAD + ROOM);
 	assert_false(stage.params->hdr.loadflags & KASLR_FLAG);
 	end(&stage);
+}
+
+/* A word ends, as in Linux, at any character up to the blank. */
+static void nokaslr_is_found_as_linux_finds_it(void **state)
+{
+	static const struct {
+		const char *cmdline;
+		bool found;
+	} rows[] = {{"nokaslr", true},           {"quiet\tnokaslr", true},    {"quiet\nnokaslr\n", true},
+		    {"nokaslr\tquiet", true},    {"quiet \001nokaslr", true}, {"nokaslrx nokaslr", true},
+		    {"quiet\xa0nokaslr", false}, {"nokaslr\xa0", false},      {"nokaslr=1", false}};
+	struct kernel_file file = kernel_file();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct stage stage;
+
+		load(&stage, &file, sizeof(file), rows[i].cmdline, RAM);
+		assert_true(stage.entry.unpacked);
+		assert_int_equal(!(stage.params->hdr.loadflags & KASLR_FLAG), rows[i].found);
+		end(&stage);
+	}
 }
 
 /* By a multiple of the alignment, all words by the same, and not always by the same. */
@@ -246,6 +276,63 @@ static void what_lies_is_not_entered(void **state)
 		boots_packed(&file, size, RAM);
 }
 
+/* Without its table it would start where everybody knows. */
+static void a_table_that_cannot_be_read_is_an_error(void **state)
+{
+	struct kernel_file file = kernel_file();
+
+	(void)state;
+	boots_packed(&file, sizeof(file) + 4, RAM);
+}
+
+static void a_file_that_was_written_to_is_changed(void **state)
+{
+	const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}},
+			      late[2] = {{.tv_sec = 1000}, {.tv_sec = 1000, .tv_nsec = 1}};
+	int fd = file_of("kernel", 6);
+	struct boot_state then;
+
+	(void)state;
+	assert_int_equal(futimens(fd, old), 0);
+	assert_int_equal(boot_state(fd, &then), 0);
+	assert_false(boot_is_changed(fd, &then));
+	assert_int_equal(futimens(fd, late), 0);
+	assert_true(boot_is_changed(fd, &then));
+	assert_int_equal(ftruncate(fd, 7), 0);
+	assert_int_equal(futimens(fd, old), 0);
+	assert_true(boot_is_changed(fd, &then));
+	close(fd);
+	assert_true(boot_is_changed(fd, &then));
+}
+
+/* Before the first boot, what was read ahead is not taken; at a reboot the image is loaded as it is now. */
+static void a_kernel_that_was_overwritten_unpacks_itself(void **state)
+{
+	const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	static struct vmm vmm;
+	struct kernel_file file = kernel_file();
+	struct boot_placed placed;
+	struct stage stage;
+
+	(void)state;
+	load(&stage, &file, sizeof(file), "", RAM);
+	memset(&vmm, 0, sizeof(vmm));
+	vmm.memory = *stage.memory;
+	assert_int_equal(boot_state(stage.config.kernel_fd, &vmm.kernel), 0);
+	assert_int_equal(place_kernel(&vmm, &stage.config, &placed, NULL), 0);
+	assert_true(placed.entry.unpacked);
+	vmm.ahead.placed = true;
+	vmm.ahead.kernel = placed;
+	assert_int_equal(place_kernel(&vmm, &stage.config, &placed, NULL), 0);
+	assert_true(placed.entry.unpacked);
+	vmm.ahead.placed = true;
+	assert_int_equal(futimens(stage.config.kernel_fd, old), 0);
+	assert_int_equal(place_kernel(&vmm, &stage.config, &placed, NULL), 0);
+	assert_false(placed.entry.unpacked);
+	assert_false(vmm.ahead.placed);
+	end(&stage);
+}
+
 /* A section table that ends nowhere leaves no table of relocations, and no access behind the file. */
 static void sections_that_lie(void **state)
 {
@@ -278,9 +365,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_entered_directly),
+		cmocka_unit_test(nokaslr_is_found_as_linux_finds_it),
 		cmocka_unit_test(its_virtual_address_is_random),
 		cmocka_unit_test(tables_of_other_kernels),
 		cmocka_unit_test(what_lies_is_not_entered),
+		cmocka_unit_test(a_table_that_cannot_be_read_is_an_error),
+		cmocka_unit_test(a_file_that_was_written_to_is_changed),
+		cmocka_unit_test(a_kernel_that_was_overwritten_unpacks_itself),
 		cmocka_unit_test(sections_that_lie),
 		cmocka_unit_test(a_small_machine_unpacks_by_itself),
 	};

@@ -276,6 +276,16 @@ static int run_placed(struct run_options *options, const struct qmp_place *place
 	return (int)result.status;
 }
 
+/*
+ * A file at the user's limit (ulimit -f), and a --trace that nobody reads any more, are errors of that file
+ * alone: their signals would end this process with devices taken.
+ */
+static void ignore_file_signals(void)
+{
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+}
+
 static int run_options(struct run_options *options)
 {
 	const struct registry_home home = registry_home();
@@ -285,6 +295,7 @@ static int run_options(struct run_options *options)
 
 	if (options->help)
 		return fputs(help_text, stdout) < 0 || fflush(stdout) ? TOOL_FAILED : TOOL_OK;
+	ignore_file_signals();
 	if (qmp_place_open(&place, options, &home, &error)) {
 		tool_say("%s", error.text);
 		return TOOL_FAILED;

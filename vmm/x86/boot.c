@@ -65,14 +65,34 @@ static int put_cmdline(const struct memory *memory, const char *cmdline, struct 
 	return 0;
 }
 
-int boot_size(int fd, uint64_t *out)
+int boot_state(int fd, struct boot_state *out)
 {
 	struct stat st; /* of x86-64: the kernel's own */
 
 	if (syscall(SYS_fstat, fd, &st))
 		return -errno;
-	*out = (uint64_t)st.st_size;
+	*out = (struct boot_state){.size = (uint64_t)st.st_size,
+				   .modified_s = st.st_mtim.tv_sec,
+				   .modified_ns = st.st_mtim.tv_nsec};
 	return 0;
+}
+
+int boot_size(int fd, uint64_t *out)
+{
+	struct boot_state state;
+	int ret = boot_state(fd, &state);
+
+	if (!ret)
+		*out = state.size;
+	return ret;
+}
+
+bool boot_is_changed(int fd, const struct boot_state *then)
+{
+	struct boot_state now;
+
+	return boot_state(fd, &now) || now.size != then->size || now.modified_s != then->modified_s ||
+	       now.modified_ns != then->modified_ns;
 }
 
 int boot_initrd(const struct memory *memory, const struct boot_config *config, uint64_t floor, uint64_t limit,

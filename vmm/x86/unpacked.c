@@ -79,21 +79,25 @@ static int move_all(const struct moved *moved, const int32_t *table, size_t coun
 }
 
 /* The table behind the file, which the caller frees; NULL: there is none. */
-static int32_t *read_table(const struct boot_config *config, const struct elf *elf, size_t *count)
+static int read_table(const struct boot_config *config, const struct elf *elf, int32_t **table, size_t *count)
 {
 	uint64_t at = elf->sections_end > elf->last ? elf->sections_end : elf->last;
 	uint64_t length = at < config->unpacked_size ? config->unpacked_size - at : 0;
-	int32_t *table;
 
-	if (!length || length > TABLE_MAX || length % sizeof(*table))
-		return NULL;
-	table = malloc(length);
-	if (table && pread(config->unpacked_fd, table, length, (off_t)at) != (ssize_t)length) {
-		free(table);
-		return NULL;
-	}
-	*count = length / sizeof(*table);
-	return table;
+	*table = NULL;
+	if (!length || length > TABLE_MAX || length % sizeof(**table))
+		return 0;
+	*count = length / sizeof(**table);
+	*table = malloc(length);
+	if (!*table)
+		return -ENOMEM;
+	return pread(config->unpacked_fd, *table, length, (off_t)at) == (ssize_t)length ? 0 : -EIO;
+}
+
+/* Every character up to the blank is one for Linux, and the end is, too. */
+static bool is_blank(char c)
+{
+	return (unsigned char)c <= ' ';
 }
 
 /* A word of the command line, as Linux finds it. */
@@ -102,7 +106,7 @@ static bool has_word(const char *cmdline, const char *word)
 	size_t length = strlen(word);
 
 	for (const char *at = cmdline; (at = strstr(at, word)); at += length)
-		if ((at == cmdline || at[-1] == ' ') && (!at[length] || at[length] == ' '))
+		if ((at == cmdline || is_blank(at[-1])) && is_blank(at[length]))
 			return true;
 	return false;
 }
@@ -128,13 +132,13 @@ static int randomize(const struct memory *memory, const struct boot_config *conf
 	unpacked->randomized = false;
 	if (has_word(config->cmdline, "nokaslr"))
 		return 0;
-	table = read_table(config, elf, &count);
-	if (!table)
-		return 0;
-	moved.bytes = memory_at(memory, gpa(moved.load), moved.room);
-	moved.distance = choose_distance(unpacked);
-	ret = moved.bytes ? move_all(&moved, table, count) : -ENOSPC;
-	unpacked->randomized = !ret;
+	ret = read_table(config, elf, &table, &count);
+	if (!ret && table) {
+		moved.bytes = memory_at(memory, gpa(moved.load), moved.room);
+		moved.distance = choose_distance(unpacked);
+		ret = moved.bytes ? move_all(&moved, table, count) : -ENOSPC;
+		unpacked->randomized = !ret;
+	}
 	free(table);
 	return ret;
 }
