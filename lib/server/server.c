@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "lib/error.h"
@@ -81,8 +82,10 @@ static int open_fds(struct lend_server *server, struct lend_error *error)
 {
 	server->epoll = epoll_create1(EPOLL_CLOEXEC);
 	server->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (server->epoll < 0 || server->kick < 0 ||
-	    server_watch(server, server->kick, SERVER_KICK, EPOLLIN, EPOLL_CTL_ADD) < 0)
+	server->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (server->epoll < 0 || server->kick < 0 || server->timer < 0 ||
+	    server_watch(server, server->kick, SERVER_KICK, EPOLLIN, EPOLL_CTL_ADD) < 0 ||
+	    server_watch(server, server->timer, SERVER_TIMER, EPOLLIN, EPOLL_CTL_ADD) < 0)
 		return error_say(error, -errno, "%s: cannot open a descriptor to wait for: %s", server->name,
 				 strerror(errno));
 	return 0;
@@ -99,7 +102,7 @@ int lend_server_new(struct lend_context *context, const struct lend_server_devic
 	/* JSON's tables want a random number, from a file that a sandbox may not let us open later. */
 	json_object_seed(0);
 	server->context = context;
-	server->epoll = server->kick = server->listener = -1;
+	server->epoll = server->kick = server->timer = server->listener = -1;
 	server->dma_limit_ms = SERVER_DMA_LIMIT_MS;
 	log_bucket_init(&server->bucket);
 	channel_begin(&server->main, -1, 0);
@@ -143,6 +146,7 @@ void lend_server_free(struct lend_server *server)
 	config_end(&server->config);
 	description_end(server);
 	close_fd(server->kick);
+	close_fd(server->timer);
 	close_fd(server->epoll);
 	log_bucket_destroy(&server->bucket);
 	free(server->scratch);

@@ -43,6 +43,7 @@ enum server_source {
 	SERVER_MAIN,
 	SERVER_TWIN,
 	SERVER_KICK,
+	SERVER_TIMER,
 	SERVER_MASK,
 	SERVER_UNMASK,
 };
@@ -61,6 +62,7 @@ struct lend_server {
 	bool made; /* lend_server_new() has returned it */
 
 	int epoll, kick;
+	int timer;    /* timerfd: the listener is waited for again */
 	int listener; /* -1: none */
 	char path[108];
 	dev_t path_dev;

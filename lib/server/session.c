@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "lib/server/dma.h"
@@ -12,6 +13,15 @@
 
 /* Before it has told its version, a client has no reason for long messages. */
 enum { FIRST_MESSAGE_MAX = sizeof(struct wire_header) + WIRE_VERSION_MAX };
+
+enum { AGAIN_MS = 500 };
+
+static void watch_listener(struct lend_server *server, bool on)
+{
+	if (server->listener >= 0)
+		server_watch(server, server->listener, SERVER_LISTENER, on ? EPOLLIN : 0,
+			     on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
+}
 
 int session_begin(struct lend_server *server, int fd)
 {
@@ -26,16 +36,37 @@ int session_begin(struct lend_server *server, int fd)
 	server->silent = false;
 	server->why.text[0] = 0;
 	/* The next client waits in the socket's queue. */
-	if (server->listener >= 0)
-		server_watch(server, server->listener, SERVER_LISTENER, 0, EPOLL_CTL_DEL);
+	watch_listener(server, false);
 	return 0;
+}
+
+/*
+ * There is no descriptor or no memory for a client. It stays in the queue, so that the socket would wake us
+ * for ever, and nobody tells when there is room: it is tried again.
+ */
+static void accept_later(struct lend_server *server)
+{
+	const struct itimerspec when = {.it_value = {.tv_nsec = AGAIN_MS * 1000000}};
+
+	if (!timerfd_settime(server->timer, 0, &when, NULL))
+		watch_listener(server, false);
+}
+
+static void on_timer(struct lend_server *server)
+{
+	uint64_t count;
+
+	if (read(server->timer, &count, sizeof(count)) == sizeof(count) && server->main.fd < 0)
+		watch_listener(server, true);
 }
 
 static void accept_client(struct lend_server *server)
 {
 	int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd >= 0 && session_begin(server, fd) < 0)
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+		accept_later(server);
+	else if (fd >= 0 && session_begin(server, fd) < 0)
 		close(fd);
 }
 
@@ -58,8 +89,8 @@ void session_end(struct lend_server *server, bool tell)
 	channel_end(&server->twin);
 	if (server->only)
 		server->finished = true;
-	else if (server->listener >= 0)
-		server_watch(server, server->listener, SERVER_LISTENER, EPOLLIN, EPOLL_CTL_ADD);
+	else
+		watch_listener(server, true);
 }
 
 static void say_end(struct lend_server *server, int ret)
@@ -177,6 +208,8 @@ int lend_server_work(struct lend_server *server)
 		twin |= events[i].data.u32 == SERVER_TWIN;
 		if (events[i].data.u32 == SERVER_KICK)
 			server_kicked(server);
+		if (events[i].data.u32 == SERVER_TIMER)
+			on_timer(server);
 		if (events[i].data.u32 == SERVER_LISTENER && server->main.fd < 0)
 			accept_client(server);
 		else if (events[i].data.u32 == SERVER_MASK || events[i].data.u32 == SERVER_UNMASK)

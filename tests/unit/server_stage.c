@@ -163,6 +163,14 @@ static void path_of(char out[64])
 	snprintf(out, 64, socket_path, getpid());
 }
 
+void stage_take(struct server_stage *stage, int fd)
+{
+	peer_begin(&stage->peer, fd);
+	stage->peer.pump = pump;
+	stage->peer.opaque = stage;
+	stage_work(stage);
+}
+
 void stage_connect(struct server_stage *stage)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -171,10 +179,7 @@ void stage_connect(struct server_stage *stage)
 	path_of(address.sun_path);
 	peer_end(&stage->peer);
 	assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-	peer_begin(&stage->peer, fd);
-	stage->peer.pump = pump;
-	stage->peer.opaque = stage;
-	stage_work(stage);
+	stage_take(stage, fd);
 }
 
 void stage_serve(struct server_stage *stage)

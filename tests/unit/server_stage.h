@@ -52,6 +52,8 @@ int stage_teardown(void **state);
 void stage_serve(struct server_stage *stage);
 /** A new client in place of the one there is, which is closed. */
 void stage_connect(struct server_stage *stage);
+/** The client's socket is `fd` from now on. */
+void stage_take(struct server_stage *stage, int fd);
 /** The server does what there is to do. */
 void stage_work(struct server_stage *stage);
 /** That a valid command works, and that no descriptor was left behind. `fds`: those that are to be open. */

@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/rounds.h"
@@ -213,6 +215,38 @@ static void sockets_at_a_path(void **state)
 	assert_int_not_equal(access(path, F_OK), 0);
 }
 
+/* The client waits, and the server is not woken by it for ever. It is served when there is room. */
+static void a_client_without_a_descriptor(void **state)
+{
+	struct server_stage *stage = *state;
+	struct pollfd ready = {.fd = lend_server_fd(stage->server), .events = POLLIN};
+	struct timespec began, woken;
+	struct rlimit before, now;
+	char path[64];
+	int fd, probe;
+
+	snprintf(path, sizeof(path), "/tmp/lend-test-server-%d", getpid());
+	peer_end(&stage->peer);
+	stage_work(stage);
+	fd = connect_to(path);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	now = before;
+	probe = dup(fd);
+	close(probe);
+	now.rlim_cur = (rlim_t)probe; /* the lowest that is free */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+	assert_int_equal(poll(&ready, 1, 0), 1);
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	lend_server_work(stage->server);
+	assert_int_equal(poll(&ready, 1, 30000), 1);
+	clock_gettime(CLOCK_MONOTONIC, &woken);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true((woken.tv_sec - began.tv_sec) * 1000 + (woken.tv_nsec - began.tv_nsec) / 1000000 > 400);
+	stage_take(stage, fd);
+	assert_int_equal(peer_version(&stage->peer, 0, 2, wire_peer_text), 0);
+	stage_is_in_step(stage, open_fds());
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, stage_setup, stage_teardown)
@@ -222,6 +256,7 @@ int main(void)
 		CASE(one_client_at_a_time),
 		CASE(connected_socket_has_one_client),
 		CASE(sockets_at_a_path),
+		CASE(a_client_without_a_descriptor),
 	};
 
 	return cmocka_run_group_tests_name("server_clients", tests, NULL, NULL);

@@ -22,6 +22,7 @@ static const int calls[] = {
 	SCMP_SYS(close),
 	/* Clients, and their second sockets. */
 	SCMP_SYS(accept4),
+	SCMP_SYS(timerfd_settime),
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(sendmsg),
 	SCMP_SYS(sendto),
