@@ -153,6 +153,8 @@ static int teardown(void **state)
 	struct stage *stage = *state;
 
 	folder_remove(stage->root);
+	if (!strncmp(stage->folder, "/dev/shm/", strlen("/dev/shm/")))
+		folder_remove(stage->folder);
 	free(stage->kernel);
 	free(stage->image);
 	free(stage);
