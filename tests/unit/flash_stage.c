@@ -46,7 +46,16 @@ static void show(void *opaque, bool shown)
 
 	assert_int_equal(stage->shown, !shown);
 	stage->shown = shown;
+	stage->kept = !shown;
 	stage->changes++;
+}
+
+static void keep(void *opaque, bool kept)
+{
+	struct stage *stage = opaque;
+
+	assert_false(stage->shown);
+	stage->kept = kept;
 }
 
 static void say(void *opaque, enum lend_log_level level, const char *text)
@@ -60,7 +69,7 @@ static void say(void *opaque, enum lend_log_level level, const char *text)
 
 struct flash_calls flash_stage_calls(struct stage *stage)
 {
-	return (struct flash_calls){.show = show, .say = say, .opaque = stage};
+	return (struct flash_calls){.show = show, .keep = keep, .say = say, .opaque = stage};
 }
 
 void flash_stage_make(struct stage *stage, const struct flash_config *config)

@@ -28,7 +28,7 @@ extern struct flash_disk disk;
 struct stage {
 	struct flash flash;
 	int fd;
-	bool shown;
+	bool shown, kept; /* kept: the guest goes on before its writes are carried out */
 	unsigned changes, lines;
 	char line[512];
 };

@@ -136,6 +136,8 @@ static void end_bursts(struct flash *flash)
 	sync_file(flash);
 	if (flash->state == FLASH_ARRAY)
 		show(flash, true);
+	else
+		flash->calls.keep(flash->calls.opaque, true);
 }
 
 /* Who comes while another thread is in a batch sees nothing that the disk does not have. */
@@ -160,8 +162,12 @@ static void set_state(struct flash *flash, enum flash_state state)
 	}
 	write_back(flash);
 	/* A guest that stores byte by byte, and looks at none, waits for the disk once. */
-	if (flash->sync)
+	if (flash->sync && !flash->due) {
 		flash->due = true;
+		/* What the guest writes while the disk is waited for waits, too: nobody would fetch it after
+		 * that. */
+		flash->calls.keep(flash->calls.opaque, false);
+	}
 	if (!flash->due)
 		show(flash, true);
 	else if (!is_batcher(flash))

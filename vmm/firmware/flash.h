@@ -30,6 +30,8 @@ enum flash_state { FLASH_ARRAY, FLASH_STATUS, FLASH_PROGRAM, FLASH_ERASE };
 struct flash_calls {
 	/* The bytes can be read at their place, or no more. What fails here is served by exits. */
 	void (*show)(void *opaque, bool shown);
+	/* While they cannot: whether the guest may go on before a write to the chip is carried out. */
+	void (*keep)(void *opaque, bool kept);
 	/* A sentence for the user; the guest can cause any number of them. */
 	void (*say)(void *opaque, enum lend_log_level level, const char *text);
 	void *opaque;

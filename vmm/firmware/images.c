@@ -30,6 +30,14 @@ static void show(void *opaque, bool shown)
 			image->chip.name, strerror(-ret));
 }
 
+static void keep(void *opaque, bool kept)
+{
+	struct firmware_image *image = opaque;
+
+	if (image->slot < 0)
+		firmware_post_store(image->vmm, image, kept);
+}
+
 static void say(void *opaque, enum lend_log_level level, const char *text)
 {
 	const struct firmware_image *image = opaque;
@@ -41,7 +49,7 @@ static void say(void *opaque, enum lend_log_level level, const char *text)
 static int make(struct vmm *vmm, struct firmware_image *image, const struct flash_config *config, uint64_t at,
 		struct lend_error *error)
 {
-	const struct flash_calls calls = {.show = show, .say = say, .opaque = image};
+	const struct flash_calls calls = {.show = show, .keep = keep, .say = say, .opaque = image};
 	struct bus_range range = {.start = at, .length = config->size, .ops = &flash_ops};
 	int ret;
 

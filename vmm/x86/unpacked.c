@@ -78,7 +78,7 @@ static int move_all(const struct moved *moved, const int32_t *table, size_t coun
 	return 0;
 }
 
-/* The table behind the file, which the caller frees; NULL: there is none. */
+/* The table behind the file; the caller frees it, also after an error. 0 and NULL: there is none. */
 static int read_table(const struct boot_config *config, const struct elf *elf, int32_t **table, size_t *count)
 {
 	uint64_t at = elf->sections_end > elf->last ? elf->sections_end : elf->last;
