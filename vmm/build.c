@@ -245,7 +245,7 @@ static int begin_memory(struct vmm *vmm, struct lend_error *error)
 	return ret;
 }
 
-/* Whether the kernel pins guest memory for a device, or it may not be there: before anybody looks for it. */
+/* Whether memory is populated before it is used: the kernel pins it for a device, or some may be lacking. */
 static bool is_awaited(const struct vmm *vmm)
 {
 	bool pinned = vmm->config.ports;
@@ -259,7 +259,7 @@ static int await_memory(struct vmm *vmm, struct lend_error *error)
 {
 	int ret = memory_wait(&vmm->memory, error);
 
-	/* It failed, or the kernel is older than what populates: nobody has told so far. */
+	/* Nobody has told of the end where it failed, or where the kernel is too old to populate. */
 	if (vmm->filled < vmm->config.memory)
 		tell_filled(vmm, vmm->config.memory);
 	return ret;

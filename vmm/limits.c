@@ -103,7 +103,7 @@ int limits_check(struct vmm *vmm, struct lend_error *error)
 
 	sum_up(vmm, &needs);
 	raise_limit(vmm, RLIMIT_NOFILE, "open files", 0);
-	/* Root has none; whom its machine becomes has the one that stands here (-user). */
+	/* Root is held to no limit, but the user that its machine becomes (-user) is held to this one. */
 	raise_limit(vmm, RLIMIT_NPROC, "threads", RLIM_INFINITY);
 	raise_limit(vmm, RLIMIT_MEMLOCK, "locked memory", locked_later(vmm, &needs));
 	ret = lend_check_limits(vmm->context, &needs, &check, error);

@@ -3,6 +3,7 @@
 #ifndef VMM_MACHINE_H
 #define VMM_MACHINE_H
 
+#include "vmm/ahead.h"
 #include "vmm/lines.h"
 #include "vmm/loop.h"
 #include "vmm/memory.h"
@@ -11,7 +12,6 @@
 #include "vmm/pci/port_errors.h"
 #include "vmm/pci/topology.h"
 #include "vmm/plug.h"
-#include "vmm/ahead.h"
 #include "vmm/power.h"
 #include "vmm/routes.h"
 #include "vmm/serial.h"

@@ -10,7 +10,7 @@
 #include "vmm/plug_moves.h"
 #include "vmm/plug_port.h"
 
-enum { PAGE = 4096, MIB = 1 << 20 };
+enum { PAGE = 4096 };
 
 /* Bytes of BARs, and the largest of them, which is what they have to be aligned to. */
 struct need {
@@ -83,8 +83,7 @@ static int smallest(const struct vmm *vmm, uint32_t slots, const struct need *lo
 	return found;
 }
 
-/* What there is to do for a device that no empty port has room for. A user sizes windows above 4 GiB alone.
- */
+/* What to do for a device that no empty port has room for. -ports sizes windows above 4 GiB alone. */
 static void cure(const struct vmm *vmm, const struct need *low, const struct need *high, char out[160])
 {
 	int taken = smallest(vmm, topology_ports(&vmm->topology, true), low, high);
@@ -94,7 +93,7 @@ static void cure(const struct vmm *vmm, const struct need *low, const struct nee
 		snprintf(out, 160, "take %s away first, whose port (%d) has room for it", other->name, taken);
 	else if (smallest(vmm, empty_slots(vmm), low, &(struct need){0}) >= 0)
 		snprintf(out, 160, "start the machine with -ports %u,window=%lluM, or with the device",
-			 vmm->config.ports, (unsigned long long)(align_up(high->bytes, MIB) / MIB));
+			 vmm->config.ports, (unsigned long long)(align_up(high->bytes, MIB(1)) / MIB(1)));
 	else
 		snprintf(out, 160, "start the machine with the device");
 }
@@ -122,9 +121,9 @@ static int refuse(const struct assigned *assigned, const struct need *low, const
 		error, -ENOSPC,
 		"%s: its BARs need %llu MiB above 4 GiB and %llu MiB below, and the largest empty port has "
 		"%llu MiB and %llu MiB: %s",
-		assigned->name, (unsigned long long)(align_up(high->bytes, MIB) / MIB),
-		(unsigned long long)(align_up(low->bytes, MIB) / MIB), (unsigned long long)(most / MIB),
-		(unsigned long long)(most_below / MIB), what);
+		assigned->name, (unsigned long long)(align_up(high->bytes, MIB(1)) / MIB(1)),
+		(unsigned long long)(align_up(low->bytes, MIB(1)) / MIB(1)),
+		(unsigned long long)(most / MIB(1)), (unsigned long long)(most_below / MIB(1)), what);
 }
 
 int port_for(const struct assigned *assigned, struct lend_error *error)

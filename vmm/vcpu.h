@@ -62,8 +62,7 @@ struct vcpus {
 	bool mtrrs_off; /* as a processor leaves reset: firmware turns them on; else as firmware leaves them
 			 */
 	const unsigned *pin; /* the host's processor that each thread stays on; NULL: on any */
-	/* The system calls that a thread may make, from its start on; NULL: all. Read by vcpus_start() alone.
-	 */
+	/* The system calls that a thread may make from its start on; NULL: all. For vcpus_start() alone. */
 	const struct sock_fprog *calls;
 	int unconfined; /* atomic: why a thread could not be restricted to them; 0: each is */
 	size_t run_size;

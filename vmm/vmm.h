@@ -156,8 +156,8 @@ struct vmm_config {
 	void (*mark)(void *opaque, unsigned row, const char *what);
 	/*
 	 * `done` bytes of guest memory are populated; 0: it begins; all of them: it is over, also when it
-	 * failed. At most 70 calls, from any thread, so that a number may come after a larger one.
-	 * NULL: nobody wants to know.
+	 * failed. At most 70 calls, from any thread, one at a time; a number is never less than the one
+	 * before. NULL: nobody wants to know.
 	 */
 	void (*populated)(void *opaque, uint64_t done);
 	/*

@@ -22,8 +22,9 @@
  * is held, neither is the monitor called nor another lock of the library taken; lines
  * of log are written after it is released. No call takes the locks of two spaces. A
  * call waits for another one of the same space for as long as that one blocks. One thing
- * is left out: while the first device of an IOMMU domain gets all of guest memory, which
- * takes seconds, BARs come and go, and memory and further devices wait.
+ * is done without the lock: mapping all of guest memory for the first device of an IOMMU
+ * domain, which takes seconds. Meanwhile BARs come and go; calls that change guest memory
+ * or bring another device wait.
  */
 #ifndef LEND_SPACE_H
 #define LEND_SPACE_H

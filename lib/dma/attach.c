@@ -36,7 +36,10 @@ static int list_memory(struct lend_space *space, struct dma_map ***out)
 	return list ? count : -ENOMEM;
 }
 
-/* All of the list into a domain, or nothing. `*took`: the time of the slowest, which `*at` leads to. */
+/*
+ * All of the list into a domain, or nothing. `*at`: the map that failed, or else the slowest one, which took
+ * `*took` ns.
+ */
 static int map_memory(const struct space_domain *domain, struct dma_map *const *list, int count, int *at,
 		      uint64_t *took)
 {
@@ -60,7 +63,10 @@ static int map_memory(const struct space_domain *domain, struct dma_map *const *
 	return 0;
 }
 
-/* The sentence for a map that the new domain does not take; what it can address is asked of it, too. */
+/*
+ * The sentence for a map that the new domain does not take. The domain is one of the space's meanwhile, since
+ * the sentence says what it can address.
+ */
 static int say_failed(struct lend_space *space, unsigned place, const struct space_domain *new,
 		      const struct dma_map *map, int ret, struct lend_error *error)
 {

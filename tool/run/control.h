@@ -90,9 +90,9 @@ int control_send_device(int fd, enum control_type type, unsigned device);
 /** Sends CONTROL_SERVER; `server` stays the caller's. Never waits. */
 int control_send_server(int fd, unsigned device, int server);
 
-/** How many bytes of a message are sent, of one of the machine's. */
+/** How many bytes of a message of the machine's are sent. */
 size_t control_length(const struct control_message *message);
-/** Sends so many bytes of one. Never waits. */
+/** Sends the first `length` bytes of a message. Never waits. 0 or negative errno. */
 int control_put(int fd, const void *message, size_t length);
 
 /**

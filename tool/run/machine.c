@@ -441,8 +441,7 @@ int machine_main(int control, int serial, void *opaque)
 	snprintf(last.text, sizeof(last.text), "%s", error.text);
 	outbox_put(&machine.outbox, OUTBOX_LAST, &last);
 	vmm_free(machine.vmm);
-	/* A keeper that is stopped may take its time now: no device is open any more, and no guest is there.
-	 */
+	/* A keeper that is stopped may take its time now: neither a device nor a guest is there any more. */
 	outbox_drain(&machine.outbox);
 	outbox_free(&machine.outbox);
 	if (machine.signals >= 0)

@@ -39,7 +39,7 @@ struct run_device {
 	unsigned reconnect_s;     /* how long a server that is gone is looked for; 0: not at all */
 	char id[RUN_ID_MAX];      /* for those who operate the machine; empty: its address is it */
 	char host[256];      /* "0000:05:00.0", or the path of a mediated device; empty: named otherwise */
-	char claim[192];     /* a claim whose device is looked up by who takes it; empty: none */
+	char claim[192];     /* a claim: whoever takes the device looks up which one it is; empty: none */
 	bool comes_later;    /* while the guest runs: nothing that may take long is looked up at once */
 	char name[128];      /* as lend_survey_resolve() takes it, where host= is no address */
 	char expect[96];     /* VENDOR:DEVICE[/SERIAL]; empty: any */
@@ -83,7 +83,6 @@ struct run_qmp {
 	int fd;         /* of QMP_FD: a listening socket, inherited */
 };
 
-/* Strings point into argv. */
 enum run_sandbox_mode { RUN_SANDBOX_ON, RUN_SANDBOX_LOG, RUN_SANDBOX_OFF };
 
 /* Whom root's machines become where the user exists and no other is named. */
@@ -95,6 +94,7 @@ struct run_sandbox {
 	unsigned user, group;
 };
 
+/* Strings point into argv. */
 struct run_options {
 	uint64_t memory; /* bytes */
 	bool has_node;   /* memory comes from `node` of the host */

@@ -15,8 +15,8 @@
 enum outbox_rule {
 	OUTBOX_LINE,  /* it is left out and counted */
 	OUTBOX_STATE, /* it takes the place of the one of its type that waits: the last one counts */
-	OUTBOX_EVENT, /* it waits, as one of OUTBOX_EVENTS, since a guest may make them; then as a line */
-	OUTBOX_ROW,   /* it waits, with OUTBOX_ROWS messages before it; then it is refused */
+	OUTBOX_EVENT, /* it waits, if fewer than OUTBOX_EVENTS do: a guest may make them; else as a line */
+	OUTBOX_ROW,   /* it waits, if fewer than OUTBOX_ROWS messages do; else it is refused */
 	OUTBOX_LAST,  /* it waits: the keeper asked for it, or it comes once for each device */
 };
 

@@ -86,7 +86,10 @@ static int watch(const struct plug_keeper *plugs, int fd, unsigned what)
 	return epoll_ctl(plugs->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-/* One whose end would not be seen has begun nothing yet, or lend mend finds it. */
+/*
+ * A helper whose end cannot be seen is killed. What it may have taken already, lend unbind --stale gives
+ * back.
+ */
 static int watch_process(const struct plug_keeper *plugs, struct plug_at *at, unsigned number)
 {
 	int ret = at->process = pidfd_open(at->helper, 0);

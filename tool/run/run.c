@@ -213,7 +213,6 @@ static void take_and_run(struct lend_context *context, struct run_options *optio
 {
 	struct lend_error error = {""};
 	struct managed managed;
-
 	int ret;
 
 	trace_step(&files->trace, TRACE_KEEPER, "checking and taking the devices");

@@ -104,12 +104,10 @@ const char *sandbox_cost(const struct run_options *options)
 	switch (options->sandbox.mode) {
 	case RUN_SANDBOX_OFF:
 		return "-sandbox off: the machine keeps all rights that it was started with, and whoever "
-		       "breaks "
-		       "out of it has them";
+		       "breaks out of it has them";
 	case RUN_SANDBOX_LOG:
 		return "-sandbox log: a system call that the machine does not need is noted in the kernel's "
-		       "log, "
-		       "and done";
+		       "log, and done";
 	case RUN_SANDBOX_ON:
 		break;
 	}

@@ -23,7 +23,7 @@ struct trace {
 
 uint64_t trace_now(void);
 
-/** Takes an open file, which is emptied; -1: none. What went on since `begun` was the command line. */
+/** Takes an open file, which is emptied; -1: none. The span of the command line began at options->begun. */
 void trace_begin(struct trace *trace, int fd, const struct run_options *options);
 
 /**

@@ -48,7 +48,7 @@ struct flash {
 	enum flash_state state;
 	uint8_t status;
 	bool batches; /* the thread `batcher` writes much at once */
-	bool due;     /* of it, bursts have ended: the bytes are not shown before they are on the disk */
+	bool due;     /* its bursts have ended: the bytes are not shown before they are on the disk */
 	pthread_t batcher;
 	bool failed;   /* the last write to the file; said once */
 	bool unsynced; /* blocks were written since the last flash_sync() */

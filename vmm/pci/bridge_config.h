@@ -20,8 +20,7 @@
 enum { BRIDGE_CONFIG_EXTENDED = 0x100, BRIDGE_CONFIG_BYTES = 0x140 };
 
 struct bridge_config {
-	uint8_t *page; /* the values are its first bytes, and the others are zero; NULL: they are in `inside`
-			*/
+	uint8_t *page; /* begins with the values, the rest is zero; NULL: they are in `inside` */
 	uint8_t inside[BRIDGE_CONFIG_BYTES];
 	uint8_t writable[BRIDGE_CONFIG_BYTES];
 	uint8_t clears[BRIDGE_CONFIG_BYTES];

@@ -18,7 +18,7 @@
 
 #include "lend/types.h"
 
-/* On the root bus at most four runs a slot, and one behind the last; or one below a port in its place. */
+/* For each slot at most four runs of the root bus, or one below its port; and one behind the last slot. */
 enum { ECAM_RUNS_MAX = 4 * 31 + 1 };
 
 /** Pages in one memory slot. */

@@ -49,8 +49,7 @@ struct topology {
 	void (*commanded)(void *opaque);
 	/* The guest resets the bus below a port. From a vCPU. Where devices come and go. */
 	void (*bus_reset)(void *opaque, unsigned slot);
-	/* What is on a bus, or the number of a bus, is another than before. From the thread that changed it.
-	 */
+	/* What is on a bus, or the number of a bus, has changed. From the thread that changed it. */
 	void (*moved)(void *opaque);
 	void *opaque; /* of these calls */
 	uint32_t cf8; /* the address latch, atomics */

@@ -13,6 +13,8 @@
 #include "vmm/error.h"
 #include "vmm/pci/areas.h"
 
+enum { PORT_GRAIN = 1 << 20, IO_GRAIN = 4096 };
+
 struct cursors {
 	uint64_t low, high, io;
 	uint64_t low_align, high_align; /* largest alignment seen below and above 4 GiB */
@@ -37,8 +39,6 @@ static void note_alignment(struct cursors *cursors, enum area area, uint64_t ali
 	if (area == AREA_LOW && align > cursors->low_align)
 		cursors->low_align = align;
 }
-
-enum { PORT_GRAIN = 1 << 20, IO_GRAIN = 4096 };
 
 static uint64_t grain_of(const struct pci_slot *slot, enum area area)
 {

@@ -15,7 +15,7 @@ enum { ELF_SEGMENTS_MAX = 64 };
 struct elf {
 	Elf64_Phdr segments[ELF_SEGMENTS_MAX]; /* of a file of 32 bits widened */
 	unsigned count;
-	bool wide;                 /* a file of 64 bits, as the next two are for alone */
+	bool wide;                 /* a file of 64 bits; of another one the next two are 0 */
 	uint64_t entry;            /* its own, e_entry */
 	uint64_t sections_end;     /* where its table of sections ends in the file; 0: it has none */
 	uint64_t first, last, end; /* of all segments: lowest address, end in the file, end in memory */

@@ -56,8 +56,9 @@ static int open_folder(const struct kernel_cache *cache, char path[PATH_ROOM], s
 	int ret = folder_path(cache, path), fd;
 
 	if (ret)
-		return tool_fail(error, ret,
-				 "unpacked kernels have no folder: neither XDG_CACHE_HOME nor HOME is set");
+		return tool_fail(error, ret, "unpacked kernels have no folder: %s",
+				 ret == -ENOENT ? "neither XDG_CACHE_HOME nor HOME is set"
+						: "its path is too long");
 	ret = store_folders(path);
 	fd = ret ? ret : open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)

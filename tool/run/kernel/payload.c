@@ -22,7 +22,10 @@
 enum { HEADER_AT = 0x1f1, MAGIC = 0x53726448, VERSION_64 = 0x020c, SECTOR = 512, SIZE_BYTES = 4 };
 enum { LZ4_BLOCK = 8 << 20, XZ_MEMORY = 256 << 20, GZIP_ALONE = 16 + MAX_WBITS };
 
-/* The bytes that are read, and those that are written. */
+/*
+ * The bytes that are read, and those that are written. The process ends after it, so what a library has
+ * allocated is not freed.
+ */
 struct work {
 	const uint8_t *in;
 	uint8_t *out;
@@ -107,7 +110,6 @@ static int unpack_gzip(void *library, const struct work *work)
 	return done(more(&stream, Z_FINISH) == Z_STREAM_END && !stream.avail_out);
 }
 
-/* The process ends after it: what a library has allocated is not freed. */
 static const struct format {
 	uint8_t magic[4];
 	size_t magic_size;

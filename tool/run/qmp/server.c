@@ -53,8 +53,7 @@ static void greet(struct qmp_client *client)
 			json_pack("{s:{s:o, s:[]}}", "QMP", "version", qmp_version(), "capabilities"));
 }
 
-/* There is no descriptor or no memory for a client, and nobody tells when there will be: it is tried again.
- */
+/* There is no descriptor or memory for a client, and nobody tells when there is: it is tried again. */
 static void accept_later(struct qmp *qmp)
 {
 	const struct itimerspec when = {.it_value = {.tv_nsec = AGAIN_MS * 1000000}};
