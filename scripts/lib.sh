@@ -28,7 +28,7 @@ PKGS_KERNEL="gcc make libc6-dev flex bison bc libelf-dev xz-utils kmod
 PKGS_NEWEST="$PKGS_KERNEL libssl-dev dwarves"
 PKGS_CHECK="clang g++ llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
 	pciutils procps strace graphviz zsh iproute2 e2fsprogs passt util-linux cppcheck clang-tidy"
-
+# What bench/run needs; a lab test draws its report, too.
 PKGS_BENCH="gnuplot-nox valgrind"
 PKGS_PACKAGE="dpkg-dev debhelper lintian g++ scdoc systemd"
 
@@ -98,7 +98,8 @@ need_commands() {
 		pkgconf) c=pkg-config ;;
 		binutils) c=ld ;;
 		python3-pytest) c=pytest-3 ;;
-		g++|gcc|make|flex|bison|bc|clang|scdoc|strace|zstd|python3) c=$p ;;
+		gnuplot-nox) c=gnuplot ;;
+		g++|gcc|make|flex|bison|bc|clang|clang-tidy|cppcheck|scdoc|strace|valgrind|zstd|python3) c=$p ;;
 		*) lost="$lost $p(?)"; continue ;;
 		esac
 		command -v "$c" >/dev/null || lost="$lost $p"

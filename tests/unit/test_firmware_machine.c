@@ -256,11 +256,11 @@ static void begin_reads(struct vcpu *vcpu, uint16_t port)
 	vmm.vcpus.port_bus = &vmm.port_bus;
 }
 
-static uint32_t read_of(const struct vcpu *vcpu)
+static uint32_t read_of(struct vcpu *vcpu)
 {
 	uint32_t value;
 
-	exit_handle((struct vcpu *)vcpu);
+	exit_handle(vcpu);
 	memcpy(&value, (const uint8_t *)vcpu->run + READ_AT, sizeof(value));
 	return value;
 }
