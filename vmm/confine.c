@@ -101,6 +101,17 @@ int confine_program(int (*add_rules)(scmp_filter_ctx filter, const void *opaque)
 	return ret;
 }
 
+int confine_allow_memory(scmp_filter_ctx filter)
+{
+	static const int calls[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
+	int ret = 0;
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls) && !ret; i++)
+		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 1,
+				       SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	return ret;
+}
+
 int confine_calls(const struct sock_fprog *program)
 {
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program) ? -errno : 0;

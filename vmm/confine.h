@@ -32,6 +32,9 @@ int confine_files(void);
 int confine_program(int (*add_rules)(scmp_filter_ctx filter, const void *opaque), const void *opaque,
 		    bool log, struct sock_fprog *out);
 
+/** A rule for these: new memory, but none that can be executed. 0 or negative errno. */
+int confine_allow_memory(scmp_filter_ctx filter);
+
 /** From now on the calling thread makes the calls alone that the program allows. 0 or negative errno. */
 int confine_calls(const struct sock_fprog *program);
 

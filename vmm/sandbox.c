@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <linux/kvm.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vmm/confine.h"
@@ -35,7 +34,7 @@ static const struct {
 	/* Waiting for all of them, and what the keeper says. */
 	{SCMP_SYS(epoll_wait), LOOP},
 	{SCMP_SYS(recvfrom), LOOP},
-	/* Memory of malloc, and BAR mappings that go. mmap and mprotect: see below. */
+	/* Memory of malloc, and BAR mappings that go. mmap and mprotect: confine_allow_memory(). */
 	{SCMP_SYS(munmap), ALL},
 	{SCMP_SYS(madvise), ALL},
 	{SCMP_SYS(brk), ALL},
@@ -143,18 +142,11 @@ static int allow_plugs(scmp_filter_ctx filter)
 	return ret ? ret : allow_named(filter, names, count);
 }
 
-/* By the arguments: signals to threads of this process alone; new memory, but none that can be executed. */
-static int allow_by_argument(scmp_filter_ctx filter)
+/* Signals to threads of this process alone. */
+static int allow_signals(scmp_filter_ctx filter)
 {
-	int ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				   SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
-
-	ret = ret ? ret
-		  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				     SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	return ret ? ret
-		   : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				      SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 }
 
 static int add_rules(scmp_filter_ctx filter, const void *opaque)
@@ -178,7 +170,8 @@ static int add_rules(scmp_filter_ctx filter, const void *opaque)
 	/* The guest's UEFI variables, which pwrite64 of the library's list writes, reach the disk. */
 	if (!ret && rules->vmm->config.firmware)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fdatasync), 0);
-	return ret ? ret : allow_by_argument(filter);
+	ret = ret ? ret : allow_signals(filter);
+	return ret ? ret : confine_allow_memory(filter);
 }
 
 static int give_up_rights(const struct vmm_sandbox *sandbox, struct lend_error *error)

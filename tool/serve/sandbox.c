@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "tool/serve/serve.h"
 #include "vmm/confine.h"
@@ -63,17 +62,6 @@ static const int calls[] = {
  */
 static const int refused[] = {SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(lstat), SCMP_SYS(newfstatat)};
 
-/* Memory that can be executed is not needed any more. */
-static int allow_memory(scmp_filter_ctx filter)
-{
-	int ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				   SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-
-	return ret ? ret
-		   : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				      SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-}
-
 static int allow_kind(scmp_filter_ctx filter, const struct serve_device *device)
 {
 	int ret = 0;
@@ -101,7 +89,7 @@ static int add_rules(scmp_filter_ctx filter, const void *opaque)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]) && !ret; i++)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), refused[i], 0);
-	ret = ret ? ret : allow_memory(filter);
+	ret = ret ? ret : confine_allow_memory(filter);
 	return ret ? ret : allow_kind(filter, device);
 }
 

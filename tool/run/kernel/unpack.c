@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tool/run/kernel/unpack.h"
+#include "vmm/confine.h"
 
 enum { CPU_SECONDS = 60 };
 
@@ -32,18 +33,13 @@ static const int calls[] = {
 	SCMP_SYS(sigaltstack),
 };
 
-/* New memory, but none that can be executed. */
 static int add_rules(scmp_filter_ctx filter)
 {
-	const int maps[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
 	int ret = 0;
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls) && !ret; i++)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps) && !ret; i++)
-		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, maps[i], 1,
-				       SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	return ret;
+	return ret ? ret : confine_allow_memory(filter);
 }
 
 static int lock_up(void)
