@@ -140,7 +140,7 @@ $(B)/tests/test_vmm_node: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,syscall 
 $(B)/tests/test_vmm_errors $(B)/tests/test_vmm_plug $(B)/tests/test_vmm_plug_each $(B)/tests/test_vmm_plug_port: ALL_LDFLAGS += -Wl,--wrap=lend_device_open_with
 
 # Kernels are packed there.
-$(B)/tests/test_tool_kernel_cache: TOOL_LIBS += -lzstd -llz4 -llzma -lz
+$(B)/tests/test_tool_kernel_cache $(B)/tests/test_tool_kernel_unpack: TOOL_LIBS += -lzstd -llz4 -llzma -lz
 
 # A disk is full, or slow to say so.
 $(B)/tests/test_firmware_flash $(B)/tests/test_firmware_flash_file: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,pwrite fdatasync)
