@@ -6,6 +6,8 @@ import pytest
 from firmware import LINUX, linux_disk
 from guest import INIT, Guest
 from lab import cache
+from lab.command import CommandFailed
+from lab.evidence import evidence
 from lab.machine import Profile
 from qmp import Qmp
 
@@ -13,7 +15,7 @@ pytestmark = [pytest.mark.firmware, pytest.mark.long]
 
 
 @pytest.fixture(scope="session")
-def two_drives(tmp_path_factory, kernel, guest_image):
+def profile(tmp_path_factory, kernel, guest_image):
     """A host with two drives, of which each can start the guest."""
     initrd = guest_image(INIT, "stock", ("nvme",))
     drives = [tmp_path_factory.mktemp("linux") / "disk.img" for _ in range(2)]
@@ -23,12 +25,12 @@ def two_drives(tmp_path_factory, kernel, guest_image):
                                                     "nvme,serial=lend1,drive=d1"))
 
 
-def test_devices_come_and_go(firmware, l1, two_drives, sha256):
+def test_devices_come_and_go(firmware, l1, profile, sha256):
     """Into an empty port, and back into the port of the start, whose room outlives a reset without it."""
-    machine = l1(two_drives)
+    machine = l1(profile)
     first, second = machine.addresses
     machine.run([cache.LAB / "bind", second, "vfio-pci"], check=True)
-    made = firmware(0, host=two_drives, kind=Guest, memory="512M", limit=900, properties=[",id=first"],
+    made = firmware(0, kind=Guest, memory="512M", limit=900, properties=[",id=first"],
                     options=("-name", "plugged", "-ports", "1", "-qmp", "unix:/run/plugged"))
     made.ready(200)
     qmp = Qmp(machine, "/run/plugged")
@@ -37,7 +39,11 @@ def test_devices_come_and_go(firmware, l1, two_drives, sha256):
         qmp.execute("device_add", **{"driver": "vfio-pci", "id": name, "host": address,
                                      "x-allow-unreset": True})
         assert qmp.event("LEND_DEVICE_PLUGGED")["id"] == name
-        assert qmp.event("LEND_DEVICE_READY")["id"] == name
+        try:
+            assert qmp.event("LEND_DEVICE_READY")["id"] == name
+        except CommandFailed as e:
+            raise CommandFailed(f"{e}\nthe guest does not turn it on; what its host says of it: "
+                                f"{evidence(machine, made.command)}") from None
 
     def remove(name):
         qmp.execute("device_del", id=name)
