@@ -169,9 +169,12 @@ struct lend_server_device {
 	struct lend_irq_info irqs[LEND_IRQ_COUNT];
 	bool cannot_reset; /* the client is told that it cannot reset the device */
 	/**
-	 * Slots `read` and `write` may be called while the device waits in
-	 * lend_server_read_memory() and its like, if it does not wait in a slot. A
-	 * client whose processors cannot go on before it has answered needs that.
+	 * Slots `read`, `write`, `map`, `set_irqs` and `irqs_changed` may be called while
+	 * the device waits in lend_server_read_memory() and its like, if it does not wait
+	 * in a slot. A client whose processors cannot go on before the server has answered
+	 * needs that: QEMU's at each access, and at each end of a line interrupt. Memory
+	 * that is reached by messages alone may also go meanwhile; slot `unmap` is not
+	 * called for that, since there are no pointers to it.
 	 * False: what the client asks for meanwhile is kept.
 	 */
 	bool nests;
@@ -268,8 +271,9 @@ LEND_API int lend_server_memory(struct lend_server *server, lend_iova_t iova, ui
  * the client asks for meanwhile is kept, or carried out (lend_server_device.nests).
  * Better not in slots `read` and `write`: the client may not answer before it has their
  * answer.
- * -EFAULT: a part is not mapped, or not for this access; -EIO: the client refused;
- * -ETIMEDOUT and -ENOTCONN: it did not answer, or is gone. After the first -ETIMEDOUT
+ * -EFAULT: a part is not mapped, or not for this access, or went meanwhile; -EIO: the
+ * client refused; -ECANCELED: it has asked for a reset, which comes next; -ETIMEDOUT and
+ * -ENOTCONN: it did not answer, or is gone. After the first -ETIMEDOUT
  * it does not wait again, until the client has answered something.
  */
 LEND_API int lend_server_read_memory(struct lend_server *server, lend_iova_t iova, void *data,

@@ -106,8 +106,10 @@ static int take_main(struct lend_server *server)
 		return ret;
 	if ((message.header.flags & WIRE_TYPE) == WIRE_REPLY)
 		return request_carry_out(server, &message);
-	return can_nest(server) && request_is_access(&message) ? request_carry_out(server, &message)
-							       : keep(server, &message);
+	if (can_nest(server) && request_can_nest(server, &message))
+		return request_carry_out(server, &message);
+	server->abandoned |= request_resets(server, &message);
+	return keep(server, &message);
 }
 
 static int take_twin(struct lend_server *server)
@@ -164,7 +166,7 @@ static bool is_ahead(const struct server_channel *channel, const struct pollfd *
 	return poll->events & POLLIN && channel_has_more(channel);
 }
 
-/* Waits for whatever comes next, and takes it. -ETIMEDOUT; else the session is lost. */
+/* Waits for whatever comes next, and takes it. -ETIMEDOUT, -ECANCELED; else the session is lost. */
 static int step(struct lend_server *server, const struct timespec *until)
 {
 	bool has_twin = server->twin.fd >= 0;
@@ -188,7 +190,7 @@ static int step(struct lend_server *server, const struct timespec *until)
 		ret = serve_channel(server, &server->main, fds[0].revents, take_main);
 	if (ret < 0)
 		lose(server, ret);
-	return ret;
+	return ret < 0 || !server->abandoned ? ret : -ECANCELED;
 }
 
 struct timespec dma_deadline(const struct lend_server *server, uint64_t length)
@@ -244,6 +246,8 @@ int dma_message(struct lend_server *server, lend_iova_t iova, void *to, const vo
 
 	if (server->lost || !server->connected)
 		return -ENOTCONN;
+	if (server->abandoned)
+		return -ECANCELED;
 	if (server->silent)
 		return -ETIMEDOUT;
 	server->waiters = &waiter;
@@ -255,5 +259,5 @@ int dma_message(struct lend_server *server, lend_iova_t iova, void *to, const vo
 	if (waiter.done)
 		return waiter.result;
 	server->silent = ret == -ETIMEDOUT;
-	return server->silent ? ret : -ENOTCONN;
+	return server->silent || ret == -ECANCELED ? ret : -ENOTCONN;
 }

@@ -28,6 +28,14 @@ unsigned server_maps_find(const struct server_maps *maps, lend_iova_t iova)
 	return low;
 }
 
+bool server_maps_by_messages(const struct server_maps *maps, lend_iova_t iova)
+{
+	unsigned at = server_maps_find(maps, iova);
+
+	return at < maps->count && maps->rows[at]->iova <= iova && !maps->rows[at]->va &&
+	       maps->rows[at]->fd < 0;
+}
+
 static unsigned access_of(uint32_t flags)
 {
 	return (flags & WIRE_DMA_READABLE ? LEND_ACCESS_READ : 0u) |
@@ -264,8 +272,11 @@ static void remove_at(struct lend_server *server, unsigned at)
 {
 	const struct server_map *map = server->maps.rows[at];
 
-	/* It stays in the table until the device has stopped, for a SIGBUS meanwhile. */
-	if (server->ops.unmap)
+	/*
+	 * It stays in the table until the device has stopped, for a SIGBUS meanwhile. A device in the midst
+	 * of waiting for a message cannot stop; it has no pointers to this one, as request_can_nest() saw to.
+	 */
+	if (server->ops.unmap && !server->waiters)
 		server->ops.unmap(server->device.dev, map->iova, map->last - map->iova + 1);
 	give_up(&server->maps, take_out(&server->maps, at));
 }

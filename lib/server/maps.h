@@ -46,6 +46,9 @@ struct server_maps {
 /** The index of the first map that ends at `iova` or above; `count`: there is none. */
 unsigned server_maps_find(const struct server_maps *maps, lend_iova_t iova);
 
+/** Whether there is a map with the address, and it is reached by messages alone. */
+bool server_maps_by_messages(const struct server_maps *maps, lend_iova_t iova);
+
 /** Adds what the client asks for; `fd` is taken, -1: none. 0 or -errno, which the client gets. */
 int server_maps_add(struct lend_server *server, const struct wire_dma_map *request, int fd);
 /** Removes exactly one map. -ENOENT: there is no such; -ENOMEM: it cannot be unmapped, the session ends. */

@@ -80,20 +80,12 @@ static int copy_file(const struct server_map *map, uint64_t at, uint8_t *to, con
 	return 0;
 }
 
-static int copy_messages(struct lend_server *server, lend_iova_t iova, uint8_t *to, const uint8_t *from,
-			 uint64_t length, const struct timespec *until)
+/* What one message takes: the map may be gone when it is answered. */
+static uint64_t message_length(const struct lend_server *server, uint64_t length)
 {
 	uint64_t most = server->client.data < WIRE_DATA_MAX ? server->client.data : WIRE_DATA_MAX;
-	int ret = 0;
 
-	for (uint64_t done = 0; done < length && !ret;) {
-		uint64_t piece = length - done < most ? length - done : most;
-
-		ret = dma_message(server, iova + done, to ? to + done : NULL, from ? from + done : NULL,
-				  piece, until);
-		done += piece;
-	}
-	return ret;
+	return length < most ? length : most;
 }
 
 static int copy_piece(struct lend_server *server, const struct server_map *map, lend_iova_t iova, uint8_t *to,
@@ -109,7 +101,7 @@ static int copy_piece(struct lend_server *server, const struct server_map *map, 
 	else if (map->fd >= 0)
 		return copy_file(map, at, to, from, length);
 	else
-		return copy_messages(server, iova, to, from, length, until);
+		return dma_message(server, iova, to, from, length, until);
 	/* What was copied from a file that was cut are zeros. */
 	return __atomic_load_n(&map->broken, __ATOMIC_RELAXED) ? -EFAULT : 0;
 }
@@ -130,8 +122,11 @@ static int copy(struct lend_server *server, lend_iova_t iova, uint8_t *to, const
 		if (!map)
 			return -EFAULT;
 		piece = piece_length(map, iova, length);
-		if (!map->va && map->fd < 0 && !until.tv_sec)
-			until = dma_deadline(server, length);
+		if (!map->va && map->fd < 0) {
+			piece = message_length(server, piece);
+			if (!until.tv_sec)
+				until = dma_deadline(server, length);
+		}
 		ret = copy_piece(server, map, iova, to, from, piece, &until);
 		iova += piece;
 		length -= piece;

@@ -125,11 +125,38 @@ static const struct command commands[] = {
 	[WIRE_REGION_WRITE_MULTI] = {sizeof(struct wire_write_multi), region_write_multi_request},
 };
 
-bool request_is_access(const struct server_message *message)
+static bool unmaps_messages_alone(const struct lend_server *server, const struct server_message *message)
 {
-	return (message->header.flags & WIRE_TYPE) == 0 &&
-	       (message->header.command == WIRE_REGION_READ || message->header.command == WIRE_REGION_WRITE ||
-		message->header.command == WIRE_REGION_WRITE_MULTI);
+	struct wire_dma_unmap unmap;
+
+	if (message->length < sizeof(unmap))
+		return false;
+	memcpy(&unmap, message->payload, sizeof(unmap));
+	return !unmap.flags && server_maps_by_messages(&server->maps, unmap.address);
+}
+
+bool request_can_nest(const struct lend_server *server, const struct server_message *message)
+{
+	if ((message->header.flags & WIRE_TYPE) != 0)
+		return false;
+	switch (message->header.command) {
+	case WIRE_REGION_READ:
+	case WIRE_REGION_WRITE:
+	case WIRE_REGION_WRITE_MULTI:
+	case WIRE_SET_IRQS:
+	case WIRE_DMA_MAP:
+		return true;
+	case WIRE_DMA_UNMAP:
+		return unmaps_messages_alone(server, message);
+	default:
+		return false;
+	}
+}
+
+bool request_resets(const struct lend_server *server, const struct server_message *message)
+{
+	return (message->header.flags & WIRE_TYPE) == 0 && message->header.command == WIRE_RESET &&
+	       !server->device.cannot_reset;
 }
 
 static int run(struct lend_server *server, struct server_message *message, struct server_reply *reply)
@@ -181,6 +208,8 @@ int request_carry_out(struct lend_server *server, struct server_message *message
 		channel_release(&server->main, message);
 		return 0;
 	}
+	if (request_resets(server, message))
+		server->abandoned = false;
 	server->in_command++;
 	ret = run(server, message, &reply);
 	server->in_command--;

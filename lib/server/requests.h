@@ -27,8 +27,15 @@ void reply_add(struct server_reply *reply, void *data, size_t length);
 
 /** Carries a message out, and answers. The message is released. 0; -errno ends the session. */
 int request_carry_out(struct lend_server *server, struct server_message *message);
-/** Whether it is an access to a region. */
-bool request_is_access(const struct server_message *message);
+/**
+ * Whether it can be carried out while the device waits for guest memory: it takes no memory away that
+ * the device may have pointers to. A client's processor may stand still until it is answered, and with it
+ * the part of the client that would answer the device: at an access, at the end of a line interrupt
+ * (SET_IRQS), and when a region is mapped for it or taken away.
+ */
+bool request_can_nest(const struct lend_server *server, const struct server_message *message);
+/** Whether it resets the device. */
+bool request_resets(const struct lend_server *server, const struct server_message *message);
 
 /* The handlers, by the file that has them. */
 int version_request(struct lend_server *server, struct server_message *message, struct server_reply *reply);

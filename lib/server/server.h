@@ -82,7 +82,8 @@ struct lend_server {
 
 	struct server_waiter *waiters; /* DMA messages without an answer */
 	uint16_t dma_id;
-	bool silent; /* the last one had none within the limit */
+	bool silent;    /* the last one had none within the limit */
+	bool abandoned; /* a reset is kept: what the device does until then is given up */
 	int dma_limit_ms;
 
 	uint8_t *scratch; /* data of a reply */

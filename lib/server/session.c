@@ -33,7 +33,7 @@ int session_begin(struct lend_server *server, int fd)
 	server->main.events = EPOLLIN;
 	server->client = (struct wire_limits)WIRE_LIMITS_INIT;
 	server->lost = 0;
-	server->silent = false;
+	server->silent = server->abandoned = false;
 	server->why.text[0] = 0;
 	/* The next client waits in the socket's queue. */
 	watch_listener(server, false);

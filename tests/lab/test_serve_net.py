@@ -89,9 +89,11 @@ def test_interrupts_by_the_line(serve, boot):
     assert "MSI" not in machine.ask("grep virtio0 /proc/interrupts")
 
 
-def test_memory_by_messages(serve, boot):
-    server = with_tap(serve)
-    machine = boot(server, shared=False)
+@pytest.mark.parametrize("append", ["", "pci=nomsi"], ids=["vectors", "line"])
+def test_memory_by_messages(serve, boot, append):
+    """By the line each end of an interrupt waits for the server, in QEMU and with its big lock."""
+    server = with_tap(serve, queues="multi_queue" if not append else "")
+    machine = boot(server, shared=False, append=append)
     machine.ask("ip addr add 10.9.8.2/24 dev eth0 && ip link set eth0 up")
     machine.ask("ping -c 3 -s 8000 10.9.8.1")
     machine.ask("head -c 100000 /dev/urandom >/some && nc 10.9.8.1 5000 </some")
