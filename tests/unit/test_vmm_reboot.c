@@ -14,10 +14,13 @@ enum {
 	STAR = 0xc0000081,
 	TSC = 0x10,
 	SPEC_CTRL = 0x48,
-	MSRS = 256,
+	MSRS = 1024,
+	CALL_MAX = 255, /* KVM refuses more entries at once */
+	LISTED_MORE = 300,
 	BANKS = 0x179,
 	BANK_0 = 0x400,
-	OSVW = 0xc0010140
+	OSVW = 0xc0010140,
+	MORE = 0x1000
 };
 
 static struct {
@@ -25,7 +28,8 @@ static struct {
 		uint32_t index;
 		uint64_t value;
 	} msrs[MSRS];
-	unsigned msr_count, sets;
+	unsigned msr_count, gets, sets;
+	unsigned more; /* MSRs that the list has besides */
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
 	struct kvm_fpu fpu;
@@ -35,7 +39,7 @@ static struct {
 	struct kvm_debugregs debug;
 	struct kvm_mp_state mp;
 	struct kvm_irqchip chips[3];
-	bool refuses_spec_ctrl, no_osvw;
+	bool refuses_spec_ctrl, no_osvw, keeps_star;
 	bool has_offset;       /* of the TSC: a write of it makes one */
 	unsigned resets, offs; /* that the machine was asked for */
 } kvm;
@@ -57,14 +61,20 @@ int hv_msr_list(int fd, struct kvm_msr_list *list)
 	static const uint32_t listed[] = {TSC, EFER, STAR, SPEC_CTRL, 0x250};
 
 	(void)fd;
-	list->nmsrs = sizeof(listed) / sizeof(*listed);
+	assert_true(list->nmsrs >= sizeof(listed) / sizeof(*listed) + kvm.more);
+	list->nmsrs = sizeof(listed) / sizeof(*listed) + kvm.more;
 	memcpy(list->indices, listed, sizeof(listed));
+	for (unsigned i = 0; i < kvm.more; i++)
+		list->indices[sizeof(listed) / sizeof(*listed) + i] = MORE + i;
 	return 0;
 }
 
 int hv_get_msrs(int vcpu, struct kvm_msrs *msrs)
 {
 	(void)vcpu;
+	kvm.gets++;
+	if (msrs->nmsrs > CALL_MAX)
+		return -E2BIG;
 	for (unsigned i = 0; i < msrs->nmsrs; i++) {
 		uint8_t *at = (uint8_t *)msrs + sizeof(*msrs) + i * sizeof(struct kvm_msr_entry);
 		struct kvm_msr_entry entry;
@@ -82,15 +92,19 @@ int hv_get_msrs(int vcpu, struct kvm_msrs *msrs)
 int hv_set_msrs(int vcpu, const struct kvm_msrs *msrs)
 {
 	(void)vcpu;
+	kvm.sets++;
+	if (msrs->nmsrs > CALL_MAX)
+		return -E2BIG;
 	for (unsigned i = 0; i < msrs->nmsrs; i++) {
 		struct kvm_msr_entry entry;
 
 		memcpy(&entry, (const uint8_t *)msrs + sizeof(*msrs) + i * sizeof(entry), sizeof(entry));
 		assert_false(entry.index / 2 == OSVW / 2 && kvm.no_osvw);
+		if (entry.index == STAR && kvm.keeps_star)
+			return (int)i;
 		*msr(entry.index) = entry.data;
 		kvm.has_offset |= entry.index == TSC;
 	}
-	kvm.sets++;
 	return (int)msrs->nmsrs;
 }
 
@@ -296,6 +310,37 @@ static void what_is_in_no_list_is_put_back_too(void **state)
 		}
 }
 
+/* A call for all, and one more for each MSR that KVM refuses; the calls do not grow with the list. */
+static void msrs_go_in_few_calls(void **state)
+{
+	const struct kvm_regs regs = {0};
+	const struct kvm_sregs sregs = {0};
+	struct reset_state reset = {0};
+
+	(void)state;
+	memset(&kvm, 0, sizeof(kvm));
+	kvm.more = LISTED_MORE;
+	kvm.refuses_spec_ctrl = kvm.no_osvw = true; /* three MSRs */
+	*msr(BANKS) = 32;
+	for (unsigned i = 0; i < LISTED_MORE; i++)
+		*msr(MORE + i) = i;
+	assert_int_equal(reset_state_take(&reset, -1, -1, false), 0);
+	assert_in_range(kvm.gets, 1, 1 + 2 + 3);
+	assert_int_equal(kvm.sets, 0);
+	for (unsigned i = 0; i < LISTED_MORE; i++)
+		*msr(MORE + i) = i % 2 ? i : 77;
+	*msr(STAR) = 9;
+	kvm.keeps_star = true;
+	kvm.gets = 0;
+	assert_int_equal(reset_state_put(&reset, -1, &regs, &sregs), 0);
+	assert_int_equal(kvm.gets, 2);
+	assert_in_range(kvm.sets, 2, 3); /* KVM keeps one, and takes what is behind it */
+	for (unsigned i = 0; i < LISTED_MORE; i++)
+		assert_int_equal(*msr(MORE + i), i);
+	assert_int_equal(*msr(STAR), 9);
+	reset_state_free(&reset);
+}
+
 static void the_chips_are_as_kvm_made_them(void **state)
 {
 	static struct vmm vmm;
@@ -384,6 +429,7 @@ int main(void)
 		cmocka_unit_test(a_processor_is_as_kvm_made_it),
 		cmocka_unit_test(memory_is_cached_from_the_first_byte_on),
 		cmocka_unit_test(what_is_in_no_list_is_put_back_too),
+		cmocka_unit_test(msrs_go_in_few_calls),
 		cmocka_unit_test(a_pc_is_reset_by_its_ports),
 		cmocka_unit_test(the_chips_are_as_kvm_made_them),
 	};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vmm/kvm.h"
+#include "vmm/x86/msrs.h"
 #include "vmm/x86/reset_state.h"
 
 enum { MSR_TSC = 0x10, MSR_MCG_CAP = 0x179, MCG_CAP_BANKS = 0xff, MSR_MC0 = 0x400, MSRS_PER_BANK = 4 };
@@ -59,14 +59,16 @@ static const uint32_t unlisted[] = {
 	0xc0011029, /* AMD: decode configuration */
 };
 
+enum { UNLISTED = sizeof(unlisted) / sizeof(*unlisted), LIST_MAX = 512, BANKS_MAX = 32 };
+
 static int list_msrs(int kvm, struct kvm_msr_list **out)
 {
-	struct kvm_msr_list *list = calloc(1, sizeof(*list) + RESET_MSRS * sizeof(list->indices[0]));
+	struct kvm_msr_list *list = calloc(1, sizeof(*list) + LIST_MAX * sizeof(list->indices[0]));
 	int ret;
 
 	if (!list)
 		return -ENOMEM;
-	list->nmsrs = RESET_MSRS;
+	list->nmsrs = LIST_MAX;
 	ret = hv_msr_list(kvm, list);
 	if (ret) {
 		free(list);
@@ -76,62 +78,57 @@ static int list_msrs(int kvm, struct kvm_msr_list **out)
 	return 0;
 }
 
-/* struct kvm_msrs with one entry, which C does not let stand behind it. */
-struct one_msr {
-	__u32 nmsrs, pad;
-	struct kvm_msr_entry entry;
-};
-_Static_assert(offsetof(struct one_msr, entry) == sizeof(struct kvm_msrs), "the kernel reads it");
-
-static bool is_firmware(uint32_t index)
-{
-	for (unsigned i = 0; i < FIRMWARE; i++)
-		if (firmware[i].index == index)
-			return true;
-	return false;
-}
-
-/* One at a time: KVM lists some that this processor's CPUID then refuses. */
-static void read_msr(struct reset_msrs *msrs, int vcpu, uint32_t index)
-{
-	struct one_msr one = {.nmsrs = 1, .entry.index = index};
-
-	/* The TSC goes on counting over a reboot, as the host's does. */
-	if (index == MSR_TSC || is_firmware(index) || hv_get_msrs(vcpu, (struct kvm_msrs *)(void *)&one) != 1)
-		return;
-	if (msrs->count < RESET_MSRS)
-		msrs->entries[msrs->count++] = one.entry;
-}
-
 static unsigned read_banks(int vcpu)
 {
-	struct one_msr one = {.nmsrs = 1, .entry.index = MSR_MCG_CAP};
-	unsigned banks;
+	struct kvm_msr_entry capability = {.index = MSR_MCG_CAP};
+	unsigned banks = msrs_read(vcpu, &capability, 1) ? capability.data & MCG_CAP_BANKS : 0;
 
-	if (hv_get_msrs(vcpu, (struct kvm_msrs *)(void *)&one) != 1)
-		return 0;
-	banks = one.entry.data & MCG_CAP_BANKS;
-	return banks < RESET_BANKS ? banks : RESET_BANKS;
+	return banks < BANKS_MAX ? banks : BANKS_MAX;
+}
+
+/* Those whose values are known: the firmware's, and the banks of machine check errors (control, status,
+ * address and more of each), which KVM makes of zeros. Its list has none of them. */
+static void add_known(struct reset_msrs *msrs, unsigned banks, bool mtrrs_off)
+{
+	memcpy(msrs->entries, firmware, sizeof(firmware));
+	for (unsigned i = 0; i < FIRMWARE && mtrrs_off; i++)
+		msrs->entries[i].data = 0;
+	msrs->count = FIRMWARE;
+	for (unsigned i = 0; i < banks * MSRS_PER_BANK; i++)
+		msrs->entries[msrs->count++].index = MSR_MC0 + i;
+}
+
+/* KVM lists some that this processor's CPUID then refuses. */
+static void add_read(struct reset_msrs *msrs, int vcpu, const struct kvm_msr_list *list)
+{
+	unsigned known = msrs->count, count = known;
+
+	for (unsigned i = 0; i < list->nmsrs + UNLISTED; i++) {
+		uint32_t index = i < list->nmsrs ? list->indices[i] : unlisted[i - list->nmsrs];
+		/* The TSC goes on counting over a reboot, as the host's does. */
+		bool left_out = index == MSR_TSC;
+
+		for (unsigned k = 0; k < known; k++)
+			left_out |= msrs->entries[k].index == index;
+		if (!left_out)
+			msrs->entries[count++].index = index;
+	}
+	msrs->count = known + msrs_read(vcpu, msrs->entries + known, count - known);
 }
 
 static int take_msrs(struct reset_state *state, int kvm, int vcpu, bool mtrrs_off)
 {
 	struct kvm_msr_list *list = NULL;
+	unsigned banks = read_banks(vcpu), most;
 	int ret = list_msrs(kvm, &list);
 
 	if (ret)
 		return ret;
-	state->msrs = calloc(1, sizeof(*state->msrs));
+	most = FIRMWARE + banks * MSRS_PER_BANK + list->nmsrs + UNLISTED;
+	state->msrs = calloc(1, sizeof(*state->msrs) + most * sizeof(state->msrs->entries[0]));
 	if (state->msrs) {
-		state->msrs->count = FIRMWARE;
-		memcpy(state->msrs->entries, firmware, sizeof(firmware));
-		for (unsigned i = 0; i < FIRMWARE && mtrrs_off; i++)
-			state->msrs->entries[i].data = 0;
-		for (unsigned i = 0; i < list->nmsrs; i++)
-			read_msr(state->msrs, vcpu, list->indices[i]);
-		for (unsigned i = 0; i < sizeof(unlisted) / sizeof(*unlisted); i++)
-			read_msr(state->msrs, vcpu, unlisted[i]);
-		state->banks = read_banks(vcpu);
+		add_known(state->msrs, banks, mtrrs_off);
+		add_read(state->msrs, vcpu, list);
 	}
 	free(list);
 	return state->msrs ? 0 : -ENOMEM;
@@ -152,48 +149,6 @@ int reset_state_take(struct reset_state *state, int kvm, int vcpu, bool mtrrs_of
 	return ret;
 }
 
-/*
- * What has its value already is not written: KVM complains in the host's log of
- * some that it lists and cannot set. One that it does not take back is left.
- */
-static void put_msrs(const struct reset_msrs *msrs, int vcpu)
-{
-	for (unsigned i = 0; i < msrs->count; i++) {
-		struct one_msr one = {.nmsrs = 1, .entry.index = msrs->entries[i].index};
-
-		if (hv_get_msrs(vcpu, (struct kvm_msrs *)(void *)&one) == 1 &&
-		    one.entry.data == msrs->entries[i].data)
-			continue;
-		one.entry = msrs->entries[i];
-		hv_set_msrs(vcpu, (struct kvm_msrs *)(void *)&one);
-	}
-}
-
-/*
- * The banks of machine check errors (control, status, address and more of each).
- * KVM makes them of zeros, its list has none of them, and the guest writes them. One
- * call for all, since there are 32 banks.
- */
-static void clear_banks(unsigned banks, int vcpu)
-{
-	struct {
-		__u32 nmsrs, pad;
-		struct kvm_msr_entry entries[RESET_BANKS * MSRS_PER_BANK];
-	} all = {.nmsrs = banks * MSRS_PER_BANK};
-	uint64_t any = 0;
-
-	for (unsigned i = 0; i < all.nmsrs; i++)
-		all.entries[i].index = MSR_MC0 + i;
-	if (hv_get_msrs(vcpu, (struct kvm_msrs *)(void *)&all) != (int)all.nmsrs)
-		return;
-	for (unsigned i = 0; i < all.nmsrs; i++) {
-		any |= all.entries[i].data;
-		all.entries[i].data = 0;
-	}
-	if (any)
-		hv_set_msrs(vcpu, (struct kvm_msrs *)(void *)&all);
-}
-
 int reset_state_put(const struct reset_state *state, int vcpu, const struct kvm_regs *regs,
 		    const struct kvm_sregs *sregs)
 {
@@ -206,18 +161,18 @@ int reset_state_put(const struct reset_state *state, int vcpu, const struct kvm_
 	ret = ret ? ret : hv_set_lapic(vcpu, &state->lapic);
 	if (ret)
 		return ret;
-	put_msrs(state->msrs, vcpu); /* after the LAPIC: the deadline timer lives there */
-	clear_banks(state->banks, vcpu);
+	/* After the LAPIC: the deadline timer lives there. */
+	msrs_put(vcpu, state->msrs->entries, state->msrs->count);
 	ret = hv_set_events(vcpu, &state->events);
 	return ret ? ret : hv_set_mp_state(vcpu, &state->mp);
 }
 
 void reset_state_tsc(int vcpu)
 {
-	struct one_msr one = {.nmsrs = 1, .entry.index = MSR_TSC};
+	struct kvm_msr_entry tsc = {.index = MSR_TSC};
 
-	if (hv_get_msrs(vcpu, (struct kvm_msrs *)(void *)&one) == 1)
-		hv_set_msrs(vcpu, (struct kvm_msrs *)(void *)&one);
+	if (msrs_read(vcpu, &tsc, 1))
+		msrs_write(vcpu, &tsc, 1);
 }
 
 void reset_state_free(struct reset_state *state)

@@ -9,11 +9,9 @@
 #include <linux/kvm.h>
 #include <stdbool.h>
 
-enum { RESET_MSRS = 512, RESET_BANKS = 32 };
-
 struct reset_msrs {
 	unsigned count;
-	struct kvm_msr_entry entries[RESET_MSRS];
+	struct kvm_msr_entry entries[];
 };
 
 struct reset_state {
@@ -26,7 +24,6 @@ struct reset_state {
 	struct kvm_debugregs debug;
 	struct kvm_mp_state mp;
 	struct reset_msrs *msrs;
-	unsigned banks; /* of machine check errors */
 };
 
 /** Reads the state of a new vCPU, with the MTRRs as firmware would leave them, or off. */
