@@ -21,7 +21,7 @@ static void msi_begin(void *host, void *peer)
 	struct vmm *vmm = host;
 
 	routes_begin(&vmm->routes);
-	memcpy(assigned->gsi_next, assigned->gsi, sizeof(assigned->gsi));
+	memcpy(assigned->gsi_next, assigned->gsi, assigned->vectors * sizeof(assigned->gsi[0]));
 }
 
 static int msi_set(void *host, void *peer, unsigned vector, uint64_t address, uint32_t data)
@@ -33,7 +33,7 @@ static int msi_set(void *host, void *peer, unsigned vector, uint64_t address, ui
 	if (vector >= VECTORS_MAX)
 		return -EINVAL;
 	gsi = assigned->gsi_next[vector];
-	if (gsi >= 0) {
+	if (gsi > 0) {
 		routes_set(&vmm->routes, (unsigned)gsi, address, data);
 		return 0;
 	}
@@ -41,6 +41,8 @@ static int msi_set(void *host, void *peer, unsigned vector, uint64_t address, ui
 	if (gsi < 0)
 		return gsi;
 	assigned->gsi_next[vector] = (int16_t)gsi;
+	if (vector >= assigned->vectors)
+		assigned->vectors = vector + 1;
 	return 0;
 }
 
@@ -49,10 +51,10 @@ static void msi_free(void *host, void *peer, unsigned vector)
 	struct assigned *assigned = peer;
 	struct vmm *vmm = host;
 
-	if (vector >= VECTORS_MAX || assigned->gsi_next[vector] < 0)
+	if (vector >= VECTORS_MAX || !assigned->gsi_next[vector])
 		return;
 	routes_drop(&vmm->routes, (unsigned)assigned->gsi_next[vector]);
-	assigned->gsi_next[vector] = -1;
+	assigned->gsi_next[vector] = 0;
 }
 
 static int msi_commit(void *host, void *peer)
@@ -62,14 +64,14 @@ static int msi_commit(void *host, void *peer)
 	int ret = routes_commit(&vmm->routes);
 
 	if (!ret)
-		memcpy(assigned->gsi, assigned->gsi_next, sizeof(assigned->gsi));
+		memcpy(assigned->gsi, assigned->gsi_next, assigned->vectors * sizeof(assigned->gsi[0]));
 	return ret;
 }
 
 static int irqfd(struct vmm *vmm, const struct assigned *assigned, unsigned vector, int eventfd,
 		 uint32_t flags)
 {
-	if (vector >= VECTORS_MAX || assigned->gsi[vector] < 0)
+	if (vector >= VECTORS_MAX || !assigned->gsi[vector])
 		return -ENOENT;
 	return hv_irqfd(vmm->vm, (unsigned)assigned->gsi[vector], eventfd, flags);
 }
@@ -91,7 +93,7 @@ static int msi_signal(void *host, void *peer, unsigned vector)
 	struct assigned *assigned = peer;
 	struct vmm *vmm = host;
 
-	if (vector >= VECTORS_MAX || assigned->gsi[vector] < 0)
+	if (vector >= VECTORS_MAX || !assigned->gsi[vector])
 		return -ENOENT;
 	return hv_irq_line(vmm->vm, (unsigned)assigned->gsi[vector], 1);
 }
@@ -250,8 +252,6 @@ static int init(struct assigned *assigned)
 		assigned->bars[i].owner = assigned;
 		assigned->bars[i].index = i;
 	}
-	for (unsigned i = 0; i < VECTORS_MAX; i++)
-		assigned->gsi[i] = assigned->gsi_next[i] = -1;
 	assigned->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (assigned->timer < 0)
 		return -errno;

@@ -66,7 +66,8 @@ struct assigned {
 	lend_watch_fn timer_fn;
 	void *timer_opaque;
 	struct assigned_bar bars[LEND_BARS];
-	int16_t gsi[VECTORS_MAX];      /* -1: no route; as KVM's table has it */
+	unsigned vectors;              /* those from here on have never had a route */
+	int16_t gsi[VECTORS_MAX];      /* 0: no route; as KVM's table has it */
 	int16_t gsi_next[VECTORS_MAX]; /* as it will be after msi_commit() */
 };
 

@@ -54,6 +54,8 @@ void routes_set(struct routes *routes, unsigned gsi, uint64_t address, uint32_t 
 	if (route->used && route->address == address && route->data == data)
 		return;
 	*route = (struct route){.used = true, .address = address, .data = data};
+	if (gsi >= routes->end)
+		routes->end = gsi + 1;
 	routes->changed = true;
 }
 
@@ -110,15 +112,15 @@ int routes_commit(struct routes *routes)
 			add_pc_pins(routes->table);
 		for (unsigned pin = 0; pin < ROUTES_PINS && !routes->pics; pin++)
 			add_pin(routes->table, pin, KVM_IRQCHIP_IOAPIC, pin);
-		for (unsigned gsi = ROUTES_PINS; gsi < routes->limit; gsi++)
+		for (unsigned gsi = ROUTES_PINS; gsi < routes->end; gsi++)
 			if (routes->next[gsi].used)
 				add_message(routes->table, gsi, &routes->next[gsi]);
 		ret = hv_set_routes(routes->vm, routes->table);
 		routes->updates++;
 		if (ret)
-			memcpy(routes->next, routes->now, sizeof(routes->next));
+			memcpy(routes->next, routes->now, routes->end * sizeof(routes->next[0]));
 		else
-			memcpy(routes->now, routes->next, sizeof(routes->now));
+			memcpy(routes->now, routes->next, routes->end * sizeof(routes->now[0]));
 	}
 	pthread_mutex_unlock(&routes->lock);
 	return ret;

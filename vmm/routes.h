@@ -26,6 +26,7 @@ struct routes {
 	bool pics; /* the first 16 GSIs are also pins of the two PICs, and GSI 0 is pin 2 of the IOAPIC */
 	uint64_t updates; /* tables given to KVM */
 	bool changed;
+	unsigned end; /* no GSI from here on has ever had a route, and its page takes no memory */
 	struct route now[ROUTES_MAX], next[ROUTES_MAX]; /* by GSI; next is what commit installs */
 	struct kvm_irq_routing *table;
 };

@@ -7,7 +7,7 @@
 import json
 import sys
 
-from measure import Monitor, counters, exits_of, private, user_exits
+from measure import WRITTEN, Monitor, counters, exits_of, private, user_exits
 
 ROUNDS = 2
 
@@ -23,7 +23,7 @@ def main():
         "first_s": round(first, 3), "bound_s": round(bound, 3),
         "exits_first": at_first["exits"], "exits_bound": at_bound["exits"],
         "user_exits_first": user_exits(at_first), "user_exits_bound": user_exits(at_bound),
-        "private_kib": private(monitor.pid, guest_mib),
+        "private_kib": private(monitor.pid, guest_mib), "written_kib": private(monitor.pid, guest_mib, WRITTEN),
     }
     if what != "none":
         exits_of(monitor, what, count)  # warm: the driver's last set-up is behind it

@@ -78,7 +78,10 @@ def processes(root):
     return found
 
 
-def private_kib(pid, guest_mib):
+WRITTEN = ("Private_Dirty",)
+
+
+def private_kib(pid, guest_mib, kinds):
     """Private memory less the guest's RAM and what is mapped of a device."""
     total, skip = 0, False
     for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
@@ -89,14 +92,14 @@ def private_kib(pid, guest_mib):
         name, value = line.split(":", 1)
         if name == "Size" and int(value.split()[0]) >= guest_mib * 512:
             skip = True
-        elif name in ("Private_Clean", "Private_Dirty") and not skip:
+        elif name in kinds and not skip:
             total += int(value.split()[0])
     return total
 
 
-def private(pid, guest_mib):
-    """Of the process and all that it started."""
-    return sum(private_kib(p, guest_mib) for p in processes(pid))
+def private(pid, guest_mib, kinds=("Private_Clean", "Private_Dirty")):
+    """Of the process and all that it started; WRITTEN: without pages of files that it alone has read."""
+    return sum(private_kib(p, guest_mib, kinds) for p in processes(pid))
 
 
 def silently(monitor, line, sample):

@@ -99,9 +99,9 @@ static int setup(struct lend_function *function, const struct lend_function_conf
 	msix_windows(function);
 	quirks_setup(function);
 	rules_windows(function);
-	bars_map(function); /* after all windows are there */
+	bars_map(function);       /* after all windows are there */
 	doorbells_read(function); /* without them such writes trap */
-	memcpy(function->config.start, function->state.config, sizeof(function->config.start));
+	config_begin(function);
 	state_start(function);
 	reset_judge(function);
 	/* With the lock: a notice that comes meanwhile is served when all notices are watched. */

@@ -35,7 +35,7 @@ enum {
 
 /**
  * The state: all that is emulated and may be saved, without pointers. `config`
- * has a value for each byte; config.virt says which of its bits the guest sees.
+ * has a value for each byte; a row's `virt` says which of its bits the guest sees.
  */
 struct function_state {
 	uint8_t config[CONFIG_MAX]; /* atomic bytes: read without the lock */
@@ -67,17 +67,25 @@ struct hooks {
 	void (*before_reset)(struct lend_function *function); /* before a write that resets the device */
 };
 
-/** The tables of config space, a row a byte; fixed. */
+/** What becomes of a byte of config space. */
+struct config_row {
+	uint8_t virt;    /* virtual bits: read from the state; others from the device */
+	uint8_t mask;    /* bits of the state that the guest may write */
+	uint8_t cleared; /* bits of the state that a written 1 clears */
+	uint8_t blocked; /* not 0: writes do not reach the device */
+	uint8_t claim;   /* enum claim */
+	uint8_t hook;    /* enum hook */
+	uint8_t start;   /* the state's byte after lend_function_new() */
+};
+
+/**
+ * The table of config space; fixed. Most rows are of bytes that nothing is said of, and nobody
+ * writes these: their pages take no memory.
+ */
 struct config {
-	unsigned size;               /* 256 or 4096 */
-	uint8_t hw[CONFIG_MAX];      /* the device's bytes when it was opened */
-	uint8_t virt[CONFIG_MAX];    /* virtual bits: read from the state; others from the device */
-	uint8_t mask[CONFIG_MAX];    /* bits of the state that the guest may write */
-	uint8_t cleared[CONFIG_MAX]; /* bits of the state that a written 1 clears */
-	uint8_t blocked[CONFIG_MAX]; /* not 0: writes do not reach the device */
-	uint8_t claim[CONFIG_MAX];   /* enum claim */
-	uint8_t hook[CONFIG_MAX];    /* enum hook */
-	uint8_t start[CONFIG_MAX];   /* the state's bytes after lend_function_new() */
+	unsigned size;          /* 256 or 4096 */
+	uint8_t hw[CONFIG_MAX]; /* the device's bytes when it was opened */
+	struct config_row rows[CONFIG_MAX];
 };
 
 struct bar {

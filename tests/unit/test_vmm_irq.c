@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* liblend's host operations on this machine: routes, irqfds, lines and the timer. */
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/unit/resident.h"
 #include "tests/unit/vmm_doubles.h"
 
 static void many_vectors_are_one_update(void **state)
@@ -166,6 +168,32 @@ static void gsis_come_back_and_run_out(void **state)
 	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
 }
 
+/* Both halves have room for all that KVM could route, 192 KiB. */
+static void routes_that_nobody_has_take_no_memory(void **state)
+{
+	struct routes *routes =
+		mmap(NULL, sizeof(*routes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(routes, MAP_FAILED);
+	assert_int_equal(routes_init(routes, -1, ROUTES_MAX, false), 0);
+	for (unsigned i = 0; i < 8; i++) {
+		routes_begin(routes);
+		assert_int_equal(routes_add(routes, 0xfee00000, i), ROUTES_PINS + i);
+		kvm.table_error = i == 7 ? -EINVAL : 0;
+		assert_int_equal(routes_commit(routes), kvm.table_error);
+	}
+	kvm.table_error = 0;
+	/* A page for the head and what is now, and one or two for what is next. */
+	assert_in_range(resident((uintptr_t)routes, sizeof(*routes)), 1, 3);
+	/* The last one was taken back. */
+	routes_begin(routes);
+	assert_int_equal(routes_add(routes, 0xfee00000, 0), ROUTES_PINS + 7);
+	assert_int_equal(routes_commit(routes), 0);
+	routes_free(routes);
+	munmap(routes, sizeof(*routes));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -178,6 +206,7 @@ int main(void)
 		TEST(the_timer_fires_once),
 		TEST(the_timer_is_cancelled),
 		TEST(gsis_come_back_and_run_out),
+		TEST(routes_that_nobody_has_take_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tool/run/heap.h"
 #include "tool/run/keeper_state.h"
 #include "tool/run/socket.h"
 
@@ -133,6 +134,7 @@ static void take_running(struct keeper *keeper)
 	if (keeper->config->serial == SERIAL_FILE && ftruncate(keeper->config->serial_fd, 0))
 		messages_say(&keeper->messages, "cannot empty the file of -serial: %s", strerror(errno));
 	take_terminal(keeper);
+	heap_trim();
 }
 
 static void take_work(struct keeper *keeper, const char *text)

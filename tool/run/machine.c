@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <jansson.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "tool/run/control.h"
+#include "tool/run/heap.h"
 #include "tool/run/machine.h"
 #include "tool/run/machine_calls.h"
 #include "tool/run/orphan.h"
@@ -376,6 +376,7 @@ static enum vmm_end run(struct machine *machine, int serial, struct lend_error *
 		vmm_explain(machine->vmm, print_line, machine);
 	trace(machine, VMM_STEP_MAIN, "giving up what is not needed any more");
 	ret = enter_sandbox(machine, error);
+	heap_trim();
 	trace(machine, VMM_STEP_MAIN, "");
 	machine->running = true;
 	if (ret)
@@ -397,18 +398,6 @@ static void tell_lost(struct machine *machine)
 }
 
 /*
- * One arena for all threads, grown and trimmed by brk. glibc opens
- * /sys/devices/system/cpu/online before it makes the ninth arena, for the ninth
- * processor that allocates, and /proc/sys/vm/overcommit_memory before it trims
- * another arena than the first: the sandbox answers both with SIGSYS. To be
- * called while there is one thread.
- */
-static void keep_malloc_in_the_sandbox(void)
-{
-	mallopt(M_ARENA_MAX, 1);
-}
-
-/*
  * jansson opens /dev/urandom for its first object, which may be that of a served device that comes
  * while the guest runs.
  */
@@ -425,7 +414,7 @@ int machine_main(int control, int serial, void *opaque)
 	enum vmm_end end;
 	int ret;
 
-	keep_malloc_in_the_sandbox();
+	heap_begin();
 	keep_json_in_the_sandbox();
 	prctl(PR_SET_NAME, MACHINE_NAME);
 	ret = outbox_init(&machine.outbox, control);

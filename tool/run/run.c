@@ -9,6 +9,7 @@
 #include "tool/host.h"
 #include "tool/run/argfile.h"
 #include "tool/run/files.h"
+#include "tool/run/heap.h"
 #include "tool/run/keeper.h"
 #include "tool/run/machine.h"
 #include "tool/run/managed.h"
@@ -310,8 +311,10 @@ static int run(int argc, char **argv)
 	struct lend_error error;
 	struct argfile argfile;
 	uint64_t begun = trace_now();
-	int status = TOOL_USAGE, ret = argfile_expand(argc, argv, &argfile, &error);
+	int status = TOOL_USAGE, ret;
 
+	heap_begin();
+	ret = argfile_expand(argc, argv, &argfile, &error);
 	if (!ret) {
 		ret = options_parse(argfile.argc, argfile.argv, &options, &error);
 		if (ret)

@@ -100,7 +100,7 @@ static bool leads_back(const struct lend_function *function, const uint8_t *show
 		if (shown[header.next])
 			return true;
 		from = header.next;
-		if (from + PCI_CAP_SIZEOF > function->config.size || function->config.claim[from])
+		if (from + PCI_CAP_SIZEOF > function->config.size || function->config.rows[from].claim)
 			return false;
 		header = parse(function->config.hw, from, extended);
 	}
@@ -141,7 +141,7 @@ void unlinked_setup(struct lend_function *function, const struct cap *caps, unsi
 	for (; at < end; at += PCI_CAP_SIZEOF) {
 		struct cap cap = {.offset = at};
 
-		if (function->config.claim[at])
+		if (function->config.rows[at].claim)
 			continue;
 		cap.id = parse(function->config.hw, at, extended).id;
 		if (!cap.id || !is_hidden(function, cap.id, extended))
@@ -150,7 +150,7 @@ void unlinked_setup(struct lend_function *function, const struct cap *caps, unsi
 			continue;
 		caps_measure(function, &cap, 1, end);
 		for (unsigned i = 0; i < cap.room; i++)
-			if (function->config.claim[at + i])
+			if (function->config.rows[at + i].claim)
 				cap.room = i;
 		cap.length = cap.length < cap.room ? cap.length : cap.room;
 		cap_claim(function, &cap, true);

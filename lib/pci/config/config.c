@@ -47,7 +47,7 @@ uint32_t lend_function_config_read(struct lend_function *function, unsigned offs
 	}
 	if (is_gone(function))
 		return ones(length);
-	virt = (uint32_t)le_load(function->config.virt + offset, length);
+	virt = config_virt(function, offset, length);
 	value = config_state(function, offset, length);
 	if (virt == ones(length))
 		return value;
@@ -70,7 +70,7 @@ static int write_device(struct lend_function *function, unsigned offset, unsigne
 		unsigned run = 0, take;
 		int ret;
 
-		while (at + run < length && !function->config.blocked[offset + at + run])
+		while (at + run < length && !function->config.rows[offset + at + run].blocked)
 			run++;
 		if (!run) {
 			at++;
@@ -110,7 +110,7 @@ static void run_enable(struct lend_function *function, unsigned set)
 
 static int apply(struct lend_function *function, unsigned offset, unsigned length, uint8_t *bytes)
 {
-	const uint8_t *mask = function->config.mask + offset, *cleared = function->config.cleared + offset;
+	const struct config_row *rows = function->config.rows + offset;
 	uint32_t old = config_state(function, offset, length), next = 0;
 	unsigned set = 0;
 	int ret;
@@ -119,9 +119,9 @@ static int apply(struct lend_function *function, unsigned offset, unsigned lengt
 	for (unsigned i = 0; i < length; i++) {
 		uint8_t was = (uint8_t)(old >> 8 * i);
 
-		was &= (uint8_t) ~(bytes[i] & cleared[i]);
-		next |= (uint32_t)((was & ~mask[i]) | (bytes[i] & mask[i])) << 8 * i;
-		set |= 1u << function->config.hook[offset + i];
+		was &= (uint8_t) ~(bytes[i] & rows[i].cleared);
+		next |= (uint32_t)((was & ~rows[i].mask) | (bytes[i] & rows[i].mask)) << 8 * i;
+		set |= 1u << rows[i].hook;
 	}
 	config_store(function, offset, length, next);
 	if (set & 1u << HOOK_DECODE)

@@ -32,6 +32,13 @@ void config_set_hook(struct lend_function *function, unsigned offset, unsigned l
 uint32_t config_state(const struct lend_function *function, unsigned offset, unsigned length);
 void config_store(struct lend_function *function, unsigned offset, unsigned length, uint32_t value);
 
+/** Notes the state as it is now: what a reset leaves. */
+void config_begin(struct lend_function *function);
+/** What was noted; `length` is 1 to 4, as of the next one. */
+uint32_t config_start(const struct lend_function *function, unsigned offset, unsigned length);
+/** The virtual bits. */
+uint32_t config_virt(const struct lend_function *function, unsigned offset, unsigned length);
+
 /** What the guest sees there, with the device's bits as they were at open and with the user's ids. */
 uint32_t config_shown(const struct lend_function *function, unsigned offset, unsigned length);
 /** The device's bytes as they were when it was opened. */

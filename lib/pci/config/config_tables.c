@@ -11,7 +11,7 @@ static bool inside(const struct lend_function *function, unsigned offset, unsign
 void config_set_bits(struct lend_function *function, unsigned offset, unsigned length, uint32_t bits,
 		     uint32_t value)
 {
-	struct config *config = &function->config;
+	struct config_row *rows = function->config.rows;
 
 	if (!inside(function, offset, length))
 		return;
@@ -19,10 +19,10 @@ void config_set_bits(struct lend_function *function, unsigned offset, unsigned l
 		uint8_t mine = (uint8_t)(bits >> 8 * i), byte = (uint8_t)(value >> 8 * i);
 		uint8_t *at = &function->state.config[offset + i];
 
-		config->virt[offset + i] |= mine;
+		rows[offset + i].virt |= mine;
 		*at = (uint8_t)((*at & ~mine) | (byte & mine));
-		if (config->virt[offset + i] == 0xff)
-			config->blocked[offset + i] = 1;
+		if (rows[offset + i].virt == 0xff)
+			rows[offset + i].blocked = 1;
 	}
 }
 
@@ -34,32 +34,57 @@ void config_set_virtual(struct lend_function *function, unsigned offset, unsigne
 
 void config_set_writable(struct lend_function *function, unsigned offset, unsigned length, uint32_t mask)
 {
-	if (inside(function, offset, length))
-		le_store(function->config.mask + offset, length, mask);
+	for (unsigned i = 0; i < length && inside(function, offset, length); i++)
+		function->config.rows[offset + i].mask = (uint8_t)(mask >> 8 * i);
 }
 
 void config_set_cleared(struct lend_function *function, unsigned offset, unsigned length, uint32_t bits)
 {
-	if (inside(function, offset, length))
-		le_store(function->config.cleared + offset, length, bits);
+	for (unsigned i = 0; i < length && inside(function, offset, length); i++)
+		function->config.rows[offset + i].cleared = (uint8_t)(bits >> 8 * i);
 }
 
 void config_set_blocked(struct lend_function *function, unsigned offset, unsigned length)
 {
 	for (unsigned i = 0; i < length && offset + i < function->config.size; i++)
-		function->config.blocked[offset + i] = 1;
+		function->config.rows[offset + i].blocked = 1;
 }
 
 void config_claim(struct lend_function *function, unsigned offset, unsigned length, enum claim claim)
 {
 	for (unsigned i = 0; i < length && offset + i < function->config.size; i++)
-		function->config.claim[offset + i] = (uint8_t)claim;
+		function->config.rows[offset + i].claim = (uint8_t)claim;
 }
 
 void config_set_hook(struct lend_function *function, unsigned offset, unsigned length, enum hook hook)
 {
 	for (unsigned i = 0; i < length && offset + i < function->config.size; i++)
-		function->config.hook[offset + i] = (uint8_t)hook;
+		function->config.rows[offset + i].hook = (uint8_t)hook;
+}
+
+void config_begin(struct lend_function *function)
+{
+	for (unsigned i = 0; i < function->config.size; i++)
+		if (function->state.config[i])
+			function->config.rows[i].start = function->state.config[i];
+}
+
+uint32_t config_start(const struct lend_function *function, unsigned offset, unsigned length)
+{
+	uint32_t value = 0;
+
+	for (unsigned i = 0; i < length; i++)
+		value |= (uint32_t)function->config.rows[offset + i].start << 8 * i;
+	return value;
+}
+
+uint32_t config_virt(const struct lend_function *function, unsigned offset, unsigned length)
+{
+	uint32_t value = 0;
+
+	for (unsigned i = 0; i < length; i++)
+		value |= (uint32_t)function->config.rows[offset + i].virt << 8 * i;
+	return value;
 }
 
 uint32_t config_state(const struct lend_function *function, unsigned offset, unsigned length)
@@ -92,7 +117,7 @@ uint32_t config_shown(const struct lend_function *function, unsigned offset, uns
 
 	if (!inside(function, offset, length))
 		return 0;
-	virt = (uint32_t)le_load(function->config.virt + offset, length);
+	virt = config_virt(function, offset, length);
 	return (config_state(function, offset, length) & virt) |
 	       (config_hw(function, offset, length) & ~virt);
 }

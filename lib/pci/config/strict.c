@@ -13,6 +13,6 @@
 void strict_setup(struct lend_function *function)
 {
 	for (unsigned i = PCI_STD_HEADER_SIZEOF; i < function->config.size; i++)
-		if (function->config.claim[i] != CLAIM_SHOWN)
+		if (function->config.rows[i].claim != CLAIM_SHOWN)
 			config_set_blocked(function, i, 1);
 }

@@ -84,7 +84,7 @@ static void load_config(struct lend_function *function, const struct state_file 
 	for (unsigned i = PCI_BASE_ADDRESS_0; i <= PCI_BASE_ADDRESS_5; i += 4)
 		write_config(function, file, i, 4);
 	for (unsigned i = PCI_BASE_ADDRESS_5 + 4; i < config->size; i++)
-		if (config->mask[i] && !is_late(function, i))
+		if (config->rows[i].mask && !is_late(function, i))
 			write_config(function, file, i, 1);
 	/* Two registers that the kernel keeps for the guest. The device does not use them. */
 	write_config(function, file, PCI_CACHE_LINE_SIZE, 1);

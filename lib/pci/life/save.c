@@ -24,8 +24,8 @@ static int save_config(struct lend_function *function, uint8_t *out)
 	ret = device_read(function->device, LEND_REGION_CONFIG, 0, out,
 			  there < config->size ? (unsigned)there : config->size);
 	for (unsigned i = 0; i < config->size && !ret; i++)
-		out[i] = (uint8_t)((out[i] & ~config->virt[i]) |
-				   (function->state.config[i] & config->virt[i]));
+		out[i] = (uint8_t)((out[i] & ~config->rows[i].virt) |
+				   (function->state.config[i] & config->rows[i].virt));
 	return ret;
 }
 

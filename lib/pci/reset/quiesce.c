@@ -64,7 +64,7 @@ static bool transactions_pending(struct lend_function *function)
 /* Turns off what the guest turned on in a capability, as a reset does. */
 static void clear_enable(struct lend_function *function, unsigned at)
 {
-	config_store(function, at, 2, (uint32_t)le_load(function->config.start + at, 2));
+	config_store(function, at, 2, config_start(function, at, 2));
 }
 
 void function_off(struct lend_function *function)
