@@ -219,6 +219,7 @@ static bool leave(struct assigned *assigned)
 		bar->bus = NULL;
 		bar->wanted = false;
 	}
+	posts_look(assigned);
 	return any;
 }
 

@@ -340,6 +340,7 @@ static const struct {
 	{show_memory, "mapping guest memory for KVM and the IOMMU"},
 	{devices_reset, NULL},
 	{ahead_wait, "waiting for the processors and the kernel"},
+	{posts_init, NULL},
 	{firmware_post, "telling KVM which writes it keeps"},
 	{machine_boot, NULL},
 	{await_memory, "waiting for guest memory"},

@@ -106,13 +106,10 @@ static void do_entry_failure(struct vcpu *vcpu)
 	exit_fatal(vcpu, text);
 }
 
-void exit_handle(struct vcpu *vcpu)
+static void handle(struct vcpu *vcpu)
 {
 	char text[128];
 
-	vcpu->exits++;
-	if (vcpu->all->posted)
-		posted_fetch(vcpu->all->posted);
 	switch (vcpu->run->exit_reason) {
 	case KVM_EXIT_IO:
 		do_ports(vcpu);
@@ -136,6 +133,18 @@ void exit_handle(struct vcpu *vcpu)
 			 vcpu->run->exit_reason);
 		exit_fatal(vcpu, text);
 	}
+}
+
+void exit_handle(struct vcpu *vcpu)
+{
+	struct posted *posted = vcpu->all->posted;
+
+	vcpu->exits++;
+	if (posted)
+		posted_fetch(posted);
+	handle(vcpu);
+	if (posted)
+		posted_settle(posted);
 }
 
 /*

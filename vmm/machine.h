@@ -43,6 +43,12 @@ struct assigned_bar {
 	unsigned slot_count;
 };
 
+/** Guest addresses where KVM keeps writes; 0 bytes: none. */
+struct posts {
+	uint64_t at;
+	uint32_t length;
+};
+
 /** An assigned device: the `peer` of liblend's host operations. */
 struct assigned {
 	struct vmm *vmm;
@@ -62,7 +68,8 @@ struct assigned {
 	unsigned slot; /* of the root bus, its own or its port's */
 	/* Legacy VGA ranges: wanted by liblend, and on the buses. Guarded by vmm->places. */
 	bool vga_wants_memory, vga_wants_ports, vga_memory, vga_ports;
-	int timer; /* timerfd */
+	struct posts posts; /* of one of its BARs; guarded by vmm->places */
+	int timer;          /* timerfd */
 	lend_watch_fn timer_fn;
 	void *timer_opaque;
 	struct assigned_bar bars[LEND_BARS];
@@ -105,6 +112,7 @@ struct vmm {
 	struct firmware *firmware; /* NULL: a direct boot, as the next */
 	const struct topology_chips *topology_chips; /* what firmware has on PCI */
 	struct vcpus vcpus;
+	struct posted posted; /* vcpus.posted, where KVM keeps writes */
 	struct cpuid *cpuid;
 	struct kvm_irqchip chips[3]; /* as they are after a reset: two PICs and the IOAPIC */
 	/*
@@ -229,6 +237,14 @@ void devices_close(struct vmm *vmm);
 int chips_init(struct vmm *vmm, struct lend_error *error);
 int chips_reset(struct vmm *vmm);
 void chips_free(struct vmm *vmm);
+
+/* posts.c */
+/** Lets KVM keep writes, if it can; the processors are there, and have not run. */
+int posts_init(struct vmm *vmm, struct lend_error *error);
+/** vCPUs have ended. */
+void posts_end(struct vmm *vmm);
+/** KVM keeps those writes to the device's BARs that have no effect now. With vmm->places held. */
+void posts_look(struct assigned *assigned);
 
 /* ports.c: hotplug, if the machine has ports for it. */
 int ports_init(struct vmm *vmm, struct lend_error *error);

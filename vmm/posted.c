@@ -66,3 +66,15 @@ void posted_fetch(struct posted *posted)
 		carry_out_all(posted, first, last);
 	pthread_mutex_unlock(&posted->lock);
 }
+
+void posted_again(struct posted *posted)
+{
+	__atomic_store_n(&posted->again, true, __ATOMIC_RELEASE);
+}
+
+void posted_settle(struct posted *posted)
+{
+	if (__atomic_load_n(&posted->again, __ATOMIC_RELAXED) &&
+	    __atomic_exchange_n(&posted->again, false, __ATOMIC_ACQ_REL))
+		posted_fetch(posted);
+}

@@ -20,6 +20,7 @@ struct posted {
 	struct kvm_coalesced_mmio_ring *ring; /* in what the first processor has mapped; NULL: none is kept */
 	unsigned room;                        /* entries that the ring has */
 	pthread_mutex_t lock;                 /* of who carries them out; held while a handler runs */
+	bool again;                           /* atomic: posted_again() */
 	/* Called before the first of many is carried out, and after the last one; NULL: nobody is. */
 	void (*batch)(void *opaque, bool begins);
 	void *opaque;
@@ -34,5 +35,12 @@ void posted_end(struct posted *posted);
 
 /** Carries out what was kept. From any thread that holds no lock of a handler. */
 void posted_fetch(struct posted *posted);
+
+/**
+ * KVM has stopped keeping writes to some place: what it has kept of them is carried out when the exit that
+ * is being handled is done, by posted_settle(). From any thread, also with a handler's lock.
+ */
+void posted_again(struct posted *posted);
+void posted_settle(struct posted *posted);
 
 #endif

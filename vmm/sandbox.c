@@ -84,7 +84,7 @@ static const struct {
 	{KVM_IRQ_LINE, ALL},
 	/* A root port's own interrupt. */
 	{KVM_SIGNAL_MSI, ALL},
-	/* Flash of firmware that becomes memory and a chip in turn. */
+	/* Flash of firmware that becomes memory and a chip in turn, tables of MSI-X that are masked as a whole. */
 	{KVM_REGISTER_COALESCED_MMIO, ALL},
 	{KVM_UNREGISTER_COALESCED_MMIO, ALL},
 	/* Writes that are learned (NVIDIA's acknowledgements). */

@@ -338,6 +338,7 @@ void vmm_free(struct vmm *vmm)
 		return;
 	ahead_end(vmm);
 	vcpus_free(&vmm->vcpus);
+	posts_end(vmm);
 	plugs_free(vmm);
 	devices_close(vmm);
 	lend_space_free(vmm->space);

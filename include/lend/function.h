@@ -252,6 +252,23 @@ LEND_API void lend_function_vga_write(struct lend_function *function, uint32_t a
 LEND_API void lend_function_bar(const struct lend_function *function, unsigned index, struct lend_bar *out,
 				size_t size);
 
+/** A part of a BAR: `length` bytes from `offset` on. */
+struct lend_bar_part {
+	unsigned bar; /* 0 to 5 */
+	uint64_t offset, length;
+};
+
+/**
+ * Whether there is a part of a BAR where a write of the guest has no effect now but that it is read
+ * back: MSI-X's table, while the function's one bit masks all vectors. A monitor may keep
+ * such writes (KVM: coalesced MMIO), if it passes them on, in their order, before it passes on anything else
+ * of the guest to the function. Only lend_function_config_write() begins this, and a write to config space, a
+ * reset, or the BAR leaving its place ends it: a monitor asks again then, and after an end passes on what
+ * it has kept since. Any thread, also from a host operation; does not block.
+ */
+LEND_API bool lend_function_postable(const struct lend_function *function, struct lend_bar_part *out,
+				     size_t size);
+
 /**
  * The hypervisor reports that a guest's access to a BAR failed (KVM_RUN returns
  * -EFAULT). If the kernel does not serve the device's BARs now (decode is off, or

@@ -49,12 +49,13 @@ static void writes_to_the_store_are_kept(void **state)
 	(void)state;
 	vmm.vcpus.vcpu = &vcpu;
 	vmm.vcpus.run_size = 3 * 4096;
-	assert_int_equal(firmware_post(&vmm, NULL), 0);
+	assert_int_equal(posts_init(&vmm, NULL) + firmware_post(&vmm, NULL), 0);
 	assert_null(vmm.vcpus.posted); /* this KVM keeps none */
+	assert_int_equal(kvm.kept_ports, 0);
 	kvm.ring_page = 2;
-	assert_int_equal(firmware_post(&vmm, NULL), 0);
-	assert_ptr_equal(vmm.vcpus.posted, &vmm.firmware->posted);
-	assert_ptr_equal(vmm.firmware->posted.ring, ring);
+	assert_int_equal(posts_init(&vmm, NULL) + firmware_post(&vmm, NULL), 0);
+	assert_ptr_equal(vmm.vcpus.posted, &vmm.posted);
+	assert_ptr_equal(vmm.posted.ring, ring);
 	assert_int_equal(kvm.kept_ports, 3);
 	assert_int_equal(kvm.zone.length, 0);
 	bus_write(&vmm.memory_bus, store, 1, 0x10);
@@ -76,6 +77,7 @@ static void writes_to_the_store_are_kept(void **state)
 	assert_int_equal(memory_read(store, 1), 0x80);
 	kvm.zone_error = 0;
 	firmware_post_free(&vmm);
+	posts_end(&vmm);
 	assert_null(vmm.vcpus.posted);
 	vmm.vcpus.vcpu = NULL;
 	free(vcpu.run);
@@ -278,7 +280,7 @@ static void the_polled_timer_costs_nothing(void **state)
 	config_write(31, 0x44, 1, 0x80); /* the block is there */
 	begin_reads(&vcpu, PORT_PM_TIMER);
 	kvm.ring_page = RUN_PAGES - 1;
-	assert_int_equal(firmware_post(&vmm, NULL), 0);
+	assert_int_equal(posts_init(&vmm, NULL) + firmware_post(&vmm, NULL), 0);
 	assert_non_null(vmm.vcpus.posted);
 	asked.logs = 0;
 	first = read_of(&vcpu); /* which finds out where the port's chip is */

@@ -22,6 +22,38 @@ static void enable_with_all_masked(void **state)
 	stop(world);
 }
 
+/* Writes to the table may be kept while all vectors are masked by one bit, and then alone. */
+static void table_is_postable_while_all_is_masked(void **state)
+{
+	static const uint8_t controls[] = {0, MASKALL, ENABLE | MASKALL, ENABLE, ENABLE | MASKALL, 0};
+	struct world *world = start();
+	struct lend_bar_part part = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(controls); i++) {
+		control(world, controls[i]);
+		assert_int_equal(lend_function_postable(world->function, &part, sizeof(part)),
+				 controls[i] == (ENABLE | MASKALL));
+	}
+	assert_int_equal(part.bar, 0);
+	assert_int_equal(part.offset, 0x2000);
+	assert_int_equal(part.length, 64 * 16);
+	control(world, ENABLE | MASKALL);
+	world_clear(world);
+	unmask(world, 5); /* what it is that may come late: nobody hears of it */
+	assert_int_equal(world->line_count, 0);
+	control(world, ENABLE);
+	assert_int_equal(world_find(world, 0, "attach 5") >= 0, 1);
+	control(world, ENABLE | MASKALL);
+	world_write(world, 4, 2, 0); /* the BAR leaves its place */
+	assert_false(lend_function_postable(world->function, &part, sizeof(part)));
+	world_write(world, 4, 2, 6);
+	assert_true(lend_function_postable(world->function, &part, sizeof(part)));
+	lend_function_quiesce(world->function);
+	assert_false(lend_function_postable(world->function, &part, sizeof(part)));
+	stop(world);
+}
+
 /* A driver of the host may leave it on: the guest finds it off, as after a reset. */
 static void off_whatever_the_device_says(void **state)
 {
@@ -257,12 +289,19 @@ static void failed_commit_is_retried(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(enable_with_all_masked),   cmocka_unit_test(off_whatever_the_device_says),
-		cmocka_unit_test(first_unmask_order),       cmocka_unit_test(case_14_3_noresize_grows),
-		cmocka_unit_test(enable_in_one_batch),      cmocka_unit_test(enable_in_one_batch_noresize),
-		cmocka_unit_test(change_while_unmasked),    cmocka_unit_test(disable_order),
-		cmocka_unit_test(case_14_5_partial_grant),  cmocka_unit_test(growth_refused_keeps_the_old),
-		cmocka_unit_test(growth_is_refused_once),   cmocka_unit_test(fewer_interrupts_than_vectors),
+		cmocka_unit_test(enable_with_all_masked),
+		cmocka_unit_test(table_is_postable_while_all_is_masked),
+		cmocka_unit_test(off_whatever_the_device_says),
+		cmocka_unit_test(first_unmask_order),
+		cmocka_unit_test(case_14_3_noresize_grows),
+		cmocka_unit_test(enable_in_one_batch),
+		cmocka_unit_test(enable_in_one_batch_noresize),
+		cmocka_unit_test(change_while_unmasked),
+		cmocka_unit_test(disable_order),
+		cmocka_unit_test(case_14_5_partial_grant),
+		cmocka_unit_test(growth_refused_keeps_the_old),
+		cmocka_unit_test(growth_is_refused_once),
+		cmocka_unit_test(fewer_interrupts_than_vectors),
 		cmocka_unit_test(failed_commit_is_retried),
 	};
 

@@ -202,6 +202,8 @@ VOID(lend_function_bar_write, struct lend_function *function, unsigned bar, uint
 SILENT(uint32_t, lend_function_config_read, struct lend_function *function, unsigned offset, unsigned length)
 VOID(lend_function_config_write, struct lend_function *function, unsigned offset, unsigned length,
      uint32_t value)
+SILENT(bool, lend_function_postable, const struct lend_function *function, struct lend_bar_part *out,
+       size_t size)
 VOID(lend_function_count, const struct lend_function *function, struct lend_function_counters *out,
      size_t size)
 SILENT(size_t, lend_function_explain, const struct lend_function *function, struct lend_explain_row *rows,

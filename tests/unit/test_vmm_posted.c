@@ -126,6 +126,21 @@ static void lengths_are_those_of_an_access(void **state)
 	assert_string_equal(seen.log, "m0:8=2 ");
 }
 
+/* Once for each time that KVM has stopped keeping writes somewhere. */
+static void what_was_kept_until_the_end_is_carried_out(void **state)
+{
+	(void)state;
+	keep(0x1000, 1, 1, false);
+	posted_settle(&posted);
+	assert_int_equal(seen.writes, 0);
+	posted_again(&posted);
+	posted_settle(&posted);
+	assert_int_equal(seen.writes, 1);
+	keep(0x1000, 1, 1, false);
+	posted_settle(&posted);
+	assert_int_equal(seen.writes, 1);
+}
+
 static void there_is_a_time_without_a_ring(void **state)
 {
 	(void)state;
@@ -142,6 +157,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_handler_knows_where_they_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_ring_goes_round, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lengths_are_those_of_an_access, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_kept_until_the_end_is_carried_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(there_is_a_time_without_a_ring, set_up, tear_down),
 	};
 

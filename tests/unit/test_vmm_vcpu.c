@@ -78,6 +78,17 @@ static void keep(uint8_t value)
 	ring->last++;
 }
 
+static int exit_with_read(struct kvm_run *run, uint16_t port)
+{
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.port = port;
+	run->io.size = 1;
+	run->io.count = 1;
+	run->io.direction = KVM_EXIT_IO_IN;
+	run->io.data_offset = DATA_OFFSET;
+	return 0;
+}
+
 /* A kept write and an access; then another write, after which the guest is stopped. */
 static int run_with_kept_writes(struct kvm_run *run)
 {
@@ -85,13 +96,7 @@ static int run_with_kept_writes(struct kvm_run *run)
 		return -EINTR;
 	if (play.runs++ == 0) {
 		keep(0x5a);
-		run->exit_reason = KVM_EXIT_IO;
-		run->io.port = 0x300;
-		run->io.size = 1;
-		run->io.count = 1;
-		run->io.direction = KVM_EXIT_IO_IN;
-		run->io.data_offset = DATA_OFFSET;
-		return 0;
+		return exit_with_read(run, 0x300);
 	}
 	found_at_exit = last_value;
 	keep(0x5b);
@@ -116,6 +121,51 @@ static void kept_writes_come_first(void **state)
 	assert_int_equal(found_at_exit, 0x5a);
 	assert_int_equal(last_value, 0x5b);
 	assert_int_equal(ring->first, ring->last);
+	vcpus.posted = NULL;
+	posted_end(&posted);
+	free(ring);
+}
+
+static struct posted *ending;
+
+/* Another processor's write that KVM keeps while this one's exit ends that; then the guest is stopped. */
+static uint64_t ends_keeping(void *opaque, uint64_t offset, unsigned length)
+{
+	(void)opaque, (void)offset, (void)length;
+	keep(0x5c);
+	posted_again(ending);
+	return 0;
+}
+
+static int run_with_an_end(struct kvm_run *run)
+{
+	if (__atomic_load_n(&run->immediate_exit, __ATOMIC_ACQUIRE))
+		return -EINTR;
+	if (play.runs++ == 0)
+		return exit_with_read(run, 0x6000);
+	found_at_exit = last_value;
+	vcpus_order(&vcpus, VCPUS_PAUSE);
+	set_done();
+	return -EINTR;
+}
+
+/* The guest goes on when nothing is kept any more: no exit may come that would fetch it. */
+static void kept_writes_end_with_the_exit(void **state)
+{
+	static const struct bus_ops ends = {.read = ends_keeping};
+	const struct bus_range range = {.start = 0x6000, .length = 1, .ops = &ends, .opaque = &ending};
+	struct posted posted;
+
+	(void)state;
+	assert_int_equal(bus_add(&port_bus, &range), 0);
+	ring = calloc(1, 4096);
+	posted_init(&posted, &memory_bus, &port_bus, ring, 4096);
+	vcpus.posted = ending = &posted;
+	play.run = run_with_an_end;
+	start();
+	wait_done();
+	vcpus_wait_parked(&vcpus);
+	assert_int_equal(found_at_exit, 0x5c);
 	vcpus.posted = NULL;
 	posted_end(&posted);
 	free(ring);
@@ -285,6 +335,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_processor_that_may_not_be_used_is_said, set_up, tear_down),
 		TEST(accesses_go_to_their_bus),
 		TEST(kept_writes_come_first),
+		TEST(kept_writes_end_with_the_exit),
 		TEST(port_data_goes_through),
 		TEST(ports_are_counted_up_to_the_last),
 		TEST(nobody_answers_with_ones),

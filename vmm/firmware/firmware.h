@@ -30,7 +30,6 @@ struct firmware {
 	struct fw_cfg fw_cfg;
 	struct pm pm;
 	struct rtc rtc;
-	struct posted posted;
 	int posted_timer; /* timerfd: what was posted to the store is fetched; -1: there is none yet */
 	int rtc_timer;    /* timerfd; -1: there is no clock yet */
 	bool made;        /* fw_cfg and pm are */

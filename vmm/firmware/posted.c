@@ -18,7 +18,7 @@
 #include "vmm/firmware/firmware.h"
 #include "vmm/kvm.h"
 
-enum { PAGE = 4096, FETCH_NS = 50000000 };
+enum { FETCH_NS = 50000000 };
 
 /* fw_cfg's selector and the upper half of its DMA address, and the index of the clock. */
 static const struct {
@@ -31,7 +31,7 @@ static void on_timer(void *opaque)
 	uint64_t count;
 
 	if (read(firmware->posted_timer, &count, sizeof(count)) == sizeof(count))
-		posted_fetch(&firmware->posted);
+		posted_fetch(&((struct vmm *)opaque)->posted);
 }
 
 static int make_timer(struct vmm *vmm)
@@ -53,23 +53,20 @@ static void on_batch(void *opaque, bool begins)
 int firmware_post(struct vmm *vmm, struct lend_error *error)
 {
 	struct firmware *firmware = vmm->firmware;
-	int page = hv_check(vmm->vm, KVM_CAP_COALESCED_MMIO), ret;
+	int ret;
 
-	if (!firmware || page <= 0 || (size_t)page * PAGE + PAGE > vmm->vcpus.run_size)
+	if (!firmware || !vmm->vcpus.posted)
 		return 0;
 	ret = make_timer(vmm);
 	if (ret)
 		return fail(error, ret, "cannot make a timer for the firmware's flash: %s", strerror(-ret));
-	posted_init(&firmware->posted, &vmm->memory_bus, &vmm->port_bus,
-		    (uint8_t *)vmm->vcpus.vcpu[0].run + (size_t)page * PAGE, PAGE);
 	if (firmware->store.made) {
-		firmware->posted.opaque = &firmware->store.chip;
-		firmware->posted.batch = on_batch;
+		vmm->posted.opaque = &firmware->store.chip;
+		vmm->posted.batch = on_batch;
 	}
 	for (size_t i = 0; i < sizeof(ports) / sizeof(*ports) && hv_check(vmm->vm, KVM_CAP_COALESCED_PIO) > 0;
 	     i++)
 		hv_coalesce(vmm->vm, ports[i].port, ports[i].length, 1, 1);
-	vmm->vcpus.posted = &firmware->posted;
 	return 0;
 }
 
@@ -97,6 +94,4 @@ void firmware_post_free(struct vmm *vmm)
 	loop_remove(&vmm->loop, firmware->posted_timer);
 	close(firmware->posted_timer);
 	firmware->posted_timer = -1;
-	posted_end(&firmware->posted);
-	vmm->vcpus.posted = NULL;
 }

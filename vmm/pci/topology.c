@@ -223,6 +223,8 @@ static void write_target(struct topology *topology, struct target target, unsign
 	__atomic_fetch_add(&topology->accesses, 1, __ATOMIC_RELAXED);
 	if (target.function) {
 		lend_function_config_write(target.function, reg, length, value);
+		if (topology->configured)
+			topology->configured(topology->opaque, target.function);
 		if (reg <= PCI_COMMAND && reg + length > PCI_COMMAND && topology->commanded)
 			topology->commanded(topology->opaque);
 	}

@@ -47,6 +47,8 @@ struct topology {
 	bool hotplug; /* devices may come and go behind ports */
 	/* A function's command register was written: a guest may have turned it on. From any vCPU. */
 	void (*commanded)(void *opaque);
+	/* A function's config space was written. From any vCPU. */
+	void (*configured)(void *opaque, const struct lend_function *function);
 	/* The guest resets the bus below a port. From a vCPU. Where devices come and go. */
 	void (*bus_reset)(void *opaque, unsigned slot);
 	/* What is on a bus, or the number of a bus, has changed. From the thread that changed it. */

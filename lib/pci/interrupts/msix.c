@@ -10,9 +10,11 @@
 #include <linux/pci_regs.h>
 
 #include "lib/error.h"
+#include "lib/sized.h"
 #include "lib/pci/config/config.h"
 #include "lib/pci/interrupts/mode.h"
 #include "lib/pci/interrupts/msix.h"
+#include "lib/pci/ledger/ledger.h"
 #include "lib/pci/rules/quirk.h"
 
 /* The memory of a BAR; I/O ports are none. */
@@ -152,6 +154,20 @@ int msix_setup(struct lend_function *function, const struct cap *cap, struct len
 static uint32_t control(const struct lend_function *function)
 {
 	return function->msix.cap ? config_state(function, function->msix.cap + PCI_MSIX_FLAGS, 2) : 0;
+}
+
+bool lend_function_postable(const struct lend_function *function, struct lend_bar_part *out, size_t size)
+{
+	const uint32_t all_masked = PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL;
+	const struct msix *msix = &function->msix;
+	const struct lend_bar_part part = {
+		.bar = msix->table_bar, .offset = msix->table, .length = msix->table_length};
+
+	if (life_of(function) != LIFE_ON || (control(function) & all_masked) != all_masked ||
+	    !is_out(function, OUT_BAR, part.bar))
+		return false;
+	sized_give(out, size, &part, sizeof(part));
+	return true;
 }
 
 int msix_disable(struct lend_function *function)
