@@ -115,9 +115,10 @@ def test_line_interrupt(start, image):
     assert hash_of(client) == digest(image)
 
 
-def test_memory_by_messages(start, image):
+@pytest.mark.parametrize("append", ["", "pci=nomsi"], ids=["vectors", "line"])
+def test_memory_by_messages(start, image, append):
     """A client that does not share its memory is served, too."""
-    _, client = start(image, cpus=1, shared=False)
+    _, client = start(image, cpus=1, shared=False, append=append)
     assert client.ask("diskio fill /dev/nvme0n1 --seed 21 --depth 4", 300) == f"verified {SIZE} bytes"
     assert hash_of(client, 4) == digest(image)
 
