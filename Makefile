@@ -179,11 +179,11 @@ $(B)/bench/%: $(B)/obj/bench/%.o $(B)/libvmm.a $(B)/liblend-fake.a $(B)/liblend.
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
-# Hosts with odd files, chosen by libFuzzer (CONTRIBUTING.md). Only what looks at hosts is in it,
-# so that it is built soon.
+# Targets of libFuzzer (CONTRIBUTING.md). Most are of the files that they need alone, so that one is built
+# soon.
 FUZZ_SAN := address,undefined,fuzzer-no-link
 FUZZ_DIR := $(O)/san-clang-$(subst $(comma),-,$(FUZZ_SAN))/fuzz
-FUZZ_COUNT ?= 1000
+FUZZ_SECONDS ?= 15
 fuzz_host_src := $(wildcard lib/*.c lib/rules/*.c lib/host/*.c lib/host/*/*.c) $(addprefix tests/,$(addprefix unit/,odd_tree.c folder.c host_tree.c host_kernel.c host_kernel_vfs.c) fuzz/host_tree.c)
 fuzz_firmware_src := $(addprefix vmm/,bus.c error.c memory.c node.c power.c) $(addprefix vmm/firmware/,date.c flash.c fw_cfg.c pm.c rtc.c) tests/fuzz/firmware.c
 fuzz_nvme_src := $(filter-out %/format.c %/image.c %/uring.c %/serve.c %/kind.c,$(wildcard tool/serve/nvme/*.c)) \
@@ -194,14 +194,28 @@ fuzz_qmp_src := $(filter-out %/place.c,$(wildcard tool/run/qmp/*.c)) $(addprefix
 fuzz_server_src := $(wildcard lib/*.c lib/wire/*.c lib/server/*.c) $(addprefix tests/,unit/server_hostile.c fuzz/server.c)
 fuzz_virtio_src := $(addprefix tool/serve/virtio/,queue.c ring.c ring_split.c ring_packed.c pieces.c) tests/unit/virtio_driver.c tests/fuzz/virtio.c
 fuzz_wire_src := $(wildcard lib/*.c lib/wire/*.c) tests/fuzz/wire.c
-fuzz-firmware fuzz-host fuzz-nvme fuzz-qmp fuzz-server fuzz-virtio fuzz-wire: fuzz-%:
+# Compared with a model, on the doubles of the unit tests: linked with what is in the archives.
+fuzz_models := bars chains config interrupts slots
+fuzz_programs := $(fuzz_models) firmware host_tree nvme qmp server virtio wire
+fuzz_targets := $(patsubst %_tree,%,$(addprefix fuzz-,$(fuzz_programs)))
+fuzz-build:
+	$(Q)$(MAKE) CC=clang SAN=$(FUZZ_SAN) $(addprefix $(FUZZ_DIR)/,$(fuzz_programs))
+$(fuzz_targets): fuzz-%:
 	$(Q)$(MAKE) CC=clang SAN=$(FUZZ_SAN) $(FUZZ_DIR)/$(if $(filter host,$*),host_tree,$*)
 
-# The same inputs each time: what a change breaks is seen, and nothing by chance.
-check-fuzz: fuzz-firmware fuzz-host fuzz-nvme fuzz-qmp fuzz-server fuzz-virtio fuzz-wire
-	$(Q)$(FUZZ_DIR)/host_tree -max_len=16 -seed=1 -runs=$(FUZZ_COUNT) -artifact_prefix=$(FUZZ_DIR)/
-	$(Q)for f in firmware nvme qmp server virtio wire; do \
-	  $(FUZZ_DIR)/$$f -max_len=512 -seed=1 -runs=$(FUZZ_COUNT)0 -artifact_prefix=$(FUZZ_DIR)/ || exit 1; done
+# Two at a time. The same inputs each time, as far as they come in so many seconds: what a change breaks is
+# seen, and nothing by chance.
+check-fuzz: fuzz-build
+	$(Q)tests/fuzz/run $(FUZZ_DIR) $(FUZZ_SECONDS) $(fuzz_programs)
+
+# As long as one likes, with other inputs each time; what they reach is kept beside the programs.
+FUZZ_LONG_SECONDS ?= 1800
+fuzz-long: fuzz-build
+	$(Q)tests/fuzz/run --long $(FUZZ_DIR) $(FUZZ_LONG_SECONDS) $(fuzz_programs)
+
+# Which lines of lib/pci the models see: a build without sanitizers, so that more inputs fit.
+fuzz-coverage:
+	$(Q)tests/fuzz/coverage $(FUZZ_SECONDS) $(fuzz_models)
 
 $(B)/fuzz/firmware: $(call obj,$(fuzz_firmware_src))
 $(B)/fuzz/host_tree: $(call obj,$(fuzz_host_src))
@@ -210,6 +224,9 @@ $(B)/fuzz/qmp: $(call obj,$(fuzz_qmp_src))
 $(B)/fuzz/server: $(call obj,$(fuzz_server_src))
 $(B)/fuzz/virtio: $(call obj,$(fuzz_virtio_src))
 $(B)/fuzz/wire: $(call obj,$(fuzz_wire_src))
+$(B)/fuzz/bars: $(call obj,tests/fuzz/bars_model.c)
+$(B)/fuzz/chains $(B)/fuzz/config: $(call obj,$(addprefix tests/fuzz/config_model,.c _caps.c))
+$(addprefix $(B)/fuzz/,$(fuzz_models)): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/libfake.a $(B)/libvmm.a $(B)/liblend.a
 $(B)/fuzz/%:
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -302,7 +319,7 @@ format:
 clean:
 	rm -rf $(O)
 
-.PHONY: all bench fuzz-firmware fuzz-host fuzz-nvme fuzz-qmp fuzz-server fuzz-virtio fuzz-wire check-fuzz check-example check-unit check-hardened check-headers check-layers check-static check-symbols check-conformance check-security check-manual man install install-lib format clean
+.PHONY: all bench $(fuzz_targets) fuzz-build fuzz-long fuzz-coverage check-fuzz check-example check-unit check-hardened check-headers check-layers check-static check-symbols check-conformance check-security check-manual man install install-lib format clean
 .SECONDARY:
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
