@@ -166,12 +166,12 @@ static int fake_msi_detach(void *host, void *peer, unsigned vector, int eventfd)
 {
 	struct world *world = host;
 	struct world_route *route = &world->routes[vector];
+	int ret = fake_step(world, "detach %x", vector);
 
 	(void)peer;
-	fake_record(world, "detach %x", vector);
 	if (route->attached != eventfd)
 		fake_violation(world, "vector %u detached but not attached", vector);
-	if (world->fail_detaches && world->fail_detaches--)
+	if (ret || (world->fail_detaches && world->fail_detaches--))
 		return -EIO;
 	/* What came before is delivered first. */
 	if (route->attached >= 0)
@@ -264,11 +264,13 @@ static int fake_line_attach(void *host, void *peer, unsigned pin, int eventfd, i
 static int fake_line_detach(void *host, void *peer, unsigned pin, int eventfd)
 {
 	struct world *world = host;
+	int ret = fake_step(world, "line_detach %u", pin);
 
 	(void)peer;
-	fake_record(world, "line_detach %u", pin);
 	if (world->line.attached != eventfd)
 		fake_violation(world, "a line is detached that is not attached");
+	if (ret)
+		return ret;
 	world->line.attached = world->line.resample = -1;
 	return 0;
 }

@@ -12,13 +12,16 @@
 /* The line is masked first, so that no signal is lost between the hypervisor and VFIO (spec 5.4). */
 static int line(struct lend_function *function)
 {
-	line_mask(function);
+	if (is_out(function, OUT_LINE_TRIGGER, 0)) /* it may have gone when the irqfd did not */
+		line_mask(function);
 	return take_line(function);
 }
 
+/* With its irqfd still on it a route stays, whatever the reason: the other order has crashed kernels. */
 static int route(struct lend_function *function, unsigned number)
 {
-	take_route(function, number);
+	if (!is_out(function, OUT_IRQFD, number))
+		take_route(function, number);
 	return 0;
 }
 
