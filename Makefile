@@ -133,6 +133,11 @@ $(B)/tests/test_host_cures $(B)/tests/test_host_walk: ALL_LDFLAGS += $(addprefix
 # Allocations and locks are counted.
 $(B)/tests/test_firmware_machine: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup pthread_mutex_lock pthread_rwlock_rdlock pthread_rwlock_wrlock)
 
+# Each call into the C library fails in turn.
+FAILING := malloc calloc realloc strdup free open close fopen opendir memfd_create eventfd timerfd_create epoll_create1 epoll_ctl \
+           read write pread pwrite mmap munmap pthread_create ioctl socketpair pipe2 signalfd fork
+$(B)/tests/test_vmm_fail_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(FAILING) lend_context_new)
+
 # A host with several nodes of memory.
 $(B)/tests/test_vmm_node: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,syscall madvise)
 

@@ -271,12 +271,17 @@ int devices_place(struct vmm *vmm, struct lend_error *error)
 
 	if (windows)
 		needs.window_count = lend_space_windows(vmm->space, windows, count);
+	if (needs.window_count > count) /* memory ran out when they were counted */
+		ret = fail(error, -ENOMEM, "out of memory");
+	if (ret) {
+		free(windows);
+		return ret;
+	}
 	/* Releases of ovmf up to 2024 take the end of the address space for BARs, wherever devices reach. */
 	if (vmm->firmware)
 		cpuid_limit_bits(vmm->cpuid, layout_reached_bits(windows, needs.window_count));
 	needs.physical_bits = cpuid_physical_bits(vmm->cpuid);
-	if (!ret)
-		ret = place_functions(vmm, &needs, error);
+	ret = place_functions(vmm, &needs, error);
 	while (!ret && needs.low > layout_low_most(needs.kind) && !move_largest(vmm, error))
 		ret = place_functions(vmm, &needs, error);
 	ret = ret ? ret : layout_plan(&needs, &vmm->layout, error);

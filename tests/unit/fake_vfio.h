@@ -328,7 +328,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void expect_order(const char *order)
+static inline void expect_order(const char *order)
 {
 	assert_string_equal(vfio.order, order);
 	vfio.order[0] = '\0';
