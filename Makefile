@@ -136,6 +136,7 @@ $(B)/tests/test_firmware_machine: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,
 # Each call into the C library fails in turn.
 FAILING := malloc calloc realloc strdup free open close fopen opendir memfd_create eventfd timerfd_create epoll_create1 epoll_ctl \
            read write pread pwrite mmap munmap pthread_create ioctl socketpair pipe2 signalfd fork
+$(B)/tests/test_tool_fail_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(FAILING))
 $(B)/tests/test_vmm_fail_each: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(FAILING) lend_context_new)
 
 # A host with several nodes of memory.

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -238,8 +239,10 @@ void keeper_run(const struct keeper_config *config, struct keeper_result *result
 
 	memset(result, 0, sizeof(*result));
 	result->status = TOOL_FAILED;
-	if (messages_init(&keeper.messages, config->messages))
+	if (messages_init(&keeper.messages, config->messages)) {
+		dprintf(config->messages, "lend: not enough memory for the process of the machine\n");
 		return;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file at the user's limit (ulimit -f) is an error of that file alone */
 	keeper_signals(&signals);

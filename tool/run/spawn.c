@@ -47,10 +47,28 @@ static void close_from_to(unsigned first, unsigned last)
 		close_listed(first, last);
 }
 
+/* Once there is room for one more descriptor. Who cannot give up the user's terminal does not go on with it.
+ */
+static void replace_standard(const int *keep, size_t count)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		bool wanted = false;
+
+		for (size_t i = 0; i < count; i++)
+			wanted |= keep[i] == fd;
+		if (!wanted && dup2(null, fd) < 0)
+			_exit(EXIT_FAILURE);
+	}
+	if (null > STDERR_FILENO)
+		close(null);
+}
+
 void spawn_close_others(const int *keep, size_t count)
 {
 	unsigned next = STDERR_FILENO + 1;
-	int sorted[SPAWN_KEEP_MAX], null;
+	int sorted[SPAWN_KEEP_MAX];
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count && kept < SPAWN_KEEP_MAX; i++)
@@ -58,20 +76,12 @@ void spawn_close_others(const int *keep, size_t count)
 			sorted[kept++] = keep[i];
 	/* static: nothing is sorted where nothing was kept */
 	qsort(sorted, kept, sizeof(*sorted), compare);
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		bool wanted = false;
-
-		for (size_t i = 0; i < count; i++)
-			wanted |= keep[i] == fd;
-		if (!wanted && null >= 0)
-			dup2(null, fd);
-	}
 	for (size_t i = 0; i < kept; i++) {
 		close_from_to(next, (unsigned)sorted[i] - 1);
 		next = (unsigned)sorted[i] + 1;
 	}
 	close_from_to(next, UINT_MAX);
+	replace_standard(keep, count);
 }
 
 static void ignore_terminal_signals(void)

@@ -11,7 +11,8 @@ enum { SPAWN_KEEP_MAX = 48 };
 
 /**
  * Points standard input, output and error at /dev/null and closes each other
- * descriptor that is not in `keep` (at most SPAWN_KEEP_MAX; -1 is passed over).
+ * descriptor that is not in `keep` (at most SPAWN_KEEP_MAX; -1 is passed over). For
+ * a process that was just forked: it ends (status 1) where /dev/null cannot be had.
  */
 void spawn_close_others(const int *keep, size_t count);
 
