@@ -42,6 +42,12 @@ static void sizing_by_masks(void **state)
 	assert_int_equal(size_bar(world, 5, UINT32_MAX), 0);
 	assert_int_equal(size_bar(world, 8, UINT32_MAX), 0); /* ROM: 0x30 */
 	stop(world);
+	world = world_new();
+	world_bar(world, 0, PCI_BASE_ADDRESS_MEM_TYPE_64, UINT64_C(32) << 30);
+	start(world);
+	assert_int_equal(size_bar(world, 0, UINT32_MAX), 4);
+	assert_int_equal(size_bar(world, 1, UINT32_MAX), 0xfffffff8);
+	stop(world);
 }
 
 /* cloud-hypervisor b67e7da10: OpenBSD does not write all ones. */

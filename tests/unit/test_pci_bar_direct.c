@@ -80,6 +80,7 @@ static void crosvm_eb98b0b02_sparse_areas(void **state)
 	direct_areas(world, 2, 0x2000, 0x1000);
 	assert_int_equal(world->bars[0].direct[1].offset, 0x6000);
 	assert_int_equal(world->bars[0].direct[1].length, 0x2000);
+	assert_int_equal((char *)world->bars[0].direct[1].va - (char *)world->bars[0].direct[0].va, 0x4000);
 	stop(world);
 }
 

@@ -230,6 +230,7 @@ static void header_fields(void **state)
 static void rebar_that_lies_is_hidden(void **state)
 {
 	static const uint32_t control[] = {0, 7 << 5 | 2 << 8, 1 << 5 | 28 << 8};
+	struct world *cut = world_filtered();
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
@@ -243,6 +244,14 @@ static void rebar_that_lies_is_hidden(void **state)
 		assert_int_equal(world_read(world, 0x100, 4), PCI_EXT_CAP_ID_DSN | 1 << 16);
 		stop(world);
 	}
+	/* It says two BARs, and the next capability begins where the second one is told. */
+	world_exp(cut, PCI_EXP_TYPE_ENDPOINT, 0);
+	set_header(cut, 0x100, PCI_EXT_CAP_ID_REBAR, 0x110);
+	set_header(cut, 0x110, PCI_EXT_CAP_ID_DSN, 0);
+	world_set(cut, 0x108, 4, 2 << 5 | 2 << 8);
+	start(cut);
+	assert_int_equal(world_read(cut, 0x100, 4), UINT32_C(0x110) << 20);
+	stop(cut);
 }
 
 int main(void)

@@ -51,7 +51,7 @@ static void quiesce_twice_does_nothing_more(void **state)
 	lend_function_quiesce(world->function);
 	world_clear(world);
 	lend_function_quiesce(world->function);
-	assert_int_equal(world_count(world, "cfg_write"), 0);
+	assert_int_equal(world_count(world, "cfg_"), 0);
 	assert_int_equal(world_count(world, "begin"), 0);
 	assert_int_equal(world_count(world, "irqs"), 0);
 	stop(world);

@@ -102,6 +102,10 @@ static void window_of_bar_5(void **state)
 	bar_put(world, 5, 4, 4, 0);
 	bar_get(world, 5, 0xc, 4);
 	assert_int_equal(world_count(world, "bar_read"), 1);
+	bar_put(world, 5, 4, 4, 1);
+	bar_put(world, 5, 0, 4, 0);
+	bar_get(world, 5, 0xc, 4);
+	assert_int_equal(world_count(world, "bar_read"), 2);
 	stop(world);
 }
 
@@ -252,6 +256,14 @@ static void without_geforce_quirks(void **state)
 	assert_int_equal(world->bars[0].direct_count, 1);
 	bar_get(world, 0, 0x88000, 4);
 	assert_true(recorded(world, "bar_read 0 88000 4"));
+	stop(world);
+	world = nvidia();
+	world->function_config.no_geforce = true;
+	run(world, 5);
+	bar_put(world, 5, 0, 8, UINT64_C(0x100000001));
+	bar_put(world, 5, 8, 4, 0x88000);
+	bar_get(world, 5, 0xc, 4);
+	assert_true(recorded(world, "bar_read 5 c 4"));
 	stop(world);
 }
 
