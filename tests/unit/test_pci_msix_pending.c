@@ -53,9 +53,13 @@ static void pending_without_the_loop(void **state)
 	unmask(world, 1);
 	world_run(world);
 	assert_int_equal(world->routes[1].delivered, 1);
+	unmask(world, 9);
 	mask(world, 1);
+	mask(world, 9);
 	world_interrupt(world, 1);
+	world_interrupt(world, 9);
 	assert_int_equal(pba(world, 1), 1);
+	assert_int_equal(lend_function_bar_read(world->function, 0, 0x3000, 8), 1u << 1 | 1u << 9);
 	unmask(world, 1);
 	world_run(world);
 	assert_int_equal(world->routes[1].delivered, 2);

@@ -2,6 +2,7 @@
 /* The expansion ROM: from the device, from the user, and from a device that lies about it. */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <linux/pci_regs.h>
 
@@ -112,6 +113,7 @@ static void a_rom_that_is_read_needs_no_trap(void **state)
 {
 	struct world *world = with_rom(0x40000);
 	const struct world_bar *bar = &world->bars[LEND_REGION_ROM];
+	void *pages;
 
 	(void)state;
 	le_store(world->rom + DATA + 6, 2, 0x1122); /* nothing is to be mended */
@@ -123,7 +125,8 @@ static void a_rom_that_is_read_needs_no_trap(void **state)
 	assert_int_equal(bar->direct[0].length, 0x40000);
 	assert_true(bar->direct[0].read_only);
 	assert_false(bar->direct[0].shares_page);
-	assert_int_equal((uintptr_t)bar->direct[0].va % 4096, 0);
+	pages = bar->direct[0].va;
+	assert_int_equal((uintptr_t)pages % 4096, 0);
 	assert_int_equal(world_count(world, "dma_map f0000000 40000"), 0); /* no device reaches it */
 	/* It is where its register says, while that and the command register say so. */
 	world_write(world, PCI_ROM_ADDRESS, 4, ROM_AT);
@@ -134,7 +137,9 @@ static void a_rom_that_is_read_needs_no_trap(void **state)
 	assert_int_equal(walk(world, 0x40000), 0);
 	world_write(world, PCI_COMMAND, 2, 0);
 	assert_false(bar->placed);
+	assert_int_equal(msync(pages, 0x40000, MS_ASYNC), 0);
 	stop(world);
+	assert_int_equal(msync(pages, 0x40000, MS_ASYNC), -1); /* nothing is mapped there any more */
 }
 
 /* Whole pages of ours, filled up with ones; behind them reads trap. */
