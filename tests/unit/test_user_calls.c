@@ -217,6 +217,8 @@ static void rust_vmm_143_answers_that_are_borne(void **state)
 		wrong.then_right = rows[i].then_right;
 		got = lend_function_bar_read(monitor.function, 0, 0, 4);
 		assert_int_equal(got, wrong.then_right ? 0x01010101u * i : UINT32_MAX);
+		if (i == 4) /* the first that nobody waits for, and no other, is said */
+			assert_non_null(strstr(monitor.last_log, "nobody waits for"));
 		assert_int_equal(lend_function_bar_read(monitor.function, 0, 0, 8), 0x0101010101010101u * i);
 	}
 	assert_false(lend_function_gone(monitor.function));

@@ -234,6 +234,35 @@ static void memory_is_told(void **state)
 	close(fd);
 }
 
+static int unmap_error;
+
+static bool refuse_unmap(struct user_peer *peer, struct wire_reader *message)
+{
+	if (message->header.command != WIRE_DMA_UNMAP)
+		return false;
+	user_peer_reply(peer, message, unmap_error, NULL, 0, NULL, 0);
+	return true;
+}
+
+/* A server that keeps memory: it stays mapped. One that does not know it has none of it. */
+static void memory_is_kept(void **state)
+{
+	static uint8_t plain[0x1000] __attribute__((aligned(4096)));
+	const struct lend_range range = {.iova = 0x10000, .length = 0x1000, .va = plain, .fd = -1};
+
+	(void)state;
+	open_device();
+	assert_int_equal(lend_space_map(monitor.space, &range, 1, &monitor.error), 0);
+	unmap_error = EINVAL;
+	monitor.peer.hook = refuse_unmap;
+	assert_int_equal(lend_space_unmap(monitor.space, range.iova, range.length), -EINVAL);
+	assert_int_equal(lend_space_mapped(monitor.space), 0x1000);
+	unmap_error = ENOENT;
+	assert_int_equal(lend_space_unmap(monitor.space, range.iova, range.length), 0);
+	assert_int_equal(lend_space_mapped(monitor.space), 0);
+	monitor.peer.hook = NULL;
+}
+
 /* Reads of a dead device are all ones, writes go nowhere, and the function has failed. */
 static void the_server_goes(void **state)
 {
@@ -388,6 +417,7 @@ int main(void)
 		test(reset_at_start),
 		test(interrupts_are_split),
 		test(memory_is_told),
+		test(memory_is_kept),
 		test(the_server_goes),
 		test(the_server_goes_within_an_access),
 		test(it_goes_at_each_message),
