@@ -100,6 +100,7 @@ static void firmware_finds_what_it_knows(void **state)
 	assert_int_equal(get(0, 0, PCI_CLASS_REVISION + 1, 4) & 0xffffff, 0x060000);
 	assert_int_equal(get(31, 0, 0, 4), 0x29188086);
 	assert_int_equal(get(31, 0, PCI_CLASS_REVISION, 4), 0x06010002);
+	assert_int_equal(get(31, 0, PCI_SUBSYSTEM_VENDOR_ID, 4), 0x11001b36);
 	for (unsigned function = 1; function < 8; function++)
 		assert_int_equal(get(31, function, 0, 4), 0xffffffff);
 	for (unsigned slot = 0; slot < 32; slot += 31) {

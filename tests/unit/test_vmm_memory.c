@@ -48,6 +48,8 @@ static void check_kind(const struct memory_kind *kind)
 	assert_true(smaps(memory.base, "VmFlags", text, sizeof(text)));
 	assert_non_null(strstr(text, " dc")); /* not inherited by a fork */
 	assert_non_null(strstr(text, " dd")); /* not in a core file */
+	if (!access("/sys/kernel/mm/transparent_hugepage", F_OK))
+		assert_non_null(strstr(text, " hg")); /* in huge pages where there are some */
 	assert_int_equal(memory.fd >= 0, kind->shared);
 	/* A private map of a file has each page twice once it is pinned. */
 	assert_int_equal(strstr(text, " sh ") != NULL, kind->shared);

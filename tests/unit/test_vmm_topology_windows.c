@@ -164,6 +164,27 @@ static const struct lend_function card = {
 		 [5] = {.size = 0x20, .io = true}},
 	.link = {.is_pcie = true}};
 
+/* A guest sizes the prefetchable window by its register; and how large the packets are that a port takes. */
+static void registers_of_a_port(void **state)
+{
+	static struct topology topology;
+	struct lend_function function = card;
+	const struct placement placement = at_port(&function, 0, 0);
+	struct bridge_config *port;
+	unsigned express;
+
+	(void)state;
+	topology = (struct topology){0};
+	assert_int_equal(topology_place(&topology, &placement, 1), 0);
+	assert_int_equal(topology_assign(&topology, &layout, NULL), 0);
+	port = &topology.slots[1].config;
+	bridge_config_write(port, PCI_PREF_MEMORY_BASE, 4, UINT32_MAX);
+	assert_int_equal(bridge_config_read(port, PCI_PREF_MEMORY_BASE, 4), 0xfff1fff1);
+	express = bridge_config_read(port, PCI_CAPABILITY_LIST, 1);
+	assert_int_equal(bridge_config_read(port, express, 1), PCI_CAP_ID_EXP);
+	assert_int_equal(bridge_config_read(port, express + PCI_EXP_DEVCAP, 4), 2 | PCI_EXP_DEVCAP_RBER);
+}
+
 /* So that a device that left before a reboot can come back after it; no other one moves by that. */
 static void a_port_keeps_its_windows(void **state)
 {
@@ -295,6 +316,7 @@ int main(void)
 		cmocka_unit_test(large_bars_of_many_devices_fit),
 		cmocka_unit_test(large_slots_come_first),
 		cmocka_unit_test(a_port_keeps_its_windows),
+		cmocka_unit_test(registers_of_a_port),
 		cmocka_unit_test(what_came_later_stays_inside),
 		cmocka_unit_test(firmware_is_asked_for_room),
 	};
