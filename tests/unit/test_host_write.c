@@ -36,7 +36,7 @@ static void a_write_that_hangs(void **state)
 	/* Another pipe: the first one's helper would answer this one's. */
 	assert_int_equal(mkfifo(tree_path(tree, "other"), 0600), 0);
 	assert_int_equal(host_read(tree->root, "other", text, sizeof(text), 100), -ETIMEDOUT);
-	assert_true(now() - start >= 0.2 && now() - start < 20);
+	assert_true(now() - start >= 0.2 && now() - start < 60);
 	tree_put(tree, "file", "");
 	snprintf(path, sizeof(path), "%s", tree_path(tree, "file"));
 	assert_int_equal(host_write(context, path, "text\n", 30000), 0);

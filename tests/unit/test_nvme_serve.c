@@ -112,7 +112,7 @@ static unsigned completed(unsigned queue)
 	for (unsigned i = 0; !(entry[14] & 1); i++) {
 		struct pollfd ready = {nvme_image_fd(&serve.image), POLLIN, 0};
 
-		assert_in_range(i, 0, 1000);
+		assert_in_range(i, 0, 10000);
 		poll(&ready, 1, 10);
 		pump(NULL);
 	}
@@ -326,7 +326,7 @@ static void reset_in_message(unsigned row, unsigned at, uint16_t first, uint64_t
 	for (unsigned i = 0; read_cc(); i++) {
 		struct pollfd ready = {nvme_image_fd(&serve.image), POLLIN, 0};
 
-		assert_in_range(i, 0, 1000);
+		assert_in_range(i, 0, 10000);
 		nvme_serve_work(&serve);
 		if (read_cc())
 			poll(&ready, 1, 10);

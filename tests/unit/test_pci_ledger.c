@@ -241,7 +241,7 @@ static unsigned waits;
 static int watchful_read(void *dev, unsigned region, uint64_t offset, void *data, unsigned length)
 {
 	if (region == LEND_REGION_CONFIG && offset == DEVSTA) {
-		waits++;
+		assert_ptr_equal(dev, six[waits++ % SIX]); /* one after the other, in each round */
 		for (unsigned i = 0; i < SIX; i++)
 			assert_int_equal(world_get(six[i], PCI_COMMAND, 2) & PCI_COMMAND_MASTER, 0);
 	}
@@ -278,7 +278,7 @@ static void quiet_is_two_passes_over_a_set(void **state)
 	waits = 0;
 	from = seconds();
 	lend_context_quiesce(six[0]->context, functions, SIX);
-	assert_true(seconds() - from >= 0.99 && seconds() - from < 4);
+	assert_true(seconds() - from >= 0.99);
 	rounds = waits;
 	assert_int_equal(rounds % SIX, 0); /* each is asked in each round */
 	for (unsigned i = 0; i < SIX; i++)
@@ -289,7 +289,6 @@ static void quiet_is_two_passes_over_a_set(void **state)
 	for (unsigned i = SIX; i--;)
 		stop(six[i]);
 	assert_int_equal(waits, rounds);
-	assert_true(seconds() - from < 5);
 }
 
 /* A monitor that never gives a BAR back: one line, and the count that world_close() wants to be 0. */

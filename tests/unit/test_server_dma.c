@@ -134,7 +134,7 @@ static void a_client_that_takes_a_byte_at_a_time(void **state)
 	stage->server->dma_limit_ms = LIMIT_MS;
 	dma_client_start(&client, 0);
 	assert_int_equal(lend_server_read_memory(stage->server, DMA_BASE, data, BYTES), -ETIMEDOUT);
-	assert_in_range(client.answered, 1, LIMIT_MS / DMA_SLOW_MS + 1);
+	assert_in_range(client.answered, 0, LIMIT_MS / DMA_SLOW_MS + 1);
 	dma_client_end(&client);
 }
 
@@ -166,6 +166,7 @@ static void collide(struct server_stage *stage, bool twin, bool nests)
 	uint64_t value;
 
 	stage->server->device.nests = nests;
+	stage->server->dma_limit_ms = 60000; /* an honest client may stand still */
 	dma_client_begin(stage, &client, twin, HONEST);
 	dma_client_start(&client, times);
 	for (unsigned i = 0; i < times; i++) {
@@ -178,7 +179,7 @@ static void collide(struct server_stage *stage, bool twin, bool nests)
 		struct pollfd ready[2] = {{lend_server_fd(stage->server), POLLIN, 0},
 					  {client.finished, POLLIN, 0}};
 
-		assert_true(poll(ready, 2, 10000) > 0);
+		assert_true(poll(ready, 2, 60000) > 0);
 		if (ready[1].revents)
 			break;
 		assert_int_equal(lend_server_work(stage->server), 0);

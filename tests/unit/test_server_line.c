@@ -115,7 +115,7 @@ static void semaphores_for_the_line(void **state)
 	uint64_t most = UINT64_MAX - 1, one = 1;
 	int events[2];
 
-	alarm(60);
+	alarm(300);
 	open_events(events, 1);
 	assert_int_equal(set(stage, 0, EVENTFD | TRIGGER, 0, 1, events, 1), 0);
 	for (unsigned i = 0; i < 2; i++) {

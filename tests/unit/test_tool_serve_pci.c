@@ -164,7 +164,7 @@ static void wait_told(void)
 	struct pollfd over = {.fd = stop, .events = POLLIN};
 
 	kill(getppid(), SIGTERM);
-	if (poll(&over, 1, 10000) != 1)
+	if (poll(&over, 1, 60000) != 1)
 		_exit(9);
 }
 

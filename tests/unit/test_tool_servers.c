@@ -305,7 +305,7 @@ static void ends_with_the_keeper(void **state)
 	assert_true(over.fd >= 0);
 	kill(keeper, SIGKILL);
 	assert_int_equal(waitpid(keeper, &status, 0), keeper);
-	assert_int_equal(poll(&over, 1, 10000), 1);
+	assert_int_equal(poll(&over, 1, 60000), 1);
 	close(over.fd);
 	close(ready[0]);
 	close(ready[1]);

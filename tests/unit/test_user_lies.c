@@ -284,7 +284,7 @@ static void eventfds_that_block(void **state)
 	monitor.peer.hook = make_them_block;
 	assert_int_equal(user_monitor_open(&monitor), 0);
 	user_monitor_function(&monitor);
-	alarm(30);
+	alarm(300);
 	for (unsigned i = 0; i < 4; i++) {
 		lend_function_bar_write(monitor.function, 0, 0x2000 + 16 * i, 8, 0xfee00000);
 		lend_function_bar_write(monitor.function, 0, 0x2008 + 16 * i, 8, i);

@@ -243,7 +243,7 @@ static bool rings(int fd)
 	struct pollfd ready = {.fd = fd, .events = POLLIN};
 	uint64_t count;
 
-	return poll(&ready, 1, 10000) == 1 && read(fd, &count, sizeof(count)) == sizeof(count);
+	return poll(&ready, 1, 60000) == 1 && read(fd, &count, sizeof(count)) == sizeof(count);
 }
 
 static void registers_and_memory(void **state)

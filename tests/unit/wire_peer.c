@@ -9,7 +9,7 @@
 #include "tests/unit/cmocka.h"
 #include "tests/unit/wire_peer.h"
 
-enum { LIMIT_MS = 10000, STEP_MS = 20 };
+enum { LIMIT_MS = 60000, STEP_MS = 20 };
 
 const char wire_peer_text[] = "{\"capabilities\":{\"max_msg_fds\":16,\"max_data_xfer_size\":1048576,"
 			      "\"max_dma_maps\":65535,\"pgsizes\":4096,\"migration\":{\"pgsize\":4096,"
