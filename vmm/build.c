@@ -301,7 +301,7 @@ static int check_images(struct vmm *vmm, struct lend_error *error)
 
 	/* Where it fails, the file counts as changed. */
 	if (!ret && !vmm->config.firmware)
-		(void)boot_state(config.kernel_fd, &vmm->kernel);
+		vmm->kernel = machine_kernel_state(&vmm->config);
 	if (!ret && !vmm->config.firmware && boot_may_cut(&config))
 		vmm_log(vmm, LEND_LOG_WARNING,
 			"the kernel's command line (-append) has %zu bytes: a PVH file does not say how many "

@@ -136,7 +136,7 @@ struct vmm {
 	bool reset_asked;        /* guarded by lock: a reset that waits was not the guest's */
 	uint64_t filled;         /* bytes of memory, as told; guarded by lock */
 	struct ahead ahead;
-	struct boot_state kernel; /* of its file, when the machine was built */
+	struct vmm_file_state kernel; /* of its file, as machine_kernel_state() knows it */
 	uint64_t boot_ns, reboots;
 	uint64_t log_window; /* guarded by lock, as the next is: when counting began */
 	unsigned log_lines;
@@ -208,6 +208,9 @@ extern const struct vcpus_ops machine_vcpu_ops;
 /* machine_boot.c */
 /** What is booted; rsdp is the caller's to fill in. */
 struct boot_config machine_boot_config(const struct vmm_config *config, const struct layout *layout);
+/** The state of the kernel's file that the machine was made for; of size 0, which no kernel has, where it
+ * cannot be known. */
+struct vmm_file_state machine_kernel_state(const struct vmm_config *config);
 /** Everything that is the same before the first boot and before each other one. */
 int machine_boot(struct vmm *vmm, struct lend_error *error);
 

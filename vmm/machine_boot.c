@@ -21,6 +21,19 @@ struct boot_config machine_boot_config(const struct vmm_config *config, const st
 }
 
 /*
+ * As the kernel's file was when it was unpacked, or is now if it was not. One that was written to since
+ * then is no longer the unpacked kernel's.
+ */
+struct vmm_file_state machine_kernel_state(const struct vmm_config *config)
+{
+	struct vmm_file_state state = config->unpacked_of;
+
+	if (!config->unpacked_size)
+		(void)boot_state(config->kernel_fd, &state);
+	return state;
+}
+
+/*
  * Where nobody did it ahead, or a guest has run since. A file that was overwritten in place holds
  * another kernel than the one that was unpacked, and unpacks itself.
  */

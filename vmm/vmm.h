@@ -59,6 +59,12 @@ struct vmm_event {
 	char text[sizeof(struct lend_error)]; /* ends with NUL */
 };
 
+/** What tells that a file was written to. */
+struct vmm_file_state {
+	uint64_t size;
+	int64_t modified_s, modified_ns;
+};
+
 /** x-on-error=: what becomes of an uncorrectable error of the device. */
 enum vmm_on_error {
 	VMM_ERROR_FORWARD,  /* the guest is told, if it listens and the device has an AER capability */
@@ -130,6 +136,7 @@ struct vmm_config {
 	/* A bzImage's kernel unpacked, borrowed, too: the first bytes of a file. 0 bytes: not to be had. */
 	int unpacked_fd;
 	uint64_t unpacked_size;
+	struct vmm_file_state unpacked_of;     /* kernel_fd, before it was read for that */
 	const char *kernel_name, *initrd_name; /* for messages */
 	const char *cmdline;
 	int serial_fd; /* both directions, non-blocking, borrowed; -1: output is discarded */

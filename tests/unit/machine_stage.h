@@ -250,8 +250,11 @@ static int setup(void **state)
 	stage->options = (struct run_options){.memory = 1 << 20, .cpus = 1, .kernel = "K", .device_count = 1};
 	strcpy(stage->options.devices[0].host, "0000:05:00.0");
 	stage->options.devices[0].function.no_mmap = true;
-	stage->config = (struct machine_config){
-		&stage->options, -1, -1, -1, 0, {stage->root, stage->root, stage->root}, NULL, NULL};
+	stage->config = (struct machine_config){.options = &stage->options,
+						.kernel_fd = -1,
+						.initrd_fd = -1,
+						.unpacked_fd = -1,
+						.roots = {stage->root, stage->root, stage->root}};
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	sigaddset(&term, SIGUSR1);

@@ -290,7 +290,7 @@ static void a_file_that_was_written_to_is_changed(void **state)
 	const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}},
 			      late[2] = {{.tv_sec = 1000}, {.tv_sec = 1000, .tv_nsec = 1}};
 	int fd = file_of("kernel", 6);
-	struct boot_state then;
+	struct vmm_file_state then;
 
 	(void)state;
 	assert_int_equal(futimens(fd, old), 0);
@@ -303,6 +303,14 @@ static void a_file_that_was_written_to_is_changed(void **state)
 	assert_true(boot_is_changed(fd, &then));
 	close(fd);
 	assert_true(boot_is_changed(fd, &then));
+}
+
+static struct vmm_file_state state_when_unpacked(const struct stage *stage)
+{
+	struct vmm_config config = {.kernel_fd = stage->config.kernel_fd, .unpacked_size = 1};
+
+	assert_int_equal(boot_state(config.kernel_fd, &config.unpacked_of), 0);
+	return machine_kernel_state(&config);
 }
 
 /* Before the first boot, what was read ahead is not taken; at a reboot the image is loaded as it is now. */
@@ -318,7 +326,7 @@ static void a_kernel_that_was_overwritten_unpacks_itself(void **state)
 	load(&stage, &file, sizeof(file), "", RAM);
 	memset(&vmm, 0, sizeof(vmm));
 	vmm.memory = *stage.memory;
-	assert_int_equal(boot_state(stage.config.kernel_fd, &vmm.kernel), 0);
+	vmm.kernel = state_when_unpacked(&stage);
 	assert_int_equal(place_kernel(&vmm, &stage.config, &placed, NULL), 0);
 	assert_true(placed.entry.unpacked);
 	vmm.ahead.placed = true;
@@ -330,6 +338,28 @@ static void a_kernel_that_was_overwritten_unpacks_itself(void **state)
 	assert_int_equal(place_kernel(&vmm, &stage.config, &placed, NULL), 0);
 	assert_false(placed.entry.unpacked);
 	assert_false(vmm.ahead.placed);
+	end(&stage);
+}
+
+/* Written to after it was unpacked, and before there is a machine. */
+static void a_kernel_that_was_overwritten_before_the_start(void **state)
+{
+	static struct vmm vmm;
+	struct kernel_file file = kernel_file();
+	struct boot_placed placed;
+	struct stage stage;
+
+	(void)state;
+	load(&stage, &file, sizeof(file), "", RAM);
+	memset(&vmm, 0, sizeof(vmm));
+	vmm.memory = *stage.memory;
+	vmm.kernel = state_when_unpacked(&stage);
+	vmm.kernel.modified_ns ^= 1;
+	assert_int_equal(place_kernel(&vmm, &stage.config, &placed, NULL), 0);
+	assert_false(placed.entry.unpacked);
+	/* Where nothing was unpacked, it is the file as it is now. */
+	assert_int_equal(machine_kernel_state(&(struct vmm_config){.kernel_fd = stage.config.kernel_fd}).size,
+			 state_when_unpacked(&stage).size);
 	end(&stage);
 }
 
@@ -372,6 +402,7 @@ int main(void)
 		cmocka_unit_test(a_table_that_cannot_be_read_is_an_error),
 		cmocka_unit_test(a_file_that_was_written_to_is_changed),
 		cmocka_unit_test(a_kernel_that_was_overwritten_unpacks_itself),
+		cmocka_unit_test(a_kernel_that_was_overwritten_before_the_start),
 		cmocka_unit_test(sections_that_lie),
 		cmocka_unit_test(a_small_machine_unpacks_by_itself),
 	};

@@ -124,6 +124,16 @@ static int open_devices(const struct run_options *options, struct files *out, st
 	return ret;
 }
 
+static struct vmm_file_state state_of(int fd)
+{
+	struct stat st = {0};
+
+	(void)fstat(fd, &st);
+	return (struct vmm_file_state){.size = (uint64_t)st.st_size,
+				       .modified_s = st.st_mtim.tv_sec,
+				       .modified_ns = st.st_mtim.tv_nsec};
+}
+
 /* Without it the image is booted as it is: nothing here is an error of the run. */
 static void find_unpacked(const struct run_options *options, struct files *out)
 {
@@ -133,6 +143,7 @@ static void find_unpacked(const struct run_options *options, struct files *out)
 	if (out->kernel < 0 || options->no_kernel_cache)
 		return;
 	trace_step(&out->trace, TRACE_KEEPER, "looking for the unpacked kernel");
+	out->unpacked_of = state_of(out->kernel);
 	out->unpacked = kernel_cache_find(&cache, out->kernel, &out->unpacked_size, &out->unpacked_why);
 	trace_step(&out->trace, TRACE_KEEPER, "");
 }

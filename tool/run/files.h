@@ -18,7 +18,8 @@ struct files {
 	int kernel, initrd, serial, stats;
 	int unpacked; /* the file that begins with the kernel of `kernel`, a bzImage; of so many bytes */
 	uint64_t unpacked_size;
-	struct lend_error unpacked_why; /* why there is none; empty: nothing to say */
+	struct vmm_file_state unpacked_of; /* the file of `kernel`, before it was read for that */
+	struct lend_error unpacked_why;    /* why there is none; empty: nothing to say */
 	struct trace trace;
 	struct firmware_files firmware;
 	struct file_rom roms[VMM_DEVICES_MAX]; /* one a device */

@@ -164,6 +164,7 @@ static int build(struct machine *machine, int serial, struct lend_error *error)
 		.initrd_fd = machine->config->initrd_fd,
 		.unpacked_fd = machine->config->unpacked_fd,
 		.unpacked_size = machine->config->unpacked_size,
+		.unpacked_of = machine->config->unpacked_of,
 		.kernel_name = options->kernel,
 		.initrd_name = options->initrd,
 		.cmdline = options->append,

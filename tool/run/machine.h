@@ -21,6 +21,7 @@ struct machine_config {
 	int kernel_fd, initrd_fd;
 	int unpacked_fd; /* as in struct vmm_config */
 	uint64_t unpacked_size;
+	struct vmm_file_state unpacked_of;
 	struct machine_roots roots;
 	struct files *files; /* the devices that were passed as descriptors; NULL: none */
 	const struct vmm_firmware_config *firmware; /* NULL: a kernel is started */

@@ -126,6 +126,7 @@ static void run_machine(const struct run_options *options, struct files *files, 
 		.initrd_fd = files->initrd,
 		.unpacked_fd = files->unpacked,
 		.unpacked_size = files->unpacked_size,
+		.unpacked_of = files->unpacked_of,
 		.files = files,
 		.roots = {"/dev", "/proc", "/sys"},
 	};

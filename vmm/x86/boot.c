@@ -65,13 +65,13 @@ static int put_cmdline(const struct memory *memory, const char *cmdline, struct 
 	return 0;
 }
 
-int boot_state(int fd, struct boot_state *out)
+int boot_state(int fd, struct vmm_file_state *out)
 {
 	struct stat st; /* of x86-64: the kernel's own */
 
 	if (syscall(SYS_fstat, fd, &st))
 		return -errno;
-	*out = (struct boot_state){.size = (uint64_t)st.st_size,
+	*out = (struct vmm_file_state){.size = (uint64_t)st.st_size,
 				   .modified_s = st.st_mtim.tv_sec,
 				   .modified_ns = st.st_mtim.tv_nsec};
 	return 0;
@@ -79,7 +79,7 @@ int boot_state(int fd, struct boot_state *out)
 
 int boot_size(int fd, uint64_t *out)
 {
-	struct boot_state state;
+	struct vmm_file_state state;
 	int ret = boot_state(fd, &state);
 
 	if (!ret)
@@ -87,9 +87,9 @@ int boot_size(int fd, uint64_t *out)
 	return ret;
 }
 
-bool boot_is_changed(int fd, const struct boot_state *then)
+bool boot_is_changed(int fd, const struct vmm_file_state *then)
 {
-	struct boot_state now;
+	struct vmm_file_state now;
 
 	return boot_state(fd, &now) || now.size != then->size || now.modified_s != then->modified_s ||
 	       now.modified_ns != then->modified_ns;

@@ -9,6 +9,7 @@
 
 #include <linux/kvm.h>
 
+#include "vmm/vmm.h"
 #include "vmm/x86/layout.h"
 
 struct boot_config {
@@ -89,14 +90,9 @@ int boot_initrd(const struct memory *memory, const struct boot_config *config, u
  * keep it from that).
  */
 int boot_size(int fd, uint64_t *out);
-/** What tells that a file was written to. */
-struct boot_state {
-	uint64_t size;
-	int64_t modified_s, modified_ns;
-};
-int boot_state(int fd, struct boot_state *out);
+int boot_state(int fd, struct vmm_file_state *out);
 /** Whether it was, since its state was `then`; a file whose state is not known was, too. */
-bool boot_is_changed(int fd, const struct boot_state *then);
+bool boot_is_changed(int fd, const struct vmm_file_state *then);
 /** Reads exactly `length` bytes of a file into guest memory; -ENOSPC: not RAM there; -ENODATA: short. */
 int boot_read(const struct memory *memory, int fd, uint64_t offset, gpa_t to, uint64_t length);
 
