@@ -265,6 +265,8 @@ static void remove_by_outcome(void **state)
 {
 	struct stage *stage = *state;
 	const char *deleted = DONE EVENT("DEVICE_DELETED", "{\"device\": \"a\"}");
+	const char *back = DONE EVENT("DEVICE_DELETED", "{\"device\": \"a\", \"x-given-back\": true}");
+	const char *stuck = DONE EVENT("DEVICE_DELETED", "{\"device\": \"a\", \"x-given-back\": false}");
 	const char *refuses = DONE EVENT("DEVICE_DELETED", "{\"device\": \"b\"}")
 		EVENT("DEVICE_UNPLUG_GUEST_ERROR", "{\"device\": \"a\", \"reason\": \"status 0x82\"}");
 
@@ -273,6 +275,12 @@ static void remove_by_outcome(void **state)
 			    "{\"execute\":\"device_del\",\"id\":2,\"arguments\":{\"id\":\"a\"}}\n");
 	assert_int_equal(call(stage, SCRIPT(deleted), CTL(W("db"), W("remove"), W("a"), W("--force"))), 0);
 	assert_non_null(strstr(stage->asked, "\"x-force\":true"));
+	assert_null(strstr(stage->said, "the host"));
+	assert_int_equal(call(stage, SCRIPT(back), CTL(W("db"), W("remove"), W("a"))), 0);
+	assert_said(stage, "out of the guest, and the host has it back");
+	assert_int_equal(call(stage, SCRIPT(stuck), CTL(W("db"), W("remove"), W("a"))), TOOL_FAILED);
+	assert_said(stage, "could not be given back to the host");
+	assert_null(strstr(stage->said, "has it back"));
 	assert_int_equal(call(stage, SCRIPT(refuses), CTL(W("db"), W("remove"), W("a"))), CTL_REFUSED);
 	assert_said(stage, "--force takes it all the same: status 0x82");
 }

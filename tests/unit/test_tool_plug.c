@@ -230,7 +230,9 @@ static void what_is_for_others(void **state)
 static struct control_message deleted(unsigned number)
 {
 	return (struct control_message){.type = CONTROL_EVENT,
-					.event = {.type = VMM_EVENT_DELETED, .device = number}};
+					.event = {.type = VMM_EVENT_DELETED,
+						  .device = number,
+						  .values = {77}}}; /* the machine is not believed */
 }
 
 /* The machine has closed a device; its end is told when the driver has it back, once. */
@@ -254,12 +256,34 @@ static void the_last_event_waits_for_the_driver(void **state)
 	assert_int_equal(stage.events, 1);
 	assert_int_equal(stage.event.type, VMM_EVENT_DELETED);
 	assert_int_equal(stage.event.device, 1);
+	assert_int_equal(stage.event.values[0], PLUG_GIVEN_BACK);
 	assert_false(plug_gives_back(&stage.plugs, 1));
 	/* One that nobody took, and the next device of that number. */
 	assert_true(plug_take(&stage.plugs, &other));
 	assert_int_equal(stage.events, 2);
+	assert_int_equal(stage.event.values[0], PLUG_NOT_TAKEN);
 	assert_true(plug_take(&stage.plugs, &gone));
 	assert_int_equal(stage.events, 3);
+	memset(&options, 0, sizeof(options));
+	unsetenv("LEND_ROOT");
+}
+
+/* A helper that is killed may leave the device taken, and the last event says so. */
+static void a_helper_that_is_killed_gives_nothing_back(void **state)
+{
+	const struct control_message gone = deleted(1);
+
+	(void)state;
+	setenv("LEND_ROOT", stage.dir, 1);
+	options.device_count = 2;
+	options.devices[1].managed = options.devices[1].taken = true;
+	strcpy(options.devices[1].host, "0000:05:00.0");
+	assert_true(plug_take(&stage.plugs, &gone));
+	kill(stage.plugs.at[1].helper, SIGKILL);
+	while (!stage.events)
+		wait_for_helper();
+	/* It may have been done before that. */
+	assert_in_range(stage.event.values[0], PLUG_GIVEN_BACK, PLUG_STILL_TAKEN);
 	memset(&options, 0, sizeof(options));
 	unsetenv("LEND_ROOT");
 }
@@ -277,6 +301,20 @@ static void a_claim_is_read_beside(void **state)
 	assert_int_equal(stage.event.type, VMM_EVENT_PLUG_FAILED);
 	assert_non_null(strstr(stage.event.text, "claim=net/nic"));
 	unsetenv("LEND_DRA_DIR");
+}
+
+/* The number that a descriptor has in the keeper means nothing to who sent it. */
+static void a_descriptor_has_no_number(void **state)
+{
+	(void)state;
+	device.user = false;
+	device.fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	assert_int_equal(add(0), 0);
+	while (!stage.events)
+		wait_for_helper();
+	assert_int_equal(stage.event.type, VMM_EVENT_PLUG_FAILED);
+	assert_int_equal(strncmp(stage.event.text, "the descriptor is no VFIO device", 32), 0);
+	close(device.fd);
 }
 
 /* A driver that does not come to its end does not keep the keeper. */
@@ -361,7 +399,9 @@ int main(void)
 		each(what_cannot_come),
 		each(what_is_for_others),
 		each(the_last_event_waits_for_the_driver),
+		each(a_helper_that_is_killed_gives_nothing_back),
 		each(a_claim_is_read_beside),
+		each(a_descriptor_has_no_number),
 		each(a_process_that_does_not_end),
 		each(an_order_keeps_all),
 	};

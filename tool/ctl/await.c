@@ -38,6 +38,8 @@ void ctl_event(void *opaque, const char *name, const json_t *event)
 			continue;
 		}
 		ctl->met = row;
+		ctl->back = row->gives_back && json_is_true(json_object_get(data, "x-given-back"));
+		ctl->stuck = row->gives_back && json_is_false(json_object_get(data, "x-given-back"));
 		clean_copy(ctl->reason, sizeof(ctl->reason), reason ? reason : "");
 	}
 }
@@ -71,6 +73,23 @@ static int wait_until(struct ctl *ctl, const char *what, struct lend_error *erro
 	return ctl->met ? 0 : ret;
 }
 
+static int tell_outcome(const struct ctl *ctl, const char *what)
+{
+	const char *back = ctl->back ? ", and the host has it back" : "";
+
+	if (ctl->stuck) {
+		tool_say("%s: %s, but it could not be given back to the host: the machine has said why, and "
+			 "'lend unbind --stale' tries it again when the machine has ended",
+			 what, ctl->met->text);
+		return ctl->met->status ? ctl->met->status : TOOL_FAILED;
+	}
+	if (ctl->met->status == TOOL_OK)
+		printf("%s: %s%s\n", what, ctl->met->text, back);
+	else
+		tool_say("%s: %s%s%s%s", what, ctl->met->text, back, ctl->reason[0] ? ": " : "", ctl->reason);
+	return ctl->met->status;
+}
+
 int ctl_await(struct ctl *ctl, const char *what)
 {
 	struct lend_error error = {""};
@@ -86,11 +105,7 @@ int ctl_await(struct ctl *ctl, const char *what)
 		tool_say("%s: %s", what, ret == -EPIPE ? "the machine has ended" : error.text);
 		return TOOL_FAILED;
 	}
-	if (ctl->met->status == TOOL_OK)
-		printf("%s: %s\n", what, ctl->met->text);
-	else
-		tool_say("%s: %s%s%s", what, ctl->met->text, ctl->reason[0] ? ": " : "", ctl->reason);
-	return ctl->met->status;
+	return tell_outcome(ctl, what);
 }
 
 json_t *ctl_ask(struct ctl *ctl, const char *command, json_t *arguments)

@@ -21,6 +21,7 @@ struct ctl_outcome {
 	const char *text; /* "it is in the guest"; NULL: the waiting goes on, and `progress` is told */
 	const char *progress;
 	const char *reason; /* only with this reason; NULL: with any */
+	bool gives_back;    /* the event says whether the host has the device back */
 };
 
 struct ctl {
@@ -32,6 +33,7 @@ struct ctl {
 	const char *id;
 	const struct ctl_outcome *met; /* NULL: not yet */
 	char reason[256];              /* what the event says beside it */
+	bool back, stuck;              /* the host has the device back; it should, and has not */
 };
 
 /** Takes an event: see ctl_await(). `opaque` is the struct ctl. */

@@ -93,8 +93,12 @@ static const struct ctl_outcome added[] = {
 	{.event = "LEND_DEVICE_READY", .text = "the guest uses it"},
 	{.event = "LEND_DEVICE_PLUG_TIMEOUT",
 	 .status = CTL_LATE,
-	 .text = "the guest did not take it, and it was given back"},
-	{.event = "DEVICE_DELETED", .status = TOOL_FAILED, .text = "it was taken away again"},
+	 .text = "the guest did not take it, and it is out of the guest",
+	 .gives_back = true},
+	{.event = "DEVICE_DELETED",
+	 .status = TOOL_FAILED,
+	 .text = "it was taken away again",
+	 .gives_back = true},
 	{.event = "SHUTDOWN", .status = TOOL_FAILED, .text = "the machine ends"},
 	{0},
 };
@@ -122,7 +126,7 @@ static int run_add(struct ctl *ctl, const char *argument)
 }
 
 static const struct ctl_outcome removed[] = {
-	{.event = "DEVICE_DELETED", .text = "it is out of the guest, and the host has it back"},
+	{.event = "DEVICE_DELETED", .text = "it is out of the guest", .gives_back = true},
 	{.event = "DEVICE_UNPLUG_GUEST_ERROR",
 	 .status = CTL_REFUSED,
 	 .text = "the guest does not let it go; lend ctl NAME remove --force takes it all the same"},

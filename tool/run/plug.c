@@ -52,6 +52,7 @@ static void let_go(struct plug_at *at)
 static void tell(struct plug_keeper *plugs, struct plug_at *at)
 {
 	at->holds = false;
+	at->last.values[0] = at->given;
 	plugs->event(plugs->opaque, &at->last, at->topic[0] ? at->topic : NULL);
 }
 
@@ -113,6 +114,7 @@ static int start(struct plug_keeper *plugs, unsigned number, const struct run_de
 	struct plug_at *at = &plugs->at[number];
 	int ends[2], ret;
 
+	at->given = PLUG_NOT_TAKEN;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 		return -errno;
 	helper.socket = ends[1];
@@ -177,14 +179,25 @@ static void take_reply(struct plug_keeper *plugs, unsigned number, int control)
 		failed(plugs, number, "the machine does not take the device now", NULL);
 }
 
+/* What a helper's status says. One that was killed may have left the device taken. */
+static enum plug_given given_by(int status)
+{
+	if (!WIFEXITED(status))
+		return PLUG_STILL_TAKEN;
+	return WEXITSTATUS(status) <= PLUG_STILL_TAKEN ? (enum plug_given)WEXITSTATUS(status)
+						       : PLUG_STILL_TAKEN;
+}
+
 /* The helper has ended: what it had to say was said before, and what it had taken is given back. */
 static void take_end(struct plug_keeper *plugs, unsigned number, int control)
 {
 	struct plug_at *at = &plugs->at[number];
+	int status = 0;
 
 	if (at->socket >= 0)
 		take_reply(plugs, number, control);
-	waitpid(at->helper, NULL, 0);
+	if (waitpid(at->helper, &status, 0) == at->helper)
+		at->given = given_by(status);
 	close(at->process); /* which epoll forgets */
 	at->process = -1;
 	at->helper = 0;
@@ -226,8 +239,8 @@ static void give_back(struct plug_keeper *plugs, unsigned number)
 	if (plugs->at[number].is_back || number >= plugs->options->device_count)
 		return;
 	plugs->at[number].is_back = true; /* if that fails now, it is tried again at the machine's end */
-	if (device->taken)
-		start(plugs, number, device, plug_giver_main);
+	if (device->taken && start(plugs, number, device, plug_giver_main))
+		plugs->at[number].given = PLUG_STILL_TAKEN;
 }
 
 bool plug_take(struct plug_keeper *plugs, const struct control_message *message)

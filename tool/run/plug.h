@@ -12,6 +12,13 @@
 #include "tool/run/control.h"
 #include "tool/run/options.h"
 
+/* Whether the host has a device back, as the last event of a device tells in values[0]. */
+enum plug_given {
+	PLUG_NOT_TAKEN,   /* nobody took it from a driver: it stays where it was */
+	PLUG_GIVEN_BACK,  /* to its driver */
+	PLUG_STILL_TAKEN, /* that failed: its reason was printed */
+};
+
 /* A device by its number. */
 struct plug_at {
 	pid_t helper; /* 0: none */
@@ -19,7 +26,8 @@ struct plug_at {
 	int socket;   /* to it; -1: none */
 	bool called;  /* the machine has the order */
 	bool is_back; /* one of the command line: it has left the machine */
-	bool holds;   /* `last` is told when the helper has ended, with the topic; empty: none */
+	enum plug_given given;
+	bool holds; /* `last` is told when the helper has ended, with the topic; empty: none */
 	struct vmm_event last;
 	char topic[32];
 };
@@ -29,7 +37,8 @@ struct plug_keeper {
 	/*
 	 * What the machine would send, where it is the keeper that knows; not from plug_add(). With the
 	 * topic of `lend check` that failed; NULL: none did. The last event of a device comes from here
-	 * as well, also if the machine told of it: not before its driver in the host has it back.
+	 * as well, also if the machine told of it: not before its driver in the host has it back, or that
+	 * failed (enum plug_given).
 	 */
 	void (*event)(void *opaque, const struct vmm_event *event, const char *topic);
 	void *opaque;

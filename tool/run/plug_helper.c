@@ -13,6 +13,7 @@
 #include "tool/host.h"
 #include "tool/run/claim.h"
 #include "tool/run/managed.h"
+#include "tool/run/plug.h"
 #include "tool/run/plug_helper.h"
 #include "tool/run/preflight.h"
 #include "tool/run/socket.h"
@@ -258,6 +259,19 @@ static void await_end(int socket)
 		errno = 0;
 }
 
+/* Its number is the keeper's: who sent it knows another one. */
+static void forget_number(const struct run_device *device, struct lend_error *error)
+{
+	char number[32], rest[sizeof(error->text)];
+	size_t length = (size_t)snprintf(number, sizeof(number), "fd %d ", device->fd);
+
+	if (device->fd < 0 || strncmp(error->text, number, length) != 0)
+		return;
+	snprintf(rest, sizeof(rest), "%s", error->text + length);
+	snprintf(error->text, sizeof(error->text), "the descriptor %.*s",
+		 (int)(sizeof(error->text) - sizeof("the descriptor ")), rest);
+}
+
 int plug_helper_main(void *opaque)
 {
 	const struct plug_helper *helper = opaque;
@@ -268,12 +282,14 @@ int plug_helper_main(void *opaque)
 	struct lend_context *context = NULL;
 	struct managed managed = {0};
 	int fds[ORDER_FDS], count = 0;
+	enum plug_given given;
 
 	if (options && !host_context(&context)) {
 		reply.result = take(context, &managed, options, &topic, &error);
 		if (!reply.result)
 			count = open_all(context, &options->devices[0], &reply, fds, &error);
 		reply.result = count < 0 ? count : reply.result;
+		forget_number(helper->device, &error);
 		snprintf(reply.text, sizeof(reply.text), "%s", error.text);
 		snprintf(reply.topic, sizeof(reply.topic), "%s", topic);
 	}
@@ -282,11 +298,14 @@ int plug_helper_main(void *opaque)
 		close(fds[i]);
 	if (!reply.result && managed.taken)
 		await_end(helper->socket);
-	if (managed_end(&managed, options, &error))
+	given = managed.taken ? PLUG_GIVEN_BACK : PLUG_NOT_TAKEN;
+	if (managed_end(&managed, options, &error)) {
 		tool_say("%s", error.text);
+		given = PLUG_STILL_TAKEN;
+	}
 	lend_context_free(context);
 	free(options);
-	return 0;
+	return given;
 }
 
 int plug_giver_main(void *opaque)
@@ -297,5 +316,5 @@ int plug_giver_main(void *opaque)
 
 	if (ret)
 		tool_say("%s", error.text);
-	return ret ? 1 : 0;
+	return ret ? PLUG_STILL_TAKEN : PLUG_GIVEN_BACK;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tool/run/plug.h"
 #include "tool/run/qmp/commands.h"
 
 struct row {
@@ -31,24 +32,34 @@ static json_t *reason_of(const struct qmp *qmp, const struct vmm_event *event)
 	return event->text[0] && strcmp(event->text, host) ? qmp_text(event->text) : NULL;
 }
 
+/* Of the last event of a device, which is the keeper's. NULL: nobody had taken the device. */
+static json_t *given_back(const struct vmm_event *event)
+{
+	bool is_last = event->type == VMM_EVENT_DELETED || event->type == VMM_EVENT_PLUG_TIMEOUT ||
+		       event->type == VMM_EVENT_PLUG_FAILED;
+
+	return is_last && event->values[0] ? json_boolean(event->values[0] == PLUG_GIVEN_BACK) : NULL;
+}
+
 static json_t *device_data(const struct qmp *qmp, const struct vmm_event *event)
 {
 	const char *id = qmp->devices[event->device].id;
 	char path[QMP_ID_SIZE + 32];
 
 	snprintf(path, sizeof(path), "/machine/peripheral/%s", id);
-	return json_pack("{s:s, s:s, s:o*, s:o*}", "device", id, "path", path, "x-host",
+	return json_pack("{s:s, s:s, s:o*, s:o*, s:o*}", "device", id, "path", path, "x-host",
 			 qmp->devices[event->device].host[0] ? qmp_text(qmp->devices[event->device].host)
 							     : NULL,
-			 "reason", reason_of(qmp, event));
+			 "reason", reason_of(qmp, event), "x-given-back", given_back(event));
 }
 
 static json_t *lend_data(const struct qmp *qmp, const struct vmm_event *event)
 {
 	const struct qmp_device *device = &qmp->devices[event->device];
 
-	return json_pack("{s:s, s:o*, s:o*}", "id", device->id, "host",
-			 device->host[0] ? qmp_text(device->host) : NULL, "reason", reason_of(qmp, event));
+	return json_pack("{s:s, s:o*, s:o*, s:o*}", "id", device->id, "host",
+			 device->host[0] ? qmp_text(device->host) : NULL, "reason", reason_of(qmp, event),
+			 "x-given-back", given_back(event));
 }
 
 static json_t *error_data(const struct qmp *qmp, const struct vmm_event *event)
