@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "tests/unit/test_tool_keeper.h"
+#include "tool/clock.h"
 
 enum { LIMIT = 4096 };
 
@@ -62,7 +63,7 @@ static void lose_a_server(struct user *user)
 					.listener = -1,
 					.place = -1,
 					.deaths = DEATHS_MAX,
-					.first = keeper_now()};
+					.first = clock_ms()};
 	user->config.servers = &servers;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tool/clock.h"
 #include "tool/clean.h"
 #include "tool/ctl/ctl.h"
 
@@ -59,11 +60,11 @@ static void end_waiting(void)
 
 static int wait_until(struct ctl *ctl, const char *what, struct lend_error *error)
 {
-	uint64_t began = ctl_now(), until = began + ctl->limit_ms;
+	uint64_t began = clock_ms(), until = began + ctl->limit_ms;
 	int ret = 0;
 
 	while (!ctl->met && (!ret || ret == -ETIMEDOUT)) {
-		uint64_t now = ctl_now();
+		uint64_t now = clock_ms();
 
 		if (now >= until)
 			return -ETIMEDOUT;

@@ -9,19 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tool/clock.h"
 #include "tool/clean.h"
 #include "tool/ctl/client.h"
 #include "tool/tool.h"
 
 enum { LINE_FIRST = 4096, LINE_MAX_BYTES = 4 << 20 };
-
-uint64_t ctl_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* Waits for a descriptor. 0, -ETIMEDOUT, or another negative errno. */
 static int wait_for(int fd, short events, uint64_t until)
@@ -29,7 +22,7 @@ static int wait_for(int fd, short events, uint64_t until)
 	struct pollfd it = {.fd = fd, .events = events};
 
 	for (;;) {
-		uint64_t now = ctl_now(), left = until > now ? until - now : 0;
+		uint64_t now = clock_ms(), left = until > now ? until - now : 0;
 		int ret = poll(&it, 1, until == UINT64_MAX ? -1 : left > 60000 ? 60000 : (int)left);
 
 		if (ret > 0)
@@ -202,7 +195,7 @@ static int await_reply(struct ctl_client *client, uint64_t until, json_t **resul
 int ctl_execute(struct ctl_client *client, const char *command, json_t *arguments, json_t **result,
 		struct lend_error *error)
 {
-	uint64_t until = ctl_now() + (client->reply_ms ? client->reply_ms : CTL_REPLY_MS);
+	uint64_t until = clock_ms() + (client->reply_ms ? client->reply_ms : CTL_REPLY_MS);
 	int ret = send_request(client, command, arguments, until);
 
 	return ret ? say(ret, error) : await_reply(client, until, result, error);
@@ -211,7 +204,7 @@ int ctl_execute(struct ctl_client *client, const char *command, json_t *argument
 static int greet(struct ctl_client *client, struct lend_error *error)
 {
 	json_t *greeting;
-	int ret = next_message(client, ctl_now() + CTL_REPLY_MS, &greeting);
+	int ret = next_message(client, clock_ms() + CTL_REPLY_MS, &greeting);
 
 	if (ret)
 		return say(ret, error);

@@ -25,8 +25,6 @@ struct ctl_client {
 
 enum { CTL_REPLY_MS = 30000 };
 
-/** Milliseconds of a clock that only goes on. */
-uint64_t ctl_now(void);
 
 /**
  * Connects to `path`, takes the greeting and leaves the negotiation. Set `event` and `opaque`

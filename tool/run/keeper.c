@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tool/clock.h"
 #include "tool/run/keeper_state.h"
 #include "tool/run/rights.h"
 #include "tool/run/spawn.h"
@@ -25,14 +26,6 @@ struct start {
 	const struct keeper_config *config;
 	int control, serial;
 };
-
-uint64_t keeper_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static int start_machine(void *opaque)
 {
@@ -130,7 +123,7 @@ static void open_console(struct keeper *keeper)
 /* How long poll() may wait, for whichever wants to act first; -1: for ever. */
 static int patience(const struct keeper *keeper)
 {
-	uint64_t now = keeper_now();
+	uint64_t now = clock_ms();
 	int full = keeper->full_until > now ? (int)(keeper->full_until - now) : -1;
 	const int waits[] = {ladder_wait(&keeper->ladder, now), progress_wait(&keeper->progress, now),
 			     comeback_wait(&keeper->comeback, now), full};
@@ -146,19 +139,19 @@ static void loop(struct keeper *keeper)
 {
 	struct pollfd polls[KEEPER_POLLS];
 
-	progress_begin(&keeper->progress, keeper_now());
+	progress_begin(&keeper->progress, clock_ms());
 	/* One that ended before our signals were taken sent none that we see. */
 	if (keeper->config->servers)
-		servers_reap(keeper->config->servers, keeper_now(), &keeper->messages);
+		servers_reap(keeper->config->servers, clock_ms(), &keeper->messages);
 	while (!keeper->over) {
-		if (keeper->full_until <= keeper_now())
+		if (keeper->full_until <= clock_ms())
 			keeper->full_until = 0;
 		keeper_polls(keeper, polls);
 		if (poll(polls, KEEPER_POLLS, patience(keeper)) < 0 && errno != EINTR)
 			keeper_step(keeper, LADDER_KILL);
 		keeper_serve(keeper, polls);
-		keeper_step(keeper, ladder_tick(&keeper->ladder, keeper_now()));
-		comeback_tick(&keeper->comeback, keeper_now(), keeper->control);
+		keeper_step(keeper, ladder_tick(&keeper->ladder, clock_ms()));
+		comeback_tick(&keeper->comeback, clock_ms(), keeper->control);
 		keeper_progress(keeper);
 	}
 }
@@ -167,9 +160,9 @@ static void loop(struct keeper *keeper)
 static void flush(struct keeper *keeper)
 {
 	struct sink *sinks[] = {&keeper->console.output, &keeper->messages.sink};
-	uint64_t now = keeper_now(), until = now + keeper->config->flush_ms;
+	uint64_t now = clock_ms(), until = now + keeper->config->flush_ms;
 
-	for (; now < until; now = keeper_now()) {
+	for (; now < until; now = clock_ms()) {
 		struct pollfd polls[2];
 		int waiting = 0;
 

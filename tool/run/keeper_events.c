@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tool/clock.h"
 #include "tool/run/heap.h"
 #include "tool/run/keeper_state.h"
 #include "tool/run/socket.h"
@@ -52,7 +53,7 @@ void keeper_step(struct keeper *keeper, enum ladder_step step)
 	case LADDER_WAIT:
 		messages_say(&keeper->messages,
 			     "waiting for the machine, which is %s; it is killed if that takes %d s more",
-			     keeper->work, ladder_wait(&keeper->ladder, keeper_now()) / 1000);
+			     keeper->work, ladder_wait(&keeper->ladder, clock_ms()) / 1000);
 		return;
 	case LADDER_KILL:
 		terminal_leave(&keeper->terminal);
@@ -87,14 +88,14 @@ static void reap(struct keeper *keeper)
 	if (!keeper->over && waitpid(keeper->machine, &keeper->wait_status, WNOHANG) == keeper->machine)
 		keeper->over = true;
 	if (keeper->config->servers && !keeper->over)
-		servers_reap(keeper->config->servers, keeper_now(), &keeper->messages);
+		servers_reap(keeper->config->servers, clock_ms(), &keeper->messages);
 }
 
 /* A step of the start. Its text comes from the machine: it is limited as its log is. */
 static void take_step(struct keeper *keeper, unsigned row, const char *what)
 {
 	char line[PROGRESS_LINE];
-	uint64_t now = keeper_now();
+	uint64_t now = clock_ms();
 
 	if (progress_step(&keeper->progress, row, what, now, line) && keeper->config->verbose)
 		messages_relay(&keeper->messages, LEND_LOG_INFO, line, now);
@@ -104,7 +105,7 @@ void keeper_progress(struct keeper *keeper)
 {
 	char line[PROGRESS_LINE];
 
-	if (progress_tick(&keeper->progress, keeper_now(), line))
+	if (progress_tick(&keeper->progress, clock_ms(), line))
 		messages_say(&keeper->messages, "%s", line);
 }
 
@@ -114,7 +115,7 @@ static void take_memory(struct keeper *keeper, uint32_t mib)
 		       done = said < all ? said : all;
 	char line[PROGRESS_LINE];
 
-	if (!progress_memory(&keeper->progress, done, all, keeper_now(), line))
+	if (!progress_memory(&keeper->progress, done, all, clock_ms(), line))
 		return;
 	messages_change(&keeper->messages, line);
 	qmp_populated(keeper->qmp, done, all);
@@ -140,7 +141,7 @@ static void take_running(struct keeper *keeper)
 static void take_work(struct keeper *keeper, const char *text)
 {
 	snprintf(keeper->work, sizeof(keeper->work), "%.*s", (int)sizeof(keeper->work) - 1, text);
-	ladder_work(&keeper->ladder, keeper->work[0], keeper_now());
+	ladder_work(&keeper->ladder, keeper->work[0], clock_ms());
 }
 
 static void take_result(struct keeper *keeper, const struct control_message *message)
@@ -150,7 +151,7 @@ static void take_result(struct keeper *keeper, const struct control_message *mes
 	messages_change(&keeper->messages, "");
 	keeper->end = *message;
 	strcpy(keeper->work, "giving its devices back");
-	ladder_end(&keeper->ladder, keeper_now());
+	ladder_end(&keeper->ladder, clock_ms());
 	if (keeper->qmp)
 		qmp_ended(keeper->qmp, true, (enum vmm_end)message->value);
 }
@@ -168,7 +169,7 @@ static void take_message(struct keeper *keeper, const struct control_message *me
 	switch (message->type) {
 	case CONTROL_LOG:
 		messages_relay(&keeper->messages, (enum lend_log_level)message->value, message->text,
-			       keeper_now());
+			       clock_ms());
 		return;
 	case CONTROL_STEP:
 		take_step(keeper, message->value, message->text);
@@ -183,7 +184,7 @@ static void take_message(struct keeper *keeper, const struct control_message *me
 		take_work(keeper, message->text);
 		return;
 	case CONTROL_LOST:
-		comeback_lost(&keeper->comeback, message->value, keeper_now());
+		comeback_lost(&keeper->comeback, message->value, clock_ms());
 		return;
 	case CONTROL_FOUND:
 		comeback_found(&keeper->comeback, message->value);
@@ -235,7 +236,7 @@ static void report(struct keeper *keeper)
 	char line[PROGRESS_LINE];
 
 	read_control(keeper); /* what it has told by now */
-	if (progress_tell(&keeper->progress, keeper_now(), line))
+	if (progress_tell(&keeper->progress, clock_ms(), line))
 		messages_say(&keeper->messages, "%s", line);
 	else
 		control_send(keeper->control, CONTROL_REPORT);
@@ -265,11 +266,11 @@ static void take_signal(struct keeper *keeper, uint32_t signal)
 		return;
 	case SIGQUIT:
 		set_cause(keeper, QMP_CAUSE_SIGNAL);
-		keeper_step(keeper, ladder_ask_stop(&keeper->ladder, keeper_now()));
+		keeper_step(keeper, ladder_ask_stop(&keeper->ladder, clock_ms()));
 		return;
 	default:
 		set_cause(keeper, QMP_CAUSE_SIGNAL);
-		keeper_step(keeper, ladder_ask(&keeper->ladder, keeper_now()));
+		keeper_step(keeper, ladder_ask(&keeper->ladder, clock_ms()));
 		return;
 	}
 }
@@ -298,7 +299,7 @@ static void take_client(struct keeper *keeper)
 	int client = socket_accept(keeper->config->serial_fd);
 
 	if (socket_is_short(client))
-		keeper->full_until = keeper_now() + FULL_MS;
+		keeper->full_until = clock_ms() + FULL_MS;
 	if (client < 0)
 		return;
 	if (keeper->client >= 0) {
@@ -332,7 +333,7 @@ static void serve_console(struct keeper *keeper, const struct pollfd *polls)
 
 	if (action == ESCAPE_END) {
 		set_cause(keeper, QMP_CAUSE_KEYS);
-		keeper_step(keeper, ladder_ask_stop(&keeper->ladder, keeper_now()));
+		keeper_step(keeper, ladder_ask_stop(&keeper->ladder, clock_ms()));
 	} else if (action == ESCAPE_HELP)
 		sink_write(&keeper->messages.sink, help_text, strlen(help_text));
 }

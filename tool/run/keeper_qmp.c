@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tool/clock.h"
 #include "tool/run/keeper_state.h"
 
 static int call(void *opaque, uint32_t serial, enum control_verb verb)
@@ -27,7 +28,7 @@ static void quit(void *opaque)
 {
 	struct keeper *keeper = opaque;
 
-	keeper_step(keeper, ladder_ask_stop(&keeper->ladder, keeper_now()));
+	keeper_step(keeper, ladder_ask_stop(&keeper->ladder, clock_ms()));
 }
 
 static int plug(void *opaque, unsigned number, const struct run_device *device, struct lend_error *error)

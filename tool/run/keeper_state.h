@@ -51,8 +51,6 @@ struct keeper {
 	struct control_message end;
 };
 
-/** Monotonic, in ms. */
-uint64_t keeper_now(void);
 
 /** The signals that the keeper takes from its descriptor. */
 void keeper_signals(sigset_t *out);

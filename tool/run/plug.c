@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tool/clock.h"
 #include "tool/run/plug.h"
 #include "tool/run/plug_helper.h"
 #include "tool/run/spawn.h"
@@ -270,23 +271,15 @@ static pid_t working(const struct plug_keeper *plugs)
 	return 0;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 pid_t plug_end(struct plug_keeper *plugs, unsigned limit_ms)
 {
-	uint64_t now = now_ms(), until = now + limit_ms;
+	uint64_t now = clock_ms(), until = now + limit_ms;
 	struct pollfd ready = {.fd = plugs->epoll, .events = POLLIN};
 	pid_t left;
 
 	for (unsigned i = 0; i < VMM_DEVICES_MAX; i++)
 		let_go(&plugs->at[i]);
-	for (; working(plugs) && now < until; now = now_ms())
+	for (; working(plugs) && now < until; now = clock_ms())
 		if (poll(&ready, 1, (int)(until - now)) > 0)
 			plug_serve(plugs, -1);
 	left = working(plugs);

@@ -8,18 +8,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/clock.h"
 #include "lib/backend/user/call.h"
 #include "lib/eventfd.h"
 
 enum { ERRNO_MAX = 4095 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 void user_call_finish(struct user_session *session, struct user_call *call, int ret)
 {
@@ -113,7 +106,7 @@ void user_call_reply(struct user_session *session, struct wire_reader *reader)
 static void poll_once(struct user_session *session, struct user_call *call)
 {
 	struct pollfd polls[USER_CHANNELS + 1];
-	uint64_t now = now_ms();
+	uint64_t now = clock_ms();
 
 	for (unsigned i = 0; i < USER_CHANNELS; i++) {
 		const struct user_channel *channel = &session->channels[i];
@@ -145,7 +138,7 @@ static void wait_for_another(struct user_session *session, struct user_call *cal
 static void wait_for(struct user_session *session, struct user_call *call)
 {
 	while (!call->done) {
-		if (now_ms() >= call->deadline) {
+		if (clock_ms() >= call->deadline) {
 			user_session_pump(session);
 			if (!call->done)
 				user_session_die(session, "its server did not %s %s within %u.%u s",
@@ -179,7 +172,7 @@ static void send_call(struct user_session *session, struct user_call *call)
 		.call = call,
 	};
 	memcpy(call->message.message.parts, call->out, sizeof(call->out));
-	call->deadline = now_ms() + session->timeout_ms;
+	call->deadline = clock_ms() + session->timeout_ms;
 	call->next = session->waiting;
 	session->waiting = call;
 	user_channel_send(session, channel, &call->message);

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/host/taking/write.h"
 
 /* From the helper: errno of the access, and what it read. */
@@ -54,23 +55,15 @@ static int help(const char *path, const char *text, int to, pid_t parent)
 	return write(STDIN_FILENO, &answer, sizeof(answer)) < 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool await(int fd, unsigned limit_ms)
 {
 	struct pollfd answered = {.fd = fd, .events = POLLIN};
-	int64_t until = now_ms() + limit_ms, left;
+	int64_t until = (int64_t)clock_ms() + limit_ms, left;
 
 	do {
 		int ret;
 
-		left = until - now_ms();
+		left = until - (int64_t)clock_ms();
 		ret = poll(&answered, 1, left > 0 ? (int)left : 0);
 		if (ret >= 0 || errno != EINTR)
 			return ret > 0;

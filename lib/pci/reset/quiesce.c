@@ -10,6 +10,7 @@
 
 #include <linux/pci_regs.h>
 
+#include "lib/clock.h"
 #include "lib/le.h"
 #include "lib/pci/bars/bar.h"
 #include "lib/pci/config/config.h"
@@ -101,22 +102,14 @@ static bool any_pending(struct lend_function **functions, size_t count)
 	return any;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Hardware signals no end of transactions, so the bit is polled (PCI Express Base, 7.5.3.5). */
 static void wait_pending(struct lend_function **functions, size_t count)
 {
 	static const struct timespec step = {.tv_nsec = 1000000};
-	uint64_t end = now_ms() + WAIT_MS;
+	uint64_t end = clock_ms() + WAIT_MS;
 	bool pending;
 
-	while ((pending = any_pending(functions, count)) && now_ms() < end)
+	while ((pending = any_pending(functions, count)) && clock_ms() < end)
 		nanosleep(&step, NULL);
 	for (size_t i = 0; i < count && pending; i++) {
 		function_lock(functions[i]);
