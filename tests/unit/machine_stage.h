@@ -22,6 +22,7 @@
 
 #include "tool/run/control.c"
 #include "tool/run/machine.c"
+#include "tool/run/machine_says.c"
 #include "tool/run/machine_calls.c"
 #include "tool/run/outbox.c"
 #include "tool/run/orphan.c"
