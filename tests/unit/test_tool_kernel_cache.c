@@ -201,7 +201,7 @@ static void the_folder_is_the_users(void **state)
 	snprintf(path, sizeof(path), "%s/.cache/lend/kernels", stage->root);
 	assert_int_equal(access(path, F_OK), 0);
 	snprintf(path, sizeof(path), "%s/xdg", stage->root);
-	stage->cache.home.cache = path;
+	stage->cache.home.base = path;
 	kernel_find_right(stage);
 	snprintf(stage->folder, sizeof(stage->folder), "%s/xdg/lend/kernels", stage->root);
 	assert_int_equal(access(stage->folder, F_OK), 0);

@@ -123,8 +123,8 @@ static void a_store_is_made_by_one_of_two(void **state)
 static void a_store_is_found_by_its_name(void **state)
 {
 	struct stage *stage = *state;
-	const struct store_home none = {.state = "relative"};
-	struct store_home home = {.state = stage->root, .home = "/nowhere"};
+	const struct home none = {.base = "relative"};
+	struct home home = {.base = stage->root, .home = "/nowhere"};
 	char path[200], folder[200];
 	struct stat st;
 
@@ -133,7 +133,7 @@ static void a_store_is_found_by_its_name(void **state)
 	assert_string_equal(path, folder);
 	assert_int_equal(stat(at(stage, "lend/vars"), &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0700);
-	home = (struct store_home){.home = stage->root};
+	home = (struct home){.home = stage->root};
 	assert_int_equal(store_path(&home, "web", path, sizeof(path), &stage->error), 0);
 	assert_non_null(strstr(path, "/.local/state/lend/vars/web.fd"));
 	assert_int_equal(store_path(&none, "web", path, sizeof(path), &stage->error), -ENOENT);
@@ -141,7 +141,7 @@ static void a_store_is_found_by_its_name(void **state)
 	assert_int_equal(store_path(&home, "web", path, 20, &stage->error), -ENAMETOOLONG);
 	/* A file is where the folder should be. */
 	close(open(at(stage, "file"), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
-	home = (struct store_home){.state = at(stage, "file")};
+	home = (struct home){.base = at(stage, "file")};
 	assert_int_equal(store_path(&home, "web", path, sizeof(path), &stage->error), -ENOTDIR);
 	assert_says(stage, "cannot make the folder");
 }

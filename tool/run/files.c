@@ -12,6 +12,7 @@
 
 #include "tool/run/files.h"
 #include "tool/run/kernel/cache.h"
+#include "tool/run/read_all.h"
 #include "tool/run/socket.h"
 #include "tool/tool.h"
 
@@ -35,21 +36,6 @@ static int open_image(const char *path, const char *what, struct lend_error *err
 	return tool_fail(error, -ENOEXEC, "the %s %s is not a regular file; give another one", what, path);
 }
 
-static int read_all(int fd, char *bytes, size_t length)
-{
-	/* static: the caller owns the descriptor */
-	for (size_t done = 0; done < length;) {
-		ssize_t ret = read(fd, bytes + done, length - done);
-
-		if (ret < 0 && errno == EINTR)
-			continue;
-		if (ret <= 0)
-			return ret < 0 ? -errno : -EIO;
-		done += (size_t)ret;
-	}
-	return 0;
-}
-
 int file_rom_read(const char *path, struct file_rom *out, struct lend_error *error)
 {
 	struct stat st;
@@ -65,10 +51,12 @@ int file_rom_read(const char *path, struct file_rom *out, struct lend_error *err
 	if (!ret) {
 		out->length = (size_t)st.st_size;
 		out->bytes = malloc(out->length);
-		ret = out->bytes ? read_all(fd, out->bytes, out->length) : -ENOMEM;
+		ret = out->bytes ? read_all(fd, out->bytes, out->length, 0) : -ENOMEM;
 	}
 	close(fd);
-	return ret ? tool_fail(error, ret, "cannot read the expansion ROM %s: %s", path, strerror(-ret)) : 0;
+	return ret ? tool_fail(error, ret, "cannot read the expansion ROM %s: %s", path,
+			       ret == -EBADMSG ? "it was cut while it was read" : strerror(-ret))
+		   : 0;
 }
 
 static int read_roms(const struct run_options *options, struct files *out, struct lend_error *error)
@@ -137,8 +125,9 @@ static struct vmm_file_state state_of(int fd)
 /* Without it the image is booted as it is: nothing here is an error of the run. */
 static void find_unpacked(const struct run_options *options, struct files *out)
 {
-	const struct kernel_cache cache = {
-		.folder = options->kernel_cache, .home = kernel_home(), .settled_s = CACHE_SETTLED_S};
+	const struct kernel_cache cache = {.folder = options->kernel_cache,
+					   .home = home_of("XDG_CACHE_HOME"),
+					   .settled_s = CACHE_SETTLED_S};
 
 	if (out->kernel < 0 || options->no_kernel_cache)
 		return;

@@ -137,8 +137,7 @@ static bool machine_name(const struct run_options *options, char out[RUN_NAME_MA
 /* Where the variables are kept; an empty path: nowhere. */
 static int find_store(const struct run_options *options, char *path, size_t room, struct lend_error *error)
 {
-	const struct store_home home = {
-		.root = !geteuid(), .state = getenv("XDG_STATE_HOME"), .home = getenv("HOME")};
+	const struct home home = home_of("XDG_STATE_HOME");
 	char name[RUN_NAME_MAX] = "";
 
 	snprintf(path, room, "%s", options->firmware.vars);

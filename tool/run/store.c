@@ -14,41 +14,22 @@
 
 enum { PATH_ROOM = 4096, COPY_BYTES = 65536 };
 
-int store_folders(char *path)
+int store_path(const struct home *home, const char *name, char *out, size_t room, struct lend_error *error)
 {
-	for (char *at = path + 1; *at; at++) {
-		if (*at != '/')
-			continue;
-		*at = '\0';
-		if (mkdir(path, 0700) && errno != EEXIST)
-			return -errno;
-		*at = '/';
-	}
-	return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
-}
-
-int store_path(const struct store_home *home, const char *name, char *out, size_t room,
-	       struct lend_error *error)
-{
+	static const struct home_folder vars = {"/var/lib/lend/vars", ".local/state", "lend/vars"};
 	char folder[PATH_ROOM];
-	int ret, length;
+	int ret = home_path(home, &vars, folder, sizeof(folder));
 
-	if (home->root)
-		length = snprintf(folder, sizeof(folder), "/var/lib/lend/vars");
-	else if (home->state && home->state[0] == '/')
-		length = snprintf(folder, sizeof(folder), "%s/lend/vars", home->state);
-	else if (home->home && home->home[0] == '/')
-		length = snprintf(folder, sizeof(folder), "%s/.local/state/lend/vars", home->home);
-	else
+	if (ret == -ENOENT)
 		return tool_fail(
 			error, -ENOENT,
 			"there is no place for the guest's UEFI variables: neither XDG_STATE_HOME nor "
 			"HOME is set; give -firmware CODE,vars=FILE");
-	if (length >= (int)sizeof(folder) || strlen(name) + (size_t)length + sizeof("/.fd") > room)
+	if (ret || strlen(name) + strlen(folder) + sizeof("/.fd") > room)
 		return tool_fail(error, -ENAMETOOLONG,
 				 "the path for the guest's UEFI variables is too long; give -firmware "
 				 "CODE,vars=FILE");
-	ret = store_folders(folder);
+	ret = home_make(folder);
 	if (ret)
 		return tool_fail(
 			error, ret,

@@ -7,23 +7,13 @@
 #define TOOL_RUN_STORE_H
 
 #include "lend/types.h"
-
-/** Where stores are that the user gave no path of. */
-struct store_home {
-	bool root;         /* then it is /var/lib/lend */
-	const char *state; /* XDG_STATE_HOME; NULL or no absolute path: below `home` */
-	const char *home;  /* HOME; NULL: not known */
-};
-
-/** Makes a folder, and those above it. Only this user sees what is in those that are made. 0 or a negative errno. */
-int store_folders(char *path);
+#include "tool/run/home.h"
 
 /**
- * The path of the store of the machine `name`; its folder is made if need be. 0, or a negative errno
- * with the sentence.
+ * The path of the store of the machine `name`, if the user gave none; its folder is made if need be. 0, or a
+ * negative errno with the sentence.
  */
-int store_path(const struct store_home *home, const char *name, char *out, size_t room,
-	       struct lend_error *error);
+int store_path(const struct home *home, const char *name, char *out, size_t room, struct lend_error *error);
 
 /** What a store that is not there begins with. */
 struct store_template {

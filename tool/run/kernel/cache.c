@@ -20,35 +20,19 @@
 #include "tool/run/kernel/cache.h"
 #include "tool/run/kernel/entry.h"
 #include "tool/run/kernel/seen.h"
-#include "tool/run/store.h"
 #include "tool/tool.h"
 
 enum { PATH_ROOM = 4096, DAY = 86400, FREE_SHARE = 4 };
 
 static const char new_name[] = ".lend-new";
 
-struct kernel_home kernel_home(void)
-{
-	return (struct kernel_home){
-		.root = !geteuid(), .cache = getenv("XDG_CACHE_HOME"), .home = getenv("HOME")};
-}
-
 static int folder_path(const struct kernel_cache *cache, char out[PATH_ROOM])
 {
-	const struct kernel_home *home = &cache->home;
-	int length;
+	static const struct home_folder kernels = {"/var/cache/lend/kernels", ".cache", "lend/kernels"};
 
 	if (cache->folder)
-		length = snprintf(out, PATH_ROOM, "%s", cache->folder);
-	else if (home->root)
-		length = snprintf(out, PATH_ROOM, "/var/cache/lend/kernels");
-	else if (home->cache && home->cache[0] == '/')
-		length = snprintf(out, PATH_ROOM, "%s/lend/kernels", home->cache);
-	else if (home->home && home->home[0] == '/')
-		length = snprintf(out, PATH_ROOM, "%s/.cache/lend/kernels", home->home);
-	else
-		return -ENOENT;
-	return length < PATH_ROOM ? 0 : -ENAMETOOLONG;
+		return snprintf(out, PATH_ROOM, "%s", cache->folder) < PATH_ROOM ? 0 : -ENAMETOOLONG;
+	return home_path(&cache->home, &kernels, out, PATH_ROOM);
 }
 
 static int open_folder(const struct kernel_cache *cache, char path[PATH_ROOM], struct lend_error *error)
@@ -59,7 +43,7 @@ static int open_folder(const struct kernel_cache *cache, char path[PATH_ROOM], s
 		return tool_fail(error, ret, "unpacked kernels have no folder: %s",
 				 ret == -ENOENT ? "neither XDG_CACHE_HOME nor HOME is set"
 						: "its path is too long");
-	ret = store_folders(path);
+	ret = home_make(path);
 	fd = ret ? ret : open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return tool_fail(error, ret ? ret : -errno, "the folder of unpacked kernels, %s: %s", path,

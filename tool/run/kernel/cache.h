@@ -7,20 +7,11 @@
 #define TOOL_RUN_KERNEL_CACHE_H
 
 #include "lend/types.h"
-
-/** Where the folder is that the user did not name. */
-struct kernel_home {
-	bool root;         /* then it is below /var/cache/lend */
-	const char *cache; /* XDG_CACHE_HOME; NULL or no absolute path: below `home` */
-	const char *home;  /* HOME; NULL: not known */
-};
-
-/** What the environment says. */
-struct kernel_home kernel_home(void);
+#include "tool/run/home.h"
 
 struct kernel_cache {
-	const char *folder; /* NULL: by `home` */
-	struct kernel_home home;
+	const char *folder; /* NULL: by `home`, below XDG_CACHE_HOME */
+	struct home home;
 	uint64_t bytes_max; /* of all its files; 0: CACHE_BYTES_MAX */
 	unsigned settled_s; /* files that changed later than so long before a check are checked again */
 };

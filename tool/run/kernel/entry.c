@@ -11,6 +11,7 @@
 
 #include "tool/run/kernel/entry.h"
 #include "tool/run/kernel/unpack.h"
+#include "tool/run/read_all.h"
 
 enum { NAMED_BYTES = 65536, PART_BYTES = 256 << 10 };
 
@@ -21,21 +22,6 @@ struct trailer {
 };
 
 static const char magic[8] = "lendkrn1";
-
-/* Read, never mapped: another user may own the image, and change or cut it meanwhile. */
-static int read_all(int fd, void *bytes, size_t length, uint64_t at)
-{
-	for (size_t done = 0; done < length;) {
-		ssize_t got = pread(fd, (char *)bytes + done, length - done, (off_t)(at + done));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : -EBADMSG;
-		done += (size_t)got;
-	}
-	return 0;
-}
 
 bool entry_is_own(int fd, bool folder)
 {
