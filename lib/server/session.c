@@ -16,11 +16,11 @@ enum { FIRST_MESSAGE_MAX = sizeof(struct wire_header) + WIRE_VERSION_MAX };
 
 enum { AGAIN_MS = 500 };
 
+/* It stays among what is watched, since adding it again can fail, and no client would be heard then. */
 static void watch_listener(struct lend_server *server, bool on)
 {
 	if (server->listener >= 0)
-		server_watch(server, server->listener, SERVER_LISTENER, on ? EPOLLIN : 0,
-			     on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
+		server_watch(server, server->listener, SERVER_LISTENER, on ? EPOLLIN : 0, EPOLL_CTL_MOD);
 }
 
 int session_begin(struct lend_server *server, int fd)
