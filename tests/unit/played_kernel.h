@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 
 #include "tests/unit/fake_vfio.h"
 
@@ -22,7 +23,8 @@ enum { RUN_BYTES = 3 * 4096, DATA_AT = 2 * 4096, KERNEL_BYTES = 4096, MEMORY_MB 
 enum { LINES_MOST = 2 }; /* of log for one fault: what failed, and what comes of it */
 enum { DEVICE = 1 << 20, COMMAND = 0x04, BAR_0 = 0x10, MSIX = 0x52, LINK_CONTROL = 0x88 };
 
-enum act { CONFIG, CONFIG_ASK, TABLE, PORT, ASK_BACK };
+/* The last three: a page under the guest fails, KVM_RUN ends with EFAULT, KVM cannot go on. */
+enum act { CONFIG, CONFIG_ASK, TABLE, PORT, ASK_BACK, BREAK, REFUSED, INTERNAL };
 struct move {
 	enum act act;
 	uint32_t at, length, value;
@@ -34,6 +36,7 @@ static struct {
 	bool built_first; /* calls are counted when the machine is there */
 	int kernel, vcpu, container, request, go;
 	uint8_t *run; /* of the processor */
+	void *guest;  /* a page of its memory */
 	bool asked;   /* for the BAR: the answer is in the page */
 	uint64_t bar, maps;
 	unsigned lines, usual; /* of the log: warnings and errors; where nothing fails */
@@ -152,6 +155,14 @@ static int come_back(void)
 	return failed(EINTR);
 }
 
+/* As the kernel tells a thread in KVM_RUN that a page of guest memory cannot be read any more. */
+static void break_page(void)
+{
+	siginfo_t info = {.si_signo = SIGBUS, .si_code = BUS_ADRERR, .si_addr = play.guest};
+
+	assert_int_equal(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info), 0);
+}
+
 static int run_guest(struct kvm_run *run)
 {
 	const struct move *move = &play.moves[play.next];
@@ -166,8 +177,12 @@ static int run_guest(struct kvm_run *run)
 	else if (move->act == PORT)
 		leave_by_port(run, move);
 	else
-		run->exit_reason = KVM_EXIT_INTR, ask_back();
-	return 0;
+		run->exit_reason = move->act == INTERNAL ? KVM_EXIT_INTERNAL_ERROR : KVM_EXIT_INTR;
+	if (move->act == ASK_BACK)
+		ask_back();
+	else if (move->act == BREAK)
+		break_page();
+	return move->act == REFUSED ? failed(EFAULT) : 0;
 }
 
 static int answer_kvm(unsigned long request, void *arg)
@@ -312,6 +327,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	if (request == VFIO_DEVICE_SET_IRQS)
 		note_irqs(arg);
 	ret = __real_ioctl(fd, request, arg);
+	if (request == VFIO_IOMMU_MAP_DMA && fd != vfio.device)
+		play.guest = (void *)(uintptr_t)vfio.map.vaddr;
 	if (request == VFIO_IOMMU_MAP_DMA && fd != vfio.device && !ret)
 		play.container = fd, play.maps++;
 	if (request == VFIO_IOMMU_UNMAP_DMA && fd != vfio.device && !ret)

@@ -157,6 +157,58 @@ static void while_the_host_takes_its_device_back(void **state)
 	each("give-up", gives_up, true);
 }
 
+static uint16_t device_command(void)
+{
+	uint16_t command;
+	char path[100];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/device", vfio.root);
+	fd = __real_open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(__real_pread(fd, &command, sizeof(command), CONFIG_AT + PCI_COMMAND),
+			 sizeof(command));
+	__real_close(fd);
+	return command;
+}
+
+/* Memory or a BAR that is gone under the guest: a sentence, and no DMA any more. */
+static void what_breaks_is_said_and_the_device_is_quiet(void **state)
+{
+	static const struct move page[] = {USES, {BREAK, 0, 0, 0}, ENDS};
+	static const struct move bar[] = {
+		USES, {REFUSED, 0, 0, 0}, {REFUSED, 0, 0, 0}, {REFUSED, 0, 0, 0}, {REFUSED, 0, 0, 0}, ENDS};
+	static const struct move kvm[] = {USES, {INTERNAL, 0, 0, 0}, ENDS};
+	static const struct {
+		const struct move *moves;
+		const char *sentence;
+	} rows[] = {{page, "the file behind it has become shorter"},
+		    {bar, "cannot reach memory that it was given (EFAULT"},
+		    {kvm, "KVM cannot go on (internal error"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct vmm_device_config device = {.host = "0000:05:00.0", .fd = -1, .boot_index = -1};
+		struct holdings before = holdings_now(), after;
+		struct lend_error error = {""};
+		struct vmm_config config;
+		struct vmm *vmm;
+
+		fill_config(&device, &config);
+		restore_device();
+		play.moves = rows[i].moves;
+		play.next = 0;
+		assert_int_equal(vmm_new(&config, &vmm, &error), 0);
+		assert_int_equal(vmm_run(vmm, &error), VMM_END_FAULT);
+		check_sentence(&error);
+		assert_non_null(strstr(error.text, rows[i].sentence));
+		assert_int_equal(device_command() & PCI_COMMAND_MASTER, 0);
+		vmm_free(vmm);
+		after = holdings_now();
+		assert_int_equal(after.descriptors, before.descriptors);
+		assert_true(after.mapped == before.mapped);
+	}
+}
+
 /* A bzImage of one setup sector and one page. */
 static int make_kernel(void)
 {
@@ -210,6 +262,7 @@ int main(void)
 		CASE(while_the_guest_resets_its_device),
 		CASE(while_the_machine_starts_again),
 		CASE(while_the_host_takes_its_device_back),
+		CASE(what_breaks_is_said_and_the_device_is_quiet),
 	};
 
 	return cmocka_run_group_tests_name("vmm_fail_each", tests, NULL, NULL);

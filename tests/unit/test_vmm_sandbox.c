@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 /* Before cmocka.h, which has a macro fail(). */
+#include "vmm/exits.h"
 #include "vmm/sandbox.c"
 
 #include "tests/unit/cmocka.h"
@@ -291,6 +292,42 @@ static void each_thread_has_its_own_list(void **state)
 	ports = 0;
 }
 
+/* A processor that cannot go on asks where the guest is, wakes the loop, and leaves the sentence. */
+static void stop_for(unsigned reason, const char *sentence)
+{
+	static struct kvm_run run;
+	struct vmm vmm = {.request_fd = eventfd(0, EFD_NONBLOCK)};
+	struct vcpu vcpu = {.all = &vmm.vcpus, .run = &run, .fd = plain};
+	uint64_t count;
+
+	vmm.vcpus.ops = &machine_vcpu_ops;
+	vmm.vcpus.opaque = &vmm;
+	run.exit_reason = reason;
+	if (reason)
+		exit_handle(&vcpu);
+	for (unsigned i = 0; i < 3 && !reason; i++)
+		exit_fault(&vcpu);
+	check(vmm.request == REQUEST_FATAL && strstr(vmm.request_text, sentence));
+	check(read(vmm.request_fd, &count, sizeof(count)) == sizeof(count));
+}
+
+static void stop_for_each_reason(void)
+{
+	stop_for(0, "(EFAULT at");
+	stop_for(KVM_EXIT_INTERNAL_ERROR, "internal error");
+	stop_for(KVM_EXIT_FAIL_ENTRY, "cannot enter the guest");
+	stop_for(KVM_EXIT_SHUTDOWN, "triple fault");
+	stop_for(KVM_EXIT_DEBUG, "not handled");
+}
+
+static void a_processor_that_cannot_go_on_may_say_so(void **state)
+{
+	(void)state;
+	class = VCPU;
+	assert_int_equal(outcome(stop_for_each_reason), -1);
+	class = 0;
+}
+
 /* The kernel's log has it, which is not looked at here. */
 static void a_list_that_logs_lets_all_through(void **state)
 {
@@ -376,6 +413,7 @@ int main(void)
 		cmocka_unit_test(capabilities_are_gone),
 		cmocka_unit_test(variables_are_stored_by_firmware_alone),
 		cmocka_unit_test(each_thread_has_its_own_list),
+		cmocka_unit_test(a_processor_that_cannot_go_on_may_say_so),
 		cmocka_unit_test(a_list_that_logs_lets_all_through),
 		cmocka_unit_test(files_cannot_be_opened),
 		cmocka_unit_test(root_becomes_another_user),
