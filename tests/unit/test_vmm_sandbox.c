@@ -168,6 +168,7 @@ static void work(void)
 	check(ioctl(plain, KVM_SET_USER_MEMORY_REGION, &region) < 0 && errno == ENOTTY);
 	check(ioctl(plain, KVM_SET_REGS, 0) < 0 && errno == ENOTTY);
 	check(ioctl(plain, VFIO_DEVICE_SET_IRQS, &region) < 0 && errno == ENOTTY);
+	check(ioctl(plain, VFIO_DEVICE_PCI_HOT_RESET, &region) < 0 && errno == ENOTTY);
 	check(!syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), 0));
 	check(signal(SIGUSR2, SIG_IGN) != SIG_ERR);
 }
