@@ -382,6 +382,9 @@ static void elf_files_that_lie_are_refused(void **state)
 	REFUSED(file.note.note.n_namesz = UINT32_MAX, -ENOEXEC);
 	REFUSED(file.note.note.n_descsz = UINT32_MAX, -ENOEXEC);
 	REFUSED(file.note.entry = UINT64_MAX, -ENOEXEC);
+	REFUSED(file.note.entry = (16 << 20) - 1, -ENOEXEC);
+	REFUSED(file.note.entry = (16 << 20) + 4096, -ENOEXEC);
+	assert_non_null(strstr(error.text, "0x1001000"));
 	REFUSED(file.segments[1].p_offset = 1 << 30, -ENODATA);
 }
 

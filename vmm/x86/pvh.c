@@ -88,7 +88,14 @@ static int read_kernel(const struct boot_config *config, uint64_t low, struct el
 	int ret = elf_read(config, elf, error);
 
 	ret = ret ? ret : read_notes(config, elf, entry, error);
-	return ret ? ret : elf_check(config, low, elf, error);
+	ret = ret ? ret : elf_check(config, low, elf, error);
+	if (!ret && (*entry < elf->first || *entry >= elf->end))
+		return fail(error, -ENOEXEC,
+			    "%s: its PVH entry 0x%llx is outside of what it loads (0x%llx to 0x%llx): give "
+			    "another kernel",
+			    config->kernel_name, (unsigned long long)*entry, (unsigned long long)elf->first,
+			    (unsigned long long)elf->end);
+	return ret;
 }
 
 int pvh_check(const struct boot_config *config, uint64_t memory, struct lend_error *error)
