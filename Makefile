@@ -200,9 +200,15 @@ fuzz_qmp_src := $(filter-out %/place.c,$(wildcard tool/run/qmp/*.c)) $(addprefix
 fuzz_server_src := $(wildcard lib/*.c lib/wire/*.c lib/server/*.c) $(addprefix tests/,unit/server_hostile.c fuzz/server.c)
 fuzz_virtio_src := $(addprefix tool/serve/virtio/,queue.c ring.c ring_split.c ring_packed.c pieces.c) tests/unit/virtio_driver.c tests/fuzz/virtio.c
 fuzz_wire_src := $(wildcard lib/*.c lib/wire/*.c) tests/fuzz/wire.c
+fuzz_boot_src := $(addprefix tool/,say.c clean.c run/descriptors.c run/whole_file.c run/kernel/payload.c) tests/fuzz/boot.c
+fuzz_command_src := $(wildcard lib/*.c lib/rules/*.c tool/run/*_arg.c tool/run/argfile*.c tool/run/property_*.c) \
+                    $(addprefix tool/run/,claim.c device_json.c foreign.c foreign_device.c options.c properties.c unseen.c value.c whole_file.c) \
+                    $(addprefix tool/,args.c clean.c host.c nearest.c say.c serve/net/mac.c) tests/fuzz/command.c
+fuzz_control_src := $(addprefix tool/run/,control.c outbox.c) tests/fuzz/control.c
+fuzz_state_src := $(wildcard tool/serve/virtio/*.c) $(addprefix tool/,say.c clean.c) $(addprefix tests/,unit/virtio_driver.c fuzz/state.c)
 # Compared with a model, on the doubles of the unit tests: linked with what is in the archives.
-fuzz_models := bars chains config interrupts slots
-fuzz_programs := $(fuzz_models) firmware host_tree nvme qmp server virtio wire
+fuzz_models := bars chains config interrupts load slots
+fuzz_programs := $(fuzz_models) boot command control firmware host_tree nvme qmp server state virtio wire
 fuzz_targets := $(patsubst %_tree,%,$(addprefix fuzz-,$(fuzz_programs)))
 fuzz-build:
 	$(Q)$(MAKE) CC=clang SAN=$(FUZZ_SAN) $(addprefix $(FUZZ_DIR)/,$(fuzz_programs))
@@ -223,6 +229,10 @@ fuzz-long: fuzz-build
 fuzz-coverage:
 	$(Q)tests/fuzz/coverage $(FUZZ_SECONDS) $(fuzz_models)
 
+$(B)/fuzz/boot: $(call obj,$(fuzz_boot_src)) $(B)/libvmm.a
+$(B)/fuzz/command: $(call obj,$(fuzz_command_src))
+$(B)/fuzz/control: $(call obj,$(fuzz_control_src))
+$(B)/fuzz/state: $(call obj,$(fuzz_state_src))
 $(B)/fuzz/firmware: $(call obj,$(fuzz_firmware_src))
 $(B)/fuzz/host_tree: $(call obj,$(fuzz_host_src))
 $(B)/fuzz/nvme: $(call obj,$(fuzz_nvme_src))
