@@ -281,8 +281,7 @@ int plug_helper_main(void *opaque)
 	const char *topic = "";
 	struct lend_context *context = NULL;
 	struct managed managed = {0};
-	int fds[ORDER_FDS], count = 0;
-	enum plug_given given;
+	int fds[ORDER_FDS], count = 0, given; /* enum plug_given */
 
 	if (options && !host_context(&context)) {
 		reply.result = take(context, &managed, options, &topic, &error);
