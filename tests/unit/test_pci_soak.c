@@ -12,7 +12,8 @@
 #include "tests/unit/fake_world.h"
 #include "tests/unit/open_files.h"
 
-enum { STARTS = 1000, MASKS = 10000, TOGGLES = 100000, VECTORS = 8, EACH = 16 };
+/* A mask and its unmask are two of MASKS, and so are decode on and off two of TOGGLES. */
+enum { STARTS = 1000, MASKS = 20000, TOGGLES = 100000, VECTORS = 8, EACH = 16 };
 enum { MSI = 0x60, MSIX_CONTROL = 0x53, MSIX_ENABLE = 0x80, COMMAND_HIGH = 5, NO_INTX = 4 };
 enum { MSI_CONTROL = PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT | 3 << 1 | 3 << 4 };
 
