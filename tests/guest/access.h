@@ -12,5 +12,6 @@ const char *mem_command(struct words *words);
 const char *port_command(struct words *words);
 const char *msr_command(struct words *words);
 const char *hammer_command(struct words *words);
+const char *storm_command(struct words *words);
 
 #endif

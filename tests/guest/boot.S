@@ -2,16 +2,33 @@
 /*
  * From the PVH entry (32-bit, paging off, EBX: struct hvm_start_info; the Xen
  * project's docs/misc/pvh.pandoc) to 64-bit C with the first TiB mapped one to
- * one, and the entries of all 256 interrupt vectors.
+ * one, the same for the other processors (from real mode), and the entries of all 256
+ * interrupt vectors.
  */
 #include "boot.h"
 
-#define CR0_PG   0x80000000
-#define CR4_PAE  0x20
-#define MSR_EFER 0xc0000080
-#define EFER_LME 0x100
-#define PAGE     0x03 /* present, writable */
-#define LARGE    0x83
+#define CR0_PG       0x80000000
+#define CR0_PE       0x1
+#define CR0_UNCACHED 0x60000000 /* CD and NW, which are set after INIT */
+#define CR4_PAE      0x20
+#define MSR_EFER     0xc0000080
+#define EFER_LME     0x100
+#define PAGE         0x03 /* present, writable */
+#define LARGE        0x83
+
+	/* All but the bits of CR0, which is left in EAX. */
+	.macro	prepare_long_mode
+	mov	%cr4, %eax
+	or	$CR4_PAE, %eax
+	mov	%eax, %cr4
+	mov	$pml4, %eax
+	mov	%eax, %cr3
+	mov	$MSR_EFER, %ecx
+	rdmsr
+	or	$EFER_LME, %eax
+	wrmsr
+	mov	%cr0, %eax
+	.endm
 
 	.section .note.pvh, "a", @note
 	.balign	4
@@ -49,16 +66,7 @@ entry:
 	cmp	$(MAPPED_GIB / 512), %ecx
 	jne	2b
 
-	mov	%cr4, %eax
-	or	$CR4_PAE, %eax
-	mov	%eax, %cr4
-	mov	$pml4, %eax
-	mov	%eax, %cr3
-	mov	$MSR_EFER, %ecx
-	rdmsr
-	or	$EFER_LME, %eax
-	wrmsr
-	mov	%cr0, %eax
+	prepare_long_mode
 	or	$CR0_PG, %eax
 	mov	%eax, %cr0
 	lgdt	gdt_pointer
@@ -78,6 +86,48 @@ long_mode:
 3:	cli
 	hlt
 	jmp	3b
+
+	/* Copied to SMP_TRAMPOLINE, in real mode with CS there: all addresses count from its beginning. */
+	.code16
+	.globl	smp_trampoline
+smp_trampoline:
+	cli
+	mov	%cs, %ax
+	mov	%ax, %ds
+	lgdtl	smp_gdt_pointer - smp_trampoline
+	prepare_long_mode
+	and	$~CR0_UNCACHED, %eax
+	or	$(CR0_PG | CR0_PE), %eax
+	mov	%eax, %cr0
+	ljmpl	$SELECTOR_CODE, $smp_long_mode
+	.balign	4
+smp_gdt_pointer:
+	.word	gdt_pointer - gdt - 1
+	.long	gdt
+	.globl	smp_trampoline_end
+smp_trampoline_end:
+
+	.code64
+smp_long_mode:
+	mov	$SELECTOR_DATA, %eax
+	mov	%eax, %ds
+	mov	%eax, %es
+	mov	%eax, %ss
+	xor	%eax, %eax
+	mov	%eax, %fs
+	mov	%eax, %gs
+	/* A stack for each; who finds none stays asleep. */
+	mov	$1, %eax
+	lock xadd %eax, smp_stacks_taken
+	cmp	$SMP_STACKS, %eax
+	jae	4f
+	inc	%eax
+	imul	$SMP_STACK, %eax, %eax
+	lea	smp_stacks(%rax), %rsp
+	call	smp_main
+4:	cli
+	hlt
+	jmp	4b
 
 /* A stub for each vector, 16 bytes apart; all leave a frame of one shape (struct frame of irq.c). */
 	.balign	16
@@ -134,4 +184,8 @@ tables_1g:
 	.skip	16384
 	.balign	16
 stack_top:
+smp_stacks:
+	.skip	SMP_STACKS * SMP_STACK
+smp_stacks_taken:
+	.skip	4
 	.section .note.GNU-stack, "", @progbits

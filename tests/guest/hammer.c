@@ -5,6 +5,7 @@
  * once, before the first: an access to a BAR that was moved goes to nobody.
  */
 #include "access.h"
+#include "chance.h"
 #include "io.h"
 #include "irq.h"
 #include "pci.h"
@@ -17,15 +18,7 @@ struct region {
 	uint64_t length;
 };
 
-static uint64_t state;
-
-static uint64_t chance(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
+static struct chance state;
 
 /* cfg ADDRESS OFFSET LENGTH | bar ADDRESS NUMBER OFFSET LENGTH | mem ADDRESS LENGTH | io PORT LENGTH */
 static bool parse(struct words *words, const char *kind, struct region *region)
@@ -51,33 +44,17 @@ static bool parse(struct words *words, const char *kind, struct region *region)
 	return true;
 }
 
-static uint64_t value(void)
-{
-	switch (chance() % 4) {
-	case 0:
-		return 0;
-	case 1:
-		return UINT64_MAX;
-	case 2:
-		return 1ULL << chance() % 64;
-	default:
-		return chance();
-	}
-}
-
 static uint64_t once(const struct region *region)
 {
-	unsigned width = 1u << chance() % (region->at.ports ? 3 : 4);
+	unsigned width = 1u << chance(&state) % (region->at.ports ? 3 : 4);
 	uint64_t offset;
 
 	while (width > region->length)
 		width /= 2;
-	offset = chance() % (region->length - width + 1);
-	if (chance() % 2)
-		offset &= ~(uint64_t)(width - 1);
-	if (chance() % 2)
+	offset = chance_offset(&state, region->length, width);
+	if (chance_of(&state, 2))
 		return bar_read(&region->at, offset, width);
-	bar_write(&region->at, offset, width, value());
+	bar_write(&region->at, offset, width, chance_value(&state));
 	return 0;
 }
 
@@ -96,9 +73,9 @@ const char *hammer_command(struct words *words)
 			return "not a region";
 	if (!many)
 		return "no region";
-	state = seed * 2 + 1;
+	state.state = seed * 2 + 1;
 	for (uint64_t i = 0; i < count; i++) {
-		sum = (sum << 1 | sum >> 63) ^ once(&regions[chance() % many]);
+		sum = (sum << 1 | sum >> 63) ^ once(&regions[chance(&state) % many]);
 		irq_take();
 	}
 	say("%lu accesses in %u regions, sum 0x%lx", count, many, sum);

@@ -27,7 +27,7 @@ enum {
 };
 enum { APIC_ON = 0x100, LVT_MASKED = 0x10000, DIVIDE_BY_1 = 0xb };
 enum { PIN_LOW = 1 << 13, PIN_LEVEL = 1 << 15, PIN_MASKED = 1 << 16 };
-enum { EXCEPTIONS = 32, GATE_INTERRUPT = 0x8e00, STUB = 16 };
+enum { NMI = 2, EXCEPTIONS = 32, GATE_INTERRUPT = 0x8e00, STUB = 16 };
 
 struct frame {
 	uint64_t saved[9], vector, error, rip, cs, rflags, rsp, ss;
@@ -44,33 +44,39 @@ void irq_dispatch(const struct frame *frame);
 static struct gate idt[256] __attribute__((aligned(16)));
 static volatile uint64_t counts[256];
 static void (*hooks[256])(void);
+static void (*on_exception)(void) = power_panic;
 
-static void load_idt(void)
+static void fill_idt(void)
 {
-	struct __attribute__((packed)) {
-		uint16_t limit;
-		uint64_t base;
-	} pointer = {sizeof(idt) - 1, (uint64_t)idt};
-
 	for (unsigned i = 0; i < 256; i++) {
 		uint64_t stub = (uint64_t)irq_stubs + i * STUB;
 
 		idt[i] = (struct gate){(uint16_t)stub,         SELECTOR_CODE,          GATE_INTERRUPT,
 				       (uint16_t)(stub >> 16), (uint32_t)(stub >> 32), 0};
 	}
-	__asm__ volatile("lidt %0" ::"m"(pointer) : "memory");
 }
 
-void irq_init(void)
+void irq_processor(void)
 {
-	load_idt();
-	/* The old controllers, where there are some, are told to be quiet. */
-	port_write(0x21, 1, 0xff);
-	port_write(0xa1, 1, 0xff);
+	struct __attribute__((packed)) {
+		uint16_t limit;
+		uint64_t base;
+	} pointer = {sizeof(idt) - 1, (uint64_t)idt};
+
+	__asm__ volatile("lidt %0" ::"m"(pointer) : "memory");
 	msr_write(APIC_BASE, msr_read(APIC_BASE) | APIC_BASE_X2);
 	msr_write(X2_TPR, 0);
 	msr_write(X2_LINT0, LVT_MASKED);
 	msr_write(X2_SVR, APIC_ON | VECTOR_SPURIOUS);
+}
+
+void irq_init(void)
+{
+	fill_idt();
+	/* The old controllers, where there are some, are told to be quiet. */
+	port_write(0x21, 1, 0xff);
+	port_write(0xa1, 1, 0xff);
+	irq_processor();
 	msr_write(X2_TIMER, VECTOR_TIMER);
 	msr_write(X2_DIVIDE, DIVIDE_BY_1);
 }
@@ -79,11 +85,13 @@ void irq_dispatch(const struct frame *frame)
 {
 	uint64_t vector = frame->vector, cr2;
 
+	if (vector == NMI)
+		return;
 	if (vector < EXCEPTIONS) {
 		__asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
 		say("\nguest: exception %lu error 0x%lx rip 0x%lx cr2 0x%lx\n", vector, frame->error,
 		    frame->rip, cr2);
-		power_panic();
+		on_exception();
 	}
 	counts[vector]++;
 	if (hooks[vector])
@@ -95,6 +103,11 @@ void irq_dispatch(const struct frame *frame)
 uint64_t irq_count(unsigned vector)
 {
 	return counts[vector];
+}
+
+void irq_on_exception(void (*end)(void))
+{
+	on_exception = end;
 }
 
 void irq_hook(unsigned vector, void (*hook)(void))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupts of the one processor. They are off while the guest works and taken
- * only in irq_idle() and irq_take(), so no code but a hook has to expect one.
+ * Interrupts: off while the guest works and taken only in irq_idle() and irq_take(),
+ * so no code but a hook has to expect one. All that is routed, and the timer, are the
+ * first processor's.
  */
 #ifndef GUEST_IRQ_H
 #define GUEST_IRQ_H
@@ -12,6 +13,7 @@
 enum {
 	VECTOR_TIMER = 0x20,
 	VECTOR_SERIAL,
+	VECTOR_WORK, /* of another processor: there is something to do */
 	VECTOR_INTX = 0x30,
 	VECTOR_MSI,
 	VECTOR_MSIX = 0x40, /* and up to VECTOR_LAST */
@@ -20,6 +22,10 @@ enum {
 };
 
 void irq_init(void);
+/* ... of another processor, with the same handlers. */
+void irq_processor(void);
+/* What an exception does once it is said: power_panic() at first. */
+void irq_on_exception(void (*end)(void));
 
 /* How often a vector arrived. */
 uint64_t irq_count(unsigned vector);

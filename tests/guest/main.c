@@ -93,6 +93,7 @@ static const struct command {
 	{"msix", msix_command},
 	{"testdev", testdev_command},
 	{"hammer", hammer_command},
+	{"storm", storm_command},
 	{"print", print},
 	{"sleep", nap},
 	{"off", off},

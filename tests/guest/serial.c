@@ -82,6 +82,11 @@ void say(const char *format, ...)
 	va_end(list);
 }
 
+int serial_byte(void)
+{
+	return port_read(PORT + LSR, 1) & LSR_READY ? (int)port_read(PORT + DATA, 1) : -1;
+}
+
 void serial_line(char *line, size_t size)
 {
 	size_t length = 0;
