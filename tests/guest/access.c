@@ -95,3 +95,30 @@ const char *msr_command(struct words *words)
 	}
 	return 0;
 }
+
+/* toggle ADDRESS COUNT: decode goes and comes; what is read first of BAR 0 is read each time that it is
+ * there. */
+const char *toggle_command(struct words *words)
+{
+	struct bar bar;
+	unsigned address;
+	uint64_t count, first;
+
+	if (!word_address(words, &address) || !word_number(words, &count))
+		return "toggle ADDRESS COUNT";
+	pci_command(address, COMMAND_MEMORY, 0);
+	bar = pci_bar(address, 0);
+	if (!bar.there || bar.ports)
+		return "no memory BAR 0";
+	first = bar_read(&bar, 0, 4);
+	for (uint64_t i = 0; i < count; i++) {
+		pci_command(address, 0, COMMAND_MEMORY);
+		if (bar_read(&bar, 0, 4) != UINT32_MAX)
+			return "it answers without decode";
+		pci_command(address, COMMAND_MEMORY, 0);
+		if (bar_read(&bar, 0, 4) != first)
+			return "it does not come back";
+	}
+	say("%lu toggles", 2 * count);
+	return 0;
+}

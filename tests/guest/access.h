@@ -11,6 +11,7 @@ const char *bar_command(struct words *words);
 const char *mem_command(struct words *words);
 const char *port_command(struct words *words);
 const char *msr_command(struct words *words);
+const char *toggle_command(struct words *words);
 const char *hammer_command(struct words *words);
 const char *storm_command(struct words *words);
 

@@ -88,6 +88,7 @@ static const struct command {
 	{"mem", mem_command},
 	{"port", port_command},
 	{"msr", msr_command},
+	{"toggle", toggle_command},
 	{"edu", edu_command},
 	{"ivshmem", ivshmem_command},
 	{"msix", msix_command},

@@ -6,7 +6,7 @@
 #include "serial.h"
 
 enum { CONTROL = 2, TABLE = 4, PBA = 8, CONTROL_ON = 0x8000, CONTROL_MASKED = 0x4000, SIZE_MASK = 0x7ff };
-enum { ENTRY = 16, ENTRY_DATA = 8, ENTRY_CONTROL = 12, FUNCTIONS = 4 };
+enum { ENTRY = 16, ENTRY_DATA = 8, ENTRY_CONTROL = 12, FUNCTIONS = 4, POLLS_MAX = 100000 };
 
 struct msix {
 	unsigned address, at, vectors, first; /* `first`: processor's vector of vector 0 */
@@ -75,6 +75,35 @@ static void turn_on(const struct msix *msix)
 	say("on %u vectors", msix->vectors);
 }
 
+/* The device signals while the vector is masked, each time: it is pending, and arrives once when unmasked. */
+static const char *mask_often(const struct msix *msix, uint64_t v, struct words *words)
+{
+	const struct bar none = {0};
+	unsigned vector = msix->first + (unsigned)v;
+	uint64_t times, bell, value, before = irq_count(vector), polls;
+
+	if (!word_number(words, &times) || !word_number(words, &bell) || !word_number(words, &value))
+		return "often VECTOR COUNT BELL VALUE";
+	for (uint64_t i = 0; i < times; i++) {
+		bar_write(&none, entry(msix, v) + ENTRY_CONTROL, 4, 1);
+		bar_write(&none, bell, 4, value);
+		for (polls = 0; !(bar_read(&none, msix->pba + v / 64 * 8, 8) >> v % 64 & 1); polls++)
+			if (polls == POLLS_MAX)
+				return "it does not get pending";
+		irq_take();
+		if (irq_count(vector) != before + i)
+			return "it arrived while it was masked";
+		bar_write(&none, entry(msix, v) + ENTRY_CONTROL, 4, 0);
+		if (!irq_wait(vector, before + i + 1))
+			return "it did not arrive in 2 s";
+		if (irq_count(vector) != before + i + 1)
+			return "it arrived twice";
+	}
+	irq_sleep(50); /* one too many would come now */
+	say("often %lu masks, %lu interrupts", times, irq_count(vector) - before);
+	return 0;
+}
+
 static const char *one_vector(const struct msix *msix, const char *verb, uint64_t v, struct words *words)
 {
 	struct bar none = {0};
@@ -95,13 +124,16 @@ static const char *one_vector(const struct msix *msix, const char *verb, uint64_
 		if (!irq_wait(vector, wanted))
 			return "not so many interrupts in 2 s";
 		say("count %lu %lu", v, irq_count(vector));
+	} else if (same(verb, "often")) {
+		return mask_often(msix, v, words);
 	} else {
-		return "mask, unmask, pending, count or wait";
+		return "mask, unmask, pending, count, wait or often";
 	}
 	return 0;
 }
 
-/* msix ADDRESS on|off|hold|release, or mask|unmask|pending|count|wait VECTOR [COUNT] */
+/* msix ADDRESS on|off|hold|release, or mask|unmask|pending|count|wait VECTOR [COUNT], or often VECTOR COUNT
+ * BELL VALUE */
 const char *msix_command(struct words *words)
 {
 	const struct msix *msix;
