@@ -15,7 +15,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from lab import cache
+from lab.debian import write_disk
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,7 +88,7 @@ def tree_of(folder, lend, kernel, image):
 @contextlib.contextmanager
 def debian(here, kernel, guest_image, tree):
     disk = here.folder / "system.img"
-    subprocess.run(["cp", "--sparse=always", cache.system() / "disk.img", disk], check=True)
+    write_disk(disk)
     pairs = [(path, f"add/{path.relative_to(tree)}") for path in sorted(tree.rglob("*"))
              if path.is_file() and "/man" not in str(path.parent)]
     initrd = guest_image(SWITCH, "stock", add=pairs, modules=[

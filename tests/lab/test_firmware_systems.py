@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from firmware import LINUX, Console
-from lab import cache, efi_disk, unified
+from lab import cache, debian, efi_disk, unified
 from lab.machine import Profile, quoted
 
 pytestmark = [pytest.mark.firmware, pytest.mark.long]
@@ -38,7 +38,8 @@ class Debian:
         self._loader = loader
 
     def disk(self, folder):
-        path, system = folder / "disk.img", cache.system()
+        path, root, system = folder / "disk.img", folder / "root.img", cache.system()
+        debian.write_disk(root)
         if self._loader == "grub":
             files = {"EFI/BOOT/BOOTX64.EFI": cache.grub() / "bootx64.efi"}
         else:
@@ -47,7 +48,8 @@ class Debian:
             files = {"EFI/BOOT/BOOTX64.EFI": cache.systemd_boot() / "bootx64.efi",
                      "EFI/LINUX/DEBIAN.EFI": folder / "debian.efi"}
         efi_disk.write(path, {name: file.read_bytes() for name, file in files.items()}, mib=96,
-                       then=[system / "disk.img"])
+                       then=[root])
+        root.unlink()
         return path
 
     def up(self, made):
