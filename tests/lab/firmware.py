@@ -84,14 +84,21 @@ class Console(Guest):
         self.press(line + "\r")
 
     def sees(self, pattern, timeout=60):
-        """Waits for what the serial line brings after what was typed last; nothing else is looked at."""
-        self.command.expect(f"(?s){pattern}", timeout, after=self._at)
+        """Waits for what the serial line brings after what was typed last, and returns the match; nothing
+        else is looked at."""
+        return self.command.expect(f"(?s){pattern}", timeout, after=self._at)
 
 
 class Shell(Console):
     """The UEFI shell on the serial line of a machine."""
 
+    def started(self, boots=1, timeout=120):
+        """Ends the 5 s that it waits for a key before its script: on a busy computer they are a minute."""
+        self.command.expect(f"(?s)( in 5 seconds to skip.*){{{boots}}}", timeout)
+        self.command.send("\r")
+
     def ready(self, name="nvme", boots=1, timeout=120):
+        self.started(boots, timeout)
         self.command.expect(f"(?s)(lend-shell: ready {name}\r*\n.*){{{boots}}}", timeout)
         return self
 

@@ -93,7 +93,7 @@ def network_options(shell):
 def test_start_from_the_network(device, properties, firmware):
     booted = firmware(device, properties=[filled(properties)])
     booted.command.expect("NBP file downloaded successfully", 150)
-    booted.command.expect("UEFI Interactive Shell", 60)
+    booted.started()
     booted.command.expect("Shell> ", 60)
     assert "fs0" not in booted.ask("map").lower()
     booted.power_off()
