@@ -51,8 +51,11 @@ def test_by_name(l1, lend, profile):
         machine.run("until [ -e /sys/block/nvme0n1 ]; do :; done", check=True, timeout=60)
 
     first = start("-boot", "menu=on", "-fw-cfg", f"name={SETTING},string=no")
-    # What is typed before the firmware has cleared the screen for the last time is lost.
-    first.sees(r"(\x1b\[2J.*){4}", 120)
+    # What is typed before the firmware has cleared the screen for the last time is lost: so the key is
+    # pressed again.
+    first.sees(r"\x1b\[2J", 120)
+    first.press(ESC)
+    first.sees(r"(\x1b\[2J.*){3}", 60)
     first.press(ESC)
     first.sees("Select Language.*Select Entry", 150)
     for key, then in ((DOWN, shown("take you to the Device Manager")),
