@@ -71,14 +71,14 @@ int ahead_begin(struct vmm *vmm, struct lend_error *error)
 	(void)error;
 	/* With firmware there is no kernel, and what the processors are told depends on the devices. */
 	if (!vmm->firmware)
-		vmm->ahead.started = !pthread_create(&vmm->ahead.thread, NULL, run, vmm);
+		vmm->ahead.started = !brief_start(&vmm->ahead.thread, NULL, run, vmm);
 	return 0;
 }
 
 void ahead_end(struct vmm *vmm)
 {
 	if (vmm->ahead.started)
-		pthread_join(vmm->ahead.thread, NULL);
+		brief_join(&vmm->ahead.thread);
 	vmm->ahead.started = false;
 }
 

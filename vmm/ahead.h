@@ -2,15 +2,14 @@
 #ifndef VMM_AHEAD_H
 #define VMM_AHEAD_H
 
-#include <pthread.h>
-
+#include "vmm/brief.h"
 #include "vmm/x86/boot.h"
 
 struct vmm;
 
 /** What goes on beside the opening of devices. The thread's until it was joined. */
 struct ahead {
-	pthread_t thread;
+	struct brief thread;
 	bool started;
 	int ret; /* of making the processors */
 	struct lend_error error;

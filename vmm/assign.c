@@ -15,34 +15,53 @@
 #include "vmm/kvm.h"
 #include "vmm/machine.h"
 
+enum { VECTORS_STEP = 64 };
+
 static void msi_begin(void *host, void *peer)
 {
 	struct assigned *assigned = peer;
 	struct vmm *vmm = host;
 
 	routes_begin(&vmm->routes);
-	memcpy(assigned->gsi_next, assigned->gsi, assigned->vectors * sizeof(assigned->gsi[0]));
+	for (unsigned i = 0; i < assigned->vectors; i++)
+		assigned->routes[i].next = assigned->routes[i].now;
+}
+
+static int make_room(struct assigned *assigned, unsigned vector)
+{
+	unsigned count = (vector / VECTORS_STEP + 1) * VECTORS_STEP;
+	struct vector_route *routes;
+
+	if (vector >= VECTORS_MAX)
+		return -EINVAL;
+	if (vector < assigned->vectors)
+		return 0;
+	routes = realloc(assigned->routes, count * sizeof(*routes));
+	if (!routes)
+		return -ENOMEM;
+	memset(routes + assigned->vectors, 0, (count - assigned->vectors) * sizeof(*routes));
+	assigned->routes = routes;
+	assigned->vectors = count;
+	return 0;
 }
 
 static int msi_set(void *host, void *peer, unsigned vector, uint64_t address, uint32_t data)
 {
 	struct assigned *assigned = peer;
 	struct vmm *vmm = host;
-	int gsi;
+	int ret = make_room(assigned, vector), gsi;
 
-	if (vector >= VECTORS_MAX)
-		return -EINVAL;
-	gsi = assigned->gsi_next[vector];
-	if (gsi > 0) {
+	if (ret)
+		return ret;
+	gsi = assigned->routes[vector].next;
+	if (gsi) {
 		routes_set(&vmm->routes, (unsigned)gsi, address, data);
 		return 0;
 	}
 	gsi = routes_add(&vmm->routes, address, data);
 	if (gsi < 0)
 		return gsi;
-	assigned->gsi_next[vector] = (int16_t)gsi;
-	if (vector >= assigned->vectors)
-		assigned->vectors = vector + 1;
+	assigned->routes[vector].next = (int16_t)gsi;
 	return 0;
 }
 
@@ -51,10 +70,10 @@ static void msi_free(void *host, void *peer, unsigned vector)
 	struct assigned *assigned = peer;
 	struct vmm *vmm = host;
 
-	if (vector >= VECTORS_MAX || !assigned->gsi_next[vector])
+	if (vector >= assigned->vectors || !assigned->routes[vector].next)
 		return;
-	routes_drop(&vmm->routes, (unsigned)assigned->gsi_next[vector]);
-	assigned->gsi_next[vector] = 0;
+	routes_drop(&vmm->routes, (unsigned)assigned->routes[vector].next);
+	assigned->routes[vector].next = 0;
 }
 
 static int msi_commit(void *host, void *peer)
@@ -63,17 +82,17 @@ static int msi_commit(void *host, void *peer)
 	struct vmm *vmm = host;
 	int ret = routes_commit(&vmm->routes);
 
-	if (!ret)
-		memcpy(assigned->gsi, assigned->gsi_next, assigned->vectors * sizeof(assigned->gsi[0]));
+	for (unsigned i = 0; i < assigned->vectors && !ret; i++)
+		assigned->routes[i].now = assigned->routes[i].next;
 	return ret;
 }
 
 static int irqfd(struct vmm *vmm, const struct assigned *assigned, unsigned vector, int eventfd,
 		 uint32_t flags)
 {
-	if (vector >= VECTORS_MAX || !assigned->gsi[vector])
+	if (vector >= assigned->vectors || !assigned->routes[vector].now)
 		return -ENOENT;
-	return hv_irqfd(vmm->vm, (unsigned)assigned->gsi[vector], eventfd, flags);
+	return hv_irqfd(vmm->vm, (unsigned)assigned->routes[vector].now, eventfd, flags);
 }
 
 static int msi_attach(void *host, void *peer, unsigned vector, int eventfd)
@@ -93,9 +112,9 @@ static int msi_signal(void *host, void *peer, unsigned vector)
 	struct assigned *assigned = peer;
 	struct vmm *vmm = host;
 
-	if (vector >= VECTORS_MAX || !assigned->gsi[vector])
+	if (vector >= assigned->vectors || !assigned->routes[vector].now)
 		return -ENOENT;
-	return hv_irq_line(vmm->vm, (unsigned)assigned->gsi[vector], 1);
+	return hv_irq_line(vmm->vm, (unsigned)assigned->routes[vector].now, 1);
 }
 
 static int set_line(void *host, void *peer, unsigned pin, bool raised)
@@ -286,5 +305,6 @@ void assigned_free(struct assigned *assigned)
 		loop_remove(&assigned->vmm->loop, assigned->timer);
 		close(assigned->timer);
 	}
+	free(assigned->routes);
 	free(assigned);
 }

@@ -12,12 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/brief.h"
 #include "vmm/error.h"
 #include "vmm/machine.h"
 
 struct opening {
 	struct assigned *assigned;
-	pthread_t thread;
+	struct brief thread;
 	bool started;
 	int ret;
 	struct lend_error error;
@@ -109,13 +110,13 @@ int devices_open(struct vmm *vmm, struct lend_error *error)
 	for (unsigned i = 0; i < count; i++) {
 		openings[i].assigned = vmm->assigned[i];
 		openings[i].started =
-			count > 1 && !pthread_create(&openings[i].thread, NULL, open_one, &openings[i]);
+			count > 1 && !brief_start(&openings[i].thread, NULL, open_one, &openings[i]);
 		if (!openings[i].started)
 			open_one(&openings[i]);
 	}
 	for (unsigned i = 0; i < count; i++)
 		if (openings[i].started)
-			pthread_join(openings[i].thread, NULL);
+			brief_join(&openings[i].thread);
 	/*
 	 * The kernel resets a device when it is opened, and needs the locks of its
 	 * neighbours for that. It does not wait for them: the open fails with EAGAIN.

@@ -49,6 +49,12 @@ struct posts {
 	uint32_t length;
 };
 
+/** A vector's GSI; 0: no route. */
+struct vector_route {
+	int16_t now;  /* as KVM's table has it */
+	int16_t next; /* as it will be after msi_commit() */
+};
+
 /** An assigned device: the `peer` of liblend's host operations. */
 struct assigned {
 	struct vmm *vmm;
@@ -73,9 +79,8 @@ struct assigned {
 	lend_watch_fn timer_fn;
 	void *timer_opaque;
 	struct assigned_bar bars[LEND_BARS];
-	unsigned vectors;              /* those from here on have never had a route */
-	int16_t gsi[VECTORS_MAX];      /* 0: no route; as KVM's table has it */
-	int16_t gsi_next[VECTORS_MAX]; /* as it will be after msi_commit() */
+	unsigned vectors;            /* elements of `routes`: a device may have 2,048, and few use many */
+	struct vector_route *routes; /* by vector; guarded by the function's lock */
 };
 
 enum request {

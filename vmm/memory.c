@@ -93,7 +93,7 @@ static int start_fillers(struct memory *memory)
 			.memory = memory, .offset = offset, .length = left < share ? left : share};
 		if (i + 1 == count)
 			filler->length = left;
-		ret = pthread_create(&filler->thread, &attributes, fill, filler);
+		ret = brief_start(&filler->thread, &attributes, fill, filler);
 		memory->filler_count += !ret;
 		offset += filler->length;
 	}
@@ -216,7 +216,7 @@ int memory_wait(struct memory *memory, struct lend_error *error)
 	int ret = 0;
 
 	for (unsigned i = 0; i < memory->filler_count; i++) {
-		pthread_join(memory->fillers[i].thread, NULL);
+		brief_join(&memory->fillers[i].thread);
 		if (memory->fillers[i].ret)
 			ret = memory->fillers[i].ret;
 	}

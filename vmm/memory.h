@@ -10,9 +10,8 @@
 #ifndef VMM_MEMORY_H
 #define VMM_MEMORY_H
 
-#include <pthread.h>
-
 #include "lend/types.h"
+#include "vmm/brief.h"
 #include "vmm/gpa.h"
 
 enum { MEMORY_PIECES_MAX = 16, MEMORY_THREADS_MAX = 8 };
@@ -25,7 +24,7 @@ struct memory_piece {
 
 struct memory_filler {
 	struct memory *memory;
-	pthread_t thread;
+	struct brief thread;
 	uint64_t offset, length;
 	int ret;
 };

@@ -80,12 +80,12 @@ static void a_gsi_is_not_given_on_by_the_update_that_frees_it(void **state)
 	assign_ops.msi_free(&vmm, device, 0);
 	assert_int_equal(assign_ops.msi_set(&vmm, device, 1, 0xfee00000, 0x22), 0);
 	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
-	assert_int_equal(device->gsi[1], ROUTES_PINS + 1);
+	assert_int_equal(device->routes[1].now, ROUTES_PINS + 1);
 	/* From the next on it is free. */
 	assign_ops.msi_begin(&vmm, device);
 	assert_int_equal(assign_ops.msi_set(&vmm, device, 2, 0xfee00000, 0x33), 0);
 	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
-	assert_int_equal(device->gsi[2], ROUTES_PINS);
+	assert_int_equal(device->routes[2].now, ROUTES_PINS);
 }
 
 static void a_line_is_up_while_one_sharer_raises_it(void **state)
@@ -194,6 +194,29 @@ static void routes_that_nobody_has_take_no_memory(void **state)
 	munmap(routes, sizeof(*routes));
 }
 
+/* The table of a device grows with the vectors that it uses, and keeps those it has. */
+static void a_device_has_room_for_the_vectors_it_uses(void **state)
+{
+	const unsigned vectors[] = {3, 63, 64, 700, VECTORS_MAX - 1};
+
+	(void)state;
+	assert_int_equal(device->vectors, 0);
+	for (unsigned i = 0; i < 5; i++) {
+		assign_ops.msi_begin(&vmm, device);
+		assert_int_equal(assign_ops.msi_set(&vmm, device, vectors[i], 0xfee00000, 0x40 + i), 0);
+		assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
+		assert_in_range(device->vectors, vectors[i] + 1, vectors[i] + 64);
+		assert_int_equal(assign_ops.msi_attach(&vmm, device, vectors[0], 99), 0);
+		assert_int_equal(kvm.irqfd_gsi, ROUTES_PINS);
+	}
+	assert_int_equal(assign_ops.msi_attach(&vmm, device, 100, 99), -ENOENT);
+	assert_int_equal(assign_ops.msi_attach(&vmm, device, VECTORS_MAX, 99), -ENOENT);
+	assign_ops.msi_begin(&vmm, device);
+	assign_ops.msi_free(&vmm, device, VECTORS_MAX); /* it has none */
+	assert_int_equal(assign_ops.msi_commit(&vmm, device), 0);
+	assert_int_equal(kvm.entries, ROUTES_PINS + 5);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -206,6 +229,7 @@ int main(void)
 		TEST(the_timer_fires_once),
 		TEST(the_timer_is_cancelled),
 		TEST(gsis_come_back_and_run_out),
+		TEST(a_device_has_room_for_the_vectors_it_uses),
 		TEST(routes_that_nobody_has_take_no_memory),
 	};
 
