@@ -3,6 +3,8 @@
 
 #include "vmm/worker.h"
 
+enum { STACK_SIZE = 1 << 20 };
+
 void worker_init(struct worker *worker)
 {
 	*worker = (struct worker){.last = &worker->first};
@@ -51,9 +53,22 @@ static void *thread(void *opaque)
 	return NULL;
 }
 
+/* Less than a huge page: where the host gives these to all, its stack would take one for some 12 KiB. */
+static int start(struct worker *worker)
+{
+	pthread_attr_t attributes;
+	int ret;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	ret = pthread_create(&worker->thread, &attributes, thread, worker);
+	pthread_attr_destroy(&attributes);
+	return ret;
+}
+
 int worker_start(struct worker *worker)
 {
-	int ret = worker->started ? 0 : pthread_create(&worker->thread, NULL, thread, worker);
+	int ret = worker->started ? 0 : start(worker);
 
 	worker->started |= !ret;
 	/* What a thread calls when it begins is done before the caller restricts calls. */

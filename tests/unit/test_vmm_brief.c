@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A thread that ends before the guest runs leaves no stack. */
+/* What stacks of threads take: one that ends before the guest runs leaves none. */
 #include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -9,6 +9,7 @@
 
 #include "tests/unit/cmocka.h"
 #include "vmm/brief.h"
+#include "vmm/worker.h"
 
 enum { THREADS = 12, DEEP = 128 << 10 };
 
@@ -83,11 +84,52 @@ static void attributes_are_kept(void **state)
 	}
 }
 
+static size_t stack_size;
+
+static void note_stack(void *opaque)
+{
+	pthread_attr_t attributes;
+	void *low;
+
+	(void)opaque;
+	if (pthread_getattr_np(pthread_self(), &attributes))
+		return;
+	pthread_attr_getstack(&attributes, &low, &stack_size);
+	pthread_attr_destroy(&attributes);
+}
+
+static void *note_brief(void *opaque)
+{
+	note_stack(opaque);
+	return NULL;
+}
+
+/* Else it takes 2 MiB where the host gives huge pages to all, if it happens to lie so. */
+static void no_stack_has_room_for_a_huge_page(void **state)
+{
+	struct job job = {.run = note_stack};
+	struct worker worker;
+	struct brief brief;
+
+	(void)state;
+	worker_init(&worker);
+	assert_int_equal(worker_start(&worker), 0);
+	worker_give(&worker, &job);
+	worker_settle(&worker);
+	worker_end(&worker);
+	assert_in_range(stack_size, 1, (2 << 20) - 1);
+	stack_size = 0;
+	assert_int_equal(brief_start(&brief, NULL, note_brief, NULL), 0);
+	brief_join(&brief);
+	assert_in_range(stack_size, 1, (2 << 20) - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(their_stacks_go_with_them),
 		cmocka_unit_test(attributes_are_kept),
+		cmocka_unit_test(no_stack_has_room_for_a_huge_page),
 	};
 
 	return cmocka_run_group_tests_name("vmm_brief", tests, NULL, NULL);
