@@ -61,17 +61,19 @@ static const char *played_path(const char *path, char room[256])
 	return strcmp(path, "/dev/kvm") ? path : "/dev/null";
 }
 
-/* As the kernel: without its container nothing is mapped for the device. */
+/* As the kernel: without its container nothing is mapped for the device. From any thread. */
 static void closed(int fd)
 {
-	if (fd == play.vcpu) {
+	if (fd == __atomic_load_n(&play.vcpu, __ATOMIC_ACQUIRE)) {
 		__real_munmap(play.run, RUN_BYTES);
-		play.vcpu = -1;
+		__atomic_store_n(&play.vcpu, -1, __ATOMIC_RELEASE);
 	}
-	if (fd == vfio.device)
-		vfio.device = -1;
-	if (fd == play.container)
-		play.maps = 0, play.container = -1;
+	if (fd == __atomic_load_n(&vfio.device, __ATOMIC_RELAXED))
+		__atomic_store_n(&vfio.device, -1, __ATOMIC_RELAXED);
+	if (fd == __atomic_load_n(&play.container, __ATOMIC_RELAXED)) {
+		__atomic_store_n(&play.maps, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&play.container, -1, __ATOMIC_RELAXED);
+	}
 }
 
 static void unmapped(size_t length)
@@ -82,11 +84,13 @@ static void unmapped(size_t length)
 
 static int make_vcpu(void)
 {
-	play.vcpu = __real_memfd_create("vcpu", MFD_CLOEXEC);
-	assert_int_equal(ftruncate(play.vcpu, RUN_BYTES), 0);
-	play.run = __real_mmap(NULL, RUN_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, play.vcpu, 0);
+	int fd = __real_memfd_create("vcpu", MFD_CLOEXEC);
+
+	assert_int_equal(ftruncate(fd, RUN_BYTES), 0);
+	play.run = __real_mmap(NULL, RUN_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_true(play.run != MAP_FAILED);
-	return play.vcpu;
+	__atomic_store_n(&play.vcpu, fd, __ATOMIC_RELEASE);
+	return fd;
 }
 
 static int processors(struct kvm_cpuid2 *cpuid)
@@ -330,7 +334,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	if (request == VFIO_IOMMU_MAP_DMA && fd != vfio.device)
 		play.guest = (void *)(uintptr_t)vfio.map.vaddr;
 	if (request == VFIO_IOMMU_MAP_DMA && fd != vfio.device && !ret)
-		play.container = fd, play.maps++;
+		__atomic_store_n(&play.container, fd, __ATOMIC_RELAXED), play.maps++;
 	if (request == VFIO_IOMMU_UNMAP_DMA && fd != vfio.device && !ret)
 		play.maps -= play.maps > 0;
 	return ret;
