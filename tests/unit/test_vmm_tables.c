@@ -156,6 +156,9 @@ static void smbios_has_the_uuid(void **state)
 	assert_memory_equal(entry, "_SM3_", 5);
 	assert_int_equal(sum(entry, 24), 0);
 	assert_non_null(memmem(entry, 512, swapped, 16));
+	/* The last bytes of the first structure: no release of the BIOS, nor of a controller, has a number.
+	 */
+	assert_non_null(memmem(entry, 512, "\x10\xff\xff\xff\xff\0\0lend", 11));
 	guest_memory_free(memory);
 }
 
