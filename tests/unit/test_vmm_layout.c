@@ -45,6 +45,26 @@ static void ram_lies_on_both_sides_of_the_hole(void **state)
 	assert_true(out.high_start >= out.ram[1].gpa.a + out.ram[1].length);
 }
 
+/* Large BARs begin at the first address behind RAM that suits the largest of them, and at least a GiB's. */
+static void the_high_window_is_aligned(void **state)
+{
+	static const uint64_t aligns[] = {0, GIB(1), GIB(2), GIB(8)};
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		for (uint64_t ram = MIB(4608); ram <= MIB(5632); ram += MIB(1024)) {
+			uint64_t align = aligns[i] ? aligns[i] : GIB(1), end;
+			struct layout_needs in = needs(ram);
+			struct layout out;
+
+			in.high_align = aligns[i];
+			assert_int_equal(layout_plan(&in, &out, NULL), 0);
+			end = out.ram[1].gpa.a + out.ram[1].length;
+			assert_int_equal(out.high_start, (end + align - 1) / align * align);
+		}
+	}
+}
+
 /* ovmf's own ECAM, at 0xb0000000 or at 0xe0000000, is in nobody's way. */
 static void firmware_expects_a_hole_of_its_own(void **state)
 {
@@ -266,6 +286,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(small_machine_is_one_piece),
 		cmocka_unit_test(ram_lies_on_both_sides_of_the_hole),
+		cmocka_unit_test(the_high_window_is_aligned),
 		cmocka_unit_test(firmware_expects_a_hole_of_its_own),
 		cmocka_unit_test(large_bars_lower_the_window),
 		cmocka_unit_test(kvmtool_41d773e_ram_steps_around_reserved_addresses),
