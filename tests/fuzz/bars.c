@@ -169,6 +169,21 @@ static void reset(struct world *world)
 	model.removed = model.line.pending = model.line.held = model.line.timer = false;
 }
 
+/* As firmware leaves a device: each BAR has a place of its own. */
+static void place_all(struct world *world)
+{
+	for (unsigned i = 0; i < BARS; i++) {
+		enum bar_kind kind = model.bars[i].kind;
+
+		if (kind != NONE)
+			write_config(world, register_of(i), 4,
+				     kind == UPPER   ? 0
+				     : kind == PORTS ? 0x1000 + i * 0x100
+						     : 0xe0000000 + i * 0x100000 + (i == ROM));
+	}
+	write_config(world, PCI_COMMAND, 2, 7);
+}
+
 static void step(struct world *world, struct input *input)
 {
 	static const uint8_t widths[] = {1, 2, 4, 8};
@@ -342,6 +357,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	settle_small();
 	assert_int_equal(world_open(world), 0);
 	reset(world);
+	model_check(world);
+	place_all(world);
 	model_check(world);
 	for (unsigned i = 0; i < STEPS && input.left; i++) {
 		step(world, &input);

@@ -55,7 +55,7 @@ static bool direct(unsigned i, uint64_t page)
 	const struct fuzz_bar *bar = &model.bars[i];
 
 	if (i == ROM)
-		return model.rom_direct && model.rom_read && page < PAGE && bar->size >= PAGE;
+		return model.rom_direct && model.rom_read && bar->size >= PAGE;
 	if (model.line.held)
 		return false;
 	return mappable(i, page) && (bar->size >= PAGE || !(bar->address % PAGE));
