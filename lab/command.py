@@ -159,7 +159,7 @@ class Command:
                         f"{timeout} s went by"
                     raise CommandFailed(f"{shlex.join(self.argv)}: no match for"
                                         f" {pattern!r} before {what}; log: "
-                                        f"{self.log}\n{self.out[-500:]}")
+                                        f"{self.log}\n{self.out[-500:]}{self.err[-500:]}")
                 self._changed.wait(left)
 
     def wait(self, timeout=None):

@@ -11,7 +11,8 @@ import pytest
 
 from bare import EDU, bare, image, machine, peer, slot  # noqa: F401, fixtures among them
 
-pytestmark = pytest.mark.profile("bare")
+# Once in 143 points the next machine did not start; why is not known yet (docs/reliability.md).
+pytestmark = [pytest.mark.profile("bare"), pytest.mark.long]
 SEED = 16
 TRANSFERS, BYTES = 24, 4096
 # Of the transfers, which take 0.1 s each, this many seconds at most are over.
@@ -19,11 +20,11 @@ LATEST = 1.0
 CANARY = Path(__file__).with_name("canary.py")
 
 
-def test_killed_at_any_point(bare, machine, times):
+def test_killed_at_any_point(bare, machine):
     point = random.Random(SEED)
     address = machine.addresses[EDU]
     canary = machine.start(["python3", CANARY, address], stdin=True, timeout=3600)
-    for number in range(2 * times(100)):
+    for number in range(200):
         guest = bare(EDU, memory="32M")
         before = len(guest.out)
         which = point.choice(["machine", "keeper"])
