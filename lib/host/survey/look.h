@@ -23,7 +23,7 @@ struct unread {
 	int error; /* of the first: negative errno */
 	size_t count;
 	char path[160]; /* the first */
-	char text[256]; /* the sentence; empty until look_end() */
+	char text[288]; /* the sentence; empty until look_end() */
 };
 
 /** From here on these kinds are looked for. */
