@@ -197,7 +197,7 @@ FUZZ_SAN := address,undefined,fuzzer-no-link
 FUZZ_DIR := $(O)/san-clang-$(subst $(comma),-,$(FUZZ_SAN))/fuzz
 FUZZ_SECONDS ?= 15
 fuzz_host_src := $(wildcard lib/*.c lib/rules/*.c lib/host/*.c lib/host/*/*.c) $(addprefix tests/,$(addprefix unit/,odd_tree.c folder.c host_tree.c host_kernel.c host_kernel_vfs.c) fuzz/host_tree.c)
-fuzz_firmware_src := $(addprefix vmm/,bus.c error.c memory.c node.c power.c) $(addprefix vmm/firmware/,date.c flash.c fw_cfg.c pm.c rtc.c) tests/fuzz/firmware.c
+fuzz_firmware_src := $(addprefix vmm/,brief.c bus.c error.c memory.c node.c power.c) $(addprefix vmm/firmware/,date.c flash.c fw_cfg.c pm.c rtc.c) tests/fuzz/firmware.c
 fuzz_nvme_src := $(filter-out %/format.c %/image.c %/uring.c %/serve.c %/kind.c,$(wildcard tool/serve/nvme/*.c)) \
                  $(addprefix tests/,$(addprefix unit/,nvme_guest.c nvme_hammer.c) fuzz/nvme.c)
 fuzz_qmp_src := $(filter-out %/place.c,$(wildcard tool/run/qmp/*.c)) $(addprefix tool/,nearest.c say.c clean.c) \

@@ -6,7 +6,6 @@
 
 int read_all(int fd, void *bytes, size_t length, uint64_t at)
 {
-	/* static: the caller owns the descriptor */
 	for (size_t done = 0; done < length;) {
 		ssize_t got = pread(fd, (char *)bytes + done, length - done, (off_t)(at + done));
 
