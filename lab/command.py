@@ -162,12 +162,13 @@ class Command:
                                         f"{self.log}\n{self.out[-500:]}{self.err[-500:]}")
                 self._changed.wait(left)
 
-    def wait(self, timeout=None):
-        """Its Result; kills it when its limit is over."""
+    def wait(self, timeout=None, least=0):
+        """Its Result; kills it when `timeout` is over, from now on, or else its own limit and `least`."""
         if self._result:
             return self._result
-        limit = self._limit if timeout is None else timeout
-        timed_out = not self._settled(self._started + limit)
+        now = time.monotonic()
+        timed_out = not self._settled(max(self._started + self._limit, now + least)
+                                      if timeout is None else now + timeout)
         if timed_out:
             self.kill(scope="cgroup")
             if not self._settled(time.monotonic() + GRACE):

@@ -160,8 +160,8 @@ class Guest:
         return self.ended(0)
 
     def ended(self, status, timeout=None):
-        """Waits for the end, which has to have that exit status."""
-        result = self.command.wait(timeout)
+        """Waits for the end, which has to have that exit status. It may have run for long before."""
+        result = self.command.wait(timeout, least=60)
         assert not result.timed_out and result.status == status, \
             f"lend {result.ending()}, not {status}; log: {result.log}\n" \
             f"{result.err}{result.out[-500:]}"
