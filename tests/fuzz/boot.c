@@ -5,7 +5,6 @@
  * description of a firmware image. What is looked at and found good can be loaded, and is entered within
  * the guest's memory; no byte outside of it is written.
  */
-#include <asm/bootparam.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "tests/fuzz/input.h"
+#include "tests/unit/bzimage.h"
 #include "tests/unit/cmocka.h"
 #include "tool/run/descriptors.h"
 #include "tool/run/kernel/payload.h"
@@ -45,22 +45,11 @@ static struct memory *guest(void)
 
 static size_t bzimage(uint8_t *bytes)
 {
-	const struct setup_header header = {.setup_sects = 1,
-					    .boot_flag = 0xaa55,
-					    .header = 0x53726448,
-					    .version = 0x020f,
-					    .syssize = TEXT / 16,
-					    .xloadflags = XLF_KERNEL_64,
-					    .pref_address = 16 << 20,
-					    .init_size = 1 << 20,
-					    .initrd_addr_max = 0x7fffffff,
-					    .relocatable_kernel = 1,
-					    .kernel_alignment = 2 << 20,
-					    .payload_offset = 16,
-					    .payload_length = 64,
-					    .cmdline_size = 2047};
+	struct setup_header header = bzimage_header(TEXT);
 
-	memcpy(bytes + 0x1f1, &header, sizeof(header));
+	header.payload_offset = 16;
+	header.payload_length = 64;
+	bzimage_put(bytes, header);
 	bytes[1024 + 16] = 0x1f; /* gzip */
 	bytes[1024 + 17] = 0x8b;
 	return 1024 + TEXT;

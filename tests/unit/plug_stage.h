@@ -19,6 +19,7 @@
 
 #include "tests/unit/cmocka.h"
 #include "tests/unit/fake_private.h"
+#include "tests/unit/no_posts.h"
 #include "tests/unit/open_files.h"
 #include "vmm/kvm.h"
 #include "vmm/machine.h"
@@ -109,18 +110,6 @@ int hv_signal_msi(int vm, uint64_t address, uint32_t data)
 int hv_ioeventfd(int vm, uint64_t address, unsigned length, uint64_t data, int eventfd, uint32_t flags)
 {
 	(void)vm, (void)address, (void)length, (void)data, (void)eventfd, (void)flags;
-	return 0;
-}
-
-int hv_check(int fd, unsigned capability)
-{
-	(void)fd, (void)capability;
-	return 0; /* KVM keeps no writes */
-}
-
-int hv_coalesce(int vm, uint64_t at, uint32_t length, uint32_t port, int kept)
-{
-	(void)vm, (void)at, (void)length, (void)port, (void)kept;
 	return 0;
 }
 

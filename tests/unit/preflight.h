@@ -12,8 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <asm/bootparam.h>
-
+#include "tests/unit/bzimage.h"
 #include "tests/unit/host_tree.h"
 #include "tool/asked.c"
 #include "tool/run/preflight.c"
@@ -33,21 +32,11 @@ static struct files images;
 
 static inline int make_kernel(void **state)
 {
-	struct setup_header header = {.setup_sects = 1,
-				      .boot_flag = 0xaa55,
-				      .header = 0x53726448,
-				      .version = 0x020f,
-				      .syssize = 64,
-				      .xloadflags = XLF_KERNEL_64,
-				      .cmdline_size = 2047,
-				      .init_size = 4096,
-				      .relocatable_kernel = 1,
-				      .kernel_alignment = 2 << 20};
 	uint8_t bytes[2048] = {0};
 
 	(void)state;
 	images = (struct files){.kernel = memfd_create("kernel", 0), .initrd = -1};
-	memcpy(bytes + 0x1f1, &header, sizeof(header));
+	bzimage_put(bytes, bzimage_header(sizeof(bytes) - BZIMAGE_TEXT));
 	assert_int_equal(write(images.kernel, bytes, sizeof(bytes)), sizeof(bytes));
 	return 0;
 }

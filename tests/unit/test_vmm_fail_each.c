@@ -7,8 +7,8 @@
  * held before, guest memory is not unmapped while the device may write to it, and one sentence says
  * what was wrong.
  */
-#include <asm/bootparam.h>
 
+#include "tests/unit/bzimage.h"
 #include "tests/unit/played_kernel.h"
 
 /* BARs, interrupts by messages, one of them masked and unmasked, the BAR moved to and fro. */
@@ -213,21 +213,9 @@ static void what_breaks_is_said_and_the_device_is_quiet(void **state)
 static int make_kernel(void)
 {
 	static uint8_t bytes[1024 + KERNEL_BYTES];
-	const struct setup_header header = {.setup_sects = 1,
-					    .boot_flag = 0xaa55,
-					    .header = 0x53726448,
-					    .version = 0x020f,
-					    .syssize = KERNEL_BYTES / 16,
-					    .xloadflags = XLF_KERNEL_64,
-					    .pref_address = 16 << 20,
-					    .init_size = 1 << 20,
-					    .initrd_addr_max = 0x7fffffff,
-					    .relocatable_kernel = 1,
-					    .kernel_alignment = 2 << 20,
-					    .cmdline_size = 2047};
 	int fd = __real_memfd_create("kernel", MFD_CLOEXEC);
 
-	memcpy(bytes + 0x1f1, &header, sizeof(header));
+	bzimage_put(bytes, bzimage_header(KERNEL_BYTES));
 	assert_int_equal(__real_write(fd, bytes, sizeof(bytes)), sizeof(bytes));
 	return fd;
 }

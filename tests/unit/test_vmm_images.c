@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels and their command lines: which are loaded, and those that are none, are cut short or too large. */
-#include <asm/bootparam.h>
 #include <elf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/unit/bzimage.h"
 #include "tests/unit/cmocka.h"
 #include "tests/unit/guest_memory.h"
 #include "vmm/x86/boot.h"
@@ -28,21 +28,9 @@ static int file_of(const void *bytes, size_t length)
 /* A bzImage of one setup sector and one page. */
 static int bzimage(uint8_t bytes[1024 + PAYLOAD])
 {
-	struct setup_header header = {.setup_sects = 1,
-				      .boot_flag = 0xaa55,
-				      .header = 0x53726448,
-				      .version = 0x020f,
-				      .syssize = PAYLOAD / 16,
-				      .xloadflags = XLF_KERNEL_64,
-				      .pref_address = 16 << 20,
-				      .init_size = 1 << 20,
-				      .initrd_addr_max = 0x7fffffff,
-				      .relocatable_kernel = 1,
-				      .kernel_alignment = 2 << 20,
-				      .cmdline_size = 2047};
 
 	memset(bytes, 0, 1024 + PAYLOAD);
-	memcpy(bytes + 0x1f1, &header, sizeof(header));
+	bzimage_put(bytes, bzimage_header(PAYLOAD));
 	memset(bytes + 1024, 0xee, PAYLOAD);
 	return file_of(bytes, 1024 + PAYLOAD);
 }

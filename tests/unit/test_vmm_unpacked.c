@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The kernel of a bzImage, entered without what unpacks it; and files that are none. */
-#include <asm/bootparam.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/bzimage.h"
 #include "tests/unit/cmocka.h"
 #include "tests/unit/guest_memory.h"
 #include "vmm/x86/elf.h"
@@ -74,19 +74,12 @@ static int file_of(const void *bytes, size_t length)
 static int bzimage(void)
 {
 	uint8_t bytes[1024 + PAYLOAD] = {0};
-	const struct setup_header header = {.setup_sects = 1,
-					    .header = 0x53726448,
-					    .version = 0x020f,
-					    .syssize = PAYLOAD / 16,
-					    .xloadflags = XLF_KERNEL_64,
-					    .pref_address = LOAD,
-					    .init_size = ROOM,
-					    .initrd_addr_max = 0x7fffffff,
-					    .relocatable_kernel = 1,
-					    .kernel_alignment = ALIGNMENT,
-					    .cmdline_size = 2047};
+	struct setup_header header = bzimage_header(PAYLOAD);
 
-	memcpy(bytes + 0x1f1, &header, sizeof(header));
+	header.pref_address = LOAD;
+	header.init_size = ROOM;
+	header.kernel_alignment = ALIGNMENT;
+	bzimage_put(bytes, header);
 	memset(bytes + 1024, 0xee, PAYLOAD);
 	return file_of(bytes, sizeof(bytes));
 }
@@ -313,20 +306,27 @@ static struct vmm_file_state state_when_unpacked(const struct stage *stage)
 	return machine_kernel_state(&config);
 }
 
+/* A machine with a kernel that was unpacked and is as it was then. */
+static void load_for(struct vmm *vmm, struct stage *stage)
+{
+	const struct kernel_file file = kernel_file();
+
+	load(stage, &file, sizeof(file), "", RAM);
+	memset(vmm, 0, sizeof(*vmm));
+	vmm->memory = *stage->memory;
+	vmm->kernel = state_when_unpacked(stage);
+}
+
 /* Before the first boot, what was read ahead is not taken; at a reboot the image is loaded as it is now. */
 static void a_kernel_that_was_overwritten_unpacks_itself(void **state)
 {
 	const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
 	static struct vmm vmm;
-	struct kernel_file file = kernel_file();
 	struct boot_placed placed;
 	struct stage stage;
 
 	(void)state;
-	load(&stage, &file, sizeof(file), "", RAM);
-	memset(&vmm, 0, sizeof(vmm));
-	vmm.memory = *stage.memory;
-	vmm.kernel = state_when_unpacked(&stage);
+	load_for(&vmm, &stage);
 	assert_int_equal(place_kernel(&vmm, &stage.config, &placed, NULL), 0);
 	assert_true(placed.entry.unpacked);
 	vmm.ahead.placed = true;
@@ -345,15 +345,11 @@ static void a_kernel_that_was_overwritten_unpacks_itself(void **state)
 static void a_kernel_that_was_overwritten_before_the_start(void **state)
 {
 	static struct vmm vmm;
-	struct kernel_file file = kernel_file();
 	struct boot_placed placed;
 	struct stage stage;
 
 	(void)state;
-	load(&stage, &file, sizeof(file), "", RAM);
-	memset(&vmm, 0, sizeof(vmm));
-	vmm.memory = *stage.memory;
-	vmm.kernel = state_when_unpacked(&stage);
+	load_for(&vmm, &stage);
 	vmm.kernel.modified_ns ^= 1;
 	assert_int_equal(place_kernel(&vmm, &stage.config, &placed, NULL), 0);
 	assert_false(placed.entry.unpacked);
