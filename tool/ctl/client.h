@@ -25,7 +25,6 @@ struct ctl_client {
 
 enum { CTL_REPLY_MS = 30000 };
 
-
 /**
  * Connects to `path`, takes the greeting and leaves the negotiation. Set `event` and `opaque`
  * before. 0, or negative errno with the sentence; nothing is open then.
