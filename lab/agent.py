@@ -73,6 +73,9 @@ class Command:
         finally:
             if self.master is not None:
                 os.close(slave)
+        # By descriptor, with the kind of frame: those that have not ended.
+        self.outputs = {self.master: wire.OUT} if self.master is not None else {
+            self.process.stdout.fileno(): wire.OUT, self.process.stderr.fileno(): wire.ERR}
 
     def _enter(self):
         os.setsid()
@@ -81,11 +84,19 @@ class Command:
         if self.master is not None:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-    def outputs(self):
-        if self.master is not None:
-            return [(self.master, wire.OUT)]
-        return [(self.process.stdout.fileno(), wire.OUT),
-                (self.process.stderr.fileno(), wire.ERR)]
+    def output_ended(self, fd):
+        """Closes it: many commands end in the life of an L1. The end of a terminal hangs up, so
+        that one waits for the end of its command."""
+        del self.outputs[fd]
+        if self.master is None:
+            pipe = self.process.stdout
+            (pipe if not pipe.closed and pipe.fileno() == fd else self.process.stderr).close()
+        elif self.exited:
+            self.hang_up()
+
+    def hang_up(self):
+        os.close(self.master)
+        self.master = None
 
     def feed(self, data):
         try:
@@ -156,6 +167,7 @@ class Agent:
             data = b""  # the terminal's last user closed it
         if not data:
             self.select.unregister(fd)
+            self.commands[number].output_ended(fd)
             return False
         self.send(kind, number, data)
         return True
@@ -166,10 +178,13 @@ class Agent:
                 continue
             command.exited = True
             # What it wrote before it ended comes before its status.
-            for fd, kind in command.outputs():
-                while fd in self.select.get_map() and \
-                        self.forward(fd, command.number, kind):
+            for fd, kind in list(command.outputs.items()):
+                while self.forward(fd, command.number, kind):
                     pass
+            if command.master is not None and not command.outputs:
+                command.hang_up()  # its terminal ended before it
+            if command.process.stdin is not None:
+                command.process.stdin.close()
             code = command.process.returncode
             self.send(wire.EXIT, command.number,
                       {"signal": -code} if code < 0 else {"status": code})
@@ -202,7 +217,7 @@ class Agent:
             self.send(wire.EXIT, number, {"error": str(e)})
             return
         self.commands[number] = command
-        for fd, kind in command.outputs():
+        for fd, kind in command.outputs.items():
             os.set_blocking(fd, False)
             self.select.register(fd, selectors.EVENT_READ, (number, kind))
 

@@ -160,6 +160,25 @@ def test_terminal(l1):
 
 
 @pytest.mark.profile("plain")
+def test_ended_commands_hold_no_descriptors(l1):
+    m = l1()
+
+    def of_agent():
+        return m.run("ls /proc/$PPID/fd | wc -l", check=True).out
+
+    before = of_agent()
+    for _ in range(3):
+        m.run("echo out; echo err >&2", check=True)
+        m.run("exec >&- 2>&-", check=True)
+        m.run("cat", input=b"in", check=True)
+        m.run("tty", pty=True, check=True)
+        long = m.start("sleep 100", stdin=True)
+        long.kill(scope="cgroup")
+        long.wait()
+    assert of_agent() == before
+
+
+@pytest.mark.profile("plain")
 def test_much_output_and_input(l1):
     m = l1()
     data = os.urandom(1 << 20)
