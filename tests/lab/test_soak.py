@@ -18,7 +18,8 @@ from test_bare_storm import holds, is_as_before
 
 pytestmark = pytest.mark.profile("bare")
 
-# What the host has after a cycle: open files, KiB of the kernel's own memory and of all that is in use, processes.
+# What the host has after a cycle: open files, KiB of the kernel's own memory and of what is available, processes that are
+# not the kernel's, KVM machines. Free pages on the processors' own lists, which the kernel fills when it likes, are available too.
 CYCLES = """for d in {devices}; do
 	[ "$(basename "$(readlink /sys/bus/pci/devices/$d/driver)")" = vfio-pci ] || {bind} $d vfio-pci || exit
 done
@@ -30,11 +31,13 @@ while [ $n -lt {count} ]; do
 	[ $((n % {each})) = 0 ] || continue
 	sync; echo 3 >/proc/sys/vm/drop_caches
 	echo "held $n $(cut -f1 /proc/sys/fs/file-nr)" \
-		$(awk '/^(SUnreclaim|MemAvailable):/ {{ print $2 }}' /proc/meminfo) \
-		$(ls -d /proc/[0-9]* | wc -l) $(ls /sys/kernel/debug/kvm | grep -c -- -)
+		$(awk '/^(SUnreclaim|MemAvailable):/ {{ kib[$1] = $2 }} $1 == "count:" {{ kib["MemAvailable:"] += 4 * $2 }}
+			END {{ print kib["MemAvailable:"], kib["SUnreclaim:"] }}' /proc/meminfo /proc/zoneinfo) \
+		$(grep -ls . /proc/[0-9]*/cmdline | wc -l) $(ls /sys/kernel/debug/kvm | grep -c -- -)
 done
 """
 KIB_MORE = 8 << 10
+MANY = 500
 LIMIT = 7200
 
 
@@ -58,7 +61,8 @@ def test_starts_and_stops(machine, lend, image, times):  # noqa: F811
     # The first cycles fill the kernel's caches.
     early, late = held[len(held) // 4], held[-1]
     assert late[1] <= early[1] + 64 and late[4] <= early[4] + 4 and late[5] <= early[5], held
-    assert late[2] >= early[2] - KIB_MORE and late[3] <= early[3] + KIB_MORE, held
+    if count >= MANY:  # what is lost in a few cycles is less than what the host itself takes now and then
+        assert late[2] >= early[2] - KIB_MORE and late[3] <= early[3] + KIB_MORE, held
     assert machine.run(LEFT.format(cgroup=command.cgroup)).out == ""
 
 
