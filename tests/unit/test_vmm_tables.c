@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the machine writes for its guest: ACPI, SMBIOS, the code that resets, and CPUID. */
+/* What the machine writes for its guest: ACPI, SMBIOS, and the code that resets. */
 #include <string.h>
 
 #include "tests/unit/cmocka.h"
 #include "tests/unit/guest_memory.h"
-#include "vmm/x86/cpuid.h"
 #include "vmm/x86/tables.h"
 
 enum { CPUS = 254 };
@@ -162,6 +161,80 @@ static void smbios_has_the_uuid(void **state)
 	guest_memory_free(memory);
 }
 
+/* DSP0134, 6.1: a string of a structure by its number, from 1 on. */
+static const char *string_of(const uint8_t *structure, unsigned number)
+{
+	const char *at = (const char *)structure + structure[1];
+
+	while (--number)
+		at += strlen(at) + 1;
+	return at;
+}
+
+static const uint8_t *behind(const uint8_t *structure)
+{
+	const uint8_t *at = structure + structure[1];
+
+	while (at[0] || at[1])
+		at++;
+	return at + 2;
+}
+
+/* The same, 7.1, 7.2 and 7.45. */
+static void smbios_has_the_structures_of_a_machine(void **state)
+{
+	const uint8_t uuid[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+	static const uint8_t bios[0x1a] = {
+		[1] = 0x1a,    [4] = 1,       [5] = 2,       [8] = 3,
+		[10] = 8,      [0x13] = 0x10, /* in a virtual machine */
+		[0x14] = 0xff, [0x15] = 0xff, [0x16] = 0xff, [0x17] = 0xff,
+	};
+	static const uint8_t system[0x1b] = {
+		1, 0x1b, 1,  0,  1,  2,  3,  0, /* handle 1; three strings, no serial number */
+		4, 3,    2,  1,  6,  5,  8,  7,
+		9, 10,   11, 12, 13, 14, 15, 16, /* fields of 4, 2 and 2 bytes first */
+		6,
+	};
+	static const uint8_t end[6] = {127, 4, 2};
+	uint8_t bytes[SMBIOS_ROOM];
+	const uint8_t *first = bytes, *second, *last;
+	size_t length = smbios_structures(bytes, uuid, false);
+
+	(void)state;
+	assert_memory_equal(first, bios, sizeof(bios));
+	assert_string_equal(string_of(first, 1), "lend");
+	assert_true(*string_of(first, 2) && string_of(first, 2) != string_of(first, 3));
+	assert_string_equal(string_of(first, 3), "01/01/2026");
+	second = behind(first);
+	assert_memory_equal(second, system, sizeof(system));
+	assert_string_equal(string_of(second, 1), "lend");
+	assert_string_equal(string_of(second, 2), "virtual machine");
+	assert_string_equal(string_of(second, 3), string_of(first, 2)); /* the version */
+	last = behind(second);
+	assert_memory_equal(last, end, sizeof(end));
+	assert_int_equal(length, last + sizeof(end) - bytes);
+	/* Firmware describes its BIOS itself. */
+	length -= (size_t)(second - first);
+	assert_int_equal(smbios_structures(bytes, uuid, true), length);
+	assert_memory_equal(bytes, system, sizeof(system));
+}
+
+/* The same, 5.2.2: the entry point of version 3.6. */
+static void smbios_is_found_by_its_entry_point(void **state)
+{
+	static const uint8_t want[SMBIOS_ENTRY_SIZE] = {'_',  'S',  'M',  '3',  '_',  0, 24, 3,
+							6,    0,    1,    0,    0x23, 1, 0,  0,
+							0x78, 0x56, 0x34, 0x12, 0,    0, 0,  0};
+	uint8_t entry[SMBIOS_ENTRY_SIZE];
+
+	(void)state;
+	memset(entry, 0xff, sizeof(entry));
+	smbios_entry(entry, 0x12345678, 0x123);
+	assert_int_equal(sum(entry, sizeof(entry)), 0);
+	entry[5] = 0;
+	assert_memory_equal(entry, want, sizeof(want));
+}
+
 /* Where Linux jumps to start anew when it takes the platform for one of EFI. */
 static void the_real_mode_entry_resets(void **state)
 {
@@ -180,109 +253,6 @@ static void the_real_mode_entry_resets(void **state)
 	guest_memory_free(memory);
 }
 
-static struct kvm_cpuid_entry2 *leaf(struct cpuid *cpuid, unsigned function, unsigned index)
-{
-	for (unsigned i = 0; i < cpuid->nent; i++)
-		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
-			return &cpuid->entries[i];
-	return NULL;
-}
-
-static void each_processor_knows_its_place(void **state)
-{
-	const struct cpuid_config config = {.cpus = 6, .tsc_deadline = true, .tsc_khz = 2500000};
-
-	(void)state;
-	for (unsigned id = 0; id < 6; id++) {
-		struct cpuid cpuid = {.nent = 7,
-				      .entries = {{.function = 0, .eax = 0xd},
-						  {.function = 1, .ecx = 1 << 5, .ebx = 0x12345678},
-						  {.function = 4, .eax = 0x143, .index = 3},
-						  {.function = 0x40000000, .eax = 0x40000001},
-						  {.function = 0x80000001, .ecx = 1 << 2},
-						  {.function = 0x80000008, .eax = 0x3030},
-						  {.function = 0x8000000a, .eax = 1, .edx = 0xff}}};
-
-		cpuid_fit(&cpuid, &config, id);
-		assert_int_equal(leaf(&cpuid, 1, 0)->ebx >> 24, id);
-		assert_int_equal(leaf(&cpuid, 1, 0)->ecx & 1 << 5, 0); /* no VMX */
-		assert_true(leaf(&cpuid, 1, 0)->ecx & 1 << 24);
-		assert_true(leaf(&cpuid, 1, 0)->ecx & 0x80000000u);
-		assert_int_equal(leaf(&cpuid, 0xb, 0)->edx, id);
-		assert_int_equal(leaf(&cpuid, 0xb, 1)->eax, 3);
-		assert_int_equal(leaf(&cpuid, 0xb, 1)->ebx, 6);
-		assert_int_equal(leaf(&cpuid, 0xb, 1)->ecx, 0x201);
-		assert_int_equal(leaf(&cpuid, 0xb, 2)->ecx, 2);
-		assert_null(leaf(&cpuid, 0x1f, 0));                             /* beyond what leaf 0 says */
-		assert_int_equal(leaf(&cpuid, 0x80000001, 0)->ecx & 1 << 2, 0); /* no SVM */
-		assert_int_equal(leaf(&cpuid, 0x8000000a, 0)->edx, 0);
-		assert_int_equal(leaf(&cpuid, 0x80000008, 0)->ecx & 0xff, 5);
-		assert_int_equal(leaf(&cpuid, 0x40000010, 0)->eax, 2500000);
-		assert_int_equal(leaf(&cpuid, 0x40000000, 0)->eax, 0x40000010);
-		assert_int_equal(cpuid_physical_bits(&cpuid), 48);
-	}
-}
-
-/* What page tables of four levels do not reach is no place for a BAR. */
-static void physical_bits_are_those_that_can_be_mapped(void **state)
-{
-	static const struct {
-		uint32_t sizes, features;
-		unsigned bits;
-	} rows[] = {
-		{52, 0, 48},                  /* an older kernel; four levels */
-		{52, 1 << 16, 52},            /* five */
-		{52 | 48 << 16, 1 << 16, 48}, /* KVM says it, whatever the processor has */
-		{52 | 52 << 16, 0, 52},
-		{39, 0, 39},
-		{39 | 48 << 16, 0, 39},
-		{0, 0, 36},
-	};
-
-	(void)state;
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct cpuid cpuid = {.nent = 2,
-				      .entries = {{.function = 7, .ecx = rows[i].features},
-						  {.function = 0x80000008, .eax = rows[i].sizes}}};
-
-		assert_int_equal(cpuid_physical_bits(&cpuid), rows[i].bits);
-	}
-	assert_int_equal(cpuid_physical_bits(&(struct cpuid){0}), 36);
-}
-
-/* Firmware may put BARs at the end of the address space, so that is where devices reach. */
-static void processors_reach_no_further_than_devices(void **state)
-{
-	enum { INTEL = 0x756e6547, AMD = 0x68747541 };
-	static const struct {
-		uint32_t maker, sizes;
-		unsigned limit;
-		uint32_t want;
-	} rows[] = {
-		{INTEL, 46, 39, 39},
-		{INTEL, 46, 42, 42},
-		{INTEL, 46, 40, 39}, /* firmware takes 40 for a mistake */
-		{INTEL, 46, 38, 36},
-		{INTEL, 46, 48, 46},
-		{INTEL, 39, 39, 39},
-		{INTEL, 46, 30, 46}, /* nothing is that short */
-		{AMD, 48 | 48 << 16, 40, 40 | 40 << 16},
-		{AMD, 48 | 0x3000, 40, 40 | 0x3000},
-		{AMD, 48, 39, 48}, /* an AMD has 40 at the least */
-		{0, 48, 40, 48},
-	};
-
-	(void)state;
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct cpuid cpuid = {.nent = 2,
-				      .entries = {{.function = 0, .ebx = rows[i].maker},
-						  {.function = 0x80000008, .eax = rows[i].sizes}}};
-
-		cpuid_limit_bits(&cpuid, rows[i].limit);
-		assert_int_equal(leaf(&cpuid, 0x80000008, 0)->eax, rows[i].want);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,10 +260,9 @@ int main(void)
 		cmocka_unit_test(tables_of_a_direct_boot_stay),
 		cmocka_unit_test(hotplug_has_a_table_of_its_own),
 		cmocka_unit_test(smbios_has_the_uuid),
+		cmocka_unit_test(smbios_has_the_structures_of_a_machine),
+		cmocka_unit_test(smbios_is_found_by_its_entry_point),
 		cmocka_unit_test(the_real_mode_entry_resets),
-		cmocka_unit_test(each_processor_knows_its_place),
-		cmocka_unit_test(physical_bits_are_those_that_can_be_mapped),
-		cmocka_unit_test(processors_reach_no_further_than_devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
