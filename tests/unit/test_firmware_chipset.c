@@ -163,6 +163,7 @@ static void lengths_of_ecam(void **state)
 	assert_true(ecam_at(0xec000000, 64 << 20));
 	put(0, 0x60, 4, 0xe0000007);
 	assert_int_equal(seen.length, 0);
+	assert_int_equal(seen.lines, 0); /* nothing is wrong with any of them, nor with none */
 }
 
 static void a_place_that_cannot_be_is_said_once(void **state)

@@ -2,6 +2,8 @@
 /* liblend's host operations on this machine: routes, irqfds, lines and the timer. */
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/resident.h"
@@ -126,6 +128,53 @@ static void the_timer_fires_once(void **state)
 	assert_int_equal(timer_calls, 1);
 }
 
+static int64_t nanoseconds(const struct timespec *time)
+{
+	return time->tv_sec * INT64_C(1000000000) + time->tv_nsec;
+}
+
+/* To the nanosecond: what is left is the time that was asked for, less what has gone since. */
+static void the_timer_has_the_time_that_it_was_given(void **state)
+{
+	static const int64_t times[] = {999999999, 1000000000, 5999999999, 3600000000001};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(times) / sizeof(*times); i++) {
+		struct timespec before, after;
+		struct itimerspec left;
+
+		clock_gettime(CLOCK_MONOTONIC, &before);
+		assert_int_equal(assign_ops.timer(&vmm, device, (uint64_t)times[i], on_time, NULL), 0);
+		assert_int_equal(timerfd_gettime(device->timer, &left), 0);
+		clock_gettime(CLOCK_MONOTONIC, &after);
+		assert_true(nanoseconds(&left.it_value) <= times[i]);
+		assert_true(nanoseconds(&left.it_value) >=
+			    times[i] - (nanoseconds(&after) - nanoseconds(&before)));
+	}
+	assert_int_equal(assign_ops.timer(&vmm, device, 0, NULL, NULL), 0);
+}
+
+/* KVM's VFIO device is told of each file; without that device there is nobody to tell. */
+static void files_are_told_to_kvm_and_taken_back(void **state)
+{
+	int vfio = vmm.vfio;
+
+	(void)state;
+	kvm.files = kvm.file = 0;
+	vmm.vfio = 9;
+	assert_int_equal(assign_ops.vfio_add(&vmm, 5), 0);
+	assert_int_equal(kvm.files, 1);
+	assert_int_equal(kvm.file, 905);
+	assert_int_equal(assign_ops.vfio_del(&vmm, 6), 0);
+	assert_int_equal(kvm.files, 0);
+	assert_int_equal(kvm.file, 906);
+	vmm.vfio = -1;
+	assert_int_equal(assign_ops.vfio_add(&vmm, 5), 0);
+	assert_int_equal(assign_ops.vfio_del(&vmm, 5), 0);
+	assert_int_equal(kvm.file, 906);
+	vmm.vfio = vfio;
+}
+
 static void the_timer_is_cancelled(void **state)
 {
 	uint64_t one = 1;
@@ -228,6 +277,8 @@ int main(void)
 		TEST(a_line_is_up_while_one_sharer_raises_it),
 		TEST(the_timer_fires_once),
 		TEST(the_timer_is_cancelled),
+		TEST(the_timer_has_the_time_that_it_was_given),
+		TEST(files_are_told_to_kvm_and_taken_back),
 		TEST(gsis_come_back_and_run_out),
 		TEST(a_device_has_room_for_the_vectors_it_uses),
 		TEST(routes_that_nobody_has_take_no_memory),

@@ -2,6 +2,7 @@
 /* Guest memory of each kind: populated, private or shared, not inherited, given back. */
 #include <fcntl.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,77 @@ static void filling_is_told(void **state)
 	memory_free(&memory);
 }
 
+/* Threads that fill, and whether the memory was gone while one did. */
+static struct {
+	bool gone, late;
+	unsigned inside;
+} ending;
+
+/* It stays for a while, in which memory_free() can return if it does not wait. */
+static void on_filled_slowly(void *opaque, uint64_t before, uint64_t now)
+{
+	(void)opaque;
+	if (before == now)
+		return;
+	__atomic_add_fetch(&ending.inside, 1, __ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < 1000 && !__atomic_load_n(&ending.gone, __ATOMIC_SEQ_CST); i++)
+		sched_yield();
+	if (__atomic_load_n(&ending.gone, __ATOMIC_SEQ_CST))
+		__atomic_store_n(&ending.late, true, __ATOMIC_SEQ_CST);
+	__atomic_sub_fetch(&ending.inside, 1, __ATOMIC_SEQ_CST);
+}
+
+/* A machine that cannot be built gives its memory back while threads fill it. */
+static void it_goes_when_nobody_fills_it(void **state)
+{
+	const struct memory_kind kind = {.size = SIZE, .filled = on_filled_slowly};
+	struct memory memory = {0};
+	struct lend_error error = {0};
+
+	(void)state;
+	assert_int_equal(memory_new(&memory, &kind, &error), 0);
+	while (!__atomic_load_n(&ending.inside, __ATOMIC_SEQ_CST) &&
+	       __atomic_load_n(&memory.filled, __ATOMIC_SEQ_CST) < SIZE)
+		sched_yield();
+	memory_free(&memory);
+	__atomic_store_n(&ending.gone, true, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&ending.inside, __ATOMIC_SEQ_CST))
+		sched_yield();
+	assert_false(__atomic_load_n(&ending.late, __ATOMIC_SEQ_CST));
+}
+
+/* Bytes of address space that this process has. */
+static uint64_t address_space(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%lu", &pages), 1);
+	fclose(file);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* What alignment cost is given back at once, and the rest with the memory. */
+static void no_address_space_is_kept(void **state)
+{
+	enum { ROUNDS = 16 };
+	const struct memory_kind kind = {.size = SIZE};
+	struct memory memory = {0};
+	struct lend_error error = {0};
+	uint64_t before = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		assert_int_equal(memory_new(&memory, &kind, &error), 0);
+		assert_int_equal(memory_wait(&memory, &error), 0);
+		memory_free(&memory);
+		if (i == 1) /* what the C library keeps for threads is there from now on */
+			before = address_space();
+	}
+	assert_true(address_space() < before + (ROUNDS - 2) * (uint64_t)(1 << 20));
+}
+
 static void huge_pages_that_are_not_there_are_an_error_with_a_cure(void **state)
 {
 	/* More than any computer that runs this test has reserved. */
@@ -127,6 +199,8 @@ int main(void)
 		cmocka_unit_test(ch_4805_private_memory),
 		cmocka_unit_test(ch_4805_shared_memory),
 		cmocka_unit_test(filling_is_told),
+		cmocka_unit_test(it_goes_when_nobody_fills_it),
+		cmocka_unit_test(no_address_space_is_kept),
 		cmocka_unit_test(huge_pages_that_are_not_there_are_an_error_with_a_cure),
 	};
 

@@ -358,6 +358,20 @@ static void what_the_guest_does_is_told(void **state)
 	assert_string_equal(script.told, "g");
 }
 
+static void a_processor_has_the_number_of_its_thread(void **state)
+{
+	static struct vmm machine;
+	struct vcpu processors[3] = {{.number = 101}, {.number = 102}, {.number = 103}};
+
+	(void)state;
+	machine.vcpus.vcpu = processors;
+	machine.vcpus.count = 2;
+	assert_int_equal(vmm_cpu_count(&machine), 2);
+	assert_int_equal(vmm_cpu_thread(&machine, 0), 101);
+	assert_int_equal(vmm_cpu_thread(&machine, 1), 102);
+	assert_int_equal(vmm_cpu_thread(&machine, 2), 0); /* there is none of this number */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,6 +379,7 @@ int main(void)
 		cmocka_unit_test(the_host_asks_in_a_reboot),
 		cmocka_unit_test(the_operator_asks),
 		cmocka_unit_test(what_the_guest_does_is_told),
+		cmocka_unit_test(a_processor_has_the_number_of_its_thread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@ static void accesses_go_to_their_bus(void **state)
 	run_script(steps, 4);
 	assert_int_equal(last_value, 0x5678);
 	assert_int_equal(accesses, 1 + 3); /* a string of three is three accesses */
+	assert_int_equal(vcpus.vcpu[0].exits, 4);
 	assert_int_equal(vcpus.vcpu[0].mmio, 2);
 	assert_int_equal(vcpus.vcpu[0].pio, 2);
 	assert_int_equal(vcpus.port[0x64], 1);

@@ -42,6 +42,8 @@ static struct {
 	unsigned event_refused;             /* this length is refused; 0: none */
 	uint32_t event_flags;
 	unsigned level_changes;
+	int files,
+		file;   /* that its VFIO device has; the last one, with the device's descriptor in hundreds */
 	char order[64]; /* S set, s cleared, R routes, I attach, i detach */
 } kvm;
 
@@ -156,9 +158,8 @@ int hv_ioeventfd(int vm, uint64_t address, unsigned length, uint64_t data, int e
 
 int hv_vfio_file(int vfio, int fd, int add)
 {
-	(void)vfio;
-	(void)fd;
-	(void)add;
+	kvm.files += add ? 1 : -1;
+	kvm.file = vfio * 100 + fd;
 	return 0;
 }
 
