@@ -102,6 +102,32 @@ static void case_14_6_an_access_serves(void **state)
 	stop(world);
 }
 
+/* What the machine's user is shown of it. */
+static void its_way_and_its_count_are_told(void **state)
+{
+	(void)state;
+	for (unsigned bypass = 0; bypass < 2; bypass++) {
+		struct world *world = start(bypass);
+		struct lend_vector_count row;
+
+		for (unsigned i = 0; i < 2; i++) {
+			memset(&row, 0xff, sizeof(row));
+			assert_int_equal(lend_function_vectors(world->function, &row, 1, sizeof(row)), 1);
+			assert_int_equal(row.irq, LEND_IRQ_INTX);
+			assert_int_equal(row.vector, 0);
+			assert_int_equal(row.bypass, bypass);
+			assert_int_equal(row.slow, bypass ? 0 : i);
+			assert_true(world_raise(world));
+			world_run(world);
+			if (bypass)
+				world_eoi(world);
+			else
+				lend_function_bar_read(world->function, 0, 0x10, 4);
+		}
+		stop(world);
+	}
+}
+
 /* The timer goes with what it is for: nobody calls a function that is stopped, or freed. */
 static void ours_timer_is_cancelled(void **state)
 {
@@ -386,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_bypass_is_put_together_in_order),
 		cmocka_unit_test(case_14_6_an_access_serves),
+		cmocka_unit_test(its_way_and_its_count_are_told),
 		cmocka_unit_test(ours_timer_is_cancelled),
 		cmocka_unit_test(case_14_6_storm),
 		cmocka_unit_test(case_14_7_route_changes_while_pending),

@@ -87,6 +87,27 @@ static void first_unmask_order(void **state)
 	stop(world);
 }
 
+/* A guest may write the mask as a byte, or together with the data before it. */
+static void the_mask_alone_is_enough(void **state)
+{
+	struct world *world = start();
+
+	(void)state;
+	control(world, ENABLE);
+	unmask(world, 5);
+	world_clear(world);
+	lend_function_bar_write(world->function, 0, 0x205c, 1, 1);
+	assert_true(world->routes[5].attached < 0);
+	lend_function_bar_write(world->function, 0, 0x205c, 1, 0);
+	assert_true(world->routes[5].attached >= 0);
+	lend_function_bar_write(world->function, 0, 0x2058, 8, UINT64_C(1) << 32 | 0x4a05);
+	assert_true(world->routes[5].attached < 0);
+	lend_function_bar_write(world->function, 0, 0x2058, 8, 0x4a05);
+	assert_true(world->routes[5].attached >= 0);
+	assert_int_equal(world->routes[5].data, 0x4a05);
+	stop(world);
+}
+
 /* Spec 14, case 3. */
 static void case_14_3_noresize_grows(void **state)
 {
@@ -293,6 +314,7 @@ int main(void)
 		cmocka_unit_test(table_is_postable_while_all_is_masked),
 		cmocka_unit_test(off_whatever_the_device_says),
 		cmocka_unit_test(first_unmask_order),
+		cmocka_unit_test(the_mask_alone_is_enough),
 		cmocka_unit_test(case_14_3_noresize_grows),
 		cmocka_unit_test(enable_in_one_batch),
 		cmocka_unit_test(enable_in_one_batch_noresize),

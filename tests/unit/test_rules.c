@@ -127,6 +127,19 @@ static void trapped_pages(void **state)
 	stop(world);
 }
 
+/* Each of them stands in the line of log. */
+static void all_traps_are_said(void **state)
+{
+	struct world *world = with("[" FOR "\"trap\": [{\"bar\": 0, \"offset\": \"0x1000\", \"length\": 8}, "
+				   "{\"bar\": 0, \"offset\": \"0x3000\", \"length\": 4}]}]");
+
+	(void)state;
+	assert_int_equal(world->log_lines, 1);
+	assert_non_null(
+		strstr(world->last_log, ": BAR 0 trapped at 0x1000+0x8, BAR 0 trapped at 0x3000+0x4"));
+	stop(world);
+}
+
 static void all_that_match_apply(void **state)
 {
 	struct world *world =
@@ -337,13 +350,13 @@ static void too_many_denied(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_example),          cmocka_unit_test(the_man_page),
-		cmocka_unit_test(denied_capabilities),  cmocka_unit_test(trapped_pages),
-		cmocka_unit_test(all_that_match_apply), cmocka_unit_test(strict_config),
-		cmocka_unit_test(denied_msix),          cmocka_unit_test(denied_msi),
-		cmocka_unit_test(broken_resets),        cmocka_unit_test(denied_rom),
-		cmocka_unit_test(overridden_ids),       cmocka_unit_test(read_once),
-		cmocka_unit_test(too_many_denied),
+		cmocka_unit_test(the_example),         cmocka_unit_test(the_man_page),
+		cmocka_unit_test(denied_capabilities), cmocka_unit_test(trapped_pages),
+		cmocka_unit_test(all_traps_are_said),  cmocka_unit_test(all_that_match_apply),
+		cmocka_unit_test(strict_config),       cmocka_unit_test(denied_msix),
+		cmocka_unit_test(denied_msi),          cmocka_unit_test(broken_resets),
+		cmocka_unit_test(denied_rom),          cmocka_unit_test(overridden_ids),
+		cmocka_unit_test(read_once),           cmocka_unit_test(too_many_denied),
 	};
 
 	return cmocka_run_group_tests_name("rules", tests, NULL, rules_clean);

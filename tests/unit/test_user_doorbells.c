@@ -330,6 +330,52 @@ static void a_server_that_comes_back(void **state)
 	close(fresh);
 }
 
+enum { ACKNOWLEDGEMENT = 0x88060 };
+
+static unsigned acknowledged;
+
+/* Of a BAR larger than the peer's bytes: it counts the writes, and what it reads there is zero. */
+static bool count_acknowledgements(struct user_peer *peer, struct wire_reader *message)
+{
+	struct wire_region_access what;
+
+	if (message->header.command != WIRE_REGION_WRITE)
+		return false;
+	memcpy(&what, message->payload, sizeof(what));
+	if (what.region || what.offset != ACKNOWLEDGEMENT)
+		return false;
+	__atomic_add_fetch(&acknowledged, 1, __ATOMIC_SEQ_CST);
+	if (!(message->header.flags & WIRE_NO_REPLY))
+		user_peer_reply(peer, message, 0, &what, sizeof(what), NULL, 0);
+	return true;
+}
+
+/*
+ * An NVIDIA GPU's acknowledgement is learned. The kernel's VFIO would carry it out; behind a socket
+ * the monitor's loop does, and none is lost.
+ */
+static void a_learned_write_is_a_message_of_the_loop(void **state)
+{
+	(void)state;
+	acknowledged = 0;
+	monitor.peer.hook = count_acknowledgements;
+	memcpy(monitor.peer.config, (uint8_t[]){0xde, 0x10, 0xc0, 0x11}, 4);
+	monitor.peer.config[11] = 3; /* a VGA controller */
+	monitor.peer.config[0x51] = 0x60;
+	memcpy(monitor.peer.config + 0x60, (uint8_t[]){5, 0, 0x80, 0}, 4); /* MSI */
+	region()->size = 0x1000000;
+	open_function();
+	for (unsigned i = 0; i < 10; i++)
+		lend_function_bar_write(monitor.function, 0, ACKNOWLEDGEMENT, 1, 0x5a);
+	assert_int_equal(monitor.bell_count, 1);
+	assert_int_equal(monitor.bells[0].offset, ACKNOWLEDGEMENT);
+	assert_int_equal(monitor.bells[0].data, 0x5a);
+	ring(0);
+	user_monitor_loop(&monitor);
+	lend_function_config_read(monitor.function, 0x40, 4); /* behind what was posted */
+	assert_int_equal(__atomic_load_n(&acknowledged, __ATOMIC_SEQ_CST), 11);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -345,6 +391,7 @@ int main(void)
 		test(lies),
 		test(an_old_server_is_not_asked),
 		test(a_server_that_comes_back),
+		test(a_learned_write_is_a_message_of_the_loop),
 	};
 
 	return cmocka_run_group_tests_name("user_doorbells", tests, NULL, NULL);
