@@ -5,6 +5,10 @@
 
 LAB_PROGRESS names the file; without it nothing is written. How long each test
 took is kept beside it (.seconds), so that the next run knows what is left.
+
+LAB_SAYS is the number of an open file to which each failure is written as it comes:
+the test and the end of what pytest has to say of it. So a record of the output of
+scripts/check shows why, also where the run does not get to its end.
 Rules: only the first process writes, which hears of all tests from the workers.
 """
 
@@ -16,10 +20,37 @@ from pathlib import Path
 import pytest
 
 SECONDS = 10  # that a test takes of which nothing is known
+LINES, COLUMNS, OUTPUT = 60, 500, 12  # of a failure that are shown; lines of each thing that a test has printed
 
 
 def minutes(seconds):
     return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
+
+
+def end_of(text, count):
+    return [line[:COLUMNS] for line in text.splitlines()[-count:]]
+
+
+def shown(report):
+    """A failed report, in a few lines."""
+    lines = ["", f"FAILED {report.nodeid} ({report.when}, {report.duration:.0f} s)",
+             *end_of(report.longreprtext, LINES)]
+    for name, text in report.sections:
+        lines += [f"-- {name}", *end_of(text, OUTPUT)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+class Says:
+    """Tells of each failure at once."""
+
+    def __init__(self, fd):
+        self.fd = fd
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            text = shown(report).encode(errors="replace")
+            while text:
+                text = text[os.write(self.fd, text):]
 
 
 class Progress:
@@ -89,7 +120,11 @@ class Progress:
 
 
 def register(config):
-    path = os.environ.get("LAB_PROGRESS")
-    if path and not hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput"):
+        return
+    path, says = os.environ.get("LAB_PROGRESS"), os.environ.get("LAB_SAYS")
+    if says:
+        config.pluginmanager.register(Says(int(says)))
+    if path:
         workers = getattr(config.option, "numprocesses", None) or 1
         config.pluginmanager.register(Progress(path, workers))
