@@ -33,7 +33,7 @@ static void answer(struct dma_client *client, const struct wire_reader *reader)
 	struct wire_dma_access access;
 
 	memcpy(&access, reader->payload, sizeof(access));
-	client->answered++;
+	__atomic_fetch_add(&client->answered, 1, __ATOMIC_RELEASE); /* a test may wait for it */
 	client->largest = access.count > client->largest ? access.count : client->largest;
 	if (access.address < DMA_BASE || access.count > DMA_SIZE ||
 	    access.address - DMA_BASE > DMA_SIZE - access.count ||

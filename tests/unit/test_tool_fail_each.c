@@ -24,6 +24,14 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	return CALL_FAILS("ioctl") ? REFUSE(EIO) : __real_ioctl(fd, request, arg);
 }
 
+static struct {
+	int (*machine)(int control, int serial, void *opaque);
+	int status;        /* where nothing fails */
+	unsigned limit_ms; /* of each step, which a failure may keep from ending */
+	const void *place;
+	unsigned nth;
+} play;
+
 /* Machines. */
 
 /* The terminal is the keeper's, whatever failed. */
@@ -71,17 +79,10 @@ static int signalled(int control, int serial, void *opaque)
 	counting = false;
 	control_send(control, CONTROL_RUNNING);
 	kill(getppid(), SIGTERM);
-	poll(&asked, 1, 10 * SHORT_MS);
+	poll(&asked, 1, 10 * (int)play.limit_ms);
 	obey(control, opaque);
 	return 0;
 }
-
-static struct {
-	int (*machine)(int control, int serial, void *opaque);
-	int status; /* where nothing fails */
-	const void *place;
-	unsigned nth;
-} play;
 
 static void begin(struct user *user)
 {
@@ -107,8 +108,10 @@ static void live(const void *place, unsigned nth)
 	setup(&state);
 	user = state;
 	user->config.machine = play.machine;
-	user->config.times = (struct ladder_times){SHORT_MS, SHORT_MS, SHORT_MS, SHORT_MS};
-	user->config.flush_ms = SHORT_MS;
+	play.limit_ms = place ? SHORT_MS : LIMIT_MS;
+	user->config.times =
+		(struct ladder_times){play.limit_ms, play.limit_ms, play.limit_ms, play.limit_ms};
+	user->config.flush_ms = play.limit_ms;
 	user->lead_in = begin;
 	calls_count(place, nth);
 	counting = false;

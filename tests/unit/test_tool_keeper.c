@@ -216,7 +216,7 @@ static void reset_is_waited_for(void **state)
 	struct user *user = *state;
 
 	user->config.machine = resetting;
-	user->config.times.stop_ms = 20;
+	user->config.times.stop_ms = 2000; /* so much it has for its end, too */
 	user->config.times.work_ms = LIMIT_MS;
 	start(user);
 	expect(user, user->master, "ready");

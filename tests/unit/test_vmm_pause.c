@@ -28,7 +28,7 @@ static bool overslept;
  */
 static int guest_that_never_traps(struct kvm_run *run)
 {
-	const struct timespec long_enough = {.tv_sec = 5};
+	const struct timespec long_enough = {.tv_sec = 60};
 	sigset_t kick, before;
 	int ret = -1;
 
