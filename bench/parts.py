@@ -148,8 +148,9 @@ def calls(run, host, devices):
         got = run.measure(host, name, "its ioctls", "calls.py", ["ioctls"],
                           run.command(name, devices), devices)
         if got:
-            run.say(f"{name}: {got['ioctls']} ioctls, {got['slots']} slot changes")
-            run.figures.add(name, **{k: got[k] for k in ("ioctls", "slots", "routes", "maps")})
+            run.say(f"{name}: {got['ioctls']} ioctls, {got['slots']} slot changes, {got['left_bound']} exits that "
+                    "reach it")
+            run.figures.add(name, **{k: got[k] for k in ("left_bound", "ioctls", "slots", "routes", "maps")})
             run.figures.tables.setdefault("ioctls", {})[name] = got["by_name"]
     for name in ("lend",) if run.quick else ("lend", "q35"):
         got = run.measure(host, name, "an access that traps", "calls.py", ["access"],

@@ -48,6 +48,9 @@ ROWS = (
         CONSOLE + "; lend keeps a bzImage unpacked, if it is not told otherwise"),
     Row("user_exits_bound", "exits to user space, launch to driver bound", "", COUNT, KVM,
         (("q35", 0.015), (CH, 0.15))),
+    Row("left_bound", "of these, what KVM did not serve itself", "", COUNT,
+        "the kernel's trace point kvm_userspace_exit, reasons KVM_EXIT_IO and KVM_EXIT_MMIO; KVM's counter of port "
+        "accesses has those that it serves, too", (("q35", 0.015), (CH, 0.15))),
     Row("exits_first", "all exits, launch to first process", "", COUNT, KVM,
         (("microvm", 0.45), (CH, 0.5))),
     Row("entry_0_ms", "exec to the first guest instruction, no device, 128 MiB", "ms", TIME, TRACE,

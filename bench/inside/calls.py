@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Counts a monitor's system calls by the kernel's trace points, and prints a line of JSON.
 
-    calls.py ioctls -- COMMAND...   ioctls from the launch until the guest's driver is bound
+    calls.py ioctls -- COMMAND...   ioctls from the launch until the guest's driver is bound, and returns
+                                    of KVM_RUN with an access for user space
     calls.py access -- COMMAND...   calls of the processor's thread for an access that traps
 
 KVM_RUN is no part of a count: it is the guest's time. Threads that were there before are not
@@ -20,6 +21,7 @@ from tracing import Trace
 READS = 100
 IOCTL, ANY = "syscalls/sys_enter_ioctl", "raw_syscalls/sys_enter"
 RUN = 0xae80
+LEFT, ACCESSES = "kvm/kvm_userspace_exit", (2, 6)  # KVM_EXIT_IO, KVM_EXIT_MMIO
 # Type and number of a command, whatever the size of its argument.
 KINDS = {"slots": (0xae46, 0xae49), "routes": (0xae6a,), "irqfds": (0xae76,), "maps": (0x3b71, 0x3b85)}
 HEADERS = Path("/usr/include/linux")
@@ -34,7 +36,7 @@ def names():
         path = HEADERS / header
         text = path.read_text() if path.exists() else ""
         for name, kind, base, number in re.findall(
-                r"#define\s+(\w+)\s+_IO[RW]*\((KVMIO|VFIO_TYPE),\s*(VFIO_BASE \+ )?(\w+)", text):
+                r"#define\s+(\w+)[\s\\]+_IO[RW]*\((KVMIO|VFIO_TYPE),\s*(VFIO_BASE \+ )?(\w+)", text):
             command = BASES[kind] + int(number, 0) + (100 if base else 0)
             # A number stands for several commands: that of a container goes before that of a device.
             if not OTHERS.search(name) and (command not in found or "VFIO_IOMMU" in name):
@@ -52,7 +54,9 @@ def ioctls(monitor, trace, before):
     for (thread, command), number in trace.counted(IOCTL).items():
         if thread not in before and command & 0xffff != RUN:
             counts[command & 0xffff] += number
-    return {"ioctls": counts.total(), **{name: sum(counts[c] for c in of) for name, of in KINDS.items()},
+    left = sum(number for (_, reason), number in trace.counted(LEFT).items() if reason in ACCESSES)
+    return {"left_bound": left, "ioctls": counts.total(),
+            **{name: sum(counts[c] for c in of) for name, of in KINDS.items()},
             "by_name": {known.get(c, f"{c:#x}"): n for c, n in counts.most_common()}}
 
 
@@ -73,6 +77,7 @@ def main():
     before, trace = threads(), Trace()
     trace.count(IOCTL, "cmd")
     trace.count(ANY, "id")
+    trace.count(LEFT, "reason")
     monitor = Monitor(sys.argv[3:])
     result = {"ioctls": ioctls, "access": access}[sys.argv[1]](monitor, trace, before)
     monitor.end()
