@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A command under way in L1, and what came of it.
 
-Rules: each command has a time limit of its own; when it is over, everything
+Rules: each command has a time limit of its own (lab/patience.py); when it is over, everything
 the command started is killed and the Result says so. Its output is kept whole
 and written to a log of its own as it comes.
 """
@@ -16,6 +16,7 @@ import threading
 import time
 
 from lab import wire
+from lab.patience import patient
 
 LIMIT = 120
 GRACE = 10
@@ -80,7 +81,7 @@ class Command:
         self.number = number
         self.error = ""
         self._session = session
-        self._limit = timeout
+        self._limit = patient(timeout)
         self._sink = sink
         self._started = time.monotonic()
         self._parts = {wire.OUT: bytearray(), wire.ERR: bytearray()}
@@ -146,7 +147,8 @@ class Command:
         """Waits until the output matches; returns the match. With `after`, only what the
         standard output has after so many characters is looked at."""
         with self._changed:
-            end = time.monotonic() + timeout
+            limit = patient(timeout)
+            end = time.monotonic() + limit
             while True:
                 found = re.search(pattern, self.out + self.err if after is None else self.out[after:])
                 if found:
@@ -156,7 +158,7 @@ class Command:
                     raise self._session.failure()
                 if self._code is not None or left <= 0:
                     what = "it ended" if self._code is not None else \
-                        f"{timeout} s went by"
+                        f"{limit:g} s went by"
                     raise CommandFailed(f"{shlex.join(self.argv)}: no match for"
                                         f" {pattern!r} before {what}; log: "
                                         f"{self.log}\n{self.out[-500:]}{self.err[-500:]}")
@@ -167,11 +169,11 @@ class Command:
         if self._result:
             return self._result
         now = time.monotonic()
-        timed_out = not self._settled(max(self._started + self._limit, now + least)
-                                      if timeout is None else now + timeout)
+        timed_out = not self._settled(max(self._started + self._limit, now + patient(least))
+                                      if timeout is None else now + patient(timeout))
         if timed_out:
             self.kill(scope="cgroup")
-            if not self._settled(time.monotonic() + GRACE):
+            if not self._settled(time.monotonic() + patient(GRACE)):
                 # Not even a kill gets through: L1 itself hangs.
                 self._session.kill()
         if self._lost and not timed_out:

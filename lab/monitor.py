@@ -5,6 +5,8 @@ import json
 import queue
 import threading
 
+from lab.patience import patient
+
 
 class MonitorError(Exception):
     pass
@@ -40,7 +42,7 @@ class Monitor:
     def _ask(self, message, timeout):
         self._sock.sendall(json.dumps(message).encode() + b"\n")
         try:
-            answer = self._answers.get(timeout=timeout)
+            answer = self._answers.get(timeout=patient(timeout))
         except queue.Empty:
             answer = None
         if answer is None:
@@ -64,11 +66,11 @@ class Monitor:
     def wait_event(self, name, timeout=30):
         try:
             while True:
-                event = self.events.get(timeout=timeout)
+                event = self.events.get(timeout=patient(timeout))
                 if event["event"] == name:
                     return event
         except queue.Empty:
-            raise MonitorError(f"no event {name} in {timeout} s") from None
+            raise MonitorError(f"no event {name} in {patient(timeout):g} s") from None
 
     def close(self):
         self._sock.close()

@@ -25,6 +25,7 @@ from lab import cache, images, wire
 from lab.command import Command, spec_of
 from lab.machine import Profile, addresses, command_line
 from lab.monitor import Monitor
+from lab.patience import patient
 
 BOOT_LIMIT = 120
 PASSED_ON = ("PATH", "HOME", "LANG", "TERM", "TMPDIR")
@@ -97,7 +98,7 @@ class Session:
     # Life
 
     def _boot(self, limit):
-        started = time.monotonic()
+        started, limit = time.monotonic(), patient(limit)
         self.results.mkdir(parents=True, exist_ok=True)
         self.console.touch()
         kernel = cache.kernel(self.profile.kernel)
@@ -125,7 +126,7 @@ class Session:
             if self._gone.is_set() or time.monotonic() > started + limit:
                 why = "panicked" if self._panicked() else \
                     "ended" if self._gone.is_set() else \
-                    f"was not up after {limit} s"
+                    f"was not up after {limit:g} s"
                 self.kill()
                 raise BootFailure(f"L1 could not boot: it {why}"
                                   f"{self._qemu_words()}", self.console)
@@ -167,7 +168,7 @@ class Session:
             self._closing = True
             try:
                 self._send(wire.BYE, 0)
-                self._qemu.wait(10)
+                self._qemu.wait(patient(10))
             except (OSError, subprocess.TimeoutExpired):
                 pass
         self.kill()
@@ -211,7 +212,7 @@ class Session:
             pass
         # The console log is whole once QEMU has ended.
         try:
-            self._qemu.wait(5)
+            self._qemu.wait(patient(5))
         except subprocess.TimeoutExpired:
             self._qemu.kill()
         self._gone.set()

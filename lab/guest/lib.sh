@@ -3,7 +3,7 @@
 # For the /init of a guest: source it first (`. /lib.sh`).
 #
 #   guest_start            mounts proc, sys, dev, debugfs; loads the modules
-#   wait_for PATH [S]      until the path is there (at most S, 10)
+#   wait_for PATH [S]      until the path is there (at most S, 60)
 #   answer WORDS...        one line of result, "lend-guest: WORDS"
 #   guest_end              power off
 #
@@ -26,7 +26,7 @@ guest_start() {
 # devtmpfs makes and removes the node, so a look every 20 ms costs nothing that
 # matters and needs no daemon.
 wait_for() {
-	n=$((${2:-10} * 50))
+	n=$((${2:-60} * 50))
 	while [ ! -e "$1" ]; do
 		n=$((n - 1))
 		[ $n -gt 0 ] || { answer "no $1"; return 1; }

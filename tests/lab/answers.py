@@ -36,7 +36,7 @@ class Answers:
 
     def end(self):
         self._command.close_stdin()
-        result = self._command.wait()
+        result = self._command.wait(120)
         assert result.status == 0, f"the socket failed: {result.err[-500:]}"
         return json.loads(result.out.splitlines()[-1])
 

@@ -25,6 +25,7 @@ import pytest
 import guest
 from lab import cache, images
 from lab.machine import Profile
+from lab.patience import patient
 
 GIB = 1 << 30
 VECTORS = 4
@@ -103,7 +104,7 @@ class Bare(guest.Guest):
         """What the guest answers behind the command's name."""
         self.tell(line)
         name = f"guest: {line.split()[0]} "
-        end = time.monotonic() + timeout
+        end = time.monotonic() + patient(timeout)
         while not (answer := self.answered()):
             assert self.command.running and time.monotonic() < end, \
                 f"asked {line}, no answer; {self.command.err[-500:]}"

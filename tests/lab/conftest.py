@@ -25,7 +25,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from lab import cache, images  # noqa: E402
+from lab import cache, images, patience  # noqa: E402
 from lab.machine import Profile  # noqa: E402
 from lab.profiles import PROFILES  # noqa: E402
 from lab.session import Died, Session  # noqa: E402
@@ -39,6 +39,9 @@ from zoo_matrix import Matrix  # noqa: E402
 from vfio_user import Here  # noqa: E402
 
 KEPT = 2
+# The slowest computer known takes one and a half times as long as ours; two L1s and more on two
+# processors, and what else runs there, take the rest.
+PATIENCE = 4
 slowest = []
 runs = itertools.count()
 
@@ -83,6 +86,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    patience.factor = float(os.environ.get("LAB_PATIENCE", PATIENCE))
     progress.register(config)
     config.addinivalue_line("markers", "firmware: below its guest the emulator may end itself")
     config.addinivalue_line("markers", "long: run by --long alone")

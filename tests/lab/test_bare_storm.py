@@ -20,6 +20,7 @@ from bare import Bare, image, slot  # noqa: F401, a fixture among them
 from guest import LEFT, WARNINGS
 from lab import cache
 from lab.machine import Profile
+from lab.patience import patient
 
 EDU, TESTDEV, DMA, OTHER, NVME, NET, MEMORY, DRIVE = range(8)
 STORM = Profile(
@@ -87,7 +88,7 @@ class Storm:
             if self._is_over():
                 return True
             assert self.g.command.running, "the machine ended"
-            if time.monotonic() > began + ANSWER_MAX:
+            if time.monotonic() > began + patient(ANSWER_MAX):
                 return False
             time.sleep(0.002)
         self.serial.append((time.monotonic() - began) * 1000)
@@ -100,7 +101,7 @@ class Storm:
         """True: it got through; else the guest hurt itself, and the machine is started again."""
         self.g.tell(f"storm {seed} {steps} {cpus} {RAM} {self._words}")
         began = time.monotonic()
-        end = began + ROUND_MAX
+        end = began + patient(ROUND_MAX)
         while not self._is_over() and time.monotonic() < end:
             self._other()
             if not self._byte():
@@ -149,12 +150,12 @@ def storm(l1, lend, image, other, count, steps, cpus):  # noqa: F811
     assert through, "no round got through"
     for held in rounds.held:
         is_as_before(before, held, sum(VECTORS.values()))
-    assert max(map(max, took.values())) < ANSWER_MAX * 1000, text
+    assert max(map(max, took.values())) < patient(ANSWER_MAX) * 1000, text
     assert len(g.command.err) < LOG_MAX
     # As after power-on, all of it.
     assert g.ask(f"edu {rounds._dma} fact 6") == "fact 6 720"
     g.tell("off")
-    result = g.command.wait()
+    result = g.command.wait(60)
     assert result.status == 0, result.err[-1000:]
     with open(l1.console, errors="replace") as console:
         said = [line.strip() for line in console if WARNINGS.search(line) and not ITS_WORK.search(line)]
@@ -180,7 +181,7 @@ def test_hostile_guest(l1, lend, image, times):  # noqa: F811
     assert other.ask(f"edu {slot(1)} irq msi", ANSWER_MAX) == "irq msi 4 interrupts, status 0x107, 0 spurious"
     assert len(done) > 1
     other.tell("off")
-    other.command.wait()
+    other.command.wait(60)
     all_gone(machine, g, other)
 
 
@@ -199,5 +200,5 @@ def test_hostile_guest_beside_a_drive(l1, lend, image, boot, sha256):  # noqa: F
     g = storm(machine, lend, image, goes_on, 5, 3000, 2)
     assert len(done) > 1
     other.tell("guest_end")
-    other.command.wait()
+    other.command.wait(60)
     all_gone(machine, g, other)

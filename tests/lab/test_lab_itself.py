@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import cache, images
+from lab import cache, images, patience
 from lab.command import CommandFailed
 from lab.machine import Profile, addresses
+from lab.patience import patient
 from lab.profiles import PROFILES
 from lab.session import BootFailure, Panic, Session
 
@@ -21,10 +22,15 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN = [str(ROOT / "lab/run"), "--kernel", "lab", "--smp", "1"]
 
 
-def lab_run(*words, timeout=60):
-    return subprocess.run([*RUN, "--timeout", str(timeout), *words], cwd=ROOT,
+def limit(seconds=60):
+    """The words that end lab/run when it hangs."""
+    return ["--timeout", str(patient(seconds))]
+
+
+def lab_run(*words):
+    return subprocess.run([*RUN, *limit(), *words], cwd=ROOT,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, timeout=timeout + 10, check=False)
+                          text=True, timeout=patient(70), check=False)
 
 
 def console_of(err):
@@ -48,15 +54,15 @@ def test_run_keeps_status_output_and_folder():
 
 def test_crash_panic_and_timeout_differ():
     # Side by side, as several runs may be.
-    runs = [subprocess.Popen([*RUN, "--timeout", limit, "--", "sh", "-c", line],
+    runs = [subprocess.Popen([*RUN, *words, "--", "sh", "-c", line],
                              cwd=ROOT, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, text=True)
-            for limit, line in (("60", "kill -SEGV $$"),
-                                ("60", "echo c >/proc/sysrq-trigger; sleep 60"),
-                                ("12", "sleep 100"))]
+            for words, line in ((limit(), "kill -SEGV $$"),
+                                (limit(), "echo c >/proc/sysrq-trigger; exec sleep infinity"),
+                                (["--timeout", "20"], "exec sleep infinity"))]
     for run, status, words in zip(runs, (120, 121, 122),
                                   ("SIGSEGV", "kernel panic", "time-out")):
-        err = run.communicate(timeout=90)[1]
+        err = run.communicate(timeout=patient(90))[1]
         assert run.returncode == status, err
         assert words in err
         console = console_of(err)
@@ -73,28 +79,38 @@ def test_boot_failure_is_said():
 
 
 def test_run_streams_its_output():
-    run = subprocess.Popen([*RUN, "--timeout", "60", "--", "sh", "-c",
-                            "echo first; sleep 3; echo last"],
+    """The second line is there when the first one was read, and not before."""
+    run = subprocess.Popen([*RUN, *limit(), "--", "sh", "-c",
+                            "echo $LAB_RESULTS; until [ -e $LAB_RESULTS/go ]; do sleep 0.1; done; echo last"],
                            stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert run.stdout.readline() == "first\n"
-    at = time.monotonic()
+    results = Path(run.stdout.readline().strip())
+    assert results.name == "results"
+    (results / "go").touch()
     assert run.stdout.readline() == "last\n"
-    assert time.monotonic() - at > 1
-    assert run.wait(20) == 0
+    assert run.wait(patient(20)) == 0
 
 
 def test_nothing_outlives_a_killed_run():
-    run = subprocess.Popen([*RUN, "--timeout", "60", "--", "sh", "-c",
-                            "echo up; sleep 50"],
+    run = subprocess.Popen([*RUN, *limit(), "--", "sh", "-c",
+                            "echo up; exec sleep infinity"],
                            stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert run.stdout.readline() == "up\n"
     children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text()
     run.kill()
-    run.wait(10)
-    time.sleep(1)
-    for pid in children.split():
-        stat = Path(f"/proc/{pid}/stat")
-        assert not stat.exists() or stat.read_text().split()[2] == "Z"
+    run.wait(patient(10))
+    assert children
+    # Its memory goes first, which takes a moment.
+    end = time.monotonic() + patient(20)
+    while any(map(lives, children.split())):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def lives(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 # Sessions
@@ -114,21 +130,19 @@ def test_status_signal_and_streams(l1):
 @pytest.mark.profile("plain")
 def test_overhead_of_a_command(l1):
     m = l1()
+    """Of many the cheapest one: the others are what else this computer does."""
     m.run("true")
-    at = time.monotonic()
-    for _ in range(5):
-        m.run("true", check=True)
-    assert (time.monotonic() - at) / 5 < 1
+    assert min(m.run("true", check=True).seconds for _ in range(20)) < 1
 
 
 @pytest.mark.profile("plain")
 def test_limit_kills_all_that_was_started(l1):
     m = l1()
-    c = m.start("setsid sleep 97 & sleep 98", timeout=2)
+    c = m.start("setsid sleep infinity & sleep infinity", timeout=2)
     m.run(f"until [ $(wc -l <{c.cgroup}/cgroup.procs) = 3 ]; do sleep 0.1; done",
-          check=True, timeout=10)
+          check=True, timeout=60)
     r = c.wait()
-    assert r.timed_out and r.seconds < 10
+    assert r.timed_out
     with pytest.raises(CommandFailed):
         r.check()
     assert m.run(["cat", c.cgroup + "/cgroup.procs"]).out == ""
@@ -289,7 +303,8 @@ def test_bad_kernel_is_a_setup_error():
         Session(Profile(kernel="/no/such"))
 
 
-def test_kernel_that_is_none_is_a_boot_failure(tmp_path):
+def test_kernel_that_is_none_is_a_boot_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(patience, "factor", 1)  # it is waited for in vain
     bad = tmp_path / "bad"
     bad.write_bytes(b"x" * 8192)
     with pytest.raises(BootFailure):

@@ -24,6 +24,7 @@ from pathlib import Path
 from bare import Q35
 from lab import cache
 from lab.command import CommandFailed
+from lab.patience import patient
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "QEMU_MODULE_DIR": "/nonexistent"}
@@ -67,7 +68,8 @@ class Process:
         return self._process.poll() is None
 
     def expect(self, pattern, timeout=60):
-        end = time.monotonic() + timeout
+        limit = patient(timeout)
+        end = time.monotonic() + limit
         with self._changed:
             while True:
                 found = re.search(pattern, self.out)
@@ -77,7 +79,7 @@ class Process:
                 if left <= 0 or not self._reader.is_alive() and not self.running:
                     raise CommandFailed(
                         f"{shlex.join(self.words)}: no match for {pattern!r} before "
-                        f"{'it ended' if left > 0 else f'{timeout} s went by'}; log: "
+                        f"{'it ended' if left > 0 else f'{limit:g} s went by'}; log: "
                         f"{self.log}\n{self.out[-500:]}")
                 self._changed.wait(min(left, 1))
 
@@ -90,8 +92,8 @@ class Process:
 
     def wait(self, timeout=30):
         """Its exit status; negative: the signal that ended it."""
-        status = self._process.wait(timeout)
-        self._reader.join(timeout)
+        status = self._process.wait(patient(timeout))
+        self._reader.join(patient(timeout))
         return status
 
     def end(self):

@@ -69,7 +69,7 @@ network() {
 	ip link set $1 up && ip addr add $2/24 dev $1
 	n=0
 	until [ "$(cat /sys/class/net/$1/operstate)" = up ]; do
-		n=$((n + 1)); [ $n -lt 1000 ] || { echo "$1 does not get up"; return 1; }
+		n=$((n + 1)); [ $n -lt 3000 ] || { echo "$1 does not get up"; return 1; }
 		usleep 20000
 	done
 }
@@ -294,7 +294,7 @@ class Zoo:
                 if is_compared:
                     lent.same_config(cache.ROOT / "build/lab/zoo" / self._name)
                 machine.tell("guest_end")
-                machine.command.wait()
+                machine.command.wait(least=60)
             except BaseException:
                 # What the test cleans up needs the devices back.
                 machine.command.kill(signal.SIGKILL, "cgroup")
