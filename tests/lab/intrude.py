@@ -5,8 +5,8 @@ has taken it over.
 In L1, as root:   python3 intrude.py TASK NUMBER [ARGUMENT]...
 
 An argument is a number, or text, whose address in the thread's stack is given.
-The thread has to be in a system call when this comes: its instruction is used
-again. Prints what the call returned, or "signal N" when it ended the process.
+It waits until the thread is in a system call, whose instruction is used again.
+Prints what the call returned, or "signal N" when it ended the process.
 """
 
 import ctypes
@@ -36,14 +36,18 @@ def main(task, number, *arguments):
             raise OSError(ctypes.get_errno(), f"ptrace {request:#x}")
 
     registers, before = Registers(), Registers()
-    ptrace(SEIZE)
-    ptrace(INTERRUPT)
-    os.waitpid(task, WALL)
-    ptrace(GETREGS, ctypes.addressof(registers))
-    ptrace(GETREGS, ctypes.addressof(before))
-    with open(f"/proc/{task}/mem", "r+b", buffering=0) as memory:
+    def is_in_a_call(memory):
+        ptrace(INTERRUPT)
+        os.waitpid(task, WALL)
+        ptrace(GETREGS, ctypes.addressof(registers))
+        ptrace(GETREGS, ctypes.addressof(before))
         memory.seek(registers.rip - 2)
-        assert memory.read(2) == SYSCALL, "the thread is in no system call"
+        return memory.read(2) == SYSCALL
+
+    ptrace(SEIZE)
+    with open(f"/proc/{task}/mem", "r+b", buffering=0) as memory:
+        while not is_in_a_call(memory):
+            ptrace(CONT)
         code = memory.read(1)
         memory.seek(registers.rip)
         memory.write(BREAKPOINT)

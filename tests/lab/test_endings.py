@@ -54,11 +54,11 @@ def test_second_signal_ends_a_guest_that_does_not_react(l1, boot):
 
 
 def test_signal_before_the_guest_runs(l1, boot):
-    """Nobody is there yet to press a button for."""
+    """Nobody is there yet to press a button for. It is sent where the machine is seen, so that nothing comes between."""
     machine = l1()
     guest = boot(machine, wait=False)
-    machine.run("until pgrep -x lend-machine; do :; done", check=True)
-    guest.command.kill(signal.SIGTERM)
+    machine.run(f"until pgrep -x lend-machine; do :; done; kill -TERM $(head -1 {guest.command.cgroup}/cgroup.procs)",
+                check=True)
     result = guest.ended(0, 20)
     assert "lend-guest: ready" not in result.out
 
@@ -74,7 +74,8 @@ def test_start_says_what_it_waits_for(l1, boot):
                 check=True)
     guest.command.kill(signal.SIGUSR1)
     guest.command.expect(r"the guest has not started after \d+ s; under way: \w+")
-    guest.command.expect(r"the guest has not started after 1\d s; under way: \w+", 30)
+    # And by itself after 10 s; on a busy computer it comes late.
+    guest.command.expect(r"(?s)(the guest has not started after \d+ s; under way: \w+.*){2}")
     machine.run("pkill -CONT -x lend-machine", check=True)
     guest.ready().power_off()
 

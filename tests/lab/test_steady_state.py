@@ -27,7 +27,7 @@ def exits_of_reads(guest):
 def test_no_exit_for_a_request(l1, boot):
     guest = boot(l1())
     exits, done = exits_of_reads(guest)
-    guest.command.kill(9, scope="cgroup")
+    guest.kill()
     assert exits == 0, f"{exits} exits for {done} reads"
 
 
@@ -35,5 +35,5 @@ def test_exits_are_seen_where_they_are(l1, boot):
     """The measurement itself: with every access trapped there are many."""
     guest = boot(l1(), properties=",x-no-mmap=on")
     exits, done = exits_of_reads(guest)
-    guest.command.kill(9, scope="cgroup")
+    guest.kill()
     assert exits >= 2 * READS, f"{exits} exits for {done} reads"

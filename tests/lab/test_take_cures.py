@@ -25,7 +25,7 @@ def test_unmount_from_the_top(host):
             " && mkdir /run/n/sub && mount -t tmpfs none /run/n/sub && mkdir"
             " '/run/n/sub/a b' && mount --bind /run/n '/run/n/sub/a b' &&"
             " mount $d /run/n/sub")
-    pid = host.sh("unshare -m sleep 500 </dev/null >/dev/null 2>&1 & p=$!;"
+    pid = host.sh("unshare -m sleep infinity </dev/null >/dev/null 2>&1 & p=$!;"
                   " until [ $(readlink /proc/$p/ns/mnt) !="
                   " $(readlink /proc/self/ns/mnt) ]; do sleep 0.1; done;"
                   " echo $p")

@@ -180,7 +180,7 @@ def test_a_card_that_a_container_has(way):
     """With an address there, and a process; root is told whose it is."""
     way = way(CARD, "ip netns add box && ip link set eth0 netns box && "
               "ip -n box addr add 10.9.9.1/24 dev eth0 && "
-              "{ ip netns exec box sleep 500 </dev/null >/dev/null 2>&1 & }")
+              "{ ip netns exec box sleep infinity </dev/null >/dev/null 2>&1 & }")
     assert way.go(PROFILES["host-plain"]) == (
         [("busy", "in-use"), ("bindable", "driver"), ("ready", "node"),
          ("ready", "memlock")], "ready")
