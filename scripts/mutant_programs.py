@@ -41,7 +41,8 @@ class Trouble(Exception):
 
 
 def makefile_lines(word):
-    return [line for line in (TOP / "Makefile").read_text().splitlines() if word in line]
+    text = (TOP / "Makefile").read_text().replace("\\\n", " ")
+    return [line for line in text.splitlines() if word in line]
 
 
 def wrapped():
@@ -49,13 +50,21 @@ def wrapped():
     return {name for line in makefile_lines("--wrap=") for name in re.findall(r"/tests/(test_\w+)", line)}
 
 
+def expanded(words):
+    """With the values of the Makefile's variables."""
+    for name in re.findall(r"\$\((\w+)\)", words):
+        value = next(line.split(":=")[1] for line in makefile_lines(f"{name} :="))
+        words = words.replace(f"$({name})", value)
+    return words
+
+
 def wraps_of(name):
     """The linker's options for a test with --wrap."""
     options = []
     for line in makefile_lines("--wrap="):
         if re.search(rf"/tests/{name}\b", line.split(":")[0]):
-            words = re.search(r"--wrap=,?([\w ,]+)", line).group(1)
-            options += [f"-Wl,--wrap={word}" for word in re.split(r"[ ,]+", words.strip())]
+            words = re.search(r"--wrap=,?((?:[\w ,]|\$\(\w+\))+)", line).group(1)
+            options += [f"-Wl,--wrap={word}" for word in re.split(r"[\s,]+", expanded(words).strip())]
     return options
 
 
