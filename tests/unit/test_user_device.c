@@ -197,6 +197,21 @@ static void interrupts_are_split(void **state)
 	assert_int_equal(monitor.log_lines, 0);
 }
 
+/* A server that can add a vector while others are on is asked for that one alone. */
+static void a_vector_is_added_to_others(void **state)
+{
+	(void)state;
+	open_function();
+	lend_function_config_write(monitor.function, 0x52, 2, 0x8000);
+	unmask(0);
+	monitor.peer.irq_log_count = 0;
+	unmask(5);
+	assert_int_equal(monitor.peer.irq_log_count, 1);
+	assert_int_equal(monitor.peer.irq_log[0].what.start, 5);
+	assert_int_equal(monitor.peer.irq_log[0].what.count, 1);
+	assert_int_equal(monitor.peer.irq_log[0].fds, 1);
+}
+
 /* Memory with a file is told with its descriptor, other memory without. */
 static void memory_is_told(void **state)
 {
@@ -416,6 +431,7 @@ int main(void)
 		test(reset),
 		test(reset_at_start),
 		test(interrupts_are_split),
+		test(a_vector_is_added_to_others),
 		test(memory_is_told),
 		test(memory_is_kept),
 		test(the_server_goes),

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/unit/rounds.h"
@@ -160,6 +161,52 @@ static void collisions(void **state)
 	}
 }
 
+static bool refuse_memory(struct user_peer *peer, struct wire_reader *message)
+{
+	if (message->header.command != WIRE_DMA_MAP)
+		return false;
+	user_peer_reply(peer, message, EPERM, NULL, 0, NULL, 0);
+	return true;
+}
+
+/* What the server does not take is not mapped, and can be given again. */
+static void memory_that_the_server_refuses(void **state)
+{
+	const struct lend_range range = {.iova = 0x10000, .length = 0x1000, .va = memory, .fd = -1};
+
+	(void)state;
+	open_device();
+	monitor.peer.hook = refuse_memory;
+	assert_int_equal(lend_space_map(monitor.space, &range, 1, &monitor.error), -EPERM);
+	assert_int_equal(lend_space_mapped(monitor.space), 0);
+	monitor.peer.hook = NULL;
+	assert_int_equal(lend_space_map(monitor.space, &range, 1, &monitor.error), 0);
+	assert_int_equal(monitor.peer.map_count, 1);
+}
+
+static bool die_of_memory(struct user_peer *peer, struct wire_reader *message)
+{
+	if (message->header.command != WIRE_DMA_MAP)
+		return false;
+	shutdown(peer->fds[0], SHUT_RDWR);
+	return true;
+}
+
+/* A device in use outlives its server; one that is not yet open is none, if its server dies of its memory. */
+static void a_server_that_dies_when_it_is_told_memory(void **state)
+{
+	(void)state;
+	open_device();
+	map_memory();
+	lend_device_close(monitor.device);
+	monitor.device = NULL;
+	user_peer_stop(&monitor.peer);
+	user_peer_init(&monitor.peer);
+	monitor.peer.hook = die_of_memory;
+	assert_int_equal(user_monitor_open(&monitor), -ENOTCONN);
+	assert_null(monitor.device);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -167,6 +214,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(dma_by_messages),
 		test(collisions),
+		test(memory_that_the_server_refuses),
+		test(a_server_that_dies_when_it_is_told_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
