@@ -15,6 +15,7 @@ its machines are on if they name none.
 
 import hashlib
 import itertools
+import os
 import re
 
 from guest import APPEND, Guest
@@ -46,7 +47,7 @@ def disk(name, files):
     path = cache.ROOT / f"build/lab/guests/{name}-{key}.img"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_suffix(".new")
+        new = path.with_name(f".{path.name}.{os.getpid()}")  # another worker makes it, too
         efi_disk.write(new, files)
         new.rename(path)
     return path

@@ -10,14 +10,15 @@ import pytest
 
 from bare import image  # noqa: F401, a fixture
 from lab import cache
+from lab.patience import patient
 
 CC = os.environ.get("CC", "gcc")
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The library installed into a folder of its own, for both kinds of linking."""
-    root = cache.ROOT / "build/examples"
+    """The library installed into a folder of its own, for both kinds of linking. Another worker has its own."""
+    root = tmp_path_factory.mktemp("installed")
     subprocess.run(["make", "-s", "-C", cache.ROOT, "install-lib", f"PREFIX={root}"],
                    check=True, stdout=subprocess.DEVNULL)
     return root
@@ -102,5 +103,5 @@ def test_tiny_vmm_and_a_guest_that_hammers(l1, installed, image):
 def test_a_monitors_own_test(build):
     """No device, no machine and no privilege: it runs where it is built."""
     program = build("test-monitor", "lend-fake")
-    out = subprocess.run([program], check=True, capture_output=True, text=True, timeout=60).stdout
+    out = subprocess.run([program], check=True, capture_output=True, text=True, timeout=patient(60)).stdout
     assert out == "test-monitor: passed\n"

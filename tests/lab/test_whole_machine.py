@@ -9,8 +9,8 @@ import pytest
 
 import guest
 from guest import reported
-from lab import cache
-from net_peer import SIZE, blob, exchange
+from lab import cache, debian
+from net_peer import SIZE, blob, exchange, received
 
 pytestmark = pytest.mark.profile("nvme")
 
@@ -141,10 +141,11 @@ def test_network_on_a_tap(machine, boot, peer, tap):
     made.tell("nc 10.9.8.1 5001 <&3 >/big; sha256sum /big")
     kill_under_transfer(machine, made, "tx_bytes", 1)
     assert made.told(120)[0].split()[0] == digest
+    before = peer.out.count("received ")
     made.tell("nc 10.9.8.1 5000 </big")
     kill_under_transfer(machine, made, "rx_bytes", 2)
     assert made.told(120)[1] == 0
-    assert peer.expect(r"received (\d+) (\w+)").groups() == (str(SIZE), digest)
+    assert received(peer, before) == (str(SIZE), digest)
     assert "02:00:00:00:00:08" in made.ask("cat /sys/class/net/eth0/address; ping -c 2 10.9.8.1")
     # After the guest's next boot the card is as new.
     made.reboot(90)
@@ -201,12 +202,14 @@ def test_one_command_of_a_user(machine, lend, user, peer, sha256):
     machine.run("ip link del up0; chmod 600 /dev/kvm", check=True)
 
 
-def test_installed_debian(machine, lend, user):
+def test_installed_debian(machine, lend, user, tmp_path):
     """docs/whole-machine.md: Debian with its own kernel, from its disk to a login, with its
     network and a drive of the host."""
     system, drive = cache.system(), machine.addresses[0]
-    machine.run(f"{UPLINK}; cp --sparse=always {system / 'disk.img'} /run/disk.img && "
+    debian.write_disk(tmp_path / "disk.img")
+    machine.run(f"{UPLINK}; cp --sparse=always {tmp_path / 'disk.img'} /run/disk.img && "
                 "chown nobody /run/disk.img; chmod 666 /dev/kvm", check=True, timeout=300)
+    (tmp_path / "disk.img").unlink()
     machine.run([lend, "bind", "--user", "nobody", drive], check=True)
     made = user("-disk", "/run/disk.img", "-net", "user", "-device", f"vfio-pci,host={drive}",
                 image=system / "vmlinuz", initrd=system / "initrd.img", memory="512M",
@@ -215,10 +218,12 @@ def test_installed_debian(machine, lend, user):
     console.expect("lend-system login:", 600)
     console.send("root\n")
     console.expect(r"root@lend-system:~# ", 120)
-    console.send("networkctl --no-pager; ip -4 addr show dev $(ls /sys/class/net | grep '^e'); echo seen-$((1))\n")
-    console.expect("10\\.1\\.2\\.3/.*(?s:.)*seen-1", 60)
-    console.send("ls /dev/nvme?n1; echo drives-$((2))\n")
-    console.expect("nvme0n1\\s+/dev/nvme1n1(?s:.)*drives-2", 60)
+    # The login is there before the network may be, and before all devices are.
+    console.send("until ip -4 addr show dev $(ls /sys/class/net | grep '^e') | grep 10.1.2.3/; do sleep 1; done; "
+                 "networkctl --no-pager; echo seen-$((1))\n")
+    console.expect("inet 10\\.1\\.2\\.3/.*(?s:.)*seen-1", 120)
+    console.send("until [ -e /dev/nvme0n1 -a -e /dev/nvme1n1 ]; do sleep 1; done; echo drives-$((2))\n")
+    console.expect("drives-2", 60)
     console.send("touch /written; systemctl poweroff\n")
     assert console.wait(300).status == 0
     assert machine.run("mount -o loop,ro /run/disk.img /mnt && ls /mnt/written; umount /mnt").out != ""
