@@ -149,10 +149,9 @@ PROFILES = {
                  "nvme,serial=lend0,drive=d0,bus=mf,addr=0.0,multifunction=on",
                  "nvme,serial=lend1,drive=d1,bus=mf,addr=0.1"),
         qemu_args=("-device", "intel-iommu,intremap=on,device-iotlb=on")),
-    # the same with an IOMMU of AMD, which QEMU 10.0 does not have whole (docs/lab.md);
-    # there is no timer interrupt through it at boot
+    # the same with an IOMMU of AMD, which QEMU 10.0 does not have whole (docs/lab.md)
     "host-newcomer-amd": Profile(
-        kernel="lab", qemu="newer", iommu="none", append="no_timer_check amd_iommu=off",
+        kernel="lab", qemu="newer", iommu="none", append="amd_iommu=off",
         drives=DISK * 2,
         devices=("pcie-root-port,id=mf,bus=pcie.0,addr=0x18",
                  "nvme,serial=lend0,drive=d0,bus=mf,addr=0.0,multifunction=on",
