@@ -97,8 +97,9 @@ def test_start_from_the_network(device, properties, firmware):
     booted.command.expect("Shell> ", 60)
     assert "fs0" not in booted.ask("map").lower()
     booted.power_off()
-    # The firmware reads a ROM of 256 KiB by 65,536 reads, and none of them is an exit.
-    assert booted.stats["mmio"] < 30_000
+    # The firmware reads a ROM of 256 KiB by 65,536 reads, and none of them is an exit: there are as many
+    # without it (test_firmware_counts.py).
+    assert booted.stats["mmio"] <= 1000
 
 
 @pytest.mark.long
