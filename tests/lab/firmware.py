@@ -28,6 +28,7 @@ HOST = {"kernel": "lab", "qemu": "newer", "steady": True}
 LINUX = {"kernel": "lab", "qemu": "newer", "append": "kvm.min_timer_period_us=500000"}
 ESCAPES = r"(?:\x1b\[[\d;]*\w)*"  # a terminal's colours and places
 PROMPT = r"\x1b\[1m\x1b\[33m\x1b\[40m\S+> "
+RELEASES = ("trixie", "bookworm", "sid")  # of Debian, whose firmware the lab has
 numbers = itertools.count()
 
 

@@ -3,13 +3,12 @@
 
 import pytest
 
-from firmware import HOST, LINUX, images, linux_disk, shell_disk
+from firmware import HOST, LINUX, RELEASES, images, linux_disk, shell_disk
 from guest import INIT, Guest
 from lab.machine import Profile
 from lab.profiles import VIRTIO
 
 pytestmark = pytest.mark.firmware
-RELEASES = ("trixie", "bookworm", "sid")
 GUID = "6c656e64-0000-4000-8000-000000000001"
 VARIABLE = f"LendTest -guid {GUID}"
 EFIVAR = f"/sys/firmware/efi/efivars/LendTest-{GUID}"

@@ -10,12 +10,12 @@ import subprocess
 
 import pytest
 
+from firmware import RELEASES
 from lab import cache
 from lab.patience import patient
 
 USAGE, FAILED = 2, 1
 AT_ONCE = 5  # seconds of a processor; it is tenths of one
-RELEASES = ("bookworm", "trixie", "sid")
 
 
 @pytest.fixture(params=RELEASES)
