@@ -40,9 +40,10 @@ def resources(guest, pattern):
 
 
 @pytest.mark.long
-def test_bars_stay_where_the_firmware_put_them(firmware):
+@pytest.mark.parametrize("release", ["trixie", "sid"])
+def test_bars_stay_where_the_firmware_put_them(release, firmware):
     """They are in the windows that the system is told, and below a port in the port's own."""
-    guest = firmware(*range(5), kind=Guest, memory="512M")
+    guest = firmware(*range(5), kind=Guest, memory="512M", release=release)
     guest.ready(250)
     assert guest.ask(f"dmesg | grep -E \"{MOVED}\" | grep -v 'window .io ' || :") == ""
     windows = [(int(a, 16), int(b, 16)) for a, b in re.findall(
