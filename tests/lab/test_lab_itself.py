@@ -129,8 +129,8 @@ def test_status_signal_and_streams(l1):
 
 @pytest.mark.profile("plain")
 def test_overhead_of_a_command(l1):
-    m = l1()
     """Of many the cheapest one: the others are what else this computer does."""
+    m = l1()
     m.run("true")
     assert min(m.run("true", check=True).seconds for _ in range(20)) < 1
 
