@@ -3,7 +3,7 @@
 
 import pytest
 
-from firmware import HOST, shell, shell_disk
+from firmware import HOST, RELEASES, shell, shell_disk
 from firmware_programs import FLOOD, TRIPLE_FAULT, UNDEFINED
 from lab import cache
 from lab.efi_program import program
@@ -88,11 +88,12 @@ def test_exception(firmware):
 
 
 @pytest.mark.long
-def test_flood(firmware):
+@pytest.mark.parametrize("release", RELEASES)
+def test_flood(release, firmware):
     """Numbers without order for fw_cfg, flash and the reset port: the machine lives, and says little."""
-    shell = firmware(NVME).ready()
+    shell = firmware(NVME, release=release, limit=600).ready()
     shell.tell("fs0:flood.efi")
-    shell.sees("lend-flood: over", 250)
+    shell.sees("lend-flood: over", 400)
     assert len(stopped(shell).err) < LOG_MAX
     assert shell.stats["end"] == "stopped" and shell.stats["pio"] > 100_000
 
