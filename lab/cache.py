@@ -67,6 +67,11 @@ def kernel(name):
     return Kernel(path.name, path.resolve())
 
 
+def selftests():
+    """The folder of the kernel's own tests of VFIO and iommufd."""
+    return _folder(LAB / "selftests")
+
+
 def backports_qemu():
     return _folder(LAB / "fetch", "qemu") / "qemu-system-x86_64"
 

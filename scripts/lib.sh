@@ -24,8 +24,9 @@ PKGS_BUILD="gcc make libc6-dev linux-libc-dev acpica-tools
 PKGS_LAB="python3 qemu-system-x86 busybox-static kmod xz-utils zstd"
 PKGS_KERNEL="gcc make libc6-dev flex bison bc libelf-dev xz-utils kmod
 	binutils"
-# Building modules for a packaged kernel needs what its configuration names.
-PKGS_NEWEST="$PKGS_KERNEL libssl-dev dwarves"
+# Building modules for a packaged kernel needs what its configuration names; the kernel's
+# own tests need two libraries.
+PKGS_NEWEST="$PKGS_KERNEL libssl-dev dwarves libcap-dev uuid-dev"
 PKGS_CHECK="clang g++ llvm libcmocka-dev scdoc python3-pytest python3-pytest-xdist
 	pciutils procps strace graphviz zsh iproute2 e2fsprogs passt util-linux cppcheck clang-tidy"
 # What bench/run needs; a lab test draws its report, too.
