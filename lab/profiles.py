@@ -23,12 +23,11 @@ def users(count):
 
 def kernel_tests(kernel):
     """For the kernel's own tests. All RAM is below 4 GiB, for igb's virtual functions; the page of
-    1 GiB is surely free where the kernel is not at a random place. On a busy computer a boot
-    may see no tick of its timer in time, and stops if it looks (seen once)."""
+    1 GiB is surely free where the kernel is not at a random place."""
     return Profile(
         kernel=kernel, mem="2800", drives=("random:8M",), qemu_args=users(1),
         devices=("igb,netdev=n0",) + NVME + ("e1000e", "edu"),
-        append="no_timer_check nokaslr hugepagesz=1G hugepages=1 hugepagesz=2M hugepages=8")
+        append="nokaslr hugepagesz=1G hugepages=1 hugepagesz=2M hugepages=8")
 
 
 PROFILES = {
