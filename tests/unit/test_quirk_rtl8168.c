@@ -48,6 +48,9 @@ static void write_and_read(void **state)
 	assert_int_equal(bar_get(world, 2, ADDRESS, 4), WRITE | TABLE | 0x18); /* done: the bit is set */
 	assert_int_equal(bar_get(world, 2, DATA, 4), 0x4021);
 	assert_int_equal(bar_get(world, 2, DATA + 1, 1), 0x40);
+	/* Both registers in one read, and the middle of them. */
+	assert_true(bar_get(world, 2, DATA, 8) == ((uint64_t)(WRITE | TABLE | 0x18) << 32 | 0x4021));
+	assert_int_equal(bar_get(world, 2, DATA + 2, 4), (TABLE | 0x18) << 16);
 	stop(world);
 }
 

@@ -12,6 +12,8 @@
  * Drivers write these registers as 32 bits. Writes of other widths are ignored,
  * because a guest could put a command to the device's own table together by them.
  */
+#include <string.h>
+
 #include "lib/le.h"
 #include "lib/pci/interrupts/msix.h"
 #include "lib/pci/ledger/lock.h"
@@ -66,8 +68,9 @@ static bool is_whole(uint64_t offset, unsigned length)
 static int read_register(struct lend_function *function, const struct window *window, uint64_t offset,
 			 uint8_t *bytes, unsigned length)
 {
-	uint32_t address, value;
-	uint8_t all[4];
+	uint64_t data = 0;
+	uint32_t address;
+	uint8_t both[8];
 	bool table;
 
 	function_lock(function);
@@ -76,13 +79,10 @@ static int read_register(struct lend_function *function, const struct window *wi
 	function_unlock(function);
 	if (!table)
 		return window_device_read(function, window->region, offset, bytes, length);
-	if (offset >= ADDRESS)
-		value = address ^ WRITE; /* done */
-	else
-		value = table_read(function, OFFSET(address));
-	le_store(all, 4, value);
-	for (unsigned i = 0; i < length; i++)
-		bytes[i] = all[(offset + i) & 3];
+	if (offset < ADDRESS)
+		data = table_read(function, OFFSET(address));
+	le_store(both, 8, data | (uint64_t)(address ^ WRITE) << 32); /* the command is done */
+	memcpy(bytes, both + (offset - DATA), length);
 	return 0;
 }
 
