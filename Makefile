@@ -248,8 +248,9 @@ $(B)/fuzz/qmp: $(call obj,$(fuzz_qmp_src))
 $(B)/fuzz/server: $(call obj,$(fuzz_server_src))
 $(B)/fuzz/virtio: $(call obj,$(fuzz_virtio_src))
 $(B)/fuzz/wire: $(call obj,$(fuzz_wire_src))
-$(B)/fuzz/bars: $(call obj,tests/fuzz/bars_model.c)
+$(B)/fuzz/bars: $(call obj,$(addprefix tests/fuzz/,bars_model.c rules.c))
 $(B)/fuzz/chains $(B)/fuzz/config: $(call obj,$(addprefix tests/fuzz/config_model,.c _caps.c))
+$(B)/fuzz/chains: $(call obj,tests/fuzz/rules.c)
 $(addprefix $(B)/fuzz/,$(fuzz_models)): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/libfake.a $(B)/liblend.a
 $(B)/fuzz/%:
 	@mkdir -p $(@D)

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For libFuzzer: the BARs of a function. The bytes make a device with BARs of all kinds, an
- * expansion ROM, an MSI-X table and a line, and then a guest that sizes and moves BARs, turns decode
- * and power off, and reads and writes through them. After each step a model says what the guest
- * reads, which bytes of the device change, where each BAR answers, which pages of it need no trap,
- * and which ranges other devices reach:
+ * expansion ROM, an MSI-X table and a line, and rules of the user; and then a guest that sizes and
+ * moves BARs, turns decode and power off, and reads and writes through them. After each step a model
+ * says what the guest reads, which bytes of the device change, where each BAR answers, which pages of
+ * it need no trap, and which ranges other devices reach:
  *
  *  - A BAR answers while its decode bit is on, the device is in D0, and its address is one.
- *  - The pages of the MSI-X table trap, and all pages of memory while the line is served by traps.
+ *  - The pages of the MSI-X table and those that a rule names trap, and all pages of memory while the
+ *    line is served by traps. The reason is told of each page.
  *  - The guest's accesses go to the table, to the ROM's bytes, or to the device unchanged.
  */
+#include <errno.h>
 #include <string.h>
 
 #include <linux/pci_regs.h>
@@ -21,7 +23,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { STEPS = 96 };
+enum { STEPS = 96, BROKEN_FLR = 1 << 2 };
 
 static void write_config(struct world *world, unsigned offset, unsigned length, uint32_t value)
 {
@@ -154,7 +156,8 @@ static void reset(struct world *world)
 {
 	struct lend_reset_report report;
 
-	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)), 0);
+	assert_int_equal(lend_context_reset(world->context, &world->function, 1, &report, sizeof(report)),
+			 model.rules.broken & BROKEN_FLR ? -EOPNOTSUPP : 0);
 	for (unsigned i = 0; i < BARS; i++) {
 		struct fuzz_bar *bar = &model.bars[i];
 
@@ -262,12 +265,12 @@ static void make_bar(struct world *world, unsigned i, struct input *input)
 		return;
 	bar->size = bar->kind == PORTS ? UINT64_C(4) << order % 6 : UINT64_C(16) << order % 13;
 	bar->prefetch = what & 4 && bar->kind != PORTS;
-	bar->mapped = !(what & 8) && !world->function_config.no_mmap;
+	bar->mapped = !(what & 8) && !model.no_mmap;
 	bar->sparse = what & 16 && bar->size >= 0x4000;
 	type = types[bar->kind] | (bar->prefetch ? 8 : 0);
 	world_bar(world, i, type, bar->size);
-	world->unmappable[i] = !bar->mapped;
-	if (bar->sparse && bar->mapped) {
+	world->unmappable[i] = what & 8;
+	if (bar->sparse && !(what & 8)) {
 		world->sparse[i] = true;
 		world->regions[i].area_count = 2;
 		world->areas[i][0] = (struct lend_area){0, PAGE};
@@ -284,7 +287,7 @@ static void make_bar(struct world *world, unsigned i, struct input *input)
 static void make_table(struct world *world, uint8_t what)
 {
 	model.table_bar = -1;
-	for (unsigned i = 0; i < ROM && what & 1; i++) {
+	for (unsigned i = 0; i < ROM && what & 1 && !model.rules.caps[PCI_CAP_ID_MSIX]; i++) {
 		struct fuzz_bar *bar = &model.bars[i];
 
 		if (!is_memory(bar) || bar->size < 0x1000)
@@ -306,7 +309,7 @@ static void make_rom(struct world *world, uint8_t what)
 {
 	struct fuzz_bar *bar = &model.bars[ROM];
 
-	if (!(what & 1))
+	if (!(what & 1) || model.rules.deny_rom)
 		return;
 	bar->kind = NARROW;
 	bar->size = UINT64_C(0x800) << (what >> 1 & 3);
@@ -324,13 +327,15 @@ static struct world *make(struct input *input)
 	uint8_t flags = take(input), table = take(input), rom = take(input);
 
 	memset(&model, 0, sizeof(model));
+	world->quirks_dir = fuzz_rules_make(&model.rules, input, RULES_ALL);
 	world->mute = true;
-	world->function_config.no_mmap = (flags & 0x0f) == 1;
+	world->function_config.no_mmap = model.no_mmap = (flags & 0x0f) == 1;
+	world->fail_mmap = model.fail_mmap = (flags & 0x0f) == 2;
 	world->function_config.maps_read_only = flags & 16;
 	world->function_config.no_intx_bypass = flags & 32;
 	world->function_config.intx_timeout_ms = flags & 64 ? 1100 : 0;
 	world->vectors[LEND_IRQ_INTX] = flags >> 7;
-	model.line.on = flags >> 7;
+	model.line.on = flags >> 7 && !model.rules.forbid_intx;
 	model.line.bypass = !(flags & 32);
 	world_set(world, world_cap(world, 0x40, PCI_CAP_ID_PM) + PCI_PM_PMC, 2,
 		  PCI_PM_CAP_D1 | PCI_PM_CAP_D2 | 3);
@@ -341,21 +346,14 @@ static struct world *make(struct input *input)
 	return world;
 }
 
-/* A BAR smaller than a page is mapped as its page only where no part of it has to trap. */
-static void settle_small(void)
-{
-	for (unsigned i = 0; i < ROM; i++)
-		if (model.bars[i].size < PAGE && (int)i == model.table_bar)
-			model.bars[i].mapped = false;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, size};
 	struct world *world = make(&input);
 
-	settle_small();
+	model_settle();
 	assert_int_equal(world_open(world), 0);
+	model_check_reasons(world);
 	reset(world);
 	model_check(world);
 	place_all(world);

@@ -38,6 +38,24 @@ static bool in_range(uint64_t page, uint64_t at, uint64_t length)
 	return page < at + length && page + PAGE > at;
 }
 
+/* A range that is not in the BAR is no rule. */
+static bool rule_traps(unsigned i, uint64_t page)
+{
+	for (unsigned j = 0; j < model.rules.trap_count; j++) {
+		uint64_t at = model.rules.traps[j].offset, length = model.rules.traps[j].length;
+
+		if (model.rules.traps[j].bar == i && at < model.bars[i].size &&
+		    length <= model.bars[i].size - at && in_range(page, at, length))
+			return true;
+	}
+	return false;
+}
+
+static bool has_table(unsigned i, uint64_t page)
+{
+	return model.table_bar == (int)i && in_range(page, model.table, model.vectors * 16);
+}
+
 /* Whether a page of a memory BAR can be mapped: the host's side of it, without what holds it back now. */
 static bool mappable(unsigned i, uint64_t page)
 {
@@ -45,7 +63,7 @@ static bool mappable(unsigned i, uint64_t page)
 
 	if (!bar->mapped || !is_memory(bar) || i == ROM)
 		return false;
-	if (model.table_bar == (int)i && in_range(page, model.table, model.vectors * 16))
+	if (has_table(i, page) || rule_traps(i, page))
 		return false;
 	return !bar->sparse || page == 0 || page == 0x2000;
 }
@@ -136,6 +154,66 @@ void model_check(const struct world *world)
 	assert_int_equal(world->timer.nanoseconds != 0, model.line.timer);
 }
 
+void model_settle(void)
+{
+	for (unsigned i = 0; i < ROM; i++) {
+		struct fuzz_bar *bar = &model.bars[i];
+
+		/* One smaller than a page is mapped as its page only where no part of it has to trap. */
+		if (bar->size < PAGE && ((int)i == model.table_bar || rule_traps(i, 0)))
+			bar->mapped = false;
+		for (uint64_t page = 0; page < bar->size && model.fail_mmap; page += PAGE)
+			bar->fails |= mappable(i, page);
+		bar->mapped &= !model.fail_mmap;
+	}
+}
+
+static enum lend_reason reason_of(unsigned i, uint64_t page)
+{
+	const struct fuzz_bar *bar = &model.bars[i];
+
+	if (bar->kind == PORTS)
+		return LEND_REASON_IO_PORTS;
+	if (mappable(i, page))
+		return LEND_REASON_DIRECT;
+	if (model.no_mmap)
+		return LEND_REASON_ASKED;
+	if (bar->fails)
+		return LEND_REASON_MMAP_FAILED;
+	if (bar->size < PAGE)
+		return LEND_REASON_SUB_PAGE;
+	return has_table(i, page)    ? LEND_REASON_MSIX_TABLE
+	       : rule_traps(i, page) ? LEND_REASON_RULE
+				     : LEND_REASON_NOT_MAPPABLE;
+}
+
+void model_check_reasons(const struct world *world)
+{
+	struct lend_explain_row rows[64];
+	size_t count = lend_function_explain(world->function, rows, 64, sizeof(*rows));
+	uint64_t sum = 0;
+
+	assert_true(count <= 64);
+	for (size_t j = 0; j < count; j++)
+		sum += rows[j].length;
+	for (unsigned i = 0; i < ROM; i++)
+		for (uint64_t page = 0; page < model.bars[i].size; page += PAGE) {
+			size_t j = 0;
+
+			while (j < count && !(rows[j].region == i && rows[j].offset <= page &&
+					      page < rows[j].offset + rows[j].length))
+				j++;
+			if (j == count)
+				fail_msg("BAR %u: nothing is said of page 0x%llx", i,
+					 (unsigned long long)page);
+			if (rows[j].reason != reason_of(i, page) || rows[j].direct != mappable(i, page))
+				fail_msg("BAR %u: page 0x%llx is said to be of reason %d and not %d", i,
+					 (unsigned long long)page, rows[j].reason, reason_of(i, page));
+			sum -= model.bars[i].size < PAGE ? model.bars[i].size : PAGE;
+		}
+	assert_true(!sum); /* each byte once */
+}
+
 bool model_write(unsigned offset, uint8_t value)
 {
 	for (unsigned i = 0; i < BARS; i++) {
@@ -156,7 +234,7 @@ bool model_write(unsigned offset, uint8_t value)
 			(model.command & ~bits) | ((uint32_t)value << 8 * (offset - PCI_COMMAND) & bits);
 		return true;
 	}
-	if (offset == POWER) {
+	if (offset == POWER && !model.rules.caps[PCI_CAP_ID_PM]) {
 		unsigned to = value & 3;
 
 		if (!to || to > model.power)

@@ -8,6 +8,7 @@
 
 #include <linux/pci_regs.h>
 
+#include "tests/fuzz/rules.h"
 #include "tests/unit/fake_world.h"
 
 enum { PAGE = 4096, ROM = 6, BARS = 7, POWER = 0x44, LINE_OFF = 0x400 };
@@ -16,7 +17,7 @@ enum bar_kind { NONE, PORTS, NARROW, WIDE, UPPER };
 
 struct fuzz_bar {
 	enum bar_kind kind;
-	bool prefetch, mapped, sparse;
+	bool prefetch, mapped, sparse, fails; /* `fails`: it would be mapped */
 	uint64_t size;
 	uint32_t value, mask; /* of its register */
 	bool placed;
@@ -36,6 +37,8 @@ struct bars_model {
 	struct {
 		bool on, bypass, pending, held, timer;
 	} line;
+	bool no_mmap, fail_mmap; /* nobody maps them, or it fails */
+	struct fuzz_rules rules; /* the user's */
 };
 
 extern struct bars_model model;
@@ -50,11 +53,15 @@ static inline bool is_memory(const struct fuzz_bar *bar)
 	return bar->kind == NARROW || bar->kind == WIDE;
 }
 
+/** The device is described: which of its BARs are mapped at all. */
+void model_settle(void);
 /** Puts each BAR where the registers say that it is. */
 void model_place(void);
 /** The guest writes a byte of config space. Whether it is one that decides where a BAR is. */
 bool model_write(unsigned offset, uint8_t value);
 /** Fails the test where the monitor, the IOMMU or the line has something else. */
 void model_check(const struct world *world);
+/** And where something else is said of a page, and why it traps. */
+void model_check_reasons(const struct world *world);
 
 #endif

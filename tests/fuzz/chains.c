@@ -2,8 +2,8 @@
 /*
  * For libFuzzer: chains of capabilities. The bytes are headers, each with its place, its id, where it
  * leads to, and the first two dwords of its registers: loops, chains into the header or out of the
- * space, capabilities inside of each other. The guest's chains are compared with config_model.h, then
- * each dword is written once.
+ * space, capabilities inside of each other; and rules of the user, which take some of them from the
+ * guest. The guest's chains are compared with config_model.h, then each dword is written once.
  */
 #include <string.h>
 
@@ -80,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input input = {data, size};
 	struct world *world = world_new();
 
+	world->quirks_dir = fuzz_rules_make(&model.rules, &input, RULES_ALL);
 	make(world, &input);
 	if (config_model_open(&model, world)) {
 		config_model_sweep(&model, world);

@@ -79,7 +79,7 @@ static void make_header(struct config_model *model, const struct world *world)
 	for (unsigned i = 0; i < 6; i++)
 		make_bar(model, world, i);
 	model_virtual(model, PCI_ROM_ADDRESS, 4, 0);
-	model->has_line = world->vectors[LEND_IRQ_INTX] && pin && pin <= 4;
+	model->has_line = world->vectors[LEND_IRQ_INTX] && pin && pin <= 4 && !model->rules.forbid_intx;
 	model_virtual(model, PCI_INTERRUPT_PIN, 1, model->has_line ? pin : 0);
 	model_bits(model, PCI_HEADER_TYPE, 1, 0x80, world->function_config.multifunction ? 0x80 : 0);
 	if (world->function_config.ids.given & LEND_ID_DEVICE)
@@ -92,10 +92,13 @@ static void make_header(struct config_model *model, const struct world *world)
 
 void config_model_make(struct config_model *model, struct world *world)
 {
+	const struct fuzz_rules rules = model->rules;
+
 	memset(model, 0, sizeof(*model));
+	model->rules = rules;
 	model->size = (unsigned)world->config_size;
 	model->root = world->function_config.place == LEND_PLACE_ROOT;
-	model->strict = world->function_config.strict_config;
+	model->strict = world->function_config.strict_config || rules.strict;
 	model->reports = world->function_config.reports_errors;
 	if (world->filtered)
 		fake_kernel_look(world);

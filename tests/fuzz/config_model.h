@@ -9,6 +9,7 @@
 #define TESTS_FUZZ_CONFIG_MODEL_H
 
 #include "tests/fuzz/input.h"
+#include "tests/fuzz/rules.h"
 #include "tests/unit/fake_world.h"
 
 enum passed { EITHER, PASSED, BLOCKED };
@@ -30,9 +31,10 @@ struct config_model {
 	bool unknown;               /* this model does not say what becomes of such a device */
 	unsigned exp, power;        /* offsets of two capabilities; 0: none */
 	bool has_line;
+	struct fuzz_rules rules; /* the user's; all 0: none */
 };
 
-/** The device as the test describes it, before world_open(). */
+/** The device as the test describes it, before world_open(). What the user's rules say stays in it. */
 void config_model_make(struct config_model *model, struct world *world);
 /** The standard chain, then the extended one (config_model_caps.c). */
 void config_model_caps(struct config_model *model, const struct world *world);

@@ -70,7 +70,8 @@ static bool set_msix(struct config_model *model, const struct world *world, cons
 	if (!world->vectors[LEND_IRQ_MSIX])
 		return false;
 	if (!in_memory(model, world, table & 7, a, table_size)) {
-		model->refused |= !model->has_line && !world->vectors[LEND_IRQ_MSI];
+		model->refused |= !model->has_line &&
+				  (!world->vectors[LEND_IRQ_MSI] || model->rules.caps[PCI_CAP_ID_MSI]);
 		return false;
 	}
 	/* It may be moved to another BAR. */
@@ -143,6 +144,8 @@ static bool set_express(struct config_model *model, const struct found *cap)
 /* Whether the guest finds it in its chain. */
 static bool set_standard(struct config_model *model, const struct world *world, const struct found *cap)
 {
+	if (model->rules.caps[cap->id])
+		return false;
 	switch (cap->id) {
 	case PCI_CAP_ID_EA:
 	case 0x15: /* flattening portal bridge */
@@ -264,8 +267,25 @@ static void set_errors(struct config_model *model, const struct found *cap)
 		set_field(model, at + i, 0, 0, 0);
 }
 
+/* Registers that a vendor added are closed: as many bytes as they say that they have. */
+static void close_vendor(struct config_model *model, const struct found *cap)
+{
+	bool designated = cap->id == PCI_EXT_CAP_ID_DVSEC;
+	unsigned vendor = designated ? model_hw(model, cap->at + 4, 2) : model_hw(model, PCI_VENDOR_ID, 2);
+	unsigned length = model_hw(model, cap->at + 4, 4) >> 20;
+
+	if (!designated && cap->id != PCI_EXT_CAP_ID_VNDR)
+		return;
+	if (!(vendor == 0x1e98 && model->rules.closes_cxl) && !(vendor == 0x1b36 && model->rules.closes_own))
+		return;
+	model_pass(model, cap->at, length < 4 || length > cap->room ? cap->room : length, BLOCKED);
+}
+
 static bool set_extended(struct config_model *model, const struct world *world, const struct found *cap)
 {
+	if (cap->id < 0x40 && model->rules.extended[cap->id])
+		return false;
+	close_vendor(model, cap);
 	switch (cap->id) {
 	case 0:
 	case PCI_EXT_CAP_ID_ARI:
