@@ -26,7 +26,8 @@ enum {
 	PBA = 0x3000,
 	MSIX_CONTROL = 0x53,
 	MSI_CAP = 0x60,
-	STEPS = 128
+	STEPS = 128,
+	MOVED = 2, /* the BAR that has the table, if it is moved */
 };
 
 struct vector {
@@ -39,9 +40,10 @@ struct vector {
 
 struct model {
 	bool msix, wide, has_mask, noresize;
-	unsigned count; /* that the device has */
-	unsigned live;  /* that are on: of MSI, what the guest allocated */
-	unsigned grown; /* of noresize: vectors that the kernel was told of */
+	unsigned count;                 /* that the device has */
+	unsigned live;                  /* that are on: of MSI, what the guest allocated */
+	unsigned grown;                 /* of noresize: vectors that the kernel was told of */
+	unsigned bar, table_at, pba_at; /* of the table, as the guest finds them */
 	bool on, mask_all;
 	uint8_t table[VECTORS * ENTRY];
 	uint8_t registers[24]; /* of MSI, as the guest wrote them */
@@ -201,7 +203,7 @@ static void write_table(struct world *world, struct model *model, unsigned at, u
 {
 	unsigned end = model->count * ENTRY;
 
-	lend_function_bar_write(world->function, 0, TABLE + at, length, value);
+	lend_function_bar_write(world->function, model->bar, model->table_at + at, length, value);
 	if (at >= end)
 		return;
 	if (length > end - at)
@@ -264,7 +266,7 @@ static void check_pending(struct world *world, struct model *model)
 	for (unsigned i = 0; i < model->live; i++)
 		bits |= (uint64_t)model->vectors[i].pending << i;
 	if (model->msix)
-		shown = lend_function_bar_read(world->function, 0, PBA, 8);
+		shown = lend_function_bar_read(world->function, model->bar, model->pba_at, 8);
 	else if (model->has_mask)
 		shown = world_read(world, MSI_CAP + (model->wide ? 20 : 16), 4);
 	else
@@ -278,7 +280,7 @@ static void check_table(struct world *world, const struct model *model, unsigned
 {
 	if (at + length > model->count * ENTRY)
 		return;
-	assert_int_equal(lend_function_bar_read(world->function, 0, TABLE + at, length),
+	assert_int_equal(lend_function_bar_read(world->function, model->bar, model->table_at + at, length),
 			 number(model->table + at, length));
 }
 
@@ -355,8 +357,9 @@ static void step(struct world *world, struct model *model, struct input *input)
 static struct world *make(struct model *model, struct input *input)
 {
 	struct world *world = world_new();
-	uint8_t kind = take(input), order = take(input) % 6;
+	uint8_t kind = take(input), moves = take(input), order = moves >> 3;
 
+	order %= 6;
 	*model = (struct model){
 		.msix = kind & 1, .wide = kind & 2, .has_mask = kind & 4, .noresize = kind & 8};
 	model->count = model->msix ? take(input) % VECTORS + 1u : 1u << order;
@@ -366,6 +369,7 @@ static struct world *make(struct model *model, struct input *input)
 	world->noresize = model->noresize;
 	world->vectors[LEND_IRQ_INTX] = kind >> 4 & 1;
 	world->function_config.no_intx_bypass = kind & 32;
+	world->function_config.msix_to = moves & 3 ? LEND_MSIX_STAYS : LEND_MSIX_TO_BAR + MOVED;
 	world_bar(world, 0, 0, 0x4000);
 	if (model->msix)
 		world_msix(world, model->count, 0, TABLE, 0, PBA);
@@ -375,6 +379,20 @@ static struct world *make(struct model *model, struct input *input)
 	return world;
 }
 
+/* It may be in another BAR than the device's (x-msix-relocation). */
+static void find_table(struct world *world, struct model *model)
+{
+	uint32_t table = model->msix ? world_read(world, MSIX_CONTROL + 1, 4) : 0;
+	uint32_t pba = model->msix ? world_read(world, MSIX_CONTROL + 5, 4) : 0;
+
+	assert_int_equal(table & 7, pba & 7);
+	if (model->msix)
+		assert_int_equal(table & 7, world->function_config.msix_to == LEND_MSIX_STAYS ? 0 : MOVED);
+	model->bar = table & 7;
+	model->table_at = table & ~7u;
+	model->pba_at = pba & ~7u;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, size};
@@ -382,7 +400,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct world *world = make(&model, &input);
 
 	assert_int_equal(world_open(world), 0);
+	world_write(world, PCI_BASE_ADDRESS_0 + 4 * MOVED, 4, 0xe1000000);
 	world_start(world);
+	find_table(world, &model);
 	for (unsigned i = 0; i < STEPS && input.left; i++) {
 		step(world, &model, &input);
 		check(world, &model);
