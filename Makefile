@@ -214,7 +214,7 @@ fuzz_control_src := $(addprefix tool/run/,control.c outbox.c) tests/fuzz/control
 fuzz_state_src := $(wildcard tool/serve/virtio/*.c) $(addprefix tool/,say.c clean.c) $(addprefix tests/,unit/virtio_driver.c fuzz/state.c)
 # Compared with a model, on the doubles of the unit tests: linked with what is in the archives.
 # Those of lib/pci; the machine's is slots.
-fuzz_models := bars chains config interrupts load quirks
+fuzz_models := bars chains config interrupts life load quirks
 fuzz_programs := $(fuzz_models) slots boot command control firmware host_tree nvme qmp server state virtio wire
 fuzz_targets := $(patsubst %_tree,%,$(addprefix fuzz-,$(fuzz_programs)))
 fuzz-build:
@@ -251,6 +251,7 @@ $(B)/fuzz/wire: $(call obj,$(fuzz_wire_src))
 $(B)/fuzz/bars: $(call obj,$(addprefix tests/fuzz/,bars_model.c rules.c))
 $(B)/fuzz/chains $(B)/fuzz/config: $(call obj,$(addprefix tests/fuzz/config_model,.c _caps.c))
 $(B)/fuzz/chains: $(call obj,tests/fuzz/rules.c)
+$(B)/fuzz/life: $(call obj,$(addprefix tests/fuzz/,life_model.c life_device.c rules.c))
 $(B)/fuzz/quirks: $(call obj,$(addprefix tests/fuzz/quirks_,model.c device.c once.c))
 $(addprefix $(B)/fuzz/,$(fuzz_models)): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/libfake.a $(B)/liblend.a
 $(B)/fuzz/%:
