@@ -207,15 +207,25 @@ static void reconnect(void)
 	assert_true(world->error.text[0]);
 }
 
-static void counts(void)
+/* What anybody may ask at any time. */
+static void ask(void)
 {
+	struct world *world = model.world;
 	struct lend_page_count pages[8];
 	struct lend_vector_count interrupts[8];
 	struct lend_function_counters counters;
+	struct lend_link link;
+	struct lend_bar bar;
 
-	lend_function_pages(model.world->function, pages, 8, sizeof(*pages));
-	lend_function_vectors(model.world->function, interrupts, 8, sizeof(*interrupts));
-	lend_function_count(model.world->function, &counters, sizeof(counters));
+	lend_function_pages(world->function, pages, 8, sizeof(*pages));
+	lend_function_vectors(world->function, interrupts, 8, sizeof(*interrupts));
+	lend_function_count(world->function, &counters, sizeof(counters));
+	lend_function_link(world->function, &link, sizeof(link));
+	assert_true(link.is_pcie && link.speed == 3 && link.width == 4);
+	for (unsigned i = 0; i < LIFE_BARS; i++) {
+		lend_function_bar(world->function, i, &bar, sizeof(bar));
+		assert_true(bar.size == world->regions[i].size && bar.io == (i == 4));
+	}
 }
 
 static void other_steps(uint8_t what, uint8_t which)
@@ -253,7 +263,7 @@ static void other_steps(uint8_t what, uint8_t which)
 		reconnect();
 		break;
 	default:
-		counts();
+		ask();
 	}
 }
 
