@@ -89,14 +89,19 @@ static int64_t now_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* Polls, since there is no interrupt. The end is by the clock: a pause may last longer than asked. */
+/*
+ * Polls, since there is no interrupt. The end is by the clock: a pause may last longer than asked. After it
+ * there is one look more, since this thread may not have run while the device became ready.
+ */
 static int wait_for_answer(struct lend_function *function)
 {
 	int64_t end = now_us() + SETTLE_US + WAIT_US;
+	bool over = false;
 	uint32_t value;
 
-	for (long pause = SETTLE_US; now_us() < end; pause = 1) {
+	for (long pause = SETTLE_US; !over; pause = 1) {
 		pause_us(pause);
+		over = now_us() >= end;
 		if (!get(function, MEMORY_SIZE, &value) && value != UINT32_MAX)
 			return 0;
 	}
