@@ -86,7 +86,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    patience.factor = float(os.environ.get("LAB_PATIENCE", PATIENCE))
+    patience.factor = float(os.environ.setdefault("LAB_PATIENCE", str(PATIENCE)))  # for lab/run, too
     progress.register(config)
     config.addinivalue_line("markers", "firmware: below its guest the emulator may end itself")
     config.addinivalue_line("markers", "long: run by --long alone")
