@@ -12,6 +12,7 @@ scripts/check shows why, also where the run does not get to its end.
 Rules: only the first process writes, which hears of all tests from the workers.
 """
 
+import contextlib
 import json
 import os
 import time
@@ -49,8 +50,9 @@ class Says:
     def pytest_runtest_logreport(self, report):
         if report.failed:
             text = shown(report).encode(errors="replace")
-            while text:
-                text = text[os.write(self.fd, text):]
+            with contextlib.suppress(OSError):  # nobody may be reading any more
+                while text:
+                    text = text[os.write(self.fd, text):]
 
 
 class Progress:
