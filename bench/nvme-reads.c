@@ -14,7 +14,6 @@
  */
 #include <fcntl.h>
 #include <liburing.h>
-#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>

@@ -36,6 +36,7 @@ def main(task, number, *arguments):
             raise OSError(ctypes.get_errno(), f"ptrace {request:#x}")
 
     registers, before = Registers(), Registers()
+
     def is_in_a_call(memory):
         ptrace(INTERRUPT)
         os.waitpid(task, WALL)

@@ -18,7 +18,7 @@ from test_bare_storm import holds, is_as_before
 
 pytestmark = pytest.mark.profile("bare")
 
-# What the host has after a cycle: open files, KiB of the kernel's own memory and of what is available, processes that are
+# What the host has after a cycle: open files, KiB of what is available and of the kernel's own memory, processes that are
 # not the kernel's, KVM machines. Free pages on the processors' own lists, which the kernel fills when it likes, are available too.
 CYCLES = """for d in {devices}; do
 	[ "$(basename "$(readlink /sys/bus/pci/devices/$d/driver)")" = vfio-pci ] || {bind} $d vfio-pci || exit
