@@ -15,6 +15,8 @@ SOCKET = "/tmp/lend-pci-kill.sock"
 SEED = 12
 # More system calls than a server makes until the guest reads the drive.
 NEVER = 60000
+# A server under strace that maps a guest's memory answers late on a busy computer.
+ANSWER_MS = 60000
 # So many reads later, it is killed if it still lives.
 READS = 50
 # Of the command register: the device may do DMA.
@@ -48,7 +50,7 @@ def client(server, machine, boot):
         assert not server.running
         return None
     return boot(machine, devices=[], init=INIT, wait=False,
-                options=["-device", f"vfio-user-pci,socket={SOCKET}"])
+                options=["-device", f"vfio-user-pci,socket={SOCKET},x-msg-timeout={ANSWER_MS}"])
 
 
 def serve_until(call, machine, lend, boot, address):
@@ -62,6 +64,9 @@ def serve_until(call, machine, lend, boot, address):
     where = "with a client" if made else "setting up"
     start = made.drive_reads() if made else 0
     while server.running:
+        if not made.command.running:  # the server ends, too, or something else is wrong
+            assert not server.wait(60).timed_out, made.command.err
+            break
         if made.drive_reads() >= start + READS:
             where = "under I/O"
             assert is_master(machine, address)
