@@ -31,9 +31,10 @@ static const struct {
 	{SCMP_SYS(poll), ALL},
 	{SCMP_SYS(close), ALL},
 	{SCMP_SYS(fstat), ALL}, /* not newfstatat, which tells of any path whether it exists */
-	/* Waiting for all of them, and what the keeper says. */
+	/* Waiting for all of them. */
 	{SCMP_SYS(epoll_wait), LOOP},
-	{SCMP_SYS(recvfrom), LOOP},
+	/* At a reboot: where the kernel lies, and what its generator begins with. */
+	{SCMP_SYS(getrandom), LOOP},
 	/* Memory of malloc, and BAR mappings that go. mmap and mprotect: confine_allow_memory(). */
 	{SCMP_SYS(munmap), ALL},
 	{SCMP_SYS(madvise), ALL},
@@ -50,8 +51,7 @@ static const struct {
 	{SCMP_SYS(clock_gettime), ALL},
 	{SCMP_SYS(clock_nanosleep), ALL},
 	{SCMP_SYS(timerfd_settime), ALL},
-	{SCMP_SYS(getrandom), ALL},
-	{SCMP_SYS(exit), ALL},
+	{SCMP_SYS(exit), VCPU | WORKER},
 	{SCMP_SYS(exit_group), ALL},
 };
 
@@ -82,8 +82,8 @@ static const struct {
 	{KVM_SET_GSI_ROUTING, ALL},
 	{KVM_IRQFD, ALL},
 	{KVM_IRQ_LINE, ALL},
-	/* A root port's own interrupt. */
-	{KVM_SIGNAL_MSI, ALL},
+	/* A root port's own interrupt, which tells of an error. */
+	{KVM_SIGNAL_MSI, LOOP},
 	/* Flash of firmware that becomes memory and a chip in turn, tables of MSI-X that are masked as a whole. */
 	{KVM_REGISTER_COALESCED_MMIO, ALL},
 	{KVM_UNREGISTER_COALESCED_MMIO, ALL},
@@ -128,14 +128,13 @@ static int allow_library(scmp_filter_ctx filter)
 	return allow_named(filter, names, count);
 }
 
-/* What devices need that come while the guest runs: they are opened then. */
+/* What devices need that come while the guest runs: the worker opens them. */
 static int allow_plugs(scmp_filter_ctx filter)
 {
 	const uint32_t *requests;
 	const char *const *names;
 	size_t request_count = lend_open_ioctls(&requests), count = lend_open_syscalls(&names);
-	/* A device's timer. */
-	int ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(timerfd_create), 0);
+	int ret = 0;
 
 	for (size_t i = 0; i < request_count && !ret; i++)
 		ret = allow_ioctl(filter, requests[i]);
@@ -165,8 +164,11 @@ static int add_rules(scmp_filter_ctx filter, const void *opaque)
 	for (size_t i = 0; i < device_count && !ret; i++)
 		ret = allow_ioctl(filter, devices[i]);
 	ret = ret ? ret : allow_library(filter);
-	if (!ret && rules->vmm->config.ports && rules->class != VCPU)
+	if (!ret && rules->vmm->config.ports && rules->class == WORKER)
 		ret = allow_plugs(filter);
+	/* The timer of a device that comes. */
+	if (!ret && rules->vmm->config.ports && rules->class == LOOP)
+		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(timerfd_create), 0);
 	/* The guest's UEFI variables, which pwrite64 of the library's list writes, reach the disk. */
 	if (!ret && rules->vmm->config.firmware)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fdatasync), 0);

@@ -96,8 +96,10 @@ size_t lend_syscalls(const char *const **out)
 }
 
 static const char *const open_calls[] = {
-	/* The caller's descriptors are duplicated; a socket's limit of time; who waits for a socket. */
-	"fcntl", "setsockopt", "getsockopt", "getsockname", "getpeername", "epoll_create1",
+	/* The caller's descriptors are duplicated; the name of a server; who waits for a socket. */
+	"fcntl",
+	"getpeername",
+	"epoll_create1",
 };
 
 size_t lend_open_syscalls(const char *const **out)

@@ -256,9 +256,15 @@ CALL(get_registers, SYS_ioctl, plain, KVM_GET_REGS, 0)
 CALL(set_registers, SYS_ioctl, plain, KVM_SET_REGS, 0)
 CALL(give_to_vfio, SYS_ioctl, plain, KVM_SET_DEVICE_ATTR, 0)
 CALL(wait_for_events, SYS_epoll_wait, plain, NULL, 0, 0)
-CALL(hear_the_keeper, SYS_recvfrom, plain, NULL, 0, 0, NULL, 0)
+CALL(choose, SYS_getrandom, NULL, 0, 0)
+CALL(end_thread, SYS_exit, 0)
+CALL(hear_anybody, SYS_recvfrom, plain, NULL, 0, 0, NULL, 0)
 CALL(bind_device, SYS_ioctl, plain, VFIO_DEVICE_FEATURE, 0)
+CALL(make_timer, SYS_timerfd_create, 0, 0)
+CALL(name_server, SYS_getpeername, plain, NULL, NULL)
+CALL(set_socket, SYS_setsockopt, plain, 0, 0, NULL, 0)
 CALL(route, SYS_ioctl, plain, KVM_SET_GSI_ROUTING, 0)
+CALL(interrupt, SYS_ioctl, plain, KVM_SIGNAL_MSI, 0)
 
 /* What one class of threads needs is nothing that another may do. */
 static void each_thread_has_its_own_list(void **state)
@@ -273,10 +279,17 @@ static void each_thread_has_its_own_list(void **state)
 		{"KVM_SET_REGS", set_registers, LOOP, 0},
 		{"KVM_SET_DEVICE_ATTR", give_to_vfio, LOOP | WORKER, 0},
 		{"epoll_wait", wait_for_events, LOOP, 0},
-		{"recvfrom", hear_the_keeper, LOOP, 0},
+		{"getrandom", choose, LOOP, 0},
+		{"exit", end_thread, VCPU | WORKER, 0},
+		{"recvfrom", hear_anybody, 0, 1},
 		{"VFIO_DEVICE_FEATURE", bind_device, 0, 0},
-		{"VFIO_DEVICE_FEATURE with ports", bind_device, LOOP | WORKER, 1},
+		{"VFIO_DEVICE_FEATURE with ports", bind_device, WORKER, 1},
+		{"timerfd_create", make_timer, 0, 0},
+		{"timerfd_create with ports", make_timer, LOOP, 1},
+		{"getpeername with ports", name_server, WORKER, 1},
+		{"setsockopt with ports", set_socket, 0, 1},
 		{"KVM_SET_GSI_ROUTING", route, ALL, 0},
+		{"KVM_SIGNAL_MSI", interrupt, LOOP, 0},
 	};
 
 	(void)state;
