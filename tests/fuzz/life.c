@@ -22,6 +22,7 @@
 
 #include "lend/state.h"
 #include "lib/pci/function.h"
+#include "lib/pci/ledger/ledger.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/life_model.h"
 #include "tests/unit/cmocka.h"
@@ -68,13 +69,17 @@ static void reset(bool with_sibling, bool fails)
 	unsigned count = with_sibling && model.sibling && !fails ? 2 : 1;
 	int ret;
 
-	if (!fails)
+	if (!fails) {
+		model.left_on = model.failed && life_of(model.world->function) > LIFE_ON &&
+				world_get(model.world, PCI_COMMAND, 2) & 7;
 		want = life_model_reset(&model, count == 2);
+	}
 	ret = lend_context_reset(model.world->context, both, count, reports, sizeof(*reports));
 	if (fails)
 		return;
 	check_report(&reports[0], &want, ret);
 	model.unsure = false;
+	model.failed &= model.left_on;
 }
 
 static void start(void)
@@ -320,7 +325,7 @@ static void settle(void)
 {
 	struct world *world = model.world;
 
-	model.unsure = true;
+	model.unsure = model.failed = true;
 	/* From outside it is not known how far it came. */
 	model.touched = world->function->used;
 	model.was_reset = world->function->reset_since_open;
@@ -328,9 +333,9 @@ static void settle(void)
 	memset(model.events, 0, sizeof(model.events));
 	world_clear(world);
 	if (model.state != LEAVING)
-		model.state = lend_function_gone(world->function) ? FAILED
-			      : model.state == STOPPED            ? STOPPED
-								  : RUNS;
+		model.state = lend_function_gone(world->function)       ? FAILED
+			      : life_of(world->function) == LIFE_ON ? RUNS
+								    : STOPPED;
 }
 
 /* A call that fails while the function is made: it is refused with a sentence, or works without a part. */
@@ -343,7 +348,7 @@ static bool opens(struct world *world)
 		assert_false(model.made_whole);
 		assert_true(world->error.text[0] && !strchr(world->error.text, '\n'));
 	} else if (!model.made_whole) {
-		model.unsure = true;
+		model.unsure = model.failed = true;
 		model.touched = world->function->used;
 	}
 	world->fail_at = 0;

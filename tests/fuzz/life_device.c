@@ -114,6 +114,7 @@ void life_open_sibling(struct life_model *model)
 
 	if (model->sibling)
 		return;
+	model->sibling_was_reset = false;
 	source.transport = second = model->second = world_new();
 	second->mute = true;
 	second->regions[LEND_REGION_CONFIG] =

@@ -140,7 +140,7 @@ struct lend_reset_report life_model_reset(struct life_model *model, bool with_si
 		return report;
 	}
 	model->was_reset |= ran;
-	report.checked = !report.result && !world->dead;
+	report.checked = !report.result && !world->dead && !model->left_on;
 	if (model->state < FAILED || report.checked)
 		model->state = RUNS;
 	model->withdrawn = false;

@@ -29,6 +29,8 @@ struct life_model {
 	enum state state;
 	bool made_whole; /* no call failed while it was made */
 	bool unsure;     /* a call failed since: more may be out than the state says */
+	bool failed;     /* the same since a reset that left it off */
+	bool left_on;    /* by such a call its bus master or decode is on; a reset of the fake leaves it so */
 	bool withdrawn;  /* the kernel's side of the BARs is gone, until the guest writes what decides */
 	unsigned power;  /* the state that the guest chose; the device may be in another one */
 	bool hidden;     /* something else answers where the BARs are */

@@ -330,6 +330,9 @@ static void close_both(void)
 		    memcmp(model.world->bytes[i], model.twin->bytes[i], WORLD_BAR_BYTES))
 			check_bytes(i, 0, WORLD_BAR_BYTES);
 	check_bytes(LEND_REGION_VGA, 0x3a0, 0x60);
+	/* Each world counts the descriptors of the program, and the twin's vectors may have some. */
+	lend_function_free(model.twin->function);
+	model.twin->function = NULL;
 	world_close(model.world);
 	world_free(model.world);
 	world_close(model.twin);
