@@ -121,6 +121,25 @@ static void ecam_is_where_the_firmware_puts_it(void **state)
 	assert_false(bus_overlaps(&vmm.memory_bus, 0xe0000000, 0x10000000));
 }
 
+static void chips_say_where_ecam_cannot_be(void **state)
+{
+	(void)state;
+	asked.logs = 0;
+	config_write(0, 0x60, 4, 0x00000001);
+	assert_int_equal(asked.logs, 1);
+}
+
+/* There is a limit to the lines that a guest can cause. */
+static void chips_say_no_more_than_they_may(void **state)
+{
+	(void)state;
+	asked.logs = 0;
+	asked.said_enough = true;
+	config_write(0, 0x60, 4, 0x00000001);
+	asked.said_enough = false;
+	assert_int_equal(asked.logs, 0);
+}
+
 static bool is_slot(uint64_t at, uint64_t size)
 {
 	for (unsigned i = 0; i < 64; i++)
@@ -311,6 +330,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(writes_to_the_store_are_kept, start, stop),
 		cmocka_unit_test_setup_teardown(flash_that_kvm_does_not_show_is_refused, start, stop),
 		cmocka_unit_test_setup_teardown(ecam_is_where_the_firmware_puts_it, start, stop),
+		cmocka_unit_test_setup_teardown(chips_say_where_ecam_cannot_be, start, stop),
+		cmocka_unit_test_setup_teardown(chips_say_no_more_than_they_may, start, stop),
 		cmocka_unit_test_setup_teardown(ecam_is_read_where_it_is, start, stop),
 		cmocka_unit_test_setup_teardown(old_releases_are_not_shown_the_windows, start, stop),
 		cmocka_unit_test_setup_teardown(power_management_comes_with_acpi_cntl, start, stop),

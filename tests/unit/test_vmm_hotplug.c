@@ -95,6 +95,22 @@ static void events_wait_for_the_guest(void **state)
 	hotplug_free(&hotplug);
 }
 
+/* That the guest has seen a device is told once, also when it looks at it again for another reason. */
+static void seen_once(void **state)
+{
+	struct hotplug hotplug;
+
+	(void)state;
+	start(&hotplug, 0);
+	hotplug_came(&hotplug, 3);
+	assert_int_equal(take(&hotplug, HOTPLUG_CHANGED), 1 << 3);
+	assert_int_equal(told.seen, 1);
+	hotplug_changed(&hotplug, 3);
+	assert_int_equal(take(&hotplug, HOTPLUG_CHANGED), 1 << 3);
+	assert_int_equal(told.seen, 1);
+	hotplug_free(&hotplug);
+}
+
 static void a_device_goes_when_the_guest_lets_it(void **state)
 {
 	struct hotplug hotplug;
@@ -230,6 +246,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_wait_for_the_guest),
+		cmocka_unit_test(seen_once),
 		cmocka_unit_test(a_device_goes_when_the_guest_lets_it),
 		cmocka_unit_test(a_guest_may_refuse_once),
 		cmocka_unit_test(surprise_takes_the_question_back),

@@ -153,6 +153,21 @@ static void the_low_window_steps_around_too(void **state)
 	assert_true(out.low_end <= 0xe8000000 && out.low_end - out.low_start >= MIB(256));
 }
 
+/* Also for BARs that would fit there. */
+static void less_than_a_mib_is_no_window(void **state)
+{
+	const struct lend_iova_window holes[] = {{0, 0xe007ffff}, {0xe9000000, (1ULL << 39) - 1}};
+	struct layout_needs in = needs(MIB(512));
+	struct layout out;
+
+	(void)state;
+	in.windows = holes;
+	in.window_count = 2;
+	in.low = 0x1000;
+	assert_int_equal(layout_plan(&in, &out, NULL), 0);
+	assert_int_equal(out.low_start, 0xe9000000);
+}
+
 static void what_does_not_fit_is_said(void **state)
 {
 	struct layout_needs in = needs(GIB(600));
@@ -291,6 +306,7 @@ int main(void)
 		cmocka_unit_test(large_bars_lower_the_window),
 		cmocka_unit_test(kvmtool_41d773e_ram_steps_around_reserved_addresses),
 		cmocka_unit_test(the_low_window_steps_around_too),
+		cmocka_unit_test(less_than_a_mib_is_no_window),
 		cmocka_unit_test(what_does_not_fit_is_said),
 		cmocka_unit_test(a_window_that_wraps_is_none),
 		cmocka_unit_test(a_size_that_is_too_small_is_said),
