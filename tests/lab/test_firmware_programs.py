@@ -41,9 +41,10 @@ def profile(tmp_path_factory, kernel):
 
 
 @pytest.mark.long
-def test_ipxe(firmware):
+@pytest.mark.parametrize("release", RELEASES)
+def test_ipxe(release, firmware):
     """iPXE from a drive, with its own driver of a card, fetches a program and starts it."""
-    shell = firmware(NVME, CARD).ready()
+    shell = firmware(NVME, CARD, release=release).ready()
     shell.tell("fs0:ipxe.efi")
     shell.command.expect("iPXE initialising devices", 60)
     shell.command.expect("Press Ctrl-B", 60)
@@ -67,9 +68,10 @@ def stopped(shell):
 
 
 @pytest.mark.long
-def test_xen(firmware):
+@pytest.mark.parametrize("release", RELEASES)
+def test_xen(release, firmware):
     """Xen by the machine's ACPI tables, and a Linux on it that finds the drive's function."""
-    shell = firmware(NVME, memory="512M", options=("-c", "2"), limit=600).ready()
+    shell = firmware(NVME, release=release, memory="512M", options=("-c", "2"), limit=600).ready()
     shell.tell("fs0:xen.efi -cfg=xen.cfg")
     for line in ("Xen version 4", "ACPI: PM-Timer IO Port: 0x608", "Using MCFG for segment 0000",
                  "Platform timer is 3.580MHz ACPI PM Timer", "Brought up 2 CPUs",

@@ -10,7 +10,7 @@ from firmware_programs import TRIPLE_FAULT
 from lab.efi_program import program
 from lab.machine import Profile
 from lab.profiles import VIRTIO
-from test_firmware_network import filled
+from test_firmware_network import ROM, filled, network_options
 from test_firmware_store import GUID, TAKE_ROOM, has, set_variable
 
 pytestmark = [pytest.mark.firmware, pytest.mark.long]
@@ -91,8 +91,13 @@ def test_full_disk(release, l1, profile, firmware):
 
 @each
 def test_network(release, firmware):
-    booted = firmware(CARD, release=release, properties=[filled(",romfile={}/efi-e1000e.rom")])
+    """A start by the driver in the card's ROM, and none without that ROM."""
+    booted = firmware(CARD, release=release, properties=[filled(ROM)])
     booted.command.expect("NBP file downloaded successfully", 150)
     booted.started()
     booted.command.expect("Shell> ", 60)
+    assert network_options(booted) == 1
+    booted.power_off()
+    booted = firmware(NVME, CARD, release=release, properties=["", filled(ROM + ",rombar=0")]).ready()
+    assert network_options(booted) == 0
     booted.power_off()
