@@ -80,14 +80,17 @@ static int teardown(void **state)
 /* Sends text, each @ replaced by the number of the last request. */
 static void send_script(int client, const char *text, unsigned serial)
 {
-	for (const char *c = text; *c; c++) {
-		char number[16];
+	char number[16];
 
-		snprintf(number, sizeof(number), "%u", serial);
-		if (*c == '@')
-			send(client, number, strlen(number), MSG_NOSIGNAL);
-		else
-			send(client, c, 1, MSG_NOSIGNAL);
+	snprintf(number, sizeof(number), "%u", serial);
+	while (*text) {
+		bool is_number = *text == '@';
+		const char *what = is_number ? number : text;
+		ssize_t sent = send(client, what, is_number ? strlen(number) : strcspn(text, "@"), MSG_NOSIGNAL);
+
+		if (sent < 0)
+			return; /* the client has gone */
+		text += is_number ? 1 : sent;
 	}
 }
 
