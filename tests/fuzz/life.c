@@ -333,7 +333,7 @@ static void settle(void)
 	memset(model.events, 0, sizeof(model.events));
 	world_clear(world);
 	if (model.state != LEAVING)
-		model.state = lend_function_gone(world->function)       ? FAILED
+		model.state = lend_function_gone(world->function)   ? FAILED
 			      : life_of(world->function) == LIFE_ON ? RUNS
 								    : STOPPED;
 }

@@ -86,7 +86,8 @@ static void send_script(int client, const char *text, unsigned serial)
 	while (*text) {
 		bool is_number = *text == '@';
 		const char *what = is_number ? number : text;
-		ssize_t sent = send(client, what, is_number ? strlen(number) : strcspn(text, "@"), MSG_NOSIGNAL);
+		ssize_t sent =
+			send(client, what, is_number ? strlen(number) : strcspn(text, "@"), MSG_NOSIGNAL);
 
 		if (sent < 0)
 			return; /* the client has gone */
