@@ -170,7 +170,7 @@ static int add_rules(scmp_filter_ctx filter, const void *opaque)
 	if (!ret && rules->vmm->config.ports && rules->class == LOOP)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(timerfd_create), 0);
 	/* The guest's UEFI variables, which pwrite64 of the library's list writes, reach the disk. */
-	if (!ret && rules->vmm->config.firmware)
+	if (!ret && rules->vmm->config.firmware && rules->class != WORKER)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fdatasync), 0);
 	ret = ret ? ret : allow_signals(filter);
 	return ret ? ret : confine_allow_memory(filter);

@@ -249,6 +249,11 @@ static void variables_are_stored_by_firmware_alone(void **state)
 	assert_int_equal(outcome(store_variables), SIGSYS);
 	firmware = &some;
 	assert_int_equal(outcome(store_variables), -1);
+	class = VCPU;
+	assert_int_equal(outcome(store_variables), -1);
+	class = WORKER;
+	assert_int_equal(outcome(store_variables), SIGSYS);
+	class = 0;
 	firmware = NULL;
 }
 
