@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""UEFI firmware as a user starts it: by name, in a terminal."""
+"""UEFI firmware as a user starts it: by name, in a terminal, with the commands of docs/guests.md."""
+
+import re
 
 import pytest
 
@@ -13,6 +15,7 @@ STORE = f"/var/lib/lend/vars/{NAME}.fd"
 SETTING, OWN_SHELL = "opt/org.tianocore/EFIShellSupport", "EFI Internal Shell"
 ESC, DOWN, ENTER = "\x1b", "\x1b[B", "\r"
 OPTION = "UEFI QEMU NVMe Ctrl lend0 1"
+DRIVE_IS_THERE = "until [ -b /dev/nvme0n1 ]; do :; done"  # a driver comes before its disk
 
 # The descriptions of firmware, as the package has them, with the paths of the lab's cache.
 DESCRIBE = """mkdir -p /run/described/qemu/firmware
@@ -31,24 +34,30 @@ def driver_of(machine, address):
 
 
 def test_by_name(l1, lend, profile):
-    """A store by the machine's name, the menu by Esc, a setting, a drive that goes back to its driver."""
+    """What `lend check` says; a store by the machine's name, the menu by Esc, a setting, a drive that goes
+    back to its driver."""
     machine = l1(profile)
     address = machine.addresses[0]
     machine.run(DESCRIBE.format(images=images("trixie")), check=True)
     machine.run([cache.LAB / "bind", address, "nvme"], check=True)
+    machine.run(DRIVE_IS_THERE, check=True, timeout=60)
+    described = ["env", "XDG_CONFIG_HOME=/run/described"]
+    what = ("-m", "256M", "-firmware", "uefi")
+    checked = machine.run([*described, lend, "check", *what, "nvme0n1"]).out
+    assert "OVMF_CODE_4M.fd is firmware that a machine can start" in checked
+    assert re.findall("FAILED +(.*)", checked) == ["it is with nvme, not with vfio-pci"]
 
     def start(*options):
         """In a terminal, as `lend run` is typed."""
         return Shell(machine, [
-            "env", "XDG_CONFIG_HOME=/run/described", lend, "run", "-m", "256M", "-firmware", "uefi",
-            "-name", NAME, *options, "-device", f"vfio-pci,host={address},managed=on"],
-            (), pty=True, limit=600)
+            *described, lend, "run", *what, "-name", NAME, *options,
+            "-device", "vfio-pci,host=/dev/nvme0n1,managed=on"], (), pty=True, limit=600)
 
     def end(shell):
         assert driver_of(machine, address) == "vfio-pci"
         shell.power_off()
         assert driver_of(machine, address) == "nvme"
-        machine.run("until [ -e /sys/block/nvme0n1 ]; do :; done", check=True, timeout=60)
+        machine.run(DRIVE_IS_THERE, check=True, timeout=60)
 
     first = start("-boot", "menu=on", "-fw-cfg", f"name={SETTING},string=no")
     # What is typed before the firmware has cleared the screen for the last time is lost: so the key is
