@@ -43,7 +43,7 @@ def _folder(*command):
 
 
 def kernel(name):
-    """`stock`, `cloud`, `bpo`, `lab`, `newest`, `memtest`, or the path of a kernel image."""
+    """`stock`, `cloud`, `bpo`, `lab`, `newest`, `selftests`, `memtest`, or the path of a kernel image."""
     if name in FETCHED:
         folder = _folder(LAB / "fetch", name)
         return Kernel(name, folder / "vmlinuz",
@@ -60,10 +60,14 @@ def kernel(name):
         folder = _folder(LAB / "newest")
         return Kernel(name, folder / "vmlinuz",
                       (folder / "version").read_text().strip(), folder)
+    if name == "selftests":
+        folder = _folder(LAB / "selftests", "kernel")
+        return Kernel(name, folder / "vmlinuz",
+                      (folder / "version").read_text().strip())
     path = Path(name)
     if not path.is_file():
         raise SetupError(f"{name}: no such kernel; give stock, cloud, bpo, lab,"
-                         " newest or the path of an image")
+                         " newest, selftests or the path of an image")
     return Kernel(path.name, path.resolve())
 
 

@@ -100,6 +100,9 @@ PROFILES = {
                    "memory-backend-memfd,id=m0,size=16M,share=on")),
     "kernel-tests-lab": kernel_tests("lab"),
     "kernel-tests-newest": kernel_tests("newest"),
+    # On an IOMMU that the kernel pretends. A warning of the kernel counts, as its tests ask for.
+    "kernel-tests-iommufd": Profile(kernel="selftests", iommu="none", mem="2800",
+                                    append="panic_on_warn=1 hugepagesz=2M hugepages=128"),
     # The zoo (tests/lab/zoo.py), in three of about the same length.
     "zoo-express": Profile(
         kernel="lab", drives=("random:16M",) * 5, qemu_args=users(2),

@@ -121,6 +121,18 @@ install_base() {
 		die "debootstrap failed; its output is in $log"
 }
 
+# lost_options FRAGMENT CONFIG: the lines of a kernel's fragment that its configuration has not.
+lost_options() {
+	local line option
+	grep -E '^CONFIG_|^# CONFIG_.* is not set' "$1" | while read -r line; do
+		case $line in
+		'#'*) option=${line#\# }; option=${option%% *}
+			! grep -q "^$option=" "$2" || echo "$line" ;;
+		*) grep -qxF "$line" "$2" || echo "$line" ;;
+		esac
+	done
+}
+
 # timed WHAT COMMAND...: says how long a step took.
 timed() {
 	local what=$1 t0; shift
