@@ -66,7 +66,7 @@ def launch(run):
     with run.host(PROFILES["nvme-smp"]) as host:
         devices = host.devices(1)
         warm(run, host, devices)
-        for number in run.rounds(7, 5):
+        for number in run.rounds(5, 5):
             for name in run.templates:
                 reads = number < READ_ROUNDS or not run.quick
                 got = run.measure(host, name, "a launch", "launch.py",
@@ -164,7 +164,7 @@ def entry(run):
     """The first round warms what the kernel keeps of the programs' files."""
     with run.host(TRACED) as host:
         calls(run, host, host.devices(1))
-        for number in range(len(run.rounds(7, 3)) + 1):
+        for number in range(len(run.rounds(5, 3)) + 1):
             for name in run.templates:
                 for count in (0, 1, 8) if name == "lend" or not run.quick else (0,):
                     devices = host.devices(count)
@@ -190,7 +190,7 @@ def growth(run):
                 run.figures.note(f"there are no {number} drives here")
                 continue
             for name in names:
-                for _ in run.rounds(3, 1):
+                for _ in run.rounds(3 if name == "lend" else 1, 1):
                     got = run.measure(host, name, f"{number} drives", "launch.py", [SMALL * 2, "none", 0],
                                       run.command(name, devices, SMALL * 2, append=f"drives={number}"), devices)
                     if got:

@@ -4,6 +4,7 @@
 import subprocess
 
 COLOURS = ("#1b6ca8", "#c8553d", "#d9a441", "#6a8d73", "#7a5c8e", "#555555")
+MONITORS = ("lend", "q35", "microvm")  # which have the first colours in every picture
 HEAD = """set terminal svg size {width},{height} font 'sans-serif,13' background '#ffffff'
 set border 3 lc rgb '#999999'
 set tics nomirror tc rgb '#333333'
@@ -21,6 +22,16 @@ def quoted(text):
     return "'" + text.replace("'", "''") + "'"
 
 
+def colours(names):
+    """One for each; whoever is no known monitor gets the next of the others."""
+    others = 0
+    for name in names:
+        known = name in MONITORS
+        at = MONITORS.index(name) if known else len(MONITORS) + others % (len(COLOURS) - len(MONITORS))
+        others += not known
+        yield COLOURS[at]
+
+
 def title(text, unit):
     return f"set title {quoted(text + (f', {unit}' if unit else ''))} noenhanced\n"
 
@@ -29,7 +40,8 @@ def bars(text, unit, values):
     """values: [(monitor, median, least, most)]. A bar each, with its number and its spread."""
     rows = "\n".join(f"{n} {m} {low} {high} {n}" for n, (_, m, low, high) in enumerate(values))
     tics = ", ".join(f"{quoted(name)} {n}" for n, (name, *_) in enumerate(values))
-    palette = "".join(f"set linetype {n + 1} lc rgb '{COLOURS[n % len(COLOURS)]}'\n" for n in range(len(values)))
+    palette = "".join(f"set linetype {n + 1} lc rgb '{colour}'\n"
+                      for n, colour in enumerate(colours(name for name, *_ in values)))
     labels = "".join(f"set label {quoted(number(m))} at {n},{high} center offset 0,0.8 noenhanced\n"
                      for n, (_, m, _, high) in enumerate(values))
     top = max(high for *_, high in values) or 1
@@ -55,9 +67,10 @@ def curves(text, unit, x, lines):
     data = "".join(f"$d{n} << EOD\n" + "\n".join(f"{a} {b}" for a, b in points) + "\nEOD\n"
                    for n, points in enumerate(lines.values()))
     plots = ", ".join(f"$d{n} using 1:2 with linespoints lw 2 pt 7 ps 0.6 "
-                      f"lc rgb '{COLOURS[n % len(COLOURS)]}' title {quoted(name)} noenhanced"
-                      for n, name in enumerate(lines))
-    return draw(title(text, unit) + data + f"set xlabel {quoted(x)}\nset key left top\nset yrange [0:*]\n"
+                      f"lc rgb '{colour}' title {quoted(name)} noenhanced"
+                      for n, (name, colour) in enumerate(zip(lines, colours(lines))))
+    return draw(title(text, unit) + data + f"set xlabel {quoted(x)}\nset key outside top center horizontal\n"
+                f"set yrange [0:*]\n"
                 f"set xrange [0:*]\nplot {plots}\n")
 
 
