@@ -11,7 +11,6 @@ import pytest
 
 from bare import EDU, bare, image, machine, peer, slot  # noqa: F401, fixtures among them
 
-# Once in 143 points the next machine did not start; why is not known yet (docs/reliability.md).
 pytestmark = [pytest.mark.profile("bare"), pytest.mark.long]
 SEED = 16
 TRANSFERS, BYTES = 24, 4096
