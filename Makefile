@@ -222,8 +222,7 @@ fuzz-build:
 $(fuzz_targets): fuzz-%:
 	$(Q)$(MAKE) CC=clang SAN=$(FUZZ_SAN) $(FUZZ_DIR)/$(if $(filter host,$*),host_tree,$*)
 
-# Two at a time. The same inputs each time, as far as they come in so many seconds: what a change breaks is
-# seen, and nothing by chance.
+# Two at a time. Nearly the same inputs each time, as far as they come in so many seconds.
 check-fuzz: fuzz-build
 	$(Q)tests/fuzz/run $(FUZZ_DIR) $(FUZZ_SECONDS) $(fuzz_programs)
 

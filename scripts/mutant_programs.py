@@ -281,6 +281,7 @@ def stop(process):
 # The tree may be in /tmp: it is found again by a descriptor.
 INSIDE = """exec 9<"$1"
 mount -o bind,ro /sys /sys && mount -o remount,bind,ro /sys || exit 99
+mount -t tmpfs -o mode=1777 mutate /dev/shm || exit 99
 mount -t tmpfs -o mode=1777 mutate /tmp && mkdir -p "$1" || exit 99
 mount -c --bind /proc/self/fd/9 "$1" && mount -o remount,bind,ro "$1" || exit 99
 exec 9<&-

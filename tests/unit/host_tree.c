@@ -292,7 +292,8 @@ struct host_tree *tree_new(const char *name)
 	assert_non_null(tree);
 	/* In memory: on a disk its thousands of small files take ten times as long. */
 	strcpy(tree->root, "/dev/shm/lend-tree-XXXXXX");
-	assert_non_null(mkdtemp(tree->root));
+	if (!mkdtemp(tree->root))
+		fail_msg("cannot make %s: %s", tree->root, strerror(errno));
 	snprintf(tree->sys, sizeof(tree->sys), "%s/sys", tree->root);
 	snprintf(tree->proc, sizeof(tree->proc), "%s/proc", tree->root);
 	snprintf(tree->dev, sizeof(tree->dev), "%s/dev", tree->root);
