@@ -70,8 +70,7 @@ def curves(text, unit, x, lines):
                       f"lc rgb '{colour}' title {quoted(name)} noenhanced"
                       for n, (name, colour) in enumerate(zip(lines, colours(lines))))
     return draw(title(text, unit) + data + f"set xlabel {quoted(x)}\nset key outside top center horizontal\n"
-                f"set yrange [0:*]\n"
-                f"set xrange [0:*]\nplot {plots}\n")
+                f"set yrange [0:*]\nset xrange [0:*]\nplot {plots}\n")
 
 
 def timeline(spans, marks, limit=32):

@@ -69,6 +69,7 @@ static void reset(bool with_sibling, bool fails)
 	unsigned count = with_sibling && model.sibling && !fails ? 2 : 1;
 	int ret;
 
+	model.restarted = true;
 	if (!fails) {
 		model.left_on = model.failed && life_of(model.world->function) > LIFE_ON &&
 				world_get(model.world, PCI_COMMAND, 2) & 7;
@@ -193,6 +194,7 @@ static void save_and_load(bool load)
 		assert_true(gone ? ret == -ENODEV : ret > 0 || model.unsure || world->fail_at);
 		has_saved |= ret > 0 && !world->dead;
 	} else if (has_saved) {
+		model.restarted = true;
 		ret = lend_function_load(world->function, saved, sizeof(saved), &world->error);
 		assert_true(ret == (gone ? -ENODEV : 0) || world->fail_at);
 		if (!gone)
@@ -278,6 +280,7 @@ static void step(struct input *input, bool fails)
 	uint8_t what = take(input), which = take(input);
 
 	world->config[EXP_CAP + PCI_EXP_DEVSTA] = 0; /* no transaction is pending, which takes a second */
+	model.restarted = false;
 	switch (what & 15) {
 	case 0:
 		start();
@@ -332,6 +335,7 @@ static void settle(void)
 	world->fail_at = 0;
 	memset(model.events, 0, sizeof(model.events));
 	world_clear(world);
+	assert_true(model.state != STOPPED || model.restarted || life_of(world->function) != LIFE_ON);
 	if (model.state != LEAVING)
 		model.state = lend_function_gone(world->function)   ? FAILED
 			      : life_of(world->function) == LIFE_ON ? RUNS

@@ -31,6 +31,7 @@ struct life_model {
 	bool unsure;     /* a call failed since: more may be out than the state says */
 	bool failed;     /* the same since a reset that left it off */
 	bool left_on;    /* by such a call its bus master or decode is on; a reset of the fake leaves it so */
+	bool restarted;  /* the step that runs may turn a stopped function on */
 	bool withdrawn;  /* the kernel's side of the BARs is gone, until the guest writes what decides */
 	unsigned power;  /* the state that the guest chose; the device may be in another one */
 	bool hidden;     /* something else answers where the BARs are */
